@@ -1,0 +1,1 @@
+"""Molecules in, labelled and packed graphs out: sources, featuriser, cache, splits."""

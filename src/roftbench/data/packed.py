@@ -1,0 +1,110 @@
+"""All graphs of a data set in a few flat arrays; a batch is a gather, with no Python per molecule."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roftbench.data.featurize import Graph
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B graphs as one: N nodes of graph 0, then of graph 1, …; edges sorted by the node they enter.
+
+    x [N, 2]; edge_index [2, E] (row 0 the source, row 1 the target); edge_attr [E, 2]; node_ptr [B + 1], the nodes of
+    graph g being node_ptr[g]:node_ptr[g + 1]; edge_ptr [N + 1], the edges that enter node i being
+    edge_ptr[i]:edge_ptr[i + 1]. All int64, on one device.
+    """
+
+    x: Tensor
+    edge_index: Tensor
+    edge_attr: Tensor
+    node_ptr: Tensor
+    edge_ptr: Tensor
+
+    @property
+    def num_graphs(self) -> int:
+        """Number of graphs, B."""
+        return len(self.node_ptr) - 1
+
+
+@dataclass(frozen=True)
+class PackedGraphs:
+    """G graphs in flat tensors: small integers on disk and in memory, int64 only in a batch.
+
+    x [ΣN, 2] uint8; source [ΣE] int32, counted from the first node of its own graph; edge_attr [ΣE, 2] uint8;
+    degree [ΣN] int32, the edges entering each node; node_ptr and edge_ptr [G + 1] int64. Edges are sorted by the node
+    they enter, so the target of an edge follows from `degree`.
+    """
+
+    x: Tensor
+    source: Tensor
+    edge_attr: Tensor
+    degree: Tensor
+    node_ptr: Tensor
+    edge_ptr: Tensor
+
+    @classmethod
+    def from_graphs(cls, graphs: Iterable[Graph]) -> Self:
+        """Pack graphs, in their order."""
+        x, source, attr, degree = [], [], [], []
+        for graph in graphs:
+            target = graph.edge_index[1]
+            order = np.argsort(target, kind="stable")
+            x.append(graph.x.astype(np.uint8))
+            source.append(graph.edge_index[0][order].astype(np.int32))
+            attr.append(graph.edge_attr[order].astype(np.uint8))
+            degree.append(np.bincount(target, minlength=len(graph.x)).astype(np.int32))
+        return cls(
+            torch.from_numpy(np.concatenate([np.empty((0, 2), np.uint8), *x])),
+            torch.from_numpy(np.concatenate([np.empty(0, np.int32), *source])),
+            torch.from_numpy(np.concatenate([np.empty((0, 2), np.uint8), *attr])),
+            torch.from_numpy(np.concatenate([np.empty(0, np.int32), *degree])),
+            _offsets([len(part) for part in x]),
+            _offsets([len(part) for part in source]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.node_ptr) - 1
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Number of atoms of each graph, [G]."""
+        return np.diff(self.node_ptr.cpu().numpy())
+
+    def to(self, device: torch.device) -> "PackedGraphs":
+        """Return the same graphs on another device."""
+        return PackedGraphs(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+    def batch(self, index: Tensor) -> Batch:
+        """Gather the graphs `index` [B] (int64, on the device of the pack) into one batch."""
+        nodes, node_ptr = _ranges(self.node_ptr, index)
+        edges, edge_count = _ranges(self.edge_ptr, index)
+        shift = torch.repeat_interleave(node_ptr[:-1], edge_count.diff(), output_size=len(edges))
+        degree = self.degree[nodes].long()
+        target = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), degree, output_size=len(edges))
+        return Batch(
+            self.x[nodes].long(),
+            torch.stack([self.source[edges].long() + shift, target]),
+            self.edge_attr[edges].long(),
+            node_ptr,
+            torch.nn.functional.pad(degree.cumsum(0), (1, 0)),
+        )
+
+
+def _offsets(lengths: list[int]) -> Tensor:
+    return torch.from_numpy(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64))
+
+
+def _ranges(pointer: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Concatenate the ranges pointer[i]:pointer[i + 1] for i in `index`; returns positions and new offsets [B + 1]."""
+    start, length = pointer[index], pointer[index + 1] - pointer[index]
+    offsets = torch.nn.functional.pad(length.cumsum(0), (1, 0))
+    total = int(offsets[-1])
+    position = torch.arange(total, device=pointer.device)
+    return position + torch.repeat_interleave(start - offsets[:-1], length, output_size=total), offsets

@@ -1,0 +1,1 @@
+"""Pretrained encoders and the head on top of them."""

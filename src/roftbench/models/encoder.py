@@ -1,0 +1,97 @@
+"""What the methods see of a model: an encoder that tells its blocks, and a predictor with a head on top."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from roftbench.data.packed import Batch
+
+HEAD = "head"
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Node states after the last block: `out` [N, d] is pooled, `features` [N, d] is what feature_map compares.
+
+    For the GIN family `features` is the output of the last layer's MLP, before its batch norm (PROTOCOL, symbols).
+    """
+
+    out: Tensor
+    features: Tensor
+
+
+class Encoder(nn.Module, ABC):
+    """A network that also tells its parts. A new architecture is one subclass; no method needs to know it."""
+
+    dim: int
+
+    @abstractmethod
+    def blocks(self) -> dict[str, nn.Module]:
+        """Return the named parts in order ("embed", "layer0", …); each parameter and buffer is in exactly one."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Nodes:
+        """Return the node states of a batch."""
+
+    def readout(self, out: Tensor, batch: Batch) -> Tensor:
+        """Pool node states [N, d] to graph representations z [B, d]; the mean unless a subclass says otherwise."""
+        return torch.segment_reduce(out, "mean", offsets=batch.node_ptr, axis=0)
+
+
+class Predictor(nn.Module):
+    """An encoder with a linear head: a batch of B graphs to B rows of T logits (or values)."""
+
+    def __init__(self, encoder: Encoder, num_tasks: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.dim, num_tasks)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return logits [B, T]."""
+        logits: Tensor = self.head(self.represent(batch))
+        return logits
+
+    def represent(self, batch: Batch) -> Tensor:
+        """Return graph representations z [B, d]."""
+        return self.encoder.readout(self.encoder(batch).out, batch)
+
+    def blocks(self) -> dict[str, nn.Module]:
+        """Return the encoder's blocks in order, then the head."""
+        return {**self.encoder.blocks(), HEAD: self.head}
+
+    def keys_of_blocks(self) -> dict[str, str]:
+        """Map each key of the state dict to the name of its block.
+
+        Raises:
+            ValueError: a parameter or buffer is in no block, or in two.
+        """
+        owner: dict[int, str] = {}
+        for name, block in self.blocks().items():
+            for tensor in block.state_dict(keep_vars=True).values():
+                if owner.setdefault(id(tensor), name) != name:
+                    raise ValueError(f"a tensor is in two blocks: {owner[id(tensor)]} and {name}")
+        state = self.state_dict(keep_vars=True)
+        if lost := [key for key, tensor in state.items() if id(tensor) not in owner]:
+            raise ValueError(f"in no block of {type(self.encoder).__name__}: {', '.join(lost)}")
+        return {key: owner[id(tensor)] for key, tensor in state.items()}
+
+    def set_trained(self, names: Iterable[str], *, frozen_mode: str = "eval") -> None:
+        """Train the blocks `names`, freeze the rest: no gradient and, in mode "eval", no dropout, fixed statistics.
+
+        Mode "train" leaves dropout and batch statistics of frozen blocks active, as the authors' code does.
+        """
+        trained = set(names)
+        for name, block in self.blocks().items():
+            active = name in trained
+            block.train(active or frozen_mode == "train")
+            block.requires_grad_(active)
+
+
+def copy_state(module: nn.Module) -> State:
+    """Return a copy of a module's weights and buffers: later training does not reach it."""
+    return {key: value.detach().clone() for key, value in module.state_dict().items()}
