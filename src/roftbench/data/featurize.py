@@ -4,7 +4,7 @@ Node = (atomic number - 1, chirality index); edge = (bond type index, bond direc
 directions, in RDKit's bond order. Self-loops belong to the convolution, not to the graph (PROTOCOL §2).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def parse_smiles(smiles: str) -> Chem.Mol:
     """
     text = smiles.strip()
     with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text)
+        molecule: Chem.Mol | None = Chem.MolFromSmiles(text)
         if molecule is None:
             raise FeaturizeError(_why_unparsable(text))
     if molecule.GetNumAtoms() == 0:
@@ -70,7 +70,10 @@ def smiles_to_graph(smiles: str) -> Graph:
 
 def molecule_to_graph(molecule: Chem.Mol) -> Graph:
     """Return the graph of an RDKit molecule; raises as `smiles_to_graph` does."""
-    nodes = [(_atom_index(atom), _lookup(CHIRALITY, atom.GetChiralTag(), "chirality")) for atom in molecule.GetAtoms()]
+    nodes = [
+        (_atom_index(atom), _lookup(CHIRALITY, atom.GetChiralTag(), "chirality"))
+        for atom in molecule.GetAtoms()
+    ]
     ends: list[tuple[int, int]] = []
     attributes: list[tuple[int, int]] = []
     for bond in molecule.GetBonds():
@@ -95,7 +98,7 @@ def _atom_index(atom: Chem.Atom) -> int:
     return number - 1
 
 
-def _lookup(table: dict[object, int], value: object, what: str) -> int:
+def _lookup(table: dict[Any, int], value: object, what: str) -> int:
     try:
         return table[value]
     except KeyError:
@@ -104,7 +107,7 @@ def _lookup(table: dict[object, int], value: object, what: str) -> int:
 
 def _why_unparsable(text: str) -> str:
     """Name the first problem that RDKit finds; the caller has its log blocked."""
-    raw = Chem.MolFromSmiles(text, sanitize=False)
+    raw: Chem.Mol | None = Chem.MolFromSmiles(text, sanitize=False)
     if raw is None:
         return "RDKit cannot parse the SMILES"
     problems = Chem.DetectChemistryProblems(raw)

@@ -92,14 +92,15 @@ class GIN(Encoder):
 
 
 def count_bonds(batch: Batch, dtype: torch.dtype) -> Tensor:
-    """Count, for each node, the bonds that enter it by type (6) and by direction (3), the self-loop included: [N, 9]."""
+    """Count the bonds that enter each node by type (6) and by direction (3), the self-loop included: [N, 9]."""
     num_nodes, target = len(batch.x), batch.edge_index[1]
 
     def count(index: Tensor, size: int) -> Tensor:
         return torch.bincount(target * size + index, minlength=num_nodes * size).view(num_nodes, size)
 
     counts = torch.cat(
-        [count(batch.edge_attr[:, 0], NUM_BOND_TYPES), count(batch.edge_attr[:, 1], NUM_BOND_DIRECTIONS)], dim=1
+        [count(batch.edge_attr[:, 0], NUM_BOND_TYPES), count(batch.edge_attr[:, 1], NUM_BOND_DIRECTIONS)],
+        dim=1,
     )
     counts[:, SELF_LOOP] += 1
     counts[:, NUM_BOND_TYPES] += 1

@@ -1,0 +1,56 @@
+# Everything runs inside .venv, which `make setup` creates. `make` alone lists the targets.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run smoke tables test lint format assets clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing roftbench into $(VENV) (torch is large: a minute or two)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing the development tools into $(VENV)"
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.installed ## Create .venv and install roftbench with pinned packages
+
+setup-dev: $(VENV)/.installed-dev ## The same, with the tools that tests and checks need
+
+run: setup ## The main job: ROFT-MOL on ESOL, all labels, scaffold split (ARGS="key=value …" for more)
+	$(BIN)/roftbench run method=roftmol dataset=esol $(ARGS)
+
+smoke: setup ## All nine methods on two data sets, three epochs each
+	$(BIN)/roftbench run -m experiment=smoke $(ARGS)
+
+tables: setup ## Leaderboards from the records at hand
+	$(BIN)/roftbench tables $(ARGS)
+
+lint: setup-dev ## Format check, lint and type check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint ## Lint, type-check and run all tests, one process a core (ARGS="-k name" for some of them)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+format: setup-dev ## Format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+assets: setup-dev ## Make the bundled data sets again from the released packages and compare
+	$(BIN)/python scripts/build_assets.py --check
+
+clean: ## Remove the environment and tool caches; results are kept
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

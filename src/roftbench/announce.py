@@ -1,0 +1,116 @@
+"""The lines before and after a job: what will happen, and what came out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from roftbench.metrics import METRICS
+from roftbench.progress import duration, say
+from roftbench.record import count
+from roftbench.runner import Outcome
+from roftbench.store import Record
+from roftbench.workbench import Workbench
+
+
+def announce(bench: Workbench) -> None:
+    """Print what a job is about to do."""
+    job, dataset = bench.job, bench.dataset
+    arrow = "higher" if METRICS[str(job.dataset.metric)].higher_is_better else "lower"
+    units = f", {job.dataset.units}" if job.dataset.units else ""
+    counts = count(bench)
+    graphs, labels = counts["graphs"], counts["labels"]
+    uses = f"{labels['weights']} for weights, {labels['selection']} for selection"
+    if labels["interpolation"]:
+        uses += f", {labels['interpolation']} of them also for interpolation coefficients"
+    lines = {
+        "data set": f"{job.dataset.name}: {job.dataset.task}, {len(dataset)} molecules"
+        f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {len(dataset.dropped)} rows dropped",
+        "labels": f"{job.label_ratio.name}: {uses}",
+        "split": f"{job.split.name}, seed {job.split.params.get('seed')}",
+        "metric": f"{job.dataset.metric}{units}; {arrow} is better",
+        "model": f"{job.model.name} (pretraining: {job.model.pretraining}), {_trained(bench)}",
+        "method": _method(bench),
+        "training": f"{job.train.epochs} epochs a stage, batch {job.train.batch_size}, Adam {job.train.lr:g},"
+        f" loss {job.train.loss}",
+        "device": f"{bench.device}, {torch.get_num_threads()} threads; seed {job.seed}",
+        "record": shown(bench.store.record_path(job.key)),
+    }
+    for name, text in lines.items():
+        say(f"{name:>9}  {text}")
+    for row in dataset.dropped[:5]:
+        say(f"  dropped: data row {row.row + 1}, {row.smiles or '(empty)'}: {row.reason}")
+    if len(dataset.dropped) > 5:
+        say(f"  dropped: {len(dataset.dropped) - 5} more, all of them listed in the record")
+
+
+def _trained(bench: Workbench) -> str:
+    """Return how many parameters each stage trains, of how many."""
+    blocks = bench.model.blocks()
+    total = sum(parameter.numel() for parameter in bench.model.parameters())
+    texts = []
+    for stage in bench.method.stages():
+        names = [name for name in stage.blocks or blocks if name in blocks]
+        trained = sum(parameter.numel() for name in names for parameter in blocks[name].parameters())
+        texts.append(f"{stage.name} trains {trained:,}")
+    return f"{'; '.join(texts)} of {total:,} parameters"
+
+
+def _method(bench: Workbench) -> str:
+    spec = bench.job.method
+    if spec.search:
+        tried = len(bench.candidates())
+        return f"{spec.name}: {tried} candidates, chosen by validation score, grid {_values(spec.grid)}"
+    return spec.name + (f": {_values(spec.params)}" if spec.params else "")
+
+
+def _values(params: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()
+    )
+
+
+def conclude(outcome: Outcome, path: Path) -> None:
+    """Print a job's result as a small table, or why there is none."""
+    record = outcome.record
+    if outcome.status != "done":
+        say(f"{outcome.status}: {record['error']}")
+        say(f"recorded in {shown(path)}; the same command tries again")
+        return
+    if outcome.cached:
+        say(f"already done (key {record['key']}); run.rerun=true does it again")
+    metric = record["job"]["dataset"]["metric"]
+    say("")
+    say(f"{'':<14}{'val ' + metric:>14}{'test ' + metric:>14}{'best epoch':>12}")
+    for row in _rows(record, metric):
+        say(row)
+    if record["job"]["method"]["search"]:
+        say(f"chosen   {_values(record['chosen'])}, out of {len(record['candidates'])} candidates")
+    if alphas := record["details"].get("alpha"):
+        say(f"alpha    {_values(alphas)}")
+    spans = [f"{name} {duration(value)}" for name, value in record["seconds"].items()]
+    say(f"seconds  {', '.join(spans)}")
+    say(f"record   {shown(path)}")
+
+
+def _rows(record: Record, metric: str) -> Iterable[str]:
+    base = record["base"]
+    name = record["job"]["method"]["name"]
+    lines = [(base["method"], base["val"], base["test"], base["best_epoch"])] if base else []
+    lines.append((name, record["scores"]["val"], record["scores"]["test"], record["best_epoch"]))
+    for label, val, test, epoch in lines:
+        yield f"{label:<14}{number(val[metric]):>14}{number(test[metric]):>14}{epoch:>12}"
+
+
+def number(value: float | None) -> str:
+    """Return a score with four decimals, "undefined" for None."""
+    return "undefined" if value is None else f"{value:.4f}"
+
+
+def shown(path: Path) -> str:
+    """Return a path as short as it can be written from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

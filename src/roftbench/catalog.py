@@ -1,0 +1,29 @@
+"""The config folders and what they offer: the registry of models, methods, data sets and splits."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+GROUPS = ("model", "method", "dataset", "split", "label_ratio", "train", "run", "paths", "experiment")
+
+
+def conf_dir() -> Path:
+    """Return the folder of the shipped configs: inside an installed package, at the top of a source checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parents[1] / "conf"
+
+
+def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Return the options of a config group, name to content, those of the user's own folder `extra` included."""
+    found: dict[str, dict[str, Any]] = {}
+    for folder in _folders(extra):
+        for path in sorted((folder / group).glob("*.yaml")):
+            found[path.stem] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return dict(sorted(found.items()))
+
+
+def _folders(extra: Path | None) -> Iterable[Path]:
+    return (conf_dir(),) if extra is None else (conf_dir(), extra)

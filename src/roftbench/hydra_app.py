@@ -1,0 +1,194 @@
+"""`roftbench run`: Hydra composes the config and launches jobs; its errors become one clear message each."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from roftbench.announce import announce, conclude, shown
+from roftbench.catalog import GROUPS, conf_dir
+from roftbench.config import build, parse
+from roftbench.data.dataset import load_dataset
+from roftbench.data.split import Split
+from roftbench.errors import JobError, UsageError, suggest
+from roftbench.progress import say
+from roftbench.runner import run_job
+from roftbench.store import Store
+
+MULTIRUN = ("-m", "--multirun")
+FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i", "--config-name", "-cn")
+
+
+class JobFailed(JobError):  # noqa: N818 (it tells Hydra, and the exit code, that a job did not end well)
+    """A job of a sweep failed or was skipped; its reason is in the store."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one job, or with -m a sweep of jobs, and return the exit code.
+
+    Raises:
+        UsageError: an override that cannot be understood, before any job starts.
+    """
+    sweep = any(argument in MULTIRUN for argument in arguments)
+    rest = [argument for argument in arguments if argument not in MULTIRUN]
+    flags, overrides = _separate(rest)
+    if not any(flag in ("--cfg", "-c", "--info", "-i") for flag in flags):
+        precheck(overrides, _config_folder(flags), sweep=sweep)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and leaving
+    sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *rest]
+    application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_task)
+    try:
+        with clear_errors(overrides, _config_folder(flags)):
+            application()
+    except JobFailed as error:
+        print(f"roftbench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _task(config: DictConfig) -> str:
+    """Run one composed job; Hydra calls this, in this process or in a launcher's worker."""
+    job, env, guesses = parse(config)
+    for guess in guesses:
+        say(f"  guessed: {guess}")
+    outcome = run_job(job, env, announce)
+    store = Store(env.results)
+    path = store.record_path(job.key) if outcome.status == "done" else store.failure_path(job.key)
+    conclude(outcome, path)
+    if outcome.status == "failed":
+        raise JobFailed(f"job {job.key} failed: {outcome.record['error']} (see {shown(path)})")
+    return outcome.status
+
+
+def precheck(overrides: Sequence[str], folder: Path | None, *, sweep: bool) -> None:
+    """Check every value that the overrides name before any job starts; each swept value once, not every combination.
+
+    Raises:
+        UsageError: a name, type or value that no job can have.
+    """
+    with clear_errors(overrides, folder):
+        for choice in _one_at_a_time(overrides, folder) if sweep else [list(overrides)]:
+            parse(composed(choice, folder))
+
+
+def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
+    """Return the config that Hydra composes for one job."""
+    search = [] if folder is None else [f"hydra.searchpath=[file://{folder.absolute()}]"]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
+        return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
+
+
+def _one_at_a_time(overrides: Sequence[str], folder: Path | None) -> Iterator[list[str]]:
+    """Yield the overrides of some jobs of a sweep, so that each swept value occurs in one of them."""
+    fixed = [text for text in overrides if not _is_sweep(text)]
+    params = composed(fixed, folder, with_hydra=True).hydra.sweeper.params or {}
+    preset = [f"{key}={value}" for key, value in params.items()]
+    named = {text.split("=", 1)[0].lstrip("+") for text in overrides}
+    texts = [text for text in preset if text.split("=", 1)[0] not in named] + list(overrides)
+    parsed = OverridesParser.create().parse_overrides(texts)
+    choices = [BasicSweeper.split_arguments([override], None)[0] for override in parsed]
+    choices = [[part for combination in choice for part in combination] for choice in choices]
+    yield [choice[0] for choice in choices]
+    for position, choice in enumerate(choices):
+        for value in choice[1:]:
+            yield [*(other[0] for other in choices[:position]), value, *(other[0] for other in choices[position + 1 :])]
+
+
+def _is_sweep(text: str) -> bool:
+    return OverridesParser.create().parse_override(text).is_sweep_override()
+
+
+def _separate(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separate Hydra's flags (with their values) from the overrides."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    takes_value = False
+    for argument in arguments:
+        if takes_value or argument.startswith("-"):
+            flags.append(argument)
+        else:
+            overrides.append(argument)
+        takes_value = argument in FLAGS_WITH_VALUE
+    return flags, overrides
+
+
+def _config_folder(flags: Sequence[str]) -> Path | None:
+    for position, flag in enumerate(flags):
+        name, _, value = flag.partition("=")
+        if name in ("--config-dir", "-cd"):
+            path = Path(value or (flags[position + 1] if position + 1 < len(flags) else ""))
+            if not path.is_dir():
+                raise UsageError(f"--config-dir {path}: there is no such folder")
+            return path
+    return None
+
+
+@contextmanager
+def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None]:
+    """Turn the errors of Hydra and OmegaConf into a UsageError with a hint."""
+    try:
+        yield
+    except MissingConfigException as error:
+        raise UsageError(_missing_option(error)) from error
+    except OverrideParseException as error:
+        raise UsageError(f"cannot understand '{error.override}': write key=value, for example method=lp") from error
+    except ConfigCompositionException as error:
+        raise UsageError(_unknown_key(str(error) or str(error.__cause__), overrides, folder)) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(str(error).strip().splitlines()[0]) from error
+
+
+def _missing_option(error: MissingConfigException) -> str:
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if not group:
+        return str(error).strip().splitlines()[0]
+    hint = " For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
+    return f"unknown {group} '{name}'.{suggest(name, error.options or [])}{hint}"
+
+
+def _unknown_key(message: str, overrides: Sequence[str], folder: Path | None) -> str:
+    first = message.strip().splitlines()[0]
+    found = re.search(r"'([^']+)'", first)
+    if found is None:
+        return first
+    key = found.group(1).split("=")[0].lstrip("+~").split("@")[0]
+    close = get_close_matches(key, _known_keys(overrides, folder), n=1, cutoff=0.5)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    return f"unknown key '{key}'.{hint} `roftbench run --cfg job` shows all keys."
+
+
+def _known_keys(overrides: Sequence[str], folder: Path | None) -> list[str]:
+    """Return every dotted key of the config with the chosen groups, as far as they compose."""
+    chosen = [text for text in overrides if text.split("=")[0] in GROUPS]
+    try:
+        config = composed(chosen, folder)
+    except (HydraException, OmegaConfBaseException):
+        config = composed([], folder)
+    return list(_flatten(OmegaConf.to_container(config), ""))
+
+
+def _flatten(node: Any, prefix: str) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield f"{prefix}{key}"
+            yield from _flatten(value, f"{prefix}{key}.")
+
+
+def load_split(overrides: Sequence[str], folder: Path | None) -> Split:
+    """Return the parts, labels cut, that a config asks for."""
+    with clear_errors(overrides, folder):
+        job, env, _ = parse(composed(overrides, folder))
+    dataset = load_dataset(job.dataset, env.cache / "data")
+    return job.label_ratio.apply(build(job.split)(dataset))

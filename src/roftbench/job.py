@@ -1,0 +1,129 @@
+"""A job: everything that decides a number, in plain values, and the key that names it."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+from roftbench.data.featurize import VERSION as FEATURIZER
+from roftbench.data.split import LabelRatio
+from roftbench.data.table import DatasetSpec
+from roftbench.errors import check_choice, check_range
+from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
+
+PROTOCOL = 1  # raise it with any change of code that changes what a number means
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a stage is trained; the defaults are the paper's."""
+
+    name: str = "paper"
+    epochs: int = 100
+    batch_size: int = 32
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    loss: str | None = None
+    standardize_targets: bool = False
+    frozen_mode: str = "eval"
+
+    def __post_init__(self) -> None:
+        check_range("epochs", self.epochs, 1)
+        check_range("batch_size", self.batch_size, 2)
+        check_range("lr", self.lr, 0, open_low=True)
+        check_range("weight_decay", self.weight_decay, 0)
+        check_choice("frozen_mode", self.frozen_mode, ("eval", "train"))
+        if self.loss is not None:
+            check_choice("loss", self.loss, (*REGRESSION_LOSSES, "bce"))
+
+    def for_task(self, task: str) -> "TrainSettings":
+        """Return the settings with the loss filled in; raises ValueError where loss and task do not fit."""
+        if self.loss is not None and (self.loss == "bce") != (task == "classification"):
+            allowed = ", ".join(REGRESSION_LOSSES if task == "regression" else ("bce",))
+            raise ValueError(f"loss '{self.loss}' does not fit a {task} data set. Allowed: {allowed}.")
+        return replace(self, loss=self.loss or DEFAULT_LOSS[task])
+
+
+@dataclass(frozen=True)
+class Component:
+    """A class of ours or of a plug-in by its import path, with its parameters as plain values."""
+
+    name: str
+    target: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelSpec(Component):
+    """An encoder and its checkpoint: `bundled:FILE`, a path, or None for random weights."""
+
+    checkpoint: str | None = None
+    sha256: str | None = None
+    pretraining: str = "none"
+
+
+@dataclass(frozen=True)
+class MethodSpec(Component):
+    """A method, and the grid that is searched inside the job if `search` is set."""
+
+    search: bool
+    grid: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fine-tuning job (PROTOCOL §1)."""
+
+    model: ModelSpec
+    method: MethodSpec
+    dataset: DatasetSpec
+    split: Component
+    label_ratio: LabelRatio
+    train: TrainSettings
+    seed: int
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the job's numbers: an allow-list of plain values. Files enter by checksum."""
+        method = {**_plain(self.method), "search": self.method.search}
+        return {
+            **self.fit_identity(),
+            "method": {**method, "grid": self.method.grid if self.method.search else {}},
+        }
+
+    def fit_identity(self) -> dict[str, Any]:
+        """Return what decides a fit, whatever the method: the part of a stage's key that the job gives."""
+        dataset = {
+            name: getattr(self.dataset, name)
+            for name in ("name", "sha256", "smiles_column", "targets", "task", "metric")
+        }
+        return {
+            "protocol": PROTOCOL,
+            "featurizer": FEATURIZER,
+            "model": {**_plain(self.model), "sha256": self.model.sha256},
+            "dataset": dataset,
+            "split": _plain(self.split),
+            "label_ratio": {"name": self.label_ratio.name, **asdict(self.label_ratio)},
+            "train": asdict(self.train),
+            "seed": self.seed,
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """Name of the job: 16 hex digits of the SHA-256 of its identity."""
+        return digest(self.identity())
+
+
+def _plain(component: Component) -> dict[str, Any]:
+    return {"name": component.name, "target": component.target, "params": component.params}
+
+
+def digest(value: Any) -> str:
+    """Return 16 hex digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def derive_seed(seed: int, *labels: str | int) -> int:
+    """Return a seed of its own for each purpose, so that no draw depends on what ran before."""
+    return int(sha256(repr((seed, *labels)).encode()).hexdigest()[:15], 16)

@@ -1,0 +1,114 @@
+"""What a fine-tuning method is. As it stands, `Method` is full fine-tuning; the others override one hook or two.
+
+A method sees a model only through its blocks, its node states and its loss, so that it works with any encoder.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any, ClassVar, Self
+
+from torch import Tensor
+
+from roftbench.data.packed import Batch
+from roftbench.models.encoder import Nodes, Predictor, State
+
+ENCODER_BLOCKS = "encoder_blocks"  # in a grid: every block of the encoder at hand
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training phase; None means: all blocks, the trainer's epochs, the trainer's learning rate."""
+
+    name: str
+    blocks: tuple[str, ...] | None = None
+    epochs: int | None = None
+    lr: float | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a penalty may read in one training step.
+
+    model: the predictor being trained; start: a copy of its weights before fine-tuning, under the same keys;
+    batch: B graphs; nodes: their node states [N, d]; z: their pooled representations [B, d];
+    pretrained_features(): the pretrained encoder's `Nodes.features` [N, d] for this batch, in eval mode.
+    """
+
+    model: Predictor
+    start: State
+    batch: Batch
+    nodes: Nodes
+    z: Tensor
+    pretrained_features: Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a post-hoc step may use: weights, and validation as functions of a state dict (evaluation mode).
+
+    start, tuned: weights before and after fine-tuning, same keys; block_of: key -> block; buffers: keys of tensors
+    that are no parameters (running statistics); encoder_blocks: names in order, the head left out;
+    val_loss(state, batch number) -> scalar with gradient, over mini-batches 0 … num_val_batches - 1;
+    val_score(state) -> primary metric or None; better(a, b): whether score a beats score b;
+    progress: wraps an iterable in a progress bar.
+    """
+
+    start: State
+    tuned: State
+    block_of: Mapping[str, str]
+    buffers: frozenset[str]
+    encoder_blocks: Sequence[str]
+    num_val_batches: int
+    val_loss: Callable[[State, int], Tensor]
+    val_score: Callable[[State], float | None]
+    better: Callable[[float | None, float | None], bool]
+    progress: Callable[[Iterable[int]], Iterable[int]]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The weights that a method ends with, and what the record should say about how they came about."""
+
+    state: State
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Full fine-tuning of all blocks and the head, from the pretrained weights: the baseline."""
+
+    fits_on_validation: ClassVar[bool] = False  # True: validation labels are used for gradients, not only to select
+
+    def stages(self) -> list[Stage]:
+        """Return the training phases, each starting from the best weights of the one before."""
+        return [Stage("ft")]
+
+    def penalty(self, step: Step) -> Tensor | float:
+        """Return what is added to the task loss in every step, already weighted."""
+        return 0.0
+
+    def finish(self, fitted: Fitted) -> Finished:
+        """Turn the fitted weights into the final ones."""
+        return Finished(fitted.tuned)
+
+    def candidates(self, grid: Mapping[str, Any], blocks: Sequence[str]) -> list[Self]:
+        """Return one method for each combination of the grid; `blocks` are the encoder's."""
+        values = [list(blocks) if choices == ENCODER_BLOCKS else list(choices) for choices in grid.values()]
+        return [replace(self, **dict(zip(grid, combination, strict=True))) for combination in product(*values)]
+
+    @classmethod
+    def overrides(cls, hook: str) -> bool:
+        """Tell whether this method changes a hook of full fine-tuning."""
+        return getattr(cls, hook) is not getattr(Method, hook)
+
+
+def head_shrinkage(model: Predictor) -> Tensor:
+    """Return ½‖w‖² of the head, the term that the regularising methods add for the new parameters (PROTOCOL §4)."""
+    return 0.5 * sum_of_squares(model.head.parameters())
+
+
+def sum_of_squares(tensors: Any) -> Tensor:
+    """Return the sum of the squares of all elements."""
+    total: Tensor = sum(tensor.square().sum() for tensor in tensors)
+    return total

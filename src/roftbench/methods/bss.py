@@ -1,0 +1,29 @@
+"""Batch spectral shrinkage."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from roftbench.errors import check_range
+from roftbench.methods.base import Method, Step, head_shrinkage
+
+
+@dataclass(frozen=True)
+class BSS(Method):
+    """Push down the k smallest singular values of the batch's representations (Chen et al., NeurIPS 2019).
+
+    Adds δ·Σ σ² over the k smallest singular values of z [B, d], and δ·½‖w‖² over the head, δ = weight.
+    """
+
+    weight: float = 0.001
+    k: int = 1
+
+    def __post_init__(self) -> None:
+        check_range("weight", self.weight, 0)
+        check_range("k", self.k, 1)
+
+    def penalty(self, step: Step) -> Tensor:
+        """Shrink the spectrum of z's tail."""
+        tail: Tensor = torch.linalg.svdvals(step.z)[-self.k :].square().sum()
+        return self.weight * (tail + head_shrinkage(step.model))

@@ -1,0 +1,30 @@
+"""Feature-map regularisation: keep the node states near the pretrained ones."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from roftbench.errors import check_choice, check_range
+from roftbench.methods.base import Method, Step, head_shrinkage
+
+
+@dataclass(frozen=True)
+class FeatureMap(Method):
+    """Add δ·½‖h(G; θ) − h(G; θ⁰)‖² and δ·½‖w‖², δ = weight (DELTA without attention, Li et al., ICLR 2019).
+
+    The distance is summed over the nodes and dimensions of a batch, as in the RoFt-Mol code; `reduction: mean`
+    averages it instead.
+    """
+
+    weight: float = 0.001
+    reduction: str = "sum"
+
+    def __post_init__(self) -> None:
+        check_range("weight", self.weight, 0)
+        check_choice("reduction", self.reduction, ("sum", "mean"))
+
+    def penalty(self, step: Step) -> Tensor:
+        """Compare the node states [N, d] of the last message passing with those of the pretrained encoder."""
+        squares = (step.nodes.features - step.pretrained_features()).square()
+        distance = 0.5 * (squares.sum() if self.reduction == "sum" else squares.mean())
+        return self.weight * (distance + head_shrinkage(step.model))

@@ -1,0 +1,28 @@
+"""Interpolation between pretrained and fine-tuned weights, block by block."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from roftbench.methods.base import Fitted
+from roftbench.models.encoder import HEAD, State
+
+BUFFERS = ("interpolate", "finetuned")
+
+
+def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
+    """Return (1 − α)·θ⁰ + α·θᶠ with the scalar α = share[block]; the head stays as it was tuned.
+
+    Floating-point buffers (running statistics) get the same α, without gradient, or stay those of θᶠ
+    (`buffers: finetuned`). Integer buffers stay those of θᶠ. At α = 0 and 1 the ends come back bit for bit.
+    """
+    state: State = {}
+    for key, tuned in fitted.tuned.items():
+        block, is_buffer = fitted.block_of[key], key in fitted.buffers
+        if block == HEAD or not tuned.is_floating_point() or (is_buffer and buffers == "finetuned"):
+            state[key] = tuned
+        else:
+            alpha = share[block].detach() if is_buffer else share[block]
+            state[key] = torch.lerp(fitted.start[key], tuned, alpha)
+    return state

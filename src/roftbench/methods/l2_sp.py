@@ -1,0 +1,24 @@
+"""L2-SP: weight decay towards the starting point."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from roftbench.errors import check_range
+from roftbench.methods.base import Method, Step, head_shrinkage, sum_of_squares
+
+
+@dataclass(frozen=True)
+class L2SP(Method):
+    """Add δ·½‖θ − θ⁰‖² over the encoder and δ·½‖w‖² over the head, δ = weight (Li et al., ICML 2018)."""
+
+    weight: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_range("weight", self.weight, 0)
+
+    def penalty(self, step: Step) -> Tensor:
+        """Pull the encoder to its pretrained weights; the head is only shrunk."""
+        encoder = step.model.encoder.named_parameters(prefix="encoder")
+        distance = 0.5 * sum_of_squares(now - step.start[key] for key, now in encoder)
+        return self.weight * (distance + head_shrinkage(step.model))

@@ -1,0 +1,90 @@
+"""ROFT-MOL, called DWiSE-FT in the authors' code: one learned interpolation coefficient for each block."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from roftbench.errors import JobError, check_choice, check_range
+from roftbench.methods.base import Finished, Fitted, Method
+from roftbench.methods.interpolate import BUFFERS, mix
+
+CONSTRAINTS = ("none", "clamp", "sigmoid")
+
+
+@dataclass(frozen=True)
+class ROFTMol(Method):
+    """Learn α_g in θ_g = (1 − α_g)θ⁰_g + α_gθᶠ_g, one for each encoder block g (RoFt-Mol, arXiv 2509.00614).
+
+    Weights and head stay fixed. The α are trained by Adam on the validation loss in mini-batches, the network in
+    evaluation mode, and kept at the epoch (the start counts as epoch 0) with the best validation score.
+    """
+
+    fits_on_validation: ClassVar[bool] = True
+
+    alpha: float = 0.9
+    lr: float = 0.001
+    epochs: int = 200
+    constraint: str = "none"
+    buffers: str = "interpolate"
+
+    def __post_init__(self) -> None:
+        check_range("alpha", self.alpha, 0, 1)
+        check_range("lr", self.lr, 0, open_low=True)
+        check_range("epochs", self.epochs, 1)
+        check_choice("constraint", self.constraint, CONSTRAINTS)
+        check_choice("buffers", self.buffers, BUFFERS)
+
+    def finish(self, fitted: Fitted) -> Finished:
+        """Train the coefficients; raises JobError when the validation loss is not finite."""
+        raw = {block: self._initial() for block in fitted.encoder_blocks}
+        optimizer = torch.optim.Adam(raw.values(), lr=self.lr)
+        best = self._shares(raw)
+        best_epoch, best_score = 0, fitted.val_score(mix(fitted, best, self.buffers))
+        history: list[dict[str, Any]] = [{"epoch": 0, "val_score": best_score}]
+        for epoch in fitted.progress(range(1, self.epochs + 1)):
+            loss = self._train_epoch(fitted, raw, optimizer)
+            if not math.isfinite(loss):
+                raise JobError(
+                    f"the validation loss is {loss} in epoch {epoch} of ROFT-MOL: lower method.lr ({self.lr:g})"
+                )
+            shares = self._shares(raw)
+            score = fitted.val_score(mix(fitted, shares, self.buffers))
+            history.append({"epoch": epoch, "val_loss": loss, "val_score": score})
+            if fitted.better(score, best_score):
+                best, best_epoch, best_score = shares, epoch, score
+        info = {
+            "alpha": {block: float(a) for block, a in best.items()},
+            "best_epoch": best_epoch,
+            "history": history,
+        }
+        return Finished(mix(fitted, best, self.buffers), info)
+
+    def _train_epoch(self, fitted: Fitted, raw: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> float:
+        """Take one step for each mini-batch of the validation part; returns the mean loss."""
+        losses = []
+        for number in range(fitted.num_val_batches):
+            shares = {block: self._constrained(a) for block, a in raw.items()}
+            loss = fitted.val_loss(mix(fitted, shares, self.buffers), number)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if self.constraint == "clamp":
+                with torch.no_grad():
+                    for alpha in raw.values():
+                        alpha.clamp_(0, 1)
+            losses.append(loss.detach())
+        return float(torch.stack(losses).mean())
+
+    def _initial(self) -> Tensor:
+        start = torch.tensor(self.alpha)
+        return (start.logit(eps=1e-6) if self.constraint == "sigmoid" else start).requires_grad_()
+
+    def _constrained(self, alpha: Tensor) -> Tensor:
+        return alpha.sigmoid() if self.constraint == "sigmoid" else alpha
+
+    def _shares(self, raw: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return a copy of the coefficients as they are now, without gradient."""
+        return {block: self._constrained(a).detach().clone() for block, a in raw.items()}

@@ -1,0 +1,121 @@
+"""What a job's record holds (PROTOCOL §5), in plain JSON values."""
+
+import os
+import platform
+import subprocess
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from roftbench import __version__
+from roftbench.job import Job
+from roftbench.metrics import undefined_tasks
+from roftbench.store import SCHEMA, Record
+
+if TYPE_CHECKING:
+    from roftbench.workbench import Workbench
+
+PACKAGES = ("torch", "torch-geometric", "rdkit", "numpy", "hydra-core")
+
+
+def head(job: Job, status: str) -> Record:
+    """Return what every record starts with."""
+    return {"schema": SCHEMA, "key": job.key, "status": status, "job": job.identity()}
+
+
+def assemble(bench: "Workbench", candidates: list[dict[str, Any]], best: dict[str, Any]) -> Record:
+    """Return the record of a finished job; the chosen candidate gives its scores, history and test predictions."""
+    dataset, problem = bench.dataset, bench.problem
+    return {
+        **head(bench.job, "done"),
+        "scores": {"val": best["val"], "test": best["test"]},
+        "base": best["base"],
+        "chosen": best["params"],
+        "candidates": [{key: one[key] for key in ("params", "val", "test", "best_epoch")} for one in candidates],
+        "best_epoch": best["best_epoch"],
+        "details": best["info"],
+        "history": best["history"],
+        "count": count(bench),
+        "data": {
+            "sha256": dataset.spec.sha256,
+            "rows": len(dataset) + len(dataset.dropped),
+            "kept": len(dataset),
+            "dropped": [asdict(row) for row in dataset.dropped],
+            "split_sha256": bench.parts.sha256,
+            "undefined_tasks": {
+                name: undefined_tasks(problem.task, dataset.y[part])
+                for name, part in (("val", bench.parts.val), ("test", bench.parts.test))
+            },
+        },
+        "test_predictions": {
+            "row": dataset.rows[bench.parts.test].tolist(),
+            "prediction": [[round(float(value), 6) for value in row] for row in best["predictions"]],
+        },
+        "seconds": dict(bench.seconds),
+        "env": environment(bench.device),
+    }
+
+
+def count(bench: "Workbench") -> dict[str, Any]:
+    """Return how many graphs each part has and how many labels were used for what (PROTOCOL §3)."""
+    parts = {"train": bench.parts.train, "val": bench.parts.val, "test": bench.parts.test}
+    labels = {name: int((~torch.isnan(bench.problem.y[index])).sum()) for name, index in parts.items()}
+    return {
+        "graphs": {name: len(index) for name, index in parts.items()},
+        "labels": {
+            "weights": labels["train"],
+            "selection": labels["val"],
+            "interpolation": labels["val"] if bench.method.fits_on_validation else 0,
+            "test": labels["test"],
+        },
+    }
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Return versions, commit and machine: what may explain a difference between two records."""
+    return {
+        "roftbench": __version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+    }
+
+
+@cache
+def commit() -> str | None:
+    """Return the git commit of a source checkout ("…-dirty" with local changes), None for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    found = subprocess.run(
+        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -1,0 +1,1 @@
+"""From records to tables: pure functions over what the jobs left behind."""

@@ -1,0 +1,34 @@
+"""One row a job, for `roftbench list runs`."""
+
+from typing import Any
+
+from roftbench.store import Record
+
+
+def run_rows(records: list[Record], failures: list[Record]) -> list[dict[str, Any]]:
+    """Return finished, failed and skipped jobs as rows of plain values."""
+    return [_row(record) for record in [*records, *failures]]
+
+
+def _row(record: Record) -> dict[str, Any]:
+    job = record["job"]
+    metric = job["dataset"]["metric"]
+    scores = record.get("scores")
+    return {
+        "key": record["key"],
+        "status": record["status"],
+        "model": job["model"]["name"],
+        "method": job["method"]["name"],
+        "dataset": job["dataset"]["name"],
+        "split": job["split"]["name"],
+        "labels": job["label_ratio"]["name"],
+        "train": job["train"]["name"],
+        "seed": job["seed"],
+        "metric": metric,
+        "val": _rounded(scores["val"][metric]) if scores else None,
+        "test": _rounded(scores["test"][metric]) if scores else None,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,189 @@
+"""Cells and ranks -> Markdown, CSV, JSON and the terminal."""
+
+import json
+import math
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from roftbench.errors import UsageError
+from roftbench.files import write_text
+from roftbench.metrics import METRICS
+from roftbench.report.aggregate import PARTS, cells, long_table, mean_rank, sign
+
+METHODS = {  # in the paper's order
+    "full_ft": "Full FT",
+    "lp": "LP",
+    "surgical_ft": "Surgical FT",
+    "lp_ft": "LP-FT",
+    "l2_sp": "L²-SP",
+    "wise_ft": "WiSE-FT",
+    "feature_map": "Feature map",
+    "bss": "BSS",
+    "roftmol": "ROFT-MOL",
+}
+METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "roc_auc": "ROC-AUC"}
+LEGEND = """\
+Cells: mean ± standard deviation (ddof 0) of the test score over seeds, and the number of seeds. **Best** and
+<u>second</u> are among the cells that have all seeds of their table; `3/5`: only 3 of its 5 seeds are there;
+`--`: no job; `undefined`: the metric is undefined in some seed. Hyperparameters are selected by the mean
+validation score over seeds."""
+_Row = dict[Any, Any]  # of a data frame
+_MARKS = {1: "bold", 2: "underline"}
+_MARKDOWN = {"bold": "**{}**", "underline": "<u>{}</u>", "": "{}"}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """One table, before it is Markdown or a terminal's."""
+
+    title: str
+    header: list[str]
+    rows: list[list[Text]]  # style: one of _MARKDOWN
+    notes: list[str]
+
+
+def write_tables(records: list[dict[str, Any]], out_dir: Path, source: Path) -> list[Path]:
+    """Write leaderboard.md and leaderboard.csv into `out_dir`, each replaced as a whole; returns their paths.
+
+    `source` is where the caller read the records: the UsageError for no finished job among them names it.
+    """
+    long = long_table(records)
+    if long.empty:
+        raise UsageError(f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first")
+    table = cells(long)
+    ranks = mean_rank(table)
+    contents = {
+        "leaderboard.md": f"# Leaderboard\n\n{render_markdown(table, ranks)}",
+        "leaderboard.csv": to_frame(table, ranks).to_csv(index=False, lineterminator="\n"),
+    }
+    for name, text in contents.items():
+        write_text(out_dir / name, text)
+    return [out_dir / name for name in contents]
+
+
+def to_frame(table: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
+    """A row per cell, the missing ones of each table included (n = 0), in the order of the printed tables.
+
+    Columns: model, split, label_ratio, train, task, dataset, metric, method, params (JSON), mean, std
+    (ddof 0), n, n_expected (the largest n of the table: setting and task), average_rank.
+    """
+    columns = [*PARTS, "task", "dataset", "metric", "method", "params", "mean", "std", "n", "n_expected"]
+    return _complete(table, ranks)[[*columns, "average_rank"]].reset_index(drop=True)
+
+
+def to_json(table: pd.DataFrame, ranks: pd.DataFrame) -> str:
+    """The rows of `to_frame` as a JSON list; params as an object, null for what is missing or undefined."""
+    rows = to_frame(table, ranks).to_dict("records")
+    plain = [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in rows]
+    for row in plain:
+        row["params"] = row["params"] and json.loads(row["params"])
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def render_markdown(table: pd.DataFrame, ranks: pd.DataFrame) -> str:
+    """One Markdown table per setting and task of `cells` and `mean_rank`, with its notes."""
+    blocks = [LEGEND]
+    for layout in _layouts(table, ranks):
+        lines = [layout.header, ["---", *["---:"] * (len(layout.header) - 1)]]
+        lines += [[_MARKDOWN[str(cell.style)].format(cell.plain) for cell in row] for row in layout.rows]
+        rows = ["| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in lines]
+        blocks += [f"## {layout.title}", "\n".join(rows)]
+        blocks += ["\n".join(f"- {note}" for note in layout.notes)] if layout.notes else []
+    return "\n\n".join(blocks) + "\n"
+
+
+def print_rich(table: pd.DataFrame, ranks: pd.DataFrame, console: Console) -> None:
+    """Print the same tables and notes to a terminal."""
+    for layout in _layouts(table, ranks):
+        shown = Table()
+        for i, name in enumerate(layout.header):
+            shown.add_column(Text(name), justify="right" if i else "left")
+        for row in layout.rows:
+            shown.add_row(*row)
+        notes = [Text(f"- {note}") for note in layout.notes]
+        console.print(Text(layout.title, "bold"), shown, *notes, sep="\n")
+
+
+def _complete(table: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with the gaps as rows; and n_expected, average_rank, datasets, and place in its column."""
+    of_table = ["setting", *PARTS, "task"]
+    columns = table[[*of_table, "dataset", "metric"]].drop_duplicates()
+    grid = columns.merge(table[[*of_table, "method"]].drop_duplicates(), on=of_table)
+    full = grid.merge(table, on=list(grid.columns), how="left").merge(ranks, on=["setting", "task", "method"])
+    full["n"] = full["n"].fillna(0).astype(int)
+    full["n_expected"] = full.groupby(["setting", "task"])["n"].transform("max")
+    loss = (full["mean"] * sign(full["metric"])).where(full["n"] == full["n_expected"])
+    full["place"] = loss.groupby([full["setting"], full["dataset"]]).rank(method="min")
+    full["order"] = full["method"].map({name: i for i, name in enumerate(METHODS)}).fillna(len(METHODS))
+    return full.sort_values([*PARTS, "task", "setting", "order", "method", "dataset"])
+
+
+def _layouts(table: pd.DataFrame, ranks: pd.DataFrame) -> list[_Layout]:
+    tables = _complete(table, ranks).groupby(["setting", "task"], sort=False)
+    return [_layout(rows.to_dict("records")) for _, rows in tables]
+
+
+def _layout(rows: list[_Row]) -> _Layout:
+    """The table of `rows`: all methods x data sets of one setting and task, method by method."""
+    first = rows[0]
+    metrics = {row["dataset"]: _metric_name(row["metric"]) for row in rows}
+    shared = sorted(set(metrics.values()))
+    header = [name if len(shared) == 1 else f"{name} ({metric})" for name, metric in metrics.items()]
+    by_method = {method: list(line) for method, line in groupby(rows, key=itemgetter("method"))}
+    return _Layout(
+        title=f"{first['model']} · {first['split']} split · {first['label_ratio']} labels · "
+        f"{first['train']} training · {', '.join(shared)}",
+        header=["Method", *header, "Avg. rank"],
+        rows=[
+            [Text(_method_name(method)), *map(_cell, line), Text(_rank(line[0]))] for method, line in by_method.items()
+        ],
+        notes=_notes(rows, by_method, len(metrics)),
+    )
+
+
+def _notes(rows: list[_Row], by_method: dict[str, list[_Row]], datasets: int) -> list[str]:
+    notes = []
+    if short := [
+        f"{_method_name(row['method'])} on {row['dataset']} ({row['n']}/{row['n_expected']})"
+        for row in rows
+        if 0 < row["n"] < row["n_expected"]
+    ]:
+        notes.append(f"Fewer seeds than the table's: {', '.join(short)}.")
+    ranked = rows[0]["datasets"]
+    if ranked < datasets:
+        notes.append(f"Average rank over {ranked} of {datasets} data sets: those that every method has in full.")
+    for method, line in by_method.items():
+        tuned = [f"{row['dataset']}: {row['tuned']}" for row in line if row["n"] and row["tuned"]]
+        if tuned:
+            notes.append(f"{_method_name(method)}, selected: {'; '.join(tuned)}.")
+    return notes
+
+
+def _cell(row: _Row) -> Text:
+    if row["n"] == 0:
+        return Text("--")
+    if row["n"] < row["n_expected"]:
+        return Text(f"{row['n']}/{row['n_expected']}")
+    if math.isnan(row["mean"]):
+        return Text("undefined")
+    return Text(f"{row['mean']:.3f} ± {row['std']:.3f} ({row['n']})", _MARKS.get(row["place"], ""))
+
+
+def _rank(row: _Row) -> str:
+    return "--" if math.isnan(row["average_rank"]) else f"{row['average_rank']:.2f}"
+
+
+def _method_name(method: str) -> str:
+    return METHODS.get(method, method)
+
+
+def _metric_name(metric: str) -> str:
+    return f"{METRIC_NAMES.get(metric, metric)} {'↑' if METRICS[metric].higher_is_better else '↓'}"

@@ -1,0 +1,117 @@
+"""The results folder: one JSON record a job, failures beside them, fitted stages kept for reuse."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from roftbench.errors import UsageError
+from roftbench.files import DamagedFileError, Entry, atomic, locked, read_tensors, write_tensors, write_text
+
+logger = logging.getLogger(__name__)
+
+SCHEMA = 1
+Record = dict[str, Any]
+
+
+class Store:
+    """Records under `root`/runs, failures under `root`/failures, fitted weights under `root`/stages."""
+
+    def __init__(self, root: Path, stage_cap_gb: float = 10.0) -> None:
+        self.root = root
+        self.stage_cap = int(stage_cap_gb * 1e9)
+
+    def record_path(self, key: str) -> Path:
+        """Where a job's record is, or will be."""
+        return self.root / "runs" / f"{key}.json"
+
+    def failure_path(self, key: str) -> Path:
+        """Where a job's failure is, if it failed."""
+        return self.root / "failures" / f"{key}.json"
+
+    def stage_path(self, key: str) -> Path:
+        """Where a stage's fitted weights are, or will be."""
+        return self.root / "stages" / f"{key}.safetensors"
+
+    def check_writable(self) -> None:
+        """Raise UsageError unless a record could be written here."""
+        try:
+            with atomic(self.record_path("probe")) as probe:
+                probe.touch()
+            self.record_path("probe").unlink()
+        except OSError as error:
+            raise UsageError(
+                f"paths.results={self.root} cannot be written: {error.strerror} ({error.filename})."
+                " Set paths.results to a folder of yours."
+            ) from None
+
+    def get(self, key: str) -> Record | None:
+        """Return a job's record; None if there is none or if it cannot be read (which is reported)."""
+        path = self.record_path(key)
+        return _read(path) if path.exists() else None
+
+    def put(self, record: Record) -> Path:
+        """Write the record of a finished job and remove its failure, if it had one."""
+        path = self.record_path(record["key"])
+        write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        self.failure_path(record["key"]).unlink(missing_ok=True)
+        return path
+
+    def put_failure(self, record: Record) -> Path:
+        """Write the record of a failed or skipped job."""
+        path = self.failure_path(record["key"])
+        write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        return path
+
+    def load(self) -> list[Record]:
+        """Return all records that can be read, in order of their keys; the others are reported by name."""
+        found = (_read(path) for path in sorted((self.root / "runs").glob("*.json")))
+        return [record for record in found if record is not None]
+
+    def load_failures(self) -> list[Record]:
+        """Return the records of failed jobs."""
+        found = (_read(path) for path in sorted((self.root / "failures").glob("*.json")))
+        return [record for record in found if record is not None]
+
+    def get_stage(self, key: str) -> Entry | None:
+        """Return a stage's weights and description; None if there is none or if it is damaged (which is reported)."""
+        path = self.stage_path(key)
+        if not path.exists():
+            return None
+        try:
+            entry = read_tensors(path)
+        except DamagedFileError as error:
+            logger.warning("%s is damaged (%s): fitting that stage again", path, error)
+            return None
+        path.touch()  # the least recently used ones go first
+        return entry
+
+    def put_stage(self, key: str, entry: Entry) -> None:
+        """Keep a stage's weights; drop the least recently used ones above the cap."""
+        write_tensors(self.stage_path(key), *entry)
+        files = sorted((self.root / "stages").glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+        excess = sum(path.stat().st_size for path in files) - self.stage_cap
+        for path in files[:-1]:
+            if excess <= 0:
+                break
+            excess -= path.stat().st_size
+            path.unlink(missing_ok=True)
+
+    def job_lock(self, key: str) -> Any:
+        """Return a lock: processes that want the same job wait for one another."""
+        return locked(self.record_path(key))
+
+    def stage_lock(self, key: str) -> Any:
+        """Return a lock: processes that need the same stage wait for one another."""
+        return locked(self.stage_path(key))
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("key") != path.stem:
+            raise ValueError(f"not a record of schema {SCHEMA} with this key")
+        return record
+    except (OSError, ValueError) as error:
+        logger.warning("%s cannot be read and is not counted: %s", path, error)
+        return None

@@ -1,0 +1,197 @@
+"""Training of one stage: task loss plus penalty, validation after each epoch, the best weights kept as a copy."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from roftbench.data.packed import Batch
+from roftbench.errors import JobError, SkipJob, suggest
+from roftbench.job import TrainSettings, derive_seed
+from roftbench.methods.base import Method, Stage, Step
+from roftbench.models.encoder import HEAD, Encoder, Nodes, Predictor, State, copy_state
+from roftbench.problem import Problem
+
+
+class Progress(Protocol):
+    """Where training tells how far it is."""
+
+    def epochs(self, name: str, numbers: Iterable[int]) -> Iterable[int]:
+        """Wrap the epoch numbers of a stage, in a progress bar for instance."""
+
+    def epoch_done(self, epoch: int, total: int, seconds: float, score: float | None) -> None:
+        """Take note of a finished epoch."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted stage: a copy of the best epoch's weights, that epoch, its validation score, and all epochs."""
+
+    state: State
+    best_epoch: int
+    best_score: float | None
+    history: list[dict[str, Any]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where fine-tuning starts: a frozen pretrained encoder in eval mode, and all weights under the model's keys."""
+
+    encoder: Encoder
+    state: State
+
+
+def fit_stage(
+    model: Predictor,
+    start: Start,
+    method: Method,
+    stage: Stage,
+    number: int,
+    problem: Problem,
+    settings: TrainSettings,
+    seed: int,
+    progress: Progress,
+) -> Fit:
+    """Train `model` in place for one stage and leave its best weights in it.
+
+    Best is the first epoch with the best validation score; the last epoch where the score is never defined. All
+    random numbers follow from (seed, stage number), so a stage does not depend on what ran before.
+
+    Raises:
+        SkipJob: the model has no such block.
+        JobError: the loss is not finite.
+    """
+    trained = list(model.blocks()) if stage.blocks is None else list(stage.blocks)
+    if missing := [name for name in trained if name not in model.blocks()]:
+        raise SkipJob(f"this encoder has no block '{missing[0]}'.{suggest(missing[0], model.blocks())}")
+    lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs
+    model.set_trained(trained, frozen_mode=settings.frozen_mode)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=lr, weight_decay=settings.weight_decay, fused=True)
+    frozen_encoder = trained == [HEAD] and settings.frozen_mode == "eval" and not method.overrides("penalty")
+    view: _View = _FrozenView(model, problem) if frozen_encoder else _LiveView(model, problem, start, method)
+    best: Fit | None = None
+    history: list[dict[str, Any]] = []
+    began = time.monotonic()
+    with seeded(derive_seed(seed, "stage", number), problem.y.device):
+        for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
+            epoch_began = time.monotonic()
+            model.set_trained(trained, frozen_mode=settings.frozen_mode)
+            loss = _train_epoch(view, optimizer, problem, settings.batch_size)
+            if not math.isfinite(loss):
+                raise JobError(
+                    f"training diverged: the loss is {loss} in epoch {epoch} of stage '{stage.name}'."
+                    f" Lower train.lr ({lr:g}) or the method's weight, or check the labels' range."
+                )
+            model.eval()
+            score = problem.scores(problem.to_predictions(view.val_outputs()), problem.val)[problem.metric.name]
+            history.append({"stage": stage.name, "epoch": epoch, "train_loss": loss, "val_score": score})
+            if (
+                best is None
+                or problem.metric.better(score, best.best_score)
+                or (score is None and best.best_score is None)
+            ):
+                best = Fit(copy_state(model), epoch, score, history, 0.0)
+            progress.epoch_done(epoch, epochs, time.monotonic() - epoch_began, score)
+    if best is None:
+        raise ValueError("a stage has at least one epoch")
+    model.load_state_dict(best.state)
+    return Fit(best.state, best.best_epoch, best.best_score, history, time.monotonic() - began)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch inside the block and give its generators back as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _train_epoch(view: "_View", optimizer: torch.optim.Optimizer, problem: Problem, batch_size: int) -> float:
+    """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
+    total = torch.zeros((), device=problem.y.device)
+    batches = shuffled_batches(problem.train, batch_size)
+    for index in batches:
+        loss = view.loss(index)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total += loss.detach()
+    return float(total) / len(batches)
+
+
+def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
+    """Cut a permutation of `index` into batches; a single graph left over joins the last one (batch norm needs two)."""
+    order = index[torch.randperm(len(index)).to(index.device)]
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+class _View(Protocol):
+    """How a stage sees data and model."""
+
+    def loss(self, index: Tensor) -> Tensor:
+        """Return the loss of a training batch."""
+
+    def val_outputs(self) -> Tensor:
+        """Return the network's outputs for the validation part, without gradient."""
+
+
+class _LiveView:
+    """Every step runs the whole network."""
+
+    def __init__(self, model: Predictor, problem: Problem, start: Start, method: Method) -> None:
+        self.model, self.problem, self.start, self.method = model, problem, start, method
+        self.val_batches = list(problem.eval_batches(problem.val))
+
+    def loss(self, index: Tensor) -> Tensor:
+        batch = self.problem.graphs.batch(index)
+        nodes: Nodes = self.model.encoder(batch)
+        z = self.model.encoder.readout(nodes.out, batch)
+        task_loss = self.problem.loss(self.model.head(z), index)
+        step = Step(self.model, self.start.state, batch, nodes, z, lambda: self._pretrained_features(batch))
+        return task_loss + self.method.penalty(step)
+
+    def _pretrained_features(self, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            nodes: Nodes = self.start.encoder(batch)
+        return nodes.features
+
+    def val_outputs(self) -> Tensor:
+        return _outputs(self.model, self.val_batches, self.problem)
+
+
+class _FrozenView:
+    """Only the head moves: the representations are computed once, in eval mode."""
+
+    def __init__(self, model: Predictor, problem: Problem) -> None:
+        self.head, self.problem = model.head, problem
+        model.eval()
+        self.z_train, self.z_val = (
+            _outputs(model.represent, problem.eval_batches(index), problem) for index in (problem.train, problem.val)
+        )
+        # Row of each training graph in z_train, by its index in the data set.
+        self.row = torch.empty(len(problem.y), dtype=torch.int64, device=problem.y.device)
+        self.row[problem.train] = torch.arange(len(problem.train), device=problem.y.device)
+
+    def loss(self, index: Tensor) -> Tensor:
+        return self.problem.loss(self.head(self.z_train[self.row[index]]), index)
+
+    def val_outputs(self) -> Tensor:
+        with torch.no_grad():
+            outputs: Tensor = self.head(self.z_val)
+        return outputs
+
+
+def _outputs(forward: Callable[[Batch], Tensor], batches: Iterable[Batch], problem: Problem) -> Tensor:
+    with torch.no_grad():
+        parts = [forward(batch) for batch in batches]
+    return torch.cat(parts) if parts else torch.empty(0, problem.num_tasks, device=problem.y.device)

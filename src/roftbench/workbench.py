@@ -1,0 +1,200 @@
+"""A job at work: data, model and method loaded, stages fitted or taken from the store, candidates compared."""
+
+import time
+from copy import deepcopy
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch.func import functional_call
+
+from roftbench import record as records
+from roftbench.config import Env, build
+from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.data.split import Split
+from roftbench.errors import UsageError
+from roftbench.job import Job, derive_seed, digest
+from roftbench.methods.base import Finished, Fitted, Method
+from roftbench.models.checkpoints import load_checkpoint
+from roftbench.models.encoder import HEAD, Predictor, State, copy_state
+from roftbench.problem import Problem
+from roftbench.progress import JobProgress, bar
+from roftbench.store import Record, Store
+from roftbench.train import Fit, Start, fit_stage, seeded
+
+
+class Workbench:
+    """Everything loaded for one job: data on the device, parts, model, method."""
+
+    def __init__(self, job: Job, env: Env, store: Store) -> None:
+        self.job, self.env, self.store = job, env, store
+        self.device = choose_device(env.run.device)
+        if env.run.threads is not None:
+            torch.set_num_threads(env.run.threads)
+        self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data")
+        whole: Split = build(job.split)(self.dataset)
+        self.parts = job.label_ratio.apply(whole)
+        if len(self.parts.train) == 0:
+            raise UsageError(
+                f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules"
+            )
+        self.problem = Problem.create(
+            self.dataset.graphs,
+            self.dataset.y,
+            (self.parts.train, self.parts.val, self.parts.test),
+            metric=str(job.dataset.metric),
+            loss=str(job.train.loss),
+            standardize=job.train.standardize_targets,
+            device=self.device,
+        )
+        self.model = self._build_model()
+        self.method: Method = build(job.method)
+        encoder = deepcopy(self.model.encoder).eval().requires_grad_(False)
+        self.start = Start(encoder, copy_state(self.model))
+        self.progress = JobProgress(str(job.dataset.metric))
+        self.seconds: dict[str, float] = {}
+
+    def _build_model(self) -> Predictor:
+        """Return encoder and head; random weights follow from the job's seed alone."""
+        cpu = torch.device("cpu")
+        with seeded(derive_seed(self.job.seed, "encoder"), cpu):
+            encoder = build(self.job.model)
+        if self.job.model.checkpoint is not None:
+            load_checkpoint(encoder, self.job.model.checkpoint, self.job.model.sha256)
+        with seeded(derive_seed(self.job.seed, "head"), cpu):
+            model = Predictor(encoder, self.problem.num_tasks)
+        model.keys_of_blocks()  # a wrong encoder is told so before any training
+        return model.to(self.device)
+
+    def candidates(self) -> list[Method]:
+        """Return the methods to try: the grid's, or the one that was asked for."""
+        if not self.job.method.search:
+            return [self.method]
+        return self.method.candidates(self.job.method.grid, list(self.model.encoder.blocks()))
+
+    def work(self) -> Record:
+        """Fit every candidate, choose by validation score, and return the record."""
+        tried = [self._try(candidate) for candidate in self.candidates()]
+        name = str(self.job.dataset.metric)
+        best = tried[0]
+        for one in tried[1:]:
+            if self.problem.metric.better(one["val"][name], best["val"][name]):
+                best = one
+        return records.assemble(self, tried, best)
+
+    def _try(self, method: Method) -> dict[str, Any]:
+        """Fit one candidate and return its scores, history and test predictions."""
+        self.model.load_state_dict(self.start.state)
+        chain: list[Any] = []
+        history: list[dict[str, Any]] = []
+        for number, stage in enumerate(method.stages()):
+            spec = {"blocks": stage.blocks, "epochs": stage.epochs, "lr": stage.lr}
+            chain.append({**spec, "penalty": _penalty_identity(method)})
+            fit = self._fit(method, chain, number)
+            history += fit.history
+        base = None
+        finished = Finished(fit.state)
+        if method.overrides("finish"):
+            base = {"method": "full_ft", **self._scores(fit.state)[0], "best_epoch": fit.best_epoch}
+            began = time.monotonic()
+            finished = self._finish(method, fit)
+            self._add_seconds("finish", time.monotonic() - began)
+        scores, predictions = self._scores(finished.state)
+        return {
+            "params": asdict(method),
+            **scores,
+            "best_epoch": finished.info.get("best_epoch", fit.best_epoch),
+            "base": base,
+            "info": finished.info,
+            "history": history,
+            "predictions": predictions,
+        }
+
+    def _fit(self, method: Method, chain: list[Any], number: int) -> Fit:
+        """Return the fitted stage at the end of a chain, from the store if it is there, and leave it in the model."""
+        stage = method.stages()[number]
+        key = digest({**self.job.fit_identity(), "device": self.device.type, "stages": chain})
+        with self.store.stage_lock(key):
+            kept = None if self.env.run.rerun else self.store.get_stage(key)
+            if kept is not None:
+                self.model.load_state_dict(kept[0])
+                self._add_seconds(f"{stage.name} (reused)", kept[1]["seconds"])
+                return Fit(state={k: v.to(self.device) for k, v in kept[0].items()}, **kept[1])
+            arguments = (method, stage, number, self.problem, self.job.train, self.job.seed, self.progress)
+            fit = fit_stage(self.model, self.start, *arguments)
+            description = {name: getattr(fit, name) for name in ("best_epoch", "best_score", "history", "seconds")}
+            self.store.put_stage(key, (fit.state, description))
+            self._add_seconds(stage.name, fit.seconds)
+            return fit
+
+    def _finish(self, method: Method, fit: Fit) -> Finished:
+        model, problem = self.model.eval().requires_grad_(False), self.problem
+        size = self.job.train.batch_size
+        index = problem.val.split(size)
+        small = [problem.graphs.batch(chunk) for chunk in index]
+        large = list(problem.eval_batches(problem.val))
+
+        def val_loss(state: State, number: int) -> torch.Tensor:
+            return problem.loss(functional_call(model, state, (small[number],)), index[number])
+
+        def val_score(state: State) -> float | None:
+            with torch.no_grad():
+                outputs = torch.cat([functional_call(model, state, (batch,)) for batch in large])
+            return problem.scores(problem.to_predictions(outputs), problem.val)[problem.metric.name]
+
+        block_of = model.keys_of_blocks()
+        return method.finish(
+            Fitted(
+                start=self.start.state,
+                tuned=fit.state,
+                block_of=block_of,
+                buffers=frozenset(name for name, _ in model.named_buffers()),
+                encoder_blocks=[name for name in model.blocks() if name != HEAD],
+                num_val_batches=len(small),
+                val_loss=val_loss,
+                val_score=val_score,
+                better=problem.metric.better,
+                progress=lambda numbers: bar(numbers, self.job.method.name),
+            )
+        )
+
+    def _scores(self, state: State) -> tuple[dict[str, dict[str, float | None]], Any]:
+        """Return val and test scores of weights, and the test predictions [n, T]. The only reading of the test part."""
+        self.model.load_state_dict(state)
+        self.model.eval()
+        val = self.problem.predict(self.model, self.problem.val)
+        test = self.problem.predict(self.model, self.problem.test)
+        scores = {
+            "val": self.problem.scores(val, self.problem.val),
+            "test": self.problem.scores(test, self.problem.test),
+        }
+        return scores, test
+
+    def _add_seconds(self, name: str, seconds: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+
+def _penalty_identity(method: Method) -> Any:
+    """Return what a penalty adds to a stage's identity: nothing where there is none, so that stages are shared."""
+    if not method.overrides("penalty"):
+        return None
+    return {"class": f"{type(method).__module__}.{type(method).__qualname__}", **asdict(method)}
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name: auto (the GPU if there is one), cpu, cuda, cuda:N.
+
+    Raises:
+        UsageError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"run.device={name} is no device. Allowed: auto, cpu, cuda, cuda:N.") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"run.device={name} is not supported. Allowed: auto, cpu, cuda, cuda:N.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"run.device={name}: this machine has {torch.cuda.device_count()} GPUs that torch can use.")
+    return device

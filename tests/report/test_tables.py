@@ -1,0 +1,241 @@
+"""Tables as Markdown (golden text), CSV, JSON and on the terminal."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from roftbench.errors import UsageError
+from roftbench.report import tables
+from roftbench.report.aggregate import cells, long_table, mean_rank
+from roftbench.report.tables import LEGEND, print_rich, render_markdown, to_frame, to_json, write_tables
+
+METRICS = {"esol": ("regression", "rmse"), "lipo": ("regression", "rmse"), "bace": ("classification", "roc_auc")}
+
+
+def runs(
+    method: str,
+    dataset: str,
+    tests: list[float | None],
+    weights: tuple[float, ...] = (),
+    epochs: int = 100,
+    metric: str = "",
+) -> list[dict[str, Any]]:
+    """A record a seed; every weight is a candidate, each better on validation than the one before it."""
+    task, metric = METRICS[dataset][0], metric or METRICS[dataset][1]
+    sign = 1 if task == "classification" else -1
+    params: list[dict[str, float]] = [{"weight": weight} for weight in weights] or [{}]
+    job = {
+        "protocol": 1,
+        "model": {"name": "gin_masking"},
+        "method": {"name": method, "target": method, "search": len(weights) > 1, "params": params[0], "grid": {}},
+        "dataset": {"name": dataset, "task": task, "metric": metric},
+        "split": {"name": "scaffold", "seed": 42},
+        "label_ratio": {"name": "full"},
+        "train": {"name": "paper", "epochs": epochs},
+    }
+    return [
+        {
+            "key": f"{method}-{dataset}-{epochs}-{metric}-{seed}",
+            "status": "done",
+            "job": {**job, "seed": seed},
+            "candidates": [
+                {"params": p, "val": {metric: sign * i}, "test": {metric: test}} for i, p in enumerate(params)
+            ],
+        }
+        for seed, test in enumerate(tests)
+    ]
+
+
+def example() -> list[dict[str, Any]]:
+    """Three methods; esol complete, BSS short of a seed on lipo, no LP and an undefined score on bace."""
+    return [
+        *runs("my_method", "esol", [1.0, 1.2]),
+        *runs("my_method", "lipo", [0.7, 0.7]),
+        *runs("bss", "esol", [0.9, 0.9], weights=(1.0, 0.1)),
+        *runs("bss", "lipo", [0.1], weights=(1.0,)),
+        *runs("lp", "esol", [2.0, 2.0]),
+        *runs("lp", "lipo", [0.8, 0.6]),
+        *runs("bss", "bace", [0.5, None]),
+        *runs("full_ft", "bace", [0.8, 0.9]),
+        *runs("roftmol", "bace", [0.8, 0.8]),
+    ]
+
+
+GOLDEN = """
+## gin_masking · scaffold split · full labels · paper training · ROC-AUC ↑
+
+| Method | bace | Avg. rank |
+| --- | ---: | ---: |
+| Full FT | **0.850 ± 0.050 (2)** | -- |
+| BSS | undefined | -- |
+| ROFT-MOL | <u>0.800 ± 0.000 (2)</u> | -- |
+
+- Average rank over 0 of 1 data sets: those that every method has in full.
+
+## gin_masking · scaffold split · full labels · paper training · RMSE ↓
+
+| Method | esol | lipo | Avg. rank |
+| --- | ---: | ---: | ---: |
+| LP | 2.000 ± 0.000 (2) | **0.700 ± 0.100 (2)** | 3.00 |
+| BSS | **0.900 ± 0.000 (2)** | 1/2 | -- |
+| my_method | <u>1.100 ± 0.100 (2)</u> | **0.700 ± 0.000 (2)** | 2.00 |
+
+- Fewer seeds than the table's: BSS on lipo (1/2).
+- Average rank over 1 of 2 data sets: those that every method has in full.
+- BSS, selected: esol: weight=0.1.
+"""
+
+
+def computed(records: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    table = cells(long_table(records))
+    return table, mean_rank(table)
+
+
+def markdown_rows(records: list[dict[str, Any]]) -> list[str]:
+    return [line for line in render_markdown(*computed(records)).splitlines() if line.startswith("| ")]
+
+
+def test_markdown_is_the_golden_text() -> None:
+    records = example()
+    assert render_markdown(*computed(records)) == LEGEND + "\n" + GOLDEN
+    assert render_markdown(*computed(records[::-1])) == LEGEND + "\n" + GOLDEN
+
+
+def test_methods_come_in_the_papers_order_then_by_alphabet() -> None:
+    names = ["zeta", "roftmol", "alpha", *reversed(tables.METHODS)]
+    rows = markdown_rows([rec for name in names for rec in runs(name, "esol", [1.0])])
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]] == [
+        *("Full FT", "LP", "Surgical FT", "LP-FT", "L²-SP", "WiSE-FT", "Feature map", "BSS", "ROFT-MOL"),
+        *("alpha", "zeta"),
+    ]
+
+
+def test_two_that_tie_for_best_are_both_bold_and_nothing_is_second() -> None:
+    rows = markdown_rows([*runs("lp", "esol", [1.0]), *runs("bss", "esol", [1.0]), *runs("l2_sp", "esol", [2.0])])
+    assert rows[2:] == [
+        "| LP | **1.000 ± 0.000 (1)** | 1.50 |",
+        "| L²-SP | 2.000 ± 0.000 (1) | 3.00 |",
+        "| BSS | **1.000 ± 0.000 (1)** | 1.50 |",
+    ]
+
+
+def test_a_missing_cell_is_a_gap_in_markdown_and_a_row_in_the_frame() -> None:
+    records = [*runs("lp", "esol", [1.0]), *runs("lp", "lipo", [1.0]), *runs("bss", "esol", [2.0])]
+    assert markdown_rows(records)[3] == "| BSS | <u>2.000 ± 0.000 (1)</u> | -- | -- |"
+    frame = to_frame(*computed(records))
+    gap = frame[(frame["method"] == "bss") & (frame["dataset"] == "lipo")].iloc[0]
+    assert (gap["n"], gap["n_expected"], gap["metric"], gap["split"]) == (0, 1, "rmse", "scaffold")
+    assert gap[["params", "mean", "std", "average_rank"]].isna().all()
+    assert len(frame) == 4
+
+
+def test_settings_of_one_name_give_two_tables() -> None:
+    text = render_markdown(*computed([*runs("lp", "esol", [1.0, 2.0]), *runs("bss", "esol", [3.0], epochs=30)]))
+    assert "· paper (epochs=100) training ·" in text
+    assert "· paper (epochs=30) training ·" in text
+    assert "| LP | **1.500 ± 0.500 (2)** | 1.00 |" in text
+    assert "| BSS | **3.000 ± 0.000 (1)** | 1.00 |" in text
+    assert "Fewer seeds" not in text
+    assert "| -- |" not in text
+
+
+def test_columns_name_their_metric_where_a_table_has_two() -> None:
+    text = render_markdown(*computed([*runs("lp", "esol", [1.0]), *runs("lp", "lipo", [0.5], metric="spearman")]))
+    assert "· RMSE ↓, Spearman ↑\n" in text
+    assert "| Method | esol (RMSE ↓) | lipo (Spearman ↑) | Avg. rank |" in text
+
+
+def test_a_bar_in_a_name_does_not_break_the_table() -> None:
+    assert markdown_rows(runs("a|b", "esol", [1.0]))[2].startswith(r"| a\|b | ")
+
+
+def test_frame_has_the_documented_columns_and_full_numbers() -> None:
+    frame = to_frame(*computed(example()))
+    assert list(frame.columns) == [
+        *("model", "split", "label_ratio", "train", "task", "dataset", "metric", "method", "params"),
+        *("mean", "std", "n", "n_expected", "average_rank"),
+    ]
+    assert frame["method"].tolist() == ["full_ft", "bss", "roftmol", "lp", "lp", "bss", "bss", "my_method", "my_method"]
+    short = frame[(frame["method"] == "bss") & (frame["dataset"] == "lipo")].iloc[0]
+    assert (short["n"], short["n_expected"], short["mean"]) == (1, 2, 0.1)
+
+
+def test_json_has_objects_and_nulls_but_no_nan() -> None:
+    rows = json.loads(to_json(*computed([*example(), *runs("lp_ft", "bace", [0.7])])))
+    by_cell = {(row["method"], row["dataset"]): row for row in rows}
+    assert by_cell["bss", "esol"]["params"] == {"weight": 0.1}
+    assert by_cell["bss", "bace"]["mean"] is None
+    assert by_cell["bss", "bace"]["n"] == 2
+    assert by_cell["lp", "esol"] == {
+        "model": "gin_masking",
+        "split": "scaffold",
+        "label_ratio": "full",
+        "train": "paper",
+        "task": "regression",
+        "dataset": "esol",
+        "metric": "rmse",
+        "method": "lp",
+        "params": {},
+        "mean": 2.0,
+        "std": 0.0,
+        "n": 2,
+        "n_expected": 2,
+        "average_rank": 3.0,
+    }
+    gaps = json.loads(to_json(*computed([*runs("lp", "esol", [1.0]), *runs("bss", "lipo", [1.0])])))
+    assert [row["params"] for row in gaps] == [{}, None, None, {}]
+
+
+def test_rich_prints_titles_cells_styles_and_notes() -> None:
+    plain = Console(file=io.StringIO(), width=200)
+    print_rich(*computed([*example(), *runs("[odd]", "esol", [5.0, 5.0])]), plain)
+    assert isinstance(plain.file, io.StringIO)
+    text = plain.file.getvalue()
+    assert "gin_masking · scaffold split · full labels · paper training · RMSE ↓" in text
+    assert "0.900 ± 0.000 (2)" in text
+    assert "[odd]" in text
+    assert "\n- Fewer seeds than the table's: BSS on lipo (1/2).\n" in text
+    coloured = Console(file=io.StringIO(), width=200, force_terminal=True, color_system="standard", no_color=False)
+    print_rich(*computed(example()), coloured)
+    assert isinstance(coloured.file, io.StringIO)
+    assert "\x1b[1m0.900 ± 0.000 (2)\x1b[0m" in coloured.file.getvalue()
+    assert "\x1b[4m1.100 ± 0.100 (2)\x1b[0m" in coloured.file.getvalue()
+
+
+def test_write_tables_writes_both_files_and_replaces_old_ones(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "results"
+    write_tables(runs("lp", "esol", [9.0]), out, tmp_path / "runs")
+    paths = write_tables(example(), out, tmp_path / "runs")
+    assert paths == [out / "leaderboard.md", out / "leaderboard.csv"]
+    assert paths[0].read_text(encoding="utf-8") == f"# Leaderboard\n\n{LEGEND}\n{GOLDEN}"
+    frame = pd.read_csv(paths[1])
+    pd.testing.assert_series_equal(frame["mean"], to_frame(*computed(example()))["mean"], check_exact=True)
+    assert sorted(path.name for path in out.iterdir()) == ["leaderboard.csv", "leaderboard.md"]
+
+
+def test_a_failed_write_leaves_the_old_table_and_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tables(example(), tmp_path, tmp_path)
+    before = (tmp_path / "leaderboard.md").read_bytes()
+
+    def full_disk(self: Path, target: Path) -> Path:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        write_tables(runs("lp", "esol", [9.0]), tmp_path, tmp_path)
+    assert (tmp_path / "leaderboard.md").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_no_finished_job_is_an_error_that_says_where_and_what_to_do(tmp_path: Path) -> None:
+    unfinished = runs("lp", "esol", [1.0])
+    unfinished[0]["status"] = "failed"
+    for records in ([], unfinished):
+        with pytest.raises(UsageError, match=r"no finished jobs under .*somewhere: run `roftbench run"):
+            write_tables(records, tmp_path / "out", tmp_path / "somewhere")
+    assert not (tmp_path / "out").exists()
