@@ -2,9 +2,11 @@
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ from typing import Any
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from roftbench.announce import announce, conclude, shown
+from roftbench.announce import announce, conclude
 from roftbench.catalog import GROUPS, conf_dir
 from roftbench.config import build, parse
 from roftbench.data.dataset import load_dataset
@@ -31,45 +35,91 @@ MULTIRUN = ("-m", "--multirun")
 FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i", "--config-name", "-cn")
 
 
-class JobFailed(JobError):  # noqa: N818 (it tells Hydra, and the exit code, that a job did not end well)
-    """A job of a sweep failed or was skipped; its reason is in the store."""
+class JobFailed(JobError):  # noqa: N818 (it tells a launcher's worker that a job did not end well)
+    """A job of a sweep failed in a worker process; its reason is in the store."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job of this process ended: its overrides, and done, skipped, failed or unusable with the reason."""
+
+    overrides: str
+    status: str
+    reason: str = ""
+
+
+_ended: list[Ended] = []
+_PARENT = "ROFTBENCH_PARENT"  # the process that waits for the jobs, so that a worker knows that it is none
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one job, or with -m a sweep of jobs, and return the exit code.
+    """Run one job, or with -m a sweep of jobs, and return the exit code: 0, or 1 if a job failed.
 
     Raises:
-        UsageError: an override that cannot be understood, before any job starts.
+        UsageError: an override that cannot be understood, before any job starts; or a single job that cannot be run
+            as asked.
     """
     sweep = any(argument in MULTIRUN for argument in arguments)
     rest = [argument for argument in arguments if argument not in MULTIRUN]
     flags, overrides = _separate(rest)
     if not any(flag in ("--cfg", "-c", "--info", "-i") for flag in flags):
         precheck(overrides, _config_folder(flags), sweep=sweep)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and leaving
+    os.environ |= {"HYDRA_FULL_ERROR": "1", _PARENT: str(os.getpid())}  # 1: Hydra raises instead of printing
     sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *rest]
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_task)
+    _ended.clear()
     try:
         with clear_errors(overrides, _config_folder(flags)):
             application()
     except JobFailed as error:
         print(f"roftbench: {error}", file=sys.stderr)
         return 1
-    return 0
+    return _conclude_sweep() if sweep else _conclude_single()
+
+
+def _conclude_single() -> int:
+    for ended in _ended:
+        if ended.status == "unusable":
+            raise UsageError(ended.reason)
+    return int(any(ended.status != "done" for ended in _ended))
+
+
+def _conclude_sweep() -> int:
+    """Name the jobs that did not end well, with the command that repeats each; returns the exit code."""
+    bad = [ended for ended in _ended if ended.status in ("failed", "unusable")]
+    skipped = sum(ended.status == "skipped" for ended in _ended)
+    if _ended:
+        say(f"\n{len(_ended)} jobs: {len(_ended) - len(bad) - skipped} done, {skipped} skipped, {len(bad)} failed")
+    for ended in bad:
+        say(f"  failed: roftbench run {ended.overrides}\n          {ended.reason}")
+    return int(bool(bad))
 
 
 def _task(config: DictConfig) -> str:
     """Run one composed job; Hydra calls this, in this process or in a launcher's worker."""
+    hydra_config = HydraConfig.get()
+    overrides = shlex.join(hydra_config.overrides.task)
+    if hydra_config.mode == RunMode.MULTIRUN:
+        say(f"\njob {hydra_config.job.num + 1}: {overrides}")
+    try:
+        ended = Ended(overrides, *_run_composed(config))
+    except UsageError as error:
+        ended = Ended(overrides, "unusable", str(error))
+    if os.environ.get(_PARENT) != str(os.getpid()) and ended.status in ("failed", "unusable"):
+        raise JobFailed(f"{ended.overrides}: {ended.reason}")
+    _ended.append(ended)
+    return ended.status
+
+
+def _run_composed(config: DictConfig) -> tuple[str, str]:
     job, env, guesses = parse(config)
     for guess in guesses:
         say(f"  guessed: {guess}")
     outcome = run_job(job, env, announce)
     store = Store(env.results)
-    path = store.record_path(job.key) if outcome.status == "done" else store.failure_path(job.key)
-    conclude(outcome, path)
-    if outcome.status == "failed":
-        raise JobFailed(f"job {job.key} failed: {outcome.record['error']} (see {shown(path)})")
-    return outcome.status
+    done = outcome.status == "done"
+    conclude(outcome, store.record_path(job.key) if done else store.failure_path(job.key))
+    return outcome.status, "" if done else outcome.record["error"]
 
 
 def precheck(overrides: Sequence[str], folder: Path | None, *, sweep: bool) -> None:
@@ -98,8 +148,7 @@ def _one_at_a_time(overrides: Sequence[str], folder: Path | None) -> Iterator[li
     named = {text.split("=", 1)[0].lstrip("+") for text in overrides}
     texts = [text for text in preset if text.split("=", 1)[0] not in named] + list(overrides)
     parsed = OverridesParser.create().parse_overrides(texts)
-    choices = [BasicSweeper.split_arguments([override], None)[0] for override in parsed]
-    choices = [[part for combination in choice for part in combination] for choice in choices]
+    choices = [[one for [one] in BasicSweeper.split_arguments([override], None)[0]] for override in parsed]
     yield [choice[0] for choice in choices]
     for position, choice in enumerate(choices):
         for value in choice[1:]:
@@ -146,6 +195,8 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
         raise UsageError(f"cannot understand '{error.override}': write key=value, for example method=lp") from error
     except ConfigCompositionException as error:
         raise UsageError(_unknown_key(str(error) or str(error.__cause__), overrides, folder)) from error
+    except OSError as error:  # Hydra makes the sweep's folder before the first job
+        raise UsageError(f"paths.results cannot be written: {error}") from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(str(error).strip().splitlines()[0]) from error
 

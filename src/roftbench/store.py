@@ -2,11 +2,14 @@
 
 import json
 import logging
+import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from roftbench.errors import UsageError
-from roftbench.files import DamagedFileError, Entry, atomic, locked, read_tensors, write_tensors, write_text
+from roftbench.files import DamagedFileError, Entry, locked, read_tensors, write_tensors, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +39,10 @@ class Store:
     def check_writable(self) -> None:
         """Raise UsageError unless a record could be written here."""
         try:
-            with atomic(self.record_path("probe")) as probe:
-                probe.touch()
-            self.record_path("probe").unlink()
+            folder = self.root / "runs"
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):  # nameless: processes that start together must not meet
+                pass
         except OSError as error:
             raise UsageError(
                 f"paths.results={self.root} cannot be written: {error.strerror} ({error.filename})."
@@ -83,18 +87,23 @@ class Store:
         except DamagedFileError as error:
             logger.warning("%s is damaged (%s): fitting that stage again", path, error)
             return None
-        path.touch()  # the least recently used ones go first
+        with suppress(FileNotFoundError):  # another process may have dropped it since
+            os.utime(path)  # the least recently used ones go first
         return entry
 
     def put_stage(self, key: str, entry: Entry) -> None:
         """Keep a stage's weights; drop the least recently used ones above the cap."""
         write_tensors(self.stage_path(key), *entry)
-        files = sorted((self.root / "stages").glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
-        excess = sum(path.stat().st_size for path in files) - self.stage_cap
-        for path in files[:-1]:
+        files = []
+        for path in (self.root / "stages").glob("*.safetensors"):
+            with suppress(FileNotFoundError):  # another process may have dropped it since
+                files.append((path.stat().st_mtime_ns, path.stat().st_size, path))
+        files.sort()
+        excess = sum(size for _, size, _ in files) - self.stage_cap
+        for _, size, path in files[:-1]:
             if excess <= 0:
                 break
-            excess -= path.stat().st_size
+            excess -= size
             path.unlink(missing_ok=True)
 
     def job_lock(self, key: str) -> Any:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -71,7 +71,7 @@ def fit_stage(
     if missing := [name for name in trained if name not in model.blocks()]:
         raise SkipJob(f"this encoder has no block '{missing[0]}'.{suggest(missing[0], model.blocks())}")
     lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs
-    model.set_trained(trained, frozen_mode=settings.frozen_mode)
+    _set_modes(model, trained, settings.frozen_mode)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr=lr, weight_decay=settings.weight_decay, fused=True)
     frozen_encoder = trained == [HEAD] and settings.frozen_mode == "eval" and not method.overrides("penalty")
@@ -82,7 +82,7 @@ def fit_stage(
     with seeded(derive_seed(seed, "stage", number), problem.y.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
-            model.set_trained(trained, frozen_mode=settings.frozen_mode)
+            _set_modes(model, trained, settings.frozen_mode)
             loss = _train_epoch(view, optimizer, problem, settings.batch_size)
             if not math.isfinite(loss):
                 raise JobError(
@@ -111,6 +111,12 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+def _set_modes(model: Predictor, trained: Sequence[str], frozen_mode: str) -> None:
+    """Set every part to training or evaluation, also what is in no block: dropout without weights, a module's flag."""
+    model.train(frozen_mode == "train" or any(name != HEAD for name in trained))
+    model.set_trained(trained, frozen_mode=frozen_mode)
 
 
 def _train_epoch(view: "_View", optimizer: torch.optim.Optimizer, problem: Problem, batch_size: int) -> float:

@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
 from torch.func import functional_call
 
@@ -12,7 +13,7 @@ from roftbench import record as records
 from roftbench.config import Env, build
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.split import Split
-from roftbench.errors import UsageError
+from roftbench.errors import JobError, UsageError
 from roftbench.job import Job, derive_seed, digest
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.models.checkpoints import load_checkpoint
@@ -53,6 +54,7 @@ class Workbench:
         self.start = Start(encoder, copy_state(self.model))
         self.progress = JobProgress(str(job.dataset.metric))
         self.seconds: dict[str, float] = {}
+        self._at_hand: set[str] = set()  # keys of the stages that this job has fitted or loaded
 
     def _build_model(self) -> Predictor:
         """Return encoder and head; random weights follow from the job's seed alone."""
@@ -63,7 +65,10 @@ class Workbench:
             load_checkpoint(encoder, self.job.model.checkpoint, self.job.model.sha256)
         with seeded(derive_seed(self.job.seed, "head"), cpu):
             model = Predictor(encoder, self.problem.num_tasks)
-        model.keys_of_blocks()  # a wrong encoder is told so before any training
+        try:
+            model.keys_of_blocks()  # a wrong encoder is told so before any training
+        except ValueError as error:
+            raise UsageError(f"model {self.job.model.name}: {error}") from None
         return model.to(self.device)
 
     def candidates(self) -> list[Method]:
@@ -115,16 +120,20 @@ class Workbench:
         stage = method.stages()[number]
         key = digest({**self.job.fit_identity(), "device": self.device.type, "stages": chain})
         with self.store.stage_lock(key):
-            kept = None if self.env.run.rerun else self.store.get_stage(key)
+            refit = self.env.run.rerun and key not in self._at_hand
+            kept = None if refit else self.store.get_stage(key)
             if kept is not None:
                 self.model.load_state_dict(kept[0])
-                self._add_seconds(f"{stage.name} (reused)", kept[1]["seconds"])
+                if key not in self._at_hand:
+                    self._add_seconds(f"{stage.name} (reused)", kept[1]["seconds"])
+                self._at_hand.add(key)
                 return Fit(state={k: v.to(self.device) for k, v in kept[0].items()}, **kept[1])
             arguments = (method, stage, number, self.problem, self.job.train, self.job.seed, self.progress)
             fit = fit_stage(self.model, self.start, *arguments)
             description = {name: getattr(fit, name) for name in ("best_epoch", "best_score", "history", "seconds")}
             self.store.put_stage(key, (fit.state, description))
             self._add_seconds(stage.name, fit.seconds)
+            self._at_hand.add(key)
             return fit
 
     def _finish(self, method: Method, fit: Fit) -> Finished:
@@ -159,11 +168,20 @@ class Workbench:
         )
 
     def _scores(self, state: State) -> tuple[dict[str, dict[str, float | None]], Any]:
-        """Return val and test scores of weights, and the test predictions [n, T]. The only reading of the test part."""
+        """Return val and test scores of weights, and the test predictions [n, T]. The only reading of the test part.
+
+        Raises:
+            JobError: a prediction is not a finite number.
+        """
         self.model.load_state_dict(state)
         self.model.eval()
         val = self.problem.predict(self.model, self.problem.val)
         test = self.problem.predict(self.model, self.problem.test)
+        if not (np.isfinite(val).all() and np.isfinite(test).all()):
+            raise JobError(
+                "training diverged: the fitted model's predictions are not all finite numbers."
+                f" Lower train.lr ({self.job.train.lr:g}) or the method's weight, or check the labels' range."
+            )
         scores = {
             "val": self.problem.scores(val, self.problem.val),
             "test": self.problem.scores(test, self.problem.test),

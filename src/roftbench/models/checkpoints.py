@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import warnings
 from hashlib import sha256
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -73,7 +74,8 @@ def load_checkpoint(encoder: nn.Module, location: str, expected_sha256: str | No
 
 
 def _parse(content: bytes, location: str) -> State:
-    if content[:2] == b"PK" or content[:1] == b"\x80":  # a PyTorch file: zip, or the older bare pickle
+    # A PyTorch file is a zip or the older bare pickle; a safetensors file has its header's length first, then "{".
+    if (content[:2] == b"PK" or content[:1] == b"\x80") and content[8:9] != b"{":
         return _parse_torch(content, location)
     try:
         return dict(load(content))
@@ -83,7 +85,8 @@ def _parse(content: bytes, location: str) -> State:
 
 def _parse_torch(content: bytes, location: str) -> State:
     try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # on what it finds odd in a file that it then refuses
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:  # its text advises weights_only=False, which runs the file's code
         raise UsageError(
             f"model.checkpoint={location} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it"

@@ -1,0 +1,168 @@
+"""Real jobs for the tests: the shipped configs composed, a results folder of the test's own, one shared cache."""
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from roftbench.config import Env, RunSettings, parse
+from roftbench.data.table import DatasetSpec, read_table
+from roftbench.hydra_app import composed
+from roftbench.job import Job
+from roftbench.methods.base import Finished, Fitted, Method
+from roftbench.runner import Outcome, run_job
+from roftbench.store import Record, Store
+from roftbench.workbench import Workbench
+
+ROOT = Path(__file__).resolve().parents[1]
+METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
+DEFAULTS = (
+    "model=tiny_gin", "train=smoke", "label_ratio=n50", "dataset=esol", "run.device=cpu", "run.threads=1",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Where a test runs jobs; an override replaces the default of the same name."""
+
+    results: Path
+    cache: Path
+
+    def job(self, *overrides: str) -> tuple[Job, Env]:
+        """Return the job that the configs give, and an environment with this lab's folders."""
+        job, env = _parsed(merged(overrides))
+        return job, replace(env, results=self.results, cache=self.cache)
+
+    def run(self, *overrides: str) -> Outcome:
+        """Run the job that the configs give."""
+        return run_job(*self.job(*overrides))
+
+    def done(self, *overrides: str) -> Record:
+        """Run a job that must succeed and return its record."""
+        outcome = self.run(*overrides)
+        assert outcome.status == "done", outcome.record
+        return outcome.record
+
+    def bench(self, *overrides: str) -> Workbench:
+        """Load everything for a job without running it."""
+        job, env = self.job(*overrides)
+        return Workbench(job, env, self.store)
+
+    def fitted(self, *overrides: str) -> Fitted:
+        """Run full fine-tuning and return what a method is then given to finish with."""
+        bench = self.bench("method=full_ft", *overrides)
+        bench.method = _Keep()
+        bench.work()
+        return _Keep.given.pop()
+
+    @property
+    def store(self) -> Store:
+        """The results folder."""
+        return Store(self.results)
+
+    def stages(self) -> list[Path]:
+        """Return the files of the fitted stages."""
+        return sorted((self.results / "stages").glob("*.safetensors"))
+
+    def elsewhere(self, name: str) -> "Lab":
+        """Return a lab with an empty results folder beside this one."""
+        return replace(self, results=self.results.parent / name)
+
+    def command(self, *overrides: str) -> list[str]:
+        """Return the command line of a job."""
+        folders = [f"paths.results={self.results}", f"paths.cache={self.cache}"]
+        return [sys.executable, "-m", "roftbench.cli", "run", *merged(overrides), *folders]
+
+    def start(self, *overrides: str) -> "subprocess.Popen[str]":
+        """Start a job in a process of its own."""
+        return start(self.command(*overrides))
+
+
+@dataclass(frozen=True)
+class _Keep(Method):
+    """Full fine-tuning that keeps what `finish` was given."""
+
+    given: ClassVar[list[Fitted]] = []
+
+    def finish(self, fitted: Fitted) -> Finished:
+        self.given.append(fitted)
+        return Finished(fitted.tuned)
+
+
+def start(command: Sequence[str]) -> "subprocess.Popen[str]":
+    """Start a command that finds this checkout's roftbench and computes on one core."""
+    path = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def merged(overrides: Iterable[str]) -> tuple[str, ...]:
+    """Return the lab's default overrides with those of a test, which come last and win."""
+    chosen = {text.partition("=")[0]: text for text in (*DEFAULTS, *overrides)}
+    return tuple(chosen.values())
+
+
+@cache
+def _parsed(overrides: tuple[str, ...]) -> tuple[Job, Env]:
+    folder = next((Path(text.partition("=")[2]) for text in overrides if text.startswith("--config-dir=")), None)
+    job, env, _ = parse(composed([text for text in overrides if not text.startswith("--")], folder))
+    return job, env
+
+
+def settings_of(**values: Any) -> RunSettings:
+    """Return run settings as the lab's jobs have them, with some changed."""
+    return RunSettings(**{"device": "cpu", "threads": 1, **values})
+
+
+def primary(record: Record, part: str = "val") -> float:
+    """Return a record's score by the job's own metric."""
+    score = record["scores"][part][record["job"]["dataset"]["metric"]]
+    assert isinstance(score, float)
+    return score
+
+
+def numbers(record: Record) -> dict[str, Any]:
+    """Return everything in a record that a job's config decides: not times, nor the machine."""
+    left_out = {"seconds", "env", "peak_memory_mb"}
+    return {key: value for key, value in record.items() if key not in left_out}
+
+
+def equal(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
+    """Whether two states hold the same keys and bits."""
+    return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
+
+
+def clone(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.detach().clone() for key, value in state.items()}
+
+
+def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    """Return the keys whose tensors differ in any bit."""
+    assert before.keys() == after.keys()
+    return {key for key in before if not torch.equal(before[key], after[key])}
+
+
+def molecules(name: str, job: Job, count: int) -> tuple[list[str], list[float]]:
+    """Return SMILES and first label of a bundled data set's first rows."""
+    spec: DatasetSpec = job.dataset
+    assert spec.name == name
+    table = read_table(spec)
+    return table.smiles[:count], table.labels[:count, 0].tolist()
+
+
+def write_csv(path: Path, columns: dict[str, Sequence[Any]]) -> Path:
+    """Write a table; None and NaN become empty cells."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow(["" if value is None or value != value else value for value in row])
+    return path
