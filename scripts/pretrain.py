@@ -12,196 +12,32 @@ The same command goes on where an interrupted one stopped: every random number f
 """
 
 import argparse
-import csv
-import gzip
 import json
 import subprocess
-import sys
-import tempfile
 import time
-import zipfile
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from rdkit import Chem
-from safetensors.torch import load_file, save_file
+from pretrain_corpus import MOSES, Corpus, load_corpus
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from roftbench.data.featurize import FeaturizeError, molecule_to_graph, parse_smiles
-from roftbench.data.packed import Batch, PackedGraphs
+from roftbench.data.packed import Batch
+from roftbench.files import atomic, write_text
 from roftbench.models.gin import GIN, MASK_ATOM, MASK_BOND
 
-MOSES = ("molsets", "0.3.1", "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34")
-MEMBERS = ("moses/dataset/data/train.csv.gz", "moses/dataset/data/test.csv.gz")
-ASSETS = Path(__file__).resolve().parents[1] / "src/roftbench/assets"
-HELD_OUT, MASK_RATE, CHUNK = 4096, 0.15, 4096
+MASK_RATE = 0.15
 RECALIBRATION = 200  # batches of unmasked molecules from which the running statistics are taken at the end
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """Packed molecules and, for each atom, the index of its token in the vocabulary (most frequent first)."""
-
-    graphs: PackedGraphs
-    tokens: Tensor
-    vocabulary: list[str]
-    counts: dict[str, int]
-
-
-# --- data -------------------------------------------------------------------------------------------------------------
-
-
-def benchmark_smiles(folders: list[Path]) -> set[str]:
-    """Return canonical SMILES, with and without stereochemistry, of every molecule in the CSV files of the folders."""
-    found: set[str] = set()
-    for path in sorted(path for folder in folders for path in folder.glob("*.csv*")):
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", newline="") as file:
-            rows = csv.DictReader(file)
-            column = next(name for name in ("smiles", "mol") if name in (rows.fieldnames or []))
-            texts = [row[column] for row in rows if row[column]]
-        for text in tqdm(texts, desc=f"excluding {path.name}", disable=None):
-            try:
-                molecule = parse_smiles(text)
-            except FeaturizeError:
-                continue
-            found |= {Chem.MolToSmiles(molecule), Chem.MolToSmiles(molecule, isomericSmiles=False)}
-    return found
-
-
-def atom_tokens(molecule: Chem.Mol) -> list[str]:
-    """Return one token an atom: element, formal charge, hydrogens, degree, aromaticity, smallest ring."""
-    rings = molecule.GetRingInfo()
-    return [
-        f"{atom.GetSymbol()}{atom.GetFormalCharge():+d}H{atom.GetTotalNumHs()}D{atom.GetDegree()}"
-        f"{'a' if atom.GetIsAromatic() else '-'}R{rings.MinAtomRingSize(atom.GetIdx())}"
-        for atom in molecule.GetAtoms()
-    ]
-
-
-def pack_chunk(texts: list[str]) -> tuple[PackedGraphs, list[str], list[str]]:
-    """Featurise a chunk; returns graphs, the tokens of all their atoms, and the canonical SMILES of each graph."""
-    graphs, tokens, canonical = [], [], []
-    for text in texts:
-        try:
-            molecule = parse_smiles(text)
-            graphs.append(molecule_to_graph(molecule))
-        except FeaturizeError:
-            continue
-        tokens += atom_tokens(molecule)
-        canonical.append(Chem.MolToSmiles(molecule))
-    return PackedGraphs.from_graphs(graphs), tokens, canonical
-
-
-def moses_smiles(wheel: Path) -> Iterator[str]:
-    """Yield the SMILES of MOSES' training and test files (ZINC clean leads) from the package's wheel."""
-    with zipfile.ZipFile(wheel) as archive:
-        for member in MEMBERS:
-            with archive.open(member) as raw, gzip.open(raw, "rt", newline="") as file:
-                yield from (row["SMILES"] for row in csv.DictReader(file))
-
-
-def download_moses(folder: Path) -> Path:
-    """Fetch the wheel of MOSES with the package installer and check its sha256."""
-    name, version, expected = MOSES
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "-q",
-        "-d",
-        str(folder),
-        f"{name}=={version}",
-    ]
-    subprocess.run(command, check=True)
-    wheel = next(folder.glob(f"{name}-{version}-*.whl"))
-    if (found := sha256(wheel.read_bytes()).hexdigest()) != expected:
-        raise SystemExit(f"{wheel.name} has sha256 {found}, expected {expected}: not the released package")
-    return wheel
-
-
-def build_corpus(wheel: Path, excluded: set[str], limit: int | None) -> Corpus:
-    """Featurise the molecules on all cores; leave out those in `excluded`."""
-    texts = list(moses_smiles(wheel))[:limit]
-    chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
-    parts: list[PackedGraphs] = []
-    ids: list[np.ndarray[tuple[int], np.dtype[np.int32]]] = []
-    codes: dict[str, int] = {}
-    skipped = 0
-    with ProcessPoolExecutor() as pool:
-        for graphs, tokens, canonical in tqdm(
-            pool.map(pack_chunk, chunks), total=len(chunks), desc="pack", disable=None
-        ):
-            coded = np.array([codes.setdefault(token, len(codes)) for token in tokens], dtype=np.int32)
-            keep = np.array([smiles not in excluded for smiles in canonical])
-            skipped += int((~keep).sum())
-            nodes = np.repeat(keep, graphs.sizes)
-            ids.append(coded[nodes])
-            parts.append(select(graphs, torch.from_numpy(np.flatnonzero(keep))))
-    flat = np.concatenate(ids)
-    order = sorted(codes.values(), key=Counter(flat.tolist()).__getitem__, reverse=True)
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    names = {code: token for token, code in codes.items()}
-    graphs = concatenate(parts)
-    counts = {"read": len(texts), "in a benchmark, left out": skipped, "kept": len(graphs)}
-    return Corpus(graphs, torch.from_numpy(rank[flat]).to(torch.int16), [names[code] for code in order], counts)
-
-
-def select(graphs: PackedGraphs, index: Tensor) -> PackedGraphs:
-    """Return a pack of the graphs `index` only."""
-    batch = graphs.batch(index)
-    local = batch.edge_index[0] - torch.repeat_interleave(
-        batch.node_ptr[:-1], batch.edge_ptr[batch.node_ptr].diff(), output_size=len(batch.edge_attr)
-    )
-    return PackedGraphs(
-        batch.x.to(torch.uint8),
-        local.to(torch.int32),
-        batch.edge_attr.to(torch.uint8),
-        batch.edge_ptr.diff().to(torch.int32),
-        batch.node_ptr,
-        batch.edge_ptr[batch.node_ptr],
-    )
-
-
-def concatenate(parts: list[PackedGraphs]) -> PackedGraphs:
-    """Join packs, in order."""
-
-    def offsets(name: str) -> Tensor:
-        lengths = torch.cat([getattr(part, name).diff() for part in parts])
-        return F.pad(lengths.cumsum(0), (1, 0))
-
-    names = ("x", "source", "edge_attr", "degree")
-    flat = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
-    return PackedGraphs(**flat, node_ptr=offsets("node_ptr"), edge_ptr=offsets("edge_ptr"))
-
-
-def load_corpus(args: argparse.Namespace) -> Corpus:
-    """Read the packed corpus from `out`, or build it there once."""
-    tensors_path, info_path = args.out / "corpus.safetensors", args.out / "corpus.json"
-    names = [field.name for field in fields(PackedGraphs)]
-    if not info_path.exists():
-        folders = [ASSETS / "data", *args.benchmarks]
-        with tempfile.TemporaryDirectory() as folder:
-            wheel = args.wheel or download_moses(Path(folder))
-            corpus = build_corpus(wheel, benchmark_smiles(folders), args.limit)
-        save_file({"tokens": corpus.tokens, **{name: getattr(corpus.graphs, name) for name in names}}, tensors_path)
-        info_path.write_text(json.dumps({"vocabulary": corpus.vocabulary, "counts": corpus.counts}, indent=1))
-    info, tensors = json.loads(info_path.read_text()), load_file(tensors_path)
-    return Corpus(PackedGraphs(*(tensors[name] for name in names)), tensors["tokens"], **info)
-
-
-# --- model ------------------------------------------------------------------------------------------------------------
+def num_held_out(corpus: Corpus) -> int:
+    """Return how many molecules, the first ones of the corpus, are never trained on."""
+    return min(4096, len(corpus.graphs) // 10)
 
 
 class MaskedModel(nn.Module):
@@ -250,13 +86,14 @@ def generator(*key: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little", signed=True))
 
 
-def batches(args: argparse.Namespace, size: int, start: int) -> Iterator[Tensor]:
+def batches(args: argparse.Namespace, corpus: Corpus, start: int) -> Iterator[Tensor]:
     """Yield index batches from step `start` on: a new permutation each epoch, the held-out molecules left out."""
-    per_epoch = (size - HELD_OUT) // args.batch_size
+    size, skip = len(corpus.graphs), num_held_out(corpus)
+    per_epoch = max(1, (size - skip) // args.batch_size)
     for step in range(start, args.steps):
         epoch, position = divmod(step, per_epoch)
         if position == 0 or step == start:
-            order = torch.randperm(size - HELD_OUT, generator=generator(args.seed, 1, epoch)) + HELD_OUT
+            order = torch.randperm(size - skip, generator=generator(args.seed, 1, epoch)) + skip
         yield order[position * args.batch_size : (position + 1) * args.batch_size]
 
 
@@ -271,8 +108,7 @@ def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
-    size = len(corpus.graphs)
-    bar = tqdm(batches(args, size, step), initial=step, total=args.steps, desc="pretrain", disable=None)
+    bar = tqdm(batches(args, corpus, step), initial=step, total=args.steps, desc="pretrain", disable=None)
     totals = torch.zeros(3)
     for index in bar:
         model.train()
@@ -300,8 +136,8 @@ def held_out(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> di
     """Score the held-out molecules with fixed masks, in eval mode."""
     model.eval()
     with torch.no_grad():
-        parts = [torch.stack(model(corpus, index, generator(args.seed, 3, i)))
-                 for i, index in enumerate(torch.arange(HELD_OUT).split(512))]  # fmt: skip
+        chunks = torch.arange(num_held_out(corpus)).split(512)
+        parts = [torch.stack(model(corpus, index, generator(args.seed, 3, i))) for i, index in enumerate(chunks)]
     loss, atoms, bonds = torch.stack(parts).mean(0).tolist()
     return {"held_out_loss": loss, "held_out_atoms": atoms, "held_out_bonds": bonds}
 
@@ -317,9 +153,8 @@ def log(args: argparse.Namespace, **values: float) -> None:
 def save_state(path: Path, model: MaskedModel, optimizer: torch.optim.Adam, step: int) -> None:
     """Write everything that resuming needs, atomically."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with atomic(path) as temporary:
+        torch.save(state, temporary)
 
 
 def recalibrate(encoder: GIN, corpus: Corpus, args: argparse.Namespace) -> None:
@@ -330,20 +165,20 @@ def recalibrate(encoder: GIN, corpus: Corpus, args: argparse.Namespace) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over all batches
     encoder.train()
-    order = torch.randperm(len(corpus.graphs) - HELD_OUT, generator=generator(args.seed, 4)) + HELD_OUT
+    skip = num_held_out(corpus)
+    order = torch.randperm(len(corpus.graphs) - skip, generator=generator(args.seed, 4)) + skip
     with torch.no_grad():
         for index in order[: RECALIBRATION * 256].split(256):
             encoder(corpus.graphs.batch(index))
 
 
-def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> None:
+def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus, commit: str) -> None:
     """Write the encoder as safetensors with its provenance, in the file's metadata and beside it."""
     recalibrate(model.encoder, corpus, args)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     last = json.loads((args.out / "log.jsonl").read_text().splitlines()[-1])
     card = {
         "task": "masked atoms and bonds (self-supervised)",
-        "data": f"MOSES (ZINC clean leads), package {MOSES[0]} {MOSES[1]}, MIT",
+        "data": str(args.smiles.name) if args.smiles else f"MOSES (ZINC clean leads), {MOSES[0]} {MOSES[1]}, MIT",
         "molecules": corpus.counts,
         "vocabulary": len(corpus.vocabulary),
         "steps": args.steps, "batch_size": args.batch_size, "lr": args.lr, "mask_rate": MASK_RATE, "seed": args.seed,
@@ -352,11 +187,12 @@ def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> None
         "commit": commit,
         "command": f"python scripts/pretrain.py --out {args.out} --steps {args.steps}"
         f" --batch-size {args.batch_size} --lr {args.lr} --seed {args.seed}" + " --bf16" * args.bf16
+        + (f" --limit {args.limit}" if args.limit else "")
         + " --benchmarks FOLDER_OF_PUBLISHED_FILES" * bool(args.benchmarks),
     }  # fmt: skip
     weights = {key: value.contiguous() for key, value in model.encoder.state_dict().items()}
     save_file(weights, args.out / "encoder.safetensors", metadata={"provenance": json.dumps(card)})
-    (args.out / "encoder.json").write_text(json.dumps(card, indent=1) + "\n")
+    write_text(args.out / "encoder.json", json.dumps(card, indent=1) + "\n")
     print(json.dumps(card, indent=1))
 
 
@@ -372,7 +208,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--every", type=int, default=500, help="steps between log lines and saved states")
     parser.add_argument("--limit", type=int, default=None, help="read this many molecules only")
-    parser.add_argument("--wheel", type=Path, default=None, help="the wheel of molsets, if already at hand")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--wheel", type=Path, help="the wheel of molsets, if already at hand")
+    source.add_argument("--smiles", type=Path, help="learn from this text file instead, one SMILES a line")
     parser.add_argument("--benchmarks", type=Path, nargs="*", default=[], help="folders with more files to leave out")
     return parser.parse_args()
 
@@ -383,8 +221,11 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     if args.threads:
         torch.set_num_threads(args.threads)
+    root = Path(__file__).resolve().parent
+    # Before the long part: the commit that is at work, not one made meanwhile.
+    found = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     corpus = load_corpus(args)
-    export(args, train(args, corpus), corpus)
+    export(args, train(args, corpus), corpus, found.stdout.strip())
 
 
 if __name__ == "__main__":

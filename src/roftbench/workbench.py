@@ -23,6 +23,8 @@ from roftbench.progress import JobProgress, bar
 from roftbench.store import Record, Store
 from roftbench.train import Fit, Start, fit_stage, seeded
 
+DEFAULT_THREADS = torch.get_num_threads()
+
 
 class Workbench:
     """Everything loaded for one job: data on the device, parts, model, method."""
@@ -30,8 +32,7 @@ class Workbench:
     def __init__(self, job: Job, env: Env, store: Store) -> None:
         self.job, self.env, self.store = job, env, store
         self.device = choose_device(env.run.device)
-        if env.run.threads is not None:
-            torch.set_num_threads(env.run.threads)
+        torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
         self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data")
         whole: Split = build(job.split)(self.dataset)
         self.parts = job.label_ratio.apply(whole)
