@@ -3,8 +3,10 @@
 A share of the atoms, with the bonds at them, is replaced by the mask tokens; the network predicts each masked atom's
 token (element, charge, hydrogens, degree, aromaticity, smallest ring) and each masked bond's type, after the attribute
 masking of Hu et al. (ICLR 2020) with the richer atom vocabulary that Mole-BERT (ICLR 2023) argues for: with elements
-alone three quarters of the targets are carbon. Molecules of the benchmark data sets are left out, by canonical SMILES
-with and without stereochemistry.
+alone three quarters of the targets are carbon. For every atom, masked or not, it predicts the environment (token, bonds
+and neighbours): as in BERT, the atoms that are seen must be represented well too, and most of a token (hydrogens,
+charge, ring) is not in the input. Molecules of the benchmark data sets are left out, by canonical SMILES with and
+without stereochemistry.
 
     python scripts/pretrain.py --out pretrain/gin_masking --steps 30000
 
@@ -22,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pretrain_corpus import MOSES, Corpus, load_corpus
+from pretrain_corpus import MOSES, NUM_ENVIRONMENTS, Corpus, load_corpus
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -32,6 +34,7 @@ from roftbench.files import atomic, write_text
 from roftbench.models.gin import GIN, MASK_ATOM, MASK_BOND
 
 MASK_RATE = 0.15
+FIGURES = ("loss", "atoms", "bonds", "environments")
 RECALIBRATION = 200  # batches of unmasked molecules from which the running statistics are taken at the end
 
 
@@ -41,16 +44,17 @@ def num_held_out(corpus: Corpus) -> int:
 
 
 class MaskedModel(nn.Module):
-    """The encoder with one linear classifier for masked atoms and one for masked bonds."""
+    """The encoder with linear classifiers for masked atoms, masked bonds and all atoms' environments."""
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
         self.encoder = GIN(dropout=0.0)
         self.atom = nn.Linear(self.encoder.dim, vocabulary)
         self.bond = nn.Linear(self.encoder.dim, 4)
+        self.environment = nn.Linear(self.encoder.dim, NUM_ENVIRONMENTS)
 
-    def forward(self, corpus: Corpus, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the loss and the shares of masked atoms and bonds predicted right."""
+    def forward(self, corpus: Corpus, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Return [4]: the loss, and the shares of masked atoms, masked bonds and environments predicted right."""
         batch = corpus.graphs.batch(index)
         masked = torch.rand(len(batch.x), generator=generator) < MASK_RATE
         source, target = batch.edge_index
@@ -66,12 +70,11 @@ class MaskedModel(nn.Module):
         once = edge_masked & (source < target)
         bond_wanted = batch.edge_attr[once, 0]
         atoms, bonds = self.atom(h[masked]), self.bond(h[source[once]] + h[target[once]])
-        loss = F.cross_entropy(atoms.float(), wanted) + F.cross_entropy(bonds.float(), bond_wanted)
-        return (
-            loss,
-            (atoms.argmax(1) == wanted).float().mean(),
-            (bonds.argmax(1) == bond_wanted).float().mean(),
-        )
+        around, around_wanted = self.environment(h), corpus.environments[nodes].long()
+        pairs = [(atoms, wanted), (bonds, bond_wanted), (around, around_wanted)]
+        loss = sum(F.cross_entropy(outputs.float(), target, ignore_index=-1) for outputs, target in pairs)
+        right = [(outputs.argmax(1) == target).float().mean() for outputs, target in pairs]
+        return torch.stack([torch.as_tensor(loss), *right])
 
 
 def learning_rate(step: int, args: argparse.Namespace) -> float:
@@ -109,37 +112,41 @@ def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
     bar = tqdm(batches(args, corpus, step), initial=step, total=args.steps, desc="pretrain", disable=None)
-    totals = torch.zeros(3)
+    totals = torch.zeros(4)
     for index in bar:
         model.train()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, args)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
-            loss, *accuracy = model(corpus, index, generator(args.seed, 2, step))
+            figures = model(corpus, index, generator(args.seed, 2, step))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        figures[0].backward()
         optimizer.step()
-        totals += torch.stack([loss.detach(), *accuracy])
+        totals += figures.detach()
         step += 1
         if step % args.every == 0 or step == args.steps:
             if not torch.isfinite(totals).all():
                 raise SystemExit(f"the loss is not finite at step {step}: lower --lr")
-            mean = (totals / ((step - 1) % args.every + 1)).tolist()
+            mean = totals / ((step - 1) % args.every + 1)
             totals.zero_()
-            log(args, step=step, loss=mean[0], atoms=mean[1], bonds=mean[2], seconds=time.monotonic() - started,
-                **held_out(args, model, corpus))  # fmt: skip
+            log(args, step=step, seconds=time.monotonic() - started, **named("", mean),
+                **named("held_out_", held_out(args, model, corpus)))  # fmt: skip
             save_state(state_path, model, optimizer, step)
     return model
 
 
-def held_out(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> dict[str, float]:
-    """Score the held-out molecules with fixed masks, in eval mode."""
+def held_out(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> Tensor:
+    """Return the model's figures [4] on the held-out molecules, with fixed masks, in eval mode."""
     model.eval()
+    chunks = torch.arange(num_held_out(corpus)).split(512)
     with torch.no_grad():
-        chunks = torch.arange(num_held_out(corpus)).split(512)
-        parts = [torch.stack(model(corpus, index, generator(args.seed, 3, i))) for i, index in enumerate(chunks)]
-    loss, atoms, bonds = torch.stack(parts).mean(0).tolist()
-    return {"held_out_loss": loss, "held_out_atoms": atoms, "held_out_bonds": bonds}
+        parts = [model(corpus, index, generator(args.seed, 3, i)) for i, index in enumerate(chunks)]
+    return torch.stack(parts).mean(0)
+
+
+def named(prefix: str, figures: Tensor) -> dict[str, float]:
+    """Give the model's figures [4] their names."""
+    return dict(zip((f"{prefix}{name}" for name in FIGURES), figures.tolist(), strict=True))
 
 
 def log(args: argparse.Namespace, **values: float) -> None:
@@ -177,7 +184,7 @@ def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus, commit:
     recalibrate(model.encoder, corpus, args)
     last = json.loads((args.out / "log.jsonl").read_text().splitlines()[-1])
     card = {
-        "task": "masked atoms and bonds (self-supervised)",
+        "task": "masked atoms and bonds, environments of all atoms (self-supervised)",
         "data": str(args.smiles.name) if args.smiles else f"MOSES (ZINC clean leads), {MOSES[0]} {MOSES[1]}, MIT",
         "molecules": corpus.counts,
         "vocabulary": len(corpus.vocabulary),

@@ -29,15 +29,20 @@ from roftbench.files import write_text
 MOSES = ("molsets", "0.3.1", "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34")
 MEMBERS = ("moses/dataset/data/train.csv.gz", "moses/dataset/data/test.csv.gz")
 ASSETS = Path(__file__).resolve().parents[1] / "src/roftbench/assets"
+NUM_ENVIRONMENTS = 1000
 CHUNK = 4096  # molecules a worker featurises at a time
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Packed molecules and, for each atom, the index of its token in the vocabulary (most frequent first)."""
+    """Packed molecules; for each atom the index of its token in the vocabulary, and of its environment.
+
+    Both count from the most frequent; environments rarer than the NUM_ENVIRONMENTS most frequent ones are -1.
+    """
 
     graphs: PackedGraphs
     tokens: Tensor
+    environments: Tensor
     vocabulary: list[str]
     counts: dict[str, int]
 
@@ -137,7 +142,29 @@ def build_corpus(texts: list[str], excluded: set[str]) -> Corpus:
     names = {code: token for token, code in codes.items()}
     graphs = concatenate(parts)
     counts = {"read": len(texts), "in a benchmark, left out": skipped, "kept": len(graphs)}
-    return Corpus(graphs, torch.from_numpy(rank[flat]).to(torch.int16), [names[code] for code in order], counts)
+    coded_tokens = torch.from_numpy(rank[flat]).to(torch.int16)
+    return Corpus(graphs, coded_tokens, environments(graphs, coded_tokens), [names[code] for code in order], counts)
+
+
+def environments(graphs: PackedGraphs, tokens: Tensor) -> Tensor:
+    """Return the index of each atom's environment: its token with its bonds and neighbouring elements, [ΣN].
+
+    Equal environments get equal sums of random 64-bit numbers (one step of Weisfeiler and Lehman's refinement).
+    """
+    random = np.random.default_rng(0)
+    own = random.integers(2**63, size=int(tokens.max()) + 1)
+    neighbour = random.integers(2**63, size=(4, 120))
+    first = np.repeat(graphs.node_ptr[:-1].numpy(), graphs.edge_ptr.diff().numpy())
+    source = first + graphs.source.numpy()
+    terms = neighbour[graphs.edge_attr[:, 0].numpy(), graphs.x[:, 0].numpy()[source]]
+    # Sums that wrap around stay exact, so differences of a running total give the sum over each atom's bonds.
+    total = np.concatenate([[0], np.cumsum(terms)])
+    end = np.cumsum(graphs.degree.numpy())
+    hashes = own[tokens.numpy()] + total[end] - total[end - graphs.degree.numpy()]
+    _, index, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
+    rank = np.empty(len(sizes), np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    return torch.from_numpy(np.where(rank[index] < NUM_ENVIRONMENTS, rank[index], -1)).to(torch.int16)
 
 
 def select(graphs: PackedGraphs, index: Tensor) -> PackedGraphs:
@@ -183,7 +210,8 @@ def load_corpus(args: argparse.Namespace) -> Corpus:
     if not info_path.exists():
         folders = [ASSETS / "data", *args.benchmarks]
         corpus = build_corpus(read_smiles(args)[: args.limit], benchmark_smiles(folders))
-        save_file({"tokens": corpus.tokens, **{name: getattr(corpus.graphs, name) for name in names}}, tensors_path)
+        atoms = {"tokens": corpus.tokens, "environments": corpus.environments}
+        save_file({**atoms, **{name: getattr(corpus.graphs, name) for name in names}}, tensors_path)
         write_text(info_path, json.dumps({"vocabulary": corpus.vocabulary, "counts": corpus.counts}, indent=1))
     info, tensors = json.loads(info_path.read_text()), load_file(tensors_path)
-    return Corpus(PackedGraphs(*(tensors[name] for name in names)), tensors["tokens"], **info)
+    return Corpus(PackedGraphs(*(tensors[name] for name in names)), tensors["tokens"], tensors["environments"], **info)
