@@ -5,8 +5,9 @@ token (element, charge, hydrogens, degree, aromaticity, smallest ring) and each 
 masking of Hu et al. (ICLR 2020) with the richer atom vocabulary that Mole-BERT (ICLR 2023) argues for: with elements
 alone three quarters of the targets are carbon. For every atom, masked or not, it predicts the environment (token, bonds
 and neighbours): as in BERT, the atoms that are seen must be represented well too, and most of a token (hydrogens,
-charge, ring) is not in the input. Molecules of the benchmark data sets are left out, by canonical SMILES with and
-without stereochemistry.
+charge, ring) is not in the input. From the mean over the atoms it predicts the molecule's composition (log size and
+counts of tokens), which a mean loses otherwise. Fragments of the molecules are learned from, too. Molecules of the
+benchmark data sets are left out, by canonical SMILES with and without stereochemistry.
 
     python scripts/pretrain.py --out pretrain/gin_masking --steps 30000
 
@@ -24,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pretrain_corpus import MOSES, NUM_ENVIRONMENTS, Corpus, load_corpus
+from pretrain_corpus import MOSES, NUM_COUNTED, NUM_ENVIRONMENTS, Corpus, load_corpus
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -34,7 +35,8 @@ from roftbench.files import atomic, write_text
 from roftbench.models.gin import GIN, MASK_ATOM, MASK_BOND
 
 MASK_RATE = 0.15
-FIGURES = ("loss", "atoms", "bonds", "environments")
+FIGURES = ("loss", "atoms", "bonds", "environments", "size", "counts")
+CALIBRATION = 10_000  # molecules that give the variances of the composition
 RECALIBRATION = 200  # batches of unmasked molecules from which the running statistics are taken at the end
 
 
@@ -44,17 +46,26 @@ def num_held_out(corpus: Corpus) -> int:
 
 
 class MaskedModel(nn.Module):
-    """The encoder with linear classifiers for masked atoms, masked bonds and all atoms' environments."""
+    """The encoder with linear classifiers for masked atoms, masked bonds and environments, compositions."""
 
-    def __init__(self, vocabulary: int) -> None:
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, corpus: Corpus) -> None:
         super().__init__()
         self.encoder = GIN(dropout=0.0)
-        self.atom = nn.Linear(self.encoder.dim, vocabulary)
+        self.atom = nn.Linear(self.encoder.dim, len(corpus.vocabulary))
         self.bond = nn.Linear(self.encoder.dim, 4)
         self.environment = nn.Linear(self.encoder.dim, NUM_ENVIRONMENTS)
+        self.composition = nn.Linear(self.encoder.dim, 1 + NUM_COUNTED)
+        seen = corpus.composition[:CALIBRATION]
+        self.register_buffer("center", seen.mean(dim=0))
+        self.register_buffer("scale", seen.std(dim=0).clamp_min(0.05))
 
     def forward(self, corpus: Corpus, index: Tensor, generator: torch.Generator) -> Tensor:
-        """Return [4]: the loss, and the shares of masked atoms, masked bonds and environments predicted right."""
+        """Return [6]: the loss; the shares of masked atoms, masked bonds and environments predicted right; the mean
+        squared errors of log size and of log counts, in units of their variance.
+        """
         batch = corpus.graphs.batch(index)
         masked = torch.rand(len(batch.x), generator=generator) < MASK_RATE
         source, target = batch.edge_index
@@ -74,7 +85,11 @@ class MaskedModel(nn.Module):
         pairs = [(atoms, wanted), (bonds, bond_wanted), (around, around_wanted)]
         loss = sum(F.cross_entropy(outputs.float(), target, ignore_index=-1) for outputs, target in pairs)
         right = [(outputs.argmax(1) == target).float().mean() for outputs, target in pairs]
-        return torch.stack([torch.as_tensor(loss), *right])
+        whole = (corpus.composition[index] - self.center) / self.scale
+        guess = self.composition(self.encoder.readout(h.float(), batch))
+        errors = (guess.float() - whole).square().mean(dim=0)
+        size, counts = errors[0], errors[1:].mean()
+        return torch.stack([loss + size + counts, *right, size, counts])
 
 
 def learning_rate(step: int, args: argparse.Namespace) -> float:
@@ -103,7 +118,7 @@ def batches(args: argparse.Namespace, corpus: Corpus, start: int) -> Iterator[Te
 def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
     """Train to `steps`, from the last saved state if there is one."""
     torch.manual_seed(args.seed)
-    model = MaskedModel(len(corpus.vocabulary))
+    model = MaskedModel(corpus)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
     state_path, step, started = args.out / "state.pt", 0, time.monotonic()
     if state_path.exists():
@@ -112,7 +127,7 @@ def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
     bar = tqdm(batches(args, corpus, step), initial=step, total=args.steps, desc="pretrain", disable=None)
-    totals = torch.zeros(4)
+    totals = torch.zeros(6)
     for index in bar:
         model.train()
         for group in optimizer.param_groups:
@@ -136,7 +151,7 @@ def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
 
 
 def held_out(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> Tensor:
-    """Return the model's figures [4] on the held-out molecules, with fixed masks, in eval mode."""
+    """Return the model's figures [6] on the held-out molecules, with fixed masks, in eval mode."""
     model.eval()
     chunks = torch.arange(num_held_out(corpus)).split(512)
     with torch.no_grad():
@@ -145,7 +160,7 @@ def held_out(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> Te
 
 
 def named(prefix: str, figures: Tensor) -> dict[str, float]:
-    """Give the model's figures [4] their names."""
+    """Give the model's figures [6] their names."""
     return dict(zip((f"{prefix}{name}" for name in FIGURES), figures.tolist(), strict=True))
 
 
@@ -184,7 +199,7 @@ def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus, commit:
     recalibrate(model.encoder, corpus, args)
     last = json.loads((args.out / "log.jsonl").read_text().splitlines()[-1])
     card = {
-        "task": "masked atoms and bonds, environments of all atoms (self-supervised)",
+        "task": "masked atoms and bonds, environments, composition (self-supervised)",
         "data": str(args.smiles.name) if args.smiles else f"MOSES (ZINC clean leads), {MOSES[0]} {MOSES[1]}, MIT",
         "molecules": corpus.counts,
         "vocabulary": len(corpus.vocabulary),

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ from roftbench.files import write_text
 MOSES = ("molsets", "0.3.1", "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34")
 MEMBERS = ("moses/dataset/data/train.csv.gz", "moses/dataset/data/test.csv.gz")
 ASSETS = Path(__file__).resolve().parents[1] / "src/roftbench/assets"
-NUM_ENVIRONMENTS = 1000
+NUM_ENVIRONMENTS, NUM_COUNTED = 1000, 48
 CHUNK = 4096  # molecules a worker featurises at a time
 
 
@@ -38,11 +39,13 @@ class Corpus:
     """Packed molecules; for each atom the index of its token in the vocabulary, and of its environment.
 
     Both count from the most frequent; environments rarer than the NUM_ENVIRONMENTS most frequent ones are -1.
+    composition [G, 1 + NUM_COUNTED]: log of a molecule's number of atoms, and of 1 + how many of each frequent token.
     """
 
     graphs: PackedGraphs
     tokens: Tensor
     environments: Tensor
+    composition: Tensor
     vocabulary: list[str]
     counts: dict[str, int]
 
@@ -84,17 +87,38 @@ def atom_tokens(molecule: Chem.Mol) -> list[str]:
     ]
 
 
+def fragments(molecule: Chem.Mol, random: Random) -> list[str]:
+    """Cut one acyclic single bond at random; returns the SMILES of both parts, capped with hydrogens.
+
+    Drug-like molecules alone would teach nothing about small ones.
+    """
+    cuts = [bond.GetIdx() for bond in molecule.GetBonds() if not bond.IsInRing() and bond.GetBondTypeAsDouble() == 1]
+    if not cuts:
+        return []
+    parts = Chem.FragmentOnBonds(molecule, [random.choice(cuts)], addDummies=False)
+    return str(Chem.MolToSmiles(parts)).split(".")
+
+
 def pack_chunk(texts: list[str]) -> tuple[PackedGraphs, list[str], list[str]]:
-    """Featurise a chunk; returns graphs, the tokens of all their atoms, and the canonical SMILES of each graph."""
+    """Featurise a chunk and its fragments; returns graphs, the tokens of their atoms, and their canonical SMILES."""
     graphs, tokens, canonical = [], [], []
-    for text in texts:
+    random = Random(texts[0])
+    queue = [(text, True) for text in texts]
+    seen: set[str] = set()
+    for text, whole in queue:  # grows: fragments of whole molecules are appended
         try:
             molecule = parse_smiles(text)
-            graphs.append(molecule_to_graph(molecule))
+            graph = molecule_to_graph(molecule)
         except FeaturizeError:
             continue
-        tokens += atom_tokens(molecule)
-        canonical.append(Chem.MolToSmiles(molecule))
+        if whole:
+            queue += [(part, False) for part in fragments(molecule, random)]
+        smiles = Chem.MolToSmiles(molecule)
+        if smiles not in seen:
+            seen.add(smiles)
+            graphs.append(graph)
+            tokens += atom_tokens(molecule)
+            canonical.append(smiles)
     return PackedGraphs.from_graphs(graphs), tokens, canonical
 
 
@@ -120,18 +144,21 @@ def download_moses(folder: Path) -> Path:
 
 
 def build_corpus(texts: list[str], excluded: set[str]) -> Corpus:
-    """Featurise the molecules on all cores; leave out those in `excluded`."""
+    """Featurise the molecules and fragments of them on all cores, each once; leave out those in `excluded`."""
     chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
     parts: list[PackedGraphs] = []
     ids: list[np.ndarray[tuple[int], np.dtype[np.int32]]] = []
     codes: dict[str, int] = {}
     skipped = 0
+    seen: set[str] = set()
     with ProcessPoolExecutor() as pool:
         packed = pool.map(pack_chunk, chunks)
         for graphs, tokens, canonical in tqdm(packed, total=len(chunks), desc="pack", disable=None):
             coded = np.array([codes.setdefault(token, len(codes)) for token in tokens], dtype=np.int32)
-            keep = np.array([smiles not in excluded for smiles in canonical])
-            skipped += int((~keep).sum())
+            known = np.array([smiles in excluded for smiles in canonical])
+            skipped += int(known.sum())
+            keep = ~known & np.array([smiles not in seen for smiles in canonical])
+            seen.update(canonical)
             nodes = np.repeat(keep, graphs.sizes)
             ids.append(coded[nodes])
             parts.append(select(graphs, torch.from_numpy(np.flatnonzero(keep))))
@@ -141,9 +168,21 @@ def build_corpus(texts: list[str], excluded: set[str]) -> Corpus:
     rank[order] = np.arange(len(order))
     names = {code: token for token, code in codes.items()}
     graphs = concatenate(parts)
-    counts = {"read": len(texts), "in a benchmark, left out": skipped, "kept": len(graphs)}
+    counts = {"read": len(texts), "in a benchmark, left out": skipped, "kept, with fragments": len(graphs)}
     coded_tokens = torch.from_numpy(rank[flat]).to(torch.int16)
-    return Corpus(graphs, coded_tokens, environments(graphs, coded_tokens), [names[code] for code in order], counts)
+    vocabulary = [names[code] for code in order]
+    around, totals = environments(graphs, coded_tokens), composition(graphs, coded_tokens)
+    return Corpus(graphs, coded_tokens, around, totals, vocabulary, counts)
+
+
+def composition(graphs: PackedGraphs, tokens: Tensor) -> Tensor:
+    """Return log size and log counts of the most frequent tokens of each molecule, [G, 1 + NUM_COUNTED]."""
+    sizes = torch.from_numpy(graphs.sizes)
+    molecule = torch.repeat_interleave(torch.arange(len(graphs)), sizes)
+    counted = tokens < NUM_COUNTED
+    flat = molecule[counted] * NUM_COUNTED + tokens[counted]
+    counts = torch.bincount(flat, minlength=len(graphs) * NUM_COUNTED).view(-1, NUM_COUNTED)
+    return torch.cat([sizes[:, None].float().log(), counts.float().log1p()], dim=1)
 
 
 def environments(graphs: PackedGraphs, tokens: Tensor) -> Tensor:
@@ -206,12 +245,12 @@ def read_smiles(args: argparse.Namespace) -> list[str]:
 def load_corpus(args: argparse.Namespace) -> Corpus:
     """Read the packed corpus from `out`, or build it there once."""
     tensors_path, info_path = args.out / "corpus.safetensors", args.out / "corpus.json"
-    names = [field.name for field in fields(PackedGraphs)]
+    names, targets = [field.name for field in fields(PackedGraphs)], ("tokens", "environments", "composition")
     if not info_path.exists():
         folders = [ASSETS / "data", *args.benchmarks]
         corpus = build_corpus(read_smiles(args)[: args.limit], benchmark_smiles(folders))
-        atoms = {"tokens": corpus.tokens, "environments": corpus.environments}
-        save_file({**atoms, **{name: getattr(corpus.graphs, name) for name in names}}, tensors_path)
+        extra = {name: getattr(corpus, name) for name in targets}
+        save_file({**extra, **{name: getattr(corpus.graphs, name) for name in names}}, tensors_path)
         write_text(info_path, json.dumps({"vocabulary": corpus.vocabulary, "counts": corpus.counts}, indent=1))
     info, tensors = json.loads(info_path.read_text()), load_file(tensors_path)
-    return Corpus(PackedGraphs(*(tensors[name] for name in names)), tensors["tokens"], tensors["environments"], **info)
+    return Corpus(PackedGraphs(*(tensors[name] for name in names)), *(tensors[name] for name in targets), **info)

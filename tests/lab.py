@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from roftbench.config import Env, RunSettings, parse
+from roftbench.config import Env, parse
 from roftbench.data.table import DatasetSpec, read_table
 from roftbench.hydra_app import composed
 from roftbench.job import Job
@@ -97,9 +97,9 @@ class _Keep(Method):
         return Finished(fitted.tuned)
 
 
-def start(command: Sequence[str]) -> "subprocess.Popen[str]":
-    """Start a command that finds this checkout's roftbench and computes on one core."""
-    path = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
+def start(command: Sequence[str], *folders: Path) -> "subprocess.Popen[str]":
+    """Start a command on one core that finds this checkout's roftbench and the modules in `folders`."""
+    path = os.pathsep.join([str(ROOT / "src"), *map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])
     env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -115,11 +115,6 @@ def _parsed(overrides: tuple[str, ...]) -> tuple[Job, Env]:
     folder = next((Path(text.partition("=")[2]) for text in overrides if text.startswith("--config-dir=")), None)
     job, env, _ = parse(composed([text for text in overrides if not text.startswith("--")], folder))
     return job, env
-
-
-def settings_of(**values: Any) -> RunSettings:
-    """Return run settings as the lab's jobs have them, with some changed."""
-    return RunSettings(**{"device": "cpu", "threads": 1, **values})
 
 
 def primary(record: Record, part: str = "val") -> float:

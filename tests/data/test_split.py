@@ -246,6 +246,8 @@ def test_the_hash_tells_parts_and_their_order(split: Split) -> None:
         replace(split, val=np.concatenate([split.val, split.test[:1]]), test=split.test[1:]),
     ]
     assert len({part.sha256 for part in (split, *changed)}) == 5
+    small = [([1], [2], []), ([12], [], []), ([1, 2], [], []), ([1], [], [2])]
+    assert len({Split(*(np.array(part, dtype=np.int64) for part in parts)).sha256 for parts in small}) == 4
 
 
 def test_parts_as_plain_lists(split: Split) -> None:

@@ -74,6 +74,7 @@ def test_usual_names_of_the_smiles_column(csv: Path, header: str) -> None:
 
 def test_smiles_go_before_canonical_smiles(csv: Path) -> None:
     assert load(csv, "canonical_smiles,smiles,y\nCO,OC,1.5\n")[1].smiles == ["OC"]
+    assert load(csv, "Smiles,SMILES,y\nCO,OC,1.5\n")[1].smiles == ["CO"]  # then the first one
 
 
 def test_what_is_given_is_not_guessed(csv: Path) -> None:

@@ -1,0 +1,198 @@
+"""What names a job, and what does not."""
+
+import json
+import shutil
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import METHODS, Lab, molecules, write_csv
+
+from roftbench.data.split import LabelRatio
+from roftbench.data.table import DatasetSpec
+from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings, derive_seed, digest
+
+SAME = {
+    "whole and decimal weight": (("method=l2_sp", "method.weight=1"), ("method=l2_sp", "method.weight=1.0")),
+    "whole and decimal fraction": (("label_ratio=full", "label_ratio.fraction=1"),
+                                   ("label_ratio=full", "label_ratio.fraction=1.0")),
+    "two ways to write a rate": (("train.lr=0.001",), ("train.lr=1e-3",)),
+    "two ways to write no decay": (("train.weight_decay=0",), ("train.weight_decay=0.0",)),
+    "fractions of the split": (("split.fractions=[1,0,0]",), ("split.fractions=[1.0,0.0,0.0]",)),
+    "a default said aloud": ((), ("seed=0", "split.seed=42", "train.epochs=3", "method=roftmol")),
+    "searched values": (
+        ("method=l2_sp", "method.search=true", "method.grid.weight=[1,0.1]"),
+        ("method=l2_sp", "method.search=true", "method.grid.weight=[1.0,0.1]"),
+    ),
+    "a grid that is not searched": ((), ("method.grid.alpha=[0.3]",)),
+    "threads": ((), ("run.threads=2",)),
+    "device": ((), ("run.device=auto",)),
+    "rerun": ((), ("run.rerun=true",)),
+    "stage cap": ((), ("run.stage_cap_gb=1",)),
+    "results": ((), ("paths.results=/elsewhere",)),
+    "cache": ((), ("paths.cache=/elsewhere",)),
+    "plug-ins that are not used": ((), ("plugins=[json]",)),
+    "words about it": ((), ("model.summary=x", "dataset.units=mol", "method.summary=y")),
+    "epochs of an interpolation that is not done": (("method=lp",), ("method=lp", "train.interpolation_epochs=9")),
+}  # fmt: skip
+
+DIFFERENT = {
+    "seed": ("seed=1",),
+    "split seed": ("split.seed=43",),
+    "split": ("split=random",),
+    "fractions": ("split.fractions=[0.7,0.2,0.1]",),
+    "labels": ("label_ratio=n100",),
+    "fraction": ("label_ratio=r10",),
+    "label seed": ("label_ratio.seed=7",),
+    "budget": ("label_ratio.val_budget=strict",),
+    "data set": ("dataset=freesolv",),
+    "metric": ("dataset.metric=mae",),
+    "model": ("model=scratch",),
+    "width": ("model.dim=17",),
+    "dropout": ("model.dropout=0.2",),
+    "method": ("method=wise_ft",),
+    "hyperparameter": ("method.alpha=0.91",),
+    "epochs of the interpolation": ("train.interpolation_epochs=6",),
+    "search": ("method.search=true",),
+    "searched grid": ("method.search=true", "method.grid.alpha=[0.3]"),
+}
+
+OTHER_TRAINING = {
+    "name": "mine",
+    "epochs": 4,
+    "batch_size": 33,
+    "lr": 0.002,
+    "weight_decay": 0.1,
+    "loss": "mae",
+    "standardize_targets": True,
+    "frozen_mode": "train",
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_what_changes_no_number_keeps_the_key(lab: Lab, case: str) -> None:
+    one, other = (lab.job(*overrides)[0] for overrides in SAME[case])
+    assert one.key == other.key
+
+
+def test_what_changes_a_number_changes_the_key(lab: Lab) -> None:
+    keys = {case: lab.job(*overrides)[0].key for case, overrides in {"default": (), **DIFFERENT}.items()}
+    assert len(set(keys.values())) == len(keys), keys
+
+
+def test_every_training_setting_is_in_the_key(lab: Lab) -> None:
+    job = lab.job()[0]
+    assert {field.name for field in fields(TrainSettings)} == OTHER_TRAINING.keys()
+    others = [replace(job, train=replace(job.train, **{name: value})) for name, value in OTHER_TRAINING.items()]
+    assert len({one.key for one in (job, *others)}) == 1 + len(OTHER_TRAINING)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_parameter_of_method_model_and_split_is_in_the_key(lab: Lab, method: str) -> None:
+    job = lab.job(f"method={method}")[0]
+    keys = {job.key}
+    changed = 0
+    for part in ("method", "model", "split"):
+        component = getattr(job, part)
+        for name in component.params:
+            other = replace(component, params={**component.params, name: "something else"})
+            keys.add(replace(job, **{part: other}).key)
+            changed += 1
+    assert changed >= 5
+    assert len(keys) == 1 + changed
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(LabelRatio)])
+def test_every_field_of_the_label_ratio_is_in_the_key(lab: Lab, field: str) -> None:
+    job = lab.job("label_ratio=full")[0]
+    other = {"fraction": 0.5, "count": 9, "seed": 1, "val_budget": "strict"}[field]
+    assert replace(job, label_ratio=replace(job.label_ratio, **{field: other})).key != job.key
+
+
+def test_the_content_of_a_table_is_in_the_key_and_its_folder_is_not(lab: Lab, tmp_path: Path) -> None:
+    smiles, labels = molecules("esol", lab.job()[0], 12)
+    path = write_csv(tmp_path / "mine.csv", {"smiles": smiles, "y": labels})
+    (tmp_path / "moved").mkdir()
+    moved = shutil.copy(path, tmp_path / "moved" / "mine.csv")
+    changed = write_csv(tmp_path / "moved" / "changed.csv", {"smiles": smiles, "y": [*labels[:-1], labels[-1] + 0.01]})
+    here, there, other = (
+        lab.job("dataset=csv", f"dataset.path={file}", "dataset.name=mine")[0] for file in (path, moved, changed)
+    )
+    assert here.key == there.key
+    assert here.key != other.key
+
+
+def test_a_checkpoint_enters_by_its_content(lab: Lab) -> None:
+    job = lab.job()[0]
+    with_file = replace(job, model=replace(job.model, checkpoint="a.safetensors", sha256="1" * 64))
+    moved = replace(job, model=replace(job.model, checkpoint="/b/a.safetensors", sha256="1" * 64))
+    changed = replace(job, model=replace(job.model, checkpoint="a.safetensors", sha256="2" * 64))
+    assert with_file.key == moved.key
+    assert len({job.key, with_file.key, changed.key}) == 3
+
+
+def test_methods_share_what_decides_a_fit(lab: Lab) -> None:
+    jobs = [lab.job(f"method={method}")[0] for method in METHODS]
+    assert len({digest(job.fit_identity()) for job in jobs}) == 1
+    assert len({job.key for job in jobs}) == len(METHODS) == 9
+
+
+def test_the_identity_is_plain_json_and_the_key_short(lab: Lab) -> None:
+    job = lab.job("method=surgical_ft", "method.search=true")[0]
+    assert json.loads(json.dumps(job.identity())) == job.identity()
+    assert len(job.key) == 16
+    assert set(job.key) <= set("0123456789abcdef")
+
+
+def test_keys_stay_what_they_were() -> None:
+    """Recorded jobs are found by their key: whoever changes it on purpose raises PROTOCOL and this number."""
+    job = Job(
+        model=ModelSpec("tiny", "roftbench.models.gin.GIN", {"dim": 16, "dropout": 0.1}),
+        method=MethodSpec("l2_sp", "roftbench.methods.l2_sp.L2SP", {"weight": 0.01}, False, {"weight": [1.0]}),
+        dataset=DatasetSpec(
+            name="d", task="regression", targets=["y"], metric="rmse", smiles_column="s", path="d.csv", sha256="0" * 64
+        ),
+        split=Component("random", "roftbench.data.split.RandomSplit", {"fractions": [0.8, 0.1, 0.1], "seed": 42}),
+        label_ratio=LabelRatio(count=50),
+        train=TrainSettings(loss="rmse"),
+        seed=0,
+    )
+    assert job.key == "b26fc2e09d5f7eb9"
+
+
+def test_digest_does_not_depend_on_the_order_and_refuses_what_json_cannot_hold() -> None:
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    assert digest([1, 2]) != digest([2, 1])
+    with pytest.raises(ValueError, match="JSON"):
+        digest({"a": float("nan")})
+
+
+def test_derived_seeds_are_fixed_and_apart() -> None:
+    assert derive_seed(0, "head") == 150407411010443877
+    labels: list[tuple[Any, ...]] = [("head",), ("encoder",), ("stage", 0), ("stage", 1), ("stage", 10)]
+    seeds = [derive_seed(seed, *label) for seed in range(20) for label in labels]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0}, {"batch_size": 1}, {"lr": 0.0}, {"lr": -1.0}, {"lr": float("nan")}, {"weight_decay": -0.1},
+        {"frozen_mode": "off"}, {"loss": "cosine"},
+    ],
+)  # fmt: skip
+def test_impossible_training_settings_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TrainSettings(**wrong)
+
+
+def test_the_loss_follows_the_task_and_must_fit_it() -> None:
+    assert TrainSettings().for_task("regression").loss == "rmse"
+    assert TrainSettings().for_task("classification").loss == "bce"
+    assert TrainSettings(loss="mae").for_task("regression").loss == "mae"
+    with pytest.raises(ValueError, match=r"'bce' does not fit a regression.*rmse"):
+        TrainSettings(loss="bce").for_task("regression")
+    with pytest.raises(ValueError, match=r"'mse' does not fit a classification.*bce"):
+        TrainSettings(loss="mse").for_task("classification")

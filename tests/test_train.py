@@ -1,0 +1,307 @@
+"""One training stage: what moves and what is frozen, which epoch is kept, and where its random numbers come from."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lab import Lab, clone, equal, moved
+
+from roftbench.data.packed import Batch
+from roftbench.errors import JobError, SkipJob
+from roftbench.job import TrainSettings
+from roftbench.methods.base import Method, Stage, Step
+from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
+from roftbench.models.gin import GIN
+from roftbench.problem import Problem
+from roftbench.progress import JobProgress
+from roftbench.train import Fit, fit_stage, shuffled_batches
+from roftbench.workbench import Workbench
+
+HEAD_KEYS = {"head.weight", "head.bias"}
+
+
+@dataclass(frozen=True)
+class Live(Method):
+    """Full fine-tuning whose penalty is zero: a head alone is then trained through the whole network."""
+
+    def penalty(self, step: Step) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Constant(Method):
+    value: float = 5.0
+
+    def penalty(self, step: Step) -> float:
+        return self.value
+
+
+def fit(
+    bench: Workbench,
+    stage: Stage = Stage("ft"),  # noqa: B008 (frozen)
+    method: Method = Method(),  # noqa: B008 (frozen)
+    *,
+    number: int = 0,
+    seed: int = 0,
+    problem: Problem | None = None,
+    **settings: Any,
+) -> Fit:
+    """Train the bench's model for one stage, from where it is."""
+    problem = problem or bench.problem
+    chosen = TrainSettings(**{"epochs": 3, "lr": 0.01, **settings}).for_task(problem.task)
+    progress = JobProgress(problem.metric.name)
+    return fit_stage(bench.model, bench.start, method, stage, number, problem, chosen, seed, progress)
+
+
+def keys_of(bench: Workbench, *blocks: str) -> set[str]:
+    return {key for key, block in bench.model.keys_of_blocks().items() if block in blocks}
+
+
+def scores(fitted: Fit) -> list[float | None]:
+    return [row["val_score"] for row in fitted.history]
+
+
+# What moves.
+
+
+@pytest.mark.parametrize("blocks", [None, ("embed", HEAD), ("layer0", HEAD), ("layer1", HEAD), ("layer0", "embed")])
+def test_trained_blocks_move_and_frozen_ones_stay_bit_for_bit(lab: Lab, blocks: tuple[str, ...] | None) -> None:
+    bench = lab.bench()
+    before = copy_state(bench.model)
+    fitted = fit(bench, Stage("ft", blocks=blocks), weight_decay=0.1)
+    trained = keys_of(bench, *(blocks or bench.model.blocks()))
+    assert moved(before, fitted.state) == trained
+    assert equal(fitted.state, copy_state(bench.model))
+    for key in trained:
+        if key.endswith("num_batches_tracked"):
+            assert fitted.state[key].item() == 2 * fitted.best_epoch
+
+
+@pytest.mark.parametrize("method", [Method(), Live()])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_frozen_encoder_stays_bit_for_bit(lab: Lab, method: Method, dropout: float) -> None:
+    bench = lab.bench(f"model.dropout={dropout}")
+    before = copy_state(bench.model)
+    fitted = fit(bench, Stage("lp", blocks=(HEAD,)), method, weight_decay=0.1)
+    assert moved(before, fitted.state) == HEAD_KEYS
+
+
+def test_frozen_mode_train_moves_the_statistics_but_no_weights(lab: Lab) -> None:
+    bench = lab.bench()
+    before = copy_state(bench.model)
+    fitted = fit(bench, Stage("lp", blocks=(HEAD,)), frozen_mode="train", weight_decay=0.1)
+    buffers = {name for name, _ in bench.model.named_buffers()}
+    assert len(buffers) == 6
+    assert moved(before, fitted.state) == HEAD_KEYS | buffers
+
+
+@pytest.mark.parametrize("frozen_mode", ["eval", "train"])
+def test_dropout_of_a_frozen_encoder_is_silent_unless_asked_for(lab: Lab, frozen_mode: str) -> None:
+    fits = [
+        fit(lab.bench(f"model.dropout={p}"), Stage("lp", blocks=(HEAD,)), Live(), frozen_mode=frozen_mode)
+        for p in (0.0, 0.5)
+    ]
+    assert equal(fits[0].state, fits[1].state) == (frozen_mode == "eval")
+
+
+@pytest.mark.parametrize("dataset", ["esol", "bbbp"])
+@pytest.mark.parametrize("standardize", ["false", "true"])
+def test_cached_representations_give_the_numbers_of_the_whole_network(lab: Lab, dataset: str, standardize: str) -> None:
+    given = (f"dataset={dataset}", "model.dropout=0.5", f"train.standardize_targets={standardize}")
+    cached, live = (
+        fit(lab.bench(*given), Stage("lp", blocks=(HEAD,)), method, epochs=6) for method in (Method(), Live())
+    )
+    assert cached.best_epoch == live.best_epoch
+    for key in ("train_loss", "val_score"):
+        fast, slow = ([row[key] for row in one.history] for one in (cached, live))
+        assert fast == pytest.approx(slow, rel=1e-4)
+    for key in HEAD_KEYS:
+        torch.testing.assert_close(cached.state[key], live.state[key], rtol=1e-4, atol=1e-5)
+    assert moved(cached.state, live.state) <= HEAD_KEYS
+
+
+class Watching(GIN):
+    """A GIN with what plug-ins have: modules in no block, and a mode of its own that its forward pass reads."""
+
+    def __init__(self) -> None:
+        super().__init__(num_layers=2, dim=16)
+        self.outside = torch.nn.Dropout(0.5)
+        self.modes: list[tuple[bool, bool]] = []
+
+    def forward(self, batch: Batch) -> Nodes:
+        if torch.is_grad_enabled():
+            self.modes.append((self.training, self.outside.training))
+        return super().forward(batch)
+
+
+def test_what_is_in_no_block_trains_whenever_the_encoder_does(lab: Lab) -> None:
+    bench = lab.bench()
+    encoder = Watching()
+    bench.model = Predictor(encoder, 1)
+    batches = 2 * 3  # two of fifty molecules, three epochs
+    fit(bench, Stage("lp", blocks=(HEAD,)), Live())
+    assert encoder.modes == [(False, False)] * batches
+    encoder.modes.clear()
+    fit(bench, Stage("ft"))
+    assert encoder.modes == [(True, True)] * batches
+    encoder.modes.clear()
+    fit(bench, Stage("ft", blocks=("layer1", HEAD)))
+    assert encoder.modes == [(True, True)] * batches
+    encoder.modes.clear()
+    fit(bench, Stage("lp", blocks=(HEAD,)), frozen_mode="train")
+    assert encoder.modes == [(True, True)] * batches
+
+
+def test_a_block_that_is_not_there_skips_the_job_and_names_those_that_are(lab: Lab) -> None:
+    with pytest.raises(SkipJob, match=r"no block 'layer2'.*'layer1'.*embed, head, layer0, layer1"):
+        fit(lab.bench(), Stage("ft", blocks=("layer2", HEAD)))
+
+
+# Loss, learning rate, epochs.
+
+
+def test_a_stage_may_set_its_own_epochs_and_learning_rate(lab: Lab) -> None:
+    own = fit(lab.bench(), Stage("ft", epochs=2, lr=0.003), epochs=5, lr=0.5)
+    same = fit(lab.bench(), Stage("ft"), epochs=2, lr=0.003)
+    assert len(own.history) == 2
+    assert own.history == same.history
+    assert equal(own.state, same.state)
+
+
+def test_the_penalty_is_part_of_the_training_loss(lab: Lab) -> None:
+    """A constant one changes what is reported and nothing else."""
+    plain, shifted = (fit(lab.bench(), method=Constant(value)) for value in (0.0, 5.0))
+    for row, other in zip(plain.history, shifted.history, strict=True):
+        assert other["train_loss"] == pytest.approx(row["train_loss"] + 5.0, rel=1e-5)
+        assert other["val_score"] == row["val_score"]
+    assert equal(plain.state, shifted.state)
+
+
+def test_weight_decay_shrinks_what_is_trained(lab: Lab) -> None:
+    size = [fit(lab.bench(), epochs=10, weight_decay=decay).state["head.weight"].norm() for decay in (0.0, 5.0)]
+    assert size[1] < 0.8 * size[0]
+
+
+def test_twenty_molecules_can_be_learned_by_heart(lab: Lab) -> None:
+    bench = lab.bench("label_ratio.count=20", "model.dropout=0")
+    problem = replace(bench.problem, val=bench.problem.train)
+    before = problem.scores(problem.predict(bench.model.eval(), problem.train), problem.train)["rmse"]
+    fit(bench, problem=problem, epochs=200, lr=0.01)
+    after = problem.scores(problem.predict(bench.model.eval(), problem.train), problem.train)["rmse"]
+    assert before is not None
+    assert before > 1
+    assert after is not None
+    assert after < 0.3
+
+
+@pytest.mark.parametrize("stage", [Stage("ft"), Stage("lp", blocks=(HEAD,))])
+def test_a_diverging_loss_is_a_job_error_that_names_epoch_and_stage(lab: Lab, stage: Stage) -> None:
+    with pytest.raises(JobError, match=rf"diverged.*epoch \d of stage '{stage.name}'.*train\.lr \(1e\+30\)"):
+        fit(lab.bench(), stage, lr=1e30, epochs=10)
+
+
+# Which epoch is kept.
+
+
+@pytest.mark.parametrize("dataset", ["esol", "bbbp"])
+@pytest.mark.parametrize("flipped", [False, True])
+def test_the_first_best_epoch_by_the_metrics_direction_is_kept(lab: Lab, dataset: str, flipped: bool) -> None:
+    bench = lab.bench(f"dataset={dataset}")
+    metric = bench.problem.metric
+    higher = metric.higher_is_better != flipped
+    problem = replace(bench.problem, metric=replace(metric, higher_is_better=higher))
+    fitted = fit(bench, problem=problem, epochs=8, lr=0.03)
+    seen = scores(fitted)
+    assert len(set(seen)) > 4
+    best = max(seen) if higher else min(seen)  # type: ignore[type-var]
+    assert fitted.best_score == best
+    assert fitted.best_epoch == seen.index(best) + 1
+    assert [row["epoch"] for row in fitted.history] == list(range(1, 9))
+    now = problem.scores(problem.predict(bench.model.eval(), problem.val), problem.val)[metric.name]
+    assert now == best  # its weights are in the model, too
+
+
+def test_of_equal_epochs_the_first_is_kept(lab: Lab) -> None:
+    fitted = fit(lab.bench(), Stage("lp", blocks=(HEAD,)), lr=1e-30, epochs=4)
+    assert len(set(scores(fitted))) == 1
+    assert fitted.best_epoch == 1
+
+
+def test_without_a_validation_score_the_last_epoch_is_kept(lab: Lab) -> None:
+    bench = lab.bench()
+    problem = replace(bench.problem, val=bench.problem.val[:0])
+    fitted = fit(bench, problem=problem, epochs=4)
+    assert scores(fitted) == [None] * 4
+    assert fitted.best_epoch == 4
+    assert fitted.best_score is None
+    assert fitted.state["encoder.batch_norms.0.num_batches_tracked"].item() == 4 * 2
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch_and_a_copy(lab: Lab) -> None:
+    """Training on after the best epoch, in the stage and after it, does not reach them."""
+    bench = lab.bench()
+    problem = replace(bench.problem, metric=replace(bench.problem.metric, higher_is_better=True))
+    fitted = fit(bench, problem=problem, epochs=8, lr=0.03)
+    assert fitted.best_epoch < 8
+    kept = clone(fitted.state)
+    short = fit(lab.bench(), problem=problem, epochs=fitted.best_epoch, lr=0.03)
+    assert equal(short.state, kept)
+    fit(bench, lr=0.1)
+    assert moved(kept, copy_state(bench.model)) == kept.keys()
+    assert equal(fitted.state, kept)
+
+
+def test_the_second_stage_starts_from_the_best_weights_of_the_first(lab: Lab) -> None:
+    bench = lab.bench()
+    problem = replace(bench.problem, metric=replace(bench.problem.metric, higher_is_better=True))
+    first = fit(bench, Stage("lp", blocks=(HEAD,)), problem=problem, epochs=6)
+    assert first.best_epoch < 6
+    second = fit(bench, Stage("ft", blocks=(HEAD,), lr=1e-30), problem=problem, number=1)
+    assert scores(second) == [first.best_score] * 3
+    assert equal(first.state, second.state)
+
+
+# Random numbers.
+
+
+def test_a_stage_depends_on_its_seed_and_number_alone(lab: Lab) -> None:
+    bench = lab.bench()
+    first = fit(bench)
+    torch.manual_seed(12345)
+    np.random.seed(5)
+    bench.model.load_state_dict(bench.start.state)
+    again = fit(bench)
+    assert equal(first.state, again.state)
+    assert first.history == again.history
+    for other in (fit(lab.bench(), seed=1), fit(lab.bench(), number=1)):
+        assert first.history != other.history
+
+
+def test_the_global_generator_is_given_back_as_it_was(lab: Lab) -> None:
+    bench = lab.bench()
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    fit(bench)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [(1, [1]), (2, [2]), (31, [31]), (32, [32]), (33, [33]), (34, [32, 2]), (64, [32, 32]), (65, [32, 33])],
+)
+def test_batches_are_a_permutation_and_none_but_a_lone_graph_is_single(count: int, sizes: list[int]) -> None:
+    index = torch.arange(100, 100 + count)
+    batches = shuffled_batches(index, 32)
+    assert [len(batch) for batch in batches] == sizes
+    assert sorted(torch.cat(batches).tolist()) == index.tolist()
+
+
+def test_batches_differ_between_epochs() -> None:
+    index = torch.arange(64)
+    torch.manual_seed(0)
+    first, second = (torch.cat(shuffled_batches(index, 32)) for _ in range(2))
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, index)
