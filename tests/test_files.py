@@ -217,7 +217,7 @@ def test_who_comes_second_waits_and_reads(tmp_path: Path) -> None:
 
     first = threading.Thread(target=load_or_build, args=(path, build))
     first.start()
-    assert building.wait(10)
+    assert building.wait(60)
     assert_equal(load_or_build(path, build), (TENSORS, {}))
     first.join()
     assert len(builds) == 1

@@ -248,11 +248,11 @@ def test_two_processes_that_need_the_same_data_at_once(tmp_path: Path) -> None:
         for path in ready
     ]
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not all(path.exists() for path in ready) and time.monotonic() < deadline:
             time.sleep(0.01)
         go.touch()
-        results = [(*process.communicate(timeout=60), process.returncode) for process in processes]
+        results = [(*process.communicate(timeout=300), process.returncode) for process in processes]
     finally:
         for process in processes:
             process.kill()
