@@ -26,7 +26,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pretrain_corpus import MOSES, NUM_COUNTED, NUM_ENVIRONMENTS, Corpus, load_corpus
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -213,7 +213,8 @@ def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus, commit:
         + " --benchmarks FOLDER_OF_PUBLISHED_FILES" * bool(args.benchmarks),
     }  # fmt: skip
     weights = {key: value.contiguous() for key, value in model.encoder.state_dict().items()}
-    save_file(weights, args.out / "encoder.safetensors", metadata={"provenance": json.dumps(card)})
+    with atomic(args.out / "encoder.safetensors") as temporary:
+        temporary.write_bytes(save(weights, metadata={"provenance": json.dumps(card)}))
     write_text(args.out / "encoder.json", json.dumps(card, indent=1) + "\n")
     print(json.dumps(card, indent=1))
 

@@ -17,7 +17,7 @@ class SkipJob(JobError):  # noqa: N818 (nothing went wrong)
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:
-    """Return "; did you mean 'x'? Allowed: …" for an unknown name."""
+    """Return " Did you mean 'x'? Allowed: …" for an unknown name."""
     names = sorted(allowed)
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean '{close[0]}'?" if close else ""

@@ -47,7 +47,11 @@ def test_killed_pretraining_goes_on_to_the_same_weights(tmp_path: Path) -> None:
         subprocess.run(command(out, smiles), check=True, capture_output=True, text=True)
 
     card = json.loads((whole / "encoder.json").read_text())
-    assert card["molecules"] == {"read": len(SMILES), "in a benchmark, left out": 1, "kept, with fragments": len(SMILES) - 1}
+    assert card["molecules"] == {
+        "read": len(SMILES),
+        "in a benchmark, left out": 1,
+        "kept, with fragments": len(SMILES) - 1,
+    }
     assert card["steps"] == 6
     assert card["final"]["step"] == 6
     states = [load_file(out / "encoder.safetensors") for out in (killed, whole)]

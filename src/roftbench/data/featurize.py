@@ -70,10 +70,7 @@ def smiles_to_graph(smiles: str) -> Graph:
 
 def molecule_to_graph(molecule: Chem.Mol) -> Graph:
     """Return the graph of an RDKit molecule; raises as `smiles_to_graph` does."""
-    nodes = [
-        (_atom_index(atom), _lookup(CHIRALITY, atom.GetChiralTag(), "chirality"))
-        for atom in molecule.GetAtoms()
-    ]
+    nodes = [(_atom_index(atom), _lookup(CHIRALITY, atom.GetChiralTag(), "chirality")) for atom in molecule.GetAtoms()]
     ends: list[tuple[int, int]] = []
     attributes: list[tuple[int, int]] = []
     for bond in molecule.GetBonds():

@@ -87,9 +87,7 @@ class PackedGraphs:
         edges, edge_count = _ranges(self.edge_ptr, index)
         shift = torch.repeat_interleave(node_ptr[:-1], edge_count.diff(), output_size=len(edges))
         degree = self.degree[nodes].long()
-        target = torch.repeat_interleave(
-            torch.arange(len(nodes), device=nodes.device), degree, output_size=len(edges)
-        )
+        target = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), degree, output_size=len(edges))
         return Batch(
             self.x[nodes].long(),
             torch.stack([self.source[edges].long() + shift, target]),
