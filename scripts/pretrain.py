@@ -51,9 +51,9 @@ class MaskedModel(nn.Module):
     center: Tensor
     scale: Tensor
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, dropout: float) -> None:
         super().__init__()
-        self.encoder = GIN(dropout=0.0)
+        self.encoder = GIN(dropout=dropout)
         self.atom = nn.Linear(self.encoder.dim, len(corpus.vocabulary))
         self.bond = nn.Linear(self.encoder.dim, 4)
         self.environment = nn.Linear(self.encoder.dim, NUM_ENVIRONMENTS)
@@ -118,7 +118,7 @@ def batches(args: argparse.Namespace, corpus: Corpus, start: int) -> Iterator[Te
 def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
     """Train to `steps`, from the last saved state if there is one."""
     torch.manual_seed(args.seed)
-    model = MaskedModel(corpus)
+    model = MaskedModel(corpus, args.dropout)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
     state_path, step, started = args.out / "state.pt", 0, time.monotonic()
     if state_path.exists():
@@ -133,6 +133,7 @@ def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, args)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
+            torch.manual_seed(generator(args.seed, 5, step).initial_seed())  # dropout, the same after a resumption
             figures = model(corpus, index, generator(args.seed, 2, step))
         optimizer.zero_grad(set_to_none=True)
         figures[0].backward()
@@ -203,12 +204,13 @@ def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus, commit:
         "data": str(args.smiles.name) if args.smiles else f"MOSES (ZINC clean leads), {MOSES[0]} {MOSES[1]}, MIT",
         "molecules": corpus.counts,
         "vocabulary": len(corpus.vocabulary),
-        "steps": args.steps, "batch_size": args.batch_size, "lr": args.lr, "mask_rate": MASK_RATE, "seed": args.seed,
+        "steps": args.steps, "batch_size": args.batch_size, "lr": args.lr, "mask_rate": MASK_RATE, "dropout": args.dropout,
+        "seed": args.seed,
         "matrix_products": "bfloat16" if args.bf16 else "float32",
         "final": last,
         "commit": commit,
         "command": f"python scripts/pretrain.py --out {args.out} --steps {args.steps}"
-        f" --batch-size {args.batch_size} --lr {args.lr} --seed {args.seed}" + " --bf16" * args.bf16
+        f" --batch-size {args.batch_size} --lr {args.lr} --dropout {args.dropout} --seed {args.seed}" + " --bf16" * args.bf16
         + (f" --limit {args.limit}" if args.limit else "")
         + " --benchmarks FOLDER_OF_PUBLISHED_FILES" * bool(args.benchmarks),
     }  # fmt: skip
@@ -226,6 +228,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--dropout", type=float, default=0.0, help="that of fine-tuning, so that it changes little")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bf16", action="store_true", help="matrix products in bfloat16")
     parser.add_argument("--threads", type=int, default=None)

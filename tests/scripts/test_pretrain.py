@@ -21,7 +21,7 @@ SMILES = [f"c1cc(C{tail})c(CC{other})cc1Br" for tail in TAILS[:16] for other in 
 
 def command(out: Path, smiles: Path) -> list[str]:
     script = ROOT / "scripts" / "pretrain.py"
-    sizes = ["--steps", "6", "--every", "2", "--batch-size", "32", "--threads", "1"]
+    sizes = ["--steps", "6", "--every", "2", "--batch-size", "32", "--threads", "1", "--dropout", "0.5"]
     return [sys.executable, str(script), "--out", str(out), "--smiles", str(smiles), *sizes]
 
 
