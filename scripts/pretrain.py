@@ -204,13 +204,14 @@ def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus, commit:
         "data": str(args.smiles.name) if args.smiles else f"MOSES (ZINC clean leads), {MOSES[0]} {MOSES[1]}, MIT",
         "molecules": corpus.counts,
         "vocabulary": len(corpus.vocabulary),
-        "steps": args.steps, "batch_size": args.batch_size, "lr": args.lr, "mask_rate": MASK_RATE, "dropout": args.dropout,
-        "seed": args.seed,
+        "steps": args.steps, "batch_size": args.batch_size, "lr": args.lr, "mask_rate": MASK_RATE,
+        "dropout": args.dropout, "seed": args.seed,
         "matrix_products": "bfloat16" if args.bf16 else "float32",
         "final": last,
         "commit": commit,
         "command": f"python scripts/pretrain.py --out {args.out} --steps {args.steps}"
-        f" --batch-size {args.batch_size} --lr {args.lr} --dropout {args.dropout} --seed {args.seed}" + " --bf16" * args.bf16
+        f" --batch-size {args.batch_size} --lr {args.lr} --dropout {args.dropout} --seed {args.seed}"
+        + " --bf16" * args.bf16
         + (f" --limit {args.limit}" if args.limit else "")
         + " --benchmarks FOLDER_OF_PUBLISHED_FILES" * bool(args.benchmarks),
     }  # fmt: skip
