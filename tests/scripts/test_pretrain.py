@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import torch
 from conftest import ROOT
 from safetensors.torch import load_file
 
+from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.packed import PackedGraphs
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 
@@ -59,3 +62,22 @@ def test_killed_pretraining_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     encoder = GIN()
     load_checkpoint(encoder, str(killed / "encoder.safetensors"), None)
     assert torch.equal(encoder.state_dict()["gnns.4.mlp.0.weight"], states[0]["gnns.4.mlp.0.weight"])
+
+
+def test_rescaling_leaves_the_function_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from pretrain import rescale
+
+    encoder = GIN(num_layers=3, dim=32, dropout=0.0).double()
+    batch = PackedGraphs.from_graphs(map(smiles_to_graph, ("CCO", "Oc1ccccc1", "CC(=O)Nc1ccc(Cl)cc1"))).batch(
+        torch.arange(3)
+    )
+    for norm in encoder.batch_norms:  # the guard against zero variance does not scale along
+        norm.eps = 1e-60
+    encoder(batch)  # running statistics that are not the initial ones
+    larger = deepcopy(encoder)
+    rescale(larger)
+    assert torch.allclose(larger.gnns[1].mlp[0].weight, 20 * encoder.gnns[1].mlp[0].weight)
+    for training in (False, True):
+        expected, found = (network.train(training)(batch).out for network in (encoder, larger))
+        assert torch.allclose(found, expected, atol=1e-9), training
