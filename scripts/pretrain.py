@@ -201,24 +201,25 @@ def rescale(encoder: GIN) -> None:
 
     Adam moves a weight by about the learning rate a step, whatever its size. The linear weights of the public encoders
     of Hu et al. have standard deviations of 0.7 to 1.6 after their long training, ours 0.04, as at initialisation, so
-    that the learning rate at which the former are fine-tuned (1e-3) would erase the latter within a few epochs.
+    that the learning rate at which the former are fine-tuned (1e-3) would erase the latter within a few epochs. The
+    very last linear map stays as it is: what it puts out, of which feature-map regularisation is a function, then has
+    a variance of some hundreds before batch norm, as in the public encoders.
     """
     with torch.no_grad():
+        for table in encoder.blocks()["embed"].parameters():
+            table.mul_(INPUT_SCALE)
+        last = len(encoder.gnns) - 1
         for number, (layer, norm) in enumerate(zip(encoder.gnns, encoder.batch_norms, strict=True)):
             assert isinstance(layer, GINLayer)
-            factor = WEIGHT_SCALE**2
-            if number == 0:  # later layers get what batch norm puts out, whose scale is fixed
-                factor *= INPUT_SCALE
-                for table in (
-                    *encoder.blocks()["embed"].parameters(),
-                    layer.edge_embedding1.weight,
-                    layer.edge_embedding2.weight,
-                ):
-                    table.mul_(INPUT_SCALE)
+            before = INPUT_SCALE if number == 0 else 1.0  # later layers get what batch norm puts out
+            second = 1.0 if number == last else WEIGHT_SCALE
+            layer.edge_embedding1.weight.mul_(before)
+            layer.edge_embedding2.weight.mul_(before)
             weight1, bias1, weight2, bias2 = layer.mlp.parameters()
             weight1.mul_(WEIGHT_SCALE)
-            weight2.mul_(WEIGHT_SCALE)
-            bias1.mul_(factor / WEIGHT_SCALE)
+            bias1.mul_(before * WEIGHT_SCALE)
+            weight2.mul_(second)
+            factor = before * WEIGHT_SCALE * second
             bias2.mul_(factor)
             statistics = dict(norm.named_buffers())
             statistics["running_mean"].mul_(factor)
