@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
+from command import Command
 from lab import Lab
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,3 +30,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lab(tmp_path: Path, cache: Path) -> Lab:
     """Real jobs with a results folder of the test's own."""
     return Lab(tmp_path / "results", cache)
+
+
+@pytest.fixture
+def cli(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command line in this process, with the lab's folders and an empty working directory."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", list(sys.argv))  # Hydra reads it, so that `run` sets it
+    for name, value in (("RESULTS", lab.results), ("CACHE", lab.cache), ("PARENT", os.getpid())):
+        monkeypatch.setenv(f"ROFTBENCH_{name}", str(value))
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.delenv("ROFTBENCH_DEBUG", raising=False)
+    return Command(lab, capsys)

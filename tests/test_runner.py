@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lab import DEFAULTS, Lab, molecules, numbers, primary, start, write_csv
+from lab import Lab, molecules, numbers, primary, start, write_csv
 
 from roftbench.errors import UsageError
+from roftbench.files import read_tensors
 from roftbench.runner import Outcome, run_job
 from roftbench.store import Record
 
@@ -51,6 +52,18 @@ def test_interpolation_reuses_full_fine_tuning(lab: Lab, method: str, dataset: s
     assert numbers(alone) == numbers(record)
 
 
+@pytest.mark.parametrize("epochs", [3, 30])
+@pytest.mark.parametrize("dataset", ["esol", "bbbp"])
+def test_a_stage_from_the_store_gives_the_numbers_of_one_just_fitted(lab: Lab, dataset: str, epochs: int) -> None:
+    """To the last bit of every coefficient's history, whatever the addresses at which a file's tensors begin."""
+    given = ("method=roftmol", f"dataset={dataset}", f"train.epochs={epochs}")
+    fitted = lab.run(*given).record
+    lab.store.record_path(fitted["key"]).unlink()
+    reused = lab.run(*given).record
+    assert "ft (reused)" in reused["seconds"]
+    assert numbers(reused) == numbers(fitted)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -85,11 +98,12 @@ def test_a_search_fits_a_shared_stage_once_even_when_everything_is_done_again(la
     first = lab.done("method=wise_ft", "method.search=true")
     (stage,) = lab.stages()
     written = stage.stat().st_mtime_ns
+    assert len(first["candidates"]) == 5
     assert first["seconds"].keys() == {"ft", "finish", "total"}
     again = lab.done("method=wise_ft", "method.search=true", "run.rerun=true")
     assert stage.stat().st_mtime_ns > written
     assert again["seconds"].keys() == {"ft", "finish", "total"}
-    assert again["seconds"]["ft"] == pytest.approx(sum(again["seconds"][name] for name in ("ft",)))
+    assert again["seconds"]["ft"] == read_tensors(stage)[1]["seconds"]  # not a sum over five fits
     assert numbers(again) == numbers(first)
 
 
@@ -187,29 +201,30 @@ def test_a_strict_budget_counts_validation_labels_in(lab: Lab, method: str) -> N
 
 # What was interrupted goes on.
 
-SEARCH = (
-    "method=l2_sp", "method.search=true", "method.grid.weight=[1.0,0.1,0.01]", "train.epochs=60", "label_ratio=full",
-)  # fmt: skip
+SEARCH = ("method=l2_sp", "method.search=true", "train.epochs=8", "label_ratio=n500")
 
 
 def test_a_killed_search_goes_on_at_the_next_candidate(lab: Lab) -> None:
     lab.done("method=lp")  # so that the process finds the featurised data
-    process = lab.elsewhere("killed").start(*SEARCH)
     killed = lab.elsewhere("killed")
-    deadline = time.monotonic() + 60
+    process = killed.start(*SEARCH)
+    deadline = time.monotonic() + 120
     while not killed.stages() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     output, _ = process.communicate()
     assert process.returncode == -signal.SIGKILL, output
-    assert len(killed.stages()) == 1
+    kept = {path: path.read_bytes() for path in killed.stages()}
+    assert 1 <= len(kept) < 5
     assert killed.store.load() == []
     record = killed.done(*SEARCH)
     assert {"ft", "ft (reused)"} <= record["seconds"].keys()
-    assert len(killed.stages()) == 3
+    assert record["seconds"]["ft (reused)"] == sum(read_tensors(path)[1]["seconds"] for path in kept)
+    assert len(killed.stages()) == 5
+    assert all(path.read_bytes() == content for path, content in kept.items())
     assert killed.store.load_failures() == []
     assert numbers(record) == numbers(lab.elsewhere("undisturbed").done(*SEARCH))
-    assert [one["params"]["weight"] for one in record["candidates"]] == [1.0, 0.1, 0.01]
+    assert [one["params"]["weight"] for one in record["candidates"]] == [1, 0.1, 0.01, 0.001, 0.0001]
 
 
 PLUGIN = '''
@@ -392,7 +407,7 @@ def test_a_target_without_any_label_takes_no_part(lab: Lab, tmp_path: Path, task
     smiles, labels = molecules("esol", lab.job()[0], 60)
     y = labels if task == "regression" else [int(label > -3) for label in labels]
     both = write_csv(tmp_path / "both.csv", {"smiles": smiles, "a": y, "b": [None] * 60})
-    record = lab.done("method=roftmol", *table(both, task=task, targets="[a,b]", standardize="x")[:-1])
+    record = lab.done("method=roftmol", *table(both, task=task, targets="[a,b]"))
     metric = record["job"]["dataset"]["metric"]
     assert record["scores"]["test"][metric] is not None
     assert record["count"]["labels"] == {"weights": 48, "selection": 6, "interpolation": 6, "test": 6}
@@ -474,26 +489,17 @@ def finish(process: "subprocess.Popen[str]") -> str:
 
 
 def test_processes_that_meet_do_every_piece_of_work_once(lab: Lab) -> None:
-    """Two run the same job and two others need the same stage, all at once."""
+    """Two run the same job and a third needs the same stage, all at once."""
     lab.done("method=lp", "label_ratio=n100")  # so that the processes find the featurised data
-    given = ("train.epochs=30",)
-    jobs = [("method=full_ft", *given)] * 2 + [("method=wise_ft", *given), ("method=roftmol", *given)]
+    given = ("train.epochs=200",)  # long enough for them to meet in the stage
+    jobs = [("method=full_ft", *given), ("method=full_ft", *given), ("method=roftmol", *given)]
     outputs = [finish(process) for process in [lab.start(*job) for job in jobs]]
     assert sum("already done" in output for output in outputs) == 1
     records = {record["job"]["method"]["name"]: record for record in lab.store.load()}
-    assert records.keys() == {"lp", "full_ft", "wise_ft", "roftmol"}
-    del records["lp"]
-    assert sum("ft" in record["seconds"] for record in records.values()) == 1
-    assert sum("ft (reused)" in record["seconds"] for record in records.values()) == 2
+    assert records.keys() == {"lp", "full_ft", "roftmol"}
+    full, learned = records["full_ft"], records["roftmol"]
+    assert ("ft" in full["seconds"]) != ("ft" in learned["seconds"])
+    assert ("ft (reused)" in full["seconds"]) != ("ft (reused)" in learned["seconds"])
     assert len(lab.stages()) == 2
-    assert records["wise_ft"]["base"]["test"] == records["full_ft"]["scores"]["test"]
+    assert learned["base"]["test"] == full["scores"]["test"]
     assert not [path for path in lab.results.rglob("*") if path.suffix == ".tmp"]
-    here = lab.elsewhere("here").done("method=roftmol", *given)
-    assert numbers(here) == numbers(records["roftmol"])
-
-
-def test_the_defaults_of_these_tests_are_what_they_seem(lab: Lab) -> None:
-    job, env = lab.job()
-    assert (job.model.name, job.train.epochs, job.label_ratio.count, job.dataset.name) == ("tiny_gin", 3, 50, "esol")
-    assert env.run.device == "cpu"
-    assert len(DEFAULTS) == 6

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from roftbench.errors import UsageError
+
 GROUPS = ("model", "method", "dataset", "split", "label_ratio", "train", "run", "paths", "experiment")
 
 
@@ -21,9 +23,26 @@ def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for folder in _folders(extra):
         for path in sorted((folder / group).glob("*.yaml")):
-            found[path.stem] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            found[path.stem] = _content(path)
     return dict(sorted(found.items()))
 
 
+def existing(folder: Path) -> Path:
+    """Return a user's config folder; raises UsageError where there is none."""
+    if not folder.is_dir():
+        raise UsageError(f"--config-dir {folder}: there is no such folder")
+    return folder
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} must hold key: value lines")
+    return content
+
+
 def _folders(extra: Path | None) -> Iterable[Path]:
-    return (conf_dir(),) if extra is None else (conf_dir(), extra)
+    return (conf_dir(),) if extra is None else (conf_dir(), existing(extra))

@@ -29,6 +29,8 @@ Runs one fine-tuning job, or with -m every combination of comma-separated values
   --config-dir DIR    a folder with config groups of your own (method/mine.yaml, …)
   --cfg job           print the composed config and stop; shows every key that can be set
 
+ROFTBENCH_RESULTS and ROFTBENCH_CACHE set the default folders; ROFTBENCH_DEBUG=1 shows the traceback of an error.
+
 Options of the config groups:
 """
 KINDS = {"models": "model", "methods": "method", "datasets": "dataset", "splits": "split"}

@@ -1,9 +1,7 @@
 """From Hydra's config to a typed, checked job. The only file that knows OmegaConf's structured configs."""
 
-import importlib
-import importlib.util
 import inspect
-import sys
+import math
 from dataclasses import asdict, dataclass, field, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,8 +16,8 @@ from roftbench.errors import UsageError, check_range, suggest
 from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings
 from roftbench.methods.base import ENCODER_BLOCKS, Method
 from roftbench.models.checkpoints import checkpoint_sha256
-
-PACKAGE = "roftbench"
+from roftbench.models.encoder import Encoder
+from roftbench.plugins import import_allowed, import_name, load_plugin
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,11 @@ class Paths:
 
     results: str = "results"
     cache: str = "~/.cache/roftbench"
+
+    def __post_init__(self) -> None:
+        for name in ("results", "cache"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is empty: give a folder")
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
     top: _Top = _typed(_Top, {key: value for key, value in plain.items() if key not in GROUPS}, "")
     if top.seed < 0:
         raise UsageError(f"seed must be ≥ 0, got {top.seed}")
-    plugins = tuple(_load_plugin(plugin) for plugin in top.plugins)
+    plugins = tuple(load_plugin(plugin) for plugin in top.plugins)
     dataset, guesses = complete(_typed(DatasetSpec, plain["dataset"], "dataset"))
     settings: TrainSettings = _typed(TrainSettings, plain["train"], "train", extra=("interpolation_epochs",))
     paths: Paths = _typed(Paths, plain["paths"], "paths")
@@ -132,10 +135,12 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
 
 def build(component: Component) -> Any:
     """Return an instance of a component; its target was checked by `parse`."""
-    return _import(component.target)(**component.params)
+    return import_name(component.target)(**component.params)
 
 
 def _resolve(config: DictConfig) -> dict[str, Any]:
+    if missing := [group for group in GROUPS if not isinstance(config.get(group), DictConfig)]:
+        raise UsageError(f"the config group '{missing[0]}' is not chosen: give {missing[0]}=NAME")
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except omega.MissingMandatoryValue as error:
@@ -145,9 +150,6 @@ def _resolve(config: DictConfig) -> dict[str, Any]:
         raise UsageError(_first_line(error)) from None
     assert isinstance(plain, dict)
     plain.pop("hydra", None)
-    missing = [group for group in GROUPS if not isinstance(plain.get(group), dict)]
-    if missing:
-        raise UsageError(f"the config group '{missing[0]}' is not chosen: give {missing[0]}=NAME")
     return {str(key): value for key, value in plain.items()}
 
 
@@ -167,8 +169,14 @@ def _typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] 
         try:
             schema[key] = value
         except (omega.ValidationError, omega.UnsupportedValueType) as error:
-            raise UsageError(f"{prefix}{key}: {_first_line(error)}") from None
-    fields = {str(key): _plain(schema[key]) for key in schema if not OmegaConf.is_missing(schema, key)}
+            wants_list = "not a ListConfig" in str(error)
+            reason = f"must be a list, such as {prefix}{key}=[{value}]" if wants_list else _first_line(error)
+            raise UsageError(f"{prefix}{key}{' ' if wants_list else ': '}{reason}") from None
+    if missing := [name for name in names if OmegaConf.is_missing(schema, name)]:
+        raise UsageError(f"{prefix}{missing[0]} must be given")
+    fields = {name: _plain(schema[name]) for name in names}
+    if endless := [name for name, value in fields.items() if not _finite(value)]:
+        raise UsageError(f"{prefix}{endless[0]} must be finite, got {fields[endless[0]]}")
     try:
         return cls(**fields)
     except TypeError as error:
@@ -181,11 +189,21 @@ def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if isinstance(value, (DictConfig, ListConfig)) else value
 
 
+def _finite(value: Any) -> bool:
+    if isinstance(value, (list, dict)):
+        return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str, ...]) -> tuple[Any, Component]:
     """Split a group into its own keys (those of `base`) and the parameters of its `_target_`, and check both."""
     own = {key: value for key, value in values.items() if key in base.__dataclass_fields__}
     head = _typed(base, own, where)
-    target = _import_allowed(head._target_, where, plugins)
+    target = import_allowed(head._target_, where, plugins)
+    if is_dataclass(target) and vars(target).get("__annotations__") and "__dataclass_params__" not in vars(target):
+        raise UsageError(
+            f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
+        )
     schema = target if is_dataclass(target) else _signature(target)
     params = asdict(_typed(schema, {key: value for key, value in values.items() if key not in own}, where))
     return head, Component(head.name, head._target_, params)
@@ -193,11 +211,16 @@ def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str
 
 def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     head, component = _component(_Model, values, "model", plugins)
+    encoder = None
     try:
         with torch.device("meta"):  # sizes are checked without memory or time
-            build(component)
+            encoder = build(component)
     except ValueError as error:
         raise UsageError(f"model: {error}") from None
+    except RuntimeError:  # an encoder that looks into its weights while it is built needs memory: the job will tell
+        pass
+    if not isinstance(encoder, Encoder | None):
+        raise UsageError(f"model._target_={component.target} is no subclass of roftbench.models.encoder.Encoder")
     sha256 = checkpoint_sha256(head.checkpoint, head.sha256) if head.checkpoint is not None else None
     return ModelSpec(component.name, component.target, component.params, head.checkpoint, sha256, head.pretraining)
 
@@ -207,18 +230,20 @@ def _method(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
     method = build(component)
     if not isinstance(method, Method):
         raise UsageError(f"method._target_={component.target} is no subclass of roftbench.methods.base.Method")
+    grid: dict[str, Any] = {}
     for name, choices in head.grid.items():
         if name not in component.params:
             raise UsageError(f"unknown key 'method.grid.{name}'.{suggest(name, component.params)}")
         if choices == ENCODER_BLOCKS:
+            grid[name] = choices
             continue
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"method.grid.{name} must be a list of values, got {choices!r}")
-        for choice in choices:
-            _typed(type(method), {**component.params, name: choice}, "method.grid")
-    if head.search and not head.grid:
+        tried = (_typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
+        grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
+    if head.search and not grid:
         raise UsageError(f"method.search=true, but {component.name} has no grid: set method.search=false")
-    return MethodSpec(component.name, component.target, component.params, head.search, head.grid)
+    return MethodSpec(component.name, component.target, component.params, head.search, grid)
 
 
 def _signature(target: Any) -> type:
@@ -230,43 +255,6 @@ def _signature(target: Any) -> type:
         (p.name, hints.get(p.name, Any), field(default=p.default)) for p in parameters if p.default is not p.empty
     ]
     return make_dataclass(target.__name__, [*required, *optional], frozen=True)
-
-
-def _import_allowed(path: str, where: str, plugins: tuple[str, ...]) -> Any:
-    """Import a `_target_`: it is code, so only our own names and those of plug-ins that the user names are allowed."""
-    root = path.partition(".")[0]
-    allowed = (PACKAGE, *plugins)
-    if not any(path.startswith(f"{name}.") for name in allowed):
-        raise UsageError(
-            f"{where}._target_={path} is neither in roftbench nor in a plug-in. If you trust it, say plugins=[{root}]"
-            f" (now: {', '.join(plugins) or 'none'})."
-        )
-    try:
-        return _import(path)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"{where}._target_={path} cannot be imported: {error}") from None
-
-
-def _import(path: str) -> Any:
-    module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
-
-
-def _load_plugin(plugin: str) -> str:
-    """Import a plug-in, a module name or the path of a .py file, and return its module name."""
-    if not plugin.endswith(".py"):
-        return plugin
-    path = Path(plugin).expanduser()
-    if not path.is_file():
-        raise UsageError(f"plugins: there is no file {plugin} (looked at {path.resolve()})")
-    if path.stem not in sys.modules:
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
-    return path.stem
 
 
 def _first_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
@@ -22,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from roftbench.announce import announce, conclude
-from roftbench.catalog import GROUPS, conf_dir
+from roftbench.catalog import GROUPS, conf_dir, existing
 from roftbench.config import build, parse
 from roftbench.data.dataset import load_dataset
 from roftbench.data.split import Split
@@ -32,7 +33,8 @@ from roftbench.runner import run_job
 from roftbench.store import Store
 
 MULTIRUN = ("-m", "--multirun")
-FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i", "--config-name", "-cn")
+FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")
+FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
 
 
 class JobFailed(JobError):  # noqa: N818 (it tells a launcher's worker that a job did not end well)
@@ -60,12 +62,11 @@ def run(arguments: Sequence[str]) -> int:
             as asked.
     """
     sweep = any(argument in MULTIRUN for argument in arguments)
-    rest = [argument for argument in arguments if argument not in MULTIRUN]
-    flags, overrides = _separate(rest)
+    flags, overrides = _separate([argument for argument in arguments if argument not in MULTIRUN])
     if not any(flag in ("--cfg", "-c", "--info", "-i") for flag in flags):
         precheck(overrides, _config_folder(flags), sweep=sweep)
     os.environ |= {"HYDRA_FULL_ERROR": "1", _PARENT: str(os.getpid())}  # 1: Hydra raises instead of printing
-    sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *rest]
+    sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *flags, *overrides]  # argparse wants flags first
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_task)
     _ended.clear()
     try:
@@ -74,7 +75,7 @@ def run(arguments: Sequence[str]) -> int:
     except JobFailed as error:
         print(f"roftbench: {error}", file=sys.stderr)
         return 1
-    return _conclude_sweep() if sweep else _conclude_single()
+    return _conclude_sweep(flags) if sweep else _conclude_single()
 
 
 def _conclude_single() -> int:
@@ -84,14 +85,14 @@ def _conclude_single() -> int:
     return int(any(ended.status != "done" for ended in _ended))
 
 
-def _conclude_sweep() -> int:
+def _conclude_sweep(flags: Sequence[str]) -> int:
     """Name the jobs that did not end well, with the command that repeats each; returns the exit code."""
     bad = [ended for ended in _ended if ended.status in ("failed", "unusable")]
     skipped = sum(ended.status == "skipped" for ended in _ended)
     if _ended:
         say(f"\n{len(_ended)} jobs: {len(_ended) - len(bad) - skipped} done, {skipped} skipped, {len(bad)} failed")
     for ended in bad:
-        say(f"  failed: roftbench run {ended.overrides}\n          {ended.reason}")
+        say(f"  failed: {shlex.join(['roftbench', 'run', *flags])} {ended.overrides}\n          {ended.reason}")
     return int(bool(bad))
 
 
@@ -101,10 +102,14 @@ def _task(config: DictConfig) -> str:
     overrides = shlex.join(hydra_config.overrides.task)
     if hydra_config.mode == RunMode.MULTIRUN:
         say(f"\njob {hydra_config.job.num + 1}: {overrides}")
+    elif hydra_config.sweeper.get("params"):
+        say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
     try:
         ended = Ended(overrides, *_run_composed(config))
     except UsageError as error:
         ended = Ended(overrides, "unusable", str(error))
+    except OSError as error:
+        ended = Ended(overrides, "unusable", _no_file(error))
     if os.environ.get(_PARENT) != str(os.getpid()) and ended.status in ("failed", "unusable"):
         raise JobFailed(f"{ended.overrides}: {ended.reason}")
     _ended.append(ended)
@@ -137,7 +142,10 @@ def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool 
     """Return the config that Hydra composes for one job."""
     search = [] if folder is None else [f"hydra.searchpath=[file://{folder.absolute()}]"]
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
-        return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
+        try:
+            return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
+        except ValueError as error:  # a group that is null or a number
+            raise UsageError(str(error).strip().splitlines()[0]) from error
 
 
 def _one_at_a_time(overrides: Sequence[str], folder: Path | None) -> Iterator[list[str]]:
@@ -169,7 +177,12 @@ def _separate(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             flags.append(argument)
         else:
             overrides.append(argument)
-        takes_value = argument in FLAGS_WITH_VALUE
+        name = argument.partition("=")[0]
+        if not takes_value and argument.startswith("-") and name not in FLAGS:
+            raise UsageError(f"unknown option '{name}'.{suggest(name, FLAGS)}")
+        takes_value = not takes_value and argument in FLAGS_WITH_VALUE
+    if takes_value:
+        raise UsageError(f"{arguments[-1]} needs a value")
     return flags, overrides
 
 
@@ -177,10 +190,7 @@ def _config_folder(flags: Sequence[str]) -> Path | None:
     for position, flag in enumerate(flags):
         name, _, value = flag.partition("=")
         if name in ("--config-dir", "-cd"):
-            path = Path(value or (flags[position + 1] if position + 1 < len(flags) else ""))
-            if not path.is_dir():
-                raise UsageError(f"--config-dir {path}: there is no such folder")
-            return path
+            return existing(Path(value or flags[position + 1]))
     return None
 
 
@@ -194,9 +204,11 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
     except OverrideParseException as error:
         raise UsageError(f"cannot understand '{error.override}': write key=value, for example method=lp") from error
     except ConfigCompositionException as error:
-        raise UsageError(_unknown_key(str(error) or str(error.__cause__), overrides, folder)) from error
+        raise UsageError(_wrong_override(str(error) or str(error.__cause__), overrides, folder)) from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"a config file is no valid YAML: {' '.join(str(error).split())}") from error
     except OSError as error:  # Hydra makes the sweep's folder before the first job
-        raise UsageError(f"paths.results cannot be written: {error}") from error
+        raise UsageError(_no_file(error)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(str(error).strip().splitlines()[0]) from error
 
@@ -209,11 +221,17 @@ def _missing_option(error: MissingConfigException) -> str:
     return f"unknown {group} '{name}'.{suggest(name, error.options or [])}{hint}"
 
 
-def _unknown_key(message: str, overrides: Sequence[str], folder: Path | None) -> str:
+def _no_file(error: OSError) -> str:
+    return f"{error.filename or 'a file'}: {error.strerror}. Set paths.results and paths.cache to folders of yours."
+
+
+def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None) -> str:
     first = message.strip().splitlines()[0]
     found = re.search(r"'([^']+)'", first)
-    if found is None:
+    if found is None or "override " in found.group(1):
         return first
+    if "Ambiguous value" in first or "requires --multirun" in first:
+        return f"'{found.group(1)}' has several values: add -m for a sweep, or write key=[a,b] for one list"
     key = found.group(1).split("=")[0].lstrip("+~").split("@")[0]
     close = get_close_matches(key, _known_keys(overrides, folder), n=1, cutoff=0.5)
     hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -240,6 +258,6 @@ def _flatten(node: Any, prefix: str) -> Iterator[str]:
 def load_split(overrides: Sequence[str], folder: Path | None) -> Split:
     """Return the parts, labels cut, that a config asks for."""
     with clear_errors(overrides, folder):
-        job, env, _ = parse(composed(overrides, folder))
+        job, env, _ = parse(composed(overrides, folder and existing(folder)))
     dataset = load_dataset(job.dataset, env.cache / "data")
     return job.label_ratio.apply(build(job.split)(dataset))

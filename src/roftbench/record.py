@@ -27,12 +27,14 @@ def head(job: Job, status: str) -> Record:
     return {"schema": SCHEMA, "key": job.key, "status": status, "job": job.identity()}
 
 
-def assemble(bench: "Workbench", candidates: list[dict[str, Any]], best: dict[str, Any]) -> Record:
+def assemble(
+    bench: "Workbench", candidates: list[dict[str, Any]], best: dict[str, Any], train: dict[str, Any]
+) -> Record:
     """Return the record of a finished job; the chosen candidate gives its scores, history and test predictions."""
     dataset, problem = bench.dataset, bench.problem
     return {
         **head(bench.job, "done"),
-        "scores": {"val": best["val"], "test": best["test"]},
+        "scores": {"train": train, "val": best["val"], "test": best["test"]},
         "base": best["base"],
         "chosen": best["params"],
         "candidates": [{key: one[key] for key in ("params", "val", "test", "best_epoch")} for one in candidates],

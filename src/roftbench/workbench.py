@@ -80,13 +80,18 @@ class Workbench:
 
     def work(self) -> Record:
         """Fit every candidate, choose by validation score, and return the record."""
-        tried = [self._try(candidate) for candidate in self.candidates()]
-        name = str(self.job.dataset.metric)
-        best = tried[0]
-        for one in tried[1:]:
-            if self.problem.metric.better(one["val"][name], best["val"][name]):
-                best = one
-        return records.assemble(self, tried, best)
+        name = self.problem.metric.name
+        tried: list[dict[str, Any]] = []
+        best: dict[str, Any] = {}
+        for candidate in self.candidates():
+            one = self._try(candidate)
+            tried.append(one)
+            if not best or self.problem.metric.better(one["val"][name], best["val"][name]):
+                best = {**one}
+            del one["state"], one["predictions"]  # of all candidates' weights only the best ones are kept in memory
+        self.model.load_state_dict(best["state"])
+        train = self.problem.predict(self.model.eval(), self.problem.train)
+        return records.assemble(self, tried, best, self.problem.scores(train, self.problem.train))
 
     def _try(self, method: Method) -> dict[str, Any]:
         """Fit one candidate and return its scores, history and test predictions."""
@@ -113,6 +118,7 @@ class Workbench:
             "base": base,
             "info": finished.info,
             "history": history,
+            "state": finished.state,
             "predictions": predictions,
         }
 
@@ -128,7 +134,9 @@ class Workbench:
                 if key not in self._at_hand:
                     self._add_seconds(f"{stage.name} (reused)", kept[1]["seconds"])
                 self._at_hand.add(key)
-                return Fit(state={k: v.to(self.device) for k, v in kept[0].items()}, **kept[1])
+                # A copy: a file's tensors begin at any address, and the last bits of a product depend on the address.
+                state = {name: tensor.to(self.device, copy=True) for name, tensor in kept[0].items()}
+                return Fit(state=state, **kept[1])
             arguments = (method, stage, number, self.problem, self.job.train, self.job.seed, self.progress)
             fit = fit_stage(self.model, self.start, *arguments)
             description = {name: getattr(fit, name) for name in ("best_epoch", "best_score", "history", "seconds")}

@@ -1,0 +1,60 @@
+"""Classes named by their import path: ours, and those of plug-ins that the user names."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from roftbench.errors import UsageError
+
+PACKAGE = "roftbench"
+
+
+def import_allowed(path: str, where: str, plugins: tuple[str, ...]) -> Any:
+    """Import a `_target_`: it is code, so only our own names and those of plug-ins that the user names are allowed."""
+    root = path.partition(".")[0]
+    allowed = (PACKAGE, *plugins)
+    if not any(path.startswith(f"{name}.") for name in allowed):
+        raise UsageError(
+            f"{where}._target_={path} is neither in roftbench nor in a plug-in. If you trust it, say plugins=[{root}]"
+            f" (now: {', '.join(plugins) or 'none'})."
+        )
+    try:
+        return import_name(path)
+    except Exception as error:  # a plug-in's own code may raise anything
+        raise UsageError(f"{where}._target_={path} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def import_name(path: str) -> Any:
+    """Import a class by its dotted path."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+_loaded: dict[str, Path] = {}  # plug-ins given as files, by module name
+
+
+def load_plugin(plugin: str) -> str:
+    """Import a plug-in, a module name or the path of a .py file, and return its module name."""
+    if not plugin.endswith(".py"):
+        return plugin
+    path = Path(plugin).expanduser()
+    if not path.is_file():
+        raise UsageError(f"plugins: there is no file {plugin} (looked at {path.resolve()})")
+    name, path = path.stem, path.resolve()
+    if _loaded.get(name) == path:
+        return name
+    if name in sys.modules and name not in _loaded:
+        raise UsageError(f"plugins: {plugin}: there is a module '{name}' already; give the file another name")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name], _loaded[name] = module, path
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the plug-in's own code may raise anything
+        del sys.modules[name], _loaded[name]
+        raise UsageError(f"plugins: {plugin} cannot be imported: {type(error).__name__}: {error}") from error
+    return name

@@ -1,0 +1,508 @@
+"""The command line: what is refused and how, what is printed, and what the other commands show."""
+
+import json
+import os
+import pty
+import re
+import sys
+import termios
+import threading
+from pathlib import Path
+
+import pytest
+from command import Command, Terminal
+from lab import METHODS, ROOT, Lab, primary, write_csv
+
+from roftbench import __version__
+from roftbench.errors import UsageError
+from roftbench.models.checkpoints import read_checkpoint
+
+BUNDLED = "bundled:gin_masking.safetensors"
+DIVERGES = "train.lr=1e30"
+
+
+@pytest.fixture
+def terminal(lab: Lab, tmp_path: Path) -> Terminal:
+    return Terminal.of(lab, tmp_path)
+
+
+def table_of(path: Path) -> Path:
+    """A small regression table with one row that has no graph."""
+    smiles = ["C" * length for length in range(1, 40)] + ["no molecule"]
+    return write_csv(path, {"smiles": smiles, "y": [0.5 * i for i in range(len(smiles))]})
+
+
+# What is refused: one clear message, exit code 2, nothing written.
+
+REFUSED = {
+    "unknown method": (["method=roftmoll"], ["unknown method 'roftmoll'", "Did you mean 'roftmol'?", *METHODS]),
+    "unknown data set": (["dataset=esoll"], ["unknown dataset 'esoll'", "'esol'?", "bbbp"]),
+    "unknown label ratio": (["label_ratio=r33"], ["unknown label_ratio 'r33'", "label_ratio.fraction=0.3"]),
+    "unknown experiment": (["experiment=smok"], ["unknown experiment 'smok'", "'smoke'?"]),
+    "unknown group": (["modle=tiny_gin"], ["unknown key 'modle'", "Did you mean 'model'?", "--cfg job"]),
+    "unknown key": (["train.epocs=3"], ["unknown key 'train.epocs'", "Did you mean 'train.epochs'?"]),
+    "unknown key of a method": (["method=l2_sp", "method.wieght=1"], ["'method.wieght'", "'method.weight'?"]),
+    "key that is added": (["+foo=1"], ["unknown key 'foo'", "Allowed", "seed"]),
+    "key that is added to a group": (["+train.foo=1"], ["unknown key 'train.foo'", "batch_size"]),
+    "group that is added": (["+method=lp"], ["override method: lp"]),
+    "group that is null": (["model=null"], ["must be a string"]),
+    "word for a rate": (["train.lr=abc"], ["train.lr", "'abc'"]),
+    "half an epoch": (["train.epochs=1.5"], ["train.epochs", "'1.5'"]),
+    "endless rate": (["train.lr=inf"], ["train.lr must be finite, got inf"]),
+    "no number": (["split.fractions=[nan,0.5,0.5]"], ["split.fractions must be finite"]),
+    "word for a list": (["dataset.targets=abc"], ["dataset.targets must be a list, such as dataset.targets=[abc]"]),
+    "negative seed": (["seed=-1"], ["seed must be ≥ 0, got -1"]),
+    "negative weight": (["method=l2_sp", "method.weight=-1"], ["method.weight must be ≥ 0, got -1"]),
+    "fraction above 1": (["label_ratio=full", "label_ratio.fraction=1.5"], ["must be > 0 and ≤ 1, got 1.5"]),
+    "loss of another task": (["train.loss=bce"], ["'bce'", "regression", "rmse, mse, mae, huber"]),
+    "too many labels": (["label_ratio.count=903"], ["903", "902"]),
+    "csv without a path": (["dataset=csv"], ["dataset.path must be given"]),
+    "csv that is not there": (["dataset=csv", "dataset.path=no.csv"], ["No such file", "empty/no.csv"]),
+    "checkpoint that must be given": (["model=gin"], ["model.checkpoint must be given"]),
+    "checkpoint that is not there": (["model=gin", "model.checkpoint=no.pt"], ["no.pt", "No such file"]),
+    "foreign code": (["model._target_=os.system"], ["model._target_=os.system", "plugins=[os]"]),
+    "no such device": (["run.device=cuda:99"], ["run.device=cuda:99", "GPUs"]),
+    "config folder that is not there": (["--config-dir=no"], ["--config-dir no"]),
+    "config folder without its value": (["--config-dir"], ["--config-dir needs a value"]),
+    "unknown option": (["--multi"], ["unknown option '--multi'", "'--multirun'?"]),
+    "word without a value": (["foo"], ["'foo'", "key=value"]),
+    "sweep without -m": (["seed=0,1"], ["seed=0,1", "add -m"]),
+    "search without a grid": (["method=lp", "method.search=true"], ["method.search=true", "no grid"]),
+    "empty results": (["paths.results="], ["paths.results is empty"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_meant_is_refused_with_one_message_and_nothing_is_written(cli: Command, case: str) -> None:
+    overrides, parts = REFUSED[case]
+    cli.run(*overrides).refused(*parts)
+    assert cli.files() == []
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_column_that_is_not_there_is_refused(cli: Command, tmp_path: Path) -> None:
+    path = table_of(tmp_path / "my.csv")
+    for key in ("targets=[yy]", "smiles_column=smile"):
+        wrong = "yy" if "yy" in key else "smile"
+        cli.run("dataset=csv", f"dataset.path={path}", f"dataset.{key}").refused(f"no column '{wrong}'", "Did you mean")
+    assert cli.files() == []
+
+
+def test_a_truncated_checkpoint_is_refused(cli: Command, tmp_path: Path) -> None:
+    path = tmp_path / "short.safetensors"
+    path.write_bytes(read_checkpoint(BUNDLED)[:100_000])
+    cli.run("model=gin", f"model.checkpoint={path}").refused(str(path), "damaged")
+    assert cli.files() == []
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+@pytest.mark.parametrize("key", ["paths.results", "paths.cache"])
+def test_a_folder_that_is_a_file_is_refused(cli: Command, tmp_path: Path, sweep: list[str], key: str) -> None:
+    path = tmp_path / "file"
+    path.write_text("mine")
+    ended = cli.run(*sweep, f"{key}={path}")
+    if sweep and key == "paths.cache":  # found by the job
+        assert ended.code == 1
+        assert f"{path}" in ended.out.partition("1 failed")[2]
+    else:
+        ended.refused(str(path), key)
+    assert path.read_text() == "mine"
+    assert [name for name in cli.files() if not name.startswith("multirun")] == []
+
+
+def test_the_traceback_is_there_for_those_who_ask(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROFTBENCH_DEBUG", "1")
+    with pytest.raises(UsageError, match="unknown method 'nope'"):
+        cli.run("method=nope")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nope"], [], ["list"], ["list", "nope"], ["tables", "nope"], ["list", "runs", "--x"]]
+)
+def test_unknown_commands_and_arguments_are_usage_errors(cli: Command, arguments: list[str]) -> None:
+    ended = cli(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert "roftbench" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_exit_codes_and_streams_of_a_real_process(terminal: Terminal) -> None:
+    ended = terminal.run("method=roftmoll")
+    ended.refused("unknown method 'roftmoll'")
+    assert ended.out == ""
+
+
+# What is printed.
+
+
+def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
+    ended = cli.run("method=roftmol")
+    assert ended.code == 0, ended
+    record = json.loads((cli.lab.results / "runs" / cli.files()[0].split("/")[1]).read_text())
+    expected = {
+        "data set": "esol: regression, 1128 molecules (train 50, val 113, test 113), 0 rows dropped",
+        "labels": "n50: 50 for weights, 113 for selection, 113 of them also for interpolation coefficients",
+        "split": "scaffold, seed 42",
+        "metric": "rmse, log mol/L; lower is better",
+        "model": "tiny_gin (pretraining: none), ft trains 4,481 of 4,481 parameters",
+        "method": "roftmol: alpha=0.9, lr=0.001, epochs=5, constraint=none, buffers=interpolate",
+        "training": "3 epochs a stage, batch 32, Adam 0.001, loss rmse",
+        "device": "cpu, 1 threads; seed 0",
+        "record": str(cli.lab.results / "runs" / f"{record['key']}.json"),
+    }
+    assert ended.header == expected
+    assert list(ended.header) == list(expected)
+    assert re.search(r"^  about \d.* for 3 epochs \(\d+\.\d\d s the first\)$", ended.out, re.MULTILINE)
+
+
+def test_the_last_lines_are_the_result_and_that_of_the_full_fine_tuning_beneath(cli: Command) -> None:
+    lines = cli.run("method=roftmol").out.splitlines()
+    path = cli.lab.results / "runs" / Path(cli.files()[0]).name
+    record = json.loads(path.read_text())
+    start = next(i for i, line in enumerate(lines) if "best epoch" in line)
+    assert lines[start].split() == ["val", "rmse", "test", "rmse", "best", "epoch"]
+    base, scores = record["base"], record["scores"]
+    rows = [["full_ft", base["val"], base["test"], base["best_epoch"]],
+            ["roftmol", scores["val"], scores["test"], record["best_epoch"]]]  # fmt: skip
+    for line, (name, val, test, epoch) in zip(lines[start + 1 :], rows, strict=False):
+        assert line.split() == [name, f"{val['rmse']:.4f}", f"{test['rmse']:.4f}", str(epoch)]
+    assert lines[start + 3].startswith("alpha    embed=")
+    assert re.fullmatch(r"seconds  ft [\d.]+ s, finish [\d.]+ s, total [\d.]+ s", lines[start + 4])
+    assert lines[start + 5 :] == [f"record   {path}"]
+
+
+def test_a_search_names_the_chosen_values_and_a_classifier_its_direction(cli: Command) -> None:
+    ended = cli.run("method=wise_ft", "method.search=true", "method.grid.alpha=[0.1,0.9]", "dataset=bbbp")
+    assert ended.code == 0, ended
+    assert ended.header["metric"] == "roc_auc; higher is better"
+    assert ended.header["method"] == "wise_ft: 2 candidates, chosen by validation score, grid alpha=[0.1, 0.9]"
+    assert re.search(r"^chosen   alpha=0\.[19], .*out of 2 candidates$", ended.out, re.MULTILINE)
+
+
+def test_partly_frozen_models_say_how_many_parameters_each_stage_trains(cli: Command) -> None:
+    header = cli.run("method=lp_ft").header
+    assert header["model"] == "tiny_gin (pretraining: none), lp trains 17; ft trains 4,481 of 4,481 parameters"
+
+
+def test_a_table_of_ones_own_tells_what_was_guessed_and_dropped(cli: Command, tmp_path: Path) -> None:
+    path = table_of(tmp_path / "my.csv")
+    ended = cli.run("dataset=csv", f"dataset.path={path}", "label_ratio=full", "split=random", "method=lp")
+    assert ended.code == 0, ended
+    for guess in ("SMILES column smiles", "targets y", "task regression"):
+        assert f"  guessed: {guess}\n" in ended.out
+    assert ended.header["data set"].startswith("my: regression, 39 molecules (train 31, val 3, test 5), 1 rows dropped")
+    assert "  dropped: data row 40, no molecule: " in ended.out
+
+
+def test_no_progress_bar_without_a_terminal(cli: Command) -> None:
+    ended = cli.run("method=lp")
+    assert ended.err == ""
+    assert "\r" not in ended.out
+
+
+def test_a_progress_bar_on_a_terminal(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real pseudo-terminal takes standard error; the lines on standard output stay whole."""
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, 100))
+    shown: list[bytes] = []
+
+    def read() -> None:
+        while True:
+            try:
+                content = os.read(leader, 4096)
+            except OSError:  # Linux: the other end is closed
+                return
+            if not content:
+                return
+            shown.append(content)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with os.fdopen(follower, "w") as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        ended = cli.run("method=full_ft")
+    reader.join()
+    os.close(leader)
+    text = b"".join(shown).decode()
+    assert ended.code == 0
+    assert "ft:" in text
+    assert "\r" in text
+    assert "/3 " in text
+    assert "val rmse " in text
+    assert "\r" not in ended.out
+
+
+# Again, and again.
+
+
+def test_a_finished_job_returns_at_once_and_rerun_repeats_it_bit_for_bit(cli: Command) -> None:
+    assert cli.run("method=full_ft").code == 0
+    [record] = cli.lab.store.load()
+    path = cli.lab.store.record_path(record["key"])
+    before = path.stat().st_mtime_ns
+
+    again = cli.run("method=full_ft")
+    assert again.code == 0
+    assert f"already done (key {record['key']}); run.rerun=true does it again" in again.out
+    assert again.header == {}
+    assert f"{primary(record):.4f}" in again.out
+    assert path.stat().st_mtime_ns == before
+
+    repeated = cli.run("method=full_ft", "run.rerun=true")
+    assert "already done" not in repeated.out
+    assert path.stat().st_mtime_ns > before
+    [new] = cli.lab.store.load()
+    assert [new[key] for key in ("scores", "history", "test_predictions")] == [
+        record[key] for key in ("scores", "history", "test_predictions")
+    ]
+
+
+@pytest.mark.parametrize("place", [0, 2, 99])
+def test_the_flag_of_a_sweep_may_stand_anywhere(cli: Command, place: int) -> None:
+    words = ["method=lp", "seed=0,1", "train.epochs=1"]
+    words.insert(place, "-m" if place else "--multirun")
+    ended = cli.run(*words)
+    assert ended.code == 0, ended
+    assert ended.out.endswith("2 jobs: 2 done, 0 skipped, 0 failed\n")
+    assert [record["job"]["seed"] for record in cli.lab.store.load()] in ([0, 1], [1, 0])
+
+
+def test_a_sweep_goes_on_after_a_failure_names_it_and_can_be_repeated(cli: Command, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (own / "train").mkdir(parents=True)
+    ended = cli.run("-m", f"--config-dir={own}", "method=full_ft", "train.lr=1e30,0.001", "dataset=esol,freesolv",
+                    "label_ratio.count=600")  # fmt: skip
+    assert ended.code == 1
+    summary = ended.out.partition("\n4 jobs: ")[2]
+    assert summary.startswith("1 done, 0 skipped, 3 failed\n")
+    commands = re.findall(r"^  failed: (.*)$", summary, re.MULTILINE)
+    assert len(commands) == 3
+    assert all(command.startswith(f"roftbench run --config-dir={own} ") for command in commands)
+    assert "600" in summary
+    assert "513" in summary
+    assert "diverged" in summary
+    [record] = cli.lab.store.load()
+    [failure] = cli.lab.store.load_failures()
+    assert (record["job"]["train"]["lr"], failure["job"]["train"]["lr"]) == (0.001, 1e30)
+
+    repeated = cli(*commands[0].split()[1:])  # as it was printed
+    assert repeated.code == 1
+    assert f"recorded in {cli.lab.store.failure_path(failure['key'])}" in repeated.out
+    again = cli.run("-m", "method=full_ft", "train.lr=1e30,0.001", "label_ratio.count=600")
+    assert again.code == 1
+    assert again.out.count("already done") == 1
+    assert "2 jobs: 1 done, 0 skipped, 1 failed" in again.out
+
+
+@pytest.mark.parametrize("sweep", [["method=full_ft,lpp"], ["train.lr=0.1,-1"], ["seed=0,1,x"], ["method=l2_sp,lp",
+                                   "method.weight=1"], ["seed=0,1", "train.epochs=1,1.5"]])  # fmt: skip
+def test_a_sweep_is_checked_whole_before_its_first_job(cli: Command, sweep: list[str]) -> None:
+    cli.run("-m", *sweep).refused()
+    assert cli.files() == []
+
+
+def test_a_skipped_job_is_no_failure_of_a_sweep_but_a_single_one_says_why(cli: Command) -> None:
+    ended = cli.run("-m", "method=surgical_ft", "method.block=layer0,layer4")
+    assert ended.code == 0
+    assert "2 jobs: 1 done, 1 skipped, 0 failed" in ended.out
+    single = cli.run("method=surgical_ft", "method.block=layer4")
+    assert single.code == 1
+    assert "skipped: this encoder has no block 'layer4'" in single.out
+
+
+def test_an_experiment_without_the_flag_of_a_sweep_says_so(cli: Command) -> None:
+    ended = cli.run("experiment=smoke", "method=lp")
+    assert ended.code == 0
+    assert ended.out.startswith("this config describes a sweep; add -m")
+    assert len(cli.lab.store.load()) == 1
+
+
+def test_the_composed_config_is_shown_and_nothing_is_run(cli: Command) -> None:
+    ended = cli.run("--cfg", "job", "method=wise_ft")
+    assert ended.code == 0
+    assert "alpha: 0.5" in ended.out
+    assert "seed: 0" in ended.out
+    assert cli.files() == []
+
+
+# Folders.
+
+
+def test_results_are_here_by_default_and_paths_are_shown_from_here(
+    cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ROFTBENCH_RESULTS")
+    ended = cli.run("method=lp")
+    [path] = Path.cwd().glob("results/runs/*.json")
+    assert ended.header["record"] == f"results/runs/{path.name}"
+    assert sorted(item.name for item in Path.cwd().iterdir()) == ["results"]
+    assert path.stem in cli("list", "runs").out
+
+
+def test_the_cache_and_results_of_the_environment_are_used_and_paths_go_before_it(cli: Command) -> None:
+    cli.run("method=lp")
+    assert list(cli.lab.cache.glob("data/graphs-esol-*.safetensors"))
+    other = cli.lab.elsewhere("other")
+    cli.run("method=lp", f"paths.results={other.results}", "seed=3")
+    assert [record["job"]["seed"] for record in other.store.load()] == [3]
+    assert [record["job"]["seed"] for record in cli.lab.store.load()] == [0]
+    assert cli("list", "runs", f"paths.results={other.results}", "--json").out.count('"key"') == 1
+
+
+def test_a_damaged_cache_is_named_and_rebuilt_and_the_job_done(
+    cli: Command, terminal: Terminal, tmp_path: Path
+) -> None:
+    """In a process of its own: logging is set up there as a user gets it."""
+    own = Terminal.of(Lab(tmp_path / "results", tmp_path / "own_cache"), tmp_path)
+    path = table_of(tmp_path / "my.csv")
+    words = ["dataset=csv", f"dataset.path={path}", "label_ratio=full", "split=random", "method=lp",
+             f"paths.cache={tmp_path / 'own_cache'}"]  # fmt: skip
+    assert cli.run(*words).code == 0
+    [graphs] = (tmp_path / "own_cache" / "data").glob("graphs-my-*")
+    good = graphs.read_bytes()
+    graphs.write_bytes(good[: len(good) // 2])
+    ended = own.run(*words, "seed=1")
+    assert ended.code == 0, ended
+    assert ended.err.startswith(f"roftbench: {graphs} is damaged")
+    assert ended.err.count("\n") == 1
+    assert graphs.read_bytes() == good
+    assert len(Lab(tmp_path / "results", tmp_path).store.load()) == 2
+
+
+# The other commands.
+
+LISTS = {
+    "models": {"gin", "gin_masking", "scratch", "tiny_gin"},
+    "methods": set(METHODS),
+    "datasets": {"bace", "bbbp", "clintox", "csv", "esol", "freesolv", "hiv", "lipo"},
+    "splits": {"random", "scaffold", "size"},
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_list_shows_what_there_is(cli: Command, kind: str) -> None:
+    plain, encoded = cli("list", kind), cli("list", kind, "--json")
+    assert (plain.code, plain.err, encoded.code, encoded.err) == (0, "", 0, "")
+    names = {line.split()[0] for line in plain.out.splitlines() if not line.startswith(" ")}
+    assert LISTS[kind] <= names
+    rows = json.loads(encoded.out)
+    assert {row["name"] or "csv" for row in rows} == names
+    assert all(row["summary"] in plain.out and row["summary"] for row in rows)
+
+
+def test_list_shows_ones_own_configs_too(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "mine.yaml").write_text("name: mine\nsummary: my own\n_target_: mine.Mine\n")
+    assert "mine          my own\n" in cli("list", "methods", "--config-dir", str(tmp_path)).out
+    assert "my own" not in cli("list", "methods").out
+    cli("list", "methods", "--config-dir", "nowhere").refused("--config-dir nowhere")
+
+
+@pytest.mark.parametrize("content", ["name: [x", "- a\n- b\n"])
+def test_a_config_of_ones_own_that_is_no_yaml_is_named(cli: Command, tmp_path: Path, content: str) -> None:
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "mine.yaml").write_text(content)
+    cli("list", "methods", "--config-dir", str(tmp_path)).refused("mine.yaml")
+    cli.run("method=mine", f"--config-dir={tmp_path}").refused()
+
+
+def test_list_runs_shows_finished_and_failed_jobs(cli: Command) -> None:
+    assert cli("list", "runs").out.startswith(f"no runs under {cli.lab.results}; start with: roftbench run")
+    assert json.loads(cli("list", "runs", "--json").out) == []
+    cli.run("-m", "method=lp", f"{DIVERGES},0.001", "dataset=esol")
+    rows = json.loads(cli("list", "runs", "--json").out)
+    assert [(row["method"], row["status"], row["test"] is None) for row in rows] == [
+        ("lp", "done", False),
+        ("lp", "failed", True),
+    ]
+    lines = cli("list", "runs").out.splitlines()
+    assert lines[0].split() == list(rows[0])
+    assert [line.split()[0] for line in lines[1:]] == [row["key"] for row in rows]
+
+
+def test_lists_and_help_are_quick_because_they_import_little(terminal: Terminal) -> None:
+    code = """
+import sys
+from roftbench.cli import main
+for kind in ("models", "methods", "datasets", "splits"):
+    assert main(["list", kind]) == 0
+assert main(["run", "--help"]) == 0
+print("loaded:", [name for name in ("torch", "hydra", "omegaconf", "rdkit", "numpy", "pandas") if name in sys.modules])
+"""
+    ended = terminal.python("-c", code)
+    assert ended.code == 0, ended.err
+    assert ended.out.endswith("loaded: []\n")
+
+
+def test_help_names_every_command_and_every_option(cli: Command) -> None:
+    top = cli("--help")
+    assert top.code == 0
+    assert all(f"    {command} " in top.out for command in ("run", "list", "tables", "splits"))
+    text = cli("run", "--help").out
+    for group in ("model", "method", "dataset", "split", "label_ratio", "train", "experiment"):
+        options = sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+        assert f"  {group:<13}{', '.join(options)}\n" in text + "\n"
+    assert cli("run", "method=lp", "-h").out == text
+    for command in ("list", "tables", "splits"):
+        assert cli(command, "--help").code == 0
+
+
+def test_version(cli: Command) -> None:
+    ended = cli("--version")
+    assert (ended.code, ended.out) == (0, f"roftbench {__version__}\n")
+
+
+def test_a_reader_that_leaves_early_is_no_error(terminal: Terminal, tmp_path: Path) -> None:
+    """As in `roftbench list datasets --json | true`."""
+    code = (
+        "import os, subprocess, sys; r, w = os.pipe(); os.close(r);"
+        "sys.exit(subprocess.call([sys.executable, '-m', 'roftbench.cli', 'list', 'datasets', '--json'], stdout=w))"
+    )
+    ended = terminal.python("-c", code)
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_tables_are_printed_written_and_given_as_json(cli: Command, tmp_path: Path) -> None:
+    for arguments in (["tables"], ["tables", "--json"]):
+        cli(*arguments).refused(f"no finished jobs under {cli.lab.results}", "roftbench run")
+    assert cli.files() == []
+    cli.run("-m", "method=lp,full_ft", "seed=0,1", "train.epochs=1")
+    plain = cli("tables")
+    assert plain.code == 0
+    assert "n50 labels" in plain.out
+    assert re.search(r"│ Full FT +│ +\d\.\d{3} ± \d\.\d{3} \(2\)", plain.out)
+    assert plain.out.endswith(f"written: {cli.lab.results}/tables/leaderboard.md, "
+                              f"{cli.lab.results}/tables/leaderboard.csv\n")  # fmt: skip
+    files = {name: (cli.lab.results / name).read_text() for name in cli.files() if name.startswith("tables/")}
+    assert "| Full FT | " in files["tables/leaderboard.md"]
+    rows = json.loads(cli("tables", "--json", "--out", str(tmp_path / "out")).out)
+    assert [(row["method"], row["n"]) for row in rows] == [("full_ft", 2), ("lp", 2)]
+    assert (tmp_path / "out" / "leaderboard.csv").read_text() == files["tables/leaderboard.csv"]
+    assert files["tables/leaderboard.csv"].count("\n") == 3
+
+
+def test_tables_that_cannot_be_written_are_a_usage_error(cli: Command, tmp_path: Path) -> None:
+    cli.run("method=lp", "train.epochs=1")
+    (tmp_path / "file").write_text("mine")
+    cli("tables", "--out", str(tmp_path / "file")).refused("cannot be written", str(tmp_path / "file"))
+
+
+def test_splits_equal_the_reference_in_a_file_and_on_standard_output(
+    cli: Command, shared: Path, tmp_path: Path
+) -> None:
+    words = ["splits", "dataset=esol", "split=scaffold", "label_ratio=n50"]
+    assert cli(*words, "--out", str(tmp_path / "new" / "split.json")).out == ""
+    written = json.loads((tmp_path / "new" / "split.json").read_text())
+    golden = json.loads((shared / "golden" / "splits_esol.json").read_text())["splits"]["scaffold"]["50"]
+    assert written == {"train": golden["train"], "val": golden["valid"], "test": golden["test"]}
+    assert json.loads(cli(*words).out) == written
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [("foo=1", "unknown key 'foo'"), ("split=scafold", "'scaffold'?"), ("label_ratio.count=9999", "902"),
+     ("seed=0,1", "add -m"), ("--config-dir=no", "--config-dir no")],
+)  # fmt: skip
+def test_splits_refuse_what_run_refuses(cli: Command, word: str, part: str) -> None:
+    cli("splits", word, "--out", "split.json").refused(part)
+    assert list(Path.cwd().iterdir()) == []

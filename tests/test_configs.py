@@ -1,0 +1,176 @@
+"""Every shipped config composes, is accepted and can be built; what PROTOCOL.md fixes is what the files say."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lab import METHODS, ROOT, write_csv
+from safetensors.torch import save_file
+
+from roftbench.config import Env, build, parse
+from roftbench.data.split import Splitter
+from roftbench.data.table import read_table
+from roftbench.hydra_app import composed, precheck
+from roftbench.job import Job
+from roftbench.methods.base import Method
+from roftbench.models.checkpoints import load_checkpoint
+from roftbench.models.encoder import Encoder
+from roftbench.models.gin import GIN
+
+OPTIONS = sorted(
+    (path.parent.name, path.stem) for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "experiment"
+)
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+NAMED = [one for one in OPTIONS if one[0] in ("model", "method", "dataset", "split", "train") and one[1] != "csv"]
+
+
+@pytest.fixture(scope="module")
+def needed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
+    """What two options leave to the user."""
+    folder = tmp_path_factory.mktemp("needed")
+    write_csv(folder / "mine.csv", {"smiles": ["C", "CC", "CCC"], "y": [0.5, 1.5, 2]})
+    save_file(GIN().state_dict(), folder / "mine.safetensors")
+    return {
+        ("dataset", "csv"): f"dataset.path={folder / 'mine.csv'}",
+        ("model", "gin"): f"model.checkpoint={folder / 'mine.safetensors'}",
+    }
+
+
+@cache
+def _job(*overrides: str) -> tuple[Job, Env]:
+    job, env, _ = parse(composed(overrides, None))
+    return job, env
+
+
+def content(group: str, name: str) -> dict[str, Any]:
+    loaded = yaml.safe_load((ROOT / "conf" / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.mark.parametrize(("group", "name"), OPTIONS)
+def test_every_option_composes_is_accepted_and_can_be_built(
+    group: str, name: str, needed: dict[tuple[str, str], str]
+) -> None:
+    small = () if group == "model" else ("model=tiny_gin",)
+    more = (needed[group, name],) if (group, name) in needed else ()
+    job, _ = _job(*small, f"{group}={name}", *more)
+    assert len(job.key) == 16
+    if group == "model":
+        encoder = build(job.model)
+        assert isinstance(encoder, Encoder)
+        if job.model.checkpoint is not None:
+            load_checkpoint(encoder, job.model.checkpoint, job.model.sha256)
+    if group == "method":
+        method = build(job.method)
+        assert isinstance(method, Method)
+        assert [stage.name for stage in method.stages()]
+        grid = {key: value for key, value in job.method.grid.items() if value != "encoder_blocks"}
+        assert len(method.candidates(grid, [])) >= 1
+    if group == "split":
+        assert isinstance(build(job.split), Splitter)
+    if group == "dataset":
+        table = read_table(job.dataset)
+        assert len(table.smiles) == len(table.labels) > 0
+        assert table.labels.shape[1] == len(job.dataset.targets or [])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_value_that_an_experiment_sweeps_is_accepted(name: str) -> None:
+    overrides = [f"experiment={name}", "model=tiny_gin"]
+    assert composed(overrides, None, with_hydra=True).hydra.sweeper.params
+    precheck(overrides, None, sweep=True)
+
+
+@pytest.mark.parametrize(("group", "name"), NAMED)
+def test_a_config_is_called_as_its_file_and_says_what_it_is(group: str, name: str) -> None:
+    found = content(group, name)
+    assert found["name"] == name
+    if group != "train":
+        assert len(found["summary"]) > 10
+
+
+@pytest.mark.parametrize("name", [name for group, name in OPTIONS if group == "label_ratio"])
+def test_a_label_ratio_is_called_as_its_file(name: str) -> None:
+    assert _job("model=tiny_gin", f"label_ratio={name}")[0].label_ratio.name == name
+
+
+def test_all_the_methods_datasets_and_splits_of_the_protocol_are_there() -> None:
+    assert {"full_ft", "lp", "surgical_ft", "lp_ft", "l2_sp", "wise_ft", "feature_map", "bss", "roftmol"} <= set(
+        METHODS
+    )
+    names = {name for group, name in OPTIONS if group in ("dataset", "split", "label_ratio")}
+    assert {"esol", "freesolv", "lipo", "bbbp", "bace", "clintox", "hiv", "csv"} <= names
+    assert {"random", "scaffold", "size", "full", "n50", "n100", "n500"} <= names
+
+
+def test_the_default_job_is_that_of_the_protocol() -> None:
+    job, env = _job()
+    named = (job.method, job.dataset, job.split, job.label_ratio, job.train)
+    assert [one.name for one in named] == ["roftmol", "esol", "scaffold", "full", "paper"]
+    assert (job.seed, job.split.params["seed"], job.label_ratio.seed) == (0, 42, 42)
+    assert job.split.params["fractions"] == [0.8, 0.1, 0.1]
+    assert (job.train.epochs, job.train.batch_size, job.train.lr, job.train.weight_decay) == (100, 32, 1e-3, 0)
+    assert (job.train.loss, job.train.standardize_targets, job.train.frozen_mode) == ("rmse", False, "eval")
+    assert job.model.params == {"num_layers": 5, "dim": 300, "dropout": 0.5}
+    assert (job.method.params["epochs"], job.method.params["constraint"]) == (200, "none")
+    assert (job.method.params["buffers"], job.label_ratio.val_budget) == ("interpolate", "paper")
+    assert not job.method.search
+    assert not env.run.rerun
+
+
+DELTAS = [1.0, 0.1, 0.01, 0.001, 0.0001]
+GRIDS = {
+    "full_ft": {},
+    "lp": {},
+    "lp_ft": {},
+    "surgical_ft": {"block": "encoder_blocks"},
+    "l2_sp": {"weight": DELTAS},
+    "feature_map": {"weight": DELTAS},
+    "bss": {"weight": DELTAS},
+    "wise_ft": {"alpha": [0.1, 0.3, 0.5, 0.7, 0.9]},
+    "roftmol": {"alpha": [0.5, 0.9], "lr": [1e-3, 1e-2]},
+}
+
+
+@pytest.mark.parametrize("method", GRIDS)
+def test_grids_are_those_of_the_protocol(method: str) -> None:
+    spec = _job("model=tiny_gin", f"method={method}")[0].method
+    assert spec.grid == GRIDS[method]
+    for name, choices in spec.grid.items():
+        assert choices == "encoder_blocks" or spec.params[name] in choices  # what is not searched lies in the grid
+
+
+def test_smoke_training_is_the_papers_but_shorter() -> None:
+    paper, smoke = content("train", "paper"), content("train", "smoke")
+    assert (smoke["epochs"], smoke["interpolation_epochs"]) == (3, 5)
+    assert (paper["epochs"], paper["interpolation_epochs"]) == (100, 200)
+    shorter = {"name", "epochs", "interpolation_epochs"}
+    assert {key: smoke[key] for key in smoke.keys() - shorter} == {key: paper[key] for key in paper.keys() - shorter}
+    assert _job("model=tiny_gin", "train=smoke")[0].method.params["epochs"] == 5
+
+
+def test_the_smoke_experiment_is_all_nine_methods_on_two_data_sets() -> None:
+    params = content("experiment", "smoke")["hydra"]["sweeper"]["params"]
+    assert set(params["method"].split(",")) == set(GRIDS)
+    assert params["dataset"] == "esol,bbbp"
+
+
+def test_the_seed_of_the_data_is_never_the_seed_of_the_fit() -> None:
+    job, _ = _job("model=tiny_gin", "seed=7")
+    other, _ = _job("model=tiny_gin", "split.seed=7")
+    assert (job.seed, job.split.params["seed"], job.label_ratio.seed) == (7, 42, 42)
+    assert (other.seed, other.split.params["seed"], other.label_ratio.seed) == (0, 7, 7)
+
+
+def test_classification_gets_its_own_loss_and_metric() -> None:
+    job, _ = _job("model=tiny_gin", "dataset=bbbp")
+    assert (job.train.loss, job.dataset.metric) == ("bce", "roc_auc")
+
+
+def test_every_file_of_the_config_folder_is_a_config() -> None:
+    strange = [path for path in (ROOT / "conf").rglob("*") if path.is_file() and path.suffix != ".yaml"]
+    assert strange == []
+    assert [path for path in (ROOT / "conf").glob("*.yaml") if path != Path(ROOT / "conf" / "config.yaml")] == []

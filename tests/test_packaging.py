@@ -1,0 +1,171 @@
+"""The wheel carries everything, the installed command works anywhere, and the repository tells nothing of its place."""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Terminal
+from lab import ROOT, Lab, merged
+from test_plugins import LINES_METHOD, LINES_YAML
+
+import roftbench
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [path] = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that pip installed the wheel into."""
+    folder = tmp_path_factory.mktemp("installed")
+    options = [
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--target",
+        str(folder),
+    ]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel)], check=True)
+    return folder
+
+
+def test_the_wheel_holds_configs_data_checkpoints_and_types(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name: archive.getinfo(name).file_size for name in archive.namelist()}
+        for folder, place in ((ROOT / "conf", "roftbench/conf"), (ROOT / "src" / "roftbench", "roftbench")):
+            for path in folder.rglob("*"):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    assert held[f"{place}/{path.relative_to(folder).as_posix()}"] == path.stat().st_size
+        assert "roftbench/py.typed" in held
+        assert any(re.fullmatch(r"roftbench/assets/checkpoints/\w+\.safetensors", name) for name in held)
+        assert len([name for name in held if re.fullmatch(r"roftbench/assets/data/\w+\.csv\.gz", name)]) >= 7
+        metadata = next(name for name in held if name.endswith(".dist-info/METADATA"))
+        text = archive.read(metadata).decode()
+        licences = [name for name in held if name.endswith("licenses/LICENSE")]
+    assert f"\nVersion: {roftbench.__version__}\n" in text
+    assert len(licences) == 1
+    strange = [
+        name for name in held if not name.startswith(("roftbench/", f"roftbench-{roftbench.__version__}.dist-info/"))
+    ]
+    assert strange == []
+
+
+@pytest.mark.slow
+def test_the_installed_command_works_from_an_empty_folder(installed: Path, lab: Lab, tmp_path: Path) -> None:
+    """With the bundled checkpoint, which is loaded from the wheel."""
+    cwd = tmp_path / "empty"
+    cwd.mkdir()
+    terminal = Terminal.of(lab, cwd, PYTHONPATH=str(installed))
+    place = terminal.python("-c", "import roftbench; print(roftbench.__file__)")
+    assert place.out.strip() == str(installed / "roftbench" / "__init__.py")
+    assert "roftmol " in terminal("list", "methods").out
+    # A tenth method as one of ours: its file beside the others, its YAML too.
+    (installed / "roftbench" / "methods" / "lines.py").write_text(LINES_METHOD, encoding="utf-8")
+    config = LINES_YAML.format(module="lines").replace("_target_: ", "_target_: roftbench.methods.")
+    (installed / "roftbench" / "conf" / "method" / "lines.yaml").write_text(config, encoding="utf-8")
+    words = merged(["-m", "model=gin_masking", "method=lp,lines", "train.epochs=1"])
+    ended = terminal("run", *words)
+    assert ended.code == 0, ended
+    records = lab.store.load()
+    assert {record["job"]["method"]["target"] for record in records} == {
+        "roftbench.methods.lp.LinearProbing",
+        "roftbench.methods.lines.LiNeS",
+    }
+    for record in records:
+        assert record["job"]["model"]["name"] == "gin_masking"
+        assert re.fullmatch(r"[0-9a-f]{64}", record["job"]["model"]["sha256"])
+        assert record["env"]["commit"] is None
+    assert list(cwd.iterdir()) == []
+
+
+def test_the_command_is_on_the_path_of_an_installation() -> None:
+    assert PROJECT["project"]["scripts"] == {"roftbench": "roftbench.cli:main"}
+    if found := entry_points(group="console_scripts", name="roftbench"):
+        assert {entry.value for entry in found} == {"roftbench.cli:main"}
+
+
+def test_one_version_everywhere() -> None:
+    assert PROJECT["project"]["version"] == roftbench.__version__
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## \[?({re.escape(roftbench.__version__)}|unreleased)", changes, re.MULTILINE | re.IGNORECASE)
+
+
+def test_constraints_pin_every_dependency_within_its_range() -> None:
+    requirements = pytest.importorskip("packaging.requirements")
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
+    pins = dict(line.split("==") for line in lines if line)
+    pins = {name.lower().replace("_", "-"): version for name, version in pins.items()}
+    wanted = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"]
+    for text in [*wanted, *PROJECT["build-system"]["requires"]]:
+        requirement = requirements.Requirement(text)
+        assert requirement.specifier.contains(pins[requirement.name.lower().replace("_", "-")]), text
+    assert pins["torch"] == "2.13.0"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_lists_its_targets_and_knows_the_main_job() -> None:
+    def make(*arguments: str) -> str:
+        return subprocess.run(["make", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    listed = make()
+    for target in ("setup", "run", "smoke", "tables", "test", "lint"):
+        assert re.search(rf"^  make {target} +\w", listed, re.MULTILINE), target
+    assert "bin/roftbench run method=roftmol dataset=esol seed=1" in make("--dry-run", "run", "ARGS=seed=1")
+
+
+def tracked() -> dict[str, str]:
+    """The text files of the repository."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("needs git and a checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
+    texts = {}
+    for name in filter(None, listed.decode().split("\0")):
+        path = ROOT / name
+        content = path.read_bytes() if path.is_file() else b""
+        if b"\0" not in content:
+            texts[name] = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace").read()
+    return texts
+
+
+def test_no_file_names_a_place_of_the_machine_it_was_written_on() -> None:
+    home = re.compile(r"(?<![\w.])/(root|Users|home)/\w+")
+    here = [str(folder) for folder in (ROOT, Path.home(), Path(sys.prefix)) if len(folder.parts) > 2]
+    texts = tracked()
+    assert len(texts) > 50
+    found = [name for name, text in texts.items() if home.search(text) or any(place + os.sep in text for place in here)]
+    assert found == []
+
+
+def test_no_file_names_a_package_registry() -> None:
+    """Packages come from wherever the user's pip looks."""
+    registries = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("pytorch", "org/whl"))]
+    words = [
+        *registries,
+        *("".join(parts) for parts in (("artif", "actory"), ("--index", "-url"), ("--find", "-links"))),
+    ]
+    configured = [
+        os.environ.get(name, "") for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX_URL")
+    ]
+    words += [value for text in configured for value in text.split() if len(value) > 4]
+    found = [(name, word) for name, text in tracked().items() for word in words if word in text]
+    assert found == []

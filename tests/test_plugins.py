@@ -1,0 +1,218 @@
+"""A user's own method and encoder: one file and one YAML, nothing of ours touched."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command import Command, Terminal
+from lab import Lab, primary
+
+from roftbench.errors import UsageError
+
+LINES_METHOD = '''"""LiNeS: layer-scaled interpolation after full fine-tuning (Wang et al., ICLR 2025)."""
+
+from dataclasses import dataclass
+
+import torch
+
+from roftbench.errors import check_range
+from roftbench.methods.base import Finished, Fitted, Method
+from roftbench.methods.interpolate import mix
+
+
+@dataclass(frozen=True)
+class LiNeS(Method):
+    """Share of fine-tuned weights: `alpha` in the first block, rising in equal steps to 1 in the last."""
+
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("alpha", self.alpha, 0, 1)
+
+    def finish(self, fitted: Fitted) -> Finished:
+        """Interpolate each block with the share of its depth."""
+        blocks = fitted.encoder_blocks
+        steps = torch.linspace(self.alpha, 1, len(blocks))
+        return Finished(
+            mix(fitted, dict(zip(blocks, steps, strict=True)), "interpolate"),
+            {"alpha": dict(zip(blocks, steps.tolist(), strict=True))},
+        )
+'''
+LINES_YAML = """\
+name: {module}
+summary: layer-scaled interpolation after full fine-tuning
+_target_: {module}.LiNeS
+alpha: 0.5
+search: false
+grid: {{ alpha: [0.1, 1] }}
+"""
+ENCODER = '''
+import torch
+from torch import nn
+
+from roftbench.models.encoder import Encoder, Nodes
+
+
+class Counts(Encoder):
+    """Atom types without bonds."""
+
+    def __init__(self, dim: int = 8, slopes: int = 3) -> None:
+        super().__init__()
+        self.dim = dim
+        self.slopes = [slope.item() for slope in torch.linspace(0, 1, slopes)]  # looks into a tensor while it is built
+        self.atoms = nn.Embedding(120, dim)
+        self.mixer = nn.Sequential(nn.Linear(dim, dim), nn.BatchNorm1d(dim))
+
+    def blocks(self):
+        return {"atoms": self.atoms, "mixer": self.mixer}
+
+    def forward(self, batch):
+        features = self.atoms(batch.x[:, 0])
+        return Nodes(out=self.mixer(features).relu(), features=features)
+'''
+ENCODER_YAML = """\
+name: counts
+summary: atom types without bonds
+_target_: {module}.Counts
+dim: 8
+pretraining: none
+checkpoint: null
+"""
+
+
+@pytest.fixture(autouse=True)
+def _modules() -> Iterator[None]:
+    """Forget the modules that a test imports."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith(("mine_", "broken_")):
+            del sys.modules[name]
+
+
+def write(folder: Path, module: str, code: str, group: str, yaml: str) -> tuple[str, str]:
+    """Write a plug-in's two files and return the words of the command line that make them known."""
+    (folder / f"{module}.py").write_text(code, encoding="utf-8")
+    (folder / "conf" / group).mkdir(parents=True)
+    (folder / "conf" / group / f"{module}.yaml").write_text(yaml.format(module=module), encoding="utf-8")
+    return f"--config-dir={folder / 'conf'}", f"plugins=[{folder / f'{module}.py'}]"
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> tuple[str, str]:
+    return write(tmp_path, "mine_lines", LINES_METHOD, "method", LINES_YAML)
+
+
+def test_a_tenth_method_is_one_file_and_one_yaml(lab: Lab, tmp_path: Path, lines: tuple[str, str]) -> None:
+    """As a user has it: a process of its own, a sweep, a table."""
+    assert len(LINES_METHOD.splitlines()) < 60
+    terminal = Terminal.of(lab, tmp_path)
+    ended = terminal.run("-m", *lines, "method=full_ft,mine_lines")
+    assert ended.code == 0, ended
+    assert "  method  mine_lines: alpha=0.5\n" in ended.out
+    assert "ft (reused)" in ended.out
+    records = {record["job"]["method"]["name"]: record for record in lab.store.load()}
+    assert records.keys() == {"full_ft", "mine_lines"}
+    assert records["mine_lines"]["details"]["alpha"] == {"embed": 0.5, "layer0": 0.75, "layer1": 1.0}
+    assert records["mine_lines"]["base"]["test"] == records["full_ft"]["scores"]["test"]
+    assert records["mine_lines"]["scores"]["test"] != records["full_ft"]["scores"]["test"]
+    listed = terminal("list", "methods", lines[0])
+    assert "mine_lines    layer-scaled interpolation" in listed.out
+    tables = terminal("tables", "--json")
+    assert [row["method"] for row in json.loads(tables.out)] == ["full_ft", "mine_lines"]
+    assert "| mine_lines | " in (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
+
+
+def test_its_hyperparameters_are_checked_and_its_grid_searched(cli: Command, lines: tuple[str, str]) -> None:
+    cli.run(*lines, "method=mine_lines", "method.alpha=1.5").refused("method.alpha must be ≥ 0 and ≤ 1, got 1.5")
+    cli.run(*lines, "method=mine_lines", "method.alhpa=1").refused("Did you mean 'method.alpha'?")
+    ended = cli.run(*lines, "method=mine_lines", "method.search=true", "train.lr=0.05")
+    assert ended.code == 0, ended
+    [record] = cli.lab.store.load()
+    assert [one["params"]["alpha"] for one in record["candidates"]] == [0.1, 1.0]
+    assert record["candidates"][1]["val"] == record["base"]["val"]  # all shares 1: full fine-tuning
+    assert primary(record) == min(one["val"]["rmse"] for one in record["candidates"])
+
+
+def test_a_plug_in_may_be_a_module_that_python_finds(
+    cli: Command, lines: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.run(lines[0], "method=mine_lines").refused("mine_lines.LiNeS", "plugins=[mine_lines]")
+    cli.run(lines[0], "method=mine_lines", "plugins=[mine_lines]").refused("cannot be imported", "No module named")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert cli.run(lines[0], "method=mine_lines", "plugins=[mine_lines]").code == 0
+    assert [record["job"]["method"]["target"] for record in cli.lab.store.load()] == ["mine_lines.LiNeS"]
+
+
+def test_an_encoder_of_ones_own_works_with_methods_that_need_its_blocks(cli: Command, tmp_path: Path) -> None:
+    words = write(tmp_path, "mine_encoder", ENCODER, "model", ENCODER_YAML)
+    ended = cli.run(*words, "model=mine_encoder", "method=roftmol")
+    assert ended.code == 0, ended
+    assert "  model  counts (pretraining: none), ft trains 1,057 of 1,057 parameters" in ended.out
+    ended = cli.run(*words, "model=mine_encoder", "method=surgical_ft", "method.search=true")
+    assert ended.code == 0, ended
+    roftmol, surgical = sorted(cli.lab.store.load(), key=lambda record: str(record["job"]["method"]["name"]))
+    assert list(roftmol["details"]["alpha"]) == ["atoms", "mixer"]
+    assert [one["params"]["block"] for one in surgical["candidates"]] == ["atoms", "mixer"]
+    cli.run(*words, "model=mine_encoder", "model.dim=x").refused("model.dim")
+
+
+BROKEN = {
+    "a syntax error": ("def f(:\n", "SyntaxError"),
+    "an error while it is imported": ("raise RuntimeError('boom')\n", "RuntimeError: boom"),
+    "a missing package": ("import nowhere_to_be_found\n", "No module named 'nowhere_to_be_found'"),
+    "no such class": ("x = 1\n", "has no attribute 'LiNeS'"),
+    "a class that is no method": ("class LiNeS:\n    def __init__(self, alpha: float = 1): ...\n", "no subclass"),
+    "a forgotten decorator": (LINES_METHOD.replace("@dataclass(frozen=True)\n", ""), "put @dataclass(frozen=True)"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_plug_in_is_named_with_its_reason(cli: Command, tmp_path: Path, case: str) -> None:
+    code, reason = BROKEN[case]
+    words = write(tmp_path, "broken_plugin", code, "method", LINES_YAML)
+    cli.run(*words, "method=broken_plugin").refused("broken_plugin", reason)
+    assert cli.files() == []
+
+
+def test_a_broken_plug_in_can_be_mended_and_its_traceback_seen(
+    cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = write(tmp_path, "broken_once", "raise RuntimeError('boom')\n", "method", LINES_YAML)
+    monkeypatch.setenv("ROFTBENCH_DEBUG", "1")
+    with pytest.raises(UsageError) as caught:
+        cli.run(*words, "method=broken_once")
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    (tmp_path / "broken_once.py").write_text(LINES_METHOD)
+    assert cli.run(*words, "method=broken_once").code == 0
+
+
+def test_a_failure_keeps_its_traceback_until_the_same_command_succeeds(
+    cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = LINES_METHOD.replace("        blocks =", "        int(__import__('os').environ['MOOD'])\n        blocks =")
+    words = (*write(tmp_path, "mine_moody", code, "method", LINES_YAML), "method=mine_moody")
+    monkeypatch.setenv("MOOD", "bad")
+    ended = cli.run(*words)
+    assert ended.code == 1
+    [failure] = cli.lab.store.load_failures()
+    assert "failed: ValueError: invalid literal for int() with base 10: 'bad'" in ended.out
+    assert f"recorded in {cli.lab.store.failure_path(failure['key'])}; the same command tries again" in ended.out
+    assert "mine_moody.py" in failure["traceback"]
+    monkeypatch.setenv("MOOD", "1")
+    ended = cli.run(*words)
+    assert ended.code == 0, ended
+    assert "seconds  ft (reused) " in ended.out
+    assert [record["key"] for record in cli.lab.store.load()] == [failure["key"]]
+    assert cli.lab.store.load_failures() == []
+
+
+def test_a_plug_in_called_like_another_module_is_refused(cli: Command, tmp_path: Path) -> None:
+    words = write(tmp_path, "json", LINES_METHOD, "method", LINES_YAML)
+    cli.run(*words, "method=json").refused("there is a module 'json' already", "another name")
+
+
+def test_a_plug_in_that_is_not_there_is_refused(cli: Command) -> None:
+    cli.run("plugins=[nowhere.py]").refused("there is no file nowhere.py", "empty/nowhere.py")
