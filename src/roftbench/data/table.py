@@ -73,6 +73,8 @@ def complete(spec: DatasetSpec) -> tuple[DatasetSpec, list[str]]:
         return spec, []
     content = read_content(spec)
     frame = _frame(spec, content)
+    if spec.smiles_column is not None:
+        _column(spec, frame, spec.smiles_column)
     column = spec.smiles_column or _guess_smiles_column(spec, list(frame.columns))
     targets = spec.targets or _guess_targets(spec, frame, column)
     task = spec.task or _guess_task(_labels(spec, frame, targets))
