@@ -172,7 +172,7 @@ def test_wise_ft_at_one_scores_as_full_fine_tuning_and_at_zero_not(lab: Lab) -> 
     assert one["test_predictions"] == full["test_predictions"]
     for record in (one, zero):
         base = record["base"]
-        assert {"val": base["val"], "test": base["test"]} == full["scores"]
+        assert [base["val"], base["test"]] == [full["scores"]["val"], full["scores"]["test"]]
         assert base["method"] == "full_ft"
         assert base["best_epoch"] == record["best_epoch"] == full["best_epoch"]
     assert zero["scores"] != full["scores"]
