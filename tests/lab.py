@@ -14,15 +14,18 @@ import torch
 from torch import Tensor
 
 from roftbench.config import Env, parse
-from roftbench.data.table import DatasetSpec, read_table
+from roftbench.data.spec import DatasetSpec
+from roftbench.data.table import read_table
 from roftbench.hydra_app import composed
 from roftbench.job import Job
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.runner import Outcome, run_job
+from roftbench.sources import Places
 from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[1]
+PLACES = Places(ROOT / "no-downloads", offline=True)  # for bundled files and tables of the tests' own
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 DEFAULTS = (
     "model=tiny_gin", "train=smoke", "label_ratio=n50", "dataset=esol", "run.device=cpu", "run.threads=1",
@@ -149,7 +152,7 @@ def molecules(name: str, job: Job, count: int) -> tuple[list[str], list[float]]:
     """Return SMILES and first label of a bundled data set's first rows."""
     spec: DatasetSpec = job.dataset
     assert spec.name == name
-    table = read_table(spec)
+    table = read_table(spec, PLACES)
     return table.smiles[:count], table.labels[:count, 0].tolist()
 
 

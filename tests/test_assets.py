@@ -33,8 +33,8 @@ PUBLISHED = {
     "clintox": ("clintox.csv.gz", "smiles", 0),
     "hiv": ("HIV.csv.gz", "smiles", 0),
 }
-KEYS = ["name", "summary", "task", "targets", "metric", "units", "smiles_column"]
-KEYS += ["path", "asset", "sha256", "reference", "licence"]
+KEYS = ["name", "summary", "task", "targets", "metric", "units", "smiles_column", "rows", "num_tasks", "file", "sha256"]
+KEYS += ["sources", "asset_sha256", "reference", "licence"]
 MANIFEST = json.loads((DATA / "MANIFEST.json").read_text(encoding="utf-8"))
 Row = tuple[str, list[float]]
 
@@ -78,7 +78,7 @@ def test_file_is_what_the_manifest_says(name: str) -> None:
     assert b"\r" not in data
     header, *rows = csv.reader(io.StringIO(data.decode("utf-8"), newline=""))
     assert header == entry["columns"]
-    assert header[0] == "smiles"
+    assert header[0] == PUBLISHED[name][1]
     assert len(rows) == entry["rows"] == ROWS[name]
     assert all(len(row) == len(header) and all(row) for row in rows)
 
@@ -88,17 +88,21 @@ def test_conf_agrees_with_the_manifest(name: str) -> None:
     conf = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "dataset" / f"{name}.yaml"))
     assert isinstance(conf, dict)
     entry = MANIFEST[name]
-    assert list(conf) == KEYS
+    assert [key for key in conf if key != "absent_rows"] == KEYS
     assert conf["name"] == name
-    assert conf["path"] is None
-    assert conf["asset"] == entry["file"]
-    assert conf["sha256"] == entry["sha256"]
+    assert conf["sources"][0] == "bundled"
+    assert entry["file"] == f"{name}.csv.gz"
+    assert conf["asset_sha256"] == entry["sha256"]
+    file, smiles, unreadable = PUBLISHED[name]
+    assert conf["file"].removesuffix(".gz") == file.removesuffix(".gz")
+    assert len(conf.get("absent_rows", [])) == unreadable
+    assert conf["rows"] == entry["rows"] + unreadable
     assert [conf["smiles_column"], *conf["targets"]] == entry["columns"]
     assert conf["reference"] == entry["reference"]
     assert conf["licence"].startswith(f"{entry['licence']} ({entry['origin']['package']} ")
     classes = conf["task"] == "classification"
     assert (conf["metric"], conf["units"] is None) == (("roc_auc", True) if classes else ("rmse", False))
-    labels = {y for _, ys in table(DATA / entry["file"], "smiles", conf["targets"]) for y in ys}
+    labels = {y for _, ys in table(DATA / entry["file"], smiles, conf["targets"]) for y in ys}
     assert (labels == {0.0, 1.0}) == classes
     assert all(math.isfinite(y) for y in labels)
 
@@ -107,7 +111,7 @@ def test_conf_agrees_with_the_manifest(name: str) -> None:
 def test_labels_and_order_equal_the_published_file(name: str, shared: Path) -> None:
     file, smiles, unreadable = PUBLISHED[name]
     _, *targets = MANIFEST[name]["columns"]
-    ours = table(DATA / MANIFEST[name]["file"], "smiles", targets)
+    ours = table(DATA / MANIFEST[name]["file"], smiles, targets)
     theirs = table(shared / "data" / file, smiles, targets)
     assert len(theirs) - len(ours) == unreadable
     kept = without_unreadable(ours, theirs)

@@ -16,7 +16,7 @@ from lab import METHODS, ROOT, Lab, primary, write_csv
 
 from roftbench import __version__
 from roftbench.errors import UsageError
-from roftbench.files import read_tensors
+from roftbench.tensors import read_tensors
 from roftbench.models.checkpoints import read_checkpoint
 
 BUNDLED = "bundled:gin_masking.safetensors"
@@ -142,9 +142,9 @@ def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
     assert ended.code == 0, ended
     record = json.loads((cli.lab.results / "runs" / cli.files()[0].split("/")[1]).read_text())
     expected = {
-        "data set": "esol: regression, 1128 molecules (train 50, val 113, test 113), 0 rows dropped",
+        "data set": "esol: regression, 1128 molecules (train 50, val 113, test 113), 0 rows dropped; from bundled",
         "labels": "n50: 50 for weights, 113 for selection, 113 of them also for interpolation coefficients",
-        "split": "scaffold, seed 42",
+        "split": "scaffold (no seed in it); few-shot subset by seed 42",
         "metric": "rmse, log mol/L; lower is better",
         "model": "tiny_gin (pretraining: none), ft trains 4,481 of 4,481 parameters",
         "method": "roftmol: alpha=0.9, lr=0.001, epochs=5, constraint=none, buffers=interpolate",
@@ -378,11 +378,14 @@ def test_a_damaged_cache_is_named_and_rebuilt_and_the_job_done(
 
 # The other commands.
 
+DATASETS = (
+    "bace", "bbbp", "cep", "clintox", "esol", "freesolv", "hiv", "lipo", "malaria", "muv", "sider", "tox21", "toxcast",
+)  # fmt: skip
 LISTS = {
     "models": {"gin", "gin_masking", "scratch", "tiny_gin"},
     "methods": set(METHODS),
-    "datasets": {"bace", "bbbp", "clintox", "csv", "esol", "freesolv", "hiv", "lipo"},
-    "splits": {"random", "scaffold", "size"},
+    "datasets": {*DATASETS, "csv"},
+    "splits": {"random", "scaffold", "size", "random_scaffold", "column", "file", "auto"},
 }
 
 
@@ -390,7 +393,8 @@ LISTS = {
 def test_list_shows_what_there_is(cli: Command, kind: str) -> None:
     plain, encoded = cli("list", kind), cli("list", kind, "--json")
     assert (plain.code, plain.err, encoded.code, encoded.err) == (0, "", 0, "")
-    names = {line.split()[0] for line in plain.out.splitlines() if not line.startswith(" ")}
+    lines = plain.out.partition("\n\n")[0].splitlines()
+    names = {line.split()[0] for line in lines if not line.startswith(" ")}
     assert LISTS[kind] <= names
     rows = json.loads(encoded.out)
     assert {row["name"] or "csv" for row in rows} == names
@@ -400,7 +404,7 @@ def test_list_shows_what_there_is(cli: Command, kind: str) -> None:
 def test_list_shows_ones_own_configs_too(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "method").mkdir()
     (tmp_path / "method" / "mine.yaml").write_text("name: mine\nsummary: my own\n_target_: mine.Mine\n")
-    assert "mine          my own\n" in cli("list", "methods", "--config-dir", str(tmp_path)).out
+    assert "mine            my own\n" in cli("list", "methods", "--config-dir", str(tmp_path)).out
     assert "my own" not in cli("list", "methods").out
     cli("list", "methods", "--config-dir", "nowhere").refused("--config-dir nowhere")
 
@@ -431,7 +435,7 @@ def test_lists_and_help_are_quick_because_they_import_little(terminal: Terminal)
     code = """
 import sys
 from roftbench.cli import main
-for kind in ("models", "methods", "datasets", "splits"):
+for kind in ("models", "methods", "splits"):
     assert main(["list", kind]) == 0
 assert main(["run", "--help"]) == 0
 print("loaded:", [name for name in ("torch", "hydra", "omegaconf", "rdkit", "numpy", "pandas") if name in sys.modules])
@@ -439,6 +443,8 @@ print("loaded:", [name for name in ("torch", "hydra", "omegaconf", "rdkit", "num
     ended = terminal.python("-c", code)
     assert ended.code == 0, ended.err
     assert ended.out.endswith("loaded: []\n")
+    code = "import sys; from roftbench.cli import main; main(['list', 'datasets']); print('torch' in sys.modules)"
+    assert terminal.python("-c", code).out.endswith("False\n")
 
 
 def test_help_names_every_command_and_every_option(cli: Command) -> None:

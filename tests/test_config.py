@@ -136,7 +136,7 @@ def parsed_number(parsed: Parse, method: str, key: str, value: float) -> Any:
         ("lp", {"model.num_layers": 0}, ["model", "num_layers ≥ 1"]),
         ("lp", {"model.dropout": 1.0}, ["model", "dropout < 1"]),
         ("lp", {"run.threads": 0}, ["run.threads must be ≥ 1"]),
-        ("lp", {"dataset.path": "x.csv"}, ["dataset.path", "asset", "exactly one"]),
+        ("lp", {"dataset.path": "x.csv"}, ["dataset.path", "sources", "exactly one"]),
         ("lp", {"dataset.task": "regresion"}, ["dataset.task is 'regresion'", "'regression'"]),
         ("lp", {"dataset.metric": "roc_auc"}, ["dataset.metric is 'roc_auc'", "rmse"]),
         ("lp", {"plugins": "mine.py"}, ["plugins must be a list, such as plugins=[mine.py]"]),

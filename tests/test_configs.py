@@ -1,5 +1,6 @@
 """Every shipped config composes, is accepted and can be built; what PROTOCOL.md fixes is what the files say."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from roftbench.methods.base import Method
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import Encoder
 from roftbench.models.gin import GIN
+from roftbench.sources import Places
 
 OPTIONS = sorted(
     (path.parent.name, path.stem) for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "experiment"
@@ -28,12 +30,14 @@ NAMED = [one for one in OPTIONS if one[0] in ("model", "method", "dataset", "spl
 
 @pytest.fixture(scope="module")
 def needed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
-    """What two options leave to the user."""
+    """What some options leave to the user."""
     folder = tmp_path_factory.mktemp("needed")
     write_csv(folder / "mine.csv", {"smiles": ["C", "CC", "CCC"], "y": [0.5, 1.5, 2]})
+    (folder / "parts.json").write_text('{"train": [0], "val": [1], "test": [2]}')
     save_file(GIN().state_dict(), folder / "mine.safetensors")
     return {
         ("dataset", "csv"): f"dataset.path={folder / 'mine.csv'}",
+        ("split", "file"): f"split.path={folder / 'parts.json'}",
         ("model", "gin"): f"model.checkpoint={folder / 'mine.safetensors'}",
     }
 
@@ -56,7 +60,7 @@ def test_every_option_composes_is_accepted_and_can_be_built(
 ) -> None:
     small = () if group == "model" else ("model=tiny_gin",)
     more = (needed[group, name],) if (group, name) in needed else ()
-    job, _ = _job(*small, f"{group}={name}", *more)
+    job, env = _job(*small, f"{group}={name}", *more)
     assert len(job.key) == 16
     if group == "model":
         encoder = build(job.model)
@@ -72,9 +76,15 @@ def test_every_option_composes_is_accepted_and_can_be_built(
     if group == "split":
         assert isinstance(build(job.split), Splitter)
     if group == "dataset":
-        table = read_table(job.dataset)
+        if job.dataset.sources and "bundled" not in job.dataset.sources:
+            shared = ROOT.parent / "shared" / "data"
+            if not shared.is_dir():
+                pytest.skip(f"{shared} is missing")
+            env = replace(env, places=Places(env.cache, shared, offline=True))
+        table = read_table(job.dataset, env.places)
         assert len(table.smiles) == len(table.labels) > 0
-        assert table.labels.shape[1] == len(job.dataset.targets or [])
+        assert table.labels.shape == (job.dataset.rows or 3, job.dataset.num_tasks or 1)
+        assert len(table.targets) == table.labels.shape[1]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -102,8 +112,9 @@ def test_all_the_methods_datasets_and_splits_of_the_protocol_are_there() -> None
         METHODS
     )
     names = {name for group, name in OPTIONS if group in ("dataset", "split", "label_ratio")}
-    assert {"esol", "freesolv", "lipo", "bbbp", "bace", "clintox", "hiv", "csv"} <= names
-    assert {"random", "scaffold", "size", "full", "n50", "n100", "n500"} <= names
+    assert {"esol", "lipo", "malaria", "cep", "bbbp", "bace", "clintox", "hiv", "muv", "sider", "tox21"} <= names
+    assert {"toxcast", "freesolv", "csv"} <= names
+    assert {"random", "scaffold", "size", "random_scaffold", "full", "n50", "n100", "n500"} <= names
 
 
 def test_the_default_job_is_that_of_the_protocol() -> None:

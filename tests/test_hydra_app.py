@@ -62,7 +62,7 @@ def test_ones_own_configs_are_found_beside_the_shipped_ones(tmp_path: Path) -> N
     text = (ROOT / "conf" / "train" / "smoke.yaml").read_text().replace("epochs: 3", "epochs: 7")
     (tmp_path / "train" / "week.yaml").write_text(text)
     config = hydra_app.composed(["train=week"], tmp_path)
-    assert (config.train.epochs, config.method.name, config.split.name) == (7, "roftmol", "scaffold")
+    assert (config.train.epochs, config.method.name, config.split.name) == (7, "roftmol", "auto")
 
 
 @pytest.mark.parametrize("wrong", ["method=full_ft train.lr=1e30", "label_ratio.count=903"])

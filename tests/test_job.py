@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from lab import METHODS, Lab, molecules, write_csv
 
-from roftbench.data.split import LabelRatio
-from roftbench.data.table import DatasetSpec
+from roftbench.data.label_ratio import LabelRatio
+from roftbench.data.spec import DatasetSpec
 from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings, derive_seed, digest
 
 SAME = {
@@ -106,8 +106,33 @@ def test_every_parameter_of_method_model_and_split_is_in_the_key(lab: Lab, metho
 @pytest.mark.parametrize("field", [field.name for field in fields(LabelRatio)])
 def test_every_field_of_the_label_ratio_is_in_the_key(lab: Lab, field: str) -> None:
     job = lab.job("label_ratio=full")[0]
-    other = {"fraction": 0.5, "count": 9, "seed": 1, "val_budget": "strict"}[field]
+    other = {"fraction": 0.5, "count": 9, "seed": 1, "val_budget": "strict", "stratified": True}[field]
     assert replace(job, label_ratio=replace(job.label_ratio, **{field: other})).key != job.key
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("classes", ["no", "yes"]), ("split_column", "part"), ("duplicates", "merge")]
+)
+def test_what_a_table_is_read_as_is_in_the_key(lab: Lab, field: str, value: Any) -> None:
+    job = lab.job()[0]
+    assert replace(job, dataset=replace(job.dataset, **{field: value})).key != job.key
+
+
+@pytest.mark.parametrize("sources", [["bundled"], ["mirror"], ["https://example.org/delaney.csv", "cache"]])
+def test_where_a_published_file_comes_from_is_not_in_the_key(lab: Lab, sources: list[str]) -> None:
+    job = lab.job()[0]
+    assert replace(job, dataset=replace(job.dataset, sources=sources)).key == job.key
+
+
+def test_a_file_of_parts_is_in_the_key_by_its_content_and_not_by_its_path(lab: Lab, tmp_path: Path) -> None:
+    keys = []
+    for number, content in enumerate(
+        ['{"train": "0-9", "val": [10]}', '{"train": "0-9", "val": [10]}', '{"train": [0], "val": [1]}']
+    ):
+        path = tmp_path / f"{number}.json"
+        path.write_text(content)
+        keys.append(lab.job("split=file", f"split.path={path}")[0].key)
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_the_content_of_a_table_is_in_the_key_and_its_folder_is_not(lab: Lab, tmp_path: Path) -> None:
@@ -158,7 +183,7 @@ def test_keys_stay_what_they_were() -> None:
         train=TrainSettings(loss="rmse"),
         seed=0,
     )
-    assert job.key == "b26fc2e09d5f7eb9"
+    assert job.key == "3387756324a6abd0"
 
 
 def test_digest_does_not_depend_on_the_order_and_refuses_what_json_cannot_hold() -> None:

@@ -1,9 +1,14 @@
 """evaluate() against scikit-learn, SciPy and numbers worked out by hand."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.stats import spearmanr
 from sklearn.metrics import (
     average_precision_score,
@@ -19,8 +24,60 @@ from roftbench.metrics import METRICS, evaluate, undefined_tasks
 NAN = np.nan
 
 
+LIBRARY = {
+    "regression": {
+        "rmse": root_mean_squared_error,
+        "mae": mean_absolute_error,
+        "r2": r2_score,
+        "spearman": lambda y, p: spearmanr(y, p).statistic,
+    },
+    "classification": {
+        "roc_auc": roc_auc_score,
+        "average_precision": average_precision_score,
+        "brier": brier_score_loss,
+    },
+}
+ONE_LABEL_IS_ENOUGH = {"rmse", "mae", "brier"}
+
+
 def column(*values: float) -> np.ndarray:
     return np.array(values, dtype=np.float64)[:, None]
+
+
+def by_library(task: str, y: np.ndarray, p: np.ndarray) -> dict[str, float | None]:
+    """The same scores from scikit-learn and SciPy, a call for each metric and each column that defines it."""
+    scores: dict[str, list[float]] = {name: [] for name in LIBRARY[task]}
+    with warnings.catch_warnings(action="ignore"):  # SciPy warns of constant predictions
+        for t in range(y.shape[1]):
+            labelled = ~np.isnan(y[:, t])
+            labels, predictions = y[labelled, t], p[labelled, t].astype(np.float64)
+            for name, function in LIBRARY[task].items():
+                if len(np.unique(labels)) > (0 if name in ONE_LABEL_IS_ENOUGH else 1):
+                    scores[name].append(float(function(labels, predictions)))
+    means = {name: float(np.mean(values)) if values else NAN for name, values in scores.items()}
+    return {name: mean if np.isfinite(mean) else None for name, mean in means.items()}
+
+
+def matrices(
+    task: str, shape: tuple[int, int], *, missing: float = 0.5, share: float = 0.3, decimals: int = 12, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Random labels with gaps, and predictions; few decimals make many ties."""
+    rng = np.random.default_rng(seed)
+    if task == "classification":
+        y, p = (rng.random(shape) < share).astype(np.float64), rng.random(shape).round(decimals)
+    else:
+        y, p = rng.normal(size=shape).round(decimals), rng.normal(size=shape).round(decimals)
+    y[rng.random(shape) < missing] = NAN
+    return y, p
+
+
+def near(scores: dict[str, float | None]) -> dict[str, object]:
+    return {name: score if score is None else pytest.approx(score, rel=1e-12, abs=1e-12)
+            for name, score in scores.items()}  # fmt: skip
+
+
+def agree(task: str, y: np.ndarray, p: np.ndarray) -> None:
+    assert evaluate(task, y, p) == near(by_library(task, y, p))
 
 
 def test_the_metrics_are_the_seven_of_the_protocol() -> None:
@@ -82,6 +139,145 @@ def test_against_scikit_learn_and_scipy(seed: int, decimals: int) -> None:
             "brier": brier_score_loss(labels, chances),
         }
     )
+
+
+@pytest.mark.parametrize("task", LIBRARY)
+@pytest.mark.parametrize(
+    ("shape", "missing", "share", "decimals"),
+    [
+        ((60, 7), 0.0, 0.5, 12),
+        ((60, 7), 0.7, 0.3, 1),
+        ((60, 7), 0.2, 0.3, 0),
+        ((300, 3), 0.84, 0.05, 12),
+        ((30, 617), 0.71, 0.2, 1),
+        ((5, 200), 0.6, 0.5, 12),
+    ],
+)
+def test_many_columns_agree_with_the_libraries(
+    task: str, shape: tuple[int, int], missing: float, share: float, decimals: int
+) -> None:
+    """The last shapes have columns without a label, with a single one, and with a single class."""
+    y, p = matrices(task, shape, missing=missing, share=share, decimals=decimals)
+    if task == "regression":  # a constant prediction has a test of its own: it leaves no mean to compare
+        y[:, [len(np.unique(p[~np.isnan(y[:, t]), t])) == 1 for t in range(shape[1])]] = NAN
+        assert by_library(task, y, p)["spearman"] is not None
+    agree(task, y, p)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_columns_that_count_are_told_from_the_others(order: str) -> None:
+    """Every kind of column beside every other, in both memory layouts."""
+    y, p = matrices("classification", (40, 6), missing=0.4, decimals=1)
+    y[:, 0] = NAN
+    y[~np.isnan(y[:, 1]), 1] = 0
+    y[~np.isnan(y[:, 2]), 2] = 1
+    y[1:, 3] = NAN
+    y[0, 3] = 1
+    p[:, 4] = 0.25
+    y, p = np.asarray(y, order=order), np.asarray(p, order=order)
+    agree("classification", y, p)
+    auc = [evaluate("classification", y[:, [t]], p[:, [t]])["roc_auc"] for t in range(6)]
+    assert auc[:4] == [None] * 4
+    assert auc[4] == 0.5
+    assert evaluate("classification", y, p)["roc_auc"] == pytest.approx((auc[4] + auc[5]) / 2, abs=1e-15)
+    assert undefined_tasks("classification", y) == 4
+
+
+def test_one_value_ends_a_column_and_begins_the_next() -> None:
+    """A run of equal predictions, or labels, stops at the border of two columns."""
+    y = np.array([[0.0, 1.0], [1.0, 0.0]])
+    p = np.array([[0.1, 0.5], [0.5, 0.9]])
+    agree("classification", y, p)
+    assert evaluate("classification", y, p)["roc_auc"] == 0.5
+    agree("regression", p, y)
+
+
+def test_labels_and_predictions_of_any_size() -> None:
+    """Sums of squares of large offsets, and differences that are not normal numbers, make no tie and no error."""
+    y, p = matrices("regression", (50, 4))
+    agree("regression", 1e6 + y, 1e6 + p)
+    tiny = column(0, 5e-324, 1e-323, 1.5e-323)
+    assert evaluate("regression", column(1, 2, 3, 4), tiny)["spearman"] == pytest.approx(1.0)
+    assert evaluate("classification", column(0, 0, 1, 1), tiny)["roc_auc"] == 1.0
+    assert evaluate("classification", column(1, 0), column(0.0, -0.0))["roc_auc"] == 0.5
+
+
+def test_toxcast_labels_give_scikit_learns_scores_task_by_task(shared: Path) -> None:
+    y = pd.read_csv(shared / "data" / "toxcast_data.csv.gz").drop(columns="smiles").to_numpy()[::10]
+    assert y.shape == (860, 617)
+    p = np.random.default_rng(3).random(y.shape).astype(np.float32)
+    each = [evaluate("classification", y[:, [t]], p[:, [t]], ["roc_auc"])["roc_auc"] for t in range(y.shape[1])]
+    expected = []
+    for t in range(y.shape[1]):
+        labelled = ~np.isnan(y[:, t])
+        both = len(np.unique(y[labelled, t])) == 2
+        expected.append(roc_auc_score(y[labelled, t], p[labelled, t]) if both else None)
+    assert each == [score if score is None else pytest.approx(score, abs=1e-12) for score in expected]
+    assert undefined_tasks("classification", y) == expected.count(None)
+    mean = np.mean([score for score in expected if score is not None])
+    assert evaluate("classification", y, p)["roc_auc"] == pytest.approx(mean, abs=1e-12)
+
+
+@st.composite
+def cases(draw: st.DrawFn, task: str) -> tuple[np.ndarray, np.ndarray]:
+    """Small matrices with many ties, gaps, columns of one class or none."""
+    shape = draw(st.tuples(st.integers(0, 8), st.integers(0, 4)))
+    labels = [0.0, 1.0, NAN] if task == "classification" else [-1.5, 0.0, 0.25, 3.0, NAN]
+    predictions = [0.0, 0.25, 0.5, 0.75, 1.0]
+    return (
+        draw(arrays(np.float64, shape, elements=st.sampled_from(labels))),
+        draw(arrays(np.float64, shape, elements=st.sampled_from(predictions))),
+    )
+
+
+@settings(deadline=None)
+@given(cases("classification"))
+def test_classification_agrees_with_the_libraries_on_any_matrix(case: tuple[np.ndarray, np.ndarray]) -> None:
+    agree("classification", *case)
+
+
+@settings(deadline=None)
+@given(cases("regression"))
+def test_regression_agrees_with_the_libraries_on_any_matrix(case: tuple[np.ndarray, np.ndarray]) -> None:
+    agree("regression", *case)
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from(sorted(LIBRARY)))
+def test_order_gaps_and_company_change_nothing(data: st.DataObject, task: str) -> None:
+    """Rows and columns in another order, and more of them without labels, leave the scores as they are."""
+    y, p = data.draw(cases(task))
+    scores = evaluate(task, y, p)
+    rows, columns = (data.draw(st.permutations(range(size))) for size in y.shape)
+    again = np.ix_(rows, columns)
+    assert evaluate(task, y[again], p[again]) == near(scores)
+    wider = [np.pad(matrix, ((2, 1), (1, 2)), constant_values=NAN) for matrix in (y, p)]
+    assert evaluate(task, *wider) == near(scores)
+
+
+@settings(deadline=None)
+@given(cases("classification"))
+def test_roc_auc_is_the_share_of_pairs_in_the_right_order(case: tuple[np.ndarray, np.ndarray]) -> None:
+    y, p = case[0][:, :1], case[1][:, :1]
+    positives, negatives = p[y == 1], p[y == 0]
+    won = np.sign(positives[:, None] - negatives) / 2 + 0.5
+    assert evaluate("classification", y, p).get("roc_auc") == (pytest.approx(won.mean()) if won.size else None)
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from(sorted(LIBRARY)))
+def test_chosen_metrics_are_those_of_the_whole_set(data: st.DataObject, task: str) -> None:
+    y, p = data.draw(cases(task))
+    names = data.draw(st.lists(st.sampled_from(sorted(LIBRARY[task])), unique=True))
+    scores = evaluate(task, y, p)
+    assert list(scores) == list(LIBRARY[task])
+    assert list(evaluate(task, y, p, names).items()) == [(name, scores[name]) for name in names]
+
+
+@pytest.mark.parametrize("name", ["rmse", "accuracy"])
+def test_a_metric_of_another_task_is_no_metric(name: str) -> None:
+    with pytest.raises(ValueError, match=f"'{name}' is no metric of classification; one of roc_auc, average_prec"):
+        evaluate("classification", column(0, 1), column(0, 1), ["roc_auc", name])
 
 
 def test_missing_labels_are_ignored_whatever_is_predicted_there() -> None:
@@ -168,6 +364,12 @@ def test_float32_predictions_are_averaged_in_float64() -> None:
     assert scores["mae"] == pytest.approx(abs(float(np.float32(0.1)) - 0.1), rel=1e-9)
 
 
+@pytest.mark.parametrize("task", LIBRARY)
+def test_float32_predictions_score_as_the_same_numbers_in_float64(task: str) -> None:
+    y, p = matrices(task, (40, 5))
+    assert evaluate(task, y, p.astype(np.float32)) == evaluate(task, y, p.astype(np.float32).astype(np.float64))
+
+
 @pytest.mark.parametrize(
     ("task", "y", "p", "message"),
     [
@@ -175,6 +377,8 @@ def test_float32_predictions_are_averaged_in_float64() -> None:
         ("regression", np.zeros(3), np.zeros(3), r"\[N, T\]"),
         ("regression", column(1, 2), column(1, NAN), "1 of 2 predictions of task 0"),
         ("regression", column(1, 2), column(1, np.inf), "NaN or infinite"),
+        ("regression", np.ones((3, 3)), np.array([[0, 0, NAN], [0, NAN, 0], [0, NAN, 0]]), "2 of 3 .* of task 1"),
+        ("classification", np.ones((2, 3)), np.array([[0, 0, 0], [0, 0, 1.5]]), "task 2 must be prob"),
         ("regression", column(1, np.inf), column(1, 2), "infinite labels"),
         ("classification", column(0, -1), column(0.1, 0.2), "0, 1 or NaN"),
         ("classification", column(0, 1), column(-3, 2), "probabilities"),

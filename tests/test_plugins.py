@@ -119,7 +119,7 @@ def test_a_tenth_method_is_one_file_and_one_yaml(lab: Lab, tmp_path: Path, lines
     assert records["mine_lines"]["base"]["test"] == records["full_ft"]["scores"]["test"]
     assert records["mine_lines"]["scores"]["test"] != records["full_ft"]["scores"]["test"]
     listed = terminal("list", "methods", lines[0])
-    assert "mine_lines    layer-scaled interpolation" in listed.out
+    assert "mine_lines      layer-scaled interpolation" in listed.out
     tables = terminal("tables", "--json")
     assert [row["method"] for row in json.loads(tables.out)] == ["full_ft", "mine_lines"]
     assert "| mine_lines | " in (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from roftbench.metrics import METRICS
+from roftbench.plugins import import_name
 from roftbench.progress import duration, say
 from roftbench.record import count
 from roftbench.runner import Outcome
@@ -26,9 +27,10 @@ def announce(bench: Workbench) -> None:
         uses += f", {labels['interpolation']} of them also for interpolation coefficients"
     lines = {
         "data set": f"{job.dataset.name}: {job.dataset.task}, {len(dataset)} molecules"
-        f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {len(dataset.dropped)} rows dropped",
+        f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {len(dataset.dropped)} rows dropped;"
+        f" from {dataset.place}",
         "labels": f"{job.label_ratio.name}: {uses}",
-        "split": f"{job.split.name}, seed {job.split.params.get('seed')}",
+        "split": _split(bench),
         "metric": f"{job.dataset.metric}{units}; {arrow} is better",
         "model": f"{job.model.name} (pretraining: {job.model.pretraining}), {_trained(bench)}",
         "method": _method(bench),
@@ -39,10 +41,21 @@ def announce(bench: Workbench) -> None:
     }
     for name, text in lines.items():
         say(f"{name:>9}  {text}")
+    for warning in bench.warnings:
+        say(f"{'warning':>9}  {warning}")
     for row in dataset.dropped[:5]:
         say(f"  dropped: data row {row.row + 1}, {row.smiles or '(empty)'}: {row.reason}")
     if len(dataset.dropped) > 5:
         say(f"  dropped: {len(dataset.dropped) - 5} more, all of them listed in the record")
+
+
+def _split(bench: Workbench) -> str:
+    """Return the way of cutting with its seed, and what the seed decides where it does not decide the cut."""
+    split, ratio = bench.job.split, bench.job.label_ratio
+    seed = split.params.get("seed")
+    if getattr(import_name(split.target), "seeded", True):
+        return f"{split.name}, seed {seed}"
+    return f"{split.name} (no seed in it); few-shot subset by seed {ratio.seed}"
 
 
 def _trained(bench: Workbench) -> str:

@@ -7,11 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from roftbench import __version__
 from roftbench.catalog import GROUPS, options
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 
 RUN_HELP = """\
 usage: roftbench run [key=value …] [-m] [--config-dir DIR] [--cfg job]
@@ -22,6 +21,7 @@ Runs one fine-tuning job, or with -m every combination of comma-separated values
   roftbench run method=lp_ft dataset=bbbp seed=1
   roftbench run method=l2_sp method.search=true       search the method's grid, on validation scores
   roftbench run dataset=csv dataset.path=my.csv       a table of your own
+  roftbench run split=random_scaffold split.seed=1    another split, and another few-shot subset
   roftbench run -m method=full_ft,roftmol seed=0,1,2  a sweep
   roftbench run -m experiment=smoke                   all nine methods on two data sets, in minutes
 
@@ -29,12 +29,12 @@ Runs one fine-tuning job, or with -m every combination of comma-separated values
   --config-dir DIR    a folder with config groups of your own (method/mine.yaml, …)
   --cfg job           print the composed config and stop; shows every key that can be set
 
-ROFTBENCH_RESULTS and ROFTBENCH_CACHE set the default folders; ROFTBENCH_DEBUG=1 shows the traceback of an error.
+ROFTBENCH_RESULTS, ROFTBENCH_CACHE and ROFTBENCH_MIRROR (published files that you have) set the default folders;
+ROFTBENCH_OFFLINE=1 forbids downloads; ROFTBENCH_DEBUG=1 shows the traceback of an error.
 
 Options of the config groups:
 """
 KINDS = {"models": "model", "methods": "method", "datasets": "dataset", "splits": "split"}
-DEFAULT_RESULTS = "results"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,77 +90,65 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="show models, methods, data sets, splits, or the runs so far")
     listing.add_argument("kind", choices=[*KINDS, "runs"])
     listing.add_argument("--json", action="store_true", help="print JSON")
-    listing.add_argument("--config-dir", type=Path, help="a folder with config groups of your own")
     listing.set_defaults(function=_list)
+
+    fetch = commands.add_parser("fetch", help="bring data sets and checkpoints to this machine, for offline use")
+    fetch.set_defaults(function=_fetch)
+
+    data = commands.add_parser("data", help="report on the quality of a data set: NAME, or the path of your own table")
+    data.add_argument("dataset", help="a name of `roftbench list datasets`, or a file")
+    data.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    data.add_argument("--out", type=Path, help="write the JSON to this file as well")
+    data.set_defaults(function=_data)
 
     tables = commands.add_parser("tables", help="turn the records into leaderboards, Markdown and CSV")
     tables.add_argument("--json", action="store_true", help="print JSON instead of a table")
     tables.add_argument("--out", type=Path, help="folder for leaderboard.md and .csv (default: <results>/tables)")
     tables.set_defaults(function=_tables)
 
-    splits = commands.add_parser("splits", help="write the indices of train, val and test, over the kept rows")
+    splits = commands.add_parser("splits", help="write the data rows (from 0) of train, val and test")
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
-    splits.add_argument("--config-dir", type=Path, help="a folder with config groups of your own")
     splits.set_defaults(function=_splits)
-    for command in (listing, tables, splits):
-        command.usage = f"{command.prog} [options] [key=value …]" + " {models,methods,datasets,splits,runs}" * (
-            command is listing
-        )
+    for command in (listing, fetch, data, splits):
+        command.add_argument("--config-dir", type=Path, help="a folder with config groups of your own")
+    listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs}} [key=value …]"
+    fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"
+    data.usage = f"{data.prog} [options] NAME|FILE [key=value …]"
+    for command in (tables, splits):
+        command.usage = f"{command.prog} [options] [key=value …]"
     return parser
 
 
 def _results(overrides: Sequence[str]) -> Path:
-    """Return the results folder of the overrides; nothing else may be overridden here."""
-    folder = os.environ.get("ROFTBENCH_RESULTS", DEFAULT_RESULTS)
-    for text in overrides:
-        key, _, value = text.partition("=")
-        if key != "paths.results":
-            raise UsageError(f"unknown key '{key}'.{suggest(key, ['paths.results'])}")
-        folder = value
-    return Path(folder).expanduser()
+    """Return the results folder of the overrides."""
+    from roftbench.paths import absolute, paths_of
+
+    return absolute(paths_of(overrides).results)
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    from roftbench import listing
+
     if arguments.kind == "runs":
-        return _list_runs(arguments)
+        return listing.show_runs(_results(arguments.overrides), as_json=arguments.json)
+    if arguments.kind == "datasets":
+        return listing.show_datasets(arguments.overrides, arguments.config_dir, as_json=arguments.json)
     if arguments.overrides:
         raise UsageError(f"'{arguments.overrides[0]}': list {arguments.kind} takes no key=value")
-    found = options(KINDS[arguments.kind], arguments.config_dir)
-    if arguments.json:
-        print(json.dumps(list(found.values()), indent=1))
-        return 0
-    hidden = {"name", "summary", "_target_", "asset", "sha256", "path"}
-    for name, content in found.items():
-        print(f"{name:<14}{content.get('summary', '')}")
-        details = [
-            f"{key}={_short(value)}" for key, value in content.items() if key not in hidden and value not in (None, {})
-        ]
-        print(f"{'':<14}{'  '.join(details)}")
-    return 0
+    return listing.show_options(KINDS[arguments.kind], arguments.config_dir, as_json=arguments.json)
 
 
-def _short(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+def _fetch(arguments: argparse.Namespace) -> int:
+    from roftbench import fetch
+
+    return fetch.run(arguments.overrides, arguments.config_dir)
 
 
-def _list_runs(arguments: argparse.Namespace) -> int:
-    from roftbench.report.runs import run_rows
-    from roftbench.store import Store
+def _data(arguments: argparse.Namespace) -> int:
+    from roftbench.report import quality
 
-    store = Store(_results(arguments.overrides))
-    rows = run_rows(store.load(), store.load_failures())
-    if arguments.json:
-        print(json.dumps(rows, indent=1))
-        return 0
-    if not rows:
-        print(f"no runs under {store.root}; start with: roftbench run method=roftmol dataset=esol")
-        return 0
-    columns = list(rows[0])
-    texts = [columns, *([str(row[column]) for column in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]
-    for line in texts:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
-    return 0
+    given = arguments.dataset, arguments.overrides, arguments.config_dir, arguments.out
+    return quality.run(*given, as_json=arguments.json)
 
 
 def _tables(arguments: argparse.Namespace) -> int:
@@ -173,7 +161,7 @@ def _splits(arguments: argparse.Namespace) -> int:
     from roftbench import hydra_app
     from roftbench.files import write_text
 
-    text = json.dumps(hydra_app.load_split(arguments.overrides, arguments.config_dir).to_dict())
+    text = json.dumps(hydra_app.load_split(arguments.overrides, arguments.config_dir))
     if arguments.out is None:
         print(text)
     else:

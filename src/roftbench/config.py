@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from dataclasses import asdict, dataclass, field, is_dataclass, make_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, make_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -10,14 +10,19 @@ import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf import errors as omega
 
-from roftbench.data.split import LabelRatio
-from roftbench.data.table import DatasetSpec, complete
+from roftbench.data.label_ratio import LabelRatio
+from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
+from roftbench.data.spec import DatasetSpec
+from roftbench.data.split import ScaffoldSplit
+from roftbench.data.table import complete
 from roftbench.errors import UsageError, check_range, suggest
 from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings
 from roftbench.methods.base import ENCODER_BLOCKS, Method
 from roftbench.models.checkpoints import checkpoint_sha256
 from roftbench.models.encoder import Encoder
+from roftbench.paths import Paths, absolute
 from roftbench.plugins import import_allowed, import_name, load_plugin
+from roftbench.sources import Places
 
 
 @dataclass(frozen=True)
@@ -36,25 +41,13 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
-class Paths:
-    """Where results go and where computed inputs are kept."""
-
-    results: str = "results"
-    cache: str = "~/.cache/roftbench"
-
-    def __post_init__(self) -> None:
-        for name in ("results", "cache"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is empty: give a folder")
-
-
-@dataclass(frozen=True)
 class Env:
     """What a job runs in."""
 
     run: RunSettings
     results: Path
     cache: Path
+    places: Places
     plugins: tuple[str, ...] = ()
 
 
@@ -108,9 +101,9 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
     if top.seed < 0:
         raise UsageError(f"seed must be ≥ 0, got {top.seed}")
     plugins = tuple(load_plugin(plugin) for plugin in top.plugins)
-    dataset, guesses = complete(_typed(DatasetSpec, plain["dataset"], "dataset"))
-    settings: TrainSettings = _typed(TrainSettings, plain["train"], "train", extra=("interpolation_epochs",))
     paths: Paths = _typed(Paths, plain["paths"], "paths")
+    dataset, guesses = complete(_typed(DatasetSpec, plain["dataset"], "dataset"), paths.places())
+    settings: TrainSettings = _typed(TrainSettings, plain["train"], "train", extra=("interpolation_epochs",))
     try:
         settings = settings.for_task(str(dataset.task))
     except ValueError as error:
@@ -119,15 +112,16 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
         model=_model(plain["model"], plugins),
         method=_method(plain["method"], plugins),
         dataset=dataset,
-        split=_component(_Split, plain["split"], "split", plugins)[1],
+        split=_split(plain["split"], dataset, plugins),
         label_ratio=_typed(LabelRatio, plain["label_ratio"], "label_ratio"),
         train=settings,
         seed=top.seed,
     )
     env = Env(
         _typed(RunSettings, plain["run"], "run"),
-        Path(paths.results).expanduser().absolute(),
-        Path(paths.cache).expanduser().absolute(),
+        absolute(paths.results),
+        absolute(paths.cache),
+        paths.places(),
         plugins,
     )
     return job, env, guesses
@@ -207,6 +201,22 @@ def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str
     schema = target if is_dataclass(target) else _signature(target)
     params = asdict(_typed(schema, {key: value for key, value in values.items() if key not in own}, where))
     return head, Component(head.name, head._target_, params)
+
+
+def _split(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...]) -> Component:
+    """Return the way of cutting, with what "auto" stands for and the checksum of a file of parts filled in."""
+    split: Component = _component(_Split, values, "split", plugins)[1]
+    if import_name(split.target) is AutoSplit:
+        name, chosen = ("scaffold", ScaffoldSplit) if dataset.split_column is None else ("column", ColumnSplit)
+        params = {one.name: split.params[one.name] for one in fields(chosen)}
+        checked = asdict(_typed(chosen, params, "split"))
+        split = Component(name, f"{chosen.__module__}.{chosen.__qualname__}", checked)
+    if "sha256" in split.params:
+        digest = file_sha256(split.params["path"])
+        if split.params["sha256"] not in (None, digest):
+            raise UsageError(f"split.path has sha256 {digest}, but split.sha256={split.params['sha256']}")
+        split = replace(split, params={**split.params, "sha256": digest})
+    return split
 
 
 def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:

@@ -26,10 +26,10 @@ from roftbench.announce import announce, conclude
 from roftbench.catalog import GROUPS, conf_dir, existing
 from roftbench.config import build, parse
 from roftbench.data.dataset import load_dataset
-from roftbench.data.split import Split
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.progress import say
 from roftbench.runner import run_job
+from roftbench.sources import fetch, present
 from roftbench.store import Store
 
 MULTIRUN = ("-m", "--multirun")
@@ -135,7 +135,9 @@ def precheck(overrides: Sequence[str], folder: Path | None, *, sweep: bool) -> N
     """
     with clear_errors(overrides, folder):
         for choice in _one_at_a_time(overrides, folder) if sweep else [list(overrides)]:
-            parse(composed(choice, folder))
+            job, env, _ = parse(composed(choice, folder))
+            if job.dataset.sources and present(job.dataset.source(), env.places) is None:
+                fetch(job.dataset.source(), env.places)  # now, and not after hours of other jobs
 
 
 def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
@@ -255,9 +257,10 @@ def _flatten(node: Any, prefix: str) -> Iterator[str]:
             yield from _flatten(value, f"{prefix}{key}.")
 
 
-def load_split(overrides: Sequence[str], folder: Path | None) -> Split:
-    """Return the parts, labels cut, that a config asks for."""
+def load_split(overrides: Sequence[str], folder: Path | None) -> dict[str, list[int]]:
+    """Return the data rows of the parts, labels cut, that a config asks for."""
     with clear_errors(overrides, folder):
         job, env, _ = parse(composed(overrides, folder and existing(folder)))
-    dataset = load_dataset(job.dataset, env.cache / "data")
-    return job.label_ratio.apply(build(job.split)(dataset))
+    dataset = load_dataset(job.dataset, env.cache / "data", env.places)
+    _, parts = dataset.cut(build(job.split), job.label_ratio)
+    return {name: dataset.rows[index].tolist() for name, index in parts.to_dict().items()}

@@ -7,12 +7,16 @@ from hashlib import sha256
 from typing import Any
 
 from roftbench.data.featurize import VERSION as FEATURIZER
-from roftbench.data.split import LabelRatio
-from roftbench.data.table import DatasetSpec
+from roftbench.data.label_ratio import LabelRatio
+from roftbench.data.spec import DatasetSpec
 from roftbench.errors import check_choice, check_range
 from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
 
-PROTOCOL = 1  # raise it with any change of code that changes what a number means
+PROTOCOL = 2  # raise it with any change of code that changes what a number means
+
+DATASET_IDENTITY = (
+    "name", "sha256", "smiles_column", "targets", "task", "metric", "classes", "split_column", "duplicates",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,7 @@ class Job:
 
     def fit_identity(self) -> dict[str, Any]:
         """Return what decides a fit, whatever the method: the part of a stage's key that the job gives."""
-        dataset = {
-            name: getattr(self.dataset, name)
-            for name in ("name", "sha256", "smiles_column", "targets", "task", "metric")
-        }
+        dataset = {name: getattr(self.dataset, name) for name in DATASET_IDENTITY}
         return {
             "protocol": PROTOCOL,
             "featurizer": FEATURIZER,
@@ -115,7 +116,11 @@ class Job:
 
 
 def _plain(component: Component) -> dict[str, Any]:
-    return {"name": component.name, "target": component.target, "params": component.params}
+    """Return a component as plain values; a file that it reads enters by its `sha256`, not by where it lies."""
+    params = {
+        key: value for key, value in component.params.items() if key != "path" or "sha256" not in component.params
+    }
+    return {"name": component.name, "target": component.target, "params": params}
 
 
 def digest(value: Any) -> str:

@@ -1,24 +1,93 @@
 """The metrics of both tasks, for labels with gaps (NaN) and any number of prediction tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+AnyFloat = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The n labelled places of the C prediction tasks that have any, one column after the other.
+
+    `y` and `prediction` [n]; `count` [C], the places of each column; `start` [C], the first one of each. So gaps cost
+    nothing and no Python runs per column: ToxCast has 617, and they are scored after every epoch.
+    """
+
+    y: FloatArray
+    prediction: FloatArray
+    count: IntArray
+    start: IntArray
+
+    @classmethod
+    def create(cls, y: AnyFloat, prediction: AnyFloat) -> "Columns":
+        """Take the labelled places out of `y` and `prediction` [N, T], in float64."""
+        labelled = ~np.isnan(y.T)
+        count = labelled.sum(axis=1, dtype=np.int64)
+        count = count[count > 0]
+        flat_y, flat_prediction = (matrix.T[labelled].astype(np.float64, copy=False) for matrix in (y, prediction))
+        return cls(flat_y, flat_prediction, count, np.cumsum(count) - count)
+
+    @cached_property
+    def contrast(self) -> BoolArray:
+        """Whether a column's labels hold two different values, [C]; for 0/1 labels: both classes."""
+        return np.minimum.reduceat(self.y, self.start) < np.maximum.reduceat(self.y, self.start)
+
+    def sum(self, values: FloatArray) -> FloatArray:
+        """Sum `values` [n] over each column: [C]."""
+        return np.add.reduceat(values, self.start)
+
+    def mean(self, values: FloatArray) -> FloatArray:
+        """Average `values` [n] over each column: [C]."""
+        return self.sum(values) / self.count
+
+    def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Give each place its column's value: [C] -> [n]."""
+        return np.repeat(values, self.count)
+
+    def sort(self, values: FloatArray) -> tuple[IntArray, IntArray]:
+        """Sort `values` [n] within each column; equal values of a column form a run.
+
+        Returns `order` [n], such that values[order] ascends in each column, and the positions in it where runs begin.
+        """
+        # A row per column, filled up with infinity: NumPy sorts all rows in one call.
+        inside = np.arange(self.count.max(initial=0)) < self.count[:, None]
+        padded = np.full(inside.shape, np.inf)
+        padded[inside] = values
+        order = np.argsort(padded, axis=1)[inside] + self.spread(self.start)
+        begins = np.append(True, values[order[1:]] != values[order[:-1]])
+        begins[self.start] = True
+        return order, np.flatnonzero(begins)
+
+    @cached_property
+    def sorted_by_prediction(self) -> tuple[IntArray, IntArray]:
+        """What `sort` gives for the predictions; several metrics need it."""
+        return self.sort(self.prediction)
+
+    def ranks(self, order: IntArray, runs: IntArray) -> FloatArray:
+        """Rank each place in its column, 1 the lowest, from the results of `sort`: equal values share their mean."""
+        size = np.diff(runs, append=len(order))
+        ranks = np.empty(len(order))
+        ranks[order] = np.repeat(runs + (size + 1) / 2, size) - self.spread(self.start)
+        return ranks
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A score of one prediction task: `function(y [n], prediction [n])`, without missing labels."""
+    """A score of a prediction task: `function` gives that of every column, [C]; any value where undefined."""
 
     name: str
     task: str
     higher_is_better: bool
-    function: Callable[[FloatArray, FloatArray], float]
+    function: Callable[[Columns], FloatArray]
 
     def better(self, a: float | None, b: float | None) -> bool:
         """Whether score `a` is strictly better than `b`; None (undefined) is worse than any number."""
@@ -27,41 +96,45 @@ class Metric:
         return a > b if self.higher_is_better else a < b
 
 
-def _rmse(y: FloatArray, prediction: FloatArray) -> float:
-    return float(np.sqrt(np.mean((prediction - y) ** 2)))
+def _mse(columns: Columns) -> FloatArray:
+    return columns.mean((columns.prediction - columns.y) ** 2)
 
 
-def _mae(y: FloatArray, prediction: FloatArray) -> float:
-    return float(np.mean(np.abs(prediction - y)))
+def _rmse(columns: Columns) -> FloatArray:
+    return np.sqrt(_mse(columns))
 
 
-def _r2(y: FloatArray, prediction: FloatArray) -> float:
-    return float(1 - np.sum((prediction - y) ** 2) / np.sum((y - y.mean()) ** 2))
+def _mae(columns: Columns) -> FloatArray:
+    return columns.mean(np.abs(columns.prediction - columns.y))
 
 
-def _spearman(y: FloatArray, prediction: FloatArray) -> float:
-    return float(np.corrcoef(rankdata(y), rankdata(prediction))[0, 1])
+def _r2(columns: Columns) -> FloatArray:
+    deviation = columns.y - columns.spread(columns.mean(columns.y))
+    return 1 - columns.sum((columns.prediction - columns.y) ** 2) / columns.sum(deviation**2)
 
 
-# ROC-AUC and average precision are written out because scikit-learn's checks cost a millisecond a call: on
-# ToxCast's 617 tasks that is seconds an epoch. The tests compare both with scikit-learn's.
-def _roc_auc(y: FloatArray, prediction: FloatArray) -> float:
-    positives = np.sum(y)
-    negatives = len(y) - positives
-    above = np.sum(rankdata(prediction)[y == 1]) - positives * (positives + 1) / 2
-    return float(above / (positives * negatives))
+def _spearman(columns: Columns) -> FloatArray:
+    middle = columns.spread((columns.count + 1) / 2)
+    a = columns.ranks(*columns.sort(columns.y)) - middle
+    b = columns.ranks(*columns.sorted_by_prediction) - middle
+    return columns.sum(a * b) / np.sqrt(columns.sum(a**2) * columns.sum(b**2))
 
 
-def _average_precision(y: FloatArray, prediction: FloatArray) -> float:
-    order = np.argsort(-prediction)
-    # Equal predictions are one threshold: only the last position of each run counts.
-    last = np.append(np.flatnonzero(np.diff(prediction[order])), len(y) - 1)
-    hits = np.cumsum(y[order])[last]
-    return float(np.sum(hits / (last + 1) * np.diff(hits, prepend=0.0)) / hits[-1])
+def _roc_auc(columns: Columns) -> FloatArray:
+    positives = columns.sum(columns.y)
+    ranks = columns.ranks(*columns.sorted_by_prediction)
+    above = columns.sum(ranks * columns.y) - positives * (positives + 1) / 2
+    return above / (positives * (columns.count - positives))
 
 
-def _brier(y: FloatArray, prediction: FloatArray) -> float:
-    return float(np.mean((prediction - y) ** 2))
+def _average_precision(columns: Columns) -> FloatArray:
+    order, runs = columns.sorted_by_prediction
+    y = columns.y[order]
+    # A run is one threshold: all places from its beginning to the end of the column are called positive.
+    end = columns.spread(columns.start + columns.count)[runs]
+    hits = np.append(0.0, np.cumsum(y))
+    precision = np.repeat((hits[end] - hits[runs]) / (end - runs), np.diff(runs, append=len(y)))
+    return columns.sum(y * precision) / columns.sum(y)
 
 
 METRICS = {
@@ -73,69 +146,61 @@ METRICS = {
         Metric("spearman", "regression", True, _spearman),
         Metric("roc_auc", "classification", True, _roc_auc),
         Metric("average_precision", "classification", True, _average_precision),
-        Metric("brier", "classification", False, _brier),
+        Metric("brier", "classification", False, _mse),
     )
 }
 _NEEDS_CONTRAST = frozenset({"r2", "spearman", "roc_auc", "average_precision"})
 
 
 def evaluate(
-    task: str, y: npt.NDArray[np.floating[Any]], prediction: npt.NDArray[np.floating[Any]]
+    task: str, y: AnyFloat, prediction: AnyFloat, names: Collection[str] | None = None
 ) -> dict[str, float | None]:
-    """Every metric of `task`, averaged over the prediction tasks (columns) in which the labels define it.
+    """The metrics of `task`, averaged over the prediction tasks (columns) in which the labels define them.
 
     `y` [N, T]: labels, NaN = missing (classification: 0 or 1). `prediction` [N, T]: values in the units of
-    the labels, or probabilities in [0, 1]. RMSE, MAE and Brier score need one label; R² and Spearman need two
-    different labels; ROC-AUC and average precision need both classes. A score is None when no column defines
-    it, or when one that the labels define is not a finite number (Spearman of a constant prediction, an
-    overflow): leaving that column out would let a failed model be averaged over easier tasks than its rivals.
+    the labels, or probabilities in [0, 1]. `names`: the metrics to compute, None for all of the task. RMSE,
+    MAE and Brier score need one label; R² and Spearman need two different labels; ROC-AUC and average
+    precision need both classes. A score is None when no column defines it, or when one that the labels define
+    is not a finite number (Spearman of a constant prediction, an overflow): leaving that column out would let
+    a failed model be averaged over easier tasks than its rivals.
 
-    Raises ValueError for an unknown task, shapes that differ or are not 2-D, infinite labels, labels other
-    than 0 and 1 in classification, and predictions at labelled places that are not finite, or in
-    classification outside [0, 1].
+    Raises ValueError for an unknown task, names that are no metrics of it, shapes that differ or are not 2-D,
+    infinite labels, labels other than 0 and 1 in classification, and predictions at labelled places that are
+    not finite, or in classification outside [0, 1].
     """
     _check_labels(task, y)
+    known = [metric.name for metric in METRICS.values() if metric.task == task]
+    if unknown := [name for name in names or () if name not in known]:
+        raise ValueError(f"{unknown[0]!r} is no metric of {task}; one of {', '.join(known)}")
     if y.shape != prediction.shape:
         raise ValueError(f"y {y.shape} and prediction {prediction.shape} must have the same shape [N, T]")
-    columns = []
-    for t in range(y.shape[1]):
-        labelled = ~np.isnan(y[:, t])
-        columns.append((y[labelled, t].astype(np.float64), prediction[labelled, t].astype(np.float64)))
-        _check_predictions(task, columns[-1][1], t)
-    return {m.name: _mean_over_tasks(m, columns) for m in METRICS.values() if m.task == task}
+    _check_predictions(task, ~np.isnan(y), prediction)
+    columns = Columns.create(y, prediction)
+    return {name: _mean_over_columns(METRICS[name], columns) for name in (known if names is None else names)}
 
 
-def undefined_tasks(task: str, y: npt.NDArray[np.floating[Any]]) -> int:
+def undefined_tasks(task: str, y: AnyFloat) -> int:
     """How many columns of `y` [N, T] (NaN = missing) have no primary metric.
 
     Classification: not both classes among the labels (no ROC-AUC). Regression: no label (no RMSE).
     Raises ValueError as `evaluate` does for the task and the labels.
     """
     _check_labels(task, y)
-    labels = [column[~np.isnan(column)] for column in y.T]
     if task == "regression":
-        return sum(column.size == 0 for column in labels)
-    return sum(not _has_contrast(column) for column in labels)
+        return int(np.isnan(y).all(axis=0).sum())
+    return int(np.sum(~((y == 0).any(axis=0) & (y == 1).any(axis=0))))
 
 
-def _mean_over_tasks(metric: Metric, columns: list[tuple[FloatArray, FloatArray]]) -> float | None:
-    needs_contrast = metric.name in _NEEDS_CONTRAST
+def _mean_over_columns(metric: Metric, columns: Columns) -> float | None:
+    defined = columns.contrast if metric.name in _NEEDS_CONTRAST else columns.count > 0
+    if not defined.any():
+        return None
     with np.errstate(all="ignore"):
-        scores = [
-            metric.function(y, prediction)
-            for y, prediction in columns
-            if (_has_contrast(y) if needs_contrast else y.size)
-        ]
-        mean = float(np.mean(scores)) if scores else np.nan
+        mean = float(np.mean(metric.function(columns)[defined]))
     return mean if np.isfinite(mean) else None
 
 
-def _has_contrast(y: npt.NDArray[np.floating[Any]]) -> bool:
-    """Whether the labels (no NaN) hold two different values; for 0/1 labels: both classes."""
-    return y.size > 0 and bool(y.min() < y.max())
-
-
-def _check_labels(task: str, y: npt.NDArray[np.floating[Any]]) -> None:
+def _check_labels(task: str, y: AnyFloat) -> None:
     tasks = sorted({metric.task for metric in METRICS.values()})
     if task not in tasks:
         raise ValueError(f"unknown task {task!r}; one of {', '.join(tasks)}")
@@ -143,13 +208,17 @@ def _check_labels(task: str, y: npt.NDArray[np.floating[Any]]) -> None:
         raise ValueError(f"y must have the shape [N, T], not {y.shape}")
     if np.isinf(y).any():
         raise ValueError("y holds infinite labels; a missing label is NaN")
-    if task == "classification" and not np.isin(y[~np.isnan(y)], (0, 1)).all():
+    if task == "classification" and not ((y == 0) | (y == 1) | np.isnan(y)).all():
         raise ValueError("classification labels must be 0, 1 or NaN (missing)")
 
 
-def _check_predictions(task: str, prediction: FloatArray, column: int) -> None:
-    bad = int(np.sum(~np.isfinite(prediction)))
-    if bad:
-        raise ValueError(f"{bad} of {prediction.size} predictions of task {column} are NaN or infinite")
-    if task == "classification" and np.any((prediction < 0) | (prediction > 1)):
-        raise ValueError(f"predictions of task {column} must be probabilities in [0, 1], not logits")
+def _check_predictions(task: str, labelled: BoolArray, prediction: AnyFloat) -> None:
+    bad = labelled & ~np.isfinite(prediction)
+    if bad.any():
+        t = int(bad.any(axis=0).argmax())
+        raise ValueError(f"{bad[:, t].sum()} of {labelled[:, t].sum()} predictions of task {t} are NaN or infinite")
+    if task == "classification":
+        bad = labelled & ((prediction < 0) | (prediction > 1))
+        if bad.any():
+            t = int(bad.any(axis=0).argmax())
+            raise ValueError(f"predictions of task {t} must be probabilities in [0, 1], not logits")

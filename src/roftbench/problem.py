@@ -1,6 +1,6 @@
 """The learning problem of a job: graphs and labels on a device, the loss, and scores of predictions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,9 +90,12 @@ class Problem:
         values = outputs.sigmoid() if self.task == "classification" else outputs * self.scale + self.offset
         return values.double().cpu().numpy()
 
-    def scores(self, predictions: NDArray[np.float64], index: Tensor) -> dict[str, float | None]:
-        """Return all metrics of the task for predictions [len(index), T]; all None where they are not finite."""
+    def scores(
+        self, predictions: NDArray[np.float64], index: Tensor, names: Collection[str] | None = None
+    ) -> dict[str, float | None]:
+        """Return metrics for predictions [len(index), T], all if no `names` are given; None where not all finite."""
         y = self.y[index].double().cpu().numpy()
         if not np.isfinite(predictions).all():
-            return {name: None for name, metric in METRICS.items() if metric.task == self.task}
-        return evaluate(self.task, y, predictions)
+            own = [name for name, metric in METRICS.items() if metric.task == self.task]
+            return dict.fromkeys(own if names is None else names)
+        return evaluate(self.task, y, predictions, names)

@@ -42,12 +42,15 @@ def assemble(
         "details": best["info"],
         "history": best["history"],
         "count": count(bench),
+        "warnings": bench.warnings,
         "data": {
             "sha256": dataset.spec.sha256,
-            "rows": len(dataset) + len(dataset.dropped),
+            "place": dataset.place,
+            "rows": dataset.num_rows,
             "kept": len(dataset),
             "dropped": [asdict(row) for row in dataset.dropped],
-            "split_sha256": bench.parts.sha256,
+            "split_sha256": bench.whole.sha256,
+            "parts_sha256": bench.parts.sha256,  # of the split with its labels cut
             "undefined_tasks": {
                 name: undefined_tasks(problem.task, dataset.y[part])
                 for name, part in (("val", bench.parts.val), ("test", bench.parts.test))

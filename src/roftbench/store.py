@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from roftbench.errors import UsageError
-from roftbench.files import DamagedFileError, Entry, locked, read_tensors, write_tensors, write_text
+from roftbench.files import locked, write_text
+from roftbench.tensors import DamagedFileError, Entry, read_tensors, write_tensors
 
 logger = logging.getLogger(__name__)
 

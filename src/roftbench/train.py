@@ -90,7 +90,8 @@ def fit_stage(
                     f" Lower train.lr ({lr:g}) or the method's weight, or check the labels' range."
                 )
             model.eval()
-            score = problem.scores(problem.to_predictions(view.val_outputs()), problem.val)[problem.metric.name]
+            predictions = problem.to_predictions(view.val_outputs())
+            score = problem.scores(predictions, problem.val, [problem.metric.name])[problem.metric.name]
             history.append({"stage": stage.name, "epoch": epoch, "train_loss": loss, "val_score": score})
             if (
                 best is None

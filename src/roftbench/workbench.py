@@ -12,7 +12,7 @@ from torch.func import functional_call
 from roftbench import record as records
 from roftbench.config import Env, build
 from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.split import Split
+from roftbench.data.warn import warnings_of
 from roftbench.errors import JobError, UsageError
 from roftbench.job import Job, derive_seed, digest
 from roftbench.methods.base import Finished, Fitted, Method
@@ -33,9 +33,9 @@ class Workbench:
         self.job, self.env, self.store = job, env, store
         self.device = choose_device(env.run.device)
         torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
-        self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data")
-        whole: Split = build(job.split)(self.dataset)
-        self.parts = job.label_ratio.apply(whole)
+        self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
+        self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
+        self.warnings = warnings_of(self.dataset, self.parts)
         if len(self.parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules"
@@ -158,7 +158,8 @@ class Workbench:
         def val_score(state: State) -> float | None:
             with torch.no_grad():
                 outputs = torch.cat([functional_call(model, state, (batch,)) for batch in large])
-            return problem.scores(problem.to_predictions(outputs), problem.val)[problem.metric.name]
+            predictions = problem.to_predictions(outputs)
+            return problem.scores(predictions, problem.val, [problem.metric.name])[problem.metric.name]
 
         block_of = model.keys_of_blocks()
         return method.finish(

@@ -14,17 +14,18 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from lab import PLACES, ROOT
 from rdkit import Chem
 from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
 from roftbench.data import featurize
-from roftbench.data.dataset import Dropped, MoleculeDataset, load_dataset, scaffold_smiles
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.dataset import ABSENT, Dropped, MoleculeDataset, load_dataset
+from roftbench.data.featurize import scaffold_smiles, smiles_to_graph
 from roftbench.data.packed import PackedGraphs
-from roftbench.data.table import DatasetSpec, complete, read_table
+from roftbench.data.spec import DatasetSpec
+from roftbench.data.table import complete, read_table
 from roftbench.errors import UsageError
-from roftbench.files import read_tensors
+from roftbench.tensors import read_tensors
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda data: data[: len(data) // 2],
@@ -42,7 +43,7 @@ def bundled(name: str) -> DatasetSpec:
 
 def own(path: Path, text: str, **known: Any) -> DatasetSpec:
     path.write_text(text, encoding="utf-8")
-    return complete(DatasetSpec(path=str(path), **known))[0]
+    return complete(DatasetSpec(path=str(path), **known), PLACES)[0]
 
 
 def assert_same(left: MoleculeDataset, right: MoleculeDataset) -> None:
@@ -62,7 +63,7 @@ def caches(folder: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MoleculeDataset]:
     folder = tmp_path_factory.mktemp("cache")
-    return {name: load_dataset(bundled(name), folder) for name in ("esol", "bbbp", "clintox")}
+    return {name: load_dataset(bundled(name), folder, PLACES) for name in ("esol", "bbbp", "clintox")}
 
 
 @pytest.fixture
@@ -71,10 +72,10 @@ def small(tmp_path: Path) -> DatasetSpec:
 
 
 @pytest.mark.parametrize(
-    ("name", "kept", "dropped", "tasks"), [("esol", 1128, 0, 1), ("bbbp", 2039, 0, 1), ("clintox", 1477, 7, 2)]
+    ("name", "kept", "dropped", "tasks"), [("esol", 1128, 0, 1), ("bbbp", 2039, 11, 1), ("clintox", 1477, 7, 2)]
 )
 def test_bundled_data_sets(built: dict[str, MoleculeDataset], name: str, kept: int, dropped: int, tasks: int) -> None:
-    dataset, table = built[name], read_table(bundled(name))
+    dataset, table = built[name], read_table(bundled(name), PLACES)
     assert len(dataset) == len(dataset.smiles) == len(dataset.rows) == len(dataset.graphs) == len(dataset.sizes) == kept
     assert len(dataset.dropped) == dropped
     assert dataset.y.shape == (kept, tasks)
@@ -82,6 +83,12 @@ def test_bundled_data_sets(built: dict[str, MoleculeDataset], name: str, kept: i
     assert dataset.smiles == [table.smiles[row].strip() for row in dataset.rows]
     np.testing.assert_array_equal(dataset.y, table.labels[dataset.rows])
     assert [table.smiles[row.row] for row in dataset.dropped] == [row.smiles for row in dataset.dropped]
+
+
+def test_rows_that_the_bundled_copy_lacks_are_counted_as_dropped(built: dict[str, MoleculeDataset]) -> None:
+    absent = bundled("bbbp").absent_rows
+    assert built["bbbp"].dropped == [Dropped(row, "", ABSENT) for row in absent]
+    assert built["bbbp"].num_rows == 2050
 
 
 def test_dropped_molecules_of_clintox_say_why(built: dict[str, MoleculeDataset]) -> None:
@@ -108,7 +115,7 @@ def test_graphs_are_those_of_the_molecules(built: dict[str, MoleculeDataset], na
 
 
 def test_own_table_with_all_kinds_of_rows(small: DatasetSpec, tmp_path: Path) -> None:
-    dataset = load_dataset(small, tmp_path / "cache")
+    dataset = load_dataset(small, tmp_path / "cache", PLACES)
     assert dataset.smiles == ["c1ccccc1CO", "N", "C[C@H](N)O"]
     assert dataset.rows.tolist() == [0, 2, 5]
     np.testing.assert_array_equal(dataset.y, [[0.5], [np.nan], [-4]])
@@ -127,7 +134,7 @@ def test_the_second_load_is_the_same_and_builds_nothing(
     groups = built[name].scaffold_groups()
     monkeypatch.setattr(featurize, "smiles_to_graph", None)
     monkeypatch.setattr(featurize, "parse_smiles", None)
-    again = load_dataset(bundled(name), built[name].cache.parent)
+    again = load_dataset(bundled(name), built[name].cache.parent, PLACES)
     assert_same(again, built[name])
     np.testing.assert_array_equal(again.scaffold_groups(), groups)
 
@@ -141,14 +148,14 @@ def test_a_damaged_cache_is_reported_and_rebuilt(
     part: str,
     damage: Callable[[bytes], bytes],
 ) -> None:
-    first = load_dataset(small, tmp_path / "cache")
+    first = load_dataset(small, tmp_path / "cache", PLACES)
     groups = first.scaffold_groups().copy()
     path = first.cache.with_name(first.cache.name.replace("graphs", part))
     good = path.read_bytes()
     assert damage(good) != good
     path.write_bytes(damage(good))
     with caplog.at_level(logging.WARNING):
-        again = load_dataset(small, tmp_path / "cache")
+        again = load_dataset(small, tmp_path / "cache", PLACES)
         np.testing.assert_array_equal(again.scaffold_groups(), groups)
     assert_same(again, first)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -161,19 +168,19 @@ def test_what_decides_a_graph_is_in_the_name_of_the_cache(
     small: DatasetSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, text = tmp_path / "own.csv", "smiles,other,y\nCC,CCC,1\n"
-    names = {load_dataset(small, tmp_path).cache.name}
-    names.add(load_dataset(own(path, text), tmp_path).cache.name)
-    names.add(load_dataset(own(path, text, smiles_column="other", targets=["y"]), tmp_path).cache.name)
+    names = {load_dataset(small, tmp_path, PLACES).cache.name}
+    names.add(load_dataset(own(path, text), tmp_path, PLACES).cache.name)
+    names.add(load_dataset(own(path, text, smiles_column="other", targets=["y"]), tmp_path, PLACES).cache.name)
     monkeypatch.setattr(featurize, "VERSION", featurize.VERSION + 1)
-    names.add(load_dataset(own(path, text), tmp_path).cache.name)
+    names.add(load_dataset(own(path, text), tmp_path, PLACES).cache.name)
     assert len(names) == 4
     assert names == {path.name for path in tmp_path.glob("graphs-*.safetensors")}
 
 
 def test_other_targets_share_the_graphs(tmp_path: Path) -> None:
     text = "smiles,a,b\nCC,1.5,2\nCCC,,3\n"
-    first = load_dataset(own(tmp_path / "own.csv", text, targets=["a"]), tmp_path)
-    second = load_dataset(own(tmp_path / "own.csv", text, targets=["b", "a"]), tmp_path)
+    first = load_dataset(own(tmp_path / "own.csv", text, targets=["a"]), tmp_path, PLACES)
+    second = load_dataset(own(tmp_path / "own.csv", text, targets=["b", "a"]), tmp_path, PLACES)
     assert first.cache == second.cache
     np.testing.assert_array_equal(first.y, [[1.5], [np.nan]])
     np.testing.assert_array_equal(second.y, [[2, 1.5], [3, np.nan]])
@@ -182,15 +189,15 @@ def test_other_targets_share_the_graphs(tmp_path: Path) -> None:
 def test_no_molecule_at_all(tmp_path: Path) -> None:
     spec = own(tmp_path / "own.csv", "smiles,y\nethanol,1.5\nbenzene,2\n")
     with pytest.raises(UsageError, match="no row of 2 has a graph; is 'smiles' SMILES"):
-        load_dataset(spec, tmp_path)
+        load_dataset(spec, tmp_path, PLACES)
 
 
 def test_no_label_at_all(tmp_path: Path) -> None:
     spec = own(tmp_path / "own.csv", "smiles,a,b\nC,1,\nCC,2,\nC*,3,4\n", targets=["b"])
     with pytest.raises(UsageError, match="own: no molecule has a label in b"):
-        load_dataset(spec, tmp_path)
+        load_dataset(spec, tmp_path, PLACES)
     one_of_two = own(tmp_path / "own.csv", "smiles,a,b\nC,1.5,\nCC,2,\n", targets=["a", "b"])
-    assert np.isnan(load_dataset(one_of_two, tmp_path).y[:, 1]).all()
+    assert np.isnan(load_dataset(one_of_two, tmp_path, PLACES).y[:, 1]).all()
 
 
 def test_scaffold_groups_of_esol_are_the_reference_scaffolds(built: dict[str, MoleculeDataset], shared: Path) -> None:
@@ -219,14 +226,15 @@ from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from roftbench.data.dataset import load_dataset
-from roftbench.data.table import DatasetSpec
+from roftbench.data.spec import DatasetSpec
+from roftbench.sources import Places
 
 logging.basicConfig(level=logging.WARNING)
 spec, cache, ready, go = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
 ready.touch()
 while not go.exists():
     time.sleep(0.002)
-dataset = load_dataset(DatasetSpec(**spec), cache)
+dataset = load_dataset(DatasetSpec(**spec), cache, Places(cache))
 digest = sha256(dataset.scaffold_groups().tobytes())
 for field in fields(dataset.graphs):
     digest.update(getattr(dataset.graphs, field.name).numpy().tobytes())

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lab import METHODS, ROOT, Lab, molecules, moved, numbers, primary, write_csv
 
-from roftbench.files import read_tensors
+from roftbench.tensors import read_tensors
 from roftbench.methods.base import Stage
 from roftbench.methods.lp_ft import LPFT
 from roftbench.models.encoder import State, copy_state

@@ -1,30 +1,34 @@
 """A data set ready for training: molecules kept, labels, packed graphs, and the rows that were dropped and why."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rdkit
 import torch
 from numpy.typing import NDArray
-from rdkit import Chem, rdBase
-from rdkit.Chem.Scaffolds import MurckoScaffold
-from tqdm import tqdm
 
-from roftbench.data import featurize
+from roftbench.data import duplicates, featurize
+from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
-from roftbench.data.table import DatasetSpec, read_table
+from roftbench.data.parallel import in_chunks
+from roftbench.data.spec import DatasetSpec
+from roftbench.data.split import Split, Splitter
+from roftbench.data.table import Table, read_table
 from roftbench.errors import UsageError
-from roftbench.files import Entry, load_or_build
+from roftbench.sources import Places
+from roftbench.tensors import Entry, load_or_build
+
+ABSENT = "RDKit cannot parse the SMILES of the published file; the bundled copy leaves the row out"
+CACHE = 2  # raise it when the files of the cache change in form
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """A row without a graph: its data row (from 0), its SMILES, and the reason."""
+    """A row that takes no part: its data row (from 0), its SMILES, and the reason."""
 
     row: int
     smiles: str
@@ -33,36 +37,82 @@ class Dropped:
 
 @dataclass(frozen=True)
 class MoleculeDataset:
-    """N molecules in file order: smiles [N], rows [N] (data row in the file), y [N, T] with NaN = no label, graphs."""
+    """N molecules in file order: smiles [N], rows [N] (data row in the file), y [N, T] with NaN = no label, graphs.
+
+    `targets` [T] names the labels; `canonical` [N] is a hash of each canonical SMILES; `parts` [N] is the file's own
+    split, if it has one; `place` is where the file was found. Where a policy for duplicates has left molecules out,
+    `whole` is the data set before it and `position` [N] counts in that.
+    """
 
     spec: DatasetSpec
+    targets: list[str]
     smiles: list[str]
     rows: NDArray[np.int64]
     y: NDArray[np.float64]
     graphs: PackedGraphs
+    canonical: NDArray[np.int64]
+    parts: list[str] | None
     dropped: list[Dropped]
+    place: str
     cache: Path
+    whole: "MoleculeDataset | None" = None
+    position: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.smiles)
+
+    @property
+    def num_rows(self) -> int:
+        """Number of data rows of the file."""
+        return len(self) + len(self.dropped)
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """Number of atoms of each molecule, [N]."""
         return self.graphs.sizes
 
-    @cached_property
-    def _scaffold_groups(self) -> NDArray[np.int64]:
-        path = self.cache.with_name(self.cache.name.replace("graphs-", "scaffolds-"))
-        tensors, _ = load_or_build(path, lambda: _scaffold_entry(self.smiles, str(self.spec.name)))
-        return tensors["group"].numpy()
-
     def scaffold_groups(self) -> NDArray[np.int64]:
         """Return a number for each molecule, [N], equal where Bemis-Murcko scaffolds (with chirality) are equal."""
         return self._scaffold_groups
 
+    @cached_property
+    def _scaffold_groups(self) -> NDArray[np.int64]:
+        if self.whole is not None:  # one file serves every policy
+            return self.whole.scaffold_groups()[self.position]
+        path = self.cache.with_name(self.cache.name.replace("graphs-", "scaffolds-"))
+        tensors, _ = load_or_build(path, lambda: _scaffold_entry(self.smiles, str(self.spec.name)))
+        return tensors["group"].numpy()
 
-def load_dataset(spec: DatasetSpec, cache_dir: Path) -> MoleculeDataset:
+    def cut(self, splitter: Splitter, ratio: LabelRatio) -> tuple[Split, Split]:
+        """Return the split of all molecules, and the parts that are used: cut to the labels that `ratio` grants.
+
+        Raises:
+            UsageError: the splitter cannot cut these molecules, or there are fewer labels than asked for.
+        """
+        split = splitter(self)
+        return split, ratio.apply(split, self.y, str(self.spec.task))
+
+    def resolved(self, policy: str) -> "MoleculeDataset":
+        """Return the data set with `dataset.duplicates` applied."""
+        found = duplicates.resolve(policy, self.canonical, self.y, self.rows, str(self.spec.task))
+        if not found.dropped:
+            return self
+        more = [Dropped(int(self.rows[i]), self.smiles[i], reason) for i, reason in found.dropped]
+        return replace(
+            self,
+            smiles=[self.smiles[i] for i in found.kept],
+            rows=self.rows[found.kept],
+            y=found.y,
+            graphs=self.graphs.select(torch.from_numpy(found.kept)),
+            canonical=self.canonical[found.kept],
+            parts=None if self.parts is None else [self.parts[i] for i in found.kept],
+            dropped=sorted([*self.dropped, *more], key=lambda dropped: dropped.row),
+            whole=self,
+            position=found.kept,
+        )
+
+
+def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> MoleculeDataset:
     """Read a data set (a completed spec) and its graphs; featurise on the first use, from the cache afterwards.
 
     The cache is keyed by the file's content, the SMILES column, the featuriser's version and RDKit's version.
@@ -70,54 +120,64 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path) -> MoleculeDataset:
     Raises:
         UsageError: the file cannot be read or holds no molecule that has a graph and a label.
     """
-    table = read_table(spec)
-    identity = f"{spec.sha256} {spec.smiles_column} {featurize.VERSION} {rdkit.__version__}"
+    table = read_table(spec, places)
+    content = spec.asset_sha256 if table.place == "bundled" else spec.sha256
+    identity = f"{content} {spec.smiles_column} {CACHE} {featurize.VERSION} {rdkit.__version__}"
     path = cache_dir / f"graphs-{spec.name}-{sha256(identity.encode()).hexdigest()[:16]}.safetensors"
     tensors, description = load_or_build(path, lambda: _graph_entry(table.smiles, str(spec.name)))
-    rows = tensors.pop("rows").numpy()
+    rows, canonical = (tensors.pop(name).numpy() for name in ("rows", "canonical"))
     if len(rows) == 0:
         raise UsageError(
             f"data set {spec.name}: no row of {len(table.smiles)} has a graph; is '{spec.smiles_column}' SMILES?"
         )
-    y = table.labels[rows]
-    if np.isnan(y).all():
-        raise UsageError(f"data set {spec.name}: no molecule has a label in {', '.join(spec.targets or [])}")
-    return MoleculeDataset(
+    absent = set(spec.absent_rows) if table.place == "bundled" else set()
+    whole = MoleculeDataset(
         spec=spec,
+        targets=table.targets,
         smiles=[table.smiles[row].strip() for row in rows],
         rows=rows,
-        y=y,
+        y=_labels(spec, table, rows),
         graphs=PackedGraphs(**tensors),
-        dropped=[Dropped(**row) for row in description["dropped"]],
+        canonical=canonical,
+        parts=None if table.parts is None else [table.parts[row] for row in rows],
+        dropped=[
+            Dropped(row, table.smiles[row], ABSENT if row in absent else reason)
+            for row, reason in description["dropped"]
+        ],
+        place=table.place,
         cache=path,
     )
+    return whole.resolved(spec.duplicates)
+
+
+def _labels(spec: DatasetSpec, table: Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    y = table.labels[rows]
+    if np.isnan(y).all():
+        shown = ", ".join(table.targets[:5]) + ", …" * (len(table.targets) > 5)
+        raise UsageError(f"data set {spec.name}: no molecule has a label in {shown}")
+    return y
 
 
 def _graph_entry(smiles: Sequence[str], name: str) -> Entry:
-    graphs, rows = [], []
-    dropped: list[dict[str, Any]] = []
-    for row, text in enumerate(tqdm(smiles, desc=f"featurise {name}", unit="mol", disable=None, leave=False)):
-        try:
-            graphs.append(featurize.smiles_to_graph(text))
-            rows.append(row)
-        except featurize.FeaturizeError as error:
-            dropped.append({"row": row, "smiles": text, "reason": str(error)})
-    packed = PackedGraphs.from_graphs(graphs)
+    chunks, rows, canonical = [], [], []
+    dropped: list[tuple[int, str]] = []
+    start = 0
+    for chunk in in_chunks(featurize.featurize_chunk, smiles, f"featurise {name}"):
+        chunks.append(chunk.graphs)
+        rows += [start + row for row in chunk.rows]
+        canonical.append(chunk.canonical)
+        dropped += [(start + row, reason) for row, reason in chunk.failed]
+        start += len(chunk.rows) + len(chunk.failed)
+    packed = PackedGraphs.from_chunks(chunks)
     tensors = {field.name: getattr(packed, field.name) for field in fields(packed)}
-    return {**tensors, "rows": torch.tensor(rows, dtype=torch.int64)}, {"dropped": dropped}
+    tensors["rows"] = torch.tensor(rows, dtype=torch.int64)
+    tensors["canonical"] = torch.from_numpy(np.concatenate(canonical))
+    return tensors, {"dropped": dropped}
 
 
 def _scaffold_entry(smiles: Sequence[str], name: str) -> Entry:
     numbers: dict[str, int] = {}
-    group = []
-    for text in tqdm(smiles, desc=f"scaffolds of {name}", unit="mol", disable=None, leave=False):
-        scaffold = scaffold_smiles(text)
-        group.append(numbers.setdefault(scaffold, len(numbers)))
+    group: list[int] = []
+    for scaffolds in in_chunks(featurize.scaffold_chunk, smiles, f"scaffolds of {name}"):
+        group += [numbers.setdefault(scaffold, len(numbers)) for scaffold in scaffolds]
     return {"group": torch.tensor(group, dtype=torch.int64)}, {}
-
-
-def scaffold_smiles(smiles: str) -> str:
-    """Return the Bemis-Murcko scaffold with chirality, computed from RDKit's canonical SMILES ("" without rings)."""
-    canonical = Chem.MolToSmiles(featurize.parse_smiles(smiles))
-    with rdBase.BlockLogs():
-        return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=canonical, includeChirality=True))

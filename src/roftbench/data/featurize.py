@@ -1,14 +1,18 @@
 """SMILES to the two-index graph features of Hu et al. (ICLR 2020), so that their public checkpoints load.
 
 Node = (atomic number - 1, chirality index); edge = (bond type index, bond direction index), each bond in both
-directions, in RDKit's bond order. Self-loops belong to the convolution, not to the graph (PROTOCOL §2).
+directions, in RDKit's bond order. Self-loops belong to the convolution, not to the graph (PROTOCOL §2). This module
+runs in worker processes, so it imports nothing heavy.
 """
 
+from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
+from rdkit.Chem.Scaffolds import MurckoScaffold
 
 VERSION = 1  # raise it when a graph changes: every cache then rebuilds itself
 
@@ -36,6 +40,15 @@ class Graph(NamedTuple):
     x: NDArray[np.int64]
     edge_index: NDArray[np.int64]
     edge_attr: NDArray[np.int64]
+
+
+class Chunk(NamedTuple):
+    """Some rows featurised: the rows kept, [K], graphs, [K], a hash of each canonical SMILES, [K], and what failed."""
+
+    rows: list[int]
+    graphs: dict[str, NDArray[Any]]
+    canonical: NDArray[np.int64]
+    failed: list[tuple[int, str]]
 
 
 class FeaturizeError(ValueError):
@@ -70,36 +83,80 @@ def smiles_to_graph(smiles: str) -> Graph:
 
 def molecule_to_graph(molecule: Chem.Mol) -> Graph:
     """Return the graph of an RDKit molecule; raises as `smiles_to_graph` does."""
-    nodes = [(_atom_index(atom), _lookup(CHIRALITY, atom.GetChiralTag(), "chirality")) for atom in molecule.GetAtoms()]
-    ends: list[tuple[int, int]] = []
-    attributes: list[tuple[int, int]] = []
-    for bond in molecule.GetBonds():
-        begin, end = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        attribute = (
-            _lookup(BOND_TYPE, bond.GetBondType(), "bond type"),
-            _lookup(BOND_DIRECTION, bond.GetBondDir(), "bond direction"),
-        )
-        ends += [(begin, end), (end, begin)]
-        attributes += [attribute, attribute]
-    return Graph(
-        np.array(nodes, dtype=np.int64).reshape(-1, 2),
-        np.ascontiguousarray(np.array(ends, dtype=np.int64).reshape(-1, 2).T),
-        np.array(attributes, dtype=np.int64).reshape(-1, 2),
-    )
-
-
-def _atom_index(atom: Chem.Atom) -> int:
-    number: int = atom.GetAtomicNum()
-    if number == 0:
-        raise FeaturizeError(f"dummy atom at index {atom.GetIdx()}: the features have no row for it")
-    return number - 1
-
-
-def _lookup(table: dict[Any, int], value: object, what: str) -> int:
     try:
-        return table[value]
-    except KeyError:
-        raise FeaturizeError(f"{what} {value} has no row in the features") from None
+        nodes = [(atom.GetAtomicNum() - 1, CHIRALITY[atom.GetChiralTag()]) for atom in molecule.GetAtoms()]
+        bonds = [
+            (
+                bond.GetBeginAtomIdx(),
+                bond.GetEndAtomIdx(),
+                BOND_TYPE[bond.GetBondType()],
+                BOND_DIRECTION[bond.GetBondDir()],
+            )
+            for bond in molecule.GetBonds()
+        ]
+    except KeyError as error:
+        raise FeaturizeError(_no_row(error.args[0])) from None
+    x = np.array(nodes, dtype=np.int64).reshape(-1, 2)
+    if (x[:, 0] < 0).any():
+        raise FeaturizeError(f"dummy atom at index {(x[:, 0] < 0).argmax()}: the features have no row for it")
+    table = np.repeat(np.array(bonds, dtype=np.int64).reshape(-1, 4), 2, axis=0)
+    ends = table[:, :2]
+    ends[1::2] = ends[1::2, ::-1].copy()
+    return Graph(x, np.ascontiguousarray(ends.T), np.ascontiguousarray(table[:, 2:]))
+
+
+def featurize_chunk(smiles: Sequence[str]) -> Chunk:
+    """Return the packed graphs of some SMILES; rows count from 0 within the chunk."""
+    rows, graphs, canonical = [], [], []
+    failed: list[tuple[int, str]] = []
+    for row, text in enumerate(smiles):
+        try:
+            molecule = parse_smiles(text)
+            graphs.append(molecule_to_graph(molecule))
+            canonical.append(text_hash(Chem.MolToSmiles(molecule)))
+            rows.append(row)
+        except FeaturizeError as error:
+            failed.append((row, str(error)))
+    return Chunk(rows, pack(graphs), np.array(canonical, dtype=np.int64), failed)
+
+
+def pack(graphs: Sequence[Graph]) -> dict[str, NDArray[Any]]:
+    """Return graphs as flat arrays of small integers; see `roftbench.data.packed.PackedGraphs` for their shapes."""
+    order = [np.argsort(graph.edge_index[1], kind="stable") for graph in graphs]
+    return {
+        "x": _stack([graph.x for graph in graphs], np.uint8, (0, 2)),
+        "source": _stack([g.edge_index[0][index] for g, index in zip(graphs, order, strict=True)], np.int32, (0,)),
+        "edge_attr": _stack([g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, 2)),
+        "degree": _stack([np.bincount(g.edge_index[1], minlength=len(g.x)) for g in graphs], np.int32, (0,)),
+        "num_nodes": np.array([len(graph.x) for graph in graphs], dtype=np.int64),
+        "num_edges": np.array([len(graph.edge_attr) for graph in graphs], dtype=np.int64),
+    }
+
+
+def _stack(arrays: Sequence[NDArray[Any]], dtype: type, empty: tuple[int, ...]) -> NDArray[Any]:
+    return np.concatenate([np.empty(empty, dtype), *arrays], dtype=dtype, casting="unsafe")
+
+
+def text_hash(text: str) -> int:
+    """Return 64 bits of a text's hash as a signed integer: equal texts for equal numbers, but for one pair in 1e19."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def scaffold_chunk(smiles: Sequence[str]) -> list[str]:
+    """Return the scaffolds of some SMILES, each of which has a graph."""
+    return [scaffold_smiles(text) for text in smiles]
+
+
+def scaffold_smiles(smiles: str) -> str:
+    """Return the Bemis-Murcko scaffold with chirality, computed from RDKit's canonical SMILES ("" without rings)."""
+    canonical = Chem.MolToSmiles(parse_smiles(smiles))
+    with rdBase.BlockLogs():
+        return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=canonical, includeChirality=True))
+
+
+def _no_row(value: object) -> str:
+    names = {Chem.ChiralType: "chirality", Chem.BondType: "bond type", Chem.BondDir: "bond direction"}
+    return f"{names[type(value)]} {value} has no row in the features"
 
 
 def _why_unparsable(text: str) -> str:

@@ -1,15 +1,15 @@
 """All graphs of a data set in a few flat arrays; a batch is a gather, with no Python per molecule."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.data.featurize import Graph
+from roftbench.data.featurize import Graph, pack
 
 
 @dataclass(frozen=True)
@@ -52,22 +52,14 @@ class PackedGraphs:
     @classmethod
     def from_graphs(cls, graphs: Iterable[Graph]) -> Self:
         """Pack graphs, in their order."""
-        x, source, attr, degree = [], [], [], []
-        for graph in graphs:
-            target = graph.edge_index[1]
-            order = np.argsort(target, kind="stable")
-            x.append(graph.x.astype(np.uint8))
-            source.append(graph.edge_index[0][order].astype(np.int32))
-            attr.append(graph.edge_attr[order].astype(np.uint8))
-            degree.append(np.bincount(target, minlength=len(graph.x)).astype(np.int32))
-        return cls(
-            torch.from_numpy(np.concatenate([np.empty((0, 2), np.uint8), *x])),
-            torch.from_numpy(np.concatenate([np.empty(0, np.int32), *source])),
-            torch.from_numpy(np.concatenate([np.empty((0, 2), np.uint8), *attr])),
-            torch.from_numpy(np.concatenate([np.empty(0, np.int32), *degree])),
-            _offsets([len(part) for part in x]),
-            _offsets([len(part) for part in source]),
-        )
+        return cls.from_chunks([pack(list(graphs))])
+
+    @classmethod
+    def from_chunks(cls, chunks: Sequence[Mapping[str, NDArray[Any]]]) -> Self:
+        """Join packed chunks (at least one), in their order."""
+        flat = (np.concatenate([chunk[name] for chunk in chunks]) for name in ("x", "source", "edge_attr", "degree"))
+        pointers = (_offsets([chunk[name] for chunk in chunks]) for name in ("num_nodes", "num_edges"))
+        return cls(*map(torch.from_numpy, flat), *pointers)
 
     def __len__(self) -> int:
         return len(self.node_ptr) - 1
@@ -80,6 +72,14 @@ class PackedGraphs:
     def to(self, device: torch.device) -> "PackedGraphs":
         """Return the same graphs on another device."""
         return PackedGraphs(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+    def select(self, index: Tensor) -> "PackedGraphs":
+        """Return the graphs `index` [B] (int64), packed, in that order."""
+        nodes, node_ptr = _ranges(self.node_ptr, index)
+        edges, edge_ptr = _ranges(self.edge_ptr, index)
+        return PackedGraphs(
+            self.x[nodes], self.source[edges], self.edge_attr[edges], self.degree[nodes], node_ptr, edge_ptr
+        )
 
     def batch(self, index: Tensor) -> Batch:
         """Gather the graphs `index` [B] (int64, on the device of the pack) into one batch."""
@@ -97,8 +97,8 @@ class PackedGraphs:
         )
 
 
-def _offsets(lengths: list[int]) -> Tensor:
-    return torch.from_numpy(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64))
+def _offsets(lengths: Sequence[NDArray[np.int64]]) -> Tensor:
+    return torch.from_numpy(np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64))
 
 
 def _ranges(pointer: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,19 +1,16 @@
-"""Cutting a data set into train, val and test, and the training labels that are used (PROTOCOL §3)."""
+"""Cutting a data set into train, val and test (PROTOCOL §3)."""
 
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.errors import UsageError, check_choice, check_range
-
 Indices = NDArray[np.int64]
-VAL_BUDGETS = ("paper", "strict")
 
 
 class Molecules(Protocol):
@@ -22,6 +19,18 @@ class Molecules(Protocol):
     @property
     def sizes(self) -> Indices:
         """Number of atoms of each molecule, [N]."""
+
+    @property
+    def rows(self) -> Indices:
+        """Data row in the file of each molecule, [N], from 0."""
+
+    @property
+    def num_rows(self) -> int:
+        """Number of data rows of the file, those without a molecule included."""
+
+    @property
+    def parts(self) -> Sequence[str] | None:
+        """The file's own "train", "val", "test" or "" of each molecule, [N]; None without such a column."""
 
     def scaffold_groups(self) -> Indices:
         """Return a number for each molecule, [N], equal where Bemis-Murcko scaffolds (with chirality) are equal."""
@@ -48,8 +57,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Splitter(ABC):
-    """A way of cutting; `seed` also orders the few-shot subset unless `label_ratio.seed` says otherwise."""
+    """A way of cutting; `seed` also orders the few-shot subset unless `label_ratio.seed` says otherwise.
 
+    `seeded` tells whether the cut itself depends on the seed.
+    """
+
+    seeded: ClassVar[bool] = False
     fractions: list[float] = field(default_factory=lambda: [0.8, 0.1, 0.1])
     seed: int = 42
 
@@ -68,10 +81,12 @@ class Splitter(ABC):
 class RandomSplit(Splitter):
     """Shuffle with Python's `random.Random(seed)`, then cut."""
 
+    seeded: ClassVar[bool] = True
+
     def __call__(self, molecules: Molecules) -> Split:
         """Cut the molecules."""
         total = len(molecules.sizes)
-        order = _shuffled(range(total), self.seed)
+        order = shuffled(range(total), self.seed)
         train = int(self.fractions[0] * total)
         val = train + int(self.fractions[1] * total)
         return Split(order[:train], order[train:val], order[val:], order_seed=self.seed)
@@ -98,70 +113,36 @@ class SizeSplit(Splitter):
 
 
 @dataclass(frozen=True)
-class LabelRatio:
-    """How many training labels are used: all, a fraction of them, or a count.
+class RandomScaffoldSplit(Splitter):
+    """Whole Bemis-Murcko scaffold groups in an order drawn from `seed`; val, then test, then train take what fits.
 
-    `val_budget` "paper" keeps the whole validation set whatever the count is; "strict" counts validation labels within
-    the n labels: 80 % of them train, the rest validate (drawn from the validation part in the order of `seed`).
+    The rule of the random scaffold split of Hu et al. (ICLR 2020, `random_scaffold_split` of their code): val and test
+    hold at most their fraction of the molecules, rounded down.
     """
 
-    fraction: float | None = None
-    count: int | None = None
-    seed: int = 42
-    val_budget: str = "paper"
+    seeded: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        if self.fraction is not None and self.count is not None:
-            raise ValueError(
-                f"fraction ({self.fraction:g}) and count ({self.count}) are both set: give one of them,"
-                " starting from label_ratio=full"
-            )
-        if self.fraction is not None:
-            check_range("fraction", self.fraction, 0, 1, open_low=True)
-        if self.count is not None:
-            check_range("count", self.count, 1)
-        check_choice("val_budget", self.val_budget, VAL_BUDGETS)
-
-    @property
-    def name(self) -> str:
-        """Short name: "full", "r25" for a quarter, "n50" for fifty labels."""
-        if self.fraction is not None:
-            return f"r{100 * self.fraction:02g}"
-        return "full" if self.count is None else f"n{self.count}"
-
-    def apply(self, split: Split) -> Split:
-        """Return the split with the training part (and a strict budget's validation part) cut to the labels used.
-
-        Raises:
-            UsageError: more labels are asked for than the training part has, or too few to divide.
-        """
-        num_labels = self._number(len(split.train))
-        if num_labels is None:
-            return split
-        ordered = split.train if split.order_seed == self.seed else _shuffled(split.train.tolist(), self.seed)
-        if self.val_budget == "paper":
-            return Split(ordered[:num_labels], split.val, split.test)
-        if num_labels < 2:
-            raise UsageError(
-                f"label_ratio.val_budget=strict divides the labels between training and validation: {num_labels} is too"
-                " few, give at least 2 or use label_ratio.val_budget=paper."
-            )
-        num_val = min(num_labels - int(0.8 * num_labels), len(split.val))
-        val = _shuffled(split.val.tolist(), self.seed)[:num_val]
-        return Split(ordered[: num_labels - num_val], val, split.test)
-
-    def _number(self, available: int) -> int | None:
-        if self.count is not None and self.count > available:
-            raise UsageError(
-                f"label_ratio asks for {self.count} training labels, but the training part has {available} molecules."
-                f" Use label_ratio=full or a count ≤ {available}."
-            )
-        if self.fraction is not None:
-            return max(1, round(self.fraction * available))
-        return self.count
+    def __call__(self, molecules: Molecules) -> Split:
+        """Cut the molecules."""
+        groups = _group(molecules.scaffold_groups().tolist())
+        total = len(molecules.sizes)
+        room_val, room_test = (int(fraction * total) for fraction in self.fractions[1:])
+        train: list[int] = []
+        val: list[int] = []
+        test: list[int] = []
+        for number in np.random.RandomState(self.seed).permutation(len(groups)):
+            group = groups[number]
+            if len(val) + len(group) <= room_val:
+                val += group
+            elif len(test) + len(group) <= room_test:
+                test += group
+            else:
+                train += group
+        return Split(*(np.array(part, np.int64) for part in (train, val, test)))
 
 
-def _shuffled(items: Sequence[int], seed: int) -> Indices:
+def shuffled(items: Sequence[int], seed: int) -> Indices:
+    """Return the items in the order that Python's `random.Random(seed)` gives them."""
     order = list(items)
     random.Random(seed).shuffle(order)
     return np.array(order, dtype=np.int64)

@@ -1,211 +1,219 @@
-"""A table of SMILES and labels: where its bytes come from, which columns count, and what is in them."""
+"""A table of SMILES and labels, published or a user's own: what is left open filled in, and every row read."""
 
-import gzip
-import io
-import zlib
+import os
+import stat
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from roftbench.errors import UsageError, check_choice, suggest
-from roftbench.metrics import METRICS
+from roftbench import sources
+from roftbench.data import guess
+from roftbench.data.reader import Sheet, open_sheet, unpack
+from roftbench.data.spec import DatasetSpec
+from roftbench.errors import UsageError
+from roftbench.sources import Places
 
-TASKS = ("regression", "classification")
 DEFAULT_METRIC = {"regression": "rmse", "classification": "roc_auc"}
-GUESSED = ("name", "smiles_column", "targets", "task", "metric", "sha256")
-SMILES_NAMES = ("smiles", "canonical_smiles", "mol", "structure", "molecule")
 
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """A data set by name: `asset` (bundled) or `path` (a user's own CSV, plain or gzipped), and what its columns mean.
-
-    Of an own CSV, everything that is null is guessed from the file (`complete`).
-    """
-
-    name: str | None = None
-    summary: str = ""
-    task: str | None = None
-    targets: list[str] | None = None
-    metric: str | None = None
-    units: str | None = None
-    smiles_column: str | None = None
-    path: str | None = None
-    asset: str | None = None
-    sha256: str | None = None
-    reference: str | None = None
-    licence: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.path is None) == (self.asset is None):
-            raise ValueError("path (a CSV of your own) or asset (a bundled file): give exactly one of them")
-        if self.asset is not None and (left := [name for name in GUESSED if not getattr(self, name)]):
-            raise ValueError(f"{left[0]} must be set for a bundled file: it is guessed for a CSV of your own only")
-        if self.name is not None and Path(self.name).name != self.name:
-            raise ValueError(f"name is '{self.name}': it becomes part of a file's name and must not look like a path")
-        if self.task is not None:
-            check_choice("task", self.task, TASKS)
-        if self.metric is not None:
-            of_task = [name for name, metric in METRICS.items() if self.task in (None, metric.task)]
-            check_choice("metric", self.metric, of_task)
+# A sweep completes the same table for each of its jobs. Small: no cells, only specs.
+_COMPLETED: dict[tuple[str, int, int, str], tuple[DatasetSpec, list[str]]] = {}
 
 
 @dataclass(frozen=True)
 class Table:
-    """SMILES as written, [R], and labels [R, T] float64 with NaN where missing, for all R rows of the file."""
+    """SMILES as written, [R], labels [R, T] float64 with NaN where missing, and parts [R], for all R rows of the file.
+
+    A part is "train", "val", "test" or "" (in none); there are no parts without a split column. `targets` are the
+    names of the T label columns, and `place` is where the file was found.
+    """
 
     smiles: list[str]
     labels: NDArray[np.float64]
+    parts: list[str] | None
+    targets: list[str]
+    place: str
 
 
-def complete(spec: DatasetSpec) -> tuple[DatasetSpec, list[str]]:
+def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]:
     """Return the spec with its checksum and with everything left open guessed from the file, and the guesses in words.
 
+    The spec of a published file leaves nothing open: it is returned as it is, and `places` are not looked at.
+
     Raises:
-        UsageError: the file is missing or unreadable, or a column that the spec names is not there.
+        UsageError: the file is missing or no table, or something can neither be found in it nor guessed.
     """
-    if spec.asset is not None:
+    if spec.path is None:
         return spec, []
-    content = read_content(spec)
-    frame = _frame(spec, content)
-    if spec.smiles_column is not None:
-        _column(spec, frame, spec.smiles_column)
-    column = spec.smiles_column or _guess_smiles_column(spec, list(frame.columns))
-    targets = spec.targets or _guess_targets(spec, frame, column)
-    task = spec.task or _guess_task(_labels(spec, frame, targets))
-    guesses = [
-        f"{what} {value}"
-        for what, value, given in (
-            ("SMILES column", column, spec.smiles_column),
-            ("targets", ", ".join(targets), spec.targets),
-            ("task", task, spec.task),
-        )
-        if given is None
-    ]
-    name = spec.name or Path(str(spec.path)).name.split(".")[0]
+    path, status = _own_file(spec.path)
+    key = (str(path), status.st_mtime_ns, status.st_size, repr(spec))
+    if key not in _COMPLETED:
+        _COMPLETED[key] = _complete(spec, path)
+    completed, guesses = _COMPLETED[key]
+    return completed, list(guesses)
+
+
+def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
+    if spec.classes and spec.task == "regression":
+        raise UsageError(f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression")
+    content = _own_content(spec, path)
     digest = sha256(content).hexdigest()
     if spec.sha256 not in (None, digest):
         raise UsageError(f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}")
-    return replace(
-        spec, name=name, smiles_column=column, targets=targets, task=task,
-        metric=spec.metric or DEFAULT_METRIC[task], sha256=digest,
-    ), guesses  # fmt: skip
+    file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
+    sheet = open_sheet(str(spec.path), file, content)
+    guesses = list(sheet.notes)
+    done = replace(spec, name=spec.name or file.split(".")[0] or "table", sha256=digest)
+    if spec.smiles_column is None:
+        done = replace(done, smiles_column=guess.smiles_column(sheet))
+        guesses.append(f"SMILES column {done.smiles_column}")
+    used = (None, done.smiles_column, *(spec.targets or []))
+    if spec.split_column is None and (split := guess.split_column(sheet)) not in used:
+        done = replace(done, split_column=split)
+        guesses.append(f"split column {split}")
+    for name in (done.smiles_column, done.split_column):
+        if name is not None:
+            sheet.position(name)
+    if spec.targets is None:
+        targets, left_out = guess.targets(done, sheet)
+        done = replace(done, targets=targets)
+        guesses += [*left_out, f"targets {', '.join(targets)}"]
+    task, classes = guess.task(done, sheet, guess.resolved_targets(done, sheet))
+    guesses += _task_in_words(spec, task, classes)
+    try:
+        return replace(done, task=task, classes=classes, metric=spec.metric or DEFAULT_METRIC[task]), guesses
+    except ValueError as error:  # a metric that was given for the other task
+        raise UsageError(f"dataset.{error} The labels look like {task}: dataset.task says otherwise.") from None
 
 
-def read_table(spec: DatasetSpec) -> Table:
-    """Read SMILES and labels of a completed spec, every row in file order.
+def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> list[str]:
+    meaning = f"{classes[0]} = 0, {classes[1]} = 1" if classes else ""
+    if spec.task is None:
+        return [f"task {task} ({meaning})" if meaning else f"task {task}"]
+    return [f"classes {meaning}"] if meaning and spec.classes is None else []
+
+
+def read_table(spec: DatasetSpec, places: Places) -> Table:
+    """Read SMILES, labels and parts of a completed spec, every row in file order.
+
+    Where the file is the bundled copy, the published rows that it lacks are put in without SMILES and label, so that
+    row numbers are always those of the published file.
 
     Raises:
-        UsageError: the file cannot be read, its content is not the expected one, or a label is not a number.
+        UsageError: the file cannot be found or read, its content is not the expected one, or a label cannot be used.
     """
-    content = read_content(spec)
+    sheet, place = _open(spec, places)
+    targets = guess.resolved_targets(spec, sheet)
+    split = [spec.split_column] if spec.split_column is not None else []
+    smiles, *others = sheet.columns([str(spec.smiles_column), *targets, *split])
+    texts = _smiles(sheet, str(spec.smiles_column), smiles)
+    parts = _parts(sheet, split[0], others.pop()) if split else None
+    labels = np.stack([_labels(spec, sheet, *column) for column in zip(targets, others, strict=True)], axis=1)
+    if np.isnan(labels).all():
+        raise UsageError(f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty")
+    if place == "bundled" and spec.absent_rows:
+        texts, labels, parts = _with_absent(spec, texts, labels, parts)
+    for what, expected, came in (("rows", spec.rows, len(labels)), ("num_tasks", spec.num_tasks, len(targets))):
+        if expected not in (None, came):
+            raise UsageError(f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}")
+    return Table(texts, labels, parts, targets, place)
+
+
+def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
+    if spec.path is None:
+        found = sources.read(spec.source(), places)
+        return open_sheet(f"data set {spec.name} ({found.place})", str(spec.file), found.content), found.place
+    path, _ = _own_file(spec.path)
+    content = _own_content(spec, path)
     if (digest := sha256(content).hexdigest()) != spec.sha256:
-        raise UsageError(
-            f"the file of data set {spec.name} has sha256 {digest}, expected {spec.sha256}: it has changed"
-        )
-    frame = _frame(spec, content)
-    labels = _labels(spec, frame, spec.targets or [])
-    if spec.task == "classification" and not np.isin(labels[~np.isnan(labels)], (0, 1)).all():
-        raise UsageError(
-            f"data set {spec.name}: classification labels must be 0, 1 or empty; use dataset.task=regression?"
-        )
-    return Table(_column(spec, frame, str(spec.smiles_column)).fillna("").astype(str).tolist(), labels)
+        raise UsageError(f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed")
+    return open_sheet(spec.path, Path(spec.path).name, content), spec.path
 
 
-def read_content(spec: DatasetSpec) -> bytes:
-    """Return the uncompressed bytes of the table."""
-    if spec.asset is not None:
-        asset = files("roftbench").joinpath("assets", "data", spec.asset)
-        if not asset.is_file():
-            raise UsageError(
-                f"dataset.asset={spec.asset} is not among the bundled files; for a file of yours set dataset.path"
-            )
-        raw = asset.read_bytes()
-    else:
-        path = Path(str(spec.path)).expanduser()
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise UsageError(
-                f"dataset.path={spec.path} cannot be read: {reason} (looked at {path.resolve()})"
-            ) from None
-    if raw[:2] != b"\x1f\x8b":
-        return raw
+def _own_file(name: str) -> tuple[Path, os.stat_result]:
+    path = Path(name)
     try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UsageError(f"{spec.path or spec.asset} is a damaged gzip file: {error}") from None
+        path = path.expanduser().resolve()
+        status = path.stat()
+    except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
+        raise _unreadable(path, name, getattr(error, "strerror", None) or str(error)) from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "Is a directory" if stat.S_ISDIR(status.st_mode) else "Not a regular file"
+        raise _unreadable(path, name, f"{kind}; give the table itself")
+    return path, status
 
 
-def _frame(spec: DatasetSpec, content: bytes) -> pd.DataFrame:
-    separator = "\t" if (spec.path or "").removesuffix(".gz").endswith((".tsv", ".tab")) else ","
+def _own_content(spec: DatasetSpec, path: Path) -> bytes:
     try:
-        # As text: a SMILES such as "N" or "NaN" must survive, and labels are checked with their row below.
-        frame = pd.read_csv(io.BytesIO(content), sep=separator, dtype=str, keep_default_na=False, na_values=[""])
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UsageError(f"data set {spec.path or spec.asset} is not a CSV table: {error}") from None
-    if frame.empty:
-        raise UsageError(f"data set {spec.path or spec.asset} has no rows")
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas took the first column for row names: all names are shifted
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, str(spec.path), error.strerror or type(error).__name__) from None
+    return unpack(str(spec.path), raw)
+
+
+def _unreadable(path: Path, name: str, reason: str) -> UsageError:
+    return UsageError(f"dataset.path={name} cannot be read: {reason} (looked at {path})")
+
+
+def _smiles(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
+    row = pc.index(pc.match_substring_regex(cells, "[\n\r]"), True).as_py()
+    if row >= 0:
+        text = cells[row].as_py()[:80]
         raise UsageError(
-            f"data set {spec.path or spec.asset}: the first row has more cells than the header has names. Name every"
-            " column, and remove separators at the end of lines."
+            f"{sheet.what}, column '{name}', data row {row + 1}: {text!r}… goes over lines: close the quote"
         )
-    return frame
+    texts: list[str] = cells.to_numpy().tolist()
+    return texts
 
 
-def _column(spec: DatasetSpec, frame: pd.DataFrame, name: str) -> "pd.Series[str]":
-    if name not in frame.columns:
-        raise UsageError(f"data set {spec.path or spec.asset} has no column '{name}'.{suggest(name, frame.columns)}")
-    return frame[name]
-
-
-def _labels(spec: DatasetSpec, frame: pd.DataFrame, targets: list[str]) -> NDArray[np.float64]:
-    columns = []
-    for name in targets:
-        text = _column(spec, frame, name)
-        values = pd.to_numeric(text, errors="coerce")
-        wrong = text.notna() & (values.isna() | np.isinf(values))
-        if wrong.any():
-            row = int(wrong.to_numpy().argmax())
-            raise UsageError(
-                f"data set {spec.path or spec.asset}, column '{name}', data row {row + 1}: '{text.iloc[row]}' is not a"
-                " finite number (leave the cell empty where a label is missing)"
-            )
-        columns.append(values.to_numpy(dtype=np.float64))
-    return np.stack(columns, axis=1)
-
-
-def _guess_smiles_column(spec: DatasetSpec, columns: list[str]) -> str:
-    lowered = {name.strip().lower(): name for name in reversed(columns)}
-    for name in SMILES_NAMES:
-        if name in lowered:
-            return lowered[name]
-    raise UsageError(f"{spec.path} has no column called {', '.join(SMILES_NAMES)}: set dataset.smiles_column to one of"
-                     f" {', '.join(columns)}")  # fmt: skip
-
-
-def _guess_targets(spec: DatasetSpec, frame: pd.DataFrame, smiles_column: str) -> list[str]:
-    numeric = [
-        name
-        for name in frame.columns
-        if name != smiles_column
-        and frame[name].notna().any()
-        and pd.to_numeric(frame[name].dropna(), errors="coerce").notna().all()
-    ]
-    if len(numeric) != 1:
-        found = f"numeric columns: {', '.join(numeric)}" if numeric else "no numeric column"
+def _parts(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
+    words = list(guess.PART_NAMES)
+    trimmed = pc.utf8_trim_whitespace(cells)
+    index = pc.index_in(pc.utf8_lower(trimmed), value_set=pa.array(words))
+    row = pc.index(pc.is_null(index), True).as_py()
+    if row >= 0:
         raise UsageError(
-            f"{spec.path} has {found}. Say which to predict: dataset.targets=[NAME] or 'dataset.targets=[A,B]'"
+            f"{sheet.what}, column '{name}', data row {row + 1}: '{trimmed[row].as_py()[:80]}' is no part. Allowed:"
+            f" {', '.join(filter(None, words))}, or an empty cell for a row in no part."
         )
-    return numeric
+    normal = np.array(list(guess.PART_NAMES.values()), dtype=object)
+    parts: list[str] = normal[index.to_numpy()].tolist()
+    return parts
 
 
-def _guess_task(labels: NDArray[np.float64]) -> str:
-    return "classification" if np.isin(labels[~np.isnan(labels)], (0, 1)).all() else "regression"
+def _labels(spec: DatasetSpec, sheet: Sheet, name: str, cells: pa.ChunkedArray) -> NDArray[np.float64]:
+    trimmed = pc.utf8_trim_whitespace(cells)
+    if spec.task == "classification" and spec.classes:
+        values = guess.as_classes(trimmed, spec.classes)
+        guess.reject(sheet, name, trimmed, values, f"one of the classes {spec.classes[0]} and {spec.classes[1]}")
+        return values
+    values = guess.as_numbers(trimmed)
+    guess.reject(sheet, name, trimmed, values, "a finite number")
+    if spec.task == "classification":
+        values = np.where(np.isin(values, (0, 1)) | np.isnan(values), values, np.inf)
+        guess.reject(sheet, name, trimmed, values, "0 or 1, as classes are; use dataset.task=regression?")
+    return values
+
+
+def _with_absent(
+    spec: DatasetSpec, smiles: list[str], labels: NDArray[np.float64], parts: list[str] | None
+) -> tuple[list[str], NDArray[np.float64], list[str] | None]:
+    rows = len(smiles) + len(spec.absent_rows)
+    absent = np.unique(spec.absent_rows)
+    if len(absent) < len(spec.absent_rows) or absent[0] < 0 or absent[-1] >= rows:
+        raise UsageError(f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}")
+    kept = np.setdiff1d(np.arange(rows), absent)
+    everything = np.full((rows, labels.shape[1]), np.nan)
+    everything[kept] = labels
+
+    def spread(texts: list[str]) -> list[str]:
+        column = np.full(rows, "", dtype=object)
+        column[kept] = texts
+        spread_out: list[str] = column.tolist()
+        return spread_out
+
+    return spread(smiles), everything, None if parts is None else spread(parts)

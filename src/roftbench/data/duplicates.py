@@ -1,0 +1,91 @@
+"""Molecules that occur more than once, by canonical isomeric SMILES: found, dropped or merged, or shared by parts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roftbench.data.split import Indices, Split
+
+Labels = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What is left: positions kept [K], their labels [K, T], and (position, reason) of the molecules left out."""
+
+    kept: Indices
+    y: Labels
+    dropped: list[tuple[int, str]]
+
+
+def groups_of(canonical: NDArray[np.int64]) -> list[Indices]:
+    """Return the positions of each molecule that occurs more than once, by the hash of its canonical SMILES [N]."""
+    order = np.argsort(canonical, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(canonical[order]) != 0)) if len(order) else np.empty(0, np.int64)
+    groups = [group for group in np.split(order, starts[1:]) if len(group) > 1]
+    return sorted(groups, key=lambda group: int(group[0]))
+
+
+def conflicting_tasks(y: Labels) -> NDArray[np.bool_]:
+    """Return whether the known labels of a group, y [n, T], differ, for each task [T]."""
+    known = ~np.isnan(y)
+    low, high = np.where(known, y, np.inf).min(axis=0), np.where(known, y, -np.inf).max(axis=0)
+    return known.any(axis=0) & (low < high)
+
+
+def resolve(policy: str, canonical: NDArray[np.int64], y: Labels, rows: Indices, task: str) -> Resolved:
+    """Apply `dataset.duplicates` to labels y [N, T] of molecules with data rows [N].
+
+    keep: nothing changes (the paper's). drop_conflicts: molecules that occur with different known labels in some task
+    are left out, all their rows. merge: each molecule's first row stays, with the mean of the known labels
+    (regression), or for classes the label on which all agree and none where they do not.
+    """
+    y = y.copy()
+    dropped: list[tuple[int, str]] = []
+    for group in groups_of(canonical) if policy != "keep" else []:
+        conflicts = conflicting_tasks(y[group])
+        names = ", ".join(str(rows[position] + 1) for position in group)
+        if policy == "drop_conflicts":
+            if conflicts.any():
+                dropped += [(int(p), f"labels disagree between data rows {names} of one molecule") for p in group]
+            continue
+        had_label = not np.isnan(y[group]).all()
+        y[group[0]] = _merged(y[group], conflicts, task)
+        dropped += [(int(p), f"merged into data row {rows[group[0]] + 1}, the same molecule") for p in group[1:]]
+        if had_label and np.isnan(y[group[0]]).all():
+            dropped.append((int(group[0]), f"labels disagree between data rows {names} of one molecule"))
+    kept = np.setdiff1d(np.arange(len(y)), [position for position, _ in dropped])
+    return Resolved(kept, y[kept], sorted(dropped))
+
+
+def _merged(y: Labels, conflicts: NDArray[np.bool_], task: str) -> Labels:
+    known = ~np.isnan(y)
+    count = known.sum(axis=0)
+    mean = np.where(count > 0, np.where(known, y, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    return np.where(conflicts, np.nan, mean) if task == "classification" else mean
+
+
+def across_parts(canonical: NDArray[np.int64], y: Labels, parts: Split) -> list[str]:
+    """Return a warning for each pair of parts that share molecules: how many, and how many with other labels."""
+    found = []
+    for name, part, other_name, other in (
+        ("val", parts.val, "train", parts.train),
+        ("test", parts.test, "train", parts.train),
+        ("test", parts.test, "val", parts.val),
+    ):
+        shared = part[np.isin(canonical[part], canonical[other])]
+        if len(shared):
+            found.append(
+                f"{len(shared)} of {len(part)} {name} molecules also occur in {other_name} (same canonical SMILES),"
+                f" {_differing(shared, other, canonical, y)} of them with another label;"
+                " dataset.duplicates=merge or drop_conflicts mends it"
+            )
+    return found
+
+
+def _differing(shared: Indices, other: Indices, canonical: NDArray[np.int64], y: Labels) -> int:
+    """Return how many of the molecules `shared` [n] have a known label that a twin in `other` contradicts."""
+    members = np.concatenate([shared, other[np.isin(canonical[other], canonical[shared])]])
+    groups = ((group, members[group]) for group in groups_of(canonical[members]))
+    return sum(int((group < len(shared)).sum()) for group, rows in groups if conflicting_tasks(y[rows]).any())

@@ -1,0 +1,249 @@
+"""What the cells of a table can be, and what is left open about an own table: guessed, and the guess put in words."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from rdkit import Chem, rdBase
+
+from roftbench.data.reader import Sheet
+from roftbench.data.spec import ALL_OTHERS, DatasetSpec
+from roftbench.errors import UsageError
+
+SMILES_NAMES = ("smiles", "canonical_smiles", "mol", "structure", "molecule")
+PART_NAMES = {
+    "": "", "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test", "holdout": "test",
+}  # fmt: skip
+CLASS_WORDS = (
+    ("inactive", "active"), ("no", "yes"), ("false", "true"), ("negative", "positive"), ("non-toxic", "toxic"),
+    ("n", "y"), ("f", "t"), ("-", "+"),
+)  # fmt: skip
+ROW_NUMBERS = re.compile(r"(|id|index|idx|no|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+# The kinds of columns that can be targets, by task; a lesser kind counts where there is no better one.
+TARGET_KINDS: dict[str | None, tuple[tuple[str, ...], ...]] = {
+    None: (("binary", "number", "class"), ("two texts",)),
+    "regression": (("binary", "number"),),
+    "classification": (("binary", "class"), ("number",), ("two texts",)),
+}
+
+
+def as_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return trimmed cells as numbers, [R]: NaN where a cell is empty, infinite where it is no finite number."""
+    other = pc.if_else(pc.equal(cells, ""), "nan", "inf")
+    text = pc.if_else(pc.match_substring_regex(cells, NUMBER), pc.utf8_ltrim(cells, characters="+"), other)
+    values: NDArray[np.float64] = text.cast(pa.float64()).to_numpy()
+    return values
+
+
+def as_classes(cells: pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.float64]:
+    """Return trimmed cells as 0 and 1, [R]: NaN where a cell is empty, infinite where it is neither class.
+
+    Classes that are numbers are compared as numbers (1.0 is 1), texts without regard to case unless only case tells
+    them apart.
+    """
+    texts = [text.strip() for text in classes]
+    low, high = as_numbers(pa.chunked_array([texts]))
+    if np.isfinite((low, high)).all():
+        values = as_numbers(cells)
+        return np.select([np.isnan(values), values == low, values == high], [np.nan, 0.0, 1.0], np.inf)
+    if texts[0].lower() != texts[1].lower():
+        texts, cells = [text.lower() for text in texts], pc.utf8_lower(cells)
+    code = pc.fill_null(pc.index_in(cells, value_set=pa.array(texts)).cast(pa.float64()), np.inf)
+    found: NDArray[np.float64] = pc.if_else(pc.equal(cells, ""), np.nan, code).to_numpy()
+    return found
+
+
+def reject(sheet: Sheet, name: str, cells: pa.ChunkedArray, values: NDArray[np.float64], allowed: str) -> None:
+    """Raise UsageError that names the first cell whose value is infinite, if there is one."""
+    if np.isinf(values).any():
+        row = int(np.isinf(values).argmax())
+        text = cells[row].as_py()
+        raise UsageError(
+            f"{sheet.what}, column '{name}', data row {row + 1}: '{text[:80]}' is not {allowed} (leave the cell empty"
+            f" where a label is missing{_hint(text)})"
+        )
+
+
+def _hint(text: str) -> str:
+    if re.match(r"[<>≤≥=~]", text):
+        return "; a value that is only bounded cannot be used: leave it out, or drop the sign"
+    if re.fullmatch(r"[+-]?\d+,\d+", text):
+        return "; write a decimal point, not a comma"
+    if "\n" in text or "\r" in text:
+        return "; is a quote left open?"
+    return ""
+
+
+def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
+    """Return the names of the target columns, where the spec may say that all other columns are."""
+    roles = {spec.split_column: "split", spec.smiles_column: "SMILES"}
+    targets = spec.targets or []
+    if targets == [ALL_OTHERS]:
+        targets = [name for name in sheet.names if name not in roles]
+    for name in targets:
+        sheet.position(name)
+        if name in roles:
+            raise UsageError(f"dataset.targets: '{name}' is the {roles[name]} column of {sheet.what}, not a label")
+    return targets
+
+
+def smiles_column(sheet: Sheet) -> str:
+    """Return the column with a usual name, or else the only one whose first 50 cells are all SMILES."""
+    lowered = {name.strip().lower(): name for name in reversed(sheet.names)}
+    for name in SMILES_NAMES:
+        if name in lowered:
+            return lowered[name]
+    columns = zip(sheet.names, sheet.load(range(len(sheet.names))), strict=True)
+    found = [name for name, cells in columns if _are_smiles(_given(cells)[:50].to_pylist())]
+    if len(found) == 1 and not _are_smiles(found):
+        return found[0]
+    if len(found) == 1:
+        problem = f"has SMILES below '{found[0]}', which is one, too: add a header line such as smiles,y, or"
+    elif found:
+        problem = f"has {len(found)} columns of SMILES:"
+    else:
+        problem = f"has no column called {', '.join(SMILES_NAMES)}, and none that holds SMILES:"
+    raise UsageError(f"{sheet.what} {problem} set dataset.smiles_column to one of {_listed(found or sheet.names)}")
+
+
+def _are_smiles(texts: list[str]) -> bool:
+    with rdBase.BlockLogs():
+        return bool(texts) and all(text.strip() and Chem.MolFromSmiles(text) is not None for text in texts)
+
+
+def split_column(sheet: Sheet) -> str | None:
+    """Return the column that is called split and holds names of parts, if there is one."""
+    for name in sheet.names:
+        if name.strip().lower() == "split" and sheet.names.count(name) == 1:
+            words = set(pc.unique(pc.utf8_lower(_given(sheet.columns([name])[0]))).to_pylist())
+            if words and words <= set(PART_NAMES):
+                return name
+    return None
+
+
+def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
+    """Return the target columns, where the other columns are known, and in words what was left out."""
+    places = [at for at, name in enumerate(sheet.names) if name not in (spec.smiles_column, spec.split_column)]
+    names = [sheet.names[at] for at in places]
+    columns = [pc.utf8_trim_whitespace(cells) for cells in sheet.load(places)]
+    kinds = [_kind(name, cells, spec.classes) for name, cells in zip(names, columns, strict=True)]
+    pools = (("class",),) if spec.classes else TARGET_KINDS[spec.task]
+    pool = next((pool for pool in pools if set(pool) & set(kinds)), ())
+    found = [name for name, kind in zip(names, kinds, strict=True) if kind in pool]
+    left_out = [
+        f"left out {name or 'the column without a name'} (looks like a row number)"
+        for name, kind in zip(names, kinds, strict=True)
+        if kind == "row number"
+    ]
+    for name in found:
+        sheet.position(name)
+    many = {"class"} if spec.classes else {"binary"}  # several of these are the tasks of one data set
+    if len(found) == 1 or (found and spec.task != "regression" and set(kinds) & set(pool) == many):
+        return found, left_out
+    if found:
+        problem = f"{len(found)} columns that can be labels, {_listed(found)}"
+    else:
+        wanted = f"no column of {' and '.join(spec.classes)}" if spec.classes else "no numeric column to predict"
+        almost = [_almost(name, cells) for name, cells in zip(names, columns, strict=True)]
+        why = [*left_out, *filter(None, almost)][:5]
+        problem = f"{wanted} ({'; '.join(why)})" if why else wanted
+    raise UsageError(f"{sheet.what} has {problem}. Say what to predict: dataset.targets=[A] or 'dataset.targets=[A,B]'")
+
+
+def _kind(name: str, cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
+    kind = _content_kind(cells, classes)
+    if ROW_NUMBERS.fullmatch(name.strip()) and kind not in ("empty", "text"):
+        return "text" if kind == "two texts" else "row number"
+    return kind
+
+
+def _content_kind(cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
+    values = as_numbers(cells)
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return "empty"
+    if classes and not np.isinf(as_classes(cells, classes)).any():
+        return "class"
+    if np.isfinite(known).all():
+        if np.isin(known, (0, 1)).all():
+            return "binary"
+        counts_up = len(values) > 2 and float(values[0]).is_integer() and (np.diff(values) == 1).all()
+        return "row number" if counts_up else "number"
+    texts = set(pc.unique(pc.utf8_lower(_given(cells))).to_pylist())
+    if any(texts == set(pair) for pair in CLASS_WORDS):
+        return "class"
+    return "two texts" if len(texts) == 2 and not np.isfinite(known).any() else "text"
+
+
+def _almost(name: str, cells: pa.ChunkedArray) -> str | None:
+    """Return what keeps a column, most of whose cells are numbers, from being numeric."""
+    values = as_numbers(cells)
+    if np.isnan(values).all():
+        return f"'{name}' is empty"
+    row = int(np.isinf(values).argmax())
+    if not np.isinf(values[row]) or np.isinf(values).sum() > np.isfinite(values).sum():
+        return None
+    text = cells[row].as_py()
+    return f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{_hint(text)}"
+
+
+def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, list[str] | None]:
+    """Return the task, and the texts of the negative and the positive class where they are not 0 and 1."""
+    if spec.classes is not None or spec.task == "regression":
+        return spec.task or "classification", spec.classes
+    columns = [pc.utf8_trim_whitespace(cells) for cells in sheet.columns(targets)]
+    together = pa.chunked_array([chunk for cells in columns for chunk in cells.chunks], pa.string())
+    values = as_numbers(together)
+    known, count = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not len(known):
+        raise UsageError(f"{sheet.what} has no label at all in {_listed(targets)}")
+    if np.isinf(values).any():
+        return "classification", _word_classes(sheet, targets, columns)
+    if np.isin(known, (0, 1)).all():
+        return "classification", None
+    if spec.task is None and known.tolist() == [-1, 0, 1]:
+        raise UsageError(
+            f"{sheet.what}: the labels of {_listed(targets)} are -1, 0 and 1. Some published files have classes -1 and"
+            " 1 and write 0 where a label is missing: then empty the cells that hold 0. Otherwise set"
+            " dataset.task=regression."
+        )
+    if len(known) == 2 and (spec.task or count.sum() > 2):  # two rows with a number each are no classes
+        return "classification", [together[int((values == value).argmax())].as_py() for value in known]
+    if spec.task == "classification":
+        raise UsageError(
+            f"{sheet.what}: classification labels must be 0, 1 or empty, or have two values; {_listed(targets)}"
+            f" {'has' if len(targets) == 1 else 'have'} {len(known)}. Use dataset.task=regression?"
+        )
+    return "regression", None
+
+
+def _word_classes(sheet: Sheet, targets: Sequence[str], columns: Iterable[pa.ChunkedArray]) -> list[str]:
+    written: dict[str, str] = {}
+    for name, cells in zip(targets, columns, strict=True):
+        values = as_numbers(cells)
+        for text in pc.unique(_given(cells)).to_pylist():
+            written.setdefault(text.lower(), text)
+        if len(written) > 2 or np.isfinite(values).any():
+            reject(sheet, name, cells, values, "a finite number")
+    for negative, positive in CLASS_WORDS:
+        if set(written) == {negative, positive}:
+            return [written[negative], written[positive]]
+    raise UsageError(
+        f"{sheet.what}: the labels of {_listed(targets)} are {' and '.join(written.values())}. Say which is which:"
+        " 'dataset.classes=[NEGATIVE,POSITIVE]'"
+    )
+
+
+def _given(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    trimmed = pc.utf8_trim_whitespace(cells)
+    return trimmed.filter(pc.not_equal(trimmed, ""))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > 20 else ""
+    return ", ".join(names[:20]) + more

@@ -1,0 +1,124 @@
+"""How many of the training labels are used, and which (PROTOCOL §3)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roftbench.data.split import Indices, Split, shuffled
+from roftbench.errors import UsageError, check_choice, check_range
+
+VAL_BUDGETS = ("paper", "strict")
+BINS = 10  # equally filled bins of a regression label, for a stratified subset
+
+
+@dataclass(frozen=True)
+class LabelRatio:
+    """How many training labels are used: all, a fraction of them, or a count.
+
+    Smaller subsets are nested in larger ones, of one `seed`. With `stratified` each subset holds every stratum in its
+    share of the training part, to within one molecule: the two classes of one task; of several tasks, the rarest
+    class-1 label of a molecule; tenths of a regression label. `val_budget` "paper" keeps the whole validation set
+    whatever the count is; "strict" counts validation labels within the n labels: 80 % of them train, the rest validate
+    (drawn from the validation part in the same way). With all labels (`full`) there is nothing to count.
+    """
+
+    fraction: float | None = None
+    count: int | None = None
+    seed: int = 42
+    stratified: bool = False
+    val_budget: str = "paper"
+
+    def __post_init__(self) -> None:
+        if self.fraction is not None and self.count is not None:
+            raise ValueError(
+                f"fraction ({self.fraction:g}) and count ({self.count}) are both set: give one of them,"
+                " starting from label_ratio=full"
+            )
+        if self.fraction is not None:
+            check_range("fraction", self.fraction, 0, 1, open_low=True)
+        if self.count is not None:
+            check_range("count", self.count, 1)
+        check_choice("val_budget", self.val_budget, VAL_BUDGETS)
+
+    @property
+    def name(self) -> str:
+        """Short name: "full", "r25" for a quarter, "n50" for fifty labels, "n50-stratified-strict"."""
+        if self.fraction is None and self.count is None:
+            return "full"
+        amount = f"r{100 * self.fraction:02g}" if self.fraction is not None else f"n{self.count}"
+        return amount + "-stratified" * self.stratified + "-strict" * (self.val_budget == "strict")
+
+    def apply(self, split: Split, y: NDArray[np.float64], task: str) -> Split:
+        """Return the split with the training part (and a strict budget's validation part) cut to the labels used.
+
+        `y` [N, T] are the labels of all molecules, NaN where missing; only a stratified subset looks at them, and only
+        at those of the part that it is drawn from.
+
+        Raises:
+            UsageError: more labels are asked for than the training part has, or too few to divide.
+        """
+        num_labels = self._number(len(split.train))
+        if num_labels is None:
+            return split
+        if split.order_seed == self.seed and not self.stratified:
+            ordered = split.train
+        else:
+            ordered = self._ordered(split.train, y, task)
+        if self.val_budget == "paper":
+            return Split(ordered[:num_labels], split.val, split.test)
+        if num_labels < 2:
+            raise UsageError(
+                f"label_ratio.val_budget=strict divides the labels between training and validation: {num_labels} is too"
+                " few, give at least 2 or use label_ratio.val_budget=paper."
+            )
+        num_val = min(num_labels - int(0.8 * num_labels), len(split.val))
+        val = self._ordered(split.val, y, task)[:num_val]
+        return Split(ordered[: num_labels - num_val], val, split.test)
+
+    def _number(self, available: int) -> int | None:
+        if self.count is not None and self.count > available:
+            raise UsageError(
+                f"label_ratio asks for {self.count} training labels, but the training part has {available} molecules."
+                f" Use label_ratio=full or a count ≤ {available}."
+            )
+        if self.fraction is not None:
+            return max(1, round(self.fraction * available))
+        return self.count
+
+    def _ordered(self, part: Indices, y: NDArray[np.float64], task: str) -> Indices:
+        order = shuffled(part.tolist(), self.seed)
+        return order[_interleaved(strata(y[order], task))] if self.stratified else order
+
+
+def strata(y: NDArray[np.float64], task: str) -> Indices:
+    """Return the number of the stratum of each molecule, [N], for labels y [N, T]; molecules without label share one.
+
+    Several classification tasks: the rarest of the tasks in which a molecule has class 1, the first step of iterative
+    stratification (Sechidis et al. 2011, ECML PKDD). Regression: equally filled bins of the label, of several tasks of
+    the mean of the standardised labels.
+    """
+    known = ~np.isnan(y)
+    if task == "classification":
+        if y.shape[1] == 1:
+            return np.where(known, y, -1)[:, 0].astype(np.int64)
+        positive = np.where(known, y, 0) == 1
+        rarity = np.where(positive, positive.sum(axis=0), np.iinfo(np.int64).max)
+        return np.where(positive.any(axis=1), rarity.argmin(axis=1), np.where(known.any(axis=1), -1, -2))
+    count = np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, y - np.where(known, y, 0).sum(axis=0) / count, 0)
+    scale = np.sqrt((centred**2).sum(axis=0) / count)
+    level = (centred / np.where(scale > 0, scale, 1)).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    labelled = known.any(axis=1)
+    rank = np.empty(len(y), np.int64)
+    rank[labelled] = np.argsort(np.argsort(level[labelled], kind="stable"), kind="stable")
+    return np.where(labelled, rank * BINS // max(int(labelled.sum()), 1), -1)
+
+
+def _interleaved(stratum: Indices) -> Indices:
+    """Return an order in which each prefix holds every stratum in its share, to within one; ties keep their order."""
+    position = np.empty(len(stratum))
+    for value in np.unique(stratum):
+        members = np.flatnonzero(stratum == value)
+        position[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.argsort(position, kind="stable")

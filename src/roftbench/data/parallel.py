@@ -1,0 +1,34 @@
+"""Work on many molecules: in chunks, in order, on all cores, under a progress bar."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import joblib
+from joblib.externals.loky import get_reusable_executor
+from tqdm import tqdm
+
+CHUNK = 1000  # molecules: small enough for a lively bar, large enough that sending them costs nothing
+SERIAL = 5000  # molecules; below, starting worker processes takes longer than the work
+
+Result = TypeVar("Result")
+
+
+def in_chunks(function: Callable[[Sequence[str]], Result], texts: Sequence[str], name: str) -> Iterator[Result]:
+    """Yield function(chunk) for chunks of `texts`, in order; `function` must be importable in another process."""
+    chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
+    cores = joblib.cpu_count() if len(texts) > SERIAL else 1
+    with tqdm(total=len(texts), desc=name, unit="mol", disable=None, leave=False, dynamic_ncols=True) as bar:
+        for chunk, result in zip(chunks, _results(function, chunks, cores), strict=True):
+            yield result
+            bar.update(len(chunk))
+
+
+def _results(function: Callable[[Sequence[str]], Result], chunks: list[Sequence[str]], cores: int) -> Iterator[Result]:
+    if cores == 1:
+        yield from map(function, chunks)
+        return
+    try:
+        tasks = (joblib.delayed(function)(chunk) for chunk in chunks)
+        yield from joblib.Parallel(n_jobs=cores, backend="loky", return_as="generator", batch_size=1)(tasks)
+    finally:
+        get_reusable_executor().shutdown()  # idle workers would keep their memory while a model trains

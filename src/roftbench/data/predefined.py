@@ -1,0 +1,154 @@
+"""Parts that somebody else has cut: a column of the table, or a file of row numbers."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from roftbench.data.split import Indices, Molecules, Split, Splitter, shuffled
+from roftbench.errors import UsageError, check_range
+
+PART_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+
+
+@dataclass(frozen=True)
+class AutoSplit:
+    """Stands for the table's own split column where it has one, else for the scaffold split; replaced when parsed."""
+
+    fractions: list[float] = field(default_factory=lambda: [0.8, 0.1, 0.1])
+    seed: int = 42
+    val_from_train: float = 0.1
+
+
+@dataclass(frozen=True)
+class _Predefined(Splitter):
+    """Parts as given. Where no val part is given, the last `val_from_train` of the shuffled train part becomes it."""
+
+    val_from_train: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("val_from_train", self.val_from_train, 0, 1)
+
+    def _completed(self, train: Indices, val: Indices, test: Indices, origin: str) -> Split:
+        if len(val) == 0 and self.val_from_train > 0:
+            order = shuffled(train.tolist(), self.seed)
+            kept = len(order) - max(1, round(self.val_from_train * len(order)))
+            train, val = np.sort(order[:kept]), np.sort(order[kept:])
+        if len(train) == 0 or len(val) == 0:
+            raise UsageError(
+                f"{origin} gives {len(train)} molecules for train and {len(val)} for val; both are needed (the best"
+                " epoch is chosen on val). Mark some rows, or set split.val_from_train=0.1"
+            )
+        return Split(train, val, test)
+
+
+@dataclass(frozen=True)
+class ColumnSplit(_Predefined):
+    """The parts that the table's split column names; molecules with an empty cell are in no part."""
+
+    def __call__(self, molecules: Molecules) -> Split:
+        """Cut the molecules.
+
+        Raises:
+            UsageError: the table has no such column, or it leaves train or val empty.
+        """
+        if molecules.parts is None:
+            raise UsageError("split=column: the table has no column 'split'. Name it: dataset.split_column=NAME")
+        parts = np.array(molecules.parts)
+        train, val, test = (np.flatnonzero(parts == name) for name in PART_NAMES)
+        return self._completed(train, val, test, "the split column")
+
+
+@dataclass(frozen=True)
+class FileSplit(_Predefined):
+    """Row numbers in a JSON file: {"train": [0, 1], "val": "2-5", "test": "6,8-9"}, or a list with that as first item.
+
+    Rows count the table's data rows from 0, also those that are dropped later; "3-5" means rows 3, 4 and 5. `sha256`
+    is that of the file and stands for it in a job's key.
+    """
+
+    path: str = ""
+    sha256: str | None = None
+
+    def __call__(self, molecules: Molecules) -> Split:
+        """Cut the molecules; rows that the data set has dropped are passed over.
+
+        Raises:
+            UsageError: the file is missing, has changed, is no such JSON, or names a row twice or beyond the table.
+        """
+        parts = _read(self.path, self.sha256)
+        named = np.concatenate(list(parts.values()))
+        unique, times = np.unique(named, return_counts=True)
+        if (times > 1).any():
+            raise UsageError(f"split.path={self.path} names row {unique[times > 1][0]} twice: parts must not overlap")
+        if (highest := named.max(initial=-1)) >= molecules.num_rows:
+            raise UsageError(
+                f"split.path={self.path} names row {highest}, but the table has {molecules.num_rows} data rows"
+                " (the first is row 0)"
+            )
+        position = np.full(molecules.num_rows, -1)
+        position[molecules.rows] = np.arange(len(molecules.rows))
+        train, val, test = (position[rows][position[rows] >= 0] for rows in parts.values())
+        if len(train) + len(val) + len(test) == 0:
+            raise UsageError(f"split.path={self.path}: none of its {len(named)} rows is in the data set")
+        return self._completed(train, val, test, f"split.path={self.path}")
+
+
+def file_sha256(path: str) -> str:
+    """Return the checksum of a split file.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not path:
+        raise UsageError("split=file needs split.path=FILE, a JSON file with the rows of train, val and test")
+    try:
+        return sha256(Path(path).expanduser().read_bytes()).hexdigest()
+    except OSError as error:
+        raise UsageError(f"split.path={path} cannot be read: {error.strerror}") from None
+
+
+def _read(path: str, expected: str | None) -> dict[str, Indices]:
+    if expected not in (None, digest := file_sha256(path)):
+        raise UsageError(f"split.path={path} has sha256 {digest}, expected {expected}: it has changed")
+    try:
+        content = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"split.path={path} is no JSON: {error}") from None
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
+    if isinstance(content, list):
+        raise UsageError(f"split.path={path} holds {len(content)} splits; give a file with one")
+    known = {name for names in PART_NAMES.values() for name in names}
+    if not isinstance(content, dict) or not content or (set(content) - known):
+        raise UsageError(f"split.path={path} must be a JSON object with the keys train, val and test")
+    return {part: _part(path, content, names) for part, names in PART_NAMES.items()}
+
+
+def _part(path: str, content: Mapping[str, Any], names: Sequence[str]) -> Indices:
+    given = [content[name] for name in names if name in content]
+    if len(given) > 1:
+        raise UsageError(f"split.path={path} names the part {names[0]} twice")
+    rows = given[0] if given else []
+    try:
+        numbers = _ranges(rows) if isinstance(rows, str) else list(rows)
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise UsageError(
+            f'split.path={path}: {names[0]} must be a list of row numbers from 0, or a text such as "0-5,8"'
+        ) from None
+    return np.array(numbers, dtype=np.int64)
+
+
+def _ranges(text: str) -> list[int]:
+    numbers: list[int] = []
+    for piece in filter(None, (piece.strip() for piece in text.split(","))):
+        first, dash, last = piece.partition("-")
+        numbers += range(int(first), int(last if dash else first) + 1)
+    return numbers

@@ -1,0 +1,222 @@
+"""The bytes of a table as columns of text: gzip, encodings, separators, quotes, Parquet; and what is no table."""
+
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from roftbench.errors import UsageError, suggest
+
+SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+TABBED = (".tsv", ".tab")
+SIGNATURES = (
+    (b"PK\x03\x04", "an Excel file or a zip archive? Save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file? Save the sheet as CSV"),
+    (b"\x89PNG", "a PNG picture?"),
+    (b"%PDF", "a PDF?"),
+    (b"BZh", "packed with bzip2? Unpack it, or pack it with gzip"),
+    (b"\xfd7zXZ", "packed with xz? Unpack it, or pack it with gzip"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd? Unpack it, or pack it with gzip"),
+)
+BLANK_LINES = re.compile(rb"(?:[ \t]*[\r\n]+)*")
+HEADER = re.compile(rb'(?:[^"\r\n]+|"[^"]*")*')
+BLOCK = 1 << 24  # bytes read at a time: no row may be longer
+LAST = "\x04"  # in every cell of a row put after the last one: a quote that is left open swallows it
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """An open table: the `names` of its columns, `notes` on what was guessed about the file, and `load` for cells.
+
+    `load` takes positions of columns and returns their cells as text, "" where a cell is empty or missing. `what`
+    names the table in messages.
+    """
+
+    what: str
+    names: list[str]
+    notes: list[str]
+    load: Callable[[Sequence[int]], list[pa.ChunkedArray]]
+
+    def position(self, name: str) -> int:
+        """Return where the column of this name is.
+
+        Raises:
+            UsageError: no column or several have this name.
+        """
+        if name not in self.names:
+            raise UsageError(f"{self.what} has no column '{name}'.{suggest(name, set(self.names))}")
+        if (count := self.names.count(name)) > 1:
+            raise UsageError(f"{self.what} has {count} columns called '{name}': give each a name of its own")
+        return self.names.index(name)
+
+    def columns(self, names: Sequence[str]) -> list[pa.ChunkedArray]:
+        """Return the cells of the columns of these names as text; raises as `position` and `load` do."""
+        return self.load([self.position(name) for name in names])
+
+
+def unpack(what: str, raw: bytes) -> bytes:
+    """Return the content of a gzip file, known by its first bytes, and of any other file its bytes as they are."""
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.") from None
+
+
+def open_sheet(what: str, file: str, content: bytes) -> Sheet:
+    """Return the table of a file of this name with this unpacked content; its cells are read when they are asked for.
+
+    Raises:
+        UsageError: it is no table, or has no rows or a single column.
+    """
+    suffix = Path(file.lower().removesuffix(".gz")).suffix
+    if re.search(rb"\S", content) is None:
+        raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule")
+    if content[:4] == b"PAR1" or suffix in (".parquet", ".pq"):
+        return _open_parquet(what, content)
+    for signature, hint in SIGNATURES:
+        if content.startswith(signature):
+            raise UsageError(f"{what} is not a table of text ({hint}); allowed: CSV, TSV (plain or .gz) and Parquet")
+    text, notes = _as_utf8(what, content)
+    if b"\0" in text:
+        raise UsageError(f"{what} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
+    start = BLANK_LINES.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
+    end = HEADER.match(text, start).end()  # type: ignore[union-attr]
+    if text[end : end + 1] == b'"':
+        raise UsageError(f'{what}: a quote (") in the header line is left open')
+    header = text[start:end]
+    separator = _separator(header, suffix)
+    if separator != ("\t" if suffix in TABBED else ","):
+        notes.append(f"separator {SEPARATORS[separator]}")
+    names = _names(what, header, separator)
+    if re.compile(rb"\S").search(text, end) is None:
+        raise UsageError(f"{what} has no rows: there is nothing below the header {', '.join(names[:20])}")
+    body = memoryview(text)[end:]
+    quoted = text.find(b'"', end) >= 0
+    return Sheet(what, names, notes, lambda positions: _load(what, body, quoted, len(names), separator, positions))
+
+
+def _as_utf8(what: str, content: bytes) -> tuple[bytes, list[str]]:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return content.decode("utf-16").encode(), []
+        except UnicodeError as error:
+            raise UsageError(f"{what} begins as UTF-16 text but is none: {error}. Save it in UTF-8.") from None
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    for encoding, name in (("utf-8", None), ("cp1252", "Windows-1252"), ("latin-1", "Latin-1")):
+        try:
+            text = content if content.isascii() else content.decode(encoding).encode()
+        except UnicodeError:
+            continue
+        return text, [f"the file is not UTF-8: read as {name}"] if name else []
+    raise AssertionError("every byte is a character of Latin-1")
+
+
+def _separator(header: bytes, suffix: str) -> str:
+    counts = Counter(re.sub(rb'"[^"]*"', b"", header).decode())
+    if suffix in TABBED and counts["\t"]:
+        return "\t"
+    return max(SEPARATORS, key=counts.__getitem__)  # the first one where none is there
+
+
+def _names(what: str, header: bytes, separator: str) -> list[str]:
+    options = pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True)
+    reading = pa.csv.ReadOptions(use_threads=False, block_size=max(len(header) + 1, BLOCK))
+    try:
+        names: list[str] = pa.csv.read_csv(pa.BufferReader(header + b"\n"), reading, options).column_names
+    except pa.ArrowException as error:
+        raise UsageError(f"{what} is not a CSV table: its header cannot be read: {error}") from None
+    if len(names) == 1:
+        raise UsageError(
+            f"{what} has one column only, '{names[0][:80]}', and so no label. Separate SMILES and labels by one of"
+            f" {', '.join(SEPARATORS.values())}, in the header line too."
+        )
+    return names
+
+
+def _load(
+    what: str, body: memoryview, quoted: bool, width: int, separator: str, positions: Sequence[int]
+) -> list[pa.ChunkedArray]:
+    if not positions:
+        return []  # to pyarrow, no names mean all columns
+    ragged: list[Any] = []
+    blank: list[Any] = []
+
+    def judge(row: Any) -> str:
+        (ragged if row.text.strip() else blank).append(row)
+        return "error" if ragged else "skip"
+
+    names = [str(position) for position in range(width)]
+    content = b"".join([body, b"\n", separator.join([LAST] * width).encode()]) if quoted else body
+    try:
+        table = pa.csv.read_csv(
+            pa.BufferReader(content),
+            pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=BLOCK),
+            pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=judge),
+            pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),  # a SMILES such as "N" or "NaN" must survive
+                include_columns=[names[position] for position in positions],
+            ),
+        )
+    except pa.ArrowException as error:
+        raise UsageError(_why_not(what, width, ragged, len(blank), error)) from None
+    columns: list[pa.ChunkedArray] = table.columns
+    if quoted:
+        if any(column[-1].as_py() != LAST for column in columns):
+            raise UsageError(f'{what}: a quote (") is opened and never closed')
+        columns = [column[:-1] for column in columns]
+    return columns
+
+
+def _why_not(what: str, width: int, ragged: list[Any], blank: int, error: Exception) -> str:
+    if not ragged:
+        return f'{what} is not a CSV table: {error}. Is a quote (") left open?'
+    row, count = ragged[0], ragged[0].actual_columns
+    return (
+        f"{what}, data row {row.number - blank} has {count} cell{'s' * (count != 1)}, but the header has {width} names:"
+        f" {row.text[:80]!r}. Name every column, quote cells that hold the separator, remove separators at the end of"
+        " lines, and close every quote."
+    )
+
+
+def _open_parquet(what: str, content: bytes) -> Sheet:
+    try:
+        file = pa.parquet.ParquetFile(pa.BufferReader(content))
+        names = file.schema_arrow.names
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        raise UsageError(f"{what} is not a Parquet table, or a damaged one: {error}") from None
+    if not file.metadata.num_rows:
+        raise UsageError(f"{what} has no rows")
+
+    def load(positions: Sequence[int]) -> list[pa.ChunkedArray]:
+        try:
+            table = file.read(columns=[names[position] for position in positions], use_threads=False)
+            table.validate(full=True)  # a text that is no UTF-8 is noticed nowhere else
+        except (pa.ArrowException, OSError) as error:
+            raise UsageError(f"{what} is a damaged Parquet table: {error}") from None
+        read = [position for position, name in enumerate(names) if name in table.column_names]  # "a" also reads "a.b"
+        return [_as_text(table.column(read.index(position))) for position in positions]
+
+    return Sheet(what, names, [], load)
+
+
+def _as_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)
+    if pa.types.is_floating(cells.type):
+        cells = pc.if_else(pc.is_nan(cells), None, cells)  # pandas' mark of a missing number
+    try:
+        text = cells.cast(pa.string())
+    except pa.ArrowException:  # lists, records, bytes: neither SMILES nor labels
+        text = pc.if_else(pc.is_valid(cells), f"<{cells.type}>", "")
+    return pc.fill_null(text, "")

@@ -1,0 +1,61 @@
+"""How close a test molecule comes to the training molecules: Tanimoto similarity of packed fingerprints."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roftbench.data.split import Indices
+from roftbench.progress import bar
+
+PAIRS = 200_000_000  # more pairs than this are not compared: a sample of the test molecules stands for all
+SAMPLE = 1000
+SEED = 42  # of the sample
+QUERIES, REFERENCES = 1024, 8192  # compared at a time: 32 MB a matrix
+LEVELS = {"share_0_4": 0.4, "share_0_7": 0.7, "share_1_0": 1.0}
+
+Packed = NDArray[np.uint8]
+Similarities = NDArray[np.float64]
+
+
+def similarity_report(fingerprint: Packed, train: Indices, test: Indices, name: str) -> dict[str, Any]:
+    """Return how similar the test molecules are to their nearest training molecules; null where there are none.
+
+    `fingerprint` [N, bytes] holds packed bits. `sampled` is the number of test molecules that stand for all, or null.
+    """
+    few = len(test) * len(train) > PAIRS and len(test) > SAMPLE
+    compared = np.sort(np.random.RandomState(SEED).choice(test, SAMPLE, replace=False)) if few else test
+    found = nearest(fingerprint[compared], fingerprint[train], name) if len(train) else np.empty(0)
+    return {
+        "sampled": SAMPLE if few else None,
+        "mean": float(found.mean()) if len(found) else None,
+        "median": float(np.median(found)) if len(found) else None,
+        **{key: float((found >= level).mean()) if len(found) else None for key, level in LEVELS.items()},
+    }
+
+
+def nearest(queries: Packed, references: Packed, name: str) -> Similarities:
+    """Return the highest Tanimoto similarity of each query to any reference, [Q], each in [0, 1].
+
+    Common bits are counted by a product of 0/1 matrices, exactly: a float32 holds every count.
+    """
+    best = np.zeros(len(queries))
+    blocks = [(i, j) for i in range(0, len(queries), QUERIES) for j in range(0, len(references), REFERENCES)]
+    for i, j in bar(blocks, name, "block"):
+        found = _nearest(_unpacked(queries[i : i + QUERIES]), _unpacked(references[j : j + REFERENCES]))
+        best[i : i + QUERIES] = np.maximum(best[i : i + QUERIES], found)
+    return best
+
+
+def _nearest(queries: Tensor, references: Tensor) -> Similarities:
+    common = queries @ references.T
+    either = (queries.sum(dim=1)[:, None] + references.sum(dim=1)).sub_(common).clamp_(min=1)
+    place = (common / either).argmax(dim=1, keepdim=True)
+    # Divided again in float64, so that a similarity of 7/10 is not below 0.7.
+    return (common.gather(1, place).double() / either.gather(1, place).double())[:, 0].numpy()
+
+
+def _unpacked(packed: Packed) -> Tensor:
+    return torch.from_numpy(np.unpackbits(packed, axis=1)).float()

@@ -1,0 +1,80 @@
+"""`roftbench list`: what there is to choose from, and the runs so far. Each list imports only what it needs."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from roftbench.catalog import options
+
+HIDDEN = {"name", "summary", "_target_", "sha256", "path"}
+NOT_HERE = "not here"
+
+
+def show_options(group: str, folder: Path | None, *, as_json: bool) -> int:
+    """Print the options of a config group with their values; returns 0."""
+    found = options(group, folder)
+    if as_json:
+        print(json.dumps(list(found.values()), indent=1))
+        return 0
+    for name, content in found.items():
+        shown = {key: value for key, value in content.items() if key not in HIDDEN and value not in (None, {})}
+        _print_option(name, content.get("summary", ""), [f"{key}={_short(value)}" for key, value in shown.items()])
+    return 0
+
+
+def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
+    """Print the data sets: size, tasks, metric, licence, and where on this machine each of them is; returns 0."""
+    from roftbench.data.spec import dataset_specs
+    from roftbench.paths import paths_of
+    from roftbench.sources import present
+
+    places = paths_of(overrides).places()
+    specs = dataset_specs(folder)
+    found = {name: spec and present(spec.source(), places) for name, spec in specs.items()}
+    contents = options("dataset", folder)
+    if as_json:
+        print(json.dumps([{**contents[name], "present": found[name]} for name in specs], indent=1))
+        return 0
+    for name, spec in specs.items():
+        if spec is None:
+            _print_option(name, contents[name].get("summary", ""), [])
+            continue
+        size = f"{spec.rows:,} rows" if spec.rows else "size unknown"
+        tasks = f"{spec.num_tasks or len(spec.targets or [])} {spec.task} task{'s' * ((spec.num_tasks or 1) > 1)}"
+        metric = f"{spec.metric} ({spec.units})" if spec.units else str(spec.metric)
+        details = [size, tasks, metric, found[name] or NOT_HERE, f"licence: {spec.licence or 'not stated'}"]
+        _print_option(name, spec.summary, details)
+    print(f"\n{NOT_HERE}: downloaded by the first run that needs it, or ahead of time by roftbench fetch dataset=NAME")
+    return 0
+
+
+def show_runs(results: Path, *, as_json: bool) -> int:
+    """Print one line a finished, failed or skipped job; returns 0."""
+    from roftbench.report.runs import run_rows
+    from roftbench.store import Store
+
+    store = Store(results)
+    rows = run_rows(store.load(), store.load_failures())
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    if not rows:
+        print(f"no runs under {store.root}; start with: roftbench run method=roftmol dataset=esol")
+        return 0
+    columns = list(rows[0])
+    texts = [columns, *(["–" if row[column] is None else str(row[column]) for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]
+    for line in texts:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    return 0
+
+
+def _print_option(name: str, summary: str, details: Sequence[str]) -> None:
+    print(f"{name:<16}{summary}")
+    if details:
+        print(f"{'':<16}{'  '.join(details)}")
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)

@@ -1,0 +1,59 @@
+"""The folders that roftbench reads and writes: `conf/paths`, overrides, environment variables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from roftbench.catalog import conf_dir
+from roftbench.errors import UsageError, suggest
+from roftbench.sources import Places
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where results go, where downloads and computed inputs are kept, and where published files may lie already.
+
+    `offline` forbids downloads.
+    """
+
+    results: str = "results"
+    cache: str = "~/.cache/roftbench"
+    mirror: str | None = None
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("results", "cache"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is empty: give a folder")
+
+    def places(self) -> Places:
+        """Return where published files are looked for."""
+        return Places(absolute(self.cache) / "downloads", absolute(self.mirror) if self.mirror else None, self.offline)
+
+
+def absolute(folder: str) -> Path:
+    """Return a folder as an absolute path, "~" resolved."""
+    return Path(folder).expanduser().absolute()
+
+
+def paths_of(overrides: Sequence[str]) -> Paths:
+    """Return the paths of `key=value` overrides, without composing a whole config.
+
+    Raises:
+        UsageError: an override is no key of `paths`, or its value is of the wrong type.
+    """
+    schema = OmegaConf.structured(Paths)
+    known = [f"paths.{key}" for key in schema]
+    for text in overrides:
+        if (key := text.partition("=")[0]) not in known:
+            raise UsageError(f"unknown key '{key}'.{suggest(key, known)}")
+    try:
+        given = OmegaConf.from_dotlist(list(overrides)).get("paths", {})
+        merged = OmegaConf.merge(schema, OmegaConf.load(conf_dir() / "paths" / "default.yaml"), given)
+        values = {str(key): merged[key] for key in merged}
+        return Paths(**values)
+    except (OmegaConfBaseException, ValueError) as error:
+        raise UsageError(f"paths: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,236 @@
+"""Where a published file comes from: bundled, cached, in a mirror folder, or downloaded; always checked."""
+
+import gzip
+import logging
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import requests
+from pooch import HTTPDownloader
+from tqdm import tqdm
+
+from roftbench.errors import UsageError, check_choice
+from roftbench.files import atomic, locked
+from roftbench.progress import say
+
+logger = logging.getLogger(__name__)
+
+PLACES = ("bundled", "cache", "mirror")
+ASSETS = Path(__file__).with_name("assets")
+WAITS = (1.0, 3.0)  # seconds before a second and a third attempt to download
+TIMEOUT = 30.0  # seconds without an answer or the next bytes
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders of this machine: `downloads` in the cache, the user's `mirror`; `offline` forbids the network."""
+
+    downloads: Path
+    mirror: Path | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published file and the places to look for it, in order: "bundled", "cache", "mirror" or an http(s) address.
+
+    `file` is its name in cache and mirror, where it may also lie gzipped (`NAME.gz`) or plain. `sha256` is of the
+    unpacked content; `asset` is the path of a bundled copy below `assets/`, with a checksum of its own. `what` names
+    the file in messages; its last word is the name that `roftbench fetch dataset=…` takes.
+    """
+
+    what: str
+    file: str
+    sha256: str
+    places: tuple[str, ...]
+    asset: str | None = None
+    asset_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file's unpacked content, checked, and the place that it came from."""
+
+    content: bytes
+    place: str
+
+
+class _NotHereError(Exception):
+    """A place that does not have the published file, or has another one; the message says why."""
+
+
+def check_places(places: Sequence[str]) -> None:
+    """Raise ValueError unless each is a place or an http(s) address."""
+    for place in places:
+        if not place.startswith(("http://", "https://")):
+            check_choice("sources", place, (*PLACES, "https://…"))
+
+
+def present(source: Source, places: Places) -> str | None:
+    """Return the first place of this machine that has the file, without reading it, or None."""
+    for place in source.places:
+        if place in PLACES:
+            with suppress(_NotHereError, OSError):
+                _files(source, place, places)
+                return place
+    return None
+
+
+def read(source: Source, places: Places) -> Found:
+    """Return the file's content from the first place that has it; downloads it into the cache where none has.
+
+    Raises:
+        UsageError: no place has it; the message says for each place why not, and how to mend it. Or the cache cannot
+            be written.
+    """
+    reasons = []
+    for index, place in enumerate(source.places):
+        try:
+            if place in PLACES:
+                return Found(_read_file(source, place, places), place)
+            return _fetch_address(source, place, places, look_first="cache" in source.places[:index])
+        except _NotHereError as error:
+            reasons.append(f"\n  {place}: {error}")
+    raise UsageError(
+        f"{source.what} was not found:{''.join(reasons)}\n"
+        f"Run `roftbench fetch dataset={source.what.split()[-1]}` on a machine with network and copy its cache to "
+        f"{places.downloads}, or put the file {source.file} (sha256 of its unpacked content: {source.sha256}) into a "
+        "mirror folder (ROFTBENCH_MIRROR or paths.mirror)."
+    )
+
+
+def fetch(source: Source, places: Places) -> str:
+    """Make sure that the file is bundled or in the cache (a mirror's file is copied) and return the place it came from.
+
+    Raises:
+        UsageError: as `read` does.
+    """
+    found = read(source, places)
+    if found.place == "mirror":
+        packed = gzip.compress(found.content, mtime=0) if source.file.endswith(".gz") else found.content
+        path = places.downloads / source.file
+        with _writing(path), atomic(path) as temporary:
+            temporary.write_bytes(packed)
+    return found.place
+
+
+def _files(source: Source, place: str, places: Places) -> list[Path]:
+    """Return the files of a place of this machine that may be the wanted one: at least one, or _NotHereError."""
+    folder = {"bundled": ASSETS, "cache": places.downloads, "mirror": places.mirror}[place]
+    name = source.asset if place == "bundled" and source.asset else source.file
+    if folder is None:
+        raise _NotHereError("not set (ROFTBENCH_MIRROR or paths.mirror)")
+    if place == "mirror" and not folder.is_dir():
+        raise _NotHereError(f"{folder} is not a folder")
+    names = dict.fromkeys([name, f"{name}.gz", name.removesuffix(".gz")])
+    if not (files := [folder / name for name in names if (folder / name).is_file()]):
+        raise _NotHereError(f"{folder} has no {name}" if place == "mirror" else f"not there ({folder})")
+    return files
+
+
+def _read_file(source: Source, place: str, places: Places) -> bytes:
+    """Return the content from a place of this machine; a wrong file is reported, and removed from the cache."""
+    expected = source.asset_sha256 if place == "bundled" else source.sha256
+    reasons = []
+    try:
+        for file in _files(source, place, places):
+            packed = file.read_bytes()
+            try:
+                return _unpack(packed, expected)
+            except _NotHereError as error:
+                reasons.append(f"{file} is damaged or another file: {error}")
+                logger.warning("%s%s", reasons[-1], "; removing it" if place == "cache" else "")
+            if place == "cache" and file.read_bytes() == packed:  # another process may have mended it meanwhile
+                file.unlink()
+    except OSError as error:
+        reasons.append(str(error))
+    raise _NotHereError("; ".join(reasons))
+
+
+def _unpack(packed: bytes, expected: str | None) -> bytes:
+    """Return the content, unpacked if it is gzipped; raises _NotHereError unless it has the expected sha256."""
+    content = packed
+    if packed.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.decompress(packed)
+        except (OSError, EOFError, zlib.error) as error:
+            raise _NotHereError(f"damaged gzip file ({error})") from None
+    digest = sha256(content).hexdigest()
+    if digest != expected:
+        raise _NotHereError(f"its sha256 is {digest}, not {expected}")
+    return content
+
+
+def _fetch_address(source: Source, address: str, places: Places, *, look_first: bool) -> Found:
+    """Download the file into the cache, unless another process has done so (`look_first`) while this one waited."""
+    if places.offline:
+        raise _NotHereError("not tried: ROFTBENCH_OFFLINE=1 or paths.offline=true")
+    path = places.downloads / source.file
+    with _writing(path):
+        if look_first:
+            with suppress(_NotHereError):
+                return Found(_read_file(source, "cache", places), "cache")
+        return Found(_download(source, address, path), address)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Hold the lock of a file of the cache; raises UsageError where that file cannot be written."""
+    try:
+        with locked(path):
+            yield
+    except BrokenPipeError:  # not of this file: the reader of our output has left
+        raise
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror or error}). Mend that, or choose another folder with "
+            "ROFTBENCH_CACHE or paths.cache."
+        ) from error
+
+
+def _download(source: Source, address: str, path: Path) -> bytes:
+    """Download to `path` and return the unpacked content; nothing takes the file's name before it is checked."""
+    say(f"downloading {source.what} from {address}")
+    waits = iter(WAITS)
+    while True:
+        try:
+            with atomic(path) as temporary:
+                _get(address, temporary)
+                packed = temporary.read_bytes()
+                content = _unpack(packed, source.sha256)
+        except (requests.RequestException, _NotHereError) as error:
+            wait = next(waits, None) if _may_pass(error) else None
+            if wait is None:
+                raise _NotHereError(_reason(error)) from error
+            logger.warning("%s: %s; trying again in %g s", address, _reason(error), wait)
+        else:
+            say(f"  {len(packed):,} bytes, sha256 verified")
+            return content
+        time.sleep(wait)
+
+
+def _get(address: str, path: Path) -> None:
+    # pooch sets the real total, but first asks for the bar's truth value, which tqdm derives from the total
+    with tqdm(total=1, unit="B", unit_scale=True, disable=None, leave=False, dynamic_ncols=True) as bar:
+        headers = {"Accept-Encoding": "identity"}  # the file as it lies there, and its true size
+        HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=TIMEOUT, headers=headers)(address, str(path), None)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether a later attempt may succeed; a refusal (4xx) and an impossible address stay what they are."""
+    if (response := getattr(error, "response", None)) is not None:
+        return bool(response.status_code >= 500)
+    return not isinstance(error, ValueError)  # what requests raises about an address
+
+
+def _reason(error: BaseException) -> str:
+    if (response := getattr(error, "response", None)) is not None:
+        return f"{response.status_code} {response.reason}"
+    while not isinstance(error, _NotHereError) and error.__context__ is not None:
+        error = error.__context__  # "Connection refused" lies below three layers of wrapping
+    return str(error) or type(error).__name__

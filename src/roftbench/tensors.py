@@ -1,0 +1,72 @@
+"""Tensors with a description in one file, with a checksum over both; built once and kept."""
+
+import json
+import logging
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from roftbench.files import atomic, locked
+
+logger = logging.getLogger(__name__)
+
+Entry = tuple[dict[str, Tensor], dict[str, Any]]
+
+
+class DamagedFileError(Exception):
+    """A tensor file that cannot be read or whose content is not what was written."""
+
+
+def load_or_build(path: Path, build: Callable[[], Entry]) -> Entry:
+    """Return the tensors and the description stored at `path`; build and store them if they are not there.
+
+    A damaged file is reported and rebuilt. Processes that need the same file wait for one another.
+    """
+    with locked(path):
+        if path.exists():
+            try:
+                return read_tensors(path)
+            except DamagedFileError as error:
+                logger.warning("%s is damaged (%s): building it again", path, error)
+        entry = build()
+        write_tensors(path, *entry)
+        return entry
+
+
+def read_tensors(path: Path) -> Entry:
+    """Read what `write_tensors` wrote; raises DamagedFileError where that is not what is there."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+    except (SafetensorError, OSError) as error:
+        raise DamagedFileError(str(error)) from None
+    if metadata.get("digest") != _digest(tensors, metadata.get("description", "")):
+        raise DamagedFileError("its checksum is wrong")
+    return tensors, json.loads(metadata["description"])
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+    """Write tensors and a description of plain values, atomically, with a checksum over both."""
+    text = json.dumps(description, allow_nan=False)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # save_file would leave a file that only its owner may read
+        save_file(tensors, temporary, metadata={"description": text, "digest": _digest(tensors, text)})
+        temporary.chmod(mode)
+
+
+def _digest(tensors: dict[str, Tensor], text: str) -> str:
+    digest = sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
+    return digest.hexdigest()

@@ -1,0 +1,33 @@
+"""The benchmark script runs and prints its tables; how fast is never checked."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+def speed(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(ROOT / "scripts" / "speed.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_metrics_prints_a_row_for_each_test_part() -> None:
+    result = speed("metrics", "--quick")
+    assert result.returncode == 0, result.stderr
+    header, *rows, note = [re.split(r"\s{2,}", line.strip()) for line in result.stdout.splitlines()]
+    assert header[:3] == ["part", "molecules", "tasks"]
+    assert [row[:3] for row in rows] == [["ToxCast", "42", "617"], ["MUV", "465", "17"]]
+    for row in rows:
+        assert len(row) == len(header)
+        assert all(re.fullmatch(r"\d+\.\d ms", cell) for cell in row[3:6])
+        assert all(re.fullmatch(r"\d+\.\d\d%", cell) for cell in row[6:])
+    assert note == ["forward: the network over as many molecules, timed on one batch of 42 from Lipo"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("flight",)])
+def test_without_a_known_benchmark_the_choices_are_named(arguments: tuple[str, ...]) -> None:
+    result = speed(*arguments)
+    assert result.returncode == 2
+    assert "metrics" in result.stderr
