@@ -16,8 +16,8 @@ from lab import METHODS, ROOT, Lab, primary, write_csv
 
 from roftbench import __version__
 from roftbench.errors import UsageError
-from roftbench.tensors import read_tensors
 from roftbench.models.checkpoints import read_checkpoint
+from roftbench.tensors import read_tensors
 
 BUNDLED = "bundled:gin_masking.safetensors"
 DIVERGES = "train.lr=1e30"

@@ -14,9 +14,9 @@ import torch
 from lab import PLACES, Lab, molecules, numbers, primary, start, write_csv
 
 from roftbench.errors import UsageError
-from roftbench.tensors import read_tensors
 from roftbench.runner import Outcome, run_job
 from roftbench.store import Record
+from roftbench.tensors import read_tensors
 
 NAN = float("nan")
 

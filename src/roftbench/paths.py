@@ -53,7 +53,8 @@ def paths_of(overrides: Sequence[str]) -> Paths:
     try:
         given = OmegaConf.from_dotlist(list(overrides)).get("paths", {})
         merged = OmegaConf.merge(schema, OmegaConf.load(conf_dir() / "paths" / "default.yaml"), given)
-        values = {str(key): merged[key] for key in merged}
-        return Paths(**values)
+        values = OmegaConf.to_container(merged, resolve=True)
+        assert isinstance(values, dict)
+        return Paths(**{str(key): value for key, value in values.items()})
     except (OmegaConfBaseException, ValueError) as error:
         raise UsageError(f"paths: {str(error).splitlines()[0]}") from None

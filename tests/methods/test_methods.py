@@ -9,10 +9,10 @@ import pytest
 import torch
 from lab import METHODS, ROOT, Lab, molecules, moved, numbers, primary, write_csv
 
-from roftbench.tensors import read_tensors
 from roftbench.methods.base import Stage
 from roftbench.methods.lp_ft import LPFT
 from roftbench.models.encoder import State, copy_state
+from roftbench.tensors import read_tensors
 
 DELTAS = [1, 0.1, 0.01, 0.001, 0.0001]
 GRIDS: dict[str, dict[str, list[Any]]] = {  # PROTOCOL section 4

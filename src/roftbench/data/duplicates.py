@@ -31,7 +31,8 @@ def conflicting_tasks(y: Labels) -> NDArray[np.bool_]:
     """Return whether the known labels of a group, y [n, T], differ, for each task [T]."""
     known = ~np.isnan(y)
     low, high = np.where(known, y, np.inf).min(axis=0), np.where(known, y, -np.inf).max(axis=0)
-    return known.any(axis=0) & (low < high)
+    differ: NDArray[np.bool_] = known.any(axis=0) & (low < high)
+    return differ
 
 
 def resolve(policy: str, canonical: NDArray[np.int64], y: Labels, rows: Indices, task: str) -> Resolved:

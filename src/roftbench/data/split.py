@@ -138,7 +138,7 @@ class RandomScaffoldSplit(Splitter):
                 test += group
             else:
                 train += group
-        return Split(*(np.array(part, np.int64) for part in (train, val, test)))
+        return Split(np.array(train, np.int64), np.array(val, np.int64), np.array(test, np.int64))
 
 
 def shuffled(items: Sequence[int], seed: int) -> Indices:
