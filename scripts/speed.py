@@ -1,16 +1,20 @@
 """Time what roftbench does often on this machine.
 
 python scripts/speed.py metrics
+python scripts/speed.py featurise --rows 100000
 python scripts/speed.py metrics --quick
 """
 
 import argparse
+import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -18,11 +22,15 @@ import torch
 from numpy.typing import NDArray
 
 import roftbench
+from roftbench.data.dataset import load_dataset
 from roftbench.data.featurize import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
+from roftbench.data.spec import DatasetSpec
+from roftbench.data.table import complete
 from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
+from roftbench.sources import Places
 
 # Test parts of the two data sets with the most labels: molecules, tasks, share missing, share of positives.
 TEST_PARTS = {"ToxCast": (858, 617, 0.71, 0.2), "MUV": (9309, 17, 0.84, 0.002)}
@@ -84,7 +92,76 @@ def metrics(arguments: argparse.Namespace) -> None:
     print(f"forward: the network over as many molecules, timed on one batch of {batch.num_graphs} from Lipo")
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {"metrics": metrics}
+def featurise(arguments: argparse.Namespace) -> None:
+    """A table of a million rows from file to packed graphs and scaffolds, on all cores, with its peak memory."""
+    rows = 6_000 if arguments.quick else arguments.rows
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "large.csv")
+        hiv = pd.read_csv(Path(roftbench.__file__).parent / "assets/data/hiv.csv.gz", usecols=["smiles"])["smiles"]
+        values = np.random.default_rng(0).normal(size=rows).round(4)
+        smiles = np.resize(hiv.to_numpy(dtype=object), rows)
+        pd.DataFrame({"smiles": smiles, "y": values}).to_csv(path, index=False)
+        places = Places(Path(folder))
+        lines: list[tuple[str, float, float]] = []
+        with PeakMemory() as memory:
+            began = time.perf_counter()
+            spec, _ = complete(DatasetSpec(path=str(path)), places)
+            lines.append(("guess columns and task", time.perf_counter() - began, memory.peak))
+            began = time.perf_counter()
+            dataset = load_dataset(spec, Path(folder), places)
+            lines.append(("read, featurise, pack, write", time.perf_counter() - began, memory.peak))
+            began = time.perf_counter()
+            dataset.scaffold_groups()
+            lines.append(("scaffolds", time.perf_counter() - began, memory.peak))
+            began = time.perf_counter()
+            load_dataset(spec, Path(folder), places)
+            lines.append(("read again from the cache", time.perf_counter() - began, memory.peak))
+    table = [[name, f"{span:.1f} s", f"{rows / span:,.0f}", f"{peak:,.0f} MB"] for name, span, peak in lines]
+    print_table([f"{rows:,} rows", "time", "rows/s", "peak so far"], table)
+    print("peak: proportional set size of this process and its workers, sampled twice a second")
+
+
+class PeakMemory:
+    """Samples, while open, the memory of this process and of those below it (Linux), in megabytes."""
+
+    peak = 0.0
+
+    def __enter__(self) -> Self:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            self.peak = max(self.peak, sum(map(proportional_mb, family(os.getpid()))))
+            if self._stop.wait(0.5):
+                return
+
+
+def family(process: int) -> list[int]:
+    """Return a process and all below it."""
+    try:
+        lists = [path.read_text().split() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    except OSError:
+        lists = []
+    return [process, *(one for children in lists for child in children for one in family(int(child)))]
+
+
+def proportional_mb(process: int) -> float:
+    """Return a process's memory, with shared pages divided among those that share them; 0 where it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {"metrics": metrics, "featurise": featurise}
 
 
 def main() -> None:
@@ -96,6 +173,8 @@ def main() -> None:
         command.add_argument(
             "--quick", action="store_true", help="small shapes, few repeats: only to see that it works"
         )
+        if function is featurise:
+            command.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (default: a million)")
         command.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1)")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -42,5 +42,6 @@ def cli(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     for name, value in (("RESULTS", lab.results), ("CACHE", lab.cache), ("PARENT", os.getpid())):
         monkeypatch.setenv(f"ROFTBENCH_{name}", str(value))
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    monkeypatch.delenv("ROFTBENCH_DEBUG", raising=False)
+    for name in ("DEBUG", "MIRROR", "OFFLINE"):
+        monkeypatch.delenv(f"ROFTBENCH_{name}", raising=False)
     return Command(lab, capsys)

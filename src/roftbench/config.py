@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf import errors as omega
+from torch.overrides import TorchFunctionMode
 
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
@@ -223,7 +224,7 @@ def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     head, component = _component(_Model, values, "model", plugins)
     encoder = None
     try:
-        with torch.device("meta"):  # sizes are checked without memory or time
+        with torch.device("meta"), _Unfilled():  # sizes are checked without memory or time
             encoder = build(component)
     except ValueError as error:
         raise UsageError(f"model: {error}") from None
@@ -233,6 +234,16 @@ def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
         raise UsageError(f"model._target_={component.target} is no subclass of roftbench.models.encoder.Encoder")
     sha256 = checkpoint_sha256(head.checkpoint, head.sha256) if head.checkpoint is not None else None
     return ModelSpec(component.name, component.target, component.params, head.checkpoint, sha256, head.pretraining)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Weights are not filled with random numbers: on the meta device torch imports for a second before it does."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return args[0] if args else named["tensor"]
+        return function(*args, **named)
 
 
 def _method(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:

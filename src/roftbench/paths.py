@@ -47,11 +47,13 @@ def paths_of(overrides: Sequence[str]) -> Paths:
     """
     schema = OmegaConf.structured(Paths)
     known = [f"paths.{key}" for key in schema]
+    given = {}
     for text in overrides:
-        if (key := text.partition("=")[0]) not in known:
+        key, _, value = text.partition("=")
+        if key not in known:
             raise UsageError(f"unknown key '{key}'.{suggest(key, known)}")
+        given[key.removeprefix("paths.")] = value
     try:
-        given = OmegaConf.from_dotlist(list(overrides)).get("paths", {})
         merged = OmegaConf.merge(schema, OmegaConf.load(conf_dir() / "paths" / "default.yaml"), given)
         values = OmegaConf.to_container(merged, resolve=True)
         assert isinstance(values, dict)

@@ -26,6 +26,20 @@ def test_metrics_prints_a_row_for_each_test_part() -> None:
     assert note == ["forward: the network over as many molecules, timed on one batch of 42 from Lipo"]
 
 
+def test_featurise_prints_a_row_for_each_step() -> None:
+    result = speed("featurise", "--quick")
+    assert result.returncode == 0, result.stderr
+    header, *rows, note = [re.split(r"\s{2,}", line.strip()) for line in result.stdout.splitlines()]
+    assert header == ["6,000 rows", "time", "rows/s", "peak so far"]
+    assert len(rows) == 4
+    for row in rows:
+        assert all(
+            re.fullmatch(pattern, cell)
+            for pattern, cell in zip((r"\d+\.\d s", r"[\d,]+", r"[\d,]+ MB"), row[1:], strict=True)
+        )
+    assert note[0].startswith("peak: proportional set size")
+
+
 @pytest.mark.parametrize("arguments", [(), ("flight",)])
 def test_without_a_known_benchmark_the_choices_are_named(arguments: tuple[str, ...]) -> None:
     result = speed(*arguments)

@@ -1,0 +1,154 @@
+"""A table of one's own from the command line: guesses, parts, classes, duplicates, and what the record then says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from command import Command
+from lab import Lab, molecules, write_csv
+
+
+@pytest.fixture
+def smiles(lab: Lab) -> list[str]:
+    return molecules("lipo", lab.job("dataset=lipo")[0], 80)[0]
+
+
+def record_of(cli: Command) -> dict[str, Any]:
+    [path] = (cli.lab.results / "runs").glob("*.json")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def run(cli: Command, path: Path, *more: str) -> tuple[str, dict[str, Any]]:
+    small = ("model=tiny_gin", "train=smoke", "method=full_ft", "run.threads=1")
+    ended = cli("run", "dataset=csv", f"dataset.path={path}", *small, *more)
+    assert ended.code == 0, ended.err + ended.out
+    return ended.out, record_of(cli)
+
+
+def test_with_nothing_else_given(cli: Command, tmp_path: Path, smiles: list[str]) -> None:
+    path = write_csv(
+        tmp_path / "my.csv", {"id": range(80), "Structure": smiles, "pIC50": [4 + i % 7 / 3 for i in range(80)]}
+    )
+    said, record = run(cli, path)
+    guessed = [line.removeprefix("  guessed: ") for line in said.splitlines() if "guessed" in line]
+    assert {"SMILES column Structure", "targets pIC50", "task regression"} <= set(guessed)
+    assert any(text.startswith("left out id") for text in guessed)
+    assert record["job"]["split"]["name"] == "scaffold"
+    assert record["data"]["place"] == str(path)
+    assert record["warnings"] == []
+
+
+@pytest.mark.parametrize("name", ["my.tsv", "my.csv.gz", "my.parquet"])
+def test_other_formats(cli: Command, tmp_path: Path, smiles: list[str], name: str) -> None:
+    path = tmp_path / name
+    frame = pd.DataFrame({"smiles": smiles, "active": ["yes", "no"] * 40})
+    if name.endswith("parquet"):
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, sep="\t" if "tsv" in name else ",", index=False)
+    said, record = run(cli, path, "split=random")
+    assert "task classification (no = 0, yes = 1)" in said
+    assert record["job"]["dataset"]["classes"] == ["no", "yes"]
+    assert record["job"]["dataset"]["metric"] == "roc_auc"
+
+
+def test_a_split_column_is_honoured_and_another_split_can_be_asked_for(
+    cli: Command, tmp_path: Path, smiles: list[str]
+) -> None:
+    parts = ["train"] * 50 + ["Valid"] * 10 + ["test"] * 15 + [""] * 5
+    path = write_csv(tmp_path / "my.csv", {"smiles": smiles, "y": [i / 7 for i in range(80)], "split": parts})
+    said, record = run(cli, path)
+    assert "split column split" in said
+    assert record["job"]["split"]["name"] == "column"
+    assert record["count"]["graphs"] == {"train": 50, "val": 10, "test": 15}
+    assert record["test_predictions"]["row"] == list(range(60, 75))
+    exported = json.loads(cli("splits", "dataset=csv", f"dataset.path={path}", "model=tiny_gin").out)
+    assert exported == {"train": [*range(50)], "val": [*range(50, 60)], "test": [*range(60, 75)]}
+    other = json.loads(cli("splits", "dataset=csv", f"dataset.path={path}", "split=random", "model=tiny_gin").out)
+    assert sorted(row for part in other.values() for row in part) == list(range(80))
+    cli("splits", "dataset=esol", "split=column").refused("no column 'split'", "dataset.split_column=NAME")
+
+
+def test_exported_rows_come_back_as_the_same_parts(cli: Command, tmp_path: Path) -> None:
+    """ClinTox drops seven rows, so rows of the file and kept molecules differ."""
+    arguments = ("dataset=clintox", "split=scaffold", "label_ratio=full")
+    file = tmp_path / "parts.json"
+    assert cli("splits", *arguments, "--out", str(file)).code == 0
+    assert cli.run(*arguments, "method=lp").code == 0
+    first = record_of(cli)
+    [path] = (cli.lab.results / "runs").glob("*.json")
+    path.unlink()
+    assert cli.run("dataset=clintox", "split=file", f"split.path={file}", "label_ratio=full", "method=lp").code == 0
+    again = record_of(cli)
+    assert again["data"]["split_sha256"] == first["data"]["split_sha256"]
+    assert again["scores"] == first["scores"]
+    assert again["job"]["split"]["params"].get("path") is None
+
+
+def test_repeated_molecules_are_a_warning_in_the_record_and_can_be_merged(
+    cli: Command, tmp_path: Path, smiles: list[str]
+) -> None:
+    twice = [*smiles[:40], *smiles[:40]]
+    path = write_csv(tmp_path / "my.csv", {"smiles": twice, "y": [i / 7 for i in range(80)]})
+    said, record = run(cli, path, "split=random")
+    assert "test molecules also occur in train" in said
+    assert any("test molecules also occur in train (same canonical SMILES)" in text for text in record["warnings"])
+    [old] = (cli.lab.results / "runs").glob("*.json")
+    old.unlink()
+    said, record = run(cli, path, "split=random", "dataset.duplicates=merge")
+    assert record["warnings"] == []
+    assert (record["data"]["kept"], record["data"]["rows"]) == (40, 80)
+    assert record["data"]["dropped"][0]["reason"] == "merged into data row 1, the same molecule"
+
+
+def test_train_of_one_class(cli: Command, tmp_path: Path, smiles: list[str]) -> None:
+    parts = ["train"] * 50 + ["val"] * 10 + ["test"] * 20
+    y = [1] * 50 + [1] * 10 + [0, 1] * 10
+    path = write_csv(tmp_path / "my.csv", {"smiles": smiles, "y": y, "split": parts})
+    _, record = run(cli, path)
+    assert record["scores"]["train"]["roc_auc"] is None
+    assert record["scores"]["val"]["roc_auc"] is None
+    assert record["scores"]["test"]["roc_auc"] is not None
+    assert [text.partition(":")[0] for text in record["warnings"]] == [
+        "the train part has labels of one class only", "the val part has labels of one class only",
+    ]  # fmt: skip
+
+
+def test_both_seeds_of_the_data_are_free(cli: Command) -> None:
+    def parts(*overrides: str) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = json.loads(cli("splits", "model=tiny_gin", "label_ratio=n50", *overrides).out)
+        return found
+
+    for split in ("random", "random_scaffold"):
+        assert parts(f"split={split}")["test"] != parts(f"split={split}", "split.seed=1")["test"]
+    plain, other = parts("split=scaffold"), parts("split=scaffold", "split.seed=1")
+    assert plain["test"] == other["test"]
+    assert plain["train"] != other["train"]
+    assert parts("split=scaffold", "label_ratio.seed=1")["train"] == other["train"]
+    assert parts("split=scaffold", "label_ratio.stratified=true")["train"] != plain["train"]
+
+
+def test_a_data_set_that_is_nowhere_stops_a_sweep_before_its_first_job(
+    cli: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ROFTBENCH_OFFLINE", "1")
+    ended = cli.run("-m", "dataset=esol,muv", "method=lp", f"paths.cache={tmp_path / 'empty-cache'}")
+    assert ended.code == 2
+    assert "data set muv was not found" in ended.err
+    assert "ROFTBENCH_OFFLINE=1" in ended.err
+    assert cli.files() == []
+
+
+def test_many_tasks_with_gaps_train_and_are_scored(cli: Command, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROFTBENCH_MIRROR", str(shared / "data"))
+    ended = cli.run("dataset=toxcast", "method=full_ft", "train.epochs=1", "split=random", "label_ratio=n100")
+    assert ended.code == 0, ended.err
+    record = record_of(cli)
+    assert record["data"]["place"] == "mirror"
+    assert len(record["test_predictions"]["prediction"][0]) == 617
+    assert 0 < record["data"]["undefined_tasks"]["test"] < 617
+    assert record["scores"]["test"]["roc_auc"] is not None
+    assert record["count"]["labels"]["test"] < 858 * 617 / 2
