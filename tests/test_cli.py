@@ -192,7 +192,7 @@ def test_a_table_of_ones_own_tells_what_was_guessed_and_dropped(cli: Command, tm
     assert ended.code == 0, ended
     for guess in ("SMILES column smiles", "targets y", "task regression"):
         assert f"  guessed: {guess}\n" in ended.out
-    assert ended.header["data set"].startswith("my: regression, 39 molecules (train 31, val 3, test 5), 1 rows dropped")
+    assert ended.header["data set"].startswith("my: regression, 39 molecules (train 31, val 3, test 5), 1 row dropped")
     assert "  dropped: data row 40, no molecule: " in ended.out
 
 

@@ -27,7 +27,7 @@ def announce(bench: Workbench) -> None:
         uses += f", {labels['interpolation']} of them also for interpolation coefficients"
     lines = {
         "data set": f"{job.dataset.name}: {job.dataset.task}, {len(dataset)} molecules"
-        f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {len(dataset.dropped)} rows dropped;"
+        f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {len(dataset.dropped)} row{'s' * (len(dataset.dropped) != 1)} dropped;"
         f" from {dataset.place}",
         "labels": f"{job.label_ratio.name}: {uses}",
         "split": _split(bench),
