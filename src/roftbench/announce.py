@@ -28,7 +28,8 @@ def announce(bench: Workbench) -> None:
     dropped = "1 row" if len(dataset.dropped) == 1 else f"{len(dataset.dropped)} rows"
     lines = {
         "data set": f"{job.dataset.name}: {job.dataset.task}, {len(dataset)} molecules"
-        f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {dropped} dropped; from {dataset.place}",
+        f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {dropped} dropped;"
+        f" from {dataset.place}",
         "labels": f"{job.label_ratio.name}: {uses}",
         "split": _split(bench),
         "metric": f"{job.dataset.metric}{units}; {arrow} is better",
