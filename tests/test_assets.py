@@ -33,8 +33,20 @@ PUBLISHED = {
     "clintox": ("clintox.csv.gz", "smiles", 0),
     "hiv": ("HIV.csv.gz", "smiles", 0),
 }
-KEYS = ["name", "summary", "task", "targets", "metric", "units", "smiles_column", "rows", "num_tasks", "file", "sha256"]
-KEYS += ["sources", "asset_sha256", "reference", "licence"]
+KEYS = [
+    "name",
+    "summary",
+    "task",
+    "targets",
+    "metric",
+    "units",
+    "smiles_column",
+    "duplicates",
+    "rows",
+    "num_tasks",
+    "file",
+]
+KEYS += ["sha256", "sources", "asset_sha256", "reference", "licence"]
 MANIFEST = json.loads((DATA / "MANIFEST.json").read_text(encoding="utf-8"))
 Row = tuple[str, list[float]]
 

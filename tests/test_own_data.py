@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from command import Command
+from command import Command, Terminal
 from lab import Lab, molecules, write_csv
 
 
@@ -152,3 +152,71 @@ def test_many_tasks_with_gaps_train_and_are_scored(cli: Command, shared: Path, m
     assert 0 < record["data"]["undefined_tasks"]["test"] < 617
     assert record["scores"]["test"]["roc_auc"] is not None
     assert record["count"]["labels"]["test"] < 858 * 617 / 2
+
+
+def test_merging_never_mixes_the_labels_of_given_parts(cli: Command, tmp_path: Path, smiles: list[str]) -> None:
+    columns = {
+        "smiles": [*smiles[:30], smiles[0], smiles[0]],
+        "y": [i / 7 for i in range(30)] + [50.0, 1.0],
+        "split": ["train"] * 20 + ["val"] * 5 + ["test"] * 5 + ["test", "train"],
+    }
+    path = write_csv(tmp_path / "my.csv", columns)
+    _, record = run(cli, path, "dataset.duplicates=merge")
+    assert record["count"]["graphs"] == {"train": 20, "val": 5, "test": 6}
+    assert [row["row"] for row in record["data"]["dropped"]] == [31]
+    assert any("1 of 6 test molecules also occur in train" in text for text in record["warnings"])
+    parts = tmp_path / "parts.json"
+    parts.write_text('{"train": "0-19", "val": "20-24", "test": "25-31"}')
+    file = ("split=file", f"split.path={parts}", "dataset.duplicates=merge")
+    cli("run", "dataset=csv", f"dataset.path={path}", *file).refused(
+        "dataset.duplicates=merge", "a column of the table"
+    )
+
+
+@pytest.mark.parametrize("policy", ["merge", "drop_conflicts"])
+def test_duplicates_of_a_published_data_set(cli: Command, policy: str) -> None:
+    assert cli.run("dataset=bbbp", "method=lp", f"dataset.duplicates={policy}").code == 0
+    record = record_of(cli)
+    assert record["data"]["kept"] < 2039
+    assert record["data"]["rows"] == 2050
+
+
+def test_a_seed_that_decides_nothing_is_no_other_job(cli: Command) -> None:
+    arguments = ("-m", "dataset=freesolv", "method=lp", "label_ratio=full")
+    assert cli.run(*arguments, "split=scaffold", "split.seed=0,1,2").code == 0
+    assert len(list((cli.lab.results / "runs").glob("*.json"))) == 1
+    assert cli.run(*arguments, "split=random", "split.seed=0,1").code == 0
+    assert len(list((cli.lab.results / "runs").glob("*.json"))) == 3
+    assert [row["split_seed"] for row in json.loads(cli("list", "runs", "--json").out)].count(42) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (
+            ["run", "dataset.smiles_column=Structure (SMILES)"],
+            ["quotes within quotes", "\"dataset.smiles_column='Struct"],
+        ),
+        (["run", "dataset=csv", "dataset.path=a,b.csv"], ["add -m for a sweep", "\"dataset.path='a,b.csv'\""]),
+        (["run", "dataset=my.csv"], ["For a table of your own: dataset=csv dataset.path=my.csv"]),
+        (["run", "split=random_scaffold", "split.seed=-1"], ["split.seed must be ≥ 0", "got -1"]),
+        (["splits", "dataset=esol", "--out", "."], ["--out . is a folder"]),
+        (["splits", "dataset=esol", "--out", "/proc/x.json"], ["--out /proc/x.json cannot be written"]),
+        (["splits", "dataset=esol", "paths.cache=/proc/x"], ["/proc/x"]),
+        (["data", "esol", "dataset.path=b.csv"], ["the data set is the first argument"]),
+    ],
+)
+def test_mistakes_are_told_in_one_line(cli: Command, arguments: list[str], parts: list[str]) -> None:
+    cli(*arguments).refused(*parts)
+
+
+def test_a_reader_that_leaves_is_no_failure_of_the_job(lab: Lab, tmp_path: Path) -> None:
+    """As in `roftbench run … | head -1`."""
+    code = (
+        "import subprocess, sys, os; r, w = os.pipe(); os.close(r);"
+        f"sys.exit(subprocess.call({lab.command('method=lp')!r}, stdout=w))"
+    )
+    ended = Terminal.of(lab, tmp_path).python("-c", code)
+    assert "Set paths.results" not in ended.err
+    assert "Traceback" not in ended.err
+    assert not list((lab.results / "failures").glob("*.json"))

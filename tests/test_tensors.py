@@ -124,6 +124,15 @@ def test_built_once_then_read(tmp_path: Path) -> None:
     assert names(path.parent) == {"a"}
 
 
+def test_what_is_there_is_read_without_a_lock(tmp_path: Path) -> None:
+    """A cache that was prepared for others may be one that they can only read."""
+    path = tmp_path / "ready.safetensors"
+    write_tensors(path, TENSORS, DESCRIPTION)
+    assert_equal(load_or_build(path, lambda: pytest.fail("built again")), (TENSORS, DESCRIPTION))
+    assert names(tmp_path) == {"ready.safetensors"}
+    assert not (tmp_path / ".locks").exists()
+
+
 def test_a_damaged_file_is_reported_by_name_and_built_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"not a tensor file")

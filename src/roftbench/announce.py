@@ -46,7 +46,7 @@ def announce(bench: Workbench) -> None:
     for warning in bench.warnings:
         say(f"{'warning':>9}  {warning}")
     for row in dataset.dropped[:5]:
-        say(f"  dropped: data row {row.row + 1}, {row.smiles or '(empty)'}: {row.reason}")
+        say(f"  dropped: data row {row.row + 1}, {row.smiles or '(no text)'}: {row.reason}")
     if len(dataset.dropped) > 5:
         say(f"  dropped: {len(dataset.dropped) - 5} more, all of them listed in the record")
 

@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a job failed, 2 usage error, 130 interrupted."""
     logging.basicConfig(format="roftbench: %(message)s", level=logging.WARNING)
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for name in ("RESULTS", "CACHE", "MIRROR", "OFFLINE"):  # an empty variable is an unset one
+        if os.environ.get(f"ROFTBENCH_{name}") == "":
+            del os.environ[f"ROFTBENCH_{name}"]
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt:
@@ -166,7 +169,12 @@ def _splits(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         print(text)
     else:
-        write_text(arguments.out, text + "\n")
+        if arguments.out.is_dir():
+            raise UsageError(f"--out {arguments.out} is a folder: give a file for the JSON")
+        try:
+            write_text(arguments.out, text + "\n")
+        except OSError as error:
+            raise UsageError(f"--out {arguments.out} cannot be written: {error.strerror or error}") from None
     return 0
 
 

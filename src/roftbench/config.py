@@ -78,6 +78,7 @@ class _Top:
     plugins: list[str] = field(default_factory=list)
 
 
+UNUSED_SEED = 42  # stands in a job's identity where a seed decides nothing
 GROUPS = ("model", "method", "dataset", "split", "label_ratio", "train", "run", "paths")
 
 
@@ -96,6 +97,8 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
     plugins = tuple(load_plugin(plugin) for plugin in top.plugins)
     paths: Paths = _typed(Paths, plain["paths"], "paths")
     dataset, guesses = complete(_typed(DatasetSpec, plain["dataset"], "dataset"), paths.places())
+    split = _split(plain["split"], dataset, plugins)
+    label_ratio: LabelRatio = _typed(LabelRatio, plain["label_ratio"], "label_ratio")
     settings: TrainSettings = _typed(TrainSettings, plain["train"], "train", extra=("interpolation_epochs",))
     try:
         settings = settings.for_task(str(dataset.task))
@@ -105,8 +108,8 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
         model=_model(plain["model"], plugins),
         method=_method(plain["method"], plugins),
         dataset=dataset,
-        split=_split(plain["split"], dataset, plugins),
-        label_ratio=_typed(LabelRatio, plain["label_ratio"], "label_ratio"),
+        split=split,
+        label_ratio=replace(label_ratio, seed=UNUSED_SEED) if label_ratio.name == "full" else label_ratio,
         train=settings,
         seed=top.seed,
     )
@@ -205,10 +208,17 @@ def _split(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...
         checked = asdict(_typed(chosen, params, "split"))
         split = Component(name, f"{chosen.__module__}.{chosen.__qualname__}", checked)
     if "sha256" in split.params:
+        if dataset.duplicates != "keep":
+            raise UsageError(
+                f"dataset.duplicates={dataset.duplicates} does not know the parts of a file: name them in a column of"
+                " the table (dataset.split_column), or mend the duplicates in the table"
+            )
         digest = file_sha256(split.params["path"])
         if split.params["sha256"] not in (None, digest):
             raise UsageError(f"split.path has sha256 {digest}, but split.sha256={split.params['sha256']}")
         split = replace(split, params={**split.params, "sha256": digest})
+    if not getattr(import_name(split.target), "seeded", True):  # the same job, whatever the seed
+        split = replace(split, params={**split.params, "seed": UNUSED_SEED})
     return split
 
 

@@ -108,6 +108,8 @@ def _task(config: DictConfig) -> str:
         ended = Ended(overrides, *_run_composed(config))
     except UsageError as error:
         ended = Ended(overrides, "unusable", str(error))
+    except BrokenPipeError:  # the reader of our output has left: no fault of a folder
+        raise
     except OSError as error:
         ended = Ended(overrides, "unusable", _no_file(error))
     if os.environ.get(_PARENT) != str(os.getpid()) and ended.status in ("failed", "unusable"):
@@ -205,15 +207,24 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
     except MissingConfigException as error:
         raise UsageError(_missing_option(error)) from error
     except OverrideParseException as error:
-        raise UsageError(f"cannot understand '{error.override}': write key=value, for example method=lp") from error
+        raise UsageError(f"cannot understand '{error.override}': {_how_to_write(str(error.override))}") from error
     except ConfigCompositionException as error:
         raise UsageError(_wrong_override(str(error) or str(error.__cause__), overrides, folder)) from error
     except yaml.YAMLError as error:
         raise UsageError(f"a config file is no valid YAML: {' '.join(str(error).split())}") from error
+    except BrokenPipeError:
+        raise
     except OSError as error:  # Hydra makes the sweep's folder before the first job
         raise UsageError(_no_file(error)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(str(error).strip().splitlines()[0]) from error
+
+
+def _how_to_write(override: str) -> str:
+    key, equals, value = override.partition("=")
+    if not equals:
+        return "write key=value, for example method=lp"
+    return f"put a value with blanks, brackets or commas into quotes within quotes: \"{key}='{value}'\""
 
 
 def _missing_option(error: MissingConfigException) -> str:
@@ -221,6 +232,8 @@ def _missing_option(error: MissingConfigException) -> str:
     if not group:
         return str(error).strip().splitlines()[0]
     hint = " For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
+    if group == "dataset" and (Path(name).suffix or Path(name).exists()):
+        hint = f" For a table of your own: dataset=csv dataset.path={name}"
     return f"unknown {group} '{name}'.{suggest(name, error.options or [])}{hint}"
 
 
@@ -234,7 +247,9 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
     if found is None or "override " in found.group(1):
         return first
     if "Ambiguous value" in first or "requires --multirun" in first:
-        return f"'{found.group(1)}' has several values: add -m for a sweep, or write key=[a,b] for one list"
+        key, _, value = found.group(1).partition("=")
+        single = f", or \"{key}='{value}'\" for one text with a comma" if value else ""
+        return f"'{found.group(1)}' has several values: add -m for a sweep, or write key=[a,b] for one list{single}"
     key = found.group(1).split("=")[0].lstrip("+~").split("@")[0]
     close = get_close_matches(key, _known_keys(overrides, folder), n=1, cutoff=0.5)
     hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -262,6 +277,6 @@ def load_split(overrides: Sequence[str], folder: Path | None) -> dict[str, list[
     """Return the data rows of the parts, labels cut, that a config asks for."""
     with clear_errors(overrides, folder):
         job, env, _ = parse(composed(overrides, folder and existing(folder)))
-    dataset = load_dataset(job.dataset, env.cache / "data", env.places)
-    _, parts = dataset.cut(build(job.split), job.label_ratio)
+        dataset = load_dataset(job.dataset, env.cache / "data", env.places)
+        _, parts = dataset.cut(build(job.split), job.label_ratio)
     return {name: dataset.rows[index].tolist() for name, index in parts.to_dict().items()}

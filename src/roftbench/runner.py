@@ -44,7 +44,7 @@ def run_job(job: Job, env: Env, announce: Callable[[Workbench], None] = lambda b
             record = bench.work()
         except SkipJob as error:
             return Outcome("skipped", _put_failure(bench, "skipped", str(error), None))
-        except UsageError:
+        except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
             raise
         except JobError as error:
             return Outcome("failed", _put_failure(bench, "failed", str(error), None))

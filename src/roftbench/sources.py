@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 PLACES = ("bundled", "cache", "mirror")
 ASSETS = Path(__file__).with_name("assets")
+BUSY = (408, 429)  # refusals that pass: too slow, too many requests
 WAITS = (1.0, 3.0)  # seconds before a second and a third attempt to download
 TIMEOUT = 30.0  # seconds without an answer or the next bytes
 
@@ -236,9 +237,9 @@ def _get(address: str, path: Path) -> None:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Return whether a later attempt may succeed; a refusal (4xx) and an impossible address stay what they are."""
+    """Return whether a later attempt may succeed; most refusals (4xx) and an impossible address stay what they are."""
     if (response := getattr(error, "response", None)) is not None:
-        return bool(response.status_code >= 500)
+        return bool(response.status_code >= 500) or response.status_code in BUSY
     return not isinstance(error, ValueError)  # what requests raises about an address
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ def load_or_build(path: Path, build: Callable[[], Entry]) -> Entry:
 
     A damaged file is reported and rebuilt. Processes that need the same file wait for one another.
     """
+    with suppress(DamagedFileError):  # without a lock: a folder that is ready may be one that is only read
+        return read_tensors(path)
     with locked(path):
         if path.exists():
             try:

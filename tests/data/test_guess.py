@@ -115,7 +115,7 @@ def test_no_smiles_column(folder: Path, text: str, message: str) -> None:
 # targets
 
 
-@pytest.mark.parametrize("name", ["id", "Index", "idx", "No", "CID", "row", "Unnamed: 0", "", "CHEMBL_ID", "mol_id"])
+@pytest.mark.parametrize("name", ["id", "Index", "idx", "CID", "row", "Unnamed: 0", "", "CHEMBL_ID", "mol_id"])
 def test_columns_named_as_row_numbers_are_left_out(folder: Path, name: str) -> None:
     completed, guesses = guess(folder, f"{name},smiles,y\n7,C,1.5\n3,CC,2.5\n")
     assert completed.targets == ["y"]
@@ -193,10 +193,32 @@ def test_a_split_column_is_known_by_name_and_cells(folder: Path, name: str) -> N
     assert f"split column {name}" in guesses
 
 
-@pytest.mark.parametrize("cells", [("train", "x"), ("", ""), ("0", "1.5")])
+@pytest.mark.parametrize("cells", [("a", "x"), ("", ""), ("0", "1.5")])
 def test_a_column_called_split_without_parts_is_none(folder: Path, cells: tuple[str, str]) -> None:
     text = f"smiles,y,split\nC,1.5,{cells[0]}\nCC,2.5,{cells[1]}\n"
     assert guess(folder, text, targets=["y"])[0].split_column is None
+
+
+def test_a_column_called_split_with_a_part_and_something_else_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"column 'split' looks like the parts of a split, but holds 'tst', too"):
+        guess(folder, "smiles,y,split\nC,1.5,train\nCC,2.5,tst\n")
+
+
+def test_a_column_called_split_without_parts_is_no_target_either(folder: Path) -> None:
+    completed, guesses = guess(folder, "smiles,y,split\nC,0,1\nCC,1,0\nCCC,1,1\n")
+    assert completed.targets == ["y"]
+    assert "left out split (no cell of it names a part: train, val, test)" in guesses
+
+
+def test_a_few_bad_cells_do_not_hide_the_smiles(folder: Path) -> None:
+    rows = "".join(f"{'C' * (i % 9 + 1)},{i / 3}\n" for i in range(40))
+    completed, _ = guess(folder, f"Structure (SMILES),y\nn/a,1.5\n{rows}")
+    assert completed.smiles_column == "Structure (SMILES)"
+
+
+def test_names_of_molecules_are_not_taken_for_smiles(folder: Path) -> None:
+    text = "Molecule,Isomeric SMILES,y\naspirin,CC(=O)Oc1ccccc1C(O)=O,1.5\nethanol,CCO,2.5\nwater,O,0.25\n"
+    assert guess(folder, text)[0].smiles_column == "Isomeric SMILES"
 
 
 def test_a_column_that_is_a_target_is_no_split_column(folder: Path) -> None:

@@ -39,6 +39,7 @@ def test_val_rows_are_taken_from_train_where_there_are_none() -> None:
     assert split.test.tolist() == list(range(1, 40, 2))
     assert sorted([*split.train, *split.val]) == list(range(0, 40, 2))
     assert (len(split.train), len(split.val)) == (18, 2)
+    assert split.note == "the split column gives no val part: 2 train molecules, drawn by split.seed=42, are val"
     assert ColumnSplit(seed=42)(molecules).sha256 == split.sha256
     assert ColumnSplit(seed=1)(molecules).sha256 != split.sha256
     assert len(ColumnSplit(val_from_train=0.5)(molecules).val) == 10
@@ -83,6 +84,7 @@ def test_rows_count_in_the_file_and_dropped_ones_are_passed_over(tmp_path: Path)
         ({"train": [0], "val": [-1]}, "val must be a list of row numbers"),
         ({"train": [0.5], "val": [1]}, "train must be a list of row numbers"),
         ({"train": [True], "val": [2]}, "train must be a list of row numbers"),
+        ({"train": "5-3", "val": [1]}, "train must be a list of row numbers"),
         ({"train": "0-x", "val": [1]}, "train must be a list of row numbers"),
         ({"train": 5, "val": [1]}, "train must be a list of row numbers"),
         ({"train": [0], "val": [1], "valid": [2]}, "names the part val twice"),

@@ -2,18 +2,20 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from lab import PLACES
 
 from roftbench.config import build
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.duplicates import conflicting_tasks, groups_of
 from roftbench.data.label_ratio import LabelRatio
+from roftbench.data.packed import PackedGraphs
 from roftbench.data.spec import dataset_specs
 from roftbench.data.split import RandomScaffoldSplit, RandomSplit, ScaffoldSplit, SizeSplit
 from roftbench.job import Component
@@ -105,7 +107,10 @@ def test_the_bundled_copy_is_the_published_file(name: str, shared: Path, cache_o
     assert (ours.place, theirs.place) == ("bundled", "mirror")
     np.testing.assert_array_equal(ours.rows, theirs.rows)
     np.testing.assert_array_equal(ours.canonical, theirs.canonical)
-    np.testing.assert_allclose(ours.y, theirs.y, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(ours.y, theirs.y)
+    assert ours.smiles == theirs.smiles
+    for field in fields(PackedGraphs):
+        assert torch.equal(getattr(ours.graphs, field.name), getattr(theirs.graphs, field.name))
     assert [row.row for row in ours.dropped] == [row.row for row in theirs.dropped]
     if len(ours) < 5000:
         for splitter in SPLITTERS:

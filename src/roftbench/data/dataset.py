@@ -93,8 +93,12 @@ class MoleculeDataset:
         return split, ratio.apply(split, self.y, str(self.spec.task))
 
     def resolved(self, policy: str) -> "MoleculeDataset":
-        """Return the data set with `dataset.duplicates` applied."""
-        found = duplicates.resolve(policy, self.canonical, self.y, self.rows, str(self.spec.task))
+        """Return the data set with `dataset.duplicates` applied; within the file's own parts where it has them."""
+        same = self.canonical
+        if self.parts is not None:  # a label of test must not reach train
+            _, part = np.unique(self.parts, return_inverse=True)
+            _, same = np.unique(np.stack([same, part]), axis=1, return_inverse=True)
+        found = duplicates.resolve(policy, same, self.y, self.rows, str(self.spec.task))
         if not found.dropped:
             return self
         more = [Dropped(int(self.rows[i]), self.smiles[i], reason) for i, reason in found.dropped]

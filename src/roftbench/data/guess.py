@@ -10,19 +10,17 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from roftbench.data.reader import Sheet
-from roftbench.data.spec import ALL_OTHERS, DatasetSpec
+from roftbench.data.spec import ALL_OTHERS, PART_NAMES, DatasetSpec
 from roftbench.errors import UsageError
 
 SMILES_NAMES = ("smiles", "canonical_smiles", "mol", "structure", "molecule")
-PART_NAMES = {
-    "": "", "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test", "holdout": "test",
-}  # fmt: skip
 CLASS_WORDS = (
     ("inactive", "active"), ("no", "yes"), ("false", "true"), ("negative", "positive"), ("non-toxic", "toxic"),
     ("n", "y"), ("f", "t"), ("-", "+"),
 )  # fmt: skip
-ROW_NUMBERS = re.compile(r"(|id|index|idx|no|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
+ROW_NUMBERS = re.compile(r"(|id|index|idx|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
+LEFT_OUT = {"row number": "looks like a row number", "split": "no cell of it names a part: train, val, test"}
+MOSTLY = 0.8  # share of the cells looked at
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 # The kinds of columns that can be targets, by task; a lesser kind counts where there is no better one.
 TARGET_KINDS: dict[str | None, tuple[tuple[str, ...], ...]] = {
@@ -93,13 +91,17 @@ def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
 
 
 def smiles_column(sheet: Sheet) -> str:
-    """Return the column with a usual name, or else the only one whose first 50 cells are all SMILES."""
+    """Return the column with a usual name and SMILES below it, or else the only one whose first cells are SMILES."""
     lowered = {name.strip().lower(): name for name in reversed(sheet.names)}
-    for name in SMILES_NAMES:
-        if name in lowered:
-            return lowered[name]
+    usual = [lowered[name] for name in SMILES_NAMES if name in lowered]
+    for name in usual:
+        if _are_smiles(_given(sheet.columns([name])[0])[:50].to_pylist()):
+            return name
     columns = zip(sheet.names, sheet.load(range(len(sheet.names))), strict=True)
     found = [name for name, cells in columns if _are_smiles(_given(cells)[:50].to_pylist())]
+    if usual and not found:
+        return usual[0]  # what is wrong with each row is told when its graph is made
+    found = [name for name in found if "smiles" in name.lower()] or found
     if len(found) == 1 and not _are_smiles(found):
         return found[0]
     if len(found) == 1:
@@ -112,18 +114,34 @@ def smiles_column(sheet: Sheet) -> str:
 
 
 def _are_smiles(texts: list[str]) -> bool:
+    """Return whether most texts are SMILES: real tables have a few that are none."""
     with rdBase.BlockLogs():
-        return bool(texts) and all(text.strip() and Chem.MolFromSmiles(text) is not None for text in texts)
+        parsed = sum(bool(text.strip()) and Chem.MolFromSmiles(text) is not None for text in texts)
+    return bool(texts) and parsed >= MOSTLY * len(texts)
 
 
 def split_column(sheet: Sheet) -> str | None:
-    """Return the column that is called split and holds names of parts, if there is one."""
+    """Return the column that is called split and holds names of parts, if there is one.
+
+    Raises:
+        UsageError: it holds a name of a part and something else, too.
+    """
     for name in sheet.names:
-        if name.strip().lower() == "split" and sheet.names.count(name) == 1:
-            words = set(pc.unique(pc.utf8_lower(_given(sheet.columns([name])[0]))).to_pylist())
-            if words and words <= set(PART_NAMES):
+        if _is_split(name) and sheet.names.count(name) == 1:
+            words = pc.unique(pc.utf8_lower(_given(sheet.columns([name])[0]))).to_pylist()
+            others = [word for word in words if word not in PART_NAMES]
+            if words and not others:
                 return name
+            if set(words) & set(PART_NAMES):
+                raise UsageError(
+                    f"{sheet.what}: column '{name}' looks like the parts of a split, but holds '{others[0][:80]}', too."
+                    f" Allowed: {', '.join(filter(None, PART_NAMES))}, or an empty cell. Or rename the column."
+                )
     return None
+
+
+def _is_split(name: str) -> bool:
+    return name.strip().lower() == "split"
 
 
 def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
@@ -136,9 +154,9 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     pool = next((pool for pool in pools if set(pool) & set(kinds)), ())
     found = [name for name, kind in zip(names, kinds, strict=True) if kind in pool]
     left_out = [
-        f"left out {name or 'the column without a name'} (looks like a row number)"
+        f"left out {name or 'the column without a name'} ({LEFT_OUT[kind]})"
         for name, kind in zip(names, kinds, strict=True)
-        if kind == "row number"
+        if kind in LEFT_OUT
     ]
     for name in found:
         sheet.position(name)
@@ -157,6 +175,8 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
 
 def _kind(name: str, cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
     kind = _content_kind(cells, classes)
+    if _is_split(name) and kind != "empty":
+        return "split"
     if ROW_NUMBERS.fullmatch(name.strip()) and kind not in ("empty", "text"):
         return "text" if kind == "two texts" else "row number"
     return kind
@@ -245,5 +265,6 @@ def _given(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _listed(names: Sequence[str]) -> str:
+    names = [name or "(no name)" for name in names]
     more = f", … ({len(names)} in all)" if len(names) > 20 else ""
     return ", ".join(names[:20]) + more

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from roftbench.data.spec import PART_NAMES
 from roftbench.data.split import Indices, Molecules, Split, Splitter, shuffled
 from roftbench.errors import UsageError, check_range
 
-PART_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class AutoSplit:
 class _Predefined(Splitter):
     """Parts as given. Where no val part is given, the last `val_from_train` of the shuffled train part becomes it."""
 
+    seeded: ClassVar[bool] = True
     val_from_train: float = 0.1
 
     def __post_init__(self) -> None:
@@ -35,16 +37,18 @@ class _Predefined(Splitter):
         check_range("val_from_train", self.val_from_train, 0, 1)
 
     def _completed(self, train: Indices, val: Indices, test: Indices, origin: str) -> Split:
+        note = ""
         if len(val) == 0 and self.val_from_train > 0:
             order = shuffled(train.tolist(), self.seed)
             kept = len(order) - max(1, round(self.val_from_train * len(order)))
             train, val = np.sort(order[:kept]), np.sort(order[kept:])
+            note = f"{origin} gives no val part: {len(val)} train molecules, drawn by split.seed={self.seed}, are val"
         if len(train) == 0 or len(val) == 0:
             raise UsageError(
                 f"{origin} gives {len(train)} molecules for train and {len(val)} for val; both are needed (the best"
                 " epoch is chosen on val). Mark some rows, or set split.val_from_train=0.1"
             )
-        return Split(train, val, test)
+        return Split(train, val, test, note=note)
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,12 @@ class ColumnSplit(_Predefined):
             UsageError: the table has no such column, or it leaves train or val empty.
         """
         if molecules.parts is None:
-            raise UsageError("split=column: the table has no column 'split'. Name it: dataset.split_column=NAME")
+            raise UsageError(
+                "split=column: the table has no column 'split'. For a table of your own, name it:"
+                " dataset.split_column=NAME"
+            )
         parts = np.array(molecules.parts)
-        train, val, test = (np.flatnonzero(parts == name) for name in PART_NAMES)
+        train, val, test = (np.flatnonzero(parts == name) for name in PARTS)
         return self._completed(train, val, test, "the split column")
 
 
@@ -124,10 +131,10 @@ def _read(path: str, expected: str | None) -> dict[str, Indices]:
         content = content[0]
     if isinstance(content, list):
         raise UsageError(f"split.path={path} holds {len(content)} splits; give a file with one")
-    known = {name for names in PART_NAMES.values() for name in names}
-    if not isinstance(content, dict) or not content or (set(content) - known):
+    if not isinstance(content, dict) or not content or not (set(content) <= set(PART_NAMES) - {""}):
         raise UsageError(f"split.path={path} must be a JSON object with the keys train, val and test")
-    return {part: _part(path, content, names) for part, names in PART_NAMES.items()}
+    names = {part: [name for name, meant in PART_NAMES.items() if meant == part] for part in PARTS}
+    return {part: _part(path, content, names[part]) for part in PARTS}
 
 
 def _part(path: str, content: Mapping[str, Any], names: Sequence[str]) -> Indices:
@@ -150,5 +157,8 @@ def _ranges(text: str) -> list[int]:
     numbers: list[int] = []
     for piece in filter(None, (piece.strip() for piece in text.split(","))):
         first, dash, last = piece.partition("-")
-        numbers += range(int(first), int(last if dash else first) + 1)
+        rows = range(int(first), int(last if dash else first) + 1)
+        if not rows:
+            raise ValueError(f"{piece} runs backwards")
+        numbers += rows
     return numbers

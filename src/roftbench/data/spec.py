@@ -11,6 +11,10 @@ from roftbench.sources import Source, check_places
 TASKS = ("regression", "classification")
 DUPLICATES = ("keep", "drop_conflicts", "merge")
 ALL_OTHERS = "*"  # as `targets`: every column but the SMILES and split columns
+PART_NAMES = {  # what a table or a file may call a part; "" is none
+    "": "", "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test", "holdout": "test",
+}  # fmt: skip
 KNOWN = ("name", "smiles_column", "targets", "task", "metric", "file", "sha256")
 
 

@@ -10,6 +10,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from roftbench.errors import check_range
+
 Indices = NDArray[np.int64]
 
 
@@ -38,12 +40,16 @@ class Molecules(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Three disjoint lists of indices over the kept molecules; `order_seed` is the seed that shuffled `train`."""
+    """Three disjoint lists of indices over the kept molecules; `order_seed` is the seed that shuffled `train`.
+
+    `note` is what a reader of a score should know about how they came about.
+    """
 
     train: Indices
     val: Indices
     test: Indices
     order_seed: int | None = None
+    note: str = ""
 
     def to_dict(self) -> dict[str, list[int]]:
         """Return the parts as plain lists."""
@@ -71,6 +77,7 @@ class Splitter(ABC):
             raise ValueError(
                 f"fractions must be three numbers ≥ 0 for train, val and test with sum 1: {self.fractions}"
             )
+        check_range("seed", self.seed, 0, 2**32 - 1)
 
     @abstractmethod
     def __call__(self, molecules: Molecules) -> Split:

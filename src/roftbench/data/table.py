@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from roftbench import sources
 from roftbench.data import guess
 from roftbench.data.reader import Sheet, open_sheet, unpack
-from roftbench.data.spec import DatasetSpec
+from roftbench.data.spec import PART_NAMES, DatasetSpec
 from roftbench.errors import UsageError
 from roftbench.sources import Places
 
@@ -171,7 +171,7 @@ def _smiles(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
 
 
 def _parts(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
-    words = list(guess.PART_NAMES)
+    words = list(PART_NAMES)
     trimmed = pc.utf8_trim_whitespace(cells)
     index = pc.index_in(pc.utf8_lower(trimmed), value_set=pa.array(words))
     row = pc.index(pc.is_null(index), True).as_py()
@@ -180,7 +180,7 @@ def _parts(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
             f"{sheet.what}, column '{name}', data row {row + 1}: '{trimmed[row].as_py()[:80]}' is no part. Allowed:"
             f" {', '.join(filter(None, words))}, or an empty cell for a row in no part."
         )
-    normal = np.array(list(guess.PART_NAMES.values()), dtype=object)
+    normal = np.array(list(PART_NAMES.values()), dtype=object)
     parts: list[str] = normal[index.to_numpy()].tolist()
     return parts
 

@@ -54,7 +54,7 @@ def make_report(dataset: str, overrides: Sequence[str], folder: Path | None) -> 
         UsageError: there is no such data set or file, or it cannot be used.
     """
     path = _own_file(dataset, folder)
-    if given := [text for text in overrides if text.partition("=")[0] == "dataset"]:
+    if given := [text for text in overrides if text.partition("=")[0] in ("dataset", "dataset.path")]:
         raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}")
     texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
     with clear_errors(texts, folder):

@@ -21,6 +21,7 @@ def _row(record: Record) -> dict[str, Any]:
         "method": job["method"]["name"],
         "dataset": job["dataset"]["name"],
         "split": job["split"]["name"],
+        "split_seed": job["split"]["params"].get("seed"),
         "labels": job["label_ratio"]["name"],
         "train": job["train"]["name"],
         "seed": job["seed"],
