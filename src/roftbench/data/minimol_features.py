@@ -76,9 +76,9 @@ def smiles_to_graph(smiles: str) -> Graph:
     ends[1::2] = ends[1::2, ::-1].copy()
     adjacency = np.zeros((molecule.GetNumAtoms(), molecule.GetNumAtoms()))
     adjacency[ends[:, 0], ends[:, 1]] = 1
-    atoms = np.array([_atom(atom) for atom in molecule.GetAtoms()], dtype=np.float64)
+    atoms = np.array([_atom(atom) for atom in molecule.GetAtoms()], dtype=np.float16)
     positional = (*laplacian_eigenpairs(adjacency, NUM_EIGENPAIRS), return_probabilities(adjacency, NUM_STEPS))
-    x = np.concatenate([atoms, *positional], axis=1).astype(np.float16)
+    x = np.concatenate([atoms, *positional], axis=1)
     return Graph(x, np.ascontiguousarray(ends.T), np.ascontiguousarray(table[:, 2:]))
 
 

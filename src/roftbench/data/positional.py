@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 SAME_EIGENVALUE = 1e-6  # far above what a solver gets wrong (1e-14), far below the gaps that molecules have
 TIE = 1e-6  # relative; equivalent atoms have equal entries but for rounding, and then the first one counts
-GRID = 2.0**40  # differences of rounding (1e-15) vanish on it, and no fraction that is exact in float16 is lost
+GRID = 2.0**32  # what rounding changes (1e-12) vanishes on it; whatever lies halfway between two float16 is on it
 
 Floats = NDArray[np.float64]
+Halves = NDArray[np.float16]
 
 
-def laplacian_eigenpairs(adjacency: Floats, count: int) -> tuple[Floats, Floats]:
+def laplacian_eigenpairs(adjacency: Floats, count: int) -> tuple[Halves, Halves]:
     """Return eigenvectors and eigenvalues [N, count] each of L = D − A, for every connected component by itself.
 
     Column k of a row is the entry of the component's k-th eigenvector (the constant one first), and its eigenvalue.
@@ -27,11 +28,12 @@ def laplacian_eigenpairs(adjacency: Floats, count: int) -> tuple[Floats, Floats]
         found = np.linalg.eigh(np.diag(part.sum(axis=1)) - part)
         column = 0
         for value, basis in eigenspaces(found.eigenvalues, found.eigenvectors):
-            chosen = canonical_basis(basis)[:, : count - column]
-            stop = column + chosen.shape[1]
-            vectors[nodes, column:stop], values[nodes, column:stop] = chosen, value
-            column = stop
-    return to_grid(vectors), to_grid(values)
+            stop = min(column + basis.shape[1], count)
+            vectors[nodes, column:stop] = canonical_basis(basis, stop - column)
+            values[nodes, column:stop] = value
+            if (column := stop) == count:
+                break
+    return to_half(vectors), to_half(values)
 
 
 def components(adjacency: Floats) -> list[NDArray[np.int64]]:
@@ -56,15 +58,15 @@ def eigenspaces(values: Floats, vectors: Floats) -> list[tuple[float, Floats]]:
     return [(float(values[a:b].mean()), vectors[:, a:b]) for a, b in zip(starts, ends, strict=True)]
 
 
-def canonical_basis(basis: Floats) -> Floats:
-    """Return the orthonormal basis of a space [m, d] that depends on the space alone, not on the one given.
+def canonical_basis(basis: Floats, count: int) -> Floats:
+    """Return the first vectors, [m, count], of an orthonormal basis that depends only on the space of `basis` [m, d].
 
     Gram-Schmidt on the columns of the projector, that is, on the projections of the unit vectors: each step takes the
     column with the most left of it (of equals the first). Its vector is positive and largest at that node.
     """
     rest = basis @ basis.T
     chosen = []
-    for _ in range(basis.shape[1]):
+    for _ in range(count):
         left = rest.diagonal()
         pivot = int(np.argmax(left > left.max() * (1 - TIE)))
         vector = rest[:, pivot] / np.sqrt(left[pivot])
@@ -73,22 +75,22 @@ def canonical_basis(basis: Floats) -> Floats:
     return np.stack(chosen, axis=1)
 
 
-def return_probabilities(adjacency: Floats, steps: int) -> Floats:
+def return_probabilities(adjacency: Floats, steps: int) -> Halves:
     """Return the diagonal of (D⁻¹A)^k for k = 1 … steps, [N, steps].
 
     A node without neighbours has 0, the one node of a graph of one has 1 (as in graphium).
     """
     if len(adjacency) == 1:
-        return np.ones((1, steps))
+        return np.ones((1, steps), dtype=np.float16)
     step = adjacency / np.maximum(adjacency.sum(axis=1, keepdims=True), 1)
     power, found = np.eye(len(adjacency)), []
     for _ in range(steps):
         power = power @ step
         found.append(power.diagonal())
-    return to_grid(np.stack(found, axis=1))
+    return to_half(np.stack(found, axis=1))
 
 
-def to_grid(values: Floats) -> Floats:
-    """Round to multiples of 2⁻⁴⁰ (and −0 to 0), so that float16 rounds the same number in the same way everywhere."""
-    rounded: Floats = np.rint(values * GRID) / GRID + 0.0
-    return rounded
+def to_half(values: Floats) -> Halves:
+    """Round to float16, by way of multiples of 2⁻³² so that it rounds in the same way everywhere; −0 becomes 0."""
+    halves: Halves = (np.rint(values * GRID) / GRID).astype(np.float16) + np.float16(0)
+    return halves
