@@ -32,7 +32,8 @@ from tqdm import tqdm
 
 from roftbench.data.packed import Batch
 from roftbench.files import atomic, write_text
-from roftbench.models.gin import GIN, MASK_ATOM, MASK_BOND, GINLayer
+from roftbench.models.gin import GIN, GINLayer
+from roftbench.models.hu import MASK_ATOM, MASK_BOND
 
 MASK_RATE = 0.15
 WEIGHT_SCALE, INPUT_SCALE = 20.0, 10.0  # of the exported linear weights, and of the tables before the first of them

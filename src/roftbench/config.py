@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf import errors as omega
 from torch.overrides import TorchFunctionMode
 
+from roftbench.checksums import Checksum, sha256
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.spec import DatasetSpec
@@ -19,7 +20,8 @@ from roftbench.data.table import complete
 from roftbench.errors import UsageError, check_range, suggest
 from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings
 from roftbench.methods.base import ENCODER_BLOCKS, Method
-from roftbench.models.checkpoints import checkpoint_sha256
+from roftbench.models.card import PUBLISHED, ModelCard
+from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.models.encoder import Encoder
 from roftbench.paths import Paths, absolute
 from roftbench.plugins import import_allowed, import_name, load_plugin
@@ -50,16 +52,6 @@ class Env:
     cache: Path
     places: Places
     plugins: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Model:
-    name: str
-    _target_: str
-    summary: str = ""
-    checkpoint: str | None = None
-    sha256: str | None = None
-    pretraining: str = "none"
 
 
 @dataclass(frozen=True)
@@ -221,7 +213,7 @@ def _split(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...
 
 
 def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
-    head, component = _component(_Model, values, "model", plugins)
+    head, component = _component(ModelCard, values, "model", plugins)
     encoder = None
     try:
         with torch.device("meta"), _Unfilled():  # sizes are checked without memory or time
@@ -232,8 +224,29 @@ def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
         pass
     if not isinstance(encoder, Encoder | None):
         raise UsageError(f"model._target_={component.target} is no subclass of roftbench.models.encoder.Encoder")
-    sha256 = checkpoint_sha256(head.checkpoint, head.sha256) if head.checkpoint is not None else None
-    return ModelSpec(component.name, component.target, component.params, head.checkpoint, sha256, head.pretraining)
+    return _weights(head, ModelSpec(component.name, component.target, component.params, head.checkpoint))
+
+
+def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
+    """Return the spec with what names its weights; a published file is not read for that, one of the user's is."""
+    if card.checkpoint is None:
+        return spec
+    known = card.checksum()
+    source = card.source() if card.checkpoint == PUBLISHED else None
+    if source is None:
+        content = checked_checkpoint(card.checkpoint, known)
+        if not known:
+            known = Checksum(sha256(content))
+            card.check_kind(content)
+    cautions = tuple(card.cautions()) if source is not None else ()
+    return replace(
+        spec,
+        sha256=known.sha256,
+        pretraining=card.pretraining,
+        git_blob=known.git_blob,
+        source=source,
+        cautions=cautions,
+    )
 
 
 class _Unfilled(TorchFunctionMode):

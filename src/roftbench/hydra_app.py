@@ -136,8 +136,9 @@ def precheck(overrides: Sequence[str], folder: Path | None, *, sweep: bool) -> N
     with clear_errors(overrides, folder):
         for choice in _one_at_a_time(overrides, folder) if sweep else [list(overrides)]:
             job, env, _ = parse(composed(choice, folder))
-            if job.dataset.sources and present(job.dataset.source(), env.places) is None:
-                fetch(job.dataset.source(), env.places)  # now, and not after hours of other jobs
+            for source in (job.dataset.source() if job.dataset.sources else None, job.model.source):
+                if source is not None and present(source, env.places) is None:
+                    fetch(source, env.places)  # now, and not after hours of other jobs
 
 
 def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:

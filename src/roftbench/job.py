@@ -11,6 +11,7 @@ from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.spec import DatasetSpec
 from roftbench.errors import check_choice, check_range
 from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
+from roftbench.sources import Source
 
 PROTOCOL = 2  # raise it with any change of code that changes what a number means
 
@@ -60,11 +61,24 @@ class Component:
 
 @dataclass(frozen=True)
 class ModelSpec(Component):
-    """An encoder and its checkpoint: `bundled:FILE`, a path, or None for random weights."""
+    """An encoder and its checkpoint: `bundled:FILE`, a path, `published` (in `source`), or None for random weights.
+
+    `sha256` names the weights in the job's key; `git_blob` takes its place where only that is known of a file.
+    `cautions` is what whoever reads the job's numbers must know of the checkpoint.
+    """
 
     checkpoint: str | None = None
     sha256: str | None = None
     pretraining: str = "none"
+    git_blob: str | None = None
+    source: Source | None = None
+    cautions: tuple[str, ...] = ()
+
+    def weights_identity(self) -> dict[str, str | None]:
+        """Return what names the weights."""
+        if self.sha256 is None and self.git_blob is not None:
+            return {"sha256": None, "git_blob": self.git_blob}
+        return {"sha256": self.sha256}
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ class Job:
         return {
             "protocol": PROTOCOL,
             "featurizer": FEATURIZER,
-            "model": {**_plain(self.model), "sha256": self.model.sha256},
+            "model": {**_plain(self.model), **self.model.weights_identity()},
             "dataset": dataset,
             "split": _plain(self.split),
             "label_ratio": {"name": self.label_ratio.name, **asdict(self.label_ratio)},

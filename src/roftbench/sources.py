@@ -7,13 +7,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import requests
 from pooch import HTTPDownloader
 from tqdm import tqdm
 
+from roftbench.checksums import Checksum
 from roftbench.errors import UsageError, check_choice
 from roftbench.files import atomic, locked
 from roftbench.progress import say
@@ -39,17 +39,24 @@ class Places:
 class Source:
     """A published file and the places to look for it, in order: "bundled", "cache", "mirror" or an http(s) address.
 
-    `file` is its name in cache and mirror, where it may also lie gzipped (`NAME.gz`) or plain. `sha256` is of the
-    unpacked content; `asset` is the path of a bundled copy below `assets/`, with a checksum of its own. `what` names
-    the file in messages; its last word is the name that `roftbench fetch dataset=…` takes.
+    `file` is its name in cache and mirror, where it may also lie gzipped (`NAME.gz`) or plain. `sha256` and `git_blob`
+    are of the unpacked content, at least one of them known; `asset` is the path of a bundled copy below `assets/`,
+    with a checksum of its own. `what` names the file in messages; its last word is the name that `roftbench fetch`
+    takes for its `group`.
     """
 
     what: str
     file: str
-    sha256: str
+    sha256: str | None
     places: tuple[str, ...]
     asset: str | None = None
     asset_sha256: str | None = None
+    git_blob: str | None = None
+    group: str = "dataset"
+
+    def checksum(self, place: str) -> Checksum:
+        """Return what the file in a place must hash to."""
+        return Checksum(self.asset_sha256) if place == "bundled" else Checksum(self.sha256, self.git_blob)
 
 
 @dataclass(frozen=True)
@@ -98,9 +105,9 @@ def read(source: Source, places: Places) -> Found:
             reasons.append(f"\n  {place}: {error}")
     raise UsageError(
         f"{source.what} was not found:{''.join(reasons)}\n"
-        f"Run `roftbench fetch dataset={source.what.split()[-1]}` on a machine with network and copy its cache to "
-        f"{places.downloads}, or put the file {source.file} (sha256 of its unpacked content: {source.sha256}) into a "
-        "mirror folder (ROFTBENCH_MIRROR or paths.mirror)."
+        f"Run `roftbench fetch {source.group}={source.what.split()[-1]}` on a machine with network and copy its cache "
+        f"to {places.downloads}, or put the file {source.file} ({_identity(source)}) into a mirror folder "
+        "(ROFTBENCH_MIRROR or paths.mirror)."
     )
 
 
@@ -135,7 +142,7 @@ def _files(source: Source, place: str, places: Places) -> list[Path]:
 
 def _read_file(source: Source, place: str, places: Places) -> bytes:
     """Return the content from a place of this machine; a wrong file is reported, and removed from the cache."""
-    expected = source.asset_sha256 if place == "bundled" else source.sha256
+    expected = source.checksum(place)
     reasons = []
     try:
         for file in _files(source, place, places):
@@ -152,17 +159,24 @@ def _read_file(source: Source, place: str, places: Places) -> bytes:
     raise _NotHereError("; ".join(reasons))
 
 
-def _unpack(packed: bytes, expected: str | None) -> bytes:
-    """Return the content, unpacked if it is gzipped; raises _NotHereError unless it has the expected sha256."""
+def _identity(source: Source) -> str:
+    checksum = Checksum(source.sha256, source.git_blob)
+    return f"{checksum.kind} of its unpacked content: {source.sha256 or source.git_blob}"
+
+
+def _unpack(packed: bytes, expected: Checksum) -> bytes:
+    """Return the content, unpacked if it is gzipped; raises _NotHereError unless it has the expected checksum."""
     content = packed
     if packed.startswith(b"\x1f\x8b"):
         try:
             content = gzip.decompress(packed)
         except (OSError, EOFError, zlib.error) as error:
             raise _NotHereError(f"damaged gzip file ({error})") from None
-    digest = sha256(content).hexdigest()
-    if digest != expected:
-        raise _NotHereError(f"its sha256 is {digest}, not {expected}")
+    if not expected:
+        raise _NotHereError("no checksum of it is known")
+    if (difference := expected.difference(content)) is not None:
+        kind, found, wanted = difference
+        raise _NotHereError(f"its {kind} is {found}, not {wanted}")
     return content
 
 
@@ -196,20 +210,20 @@ def _writing(path: Path) -> Iterator[None]:
 def _download(source: Source, address: str, path: Path) -> bytes:
     """Download to `path` and return the unpacked content; nothing takes the file's name before it is checked."""
     say(f"downloading {source.what} from {address}")
-    waits = iter(WAITS)
+    waits, expected = iter(WAITS), source.checksum(address)
     while True:
         try:
             with atomic(path) as temporary:
                 _get(address, temporary)
                 packed = temporary.read_bytes()
-                content = _unpack(packed, source.sha256)
+                content = _unpack(packed, expected)
         except (requests.RequestException, _NotHereError) as error:
             wait = next(waits, None) if _may_pass(error) else None
             if wait is None:
                 raise _NotHereError(_reason(error)) from error
             logger.warning("%s: %s; trying again in %g s", address, _reason(error), wait)
         else:
-            say(f"  {len(packed):,} bytes, sha256 verified")
+            say(f"  {len(packed):,} bytes, {expected.kind} verified")
             return content
         time.sleep(wait)
 

@@ -16,8 +16,8 @@ from roftbench.data.warn import warnings_of
 from roftbench.errors import JobError, UsageError
 from roftbench.job import Job, derive_seed, digest
 from roftbench.methods.base import Finished, Fitted, Method
-from roftbench.models.checkpoints import load_checkpoint
-from roftbench.models.encoder import HEAD, Predictor, State, copy_state
+from roftbench.models.checkpoints import load_checkpoint, load_published
+from roftbench.models.encoder import HEAD, Encoder, Predictor, State, copy_state
 from roftbench.problem import Problem
 from roftbench.progress import JobProgress, bar
 from roftbench.store import Record, Store
@@ -35,7 +35,7 @@ class Workbench:
         torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
         self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
         self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
-        self.warnings = warnings_of(self.dataset, self.parts)
+        self.warnings = [*warnings_of(self.dataset, self.parts), *job.model.cautions]
         if len(self.parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules"
@@ -62,8 +62,7 @@ class Workbench:
         cpu = torch.device("cpu")
         with seeded(derive_seed(self.job.seed, "encoder"), cpu):
             encoder = build(self.job.model)
-        if self.job.model.checkpoint is not None:
-            load_checkpoint(encoder, self.job.model.checkpoint, self.job.model.sha256)
+        self._load_weights(encoder)
         with seeded(derive_seed(self.job.seed, "head"), cpu):
             model = Predictor(encoder, self.problem.num_tasks)
         try:
@@ -71,6 +70,13 @@ class Workbench:
         except ValueError as error:
             raise UsageError(f"model {self.job.model.name}: {error}") from None
         return model.to(self.device)
+
+    def _load_weights(self, encoder: Encoder) -> None:
+        spec = self.job.model
+        if spec.source is not None:
+            load_published(encoder, spec.source, self.env.places)
+        elif spec.checkpoint is not None:
+            load_checkpoint(encoder, spec.checkpoint, spec.sha256, spec.git_blob)
 
     def candidates(self) -> list[Method]:
         """Return the methods to try: the grid's, or the one that was asked for."""

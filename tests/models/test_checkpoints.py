@@ -15,8 +15,9 @@ from conftest import ROOT
 from safetensors.torch import save
 from torch import Tensor
 
+from roftbench.checksums import Checksum
 from roftbench.errors import UsageError
-from roftbench.models.checkpoints import checkpoint_sha256, load_checkpoint, read_checkpoint
+from roftbench.models.checkpoints import checked_checkpoint, load_checkpoint, read_checkpoint
 from roftbench.models.encoder import State, copy_state
 from roftbench.models.gin import GIN
 
@@ -89,7 +90,7 @@ def test_loaded_weights_are_the_encoders_own_and_stay_trainable(tmp_path: Path, 
     assert all(parameter.requires_grad for parameter in encoder.parameters())
     with torch.no_grad():
         encoder.x_embedding1.weight.zero_()
-    assert sha256(path.read_bytes()).hexdigest() == checkpoint_sha256(str(path), None)
+    assert checked_checkpoint(str(path), Checksum()) == save(state)
     assert_same(load(path, path.read_bytes()), state)
 
 
@@ -243,7 +244,7 @@ def test_a_missing_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
-        checkpoint_sha256(str(tmp_path), None)
+        checked_checkpoint(str(tmp_path), Checksum())
 
 
 def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,8 @@
-"""Reading encoder weights safely: bundled or a user's file, verified, strict, never executing code."""
+"""Reading encoder weights safely: bundled, published or a user's file, verified, strict, never executing code."""
 
 import io
 import pickle
 import warnings
-from hashlib import sha256
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
+from roftbench.checksums import Checksum
 from roftbench.errors import UsageError
+from roftbench.models.card import BUNDLED
 from roftbench.models.encoder import State
-
-BUNDLED = "bundled:"
+from roftbench.sources import Places, Source, read
 
 
 def read_checkpoint(location: str) -> bytes:
@@ -38,27 +38,43 @@ def read_checkpoint(location: str) -> bytes:
         raise UsageError(f"model.checkpoint={location} cannot be read: {reason} (looked at {path.resolve()})") from None
 
 
-def checkpoint_sha256(location: str, expected: str | None) -> str:
-    """Return the checksum of a checkpoint; raises UsageError unless it is the expected one (None: any)."""
-    found = sha256(read_checkpoint(location)).hexdigest()
-    if expected not in (None, found):
+def checked_checkpoint(location: str, expected: Checksum) -> bytes:
+    """Return the bytes of a checkpoint as `read_checkpoint` does; raises UsageError unless they are the expected."""
+    content = read_checkpoint(location)
+    if (difference := expected.difference(content)) is not None:
+        kind, found, wanted = difference
+        setting = "model.sha256" if kind == "sha256" else "model.git_blob"
         raise UsageError(
-            f"model.checkpoint={location} has sha256 {found}, expected {expected}:"
-            " the file is truncated or another one. Fetch it again, or set model.sha256 to that of the file you mean"
-            " (null: any)."
+            f"model.checkpoint={location} has {kind} {found}, expected {wanted}: the file is truncated or another one."
+            f" Fetch it again, or set {setting} to that of the file you mean (null: any)."
         )
-    return found
+    return content
 
 
-def load_checkpoint(encoder: nn.Module, location: str, expected_sha256: str | None) -> None:
+def load_checkpoint(
+    encoder: nn.Module, location: str, expected_sha256: str | None, git_blob: str | None = None
+) -> None:
     """Load encoder weights from safetensors or from a plain PyTorch state dict, strictly.
 
     Raises:
         UsageError: the file is missing, damaged, not the expected one, no plain state dict of tensors, or does not fit
             the encoder; the message then lists missing, unexpected and mis-shaped keys.
     """
-    checkpoint_sha256(location, expected_sha256)
-    state = _parse(read_checkpoint(location), location)
+    content = checked_checkpoint(location, Checksum(expected_sha256, git_blob))
+    _load(encoder, content, f"model.checkpoint={location}")
+
+
+def load_published(encoder: nn.Module, source: Source, places: Places) -> None:
+    """Load encoder weights from a published file, downloaded where it is not on this machine, strictly.
+
+    Raises:
+        UsageError: no place has it; or as `load_checkpoint` does.
+    """
+    _load(encoder, read(source, places).content, f"{source.what} ({source.file})")
+
+
+def _load(encoder: nn.Module, content: bytes, what: str) -> None:
+    state = _parse(content, what)
     wanted = encoder.state_dict()
     problems = [f"missing {key}" for key in wanted if key not in state]
     problems += [f"unexpected {key}" for key in state if key not in wanted]
@@ -69,32 +85,32 @@ def load_checkpoint(encoder: nn.Module, location: str, expected_sha256: str | No
     ]
     if problems:
         shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
-        raise UsageError(f"model.checkpoint={location} does not fit {type(encoder).__name__}: {shown}")
+        raise UsageError(f"{what} does not fit {type(encoder).__name__}: {shown}")
     encoder.load_state_dict(state)
 
 
-def _parse(content: bytes, location: str) -> State:
+def _parse(content: bytes, what: str) -> State:
     # A PyTorch file is a zip or the older bare pickle; a safetensors file has its header's length first, then "{".
     if (content[:2] == b"PK" or content[:1] == b"\x80") and content[8:9] != b"{":
-        return _parse_torch(content, location)
+        return _parse_torch(content, what)
     try:
         return dict(load(content))
     except SafetensorError as error:
-        raise UsageError(f"model.checkpoint={location} is damaged or no checkpoint: {error}") from None
+        raise UsageError(f"{what} is damaged or no checkpoint: {error}") from None
 
 
-def _parse_torch(content: bytes, location: str) -> State:
+def _parse_torch(content: bytes, what: str) -> State:
     try:
         with warnings.catch_warnings(action="ignore"):  # on what it finds odd in a file that it then refuses
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:  # its text advises weights_only=False, which runs the file's code
         raise UsageError(
-            f"model.checkpoint={location} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it"
+            f"{what} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it"
             " (what can be loaded is the encoder's state_dict() alone)"
         ) from None
     except Exception as error:  # a damaged pickle raises almost anything: KeyError, AssertionError, struct.error, …
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"model.checkpoint={location} is damaged: {reason}") from None
+        raise UsageError(f"{what} is damaged: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise UsageError(f"model.checkpoint={location} is not a plain state dict (names to tensors)")
+        raise UsageError(f"{what} is not a plain state dict (names to tensors)")
     return dict(state)

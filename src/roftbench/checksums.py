@@ -1,0 +1,37 @@
+"""What a file's content must hash to: a SHA-256, or the id under which git keeps it, known from a repository's tree."""
+
+import hashlib
+from dataclasses import dataclass
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of a content, in hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def git_blob(content: bytes) -> str:
+    """Return the id that git gives to a content (`git hash-object FILE`), in hex digits."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """The hashes that are known of a file, in hex digits; without any, every content is accepted."""
+
+    sha256: str | None = None
+    git_blob: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.sha256 is not None or self.git_blob is not None
+
+    @property
+    def kind(self) -> str:
+        """Name of the hash that decides."""
+        return "sha256" if self.sha256 is not None else "git blob id"
+
+    def difference(self, content: bytes) -> tuple[str, str, str] | None:
+        """Return kind, hash found and hash expected of a content that is another one; None where all agree."""
+        for kind, expected, hashed in (("sha256", self.sha256, sha256), ("git blob id", self.git_blob, git_blob)):
+            if expected is not None and (found := hashed(content)) != expected:
+                return kind, found, expected
+        return None

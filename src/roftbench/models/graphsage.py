@@ -1,0 +1,29 @@
+"""The GraphSAGE with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roftbench.data.packed import Batch
+from roftbench.models.hu import Convolution, HuEncoder
+
+
+class GraphSAGELayer(Convolution):
+    """One convolution: h_i <- m_i / ‖m_i‖ with m_i = Σ_j (W h_j + b + e_ji), j over bonds that enter i and its loop.
+
+    The authors take the mean over j where this takes the sum: the division by the length makes them equal.
+    """
+
+    linear: nn.Linear
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, linear=nn.Linear(dim, dim))
+
+    def forward(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
+        """Return new node states [N, d], each of length 1, from h [N, d] and the bond counts [N, 9]."""
+        return F.normalize(self.collect(self.linear(h), counts, batch), dim=1)
+
+
+class GraphSAGE(HuEncoder):
+    """GraphSAGE encoder of Hu et al. Its files have the keys and shapes of the GCN files: only the checksum tells."""
+
+    convolution = GraphSAGELayer

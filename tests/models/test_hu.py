@@ -1,0 +1,279 @@
+"""The encoders of Hu et al. against an edge-by-edge reference, and against the statistics that their files hold."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from lab import PLACES
+from torch import Tensor, nn
+
+from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.packed import Batch, PackedGraphs
+from roftbench.data.spec import dataset_specs
+from roftbench.data.table import read_table
+from roftbench.models.checkpoints import load_checkpoint
+from roftbench.models.encoder import Predictor
+from roftbench.models.gat import GAT
+from roftbench.models.gcn import GCN
+from roftbench.models.gin import GIN
+from roftbench.models.graphsage import GraphSAGE
+from roftbench.models.hu import HuEncoder
+
+KINDS: dict[str, type[HuEncoder]] = {"gin": GIN, "gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
+SMILES = [
+    "OCC3OC(OCC2OC(OC(C#N)c1ccccc1)C(O)C(O)C2O)C(O)C(O)C3O",
+    "C",
+    "F/C=C\\Cl",
+    "[Na+].[Cl-]",
+    "C[C@H](N)C(=O)O.[K+]",
+    "c1ccc2ccccc2c1",
+    "N#Cc1ccncc1",
+]
+IONS = ["[Cl-]", "[Na+]", "[Cl-].[K+]"]
+EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
+
+
+def batch_of(smiles: list[str]) -> Batch:
+    return PackedGraphs.from_graphs(map(smiles_to_graph, smiles)).batch(torch.arange(len(smiles)))
+
+
+def randomised(encoder: HuEncoder, seed: int = 0) -> HuEncoder:
+    """Return the encoder with every tensor drawn anew, batch-norm statistics included."""
+    rng = torch.Generator().manual_seed(seed)
+    for key, tensor in encoder.state_dict().items():
+        if tensor.is_floating_point():
+            noise = torch.randn(tensor.shape, generator=rng, dtype=tensor.dtype)
+            tensor.copy_(noise.abs() + 0.5 if key.endswith("running_var") else 0.3 * noise)
+    return encoder
+
+
+# --- The definition, one edge after the other
+
+
+def with_loops(batch: Batch) -> list[tuple[int, int, int, int]]:
+    """Return source, target, bond type and direction of every edge, the self-loops last."""
+    edges = torch.cat([batch.edge_index.T, batch.edge_attr], dim=1).tolist()
+    return [tuple(edge) for edge in edges] + [(i, i, 4, 0) for i in range(len(batch.x))]
+
+
+def reference_layer(kind: str, layer: nn.Module, h: Tensor, edges: list[tuple[int, int, int, int]]) -> Tensor:
+    """Return new node states, [N, d], as the page of the public files writes them down."""
+    bond = [layer.edge_embedding1.weight[t] + layer.edge_embedding2.weight[d] for _, _, t, d in edges]
+    out: list[Tensor | int] = [0] * len(h)
+    if kind == "gat":
+        return reference_attention(layer, h, edges, bond)
+    z = h if kind == "gin" else layer.linear(h)
+    leaving = [sum(source == i for source, *_ in edges) for i in range(len(h))]
+    entering = [sum(target == i for _, target, *_ in edges) for i in range(len(h))]
+    for (j, i, *_), e in zip(edges, bond, strict=True):
+        message = z[j] + e
+        if kind == "gcn":
+            message = message / (leaving[j] * leaving[i]) ** 0.5
+        if kind == "graphsage":
+            message = message / entering[i]
+        out[i] = out[i] + message
+    states = torch.stack([torch.as_tensor(state) for state in out])
+    if kind == "gin":
+        return layer.mlp(states)
+    return states / states.norm(dim=1, keepdim=True) if kind == "graphsage" else states
+
+
+def reference_attention(
+    layer: nn.Module, h: Tensor, edges: list[tuple[int, int, int, int]], bond: list[Tensor]
+) -> Tensor:
+    dim = h.shape[1]
+    z = layer.weight_linear(h).view(-1, 2, dim)
+    out = []
+    for i in range(len(h)):
+        heads = []
+        for head in range(2):
+            entering = [(j, e) for (j, target, *_), e in zip(edges, bond, strict=True) if target == i]
+            messages = torch.stack([z[j, head] + e.view(2, dim)[head] for j, e in entering])
+            pairs = torch.cat([z[i, head].expand(len(messages), dim), messages], dim=1)
+            alpha = torch.softmax(F.leaky_relu(pairs @ layer.att[0, head], 0.2), dim=0)
+            heads.append(alpha @ messages)
+        out.append(sum(heads) / 2 + layer.bias)
+    return torch.stack(out)
+
+
+def reference(kind: str, encoder: HuEncoder, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return node states after and before the last batch norm."""
+    h = encoder.x_embedding1.weight[batch.x[:, 0]] + encoder.x_embedding2.weight[batch.x[:, 1]]
+    features, edges = h, with_loops(batch)
+    for number, (layer, norm) in enumerate(zip(encoder.gnns, encoder.batch_norms, strict=True)):
+        features = reference_layer(kind, layer, h, edges)
+        h = norm(features) if number == len(encoder.gnns) - 1 else F.relu(norm(features))
+    return h, features
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize("smiles", [SMILES, IONS], ids=["molecules", "ions"])
+def test_equal_to_a_sum_edge_by_edge(kind: str, mode: str, smiles: list[str]) -> None:
+    encoder = randomised(KINDS[kind](3, 8, dropout=0.0).double()).train(mode == "train")
+    batch = batch_of(smiles)
+    out, features = reference(kind, encoder, batch)
+    weight = torch.randn(out.shape, generator=torch.Generator().manual_seed(1), dtype=out.dtype)
+    (out * weight).sum().backward()
+    expected = {key: parameter.grad for key, parameter in encoder.named_parameters()}
+    encoder.zero_grad()
+    nodes = encoder(batch)
+    torch.testing.assert_close(nodes.out, out)
+    torch.testing.assert_close(nodes.features, features)
+    (nodes.out * weight).sum().backward()
+    for key, parameter in encoder.named_parameters():
+        assert parameter.grad is not None
+        torch.testing.assert_close(parameter.grad, expected[key], atol=1e-9, rtol=1e-7, msg=lambda t, key=key: key + t)
+
+
+@EVERY_KIND
+def test_in_single_precision_it_is_as_exact_as_that_allows(kind: str) -> None:
+    encoder, batch = randomised(KINDS[kind](5, 32)).eval(), batch_of(SMILES)
+    expected = reference(kind, randomised(KINDS[kind](5, 32)).double().eval(), batch)[0]
+    with torch.no_grad():
+        out = encoder(batch).out
+    scale = expected.abs().max().item()
+    torch.testing.assert_close(out, expected.float(), atol=1e-5 * scale, rtol=1e-5)
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("smiles", [["C", "O"], IONS, ["[Cl-]", "CCO"]], ids=["atoms", "ions", "atom and molecule"])
+def test_gradients_are_finite_where_atoms_have_no_bonds(kind: str, smiles: list[str]) -> None:
+    torch.manual_seed(0)
+    model = Predictor(KINDS[kind](3, 16), 2)
+    model(batch_of(smiles)).square().sum().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
+    assert model.encoder.x_embedding1.weight.grad.abs().sum() > 0
+
+
+@EVERY_KIND
+def test_large_states_do_not_overflow(kind: str) -> None:
+    """The scores of the attention are exponentials: of hundreds, they must not become infinite."""
+    encoder = randomised(KINDS[kind](2, 8))
+    for table in encoder.blocks()["embed"].parameters():
+        table.data.mul_(1e4)
+    out = encoder.eval()(batch_of(SMILES)).out
+    assert torch.isfinite(out).all()
+    out.sum().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in encoder.parameters())
+
+
+def test_graphsage_states_have_length_one() -> None:
+    features = randomised(GraphSAGE(2, 16)).eval()(batch_of(SMILES)).features
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(len(features)))
+
+
+@EVERY_KIND
+def test_the_four_kinds_have_the_same_blocks_and_each_tensor_in_one(kind: str) -> None:
+    model = Predictor(KINDS[kind](3, 8), 1)
+    assert list(model.blocks()) == ["embed", "layer0", "layer1", "layer2", "head"]
+    assert set(model.keys_of_blocks()) == set(model.state_dict())
+
+
+@EVERY_KIND
+def test_the_same_batch_gives_the_same_bits(kind: str) -> None:
+    encoder, batch = randomised(KINDS[kind](3, 16, dropout=0.0)), batch_of(SMILES)
+    grads = []
+    for _ in range(2):
+        encoder.zero_grad()
+        encoder(batch).out.square().sum().backward()
+        grads.append([parameter.grad.clone() for parameter in encoder.parameters()])
+    assert all(torch.equal(left, right) for left, right in zip(*grads, strict=True))
+
+
+# --- The public files
+
+FILES = [f"{kind}_{task}" for kind in ("gcn", "graphsage")
+         for task in ("contextpred", "supervised", "supervised_contextpred")]  # fmt: skip
+
+
+def public(shared: Path, name: str) -> str:
+    return str(shared / "checkpoints" / f"{name}.pth")
+
+
+def shapes(encoder: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(tensor.shape) for key, tensor in encoder.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_public_files_have_exactly_our_keys_and_shapes(shared: Path, name: str) -> None:
+    state = torch.load(public(shared, name), map_location="cpu", weights_only=True)
+    for encoder in (GCN(), GraphSAGE()):  # the shapes do not tell the kinds apart
+        assert shapes(encoder) == {key: tuple(tensor.shape) for key, tensor in state.items()}
+
+
+def test_the_shapes_of_the_attention_are_those_of_the_public_code() -> None:
+    """Its files are not here; of their size (3.9 MB) the 980,405 values of these shapes leave 10 kB for the names."""
+    found = shapes(GAT())
+    assert {key: shape for key, shape in found.items() if key.startswith("gnns.4.")} == {
+        "gnns.4.att": (1, 2, 600),
+        "gnns.4.bias": (300,),
+        "gnns.4.weight_linear.weight": (600, 300),
+        "gnns.4.weight_linear.bias": (600,),
+        "gnns.4.edge_embedding1.weight": (6, 600),
+        "gnns.4.edge_embedding2.weight": (3, 600),
+    }
+    size = sum(tensor.numel() * tensor.element_size() for tensor in GAT().state_dict().values())
+    assert 0 < 3931687 - size < 20_000
+
+
+@pytest.fixture(scope="module")
+def lipo() -> Batch:
+    """The first 500 molecules of Lipo."""
+    spec = dataset_specs()["lipo"]
+    assert spec is not None
+    return batch_of(read_table(spec, PLACES).smiles[:500])
+
+
+def distances(encoder: HuEncoder, batch: Batch) -> tuple[list[float], list[float]]:
+    """Compare what comes before each batch norm with its running statistics.
+
+    Returns for each layer how far the mean is off, in running standard deviations, and how far the logarithm of the
+    variance, both as mean over the dimensions.
+    """
+    seen: list[Tensor] = []
+    for norm in encoder.batch_norms:
+        norm.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        encoder.eval()(batch)
+    means, variances = [], []
+    for x, norm in zip(seen, encoder.batch_norms, strict=True):
+        means.append(((x.mean(0) - norm.running_mean).abs() / norm.running_var.sqrt()).mean().item())
+        variances.append((x.var(0) / norm.running_var).log().abs().mean().item())
+    return means, variances
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_molecules_have_the_statistics_that_the_files_remember(shared: Path, lipo: Batch, name: str) -> None:
+    """That proves the convolution: with the wrong kind, which loads without complaint, nothing agrees."""
+    right, wrong = (GCN(), GraphSAGE()) if name.startswith("gcn") else (GraphSAGE(), GCN())
+    for encoder in (right, wrong):
+        load_checkpoint(encoder, public(shared, name), None)
+    means, variances = distances(right, lipo)
+    assert max(means) < 0.25
+    layers = 3 if name == "gcn_contextpred" else 5  # its last two layers saw another variance in pretraining
+    assert max(variances[:layers]) < 0.6
+    means, variances = distances(wrong, lipo)
+    assert means[0] > 5
+    assert min(variances) > 6
+
+
+DEPARTURES: dict[str, Callable[[Batch], Tensor]] = {
+    "whole powers of the degree": lambda batch: 1 / (batch.edge_ptr.diff() + 1),
+    "degree without the self-loop": lambda batch: batch.edge_ptr.diff().clamp_min(1) ** -0.5,
+}
+
+
+@pytest.mark.parametrize("case", DEPARTURES)
+def test_the_statistics_see_a_wrong_normalisation(
+    shared: Path, lipo: Batch, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = GCN()
+    load_checkpoint(encoder, public(shared, "gcn_supervised"), None)
+    means, variances = distances(encoder, lipo)
+    assert max(means) < 0.1
+    assert max(variances) < 0.2
+    monkeypatch.setattr("roftbench.models.gcn._scale", lambda batch, dtype: DEPARTURES[case](batch).to(dtype))
+    assert max(distances(encoder, lipo)[0]) > 0.2
