@@ -12,7 +12,7 @@ from omegaconf import errors as omega
 from torch.overrides import TorchFunctionMode
 
 from roftbench.checksums import Checksum, sha256
-from roftbench.data.featurizers import FEATURIZERS
+from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.spec import DatasetSpec
@@ -225,13 +225,19 @@ def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
         pass
     if not isinstance(encoder, Encoder | None):
         raise UsageError(f"model._target_={component.target} is no subclass of roftbench.models.encoder.Encoder")
-    featurizer = str((encoder or import_name(component.target)).featurizer)
+    featurizer = _featurizer(component.target, import_name(component.target) if encoder is None else encoder)
+    parts = (component.name, component.target, component.params, head.checkpoint)
+    return _weights(head, ModelSpec(*parts, featurizer=featurizer))
+
+
+def _featurizer(target: str, encoder: Any) -> str:
+    """Return the name of the graphs that an encoder, or its class, reads."""
+    featurizer = str(getattr(encoder, "featurizer", HU))
     try:
         check_choice("featurizer", featurizer, FEATURIZERS)
     except ValueError as error:
-        raise UsageError(f"model._target_={component.target}: {error}") from None
-    parts = (component.name, component.target, component.params, head.checkpoint)
-    return _weights(head, ModelSpec(*parts, featurizer=featurizer))
+        raise UsageError(f"model._target_={target}: {error}") from None
+    return featurizer
 
 
 def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:

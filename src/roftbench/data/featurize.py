@@ -131,7 +131,9 @@ def pack(
     return {
         "x": _stack([graph.x for graph in graphs], x_type, (0, columns[0])),
         "source": _stack([g.edge_index[0][index] for g, index in zip(graphs, order, strict=True)], np.int32, (0,)),
-        "edge_attr": _stack([g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, columns[1])),
+        "edge_attr": _stack(
+            [g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, columns[1])
+        ),
         "degree": _stack([np.bincount(g.edge_index[1], minlength=len(g.x)) for g in graphs], np.int32, (0,)),
         "num_nodes": np.array([len(graph.x) for graph in graphs], dtype=np.int64),
         "num_edges": np.array([len(graph.edge_attr) for graph in graphs], dtype=np.int64),

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
+
 from roftbench.checksums import Checksum
 from roftbench.errors import UsageError
 from roftbench.models.card import BUNDLED
@@ -49,9 +50,7 @@ def checked_checkpoint(location: str, expected: Checksum) -> bytes:
     return content
 
 
-def load_checkpoint(
-    encoder: Encoder, location: str, expected_sha256: str | None, git_blob: str | None = None
-) -> None:
+def load_checkpoint(encoder: Encoder, location: str, expected_sha256: str | None, git_blob: str | None = None) -> None:
     """Load encoder weights from safetensors or from a plain PyTorch state dict, strictly.
 
     Raises:
