@@ -41,8 +41,9 @@ class MoleculeDataset:
     """N molecules in file order: smiles [N], rows [N] (data row in the file), y [N, T] with NaN = no label, graphs.
 
     `graphs` are the "hu" ones, `graphs_of` gives others. `targets` [T] names the labels; `canonical` [N] is a hash of
-    each canonical SMILES; `parts` [N] is the file's own split, if it has one; `place` is where the file was found. Where a
-    policy for duplicates has left molecules out, `whole` is the data set before it and `position` [N] counts in that.
+    each canonical SMILES; `parts` [N] is the file's own split, if it has one; `place` is where the file was found.
+    Where a policy for duplicates has left molecules out, `whole` is the data set before it and `position` [N] counts in
+    that.
     """
 
     spec: DatasetSpec

@@ -2,10 +2,10 @@
 
 Our own implementation of the released network (graphium, arXiv 2310.04292, built it); the inputs are made by
 `roftbench.data.minimol_features`. In training mode it does what the released configuration and graphium's code say:
-dropout 0.02 in the network and 0.1 in the positional encoders, before the activation of a fully connected layer (not in
-the last one of an input network, of the Laplacian encoder or of a convolution) and after the activation of a GINE layer.
-Two oddities are kept. The random sign flips meant for the eigenvectors hit the eigenvalues (`flip_eigenvalues`). And the
-last GINE layer has an activation, against its configuration; that it then has dropout like the others is our assumption.
+dropout 0.02 in the network and 0.1 in the positional encoders, before the activation of a fully connected layer (but
+for the last one of an input network, of the Laplacian encoder and of a convolution) and after the activation of a GINE
+layer. Two oddities are kept. The random sign flips meant for the eigenvectors hit the eigenvalues (`flip_eigenvalues`).
+The last GINE layer has an activation, against its configuration; that it then has dropout too is our assumption.
 """
 
 import re
