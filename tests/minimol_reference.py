@@ -36,7 +36,9 @@ def reference(shared: Path) -> Reference:
     for i in range(len(data["smiles"])):
         atoms, bonds = slice(nodes[i], nodes[i + 1]), slice(edges[i], edges[i + 1])
         names = ("feat", "laplacian_eigvec", "laplacian_eigval", "rw_return_probs")
-        graphs.append(graph(*(data[name][atoms] for name in names), data["edge_index"][:, bonds], data["edge_feat"][bonds]))
+        graphs.append(
+            graph(*(data[name][atoms] for name in names), data["edge_index"][:, bonds], data["edge_feat"][bonds])
+        )
     smiles = [str(text) for text in data["smiles"]]
     return Reference(smiles, graphs, data["embedding"], data["node_mean"], data["pe_stable"])
 

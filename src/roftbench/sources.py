@@ -224,7 +224,8 @@ def _download(source: Source, address: str, path: Path) -> bytes:
                 packed = temporary.read_bytes()
                 content = _unpack(packed, expected)
         except (requests.RequestException, PackageError, _NotHereError) as error:
-            wait = next(waits, None) if _may_pass(error) else None
+            again = not is_package(address) and _may_pass(error)  # pip tries again itself
+            wait = next(waits, None) if again else None
             if wait is None:
                 raise _NotHereError(_reason(error)) from error
             logger.warning("%s: %s; trying again in %g s", address, _reason(error), wait)
@@ -245,8 +246,7 @@ def _may_pass(error: Exception) -> bool:
     """Return whether a later attempt may succeed; a refusal (4xx) and an impossible address stay what they are."""
     if (response := getattr(error, "response", None)) is not None:
         return bool(response.status_code >= 500)
-    # ValueError is what requests raises about an address; pip has tried several times itself.
-    return not isinstance(error, (ValueError, PackageError))
+    return not isinstance(error, ValueError)  # what requests raises about an address
 
 
 def _reason(error: BaseException) -> str:

@@ -152,14 +152,16 @@ def test_return_probabilities_of_a_path() -> None:
     assert return_probabilities(path, 4).tolist() == [[0, 0.5, 0, 0.5], [0, 1, 0, 1], [0, 0.5, 0, 0.5]]
 
 
-@pytest.mark.parametrize(
-    ("symbol", "group", "period"),
-    [("H", 1, 1), ("He", 18, 1), ("Li", 1, 2), ("C", 14, 2), ("Ne", 18, 2), ("Mg", 2, 3), ("Al", 13, 3), ("K", 1, 4)]
-    + [("Sc", 3, 4), ("Zn", 12, 4), ("Ga", 13, 4), ("Br", 17, 4), ("Pd", 10, 5), ("La", 3, 6), ("Hf", 4, 6)]
-    + [("Pt", 10, 6), ("Pb", 14, 6), ("Rn", 18, 6), ("Ra", 2, 7), ("Ac", 3, 7), ("Rf", 4, 7), ("Og", 18, 7)],
-)
-def test_places_in_the_periodic_table(symbol: str, group: int, period: int) -> None:
-    assert _place(Chem.GetPeriodicTable().GetAtomicNumber(symbol)) == (group - 1, period - 1)
+PLACES = """
+H 1 1, He 18 1, Li 1 2, C 14 2, Ne 18 2, Mg 2 3, Al 13 3, K 1 4, Sc 3 4, Zn 12 4, Ga 13 4, Br 17 4, Pd 10 5, La 3 6,
+Hf 4 6, Pt 10 6, Pb 14 6, Rn 18 6, Ra 2 7, Ac 3 7, Rf 4 7, Og 18 7
+"""
+
+
+@pytest.mark.parametrize("place", PLACES.strip().replace("\n", " ").split(", "))
+def test_places_in_the_periodic_table(place: str) -> None:
+    symbol, group, period = place.split()
+    assert _place(Chem.GetPeriodicTable().GetAtomicNumber(symbol)) == (int(group) - 1, int(period) - 1)
 
 
 def test_the_f_block_has_no_group_and_the_dummy_atom_a_place() -> None:
