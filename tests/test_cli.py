@@ -234,6 +234,25 @@ def test_a_progress_bar_on_a_terminal(cli: Command, monkeypatch: pytest.MonkeyPa
     assert "\r" not in ended.out
 
 
+def test_a_public_checkpoint_is_taken_from_a_mirror(
+    cli: Command, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROFTBENCH_OFFLINE", "1")
+    words = ["model=gcn_contextpred", "method=lp", "train.epochs=1", f"paths.cache={tmp_path / 'own'}"]
+    refused = cli.run(*words)
+    assert refused.code == 2
+    assert "model gcn_contextpred was not found" in refused.err
+    assert "Run `roftbench fetch model=gcn_contextpred` on a machine with network" in refused.err
+    ended = cli.run(*words, f"paths.mirror={shared / 'checkpoints'}")
+    assert ended.code == 0, ended
+    said = "gcn_contextpred (pretraining: self-supervised), lp trains 301 of 505,201 parameters"
+    assert ended.header["model"] == said
+    assert "warning" not in ended.header
+    file = shared / "checkpoints" / "graphsage_contextpred.pth"
+    for model in ("gcn_contextpred", "gcn"):
+        cli.run(f"model={model}", f"model.checkpoint={file}").refused(str(file))
+
+
 # Again, and again.
 
 
@@ -382,7 +401,7 @@ DATASETS = (
     "bace", "bbbp", "cep", "clintox", "esol", "freesolv", "hiv", "lipo", "malaria", "muv", "sider", "tox21", "toxcast",
 )  # fmt: skip
 LISTS = {
-    "models": {"gin", "gin_masking", "scratch", "tiny_gin"},
+    "models": {path.stem for path in (ROOT / "conf" / "model").glob("*.yaml")},
     "methods": set(METHODS),
     "datasets": {*DATASETS, "csv"},
     "splits": {"random", "scaffold", "size", "random_scaffold", "column", "file", "auto"},
@@ -435,7 +454,7 @@ def test_lists_and_help_are_quick_because_they_import_little(terminal: Terminal)
     code = """
 import sys
 from roftbench.cli import main
-for kind in ("models", "methods", "splits"):
+for kind in ("methods", "splits"):
     assert main(["list", kind]) == 0
 assert main(["run", "--help"]) == 0
 print("loaded:", [name for name in ("torch", "hydra", "omegaconf", "rdkit", "numpy", "pandas") if name in sys.modules])
@@ -443,8 +462,9 @@ print("loaded:", [name for name in ("torch", "hydra", "omegaconf", "rdkit", "num
     ended = terminal.python("-c", code)
     assert ended.code == 0, ended.err
     assert ended.out.endswith("loaded: []\n")
-    code = "import sys; from roftbench.cli import main; main(['list', 'datasets']); print('torch' in sys.modules)"
-    assert terminal.python("-c", code).out.endswith("False\n")
+    for kind in ("datasets", "models"):
+        code = f"import sys; from roftbench.cli import main; main(['list', '{kind}']); print('torch' in sys.modules)"
+        assert terminal.python("-c", code).out.endswith("False\n")
 
 
 def test_help_names_every_command_and_every_option(cli: Command) -> None:

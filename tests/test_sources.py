@@ -23,6 +23,7 @@ import pytest
 import requests
 
 from roftbench import sources
+from roftbench.checksums import git_blob
 from roftbench.errors import UsageError
 from roftbench.sources import Found, Places, Source, check_places, fetch, present, read
 
@@ -359,6 +360,42 @@ def test_the_published_files(shared: Path, tmp_path: Path) -> None:
         assert found.place == "mirror"
         assert sha256(found.content).hexdigest() == entry["content"]["sha256"]
         assert not places.downloads.exists()
+
+
+def by_blob(content: bytes, *where: str) -> Source:
+    return Source("model a", "a.csv", None, where, git_blob=git_blob(content), group="model")
+
+
+def test_where_only_the_git_blob_id_is_known_it_decides(
+    places: Places, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = server.serve(plain)
+    put(places.mirror, content=b"another")
+    wanted = by_blob(CONTENT, "cache", "mirror", address)
+    assert read(wanted, places) == Found(CONTENT, address)
+    assert "bytes, git blob id verified" in capsys.readouterr().out
+    assert read(wanted, places) == Found(CONTENT, "cache")
+    with pytest.raises(UsageError) as error:
+        read(by_blob(b"x", "mirror", address), places)
+    assert f"its git blob id is {git_blob(b'another')}, not {git_blob(b'x')}" in str(error.value)
+    assert f"its git blob id is {git_blob(CONTENT)}, not {git_blob(b'x')}" in str(error.value)
+    assert "roftbench fetch model=a`" in str(error.value)
+    assert f"(git blob id of its unpacked content: {git_blob(b'x')})" in str(error.value)
+
+
+def test_where_both_are_known_both_must_agree(places: Places) -> None:
+    put(places.mirror)
+    right = replace(by_blob(CONTENT, "mirror"), sha256=sha256(CONTENT).hexdigest())
+    assert read(right, places).content == CONTENT
+    for wrong_one in ({"sha256": "0" * 64}, {"git_blob": "0" * 40}):
+        with pytest.raises(UsageError, match=f"not {next(iter(wrong_one.values()))}"):
+            read(replace(right, **wrong_one), places)
+
+
+def test_a_file_without_any_checksum_is_never_taken(places: Places) -> None:
+    put(places.mirror)
+    with pytest.raises(UsageError, match="no checksum of it is known"):
+        read(replace(by_blob(CONTENT, "mirror"), git_blob=None), places)
 
 
 def test_only_places_and_addresses_are_places() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from roftbench.metrics import METRICS
+from roftbench.models.card import PRETRAINING
 from roftbench.plugins import import_name
 from roftbench.progress import duration, say
 from roftbench.record import count
@@ -32,7 +33,7 @@ def announce(bench: Workbench) -> None:
         "labels": f"{job.label_ratio.name}: {uses}",
         "split": _split(bench),
         "metric": f"{job.dataset.metric}{units}; {arrow} is better",
-        "model": f"{job.model.name} (pretraining: {job.model.pretraining}), {_trained(bench)}",
+        "model": f"{job.model.name} (pretraining: {PRETRAINING[job.model.pretraining]}), {_trained(bench)}",
         "method": _method(bench),
         "training": f"{job.train.epochs} epochs a stage, batch {job.train.batch_size}, Adam {job.train.lr:g},"
         f" loss {job.train.loss}",

@@ -131,8 +131,9 @@ def _list(arguments: argparse.Namespace) -> int:
 
     if arguments.kind == "runs":
         return listing.show_runs(_results(arguments.overrides), as_json=arguments.json)
-    if arguments.kind == "datasets":
-        return listing.show_datasets(arguments.overrides, arguments.config_dir, as_json=arguments.json)
+    show = {"datasets": listing.show_datasets, "models": listing.show_models}.get(arguments.kind)
+    if show is not None:
+        return show(arguments.overrides, arguments.config_dir, as_json=arguments.json)
     if arguments.overrides:
         raise UsageError(f"'{arguments.overrides[0]}': list {arguments.kind} takes no key=value")
     return listing.show_options(KINDS[arguments.kind], arguments.config_dir, as_json=arguments.json)

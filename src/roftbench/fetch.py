@@ -1,14 +1,14 @@
 """`roftbench fetch`: bring published data sets and checkpoints into the cache, for a machine without network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from roftbench.catalog import options
-from roftbench.data.spec import DatasetSpec, dataset_specs
+from roftbench.data.spec import dataset_specs
 from roftbench.errors import UsageError, suggest
+from roftbench.models.card import BUNDLED, OWN, PUBLISHED, ModelCard, model_cards
 from roftbench.paths import paths_of
-from roftbench.progress import say
-from roftbench.sources import Places, fetch
+from roftbench.progress import column, say
+from roftbench.sources import Places, Source, fetch
 
 ALL = "all"
 
@@ -24,48 +24,56 @@ def run(overrides: Sequence[str], folder: Path | None) -> int:
         raise UsageError("say what to fetch: roftbench fetch dataset=all, or dataset=tox21,sider, or model=NAME")
     places = paths_of([text for text in overrides if text not in wanted]).places()
     specs = {name: spec for name, spec in dataset_specs(folder).items() if spec is not None}
-    models = options("model", folder)
-    datasets = _names(wanted, "dataset", specs)
-    checkpoints = _names(wanted, "model", models)
-    failed = [name for name in datasets if not _fetch_dataset(name, specs[name], places)]
-    for name in checkpoints:
-        _show(name, _checkpoint(models[name].get("checkpoint")))
-    if failed:
-        say(f"{len(failed)} of {len(datasets)} data sets could not be fetched: {', '.join(failed)}")
-    return int(bool(failed))
+    cards = model_cards(folder)
+    datasets = {name: specs[name].source() for name in _names(wanted, "dataset", specs, specs)}
+    loaded = [name for name, card in cards.items() if card.checkpoint not in (None, OWN)]
+    models = {name: _source(cards[name]) for name in _names(wanted, "model", cards, loaded)}
+    width = column([*datasets, *models])
+    failed = [
+        _fetch_all(sources, what, width, places) for what, sources in (("data sets", datasets), ("models", models))
+    ]
+    return int(any(failed))
 
 
-def _names(wanted: Sequence[str], group: str, known: Iterable[str]) -> list[str]:
+def _names(wanted: Sequence[str], group: str, known: Iterable[str], everything: Iterable[str]) -> list[str]:
     known = list(known)
     names: list[str] = []
     for text in wanted:
         key, _, value = text.partition("=")
         if key == group:
-            names += known if value == ALL else value.strip("[]").split(",")
+            names += everything if value == ALL else value.strip("[]").split(",")
     for name in names:
         if name not in known:
             raise UsageError(f"unknown {group} '{name}'.{suggest(name, [*known, ALL])}")
     return list(dict.fromkeys(names))
 
 
-def _fetch_dataset(name: str, spec: DatasetSpec, places: Places) -> bool:
-    try:
-        place = fetch(spec.source(), places)
-    except UsageError as error:
-        _show(name, f"failed: {error}")
-        return False
-    here = {"bundled": "bundled, nothing to fetch", "cache": "was in the cache", "mirror": "copied from the mirror"}
-    _show(name, here.get(place, "downloaded"))
-    return True
-
-
-def _checkpoint(location: str | None) -> str:
-    if location is None:
+def _source(card: ModelCard) -> Source | str:
+    """Return where a model's checkpoint comes from, or why there is nothing to fetch."""
+    if card.checkpoint == PUBLISHED:
+        return card.source()
+    if card.checkpoint is None:
         return "random weights, nothing to fetch"
-    if location.startswith("bundled:"):
+    if card.checkpoint.startswith(BUNDLED):
         return "bundled, nothing to fetch"
     return "a file of yours (model.checkpoint=FILE), nothing to fetch"
 
 
-def _show(name: str, text: str) -> None:
-    say(f"{name:<16}{text}")
+def _fetch_all(sources: Mapping[str, Source | str], what: str, width: int, places: Places) -> bool:
+    """Fetch files, and go on where one fails; returns whether one did."""
+    failed = []
+    for name, source in sources.items():
+        try:
+            text = source if isinstance(source, str) else _fetched(source, places)
+        except UsageError as error:
+            text = f"failed: {error}"
+            failed.append(name)
+        say(f"{name:<{width}}{text}")
+    if failed:
+        say(f"{len(failed)} of {len(sources)} {what} could not be fetched: {', '.join(failed)}")
+    return bool(failed)
+
+
+def _fetched(source: Source, places: Places) -> str:
+    here = {"bundled": "bundled, nothing to fetch", "cache": "was in the cache", "mirror": "copied from the mirror"}
+    return here.get(fetch(source, places), "downloaded")

@@ -3,12 +3,18 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roftbench.catalog import options
+from roftbench.progress import column
+
+if TYPE_CHECKING:
+    from roftbench.models.card import ModelCard
 
 HIDDEN = {"name", "summary", "_target_", "sha256", "path"}
 NOT_HERE = "not here"
+_ELSEWHERE = {"None": "random weights", "published": NOT_HERE}
+_VERIFIED = {True: "verified", False: "not verified on the real file"}
 
 
 def show_options(group: str, folder: Path | None, *, as_json: bool) -> int:
@@ -17,9 +23,11 @@ def show_options(group: str, folder: Path | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(list(found.values()), indent=1))
         return 0
+    width = column(found)
     for name, content in found.items():
         shown = {key: value for key, value in content.items() if key not in HIDDEN and value not in (None, {})}
-        _print_option(name, content.get("summary", ""), [f"{key}={_short(value)}" for key, value in shown.items()])
+        details = [f"{key}={_short(value)}" for key, value in shown.items()]
+        _print_option(name, content.get("summary", ""), details, width)
     return 0
 
 
@@ -36,16 +44,42 @@ def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: boo
     if as_json:
         print(json.dumps([{**contents[name], "present": found[name]} for name in specs], indent=1))
         return 0
+    width = column(specs)
     for name, spec in specs.items():
         if spec is None:
-            _print_option(name, contents[name].get("summary", ""), [])
+            _print_option(name, contents[name].get("summary", ""), [], width)
             continue
         size = f"{spec.rows:,} rows" if spec.rows else "size unknown"
         tasks = f"{spec.num_tasks or len(spec.targets or [])} {spec.task} task{'s' * ((spec.num_tasks or 1) > 1)}"
         metric = f"{spec.metric} ({spec.units})" if spec.units else str(spec.metric)
         details = [size, tasks, metric, found[name] or NOT_HERE, f"licence: {spec.licence or 'not stated'}"]
-        _print_option(name, spec.summary, details)
+        _print_option(name, spec.summary, details, width)
     print(f"\n{NOT_HERE}: downloaded by the first run that needs it, or ahead of time by roftbench fetch dataset=NAME")
+    return 0
+
+
+def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
+    """Print the models: size, pretraining, where on this machine the weights are, licence, verified; returns 0."""
+    from roftbench.models.card import OWN, model_cards
+    from roftbench.paths import paths_of
+
+    places = paths_of(overrides).places()
+    cards = model_cards(folder)
+    found = {name: card.present(places) for name, card in cards.items()}
+    if as_json:
+        contents = options("model", folder)
+        print(json.dumps([{**contents[name], "present": found[name]} for name in cards], indent=1))
+        return 0
+    width = column(cards)
+    for name, card in cards.items():
+        details = [f"{card.parameters:,} parameters"] if card.parameters else []
+        details += [_pretraining(card), found[name] or _ELSEWHERE.get(str(card.checkpoint), "a file of yours")]
+        details += [f"licence: {card.licence}"] if card.licence else []
+        details += [_VERIFIED[card.verified]] if card.verified is not None else []
+        _print_option(name, card.summary, [] if card.checkpoint == OWN else details, width)
+        if card.note:
+            print(f"{'':<{width}}{card.note}")
+    print(f"\n{NOT_HERE}: downloaded by the first run that needs it, or ahead of time by roftbench fetch model=NAME")
     return 0
 
 
@@ -70,10 +104,18 @@ def show_runs(results: Path, *, as_json: bool) -> int:
     return 0
 
 
-def _print_option(name: str, summary: str, details: Sequence[str]) -> None:
-    print(f"{name:<16}{summary}")
+def _pretraining(card: "ModelCard") -> str:
+    from roftbench.models.card import PRETRAINING
+
+    if card.pretraining == "none":
+        return "no pretraining"
+    return f"{PRETRAINING[card.pretraining]} pretraining: {card.pretraining_data or 'data not stated'}"
+
+
+def _print_option(name: str, summary: str, details: Sequence[str], width: int) -> None:
+    print(f"{name:<{width}}{summary}")
     if details:
-        print(f"{'':<16}{'  '.join(details)}")
+        print(f"{'':<{width}}{'  '.join(details)}")
 
 
 def _short(value: Any) -> str:

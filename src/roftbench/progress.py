@@ -13,6 +13,11 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def column(names: Iterable[str | None]) -> int:
+    """Return how wide a first column of names must be."""
+    return max([16, *(len(str(name)) + 2 for name in names)])
+
+
 def bar(items: Iterable[Any], name: str, unit: str = "epoch") -> "tqdm[Any]":
     """Return a progress bar over items on standard error; silent where that is no terminal."""
     return tqdm(items, desc=name, unit=unit, disable=None, leave=False, dynamic_ncols=True)

@@ -234,6 +234,16 @@ def test_lp_ft_ends_elsewhere_than_full_fine_tuning(lab: Lab) -> None:
     assert len(lab.stages()) == 3
 
 
+@pytest.mark.parametrize("kind", ["gcn", "graphsage", "gat"])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_works_with_the_other_encoders_of_hu_et_al(lab: Lab, kind: str, method: str) -> None:
+    small = ("model.checkpoint=null", "model.num_layers=2", "model.dim=16", "train.epochs=1")
+    record = lab.done(f"method={method}", f"model={kind}", *small, "train.interpolation_epochs=1")
+    assert math.isfinite(primary(record, "test"))
+    blocks = ["embed", "layer0", "layer1"]
+    assert list(record["details"].get("alpha", blocks)) == blocks
+
+
 BAG = '''
 import torch
 import torch.nn.functional as F

@@ -5,13 +5,18 @@ from pathlib import Path
 
 from roftbench.catalog import options
 from roftbench.checksums import Checksum, git_blob, sha256
-from roftbench.errors import UsageError, check_choice
-from roftbench.sources import Source, check_places
+from roftbench.errors import UsageError, check_choice, check_range
+from roftbench.sources import Places, Source, check_places, present
 
 PUBLISHED = "published"
 BUNDLED = "bundled:"
 OWN = "???"  # the user must say which file
-PRETRAINING = ("none", "self-supervised", "supervised", "both")
+PRETRAINING = {  # as it is set, and in words
+    "none": "none",
+    "self-supervised": "self-supervised",
+    "supervised": "supervised",
+    "both": "self-supervised and supervised",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         check_choice("pretraining", self.pretraining, PRETRAINING)
+        if self.parameters is not None:
+            check_range("parameters", self.parameters, 1)
         check_places(self.sources)
         if "bundled" in self.sources:
             raise ValueError(f"sources: a bundled checkpoint is checkpoint={BUNDLED}FILE")
@@ -49,6 +56,12 @@ class ModelCard:
                 raise ValueError(f"{left[0]} must be set for checkpoint={PUBLISHED}; for a file of yours give its path")
             if not self.checksum():
                 raise ValueError(f"sha256 or git_blob must be set for checkpoint={PUBLISHED}")
+
+    def present(self, places: Places) -> str | None:
+        """Return where on this machine the weights lie that are bundled or published, without reading them, or None."""
+        if self.checkpoint == PUBLISHED:
+            return present(self.source(), places)
+        return "bundled" if (self.checkpoint or "").startswith(BUNDLED) else None
 
     def checksum(self) -> Checksum:
         """Return what is known of the file."""

@@ -1,0 +1,223 @@
+"""The shipped models: their cards are complete and true, and their files are told apart by content."""
+
+import json
+import shutil
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import ROOT
+from lab import PLACES
+from torch import nn
+
+from roftbench.catalog import options
+from roftbench.checksums import git_blob
+from roftbench.errors import UsageError
+from roftbench.models.card import OWN, PRETRAINING, PUBLISHED, ModelCard, model_cards
+from roftbench.models.checkpoints import load_published
+from roftbench.models.encoder import copy_state
+from roftbench.models.gin import GIN
+from roftbench.plugins import import_name
+from roftbench.sources import Places
+
+CARDS = model_cards()
+PUBLIC = [name for name, card in CARDS.items() if card.checkpoint == PUBLISHED]
+OF_HU = [name for name in PUBLIC if "pretrain-gnns" in str(CARDS[name].sources)]
+VERIFIED = [name for name in PUBLIC if CARDS[name].verified]
+COMPLETE: dict[str, Any] = {
+    "name": "x",
+    "_target_": "a.B",
+    "checkpoint": "published",
+    "file": "x.pth",
+    "sources": ["cache"],
+    "sha256": "0" * 64,
+}
+
+
+def encoder_of(name: str, device: str = "meta") -> nn.Module:
+    known = set(ModelCard.__dataclass_fields__)
+    params = {key: value for key, value in options("model")[name].items() if key not in known}
+    with torch.device(device):
+        built = import_name(CARDS[name]._target_)(**params)
+    assert isinstance(built, nn.Module)
+    return built
+
+
+@pytest.fixture(scope="module")
+def manifest(shared: Path) -> dict[str, Any]:
+    loaded = json.loads((shared / "checkpoints" / "MANIFEST.json").read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.parameters])
+def test_the_number_of_parameters_is_the_encoders(name: str) -> None:
+    assert sum(parameter.numel() for parameter in encoder_of(name).parameters()) == CARDS[name].parameters
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_says_what_a_user_must_know(name: str) -> None:
+    card = CARDS[name]
+    assert card.name == name
+    if card.checkpoint not in (None, OWN):
+        assert card.pretraining != "none"
+        assert all([card.parameters, card.pretraining_data, card.licence, card.verified is not None])
+    if card.checkpoint == PUBLISHED:
+        assert card.reference
+        assert card.sources[:2] == ["cache", "mirror"]
+        assert all(address.startswith("https://") for address in card.sources[2:])
+        assert len(card.sources) > 2
+
+
+def test_names_in_cache_and_mirror_are_of_one_content_each() -> None:
+    contents = defaultdict(set)
+    for name in PUBLIC:
+        contents[CARDS[name].file].add((CARDS[name].sha256, CARDS[name].git_blob))
+    assert [file for file, known in contents.items() if len(known) > 1] == []
+
+
+def test_every_public_file_of_the_manifest_has_a_model(manifest: dict[str, Any]) -> None:
+    """Addresses, blob ids and checksums are those that were looked up; which file is which kind is known there."""
+    wanted = {}
+    for entry in manifest["files"]:
+        wanted[entry["origin"]["path"]] = (entry["git_blob_sha1"], entry["sha256"], entry["conv"], entry["origin"])
+    for entry in manifest["absent"] + manifest["not_copied"]:
+        if entry["repo"].endswith("pretrain-gnns"):
+            wanted[entry["path"]] = (entry["git_blob_sha1"], None, entry["conv"], entry)
+    assert len(wanted) == len([name for name in OF_HU if name != "mole_bert"]) == 18
+    for path, (blob, digest, kind, origin) in wanted.items():
+        repo = origin["repo"].removeprefix("github.com/")
+        address = f"https://raw.githubusercontent.com/{repo}/{origin['commit']}/{path}"
+        (name,) = [name for name in OF_HU if address in CARDS[name].sources[2:3]]
+        card = CARDS[name]
+        assert (card.git_blob, card.sha256, card.file) == (blob, digest, path.split("/")[-1])
+        assert card._target_.split(".")[2] == kind
+        assert card.verified is (digest is not None)
+
+
+def test_the_pretraining_is_the_one_that_the_files_name_tells(manifest: dict[str, Any]) -> None:
+    for name in OF_HU:
+        supervised = "supervised" in name or name == "mole_bert"
+        alone = name.endswith("supervised")
+        assert CARDS[name].pretraining == ("self-supervised" if not supervised else "supervised" if alone else "both")
+
+
+def test_mole_bert_is_the_file_of_hu_et_al_and_says_so(manifest: dict[str, Any]) -> None:
+    entries = [entry for entry in manifest["absent"] if entry["git_blob_sha1"] == CARDS["mole_bert"].git_blob]
+    assert len(entries) == 3
+    other = CARDS["gin_supervised_masking"]
+    assert CARDS["mole_bert"].git_blob == other.git_blob
+    for card in (CARDS["mole_bert"], other):  # each may be served from any of the three repositories
+        assert sorted(card.sources[2:]) == sorted(entry["url_derived_untested"] for entry in entries)
+    assert "supervised_masking.pth" in str(CARDS["mole_bert"].note)
+    assert CARDS["mole_bert"].note in CARDS["mole_bert"].cautions()
+
+
+def test_what_was_not_seen_is_said() -> None:
+    assert all("not verified on the real file" in CARDS[name].cautions()[0] for name in PUBLIC if name not in VERIFIED)
+    assert all(CARDS[name].cautions() == [] for name in VERIFIED)
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_the_six_public_files_load_strictly_from_a_mirror(shared: Path, tmp_path: Path, name: str) -> None:
+    places = Places(tmp_path / "cache", shared / "checkpoints", offline=True)
+    encoder = encoder_of(name, "cpu")
+    load_published(encoder, CARDS[name].source(), places)
+    state = torch.load(shared / "checkpoints" / f"{name}.pth", map_location="cpu", weights_only=True)
+    assert all(torch.equal(tensor, state[key]) for key, tensor in copy_state(encoder).items())
+    assert CARDS[name].present(places) == "mirror"
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in VERIFIED])
+def test_a_file_of_the_described_keys_and_shapes_loads(tmp_path: Path, name: str) -> None:
+    """What cannot be had here is stood in for by random weights under the names of the public code."""
+    card, mirror = CARDS[name], tmp_path / "mirror"
+    mirror.mkdir()
+    state = {key: torch.randn(shape) for key, shape in described(card._target_).items()}
+    torch.save(state, mirror / str(card.file), _use_new_zipfile_serialization=False)
+    blob = git_blob((mirror / str(card.file)).read_bytes())
+    places = Places(tmp_path / "cache", mirror, offline=True)
+    encoder = encoder_of(name, "cpu")
+    source = ModelCard(**{**vars(card), "git_blob": blob}).source()
+    load_published(encoder, source, places)
+    assert all(torch.equal(tensor, state[key]) for key, tensor in copy_state(encoder).items() if "tracked" not in key)
+    with pytest.raises(UsageError, match=f"its git blob id is {blob}, not {card.git_blob}"):
+        load_published(encoder, card.source(), places)
+
+
+def described(target: str) -> dict[str, tuple[int, ...]]:
+    """Return keys and shapes of the 5-layer, 300-d GIN or GAT as the page of the public files and their code say."""
+    found: dict[str, tuple[int, ...]] = {"x_embedding1.weight": (120, 300), "x_embedding2.weight": (3, 300)}
+    width = 600 if target.endswith("GAT") else 300
+    if target.endswith("GAT"):
+        inside = {"att": (1, 2, 600), "bias": (300,), "weight_linear.weight": (600, 300), "weight_linear.bias": (600,)}
+    else:
+        inside = {"mlp.0.weight": (600, 300), "mlp.0.bias": (600,), "mlp.2.weight": (300, 600), "mlp.2.bias": (300,)}
+    tables = {"edge_embedding1.weight": (6, width), "edge_embedding2.weight": (3, width)}
+    for layer in range(5):
+        found |= {f"gnns.{layer}.{key}": shape for key, shape in {**inside, **tables}.items()}
+        found |= {
+            f"batch_norms.{layer}.{key}": (300,) if key != "num_batches_tracked" else ()
+            for key in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+        }
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"sources": []}, "sources must be set for checkpoint=published"),
+        ({"file": None}, "file must be set"),
+        ({"sha256": None}, "sha256 or git_blob must be set"),
+        ({"sources": ["cahce"]}, "Did you mean 'cache'"),
+        ({"sources": ["bundled"]}, "checkpoint=bundled:FILE"),
+        ({"pretraining": "selfsupervised"}, "Did you mean 'self-supervised'"),
+    ],
+)
+def test_an_incomplete_card_is_refused(tmp_path: Path, change: dict[str, Any], part: str) -> None:
+    ModelCard(**COMPLETE)
+    with pytest.raises(ValueError, match=part):
+        ModelCard(**{**COMPLETE, **change})
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text(json.dumps({**COMPLETE, **change}))
+    with pytest.raises(UsageError, match=rf"model/mine\.yaml: .*{part}"):
+        model_cards(tmp_path)
+
+
+def test_the_words_of_pretraining_are_those_of_the_list() -> None:
+    assert {card.pretraining for card in CARDS.values()} == PRETRAINING.keys()
+
+
+def test_where_weights_lie_on_this_machine(shared: Path, tmp_path: Path) -> None:
+    places = Places(tmp_path / "cache", shared / "checkpoints")
+    found = {name: card.present(places) for name, card in CARDS.items()}
+    assert {found[name] for name in VERIFIED} == {"mirror"}
+    assert (found["gin_masking"], found["scratch"], found["gin"], found["gin_infomax"]) == ("bundled", None, None, None)
+    (tmp_path / "cache").mkdir()
+    shutil.copy(shared / "checkpoints" / "gcn_contextpred.pth", tmp_path / "cache")
+    assert CARDS["gcn_contextpred"].present(places) == "cache"
+
+
+# A file of the user's that is another kind's
+
+
+@pytest.mark.parametrize(("model", "file"), [("gcn", "graphsage_supervised"), ("graphsage", "gcn_contextpred")])
+def test_a_known_file_of_the_other_kind_is_refused(shared: Path, model: str, file: str) -> None:
+    content = (shared / "checkpoints" / f"{file}.pth").read_bytes()
+    with pytest.raises(UsageError, match=f"holds the weights of {file}, a G.*Take model={file}"):
+        CARDS[model].check_kind(content)
+
+
+def test_a_file_of_the_right_kind_an_unknown_one_and_an_encoder_of_ones_own_pass(shared: Path) -> None:
+    content = (shared / "checkpoints" / "gcn_contextpred.pth").read_bytes()
+    CARDS["gcn"].check_kind(content)
+    CARDS["graphsage"].check_kind(content + b"x")
+    ModelCard("mine", "mine.BetterGCN").check_kind(content)
+
+
+def test_the_bundled_file_is_no_published_one() -> None:
+    assert CARDS["gin_masking"].present(PLACES) == "bundled"
+    assert (ROOT / "src" / "roftbench" / "assets" / "checkpoints" / "gin_masking.safetensors").is_file()
+    assert isinstance(encoder_of("gin_masking"), GIN)
