@@ -117,7 +117,7 @@ def test_a_file_of_the_users_is_not_taken_for_pip(tmp_path: Path, monkeypatch: p
         "package:minimol==1",
         "package:-r==1:a",
         "package:a b==1:c",
-        "package:--index-url=x==1:a",
+        "package:--quiet==1:a",
         "package:a>=1:b",
         "package:a==1:",
         "package:a==1:b:c",
