@@ -1,5 +1,7 @@
 """Graphs of another kind than "hu": of the same molecules, cached, and only of the kinds that there are."""
 
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import torch
 from lab import PLACES, Lab
 
 from roftbench.data import dataset as datasets
+from roftbench.data import parallel
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.minimol_features import smiles_to_graph
@@ -130,6 +133,21 @@ def plugin(folder: Path, name: str) -> list[str]:
 def test_an_encoder_reads_hu_graphs_unless_it_says_so() -> None:
     assert Encoder.featurizer == HU
     assert list(FEATURIZERS) == ["hu", "minimol"]
+
+
+def test_workers_start_without_torch() -> None:
+    code = "import sys, roftbench.data.featurizers; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_in_worker_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = load(tmp_path).graphs_of("minimol")
+    for path in (tmp_path / "cache").glob("*.safetensors"):
+        path.unlink()
+    monkeypatch.setattr(parallel, "SERIAL", 1)
+    monkeypatch.setattr(parallel, "CHUNK", 3)
+    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    assert_same(load(tmp_path).graphs_of("minimol"), here)
 
 
 def test_every_featurizer_packs_what_a_batch_can_be_made_of() -> None:

@@ -23,7 +23,11 @@ class Featurizer:
     version: int
 
 
+def _hu_chunk(smiles: Sequence[str]) -> dict[str, NDArray[Any]]:
+    return featurize.featurize_chunk(smiles).graphs
+
+
 FEATURIZERS = {
-    HU: Featurizer(lambda smiles: featurize.featurize_chunk(smiles).graphs, featurize.VERSION),
+    HU: Featurizer(_hu_chunk, featurize.VERSION),
     "minimol": Featurizer(minimol_features.featurize_chunk, minimol_features.VERSION),
 }
