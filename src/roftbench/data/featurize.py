@@ -35,9 +35,9 @@ BOND_DIRECTION = {
 
 
 class Graph(NamedTuple):
-    """One molecule: x [N, 2], edge_index [2, E] and edge_attr [E, 2], all int64."""
+    """One molecule: x [N, 2], edge_index [2, E] and edge_attr [E, 2], all int64; another featuriser's differ in x."""
 
-    x: NDArray[np.int64]
+    x: NDArray[Any]
     edge_index: NDArray[np.int64]
     edge_attr: NDArray[np.int64]
 
@@ -120,13 +120,20 @@ def featurize_chunk(smiles: Sequence[str]) -> Chunk:
     return Chunk(rows, pack(graphs), np.array(canonical, dtype=np.int64), failed)
 
 
-def pack(graphs: Sequence[Graph]) -> dict[str, NDArray[Any]]:
-    """Return graphs as flat arrays of small integers; see `roftbench.data.packed.PackedGraphs` for their shapes."""
+def pack(
+    graphs: Sequence[Graph], x_type: type = np.uint8, columns: tuple[int, int] = (2, 2)
+) -> dict[str, NDArray[Any]]:
+    """Return graphs as flat arrays of small numbers; see `roftbench.data.packed.PackedGraphs` for their shapes.
+
+    `columns` are those of x and of edge_attr.
+    """
     order = [np.argsort(graph.edge_index[1], kind="stable") for graph in graphs]
     return {
-        "x": _stack([graph.x for graph in graphs], np.uint8, (0, 2)),
+        "x": _stack([graph.x for graph in graphs], x_type, (0, columns[0])),
         "source": _stack([g.edge_index[0][index] for g, index in zip(graphs, order, strict=True)], np.int32, (0,)),
-        "edge_attr": _stack([g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, 2)),
+        "edge_attr": _stack(
+            [g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, columns[1])
+        ),
         "degree": _stack([np.bincount(g.edge_index[1], minlength=len(g.x)) for g in graphs], np.int32, (0,)),
         "num_nodes": np.array([len(graph.x) for graph in graphs], dtype=np.int64),
         "num_edges": np.array([len(graph.edge_attr) for graph in graphs], dtype=np.int64),

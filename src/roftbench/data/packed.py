@@ -16,9 +16,10 @@ from roftbench.data.featurize import Graph, pack
 class Batch:
     """B graphs as one: N nodes of graph 0, then of graph 1, …; edges sorted by the node they enter.
 
-    x [N, 2]; edge_index [2, E] (row 0 the source, row 1 the target); edge_attr [E, 2]; node_ptr [B + 1], the nodes of
+    x [N, F]; edge_index [2, E] (row 0 the source, row 1 the target); edge_attr [E, A]; node_ptr [B + 1], the nodes of
     graph g being node_ptr[g]:node_ptr[g + 1]; edge_ptr [N + 1], the edges that enter node i being
-    edge_ptr[i]:edge_ptr[i + 1]. All int64, on one device.
+    edge_ptr[i]:edge_ptr[i + 1]. All int64 (x float32 where the featuriser gives real numbers), on one device.
+    "hu" graphs, those of an encoder that asks for no others, have F = A = 2.
     """
 
     x: Tensor
@@ -35,11 +36,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class PackedGraphs:
-    """G graphs in flat tensors: small integers on disk and in memory, int64 only in a batch.
+    """G graphs in flat tensors: small numbers on disk and in memory, int64 (or float32) only in a batch.
 
-    x [ΣN, 2] uint8; source [ΣE] int32, counted from the first node of its own graph; edge_attr [ΣE, 2] uint8;
-    degree [ΣN] int32, the edges entering each node; node_ptr and edge_ptr [G + 1] int64. Edges are sorted by the node
-    they enter, so the target of an edge follows from `degree`.
+    x [ΣN, F] uint8 or float16; source [ΣE] int32, counted from the first node of its own graph; edge_attr [ΣE, A]
+    uint8; degree [ΣN] int32, the edges entering each node; node_ptr and edge_ptr [G + 1] int64. Edges are sorted by the
+    node they enter, so the target of an edge follows from `degree`.
     """
 
     x: Tensor
@@ -88,8 +89,9 @@ class PackedGraphs:
         shift = torch.repeat_interleave(node_ptr[:-1], edge_count.diff(), output_size=len(edges))
         degree = self.degree[nodes].long()
         target = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), degree, output_size=len(edges))
+        x = self.x[nodes]
         return Batch(
-            self.x[nodes].long(),
+            x.float() if x.is_floating_point() else x.long(),
             torch.stack([self.source[edges].long() + shift, target]),
             self.edge_attr[edges].long(),
             node_ptr,

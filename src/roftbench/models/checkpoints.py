@@ -9,12 +9,11 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import nn
 
 from roftbench.checksums import Checksum
 from roftbench.errors import UsageError
 from roftbench.models.card import BUNDLED
-from roftbench.models.encoder import State
+from roftbench.models.encoder import Encoder, State
 from roftbench.sources import Places, Source, read
 
 
@@ -51,9 +50,7 @@ def checked_checkpoint(location: str, expected: Checksum) -> bytes:
     return content
 
 
-def load_checkpoint(
-    encoder: nn.Module, location: str, expected_sha256: str | None, git_blob: str | None = None
-) -> None:
+def load_checkpoint(encoder: Encoder, location: str, expected_sha256: str | None, git_blob: str | None = None) -> None:
     """Load encoder weights from safetensors or from a plain PyTorch state dict, strictly.
 
     Raises:
@@ -64,7 +61,7 @@ def load_checkpoint(
     _load(encoder, content, f"model.checkpoint={location}")
 
 
-def load_published(encoder: nn.Module, source: Source, places: Places) -> None:
+def load_published(encoder: Encoder, source: Source, places: Places) -> None:
     """Load encoder weights from a published file, downloaded where it is not on this machine, strictly.
 
     Raises:
@@ -73,8 +70,8 @@ def load_published(encoder: nn.Module, source: Source, places: Places) -> None:
     _load(encoder, read(source, places).content, f"{source.what} ({source.file})")
 
 
-def _load(encoder: nn.Module, content: bytes, what: str) -> None:
-    state = _parse(content, what)
+def _load(encoder: Encoder, content: bytes, what: str) -> None:
+    state = encoder.translate(_parse(content, what))
     wanted = encoder.state_dict()
     problems = [f"missing {key}" for key in wanted if key not in state]
     problems += [f"unexpected {key}" for key in state if key not in wanted]

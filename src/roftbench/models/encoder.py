@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from roftbench.data.featurizers import HU
 from roftbench.data.packed import Batch
 
 HEAD = "head"
@@ -26,8 +28,12 @@ class Nodes:
 
 
 class Encoder(nn.Module, ABC):
-    """A network that also tells its parts. A new architecture is one subclass; no method needs to know it."""
+    """A network that also tells its parts. A new architecture is one subclass; no method needs to know it.
 
+    `featurizer` names the graphs that it reads, one of `roftbench.data.featurizers.FEATURIZERS`.
+    """
+
+    featurizer: ClassVar[str] = HU
     dim: int
 
     @abstractmethod
@@ -41,6 +47,10 @@ class Encoder(nn.Module, ABC):
     def readout(self, out: Tensor, batch: Batch) -> Tensor:
         """Pool node states [N, d] to graph representations z [B, d]; the mean unless a subclass says otherwise."""
         return torch.segment_reduce(out, "mean", offsets=batch.node_ptr, axis=0)
+
+    def translate(self, state: State) -> State:
+        """Return the tensors of a published checkpoint under this encoder's names; the same unless overridden."""
+        return state
 
 
 class Predictor(nn.Module):

@@ -1,0 +1,124 @@
+"""The parts of MiniMol's network (`roftbench.models.minimol`)."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roftbench.data.packed import Batch
+from roftbench.models.gather import sum_runs, take
+
+POSITIONAL = 32  # width of the positional encoding
+MUP = 0.5  # what a virtual node's projection scales its input by: width of the base model over width (muP)
+
+
+class FC(nn.Sequential):
+    """Linear, then layer norm, dropout and activation, as far as each is asked for."""
+
+    def __init__(
+        self, in_dim: int, out_dim: int, *, norm: bool = True, dropout: float = 0.0, activation: nn.Module | None = None
+    ) -> None:
+        parts: dict[str, nn.Module] = {"linear": nn.Linear(in_dim, out_dim)}
+        if norm:
+            parts["normalization"] = nn.LayerNorm(out_dim)
+        if dropout:
+            parts["dropout"] = nn.Dropout(dropout)
+        if activation is not None:
+            parts["activation"] = activation
+        super().__init__(OrderedDict(parts))
+
+
+class LaplacianEncoder(nn.Module):
+    """A set of (eigenvalue, eigenvector entry) pairs to a vector: [N, 8, 2] -> [N, 32]; padding is a pair of zeros."""
+
+    def __init__(self, dropout: float, flip: bool) -> None:
+        super().__init__()
+        self.flip = flip
+        self.linear_in = FC(2, 64, norm=False)
+        self.pe_encoder = nn.Sequential(
+            FC(64, 64, norm=False, dropout=dropout, activation=nn.ReLU()), FC(64, 64, norm=False)
+        )
+        self.post_mlp = nn.Sequential(FC(64, POSITIONAL, norm=False))
+
+    def forward(self, vectors: Tensor, values: Tensor) -> Tensor:
+        """Encode eigenvectors and eigenvalues [N, 8]; in training a sign for each column of all the values is drawn."""
+        if self.flip and self.training:
+            values = values * (2 * torch.randint(2, (values.shape[1],), device=values.device) - 1)
+        pairs = torch.stack([values, vectors], dim=2)
+        encoded: Tensor = self.post_mlp(self.pe_encoder(self.linear_in(pairs)).sum(dim=1))
+        return encoded
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What of a batch every layer needs: N nodes in B graphs, E edges sorted by target.
+
+    source, target, by_source (edges sorted by source) [E]; entering (first edge into a node), owner (a node's graph),
+    nodes (0 … N - 1) [N]; starts (a graph's first node) [B]; scale (ln n / n for a graph of n nodes) [B, 1].
+    A bond runs both ways, so as many edges leave a node as enter it, and `entering` serves by_source too.
+    """
+
+    source: Tensor
+    target: Tensor
+    by_source: Tensor
+    entering: Tensor
+    owner: Tensor
+    nodes: Tensor
+    starts: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Wiring":
+        """Return the wiring of a batch."""
+        source, target = batch.edge_index
+        size = batch.node_ptr.diff()
+        nodes = torch.arange(len(batch.x), device=size.device)
+        owner = torch.repeat_interleave(size, output_size=len(nodes))
+        scale = (size.log() / size).to(batch.x.dtype)[:, None]
+        by_source = torch.argsort(source, stable=True)
+        return cls(source, target, by_source, batch.edge_ptr[:-1], owner, nodes, batch.node_ptr[:-1], scale)
+
+
+class VirtualNode(nn.Module):
+    """One state a graph, read from all of its nodes and added to each of them."""
+
+    def __init__(self, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.fc_layer = FC(dim, dim, dropout=dropout, activation=nn.GELU())
+        self.node_projection = nn.Linear(dim, dim)
+
+    def forward(self, h: Tensor, state: Tensor, wiring: Wiring) -> tuple[Tensor, Tensor]:
+        """Return new node states [N, d] and virtual nodes [B, d]; the pool is the mean times the log of the size."""
+        pooled = sum_runs(h, wiring.owner, wiring.starts) * wiring.scale
+        state = state + self.fc_layer(state + pooled)
+        shift = self.node_projection(state * MUP)
+        return h + take(shift, wiring.owner, wiring.nodes, wiring.starts), state
+
+
+class Layer(nn.Module):
+    """A GINE convolution, h_i <- GELU(LN(MLP((1 + eps) h_i + Σ_j ReLU(h_j + W e_ji)))), and its virtual node."""
+
+    eps: Tensor
+
+    def __init__(self, in_dim: int, out_dim: int, edge_dim: int, dropout: float, *, last: bool) -> None:
+        super().__init__()
+        self.register_buffer("eps", torch.zeros(1))
+        self.lin = nn.Linear(edge_dim, in_dim)
+        self.nn = nn.Sequential(FC(in_dim, in_dim, activation=nn.GELU()), FC(in_dim, out_dim, norm=False))
+        self.norm_layer = nn.LayerNorm(out_dim)
+        self.dropout = nn.Dropout(dropout)
+        self.virtual_node = None if last else VirtualNode(out_dim, dropout)
+
+    def forward(self, h: Tensor, edges: Tensor, kind: Tensor | None, wiring: Wiring) -> Tensor:
+        """Return node states [N, out_dim] from h [N, in_dim], before dropout.
+
+        edges are the states of all edges [E, d], or with `kind` [E] those of each kind of edge, [K, d].
+        """
+        bonds = self.lin(edges)
+        if kind is not None:
+            bonds = F.embedding(kind, bonds)
+        messages = F.relu(take(h, wiring.source, wiring.by_source, wiring.entering) + bonds)
+        z = (1 + self.eps) * h + sum_runs(messages, wiring.target, wiring.entering)
+        return F.gelu(self.norm_layer(self.nn(z)))
