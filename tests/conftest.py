@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 from command import Command
+from hypothesis import settings
 from lab import Lab
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The same examples in every run; HYPOTHESIS_PROFILE=default looks for new ones.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 @pytest.fixture(scope="session")

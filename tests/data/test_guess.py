@@ -1,5 +1,6 @@
 """Tables as users have them: what is guessed about each, how the guess reads, and what is said where there is none."""
 
+import re
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -216,9 +217,27 @@ def test_a_few_bad_cells_do_not_hide_the_smiles(folder: Path) -> None:
     assert completed.smiles_column == "Structure (SMILES)"
 
 
+def test_the_first_line_that_a_spreadsheet_writes_for_itself(folder: Path) -> None:
+    completed, _ = guess(folder, "sep=;\r\nsmiles;y\r\nC;1.5\r\nCC;2.5\r\n")
+    assert (completed.smiles_column, completed.targets) == ("smiles", ["y"])
+
+
 def test_names_of_molecules_are_not_taken_for_smiles(folder: Path) -> None:
     text = "Molecule,Isomeric SMILES,y\naspirin,CC(=O)Oc1ccccc1C(O)=O,1.5\nethanol,CCO,2.5\nwater,O,0.25\n"
     assert guess(folder, text)[0].smiles_column == "Isomeric SMILES"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("4,5", "'4,5' in data row 1, not a finite number; write a decimal point"),
+        ("4.5 uM", "'4.5 uM'"),
+        (">5", "only bounded"),
+    ],
+)
+def test_labels_that_are_nearly_numbers_throughout(folder: Path, cell: str, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        guess(folder, f"smiles;y\nC;{cell}\nCC;{cell}\nCCC;{cell}\n")
 
 
 def test_a_column_that_is_a_target_is_no_split_column(folder: Path) -> None:

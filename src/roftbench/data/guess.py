@@ -201,14 +201,16 @@ def _content_kind(cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
 
 
 def _almost(name: str, cells: pa.ChunkedArray) -> str | None:
-    """Return what keeps a column, most of whose cells are numbers, from being numeric."""
+    """Return what keeps a column from being numeric, if most of its cells are numbers or look like some."""
     values = as_numbers(cells)
     if np.isnan(values).all():
         return f"'{name}' is empty"
     row = int(np.isinf(values).argmax())
-    if not np.isinf(values[row]) or np.isinf(values).sum() > np.isfinite(values).sum():
+    if not np.isinf(values[row]):
         return None
     text = cells[row].as_py()
+    if np.isinf(values).sum() > np.isfinite(values).sum() and not (text[0].isdigit() or _hint(text)):
+        return None
     return f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{_hint(text)}"
 
 

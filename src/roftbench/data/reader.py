@@ -27,6 +27,7 @@ SIGNATURES = (
     (b"\xfd7zXZ", "packed with xz? Unpack it, or pack it with gzip"),
     (b"\x28\xb5\x2f\xfd", "packed with zstd? Unpack it, or pack it with gzip"),
 )
+SEPARATOR_LINE = re.compile(rb"sep=.\r?\n")  # a spreadsheet's own first line
 BLANK_LINES = re.compile(rb"(?:[ \t]*[\r\n]+)*")
 HEADER = re.compile(rb'(?:[^"\r\n]+|"[^"]*")*')
 BLOCK = 1 << 24  # bytes read at a time: no row may be longer
@@ -90,6 +91,7 @@ def open_sheet(what: str, file: str, content: bytes) -> Sheet:
     text, notes = _as_utf8(what, content)
     if b"\0" in text:
         raise UsageError(f"{what} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
+    text = text[found.end() :] if (found := SEPARATOR_LINE.match(text)) else text
     start = BLANK_LINES.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
     end = HEADER.match(text, start).end()  # type: ignore[union-attr]
     if text[end : end + 1] == b'"':
