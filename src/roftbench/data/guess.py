@@ -95,8 +95,8 @@ def smiles_column(sheet: Sheet) -> str:
     lowered = {name.strip().lower(): name for name in reversed(sheet.names)}
     usual = [lowered[name] for name in SMILES_NAMES if name in lowered]
     for name in usual:
-        if _are_smiles(_given(sheet.columns([name])[0])[:50].to_pylist()):
-            return name
+        if "smiles" in name.lower() or _are_smiles(_given(sheet.columns([name])[0])[:50].to_pylist()):
+            return name  # what says that it is SMILES is believed
     columns = zip(sheet.names, sheet.load(range(len(sheet.names))), strict=True)
     found = [name for name, cells in columns if _are_smiles(_given(cells)[:50].to_pylist())]
     if usual and not found:
