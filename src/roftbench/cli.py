@@ -163,18 +163,13 @@ def _tables(arguments: argparse.Namespace) -> int:
 
 def _splits(arguments: argparse.Namespace) -> int:
     from roftbench import hydra_app
-    from roftbench.files import write_text
+    from roftbench.files import write_output
 
     text = json.dumps(hydra_app.load_split(arguments.overrides, arguments.config_dir))
     if arguments.out is None:
         print(text)
     else:
-        if arguments.out.is_dir():
-            raise UsageError(f"--out {arguments.out} is a folder: give a file for the JSON")
-        try:
-            write_text(arguments.out, text + "\n")
-        except OSError as error:
-            raise UsageError(f"--out {arguments.out} cannot be written: {error.strerror or error}") from None
+        write_output(arguments.out, text + "\n")
     return 0
 
 

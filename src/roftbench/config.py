@@ -1,13 +1,11 @@
-"""From Hydra's config to a typed, checked job. The only file that knows OmegaConf's structured configs."""
+"""From Hydra's config to a typed, checked job."""
 
-import inspect
-import math
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, make_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 from torch.overrides import TorchFunctionMode
 
@@ -26,6 +24,7 @@ from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.models.encoder import Encoder
 from roftbench.paths import Paths, absolute
 from roftbench.plugins import import_allowed, import_name, load_plugin
+from roftbench.schema import first_line, schema_of, typed
 from roftbench.sources import Places
 
 
@@ -92,15 +91,16 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
     plain = _resolve(config)
     if unknown := [key for key in plain if key not in (*GROUPS, *asdict(_Top()))]:
         raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], (*GROUPS, *asdict(_Top())))}")
-    top: _Top = _typed(_Top, {key: value for key, value in plain.items() if key not in GROUPS}, "")
+    top: _Top = typed(_Top, {key: value for key, value in plain.items() if key not in GROUPS}, "")
     if top.seed < 0:
         raise UsageError(f"seed must be ≥ 0, got {top.seed}")
     plugins = tuple(load_plugin(plugin) for plugin in top.plugins)
-    paths: Paths = _typed(Paths, plain["paths"], "paths")
-    dataset, guesses = complete(_typed(DatasetSpec, plain["dataset"], "dataset"), paths.places())
+    paths: Paths = typed(Paths, plain["paths"], "paths")
+    places = paths.places()
+    dataset, guesses = complete(typed(DatasetSpec, plain["dataset"], "dataset"), places)
     split = _split(plain["split"], dataset, plugins)
-    label_ratio: LabelRatio = _typed(LabelRatio, plain["label_ratio"], "label_ratio")
-    settings: TrainSettings = _typed(TrainSettings, plain["train"], "train", extra=("interpolation_epochs",))
+    label_ratio: LabelRatio = typed(LabelRatio, plain["label_ratio"], "label_ratio")
+    settings: TrainSettings = typed(TrainSettings, plain["train"], "train", extra=("interpolation_epochs",))
     try:
         settings = settings.for_task(str(dataset.task))
     except ValueError as error:
@@ -115,10 +115,10 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
         seed=top.seed,
     )
     env = Env(
-        _typed(RunSettings, plain["run"], "run"),
+        typed(RunSettings, plain["run"], "run"),
         absolute(paths.results),
         absolute(paths.cache),
-        paths.places(),
+        places,
         plugins,
     )
     return job, env, guesses
@@ -138,65 +138,22 @@ def _resolve(config: DictConfig) -> dict[str, Any]:
         key = error.full_key or "a value"
         raise UsageError(f"{key} must be given, for example {key}=VALUE on the command line") from None
     except omega.OmegaConfBaseException as error:
-        raise UsageError(_first_line(error)) from None
+        raise UsageError(first_line(error)) from None
     assert isinstance(plain, dict)
     plain.pop("hydra", None)
     return {str(key): value for key, value in plain.items()}
 
 
-def _typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] = ()) -> Any:
-    """Return an instance of a dataclass from plain values, names, types and ranges checked.
-
-    `extra` keys may be there but are not the class's: other parts of the config refer to them.
-    """
-    prefix = f"{where}." if where else ""
-    values = {key: value for key, value in values.items() if key not in extra}
-    schema = OmegaConf.structured(cls)
-    OmegaConf.set_readonly(schema, False)
-    names = [str(key) for key in schema]  # `in schema` would deny those without a value yet
-    if unknown := [key for key in values if key not in names]:
-        raise UsageError(f"unknown key '{prefix}{unknown[0]}'.{suggest(unknown[0], names)}")
-    for key, value in values.items():
-        try:
-            schema[key] = value
-        except (omega.ValidationError, omega.UnsupportedValueType) as error:
-            wants_list = "not a ListConfig" in str(error)
-            reason = f"must be a list, such as {prefix}{key}=[{value}]" if wants_list else _first_line(error)
-            raise UsageError(f"{prefix}{key}{' ' if wants_list else ': '}{reason}") from None
-    if missing := [name for name in names if OmegaConf.is_missing(schema, name)]:
-        raise UsageError(f"{prefix}{missing[0]} must be given")
-    fields = {name: _plain(schema[name]) for name in names}
-    if endless := [name for name, value in fields.items() if not _finite(value)]:
-        raise UsageError(f"{prefix}{endless[0]} must be finite, got {fields[endless[0]]}")
-    try:
-        return cls(**fields)
-    except TypeError as error:
-        raise UsageError(f"{where}: {error}") from None
-    except ValueError as error:
-        raise UsageError(f"{prefix}{error}") from None
-
-
-def _plain(value: Any) -> Any:
-    return OmegaConf.to_container(value) if isinstance(value, (DictConfig, ListConfig)) else value
-
-
-def _finite(value: Any) -> bool:
-    if isinstance(value, (list, dict)):
-        return all(map(_finite, value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
 def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str, ...]) -> tuple[Any, Component]:
     """Split a group into its own keys (those of `base`) and the parameters of its `_target_`, and check both."""
     own = {key: value for key, value in values.items() if key in base.__dataclass_fields__}
-    head = _typed(base, own, where)
+    head = typed(base, own, where)
     target = import_allowed(head._target_, where, plugins)
     if is_dataclass(target) and vars(target).get("__annotations__") and "__dataclass_params__" not in vars(target):
         raise UsageError(
             f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
         )
-    schema = target if is_dataclass(target) else _signature(target)
-    params = asdict(_typed(schema, {key: value for key, value in values.items() if key not in own}, where))
+    params = asdict(typed(schema_of(target), {key: value for key, value in values.items() if key not in own}, where))
     return head, Component(head.name, head._target_, params)
 
 
@@ -206,7 +163,7 @@ def _split(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...
     if import_name(split.target) is AutoSplit:
         name, chosen = ("scaffold", ScaffoldSplit) if dataset.split_column is None else ("column", ColumnSplit)
         params = {one.name: split.params[one.name] for one in fields(chosen)}
-        checked = asdict(_typed(chosen, params, "split"))
+        checked = asdict(typed(chosen, params, "split"))
         split = Component(name, f"{chosen.__module__}.{chosen.__qualname__}", checked)
     if "sha256" in split.params:
         if dataset.duplicates != "keep":
@@ -296,23 +253,8 @@ def _method(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
             continue
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"method.grid.{name} must be a list of values, got {choices!r}")
-        tried = (_typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
+        tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     if head.search and not grid:
         raise UsageError(f"method.search=true, but {component.name} has no grid: set method.search=false")
     return MethodSpec(component.name, component.target, component.params, head.search, grid)
-
-
-def _signature(target: Any) -> type:
-    """Return a dataclass with the parameters of a class's __init__, for the same checks as a dataclass gets."""
-    hints = get_type_hints(target.__init__)
-    parameters = list(inspect.signature(target).parameters.values())
-    required = [(p.name, hints.get(p.name, Any)) for p in parameters if p.default is p.empty]
-    optional = [
-        (p.name, hints.get(p.name, Any), field(default=p.default)) for p in parameters if p.default is not p.empty
-    ]
-    return make_dataclass(target.__name__, [*required, *optional], frozen=True)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from roftbench.errors import UsageError
+
 
 def locked(path: Path) -> FileLock:
     """Return a lock between processes for `path`, kept in the folder `.locks` beside it."""
@@ -28,6 +30,25 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write the text file that `--out` names, atomically.
+
+    Raises:
+        UsageError: it is a folder, or cannot be written.
+    """
+    check_output(path)
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise UsageError(f"--out {path} cannot be written: {error.strerror or error}") from None
+
+
+def check_output(path: Path) -> None:
+    """Raise UsageError if the file that `--out` names is a folder."""
+    if path.is_dir():
+        raise UsageError(f"--out {path} is a folder: give a file for the JSON")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -35,10 +35,7 @@ class Workbench:
         torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
         self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
         self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
-        self.warnings = [
-            *[*filter(None, [self.whole.note]), *warnings_of(self.dataset, self.parts)],
-            *job.model.cautions,
-        ]
+        self.warnings = [*warnings_of(self.dataset, self.parts), *job.model.cautions]
         if len(self.parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules"

@@ -12,29 +12,14 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from graphs import SMILES, batch_of
 from rdkit import Chem
 from torch import Tensor, nn
 
-from roftbench.data.featurize import smiles_to_graph
-from roftbench.data.packed import Batch, PackedGraphs
+from roftbench.data.packed import Batch
 from roftbench.losses import masked_loss
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
-
-SMILES = [
-    "OCC3OC(OCC2OC(OC(C#N)c1ccccc1)C(O)C(O)C2O)C(O)C(O)C3O",
-    "C",
-    "F/C=C\\Cl",
-    "[Na+].[Cl-]",
-    "C[C@H](N)C(=O)O.[K+]",
-    "c1ccc2ccccc2c1",
-    "CC(=O)Oc1ccccc1C(=O)O",
-    "N#Cc1ccncc1",
-]
-
-
-def batch_of(smiles: list[str]) -> Batch:
-    return PackedGraphs.from_graphs(smiles_to_graph(text) for text in smiles).batch(torch.arange(len(smiles)))
 
 
 def randomised(module: nn.Module, seed: int = 0) -> Any:

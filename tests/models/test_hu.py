@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from graphs import SMILES, batch_of
 from lab import PLACES
 from torch import Tensor, nn
 
-from roftbench.data.featurize import smiles_to_graph
-from roftbench.data.packed import Batch, PackedGraphs
+from roftbench.data.packed import Batch
 from roftbench.data.spec import dataset_specs
 from roftbench.data.table import read_table
 from roftbench.models.checkpoints import load_checkpoint
@@ -22,21 +22,8 @@ from roftbench.models.graphsage import GraphSAGE
 from roftbench.models.hu import HuEncoder
 
 KINDS: dict[str, type[HuEncoder]] = {"gin": GIN, "gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
-SMILES = [
-    "OCC3OC(OCC2OC(OC(C#N)c1ccccc1)C(O)C(O)C2O)C(O)C(O)C3O",
-    "C",
-    "F/C=C\\Cl",
-    "[Na+].[Cl-]",
-    "C[C@H](N)C(=O)O.[K+]",
-    "c1ccc2ccccc2c1",
-    "N#Cc1ccncc1",
-]
 IONS = ["[Cl-]", "[Na+]", "[Cl-].[K+]"]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
-
-
-def batch_of(smiles: list[str]) -> Batch:
-    return PackedGraphs.from_graphs(map(smiles_to_graph, smiles)).batch(torch.arange(len(smiles)))
 
 
 def randomised(encoder: HuEncoder, seed: int = 0) -> HuEncoder:

@@ -1,9 +1,8 @@
 """A data set ready for training: molecules kept, labels, packed graphs, and the rows that were dropped and why."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
-from hashlib import sha256
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import rdkit
 import torch
 from numpy.typing import NDArray
 
+from roftbench.checksums import sha256
 from roftbench.data import duplicates, featurize
 from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
@@ -79,11 +79,8 @@ class MoleculeDataset:
 
     @cached_property
     def _scaffold_groups(self) -> NDArray[np.int64]:
-        if self.whole is not None:  # one file serves every policy
-            return self.whole.scaffold_groups()[self.position]
-        path = self.cache.with_name(self.cache.name.replace("graphs-", "scaffolds-"))
-        tensors, _ = load_or_build(path, lambda: _scaffold_entry(self.smiles, str(self.spec.name)))
-        return tensors["group"].numpy()
+        group = self.kept_beside("scaffolds", str(featurize.VERSION), _scaffold_entry)["group"].numpy()
+        return group if self.position is None else group[self.position]
 
     def graphs_of(self, featurizer: str) -> PackedGraphs:
         """Return the graphs of these N molecules that a featuriser makes; from the cache after the first use.
@@ -93,13 +90,23 @@ class MoleculeDataset:
         """
         if featurizer == HU:
             return self.graphs
-        if self.whole is not None:  # one file serves every policy
-            return self.whole.graphs_of(featurizer).select(torch.from_numpy(self.position))
-        identity = f"{self.cache.name} {featurizer} {FEATURIZERS[featurizer].version} {rdkit.__version__}"
-        name = f"graphs-{self.spec.name}-{featurizer}-{sha256(identity.encode()).hexdigest()[:16]}.safetensors"
-        path = self.cache.with_name(name)
-        tensors, _ = load_or_build(path, lambda: _other_entry(self.smiles, featurizer, str(self.spec.name)))
-        return PackedGraphs(**tensors)
+        version = str(FEATURIZERS[featurizer].version)
+        graphs = PackedGraphs(**self.kept_beside("graphs", version, partial(_other_entry, featurizer), featurizer))
+        return graphs if self.position is None else graphs.select(torch.from_numpy(self.position))
+
+    def kept_beside(
+        self, kind: str, version: str, build: Callable[[Sequence[str], str], Entry], of: str = ""
+    ) -> dict[str, torch.Tensor]:
+        """Return tensors made of all molecules that have a graph by build(smiles, name), from a file beside the graphs.
+
+        One file serves every policy for duplicates: `position`, where there is one, picks this data set's molecules.
+        The file is named by `kind` and `of`, and keyed by that of the graphs, by `version` and by RDKit's.
+        """
+        smiles = self.smiles if self.whole is None else self.whole.smiles
+        name = str(self.spec.name)
+        stem = "-".join(filter(None, (kind, name, of)))
+        path = cache_path(self.cache.parent, stem, f"{self.cache.name} {of} {version}")
+        return load_or_build(path, lambda: build(smiles, name))[0]
 
     def cut(self, splitter: Splitter, ratio: LabelRatio) -> tuple[Split, Split]:
         """Return the split of all molecules, and the parts that are used: cut to the labels that `ratio` grants.
@@ -144,8 +151,7 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
     """
     table = read_table(spec, places)
     content = spec.asset_sha256 if table.place == "bundled" else spec.sha256
-    identity = f"{content} {spec.smiles_column} {CACHE} {featurize.VERSION} {rdkit.__version__}"
-    path = cache_dir / f"graphs-{spec.name}-{sha256(identity.encode()).hexdigest()[:16]}.safetensors"
+    path = cache_path(cache_dir, f"graphs-{spec.name}", f"{content} {spec.smiles_column} {CACHE} {featurize.VERSION}")
     tensors, description = load_or_build(path, lambda: _graph_entry(table.smiles, str(spec.name)))
     rows, canonical = (tensors.pop(name).numpy() for name in ("rows", "canonical"))
     if len(rows) == 0:
@@ -172,6 +178,12 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
     return whole.resolved(spec.duplicates)
 
 
+def cache_path(folder: Path, stem: str, identity: str) -> Path:
+    """Return where something computed is kept: named by what decides it, RDKit's version included."""
+    digest = sha256(f"{identity} {rdkit.__version__}".encode())[:16]
+    return folder / f"{stem}-{digest}.safetensors"
+
+
 def _labels(spec: DatasetSpec, table: Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     y = table.labels[rows]
     if np.isnan(y).all():
@@ -196,7 +208,7 @@ def _graph_entry(smiles: Sequence[str], name: str) -> Entry:
     return tensors, {"dropped": dropped}
 
 
-def _other_entry(smiles: Sequence[str], featurizer: str, name: str) -> Entry:
+def _other_entry(featurizer: str, smiles: Sequence[str], name: str) -> Entry:
     chunks = in_chunks(FEATURIZERS[featurizer].chunk, smiles, f"{featurizer} graphs of {name}")
     return _tensors(PackedGraphs.from_chunks(list(chunks))), {}
 

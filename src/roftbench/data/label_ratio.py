@@ -1,6 +1,6 @@
 """How many of the training labels are used, and which (PROTOCOL §3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class LabelRatio:
         else:
             ordered = self._ordered(split.train, y, task)
         if self.val_budget == "paper":
-            return Split(ordered[:num_labels], split.val, split.test)
+            return replace(split, train=ordered[:num_labels], order_seed=None)
         if num_labels < 2:
             raise UsageError(
                 f"label_ratio.val_budget=strict divides the labels between training and validation: {num_labels} is too"
@@ -74,7 +74,7 @@ class LabelRatio:
             )
         num_val = min(num_labels - int(0.8 * num_labels), len(split.val))
         val = self._ordered(split.val, y, task)[:num_val]
-        return Split(ordered[: num_labels - num_val], val, split.test)
+        return replace(split, train=ordered[: num_labels - num_val], val=val, order_seed=None)
 
     def _number(self, available: int) -> int | None:
         if self.count is not None and self.count > available:

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from roftbench.checksums import sha256
 from roftbench.data.spec import PART_NAMES
 from roftbench.data.split import Indices, Molecules, Split, Splitter, shuffled
 from roftbench.errors import UsageError, check_range
@@ -112,19 +112,24 @@ def file_sha256(path: str) -> str:
     Raises:
         UsageError: there is none.
     """
+    return sha256(_bytes(path))
+
+
+def _bytes(path: str) -> bytes:
     if not path:
         raise UsageError("split=file needs split.path=FILE, a JSON file with the rows of train, val and test")
     try:
-        return sha256(Path(path).expanduser().read_bytes()).hexdigest()
+        return Path(path).expanduser().read_bytes()
     except OSError as error:
         raise UsageError(f"split.path={path} cannot be read: {error.strerror}") from None
 
 
 def _read(path: str, expected: str | None) -> dict[str, Indices]:
-    if expected not in (None, digest := file_sha256(path)):
+    raw = _bytes(path)
+    if expected not in (None, digest := sha256(raw)):
         raise UsageError(f"split.path={path} has sha256 {digest}, expected {expected}: it has changed")
     try:
-        content = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+        content = json.loads(raw.decode("utf-8"))
     except ValueError as error:
         raise UsageError(f"split.path={path} is no JSON: {error}") from None
     if isinstance(content, list) and len(content) == 1:

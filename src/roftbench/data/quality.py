@@ -2,12 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from hashlib import sha256
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import rdkit
 import torch
 from numpy.typing import NDArray
 
@@ -22,7 +21,7 @@ from roftbench.data.repeats import group_report
 from roftbench.data.split import Splitter
 from roftbench.data.split_quality import split_report, spread_of
 from roftbench.errors import UsageError
-from roftbench.tensors import Entry, load_or_build
+from roftbench.tensors import Entry
 
 LARGEST = 5  # scaffolds that are named
 
@@ -64,13 +63,9 @@ def quality_report(dataset: MoleculeDataset, splitters: Mapping[str, Splitter], 
 
 def describe(dataset: MoleculeDataset) -> Descriptors:
     """Return the descriptors of the N molecules, kept beside the graphs; one file serves every duplicate policy."""
-    if dataset.whole is not None:
-        return Descriptors._make(column[dataset.position] for column in describe(dataset.whole))
-    identity = f"{dataset.cache.name} {descriptors.VERSION} {rdkit.__version__}"
-    path = dataset.cache.with_name(f"descriptors-{dataset.spec.name}-{sha256(identity.encode()).hexdigest()[:16]}")
-    name = str(dataset.spec.name)
-    tensors, _ = load_or_build(path.with_name(f"{path.name}.safetensors"), lambda: _entry(dataset.smiles, name))
-    return Descriptors(**{field: tensors[field].numpy() for field in Descriptors._fields})
+    tensors = dataset.kept_beside("descriptors", str(descriptors.VERSION), _entry)
+    columns = (tensors[field].numpy() for field in Descriptors._fields)
+    return Descriptors._make(column if dataset.position is None else column[dataset.position] for column in columns)
 
 
 def head(dataset: MoleculeDataset) -> Report:
@@ -92,7 +87,7 @@ def head(dataset: MoleculeDataset) -> Report:
         "kept": len(dataset),
         "dropped_count": len(dataset.dropped),
         "dropped_reasons": dict(kinds.most_common()),
-        "dropped": [{"row": one.row, "smiles": one.smiles, "reason": one.reason} for one in dataset.dropped],
+        "dropped": [asdict(row) for row in dataset.dropped],
     }
 
 
@@ -160,6 +155,6 @@ def _values(y: NDArray[np.float64]) -> Report:
     return {**found, "unique": len(np.unique(y))}
 
 
-def _entry(smiles: list[str], name: str) -> Entry:
+def _entry(smiles: Sequence[str], name: str) -> Entry:
     joined = descriptors.join(list(in_chunks(describe_chunk, smiles, f"describe {name}")))
     return {field: torch.from_numpy(column) for field, column in joined._asdict().items()}, {}

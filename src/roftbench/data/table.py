@@ -3,7 +3,6 @@
 import os
 import stat
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from roftbench import sources
+from roftbench.checksums import sha256
 from roftbench.data import guess
 from roftbench.data.reader import Sheet, open_sheet, unpack
 from roftbench.data.spec import PART_NAMES, DatasetSpec
@@ -61,7 +61,7 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if spec.classes and spec.task == "regression":
         raise UsageError(f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression")
     content = _own_content(spec, path)
-    digest = sha256(content).hexdigest()
+    digest = sha256(content)
     if spec.sha256 not in (None, digest):
         raise UsageError(f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}")
     file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
@@ -129,7 +129,7 @@ def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
         return open_sheet(f"data set {spec.name} ({found.place})", str(spec.file), found.content), found.place
     path, _ = _own_file(spec.path)
     content = _own_content(spec, path)
-    if (digest := sha256(content).hexdigest()) != spec.sha256:
+    if (digest := sha256(content)) != spec.sha256:
         raise UsageError(f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed")
     return open_sheet(spec.path, Path(spec.path).name, content), spec.path
 

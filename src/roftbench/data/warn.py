@@ -8,8 +8,8 @@ from roftbench.data.split import Split
 
 
 def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
-    """Return warnings on the parts as they are used: shared molecules, parts with one class or without labels."""
-    found = across_parts(dataset.canonical, dataset.y, parts)
+    """Return warnings on the parts as they are used: how they came about, shared molecules, one class, no labels."""
+    found = [*filter(None, [parts.note]), *across_parts(dataset.canonical, dataset.y, parts)]
     for name, part in (("train", parts.train), ("val", parts.val), ("test", parts.test)):
         y = dataset.y[part]
         known = ~np.isnan(y)

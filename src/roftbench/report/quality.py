@@ -15,7 +15,7 @@ from roftbench.config import build, parse
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality import quality_report
 from roftbench.errors import UsageError, suggest
-from roftbench.files import write_text
+from roftbench.files import check_output, write_output
 from roftbench.hydra_app import clear_errors, composed
 from roftbench.job import Component, Job
 from roftbench.report.quality_tables import print_report
@@ -30,16 +30,13 @@ def run(dataset: str, overrides: Sequence[str], config_dir: Path | None, out: Pa
         UsageError: there is no such data set or file, it cannot be used, or `out` cannot be written.
     """
     folder = config_dir and existing(config_dir)
-    if out is not None and out.is_dir():
-        raise UsageError(f"--out {out} is a folder: give a file for the JSON")
+    if out is not None:
+        check_output(out)  # before minutes of work
     with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a download would speak between the JSON
         report = make_report(dataset, overrides, folder)
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None:
-        try:
-            write_text(out, text + "\n")
-        except OSError as error:
-            raise UsageError(f"--out {out} cannot be written: {error.strerror or error}") from None
+        write_output(out, text + "\n")
     if as_json:
         print(text)
     else:

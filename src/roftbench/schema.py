@@ -1,0 +1,74 @@
+"""Plain values against a dataclass: names, types and ranges checked, so that the class is a config's schema."""
+
+import inspect
+import math
+from dataclasses import field, is_dataclass, make_dataclass
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import errors as omega
+
+from roftbench.errors import UsageError, suggest
+
+
+def typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] = ()) -> Any:
+    """Return an instance of a dataclass from plain values, names, types and ranges checked.
+
+    `extra` keys may be there but are not the class's: other parts of the config refer to them.
+    """
+    prefix = f"{where}." if where else ""
+    values = {key: value for key, value in values.items() if key not in extra}
+    schema = OmegaConf.structured(cls)
+    OmegaConf.set_readonly(schema, False)
+    names = [str(key) for key in schema]  # `in schema` would deny those without a value yet
+    if unknown := [key for key in values if key not in names]:
+        raise UsageError(f"unknown key '{prefix}{unknown[0]}'.{suggest(unknown[0], names)}")
+    for key, value in values.items():
+        try:
+            schema[key] = value
+        except (omega.ValidationError, omega.UnsupportedValueType) as error:
+            wants_list = "not a ListConfig" in str(error)
+            reason = f"must be a list, such as {prefix}{key}=[{value}]" if wants_list else first_line(error)
+            raise UsageError(f"{prefix}{key}{' ' if wants_list else ': '}{reason}") from None
+    if missing := [name for name in names if OmegaConf.is_missing(schema, name)]:
+        raise UsageError(f"{prefix}{missing[0]} must be given")
+    fields = {name: _plain(schema[name]) for name in names}
+    if endless := [name for name, value in fields.items() if not _finite(value)]:
+        raise UsageError(f"{prefix}{endless[0]} must be finite, got {fields[endless[0]]}")
+    try:
+        return cls(**fields)
+    except TypeError as error:
+        raise UsageError(f"{where}: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"{prefix}{error}") from None
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if isinstance(value, (DictConfig, ListConfig)) else value
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, (list, dict)):
+        return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def schema_of(target: Any) -> Any:
+    """Return a dataclass that says what a class takes: itself, or one made of its __init__."""
+    return target if is_dataclass(target) else _signature(target)
+
+
+def _signature(target: Any) -> type:
+    """Return a dataclass with the parameters of a class's __init__, for the same checks as a dataclass gets."""
+    hints = get_type_hints(target.__init__)
+    parameters = list(inspect.signature(target).parameters.values())
+    required = [(p.name, hints.get(p.name, Any)) for p in parameters if p.default is p.empty]
+    optional = [
+        (p.name, hints.get(p.name, Any), field(default=p.default)) for p in parameters if p.default is not p.empty
+    ]
+    return make_dataclass(target.__name__, [*required, *optional], frozen=True)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return str(error).strip().splitlines()[0]
