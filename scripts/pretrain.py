@@ -1,15 +1,6 @@
-"""Pretrain the bundled GIN, self-supervised, by masked-atom modelling on ZINC molecules of MOSES.
+"""Pretrain a bundled GIN on the corpus that `pretrain_corpus.py` builds: `--task masking` or `--task descriptors`.
 
-A share of the atoms, with the bonds at them, is replaced by the mask tokens; the network predicts each masked atom's
-token (element, charge, hydrogens, degree, aromaticity, smallest ring) and each masked bond's type, after the attribute
-masking of Hu et al. (ICLR 2020) with the richer atom vocabulary that Mole-BERT (ICLR 2023) argues for: with elements
-alone three quarters of the targets are carbon. For every atom, masked or not, it predicts the environment (token, bonds
-and neighbours): as in BERT, the atoms that are seen must be represented well too, and most of a token (hydrogens,
-charge, ring) is not in the input. From the mean over the atoms it predicts the molecule's composition (log size and
-counts of tokens), which a mean loses otherwise. Fragments of the molecules are learned from, too. Molecules of the
-benchmark data sets are left out, by canonical SMILES with and without stereochemistry.
-
-    python scripts/pretrain.py --out pretrain/gin_masking --steps 30000
+    python scripts/pretrain.py --task masking --corpus pretrain/corpus --out pretrain/gin_masking --steps 6500 --bf16
 
 The same command goes on where an interrupted one stopped: every random number follows from the seed and the step.
 """
@@ -24,22 +15,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from pretrain_corpus import MOSES, NUM_COUNTED, NUM_ENVIRONMENTS, Corpus, load_corpus
+from pretrain_corpus import Corpus, load_corpus
+from pretrain_tasks import TASKS, Task
 from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from roftbench.data.packed import Batch
 from roftbench.files import atomic, write_text
 from roftbench.models.gin import GIN, GINLayer
-from roftbench.models.hu import MASK_ATOM, MASK_BOND
 
-MASK_RATE = 0.15
 WEIGHT_SCALE, INPUT_SCALE = 20.0, 10.0  # of the exported linear weights, and of the tables before the first of them
-FIGURES = ("loss", "atoms", "bonds", "environments", "size", "counts")
-CALIBRATION = 10_000  # molecules that give the variances of the composition
-RECALIBRATION = 200  # batches of unmasked molecules from which the running statistics are taken at the end
+RECALIBRATION = 200  # batches of untouched molecules from which the running statistics are taken at the end
 
 
 def num_held_out(corpus: Corpus) -> int:
@@ -47,57 +33,15 @@ def num_held_out(corpus: Corpus) -> int:
     return min(4096, len(corpus.graphs) // 10)
 
 
-class MaskedModel(nn.Module):
-    """The encoder with linear classifiers for masked atoms, masked bonds and environments, compositions."""
+def schedule(step: int, args: argparse.Namespace) -> tuple[float, float]:
+    """Return learning rate (linear warm-up over 500 steps, then a cosine to zero) and dropout of a step.
 
-    center: Tensor
-    scale: Tensor
-
-    def __init__(self, corpus: Corpus, dropout: float) -> None:
-        super().__init__()
-        self.encoder = GIN(dropout=dropout)
-        self.atom = nn.Linear(self.encoder.dim, len(corpus.vocabulary))
-        self.bond = nn.Linear(self.encoder.dim, 4)
-        self.environment = nn.Linear(self.encoder.dim, NUM_ENVIRONMENTS)
-        self.composition = nn.Linear(self.encoder.dim, 1 + NUM_COUNTED)
-        seen = corpus.composition[:CALIBRATION]
-        self.register_buffer("center", seen.mean(dim=0))
-        self.register_buffer("scale", seen.std(dim=0).clamp_min(0.05))
-
-    def forward(self, corpus: Corpus, index: Tensor, generator: torch.Generator) -> Tensor:
-        """Return [6]: the loss; the shares of masked atoms, masked bonds and environments predicted right; the mean
-        squared errors of log size and of log counts, in units of their variance.
-        """
-        batch = corpus.graphs.batch(index)
-        masked = torch.rand(len(batch.x), generator=generator) < MASK_RATE
-        source, target = batch.edge_index
-        edge_masked = masked[source] | masked[target]
-        x, attr = batch.x.clone(), batch.edge_attr.clone()
-        x[masked] = torch.tensor([MASK_ATOM, 0])
-        attr[edge_masked] = torch.tensor([MASK_BOND, 0])
-        h = self.encoder(Batch(x, batch.edge_index, attr, batch.node_ptr, batch.edge_ptr)).out
-        nodes = torch.cat(
-            [torch.arange(int(corpus.graphs.node_ptr[i]), int(corpus.graphs.node_ptr[i + 1])) for i in index.tolist()]
-        )
-        wanted = corpus.tokens[nodes[masked]].long()
-        once = edge_masked & (source < target)
-        bond_wanted = batch.edge_attr[once, 0]
-        atoms, bonds = self.atom(h[masked]), self.bond(h[source[once]] + h[target[once]])
-        around, around_wanted = self.environment(h), corpus.environments[nodes].long()
-        pairs = [(atoms, wanted), (bonds, bond_wanted), (around, around_wanted)]
-        loss = sum(F.cross_entropy(outputs.float(), target, ignore_index=-1) for outputs, target in pairs)
-        right = [(outputs.argmax(1) == target).float().mean() for outputs, target in pairs]
-        whole = (corpus.composition[index] - self.center) / self.scale
-        guess = self.composition(self.encoder.readout(h.float(), batch))
-        errors = (guess.float() - whole).square().mean(dim=0)
-        size, counts = errors[0], errors[1:].mean()
-        return torch.stack([loss + size + counts, *right, size, counts])
-
-
-def learning_rate(step: int, args: argparse.Namespace) -> float:
-    """Linear warm-up over 500 steps, then a cosine to zero."""
+    Dropout grows linearly, to its value at half of the steps: from the first step on it slows learning down, and
+    without it the weights would be foreign to fine-tuning with dropout.
+    """
     progress = step / args.steps
-    return float(args.lr * min(1.0, (step + 1) / 500) * 0.5 * (1 + np.cos(np.pi * progress)))
+    lr = args.lr * min(1.0, (step + 1) / 500) * 0.5 * (1 + np.cos(np.pi * progress))
+    return float(lr), args.dropout * min(1.0, 2 * progress)
 
 
 def generator(*key: int) -> torch.Generator:
@@ -117,10 +61,10 @@ def batches(args: argparse.Namespace, corpus: Corpus, start: int) -> Iterator[Te
         yield order[position * args.batch_size : (position + 1) * args.batch_size]
 
 
-def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
+def train(args: argparse.Namespace, corpus: Corpus) -> Task:
     """Train to `steps`, from the last saved state if there is one."""
     torch.manual_seed(args.seed)
-    model = MaskedModel(corpus, args.dropout)
+    model = TASKS[args.task](corpus)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
     state_path, step, started = args.out / "state.pt", 0, time.monotonic()
     if state_path.exists():
@@ -129,11 +73,12 @@ def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
     bar = tqdm(batches(args, corpus, step), initial=step, total=args.steps, desc="pretrain", disable=None)
-    totals = torch.zeros(6)
+    totals = torch.zeros(len(model.figures))
     for index in bar:
         model.train()
+        lr, model.encoder.dropout = schedule(step, args)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, args)
+            group["lr"] = lr
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
             torch.manual_seed(generator(args.seed, 5, step).initial_seed())  # dropout, the same after a resumption
             figures = model(corpus, index, generator(args.seed, 2, step))
@@ -147,14 +92,14 @@ def train(args: argparse.Namespace, corpus: Corpus) -> MaskedModel:
                 raise SystemExit(f"the loss is not finite at step {step}: lower --lr")
             mean = totals / ((step - 1) % args.every + 1)
             totals.zero_()
-            log(args, step=step, seconds=time.monotonic() - started, **named("", mean),
-                **named("held_out_", held_out(args, model, corpus)))  # fmt: skip
+            log(args, step=step, seconds=time.monotonic() - started, **named(model, "", mean),
+                **named(model, "held_out_", held_out(args, model, corpus)))  # fmt: skip
             save_state(state_path, model, optimizer, step)
     return model
 
 
-def held_out(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> Tensor:
-    """Return the model's figures [6] on the held-out molecules, with fixed masks, in eval mode."""
+def held_out(args: argparse.Namespace, model: Task, corpus: Corpus) -> Tensor:
+    """Return the task's figures on the held-out molecules, with fixed masks, in eval mode."""
     model.eval()
     chunks = torch.arange(num_held_out(corpus)).split(512)
     with torch.no_grad():
@@ -162,9 +107,9 @@ def held_out(args: argparse.Namespace, model: MaskedModel, corpus: Corpus) -> Te
     return torch.stack(parts).mean(0)
 
 
-def named(prefix: str, figures: Tensor) -> dict[str, float]:
-    """Give the model's figures [6] their names."""
-    return dict(zip((f"{prefix}{name}" for name in FIGURES), figures.tolist(), strict=True))
+def named(model: Task, prefix: str, figures: Tensor) -> dict[str, float]:
+    """Give the task's figures their names."""
+    return dict(zip((f"{prefix}{name}" for name in model.figures), figures.tolist(), strict=True))
 
 
 def log(args: argparse.Namespace, **values: float) -> None:
@@ -175,7 +120,7 @@ def log(args: argparse.Namespace, **values: float) -> None:
     tqdm.write(line)
 
 
-def save_state(path: Path, model: MaskedModel, optimizer: torch.optim.Adam, step: int) -> None:
+def save_state(path: Path, model: Task, optimizer: torch.optim.Adam, step: int) -> None:
     """Write everything that resuming needs, atomically."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
     with atomic(path) as temporary:
@@ -227,27 +172,23 @@ def rescale(encoder: GIN) -> None:
             statistics["running_var"].mul_(factor**2)
 
 
-def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus, commit: str) -> None:
+def export(args: argparse.Namespace, model: Task, corpus: Corpus, commit: str) -> None:
     """Write the encoder as safetensors with its provenance, in the file's metadata and beside it."""
     recalibrate(model.encoder, corpus, args)
     rescale(model.encoder)
     last = json.loads((args.out / "log.jsonl").read_text().splitlines()[-1])
+    names = ("task", "corpus", "out", "steps", "batch_size", "lr", "dropout", "seed")
+    options = " ".join(f"--{name.replace('_', '-')} {getattr(args, name)}" for name in names)
     card = {
-        "task": "masked atoms and bonds, environments, composition (self-supervised)",
-        "data": str(args.smiles.name) if args.smiles else f"MOSES (ZINC clean leads), {MOSES[0]} {MOSES[1]}, MIT",
-        "molecules": corpus.counts,
-        "vocabulary": len(corpus.vocabulary),
-        "steps": args.steps, "batch_size": args.batch_size, "lr": args.lr, "mask_rate": MASK_RATE,
-        "dropout": args.dropout, "seed": args.seed,
+        "task": model.about,
+        "corpus": corpus.info,
+        "targets": len(corpus.names[model.name]),
+        **{name: getattr(args, name) for name in ("steps", "batch_size", "lr", "dropout", "seed")},
         "matrix_products": "bfloat16" if args.bf16 else "float32",
         "final": last,
         "commit": commit,
-        "command": f"python scripts/pretrain.py --out {args.out} --steps {args.steps}"
-        f" --batch-size {args.batch_size} --lr {args.lr} --dropout {args.dropout} --seed {args.seed}"
-        + " --bf16" * args.bf16
-        + (f" --limit {args.limit}" if args.limit else "")
-        + " --benchmarks FOLDER_OF_PUBLISHED_FILES" * bool(args.benchmarks),
-    }  # fmt: skip
+        "command": f"python scripts/pretrain.py {options}" + " --bf16" * args.bf16,
+    }
     weights = {key: value.contiguous() for key, value in model.encoder.state_dict().items()}
     with atomic(args.out / "encoder.safetensors") as temporary:
         temporary.write_bytes(save(weights, metadata={"provenance": json.dumps(card)}))
@@ -258,25 +199,22 @@ def export(args: argparse.Namespace, model: MaskedModel, corpus: Corpus, commit:
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for corpus, log, state and result")
+    parser.add_argument("--task", choices=TASKS, required=True)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder that pretrain_corpus.py wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for log, state and result")
     parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--dropout", type=float, default=0.0, help="that of fine-tuning, so that it changes little")
+    parser.add_argument("--dropout", type=float, default=0.5, help="that of fine-tuning, reached at half of the steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bf16", action="store_true", help="matrix products in bfloat16")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--every", type=int, default=500, help="steps between log lines and saved states")
-    parser.add_argument("--limit", type=int, default=None, help="read this many molecules only")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--wheel", type=Path, help="the wheel of molsets, if already at hand")
-    source.add_argument("--smiles", type=Path, help="learn from this text file instead, one SMILES a line")
-    parser.add_argument("--benchmarks", type=Path, nargs="*", default=[], help="folders with more files to leave out")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Build the corpus, train, export."""
+    """Train, export."""
     args = parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.threads:
@@ -284,7 +222,7 @@ def main() -> None:
     root = Path(__file__).resolve().parent
     # Before the long part: the commit that is at work, not one made meanwhile.
     found = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    corpus = load_corpus(args)
+    corpus = load_corpus(args.corpus)
     export(args, train(args, corpus), corpus, found.stdout.strip())
 
 

