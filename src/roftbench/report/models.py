@@ -1,0 +1,97 @@
+"""Cells -> tables whose rows are models: which pretrained model transfers best under one method?"""
+
+import math
+from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import pandas as pd
+
+from roftbench.metrics import METRICS
+from roftbench.report.aggregate import sign
+from roftbench.report.tables import METHODS, METRIC_NAMES
+
+GROUP = ["method", "split", "train"]  # one table each
+COLUMN = ["dataset", "label_ratio"]
+BASELINE = "scratch"
+_Row = dict[Any, Any]  # of a data frame
+LEGEND = f"""\
+Rows are models. Cells: mean ± standard deviation (ddof 0) of the test score over seeds, and the number of seeds; the
+best of a column is **bold**. `rank`: average over the columns in which every model of the table has a score. `beats
+{BASELINE}`: in how many of the columns that both have the mean is better than that of random weights."""
+
+
+def by_model(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `cells` of single-candidate methods arranged for comparing models, with rank and wins.
+
+    Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, rank (over models, within the
+    column), average_rank (NaN for a model that lacks a column), wins and compared (against `scratch`).
+    """
+    kept = [*GROUP, "model", *COLUMN, "metric", "mean", "std", "n"]
+    frame = table[kept].sort_values([*GROUP, *COLUMN, "model"], ignore_index=True)
+    loss = frame["mean"] * sign(frame["metric"])
+    frame["rank"] = loss.groupby([frame[name] for name in [*GROUP, *COLUMN]]).rank()
+    models = frame.groupby(GROUP)["model"].transform("nunique")
+    shared = frame["rank"].notna() & (frame.groupby([*GROUP, *COLUMN])["rank"].transform("count") == models)
+    ranks = frame["rank"].where(shared).groupby([frame[name] for name in [*GROUP, "model"]])
+    frame["average_rank"] = ranks.transform("mean")
+    reference = frame.assign(loss=loss)[frame["model"] == BASELINE][[*GROUP, *COLUMN, "loss"]]
+    other = frame[[*GROUP, *COLUMN]].merge(reference, on=[*GROUP, *COLUMN], how="left")["loss"]
+    rival = frame["model"] != BASELINE
+    for name, each in (("wins", loss < other), ("compared", other.notna() & loss.notna())):
+        frame[name] = (each & rival).groupby([frame[key] for key in [*GROUP, "model"]]).transform("sum")
+    return frame
+
+
+def render(frame: pd.DataFrame) -> str:
+    """Return one Markdown table for each method, split, training setting and metric of `by_model`."""
+    blocks = [LEGEND]
+    rows: list[_Row] = frame.to_dict("records")
+    for (method, split, train), group in groupby(rows, key=itemgetter(*GROUP)):
+        blocks.append(f"## {METHODS.get(method, method)} · {split} split · {train} training")
+        blocks.append(_table(list(group)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def write_models(frame: pd.DataFrame, write: Callable[[str, str], None]) -> None:
+    """Write models.md and models.csv."""
+    write("models.md", f"# Models\n\n{render(frame)}")
+    write("models.csv", frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _table(rows: list[_Row]) -> str:
+    """One Markdown table of rows that share method, split and training settings."""
+    at = {(row["model"], row["dataset"], row["label_ratio"]): row for row in rows}
+    columns = sorted({(row["dataset"], *_size(row["label_ratio"]), row["metric"]) for row in rows})
+    models = {row["model"]: row for row in rows}
+    order = sorted(models, key=lambda model: (math.isnan(rank := models[model]["average_rank"]), rank, model))
+    lines = [["model", *(_header(name, ratio, metric) for name, _, ratio, metric in columns), "rank"]]
+    lines[0].append(f"beats {BASELINE}")
+    lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+    for model in order:
+        row = models[model]
+        rank = "--" if math.isnan(row["average_rank"]) else f"{row['average_rank']:.2f}"
+        wins = f"{row['wins']}/{row['compared']}" if row["compared"] else "--"
+        lines.append([model, *(_cell(at.get((model, name, ratio))) for name, _, ratio, _ in columns), rank, wins])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(row: _Row | None) -> str:
+    if row is None:
+        return "--"
+    if math.isnan(row["mean"]):
+        return "undefined"
+    text = f"{row['mean']:.3f} ± {row['std']:.3f} ({row['n']})"
+    return f"**{text}**" if row["rank"] == 1 else text
+
+
+def _header(dataset: str, ratio: str, metric: str) -> str:
+    arrow = "↑" if METRICS[metric].higher_is_better else "↓"
+    return f"{dataset} {ratio} ({METRIC_NAMES.get(metric, metric)} {arrow})"
+
+
+def _size(ratio: str) -> tuple[int, str]:
+    """Sort n50 before n500 before full."""
+    digits = ratio.removeprefix("n")
+    return (int(digits) if digits.isdigit() else 10**9, ratio)

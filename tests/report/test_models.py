@@ -1,0 +1,74 @@
+"""Tables whose rows are models, on records with numbers worked out by hand."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from test_aggregate import runs
+
+from roftbench.files import write_text
+from roftbench.report.aggregate import cells, long_table
+from roftbench.report.models import by_model, render, write_models
+
+
+def of(model: str, dataset: str, labels: str, *scores: float | None) -> list[dict[str, Any]]:
+    ratio = {"name": labels, "fraction": None}
+    found = runs("lp", dataset, list(scores), model={"name": model}, label_ratio=ratio)
+    for record in found:
+        record["key"] += f"-{model}-{labels}"
+    return found
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    records = [
+        *of("scratch", "esol", "n50", 2.0, 2.2), *of("scratch", "esol", "full", 1.5),
+        *of("scratch", "bace", "n50", 0.6),
+        *of("good", "esol", "n50", 1.0, 1.2), *of("good", "esol", "full", 1.5), *of("good", "bace", "n50", 0.7),
+        *of("partial", "esol", "n50", 0.5, 0.5), *of("partial", "bace", "n50", None),
+    ]  # fmt: skip
+    return by_model(cells(long_table(records)))
+
+
+def line(frame: pd.DataFrame, model: str) -> dict[str, Any]:
+    return {str(key): value for key, value in frame[frame["model"] == model].iloc[0].items()}
+
+
+def test_rank_is_over_columns_that_all_models_have(frame: pd.DataFrame) -> None:
+    """Only esol n50 has a defined score of all three."""
+    assert line(frame, "partial")["average_rank"] == 1
+    assert line(frame, "good")["average_rank"] == 2
+    assert line(frame, "scratch")["average_rank"] == 3
+
+
+def test_wins_are_against_random_weights_and_a_tie_is_none(frame: pd.DataFrame) -> None:
+    good, partial, scratch = (line(frame, model) for model in ("good", "partial", "scratch"))
+    assert (good["wins"], good["compared"]) == (2, 3)
+    assert (partial["wins"], partial["compared"]) == (1, 1)  # the undefined score is compared with nothing
+    assert scratch["compared"] == 0
+
+
+def test_without_random_weights_nothing_is_compared() -> None:
+    frame = by_model(cells(long_table([*of("good", "esol", "n50", 1.0), *of("other", "esol", "n50", 2.0)])))
+    assert set(frame["compared"]) == {0}
+    assert frame["average_rank"].tolist() == [1, 2]
+
+
+def test_markdown_has_a_row_a_model_and_a_column_a_setting(frame: pd.DataFrame) -> None:
+    lines = [line for line in render(frame).splitlines() if line.startswith("|")]
+    assert lines[0] == (
+        "| model | bace n50 (ROC-AUC ↑) | esol n50 (RMSE ↓) | esol full (RMSE ↓) | rank | beats scratch |"
+    )
+    assert lines[2] == "| partial | undefined | **0.500 ± 0.000 (2)** | -- | 1.00 | 1/1 |"
+    assert lines[3] == "| good | **0.700 ± 0.000 (1)** | 1.100 ± 0.100 (2) | 1.500 ± 0.000 (1) | 2.00 | 2/3 |"
+    assert lines[4] == "| scratch | 0.600 ± 0.000 (1) | 2.100 ± 0.100 (2) | 1.500 ± 0.000 (1) | 3.00 | -- |"
+
+
+def test_files_hold_the_same(frame: pd.DataFrame, tmp_path: Path) -> None:
+    write_models(frame, lambda name, text: write_text(tmp_path / name, text))
+    assert (tmp_path / "models.md").read_text() == f"# Models\n\n{render(frame)}"
+    table = pd.read_csv(tmp_path / "models.csv")
+    assert len(table) == len(frame)
+    assert math.isclose(table["mean"].sum(), frame["mean"].sum())
