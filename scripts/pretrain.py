@@ -182,7 +182,7 @@ def export(args: argparse.Namespace, model: Task, corpus: Corpus, commit: str) -
     card = {
         "task": model.about,
         "corpus": corpus.info,
-        "targets": len(corpus.names[model.name]),
+        "targets": corpus.names[model.name],
         **{name: getattr(args, name) for name in ("steps", "batch_size", "lr", "dropout", "seed")},
         "matrix_products": "bfloat16" if args.bf16 else "float32",
         "final": last,

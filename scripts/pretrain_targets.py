@@ -17,7 +17,7 @@ NUM_ENVIRONMENTS, NUM_COUNTED, NUM_MOTIFS = 1000, 48, 256
 RARE = 0.002  # a descriptor that differs from its commonest value in fewer molecules says too little
 # Labels of a benchmark, or made of one: Crippen's logP estimates what Lipo measures, and QED contains it.
 LABELS = ("MolLogP", "SlogP_VSA", "BCUT2D_LOGP", "qed")
-UNUSABLE = ("Ipc", "AvgIpc")  # grow beyond float32 with the molecule
+UNUSABLE = ("Ipc", "AvgIpc", "BCUT2D", "SPS")  # beyond float32 for large molecules, or undefined for small ones
 
 
 class Targets(ABC):
@@ -89,9 +89,7 @@ class PhysicalChemistry(Targets):
 
     name = "descriptors"
     functions: ClassVar = [
-        (name, function)
-        for name, function in Descriptors.descList
-        if not name.startswith(LABELS) and name not in UNUSABLE
+        (name, function) for name, function in Descriptors.descList if not name.startswith(LABELS + UNUSABLE)
     ]
 
     def __init__(self) -> None:

@@ -496,7 +496,7 @@ def test_a_reader_that_leaves_early_is_no_error(terminal: Terminal, tmp_path: Pa
 
 
 def test_tables_are_printed_written_and_given_as_json(cli: Command, tmp_path: Path) -> None:
-    for arguments in (["tables"], ["tables", "--json"]):
+    for arguments in (["tables"], ["tables", "--json"], ["tables", "--by", "model"]):
         cli(*arguments).refused(f"no finished jobs under {cli.lab.results}", "roftbench run")
     assert cli.files() == []
     cli.run("-m", "method=lp,full_ft", "seed=0,1", "train.epochs=1")
@@ -512,6 +512,14 @@ def test_tables_are_printed_written_and_given_as_json(cli: Command, tmp_path: Pa
     assert [(row["method"], row["n"]) for row in rows] == [("full_ft", 2), ("lp", 2)]
     assert (tmp_path / "out" / "leaderboard.csv").read_text() == files["tables/leaderboard.csv"]
     assert files["tables/leaderboard.csv"].count("\n") == 3
+    models = cli("tables", "--by", "model")
+    assert "## Full FT · " in models.out
+    assert re.search(r"^\| tiny_gin \| \*\*\d\.\d{3} ± \d\.\d{3} \(2\)\*\* \|", models.out, re.MULTILINE)
+    assert (cli.lab.results / "tables" / "models.md").read_text().removeprefix("# Models\n\n") in models.out
+    rows = json.loads(cli("tables", "--by", "model", "--json").out)
+    assert [(row["method"], row["model"], row["n"]) for row in rows] == [
+        (name, "tiny_gin", 2) for name in ("full_ft", "lp")
+    ]
 
 
 def test_tables_that_cannot_be_written_are_a_usage_error(cli: Command, tmp_path: Path) -> None:

@@ -106,7 +106,10 @@ def _parser() -> argparse.ArgumentParser:
 
     tables = commands.add_parser("tables", help="turn the records into leaderboards, Markdown and CSV")
     tables.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    tables.add_argument("--out", type=Path, help="folder for leaderboard.md and .csv (default: <results>/tables)")
+    tables.add_argument(
+        "--by", choices=("method", "model"), default="method", help="what the rows are (default: method)"
+    )
+    tables.add_argument("--out", type=Path, help="folder for the Markdown and CSV files (default: <results>/tables)")
     tables.set_defaults(function=_tables)
 
     splits = commands.add_parser("splits", help="write the data rows (from 0) of train, val and test")
@@ -158,7 +161,7 @@ def _data(arguments: argparse.Namespace) -> int:
 def _tables(arguments: argparse.Namespace) -> int:
     from roftbench.report import show
 
-    return show.show_tables(_results(arguments.overrides), arguments.out, as_json=arguments.json)
+    return show.show_tables(_results(arguments.overrides), arguments.out, by=arguments.by, as_json=arguments.json)
 
 
 def _splits(arguments: argparse.Namespace) -> int:

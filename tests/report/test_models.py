@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from test_aggregate import runs
 
-from roftbench.files import write_text
 from roftbench.report.aggregate import cells, long_table
 from roftbench.report.models import by_model, render, write_models
 
@@ -67,7 +66,7 @@ def test_markdown_has_a_row_a_model_and_a_column_a_setting(frame: pd.DataFrame) 
 
 
 def test_files_hold_the_same(frame: pd.DataFrame, tmp_path: Path) -> None:
-    write_models(frame, lambda name, text: write_text(tmp_path / name, text))
+    assert [path.name for path in write_models(frame, tmp_path)] == ["models.md", "models.csv"]
     assert (tmp_path / "models.md").read_text() == f"# Models\n\n{render(frame)}"
     table = pd.read_csv(tmp_path / "models.csv")
     assert len(table) == len(frame)

@@ -1,13 +1,14 @@
 """Cells -> tables whose rows are models: which pretrained model transfers best under one method?"""
 
 import math
-from collections.abc import Callable
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from roftbench.files import write_text
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import sign
 from roftbench.report.tables import METHODS, METRIC_NAMES
@@ -54,10 +55,11 @@ def render(frame: pd.DataFrame) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def write_models(frame: pd.DataFrame, write: Callable[[str, str], None]) -> None:
-    """Write models.md and models.csv."""
-    write("models.md", f"# Models\n\n{render(frame)}")
-    write("models.csv", frame.to_csv(index=False, lineterminator="\n"))
+def write_models(frame: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write models.md and models.csv into a folder, each replaced as a whole; returns their paths."""
+    write_text(folder / "models.md", f"# Models\n\n{render(frame)}")
+    write_text(folder / "models.csv", frame.to_csv(index=False, lineterminator="\n"))
+    return [folder / "models.md", folder / "models.csv"]
 
 
 def _table(rows: list[_Row]) -> str:

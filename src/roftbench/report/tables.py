@@ -55,10 +55,7 @@ def write_tables(records: list[dict[str, Any]], out_dir: Path, source: Path) -> 
 
     `source` is where the caller read the records: the UsageError for no finished job among them names it.
     """
-    long = long_table(records)
-    if long.empty:
-        raise UsageError(f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first")
-    table = cells(long)
+    table = cells(finished(records, source))
     ranks = mean_rank(table)
     contents = {
         "leaderboard.md": f"# Leaderboard\n\n{render_markdown(table, ranks)}",
@@ -67,6 +64,14 @@ def write_tables(records: list[dict[str, Any]], out_dir: Path, source: Path) -> 
     for name, text in contents.items():
         write_text(out_dir / name, text)
     return [out_dir / name for name in contents]
+
+
+def finished(records: list[dict[str, Any]], source: Path) -> pd.DataFrame:
+    """Return the long table of records; raises UsageError, naming their source, if there is no finished one."""
+    long = long_table(records)
+    if long.empty:
+        raise UsageError(f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first")
+    return long
 
 
 def to_frame(table: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
