@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from roftbench.files import atomic, write_text
+from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN, GINLayer
 
 WEIGHT_SCALE, INPUT_SCALE = 20.0, 10.0  # of the exported linear weights, and of the tables before the first of them
@@ -65,6 +66,9 @@ def train(args: argparse.Namespace, corpus: Corpus) -> Task:
     """Train to `steps`, from the last saved state if there is one."""
     torch.manual_seed(args.seed)
     model = TASKS[args.task](corpus)
+    if args.init:
+        load_checkpoint(model.encoder, str(args.init), None)
+        rescale(model.encoder, 1 / WEIGHT_SCALE, 1 / INPUT_SCALE)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
     state_path, step, started = args.out / "state.pt", 0, time.monotonic()
     if state_path.exists():
@@ -142,7 +146,7 @@ def recalibrate(encoder: GIN, corpus: Corpus, args: argparse.Namespace) -> None:
             encoder(corpus.graphs.batch(index))
 
 
-def rescale(encoder: GIN) -> None:
+def rescale(encoder: GIN, weight_scale: float = WEIGHT_SCALE, input_scale: float = INPUT_SCALE) -> None:
     """Enlarge the weights without changing the function: batch norm takes the factor out again.
 
     Adam moves a weight by about the learning rate a step, whatever its size. The linear weights of the public encoders
@@ -153,19 +157,19 @@ def rescale(encoder: GIN) -> None:
     """
     with torch.no_grad():
         for table in encoder.blocks()["embed"].parameters():
-            table.mul_(INPUT_SCALE)
+            table.mul_(input_scale)
         last = len(encoder.gnns) - 1
         for number, (layer, norm) in enumerate(zip(encoder.gnns, encoder.batch_norms, strict=True)):
             assert isinstance(layer, GINLayer)
-            before = INPUT_SCALE if number == 0 else 1.0  # later layers get what batch norm puts out
-            second = 1.0 if number == last else WEIGHT_SCALE
+            before = input_scale if number == 0 else 1.0  # later layers get what batch norm puts out
+            second = 1.0 if number == last else weight_scale
             layer.edge_embedding1.weight.mul_(before)
             layer.edge_embedding2.weight.mul_(before)
             weight1, bias1, weight2, bias2 = layer.mlp.parameters()
-            weight1.mul_(WEIGHT_SCALE)
-            bias1.mul_(before * WEIGHT_SCALE)
+            weight1.mul_(weight_scale)
+            bias1.mul_(before * weight_scale)
             weight2.mul_(second)
-            factor = before * WEIGHT_SCALE * second
+            factor = before * weight_scale * second
             bias2.mul_(factor)
             statistics = dict(norm.named_buffers())
             statistics["running_mean"].mul_(factor)
@@ -183,11 +187,14 @@ def export(args: argparse.Namespace, model: Task, corpus: Corpus, commit: str) -
         "task": model.about,
         "corpus": corpus.info,
         "targets": corpus.names[model.name],
+        **({"started from": sha256(args.init.read_bytes()).hexdigest()} if args.init else {}),
         **{name: getattr(args, name) for name in ("steps", "batch_size", "lr", "dropout", "seed")},
         "matrix_products": "bfloat16" if args.bf16 else "float32",
         "final": last,
         "commit": commit,
-        "command": f"python scripts/pretrain.py {options}" + " --bf16" * args.bf16,
+        "command": f"python scripts/pretrain.py {options}"
+        + " --bf16" * args.bf16
+        + (f" --init {args.init.name}" if args.init else ""),
     }
     weights = {key: value.contiguous() for key, value in model.encoder.state_dict().items()}
     with atomic(args.out / "encoder.safetensors") as temporary:
@@ -202,6 +209,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--corpus", type=Path, required=True, help="folder that pretrain_corpus.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for log, state and result")
+    parser.add_argument("--init", type=Path, help="start from an encoder that this script has exported")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from pretrain_corpus import build_corpus, load_corpus, save_corpus
 from pretrain_tasks import TASKS
 
-from pretrain import generator, rescale
+from pretrain import INPUT_SCALE, WEIGHT_SCALE, generator, rescale
 
 TAILS = [f"{a}{b}" for a in ("", "C", "CC", "O", "CO", "N", "CN", "S") for b in ("F", "Cl", "C#N", "C(N)=O", "C1CC1")]
 SMILES = [f"c1cc(C{tail})c(CC{other})cc1Br" for tail in TAILS[:8] for other in TAILS]
@@ -101,3 +101,6 @@ def test_rescaling_leaves_the_function_as_it_was() -> None:
     for training in (False, True):
         expected, found = (network.train(training)(batch).out for network in (encoder, larger))
         assert torch.allclose(found, expected, atol=1e-9), training
+    rescale(larger, 1 / WEIGHT_SCALE, 1 / INPUT_SCALE)
+    assert torch.allclose(larger.gnns[1].mlp[0].weight, encoder.gnns[1].mlp[0].weight)
+    assert torch.allclose(larger.eval()(batch).out, encoder.eval()(batch).out, atol=1e-9)
