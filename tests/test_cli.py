@@ -420,6 +420,16 @@ def test_list_shows_what_there_is(cli: Command, kind: str) -> None:
     assert all(row["summary"] in plain.out and row["summary"] for row in rows)
 
 
+def test_list_says_where_a_public_file_is_that_the_user_must_fetch(cli: Command) -> None:
+    lines = cli("list", "models").out.splitlines()
+    after = {line.split()[0]: lines[i + 1] for i, line in enumerate(lines[:-1]) if line and line[0] != " "}
+    assert "1,884,905 parameters  self-supervised pretraining: GEOM" in after["moleculestm"]
+    assert "a file of yours, published at https://huggingface.co/chao1224/" in after["moleculestm"]
+    assert after["graphgps"].endswith("not verified on the real file")
+    assert not after["gin"].startswith(" ")  # of a file that only the user knows there is nothing to say
+    assert "published at https://" in cli("fetch", "model=graphgps").out
+
+
 def test_list_shows_ones_own_configs_too(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "method").mkdir()
     (tmp_path / "method" / "mine.yaml").write_text("name: mine\nsummary: my own\n_target_: mine.Mine\n")

@@ -21,7 +21,10 @@ from roftbench.models.encoder import Encoder
 from roftbench.models.gat import GAT
 from roftbench.models.gcn import GCN
 from roftbench.models.gin import GIN
+from roftbench.models.graphgps import GraphGPS
+from roftbench.models.graphium import Graphium
 from roftbench.models.graphsage import GraphSAGE
+from roftbench.models.moleculestm import MoleculeSTM
 from roftbench.sources import Places, Source, present
 
 OPTIONS = sorted(
@@ -37,7 +40,8 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], st
     folder = tmp_path_factory.mktemp("needed")
     write_csv(folder / "mine.csv", {"smiles": ["C", "CC", "CCC"], "y": [0.5, 1.5, 2]})
     (folder / "parts.json").write_text('{"train": [0], "val": [1], "test": [2]}')
-    own = {"gin": GIN, "gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
+    own: dict[str, type[Encoder]] = {"gin": GIN, "gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
+    own |= {"moleculestm": MoleculeSTM, "graphgps": GraphGPS, "graphium": Graphium}
     for name, encoder in own.items():
         save_file(encoder().state_dict(), folder / f"{name}.safetensors")
     return {

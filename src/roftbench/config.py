@@ -218,14 +218,13 @@ def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
         if not known:
             known = Checksum(sha256(content))
             card.check_kind(content)
-    cautions = tuple(card.cautions()) if source is not None else ()
     return replace(
         spec,
         sha256=known.sha256,
         pretraining=card.pretraining,
         git_blob=known.git_blob,
         source=source,
-        cautions=cautions,
+        cautions=tuple(card.cautions()),
     )
 
 

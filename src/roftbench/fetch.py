@@ -56,7 +56,7 @@ def _source(card: ModelCard) -> Source | str:
         return "random weights, nothing to fetch"
     if card.checkpoint.startswith(BUNDLED):
         return "bundled, nothing to fetch"
-    return "a file of yours (model.checkpoint=FILE), nothing to fetch"
+    return f"{card.own_file()} (model.checkpoint=FILE), nothing to fetch"
 
 
 def _fetch_all(sources: Mapping[str, Source | str], what: str, width: int, places: Places) -> bool:

@@ -73,10 +73,10 @@ def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool)
     width = column(cards)
     for name, card in cards.items():
         details = [f"{card.parameters:,} parameters"] if card.parameters else []
-        details += [_pretraining(card), found[name] or _ELSEWHERE.get(str(card.checkpoint), "a file of yours")]
+        details += [_pretraining(card), found[name] or _ELSEWHERE.get(str(card.checkpoint), card.own_file())]
         details += [f"licence: {card.licence}"] if card.licence else []
         details += [_VERIFIED[card.verified]] if card.verified is not None else []
-        _print_option(name, card.summary, [] if card.checkpoint == OWN else details, width)
+        _print_option(name, card.summary, details if card.checkpoint != OWN or card.pretraining_data else [], width)
         if card.note:
             print(f"{'':<{width}}{card.note}")
     print(f"\n{NOT_HERE}: downloaded by the first run that needs it, or ahead of time by roftbench fetch model=NAME")

@@ -132,7 +132,7 @@ def plugin(folder: Path, name: str) -> list[str]:
 
 def test_an_encoder_reads_hu_graphs_unless_it_says_so() -> None:
     assert Encoder.featurizer == HU
-    assert list(FEATURIZERS) == ["hu", "minimol"]
+    assert list(FEATURIZERS) == ["hu", "minimol", "ogb", "ogb_rwse"]
 
 
 def test_workers_start_without_torch() -> None:

@@ -116,6 +116,25 @@ def test_mole_bert_is_the_file_of_hu_et_al_and_says_so(manifest: dict[str, Any])
     assert CARDS["mole_bert"].note in CARDS["mole_bert"].cautions()
 
 
+def test_graphmae_is_the_file_of_its_repository(manifest: dict[str, Any]) -> None:
+    (entry,) = [entry for entry in manifest["absent"] if entry["repo"].endswith("/GraphMAE")]
+    card = CARDS["graphmae"]
+    assert (card.git_blob, card.sources[2:]) == (entry["git_blob_sha1"], [entry["url_derived_untested"]])
+    assert card._target_ == CARDS[f"{entry['conv']}_infomax"]._target_
+
+
+@pytest.mark.parametrize("name", ["moleculestm", "graphgps", "graphium"])
+def test_a_public_file_without_a_known_checksum_is_the_users(name: str) -> None:
+    card = CARDS[name]
+    assert (card.checkpoint, card.sha256, card.git_blob, card.verified) == (OWN, None, None, False)
+    assert all([card.parameters, card.pretraining_data, card.reference])
+    assert "not verified on the real file" in card.cautions()[0]
+    if name != "graphium":
+        assert card.licence
+        assert card.own_file() == f"a file of yours, published at {card.sources[0]}"
+        assert card.sources[0].startswith("https://")
+
+
 def test_what_was_not_seen_is_said() -> None:
     assert all("not verified on the real file" in CARDS[name].cautions()[0] for name in PUBLIC if name not in VERIFIED)
     assert all(CARDS[name].cautions() == [] for name in VERIFIED)

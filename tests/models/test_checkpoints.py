@@ -17,7 +17,7 @@ from torch import Tensor
 
 from roftbench.checksums import Checksum
 from roftbench.errors import UsageError
-from roftbench.models.checkpoints import checked_checkpoint, load_checkpoint, read_checkpoint
+from roftbench.models.checkpoints import WRAPPERS, checked_checkpoint, load_checkpoint, read_checkpoint
 from roftbench.models.encoder import State, copy_state
 from roftbench.models.gin import GIN
 
@@ -179,13 +179,41 @@ def test_the_code_would_have_run(tmp_path: Path) -> None:
     assert (tmp_path / "marker").exists()
 
 
+@pytest.mark.parametrize("name", WRAPPERS)
+@pytest.mark.parametrize("pack", [torch_file, old_torch_file], ids=["torch", "old torch"])
+def test_weights_beside_what_a_training_program_keeps(
+    tmp_path: Path, state: State, name: str, pack: Callable[[Any], bytes]
+) -> None:
+    others = {"epoch": 3, "optimizer_state": {"state": {0: {"step": torch.ones(1)}}, "param_groups": [{"lr": 0.1}]}}
+    assert_same(load(tmp_path / "weights", pack({name: state})), state)
+    assert_same(load(tmp_path / "weights", pack({**others, name: state})), state)
+    assert "not fit GIN: missing" in refusal(tmp_path / "weights", pack({**others, name: {"a": torch.ones(1)}}))
+
+
 @pytest.mark.parametrize(
     "wrap",
-    [lambda s: {"state_dict": s}, lambda s: {**s, "epoch": 3}, lambda s: list(s.values())],
-    ids=["nested", "not only tensors", "list"],
+    [
+        lambda s: {"weights": s},
+        lambda s: {"state_dict": {"model": s}},
+        lambda s: {"model": {**s, "epoch": 3}},
+        lambda s: {**s, "epoch": 3},
+        lambda s: list(s.values()),
+    ],
+    ids=["unknown name", "nested twice", "not only tensors inside", "not only tensors", "list"],
 )
 def test_a_file_that_is_no_plain_state_dict(tmp_path: Path, state: State, wrap: Callable[[State], Any]) -> None:
-    assert "not a plain state dict" in refusal(tmp_path / "weights", torch_file(wrap(state)))
+    message = refusal(tmp_path / "weights", torch_file(wrap(state)))
+    assert "not a plain state dict" in message
+    assert "state_dict or model_state" in message
+
+
+def test_objects_beside_the_weights_are_refused_with_the_way_out(tmp_path: Path, state: State) -> None:
+    """A Lightning checkpoint: hyperparameters are objects of the program that wrote it."""
+    content = torch_file({"state_dict": state, "hyper_parameters": {"path": Code(tmp_path / "marker")}})
+    message = refusal(tmp_path / "weights", content)
+    assert "torch.save(model.state_dict(), FILE)" in message
+    assert "weights_only" not in message
+    assert not (tmp_path / "marker").exists()
 
 
 def without(state: State, *keys: str) -> State:

@@ -108,6 +108,22 @@ def test_an_encoder_may_pool_in_its_own_way(batch: Batch) -> None:
     torch.testing.assert_close(summed.represent(batch), mean.represent(batch) * sizes)
 
 
+def test_an_encoder_may_have_a_head_of_its_own(batch: Batch) -> None:
+    class Deeper(Bag):
+        def make_head(self, num_tasks: int) -> nn.Module:
+            return nn.Sequential(nn.Linear(self.dim, 4), nn.ReLU(), nn.Linear(4, num_tasks))
+
+    torch.manual_seed(0)
+    model = Predictor(Deeper(), 3)
+    assert model(batch).shape == (len(SMILES), 3)
+    in_head = {key for key, block in model.keys_of_blocks().items() if block == HEAD}
+    assert in_head == {"head.0.weight", "head.0.bias", "head.2.weight", "head.2.bias"}
+    before = copy_state(model)
+    model.set_trained([HEAD])
+    train_a_step(model, batch)
+    assert changed_blocks(model, before) == {"atoms": set(), "mix": set(), HEAD: in_head}
+
+
 def test_blocks_are_those_of_the_encoder_and_then_the_head() -> None:
     assert list(predictor("gin").blocks()) == ["embed", "layer0", "layer1", "layer2", HEAD]
     assert list(predictor("bag").blocks()) == ["atoms", "mix", HEAD]

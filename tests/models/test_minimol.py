@@ -26,9 +26,10 @@ from roftbench.job import Job
 from roftbench.models.card import model_cards
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Predictor, copy_state
-from roftbench.models.gather import sum_runs, take
-from roftbench.models.minimol import UNUSED, MiniMol
-from roftbench.models.minimol_layers import Layer, Wiring
+from roftbench.models.gather import Wiring, sum_runs, take
+from roftbench.models.graphium import UNUSED
+from roftbench.models.minimol import MiniMol
+from roftbench.models.minimol_layers import Layer
 from roftbench.runner import run_job
 from roftbench.sources import Places, Source, read
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from roftbench.data import featurize, minimol_features
+from roftbench.data import featurize, minimol_features, ogb_features
 
 HU = "hu"
 
@@ -30,4 +30,6 @@ def _hu_chunk(smiles: Sequence[str]) -> dict[str, NDArray[Any]]:
 FEATURIZERS = {
     HU: Featurizer(_hu_chunk, featurize.VERSION),
     "minimol": Featurizer(minimol_features.featurize_chunk, minimol_features.VERSION),
+    "ogb": Featurizer(ogb_features.featurize_chunk, ogb_features.VERSION),
+    "ogb_rwse": Featurizer(ogb_features.featurize_chunk_with_walks, ogb_features.VERSION),
 }

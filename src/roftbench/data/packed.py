@@ -38,9 +38,9 @@ class Batch:
 class PackedGraphs:
     """G graphs in flat tensors: small numbers on disk and in memory, int64 (or float32) only in a batch.
 
-    x [ΣN, F] uint8 or float16; source [ΣE] int32, counted from the first node of its own graph; edge_attr [ΣE, A]
-    uint8; degree [ΣN] int32, the edges entering each node; node_ptr and edge_ptr [G + 1] int64. Edges are sorted by the
-    node they enter, so the target of an edge follows from `degree`.
+    x [ΣN, F] uint8, float16 or float32; source [ΣE] int32, counted from the first node of its own graph; edge_attr
+    [ΣE, A] uint8; degree [ΣN] int32, the edges entering each node; node_ptr and edge_ptr [G + 1] int64. Edges are
+    sorted by the node they enter, so the target of an edge follows from `degree`.
     """
 
     x: Tensor

@@ -82,12 +82,17 @@ def return_probabilities(adjacency: Floats, steps: int) -> Halves:
     """
     if len(adjacency) == 1:
         return np.ones((1, steps), dtype=np.float16)
+    return to_half(landing_probabilities(adjacency, steps))
+
+
+def landing_probabilities(adjacency: Floats, steps: int) -> Floats:
+    """Return the diagonal of (D⁻¹A)^k for k = 1 … steps, [N, steps]; a node without neighbours has 0."""
     step = adjacency / np.maximum(adjacency.sum(axis=1, keepdims=True), 1)
     power, found = np.eye(len(adjacency)), []
     for _ in range(steps):
         power = power @ step
         found.append(power.diagonal())
-    return to_half(np.stack(found, axis=1))
+    return np.stack(found, axis=1)
 
 
 def to_half(values: Floats) -> Halves:

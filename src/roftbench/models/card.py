@@ -25,7 +25,8 @@ class ModelCard:
 
     `checkpoint` says what is loaded: null (random weights), `bundled:FILE`, a path, or `published`: then `file` is
     looked for in `sources`, in order. `sha256` and `git_blob` are what the file must hash to; a published one needs at
-    least one of them. `verified` tells whether the file itself has been loaded and looked at here, or only described.
+    least one of them, so that a public file of which neither is known is the user's to download from `sources`.
+    `verified` tells whether the file itself has been loaded and looked at here, or only described.
     """
 
     name: str
@@ -62,6 +63,10 @@ class ModelCard:
         if self.checkpoint == PUBLISHED:
             return present(self.source(), places)
         return "bundled" if (self.checkpoint or "").startswith(BUNDLED) else None
+
+    def own_file(self) -> str:
+        """Return what is said of a file that the user gives, and where it is published if it is."""
+        return ", published at ".join(["a file of yours", *self.sources[:1]])
 
     def checksum(self) -> Checksum:
         """Return what is known of the file."""

@@ -3,8 +3,10 @@
 import io
 import pickle
 import warnings
+from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +17,8 @@ from roftbench.errors import UsageError
 from roftbench.models.card import BUNDLED
 from roftbench.models.encoder import Encoder, State
 from roftbench.sources import Places, Source, read
+
+WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # under which training programs keep weights
 
 
 def read_checkpoint(location: str) -> bytes:
@@ -52,6 +56,8 @@ def checked_checkpoint(location: str, expected: Checksum) -> bytes:
 
 def load_checkpoint(encoder: Encoder, location: str, expected_sha256: str | None, git_blob: str | None = None) -> None:
     """Load encoder weights from safetensors or from a plain PyTorch state dict, strictly.
+
+    The state dict may lie in a dictionary beside an optimiser's state and the like, under one of `WRAPPERS`.
 
     Raises:
         UsageError: the file is missing, damaged, not the expected one, no plain state dict of tensors, or does not fit
@@ -102,12 +108,26 @@ def _parse_torch(content: bytes, what: str) -> State:
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:  # its text advises weights_only=False, which runs the file's code
         raise UsageError(
-            f"{what} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it"
-            " (what can be loaded is the encoder's state_dict() alone)"
+            f"{what} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it. What can be loaded"
+            " is the encoder's state_dict() alone: in the program that wrote it, torch.save(model.state_dict(), FILE)"
         ) from None
     except Exception as error:  # a damaged pickle raises almost anything: KeyError, AssertionError, struct.error, …
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"{what} is damaged: {reason}") from None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise UsageError(f"{what} is not a plain state dict (names to tensors)")
-    return dict(state)
+    found = next((one for one in _candidates(state) if _is_state(one)), None)
+    if found is None:
+        raise UsageError(
+            f"{what} is not a plain state dict (names to tensors), nor a dictionary that has one under"
+            f" {' or '.join(WRAPPERS)}"
+        )
+    return dict(found)
+
+
+def _candidates(loaded: Any) -> Iterator[Any]:
+    yield loaded
+    if isinstance(loaded, dict):
+        yield from (loaded[name] for name in WRAPPERS if name in loaded)
+
+
+def _is_state(loaded: Any) -> bool:
+    return isinstance(loaded, dict) and all(isinstance(value, torch.Tensor) for value in loaded.values())

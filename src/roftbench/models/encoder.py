@@ -48,18 +48,25 @@ class Encoder(nn.Module, ABC):
         """Pool node states [N, d] to graph representations z [B, d]; the mean unless a subclass says otherwise."""
         return torch.segment_reduce(out, "mean", offsets=batch.node_ptr, axis=0)
 
+    def make_head(self, num_tasks: int) -> nn.Module:
+        """Return a new head with random weights, z [B, d] to logits [B, T]; linear unless a subclass says otherwise.
+
+        All of it is the one block "head": `lp` trains it whole. It has no running statistics and no dropout.
+        """
+        return nn.Linear(self.dim, num_tasks)
+
     def translate(self, state: State) -> State:
         """Return the tensors of a published checkpoint under this encoder's names; the same unless overridden."""
         return state
 
 
 class Predictor(nn.Module):
-    """An encoder with a linear head: a batch of B graphs to B rows of T logits (or values)."""
+    """An encoder with its head: a batch of B graphs to B rows of T logits (or values)."""
 
     def __init__(self, encoder: Encoder, num_tasks: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(encoder.dim, num_tasks)
+        self.head = encoder.make_head(num_tasks)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return logits [B, T]."""

@@ -1,9 +1,13 @@
 """Sums over neighbours and over graphs, and their gradients, without scattered additions: the same bits every time."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
+
+from roftbench.data.packed import Batch
 
 
 class _Take(torch.autograd.Function):
@@ -45,3 +49,33 @@ def take(table: Tensor, index: Tensor, order: Tensor, offsets: Tensor) -> Tensor
 def sum_runs(rows: Tensor, owner: Tensor, offsets: Tensor) -> Tensor:
     """Return the sums, [N, d], of runs of rows [M, d]: run n begins at offsets[n], and owner[i] is the run of row i."""
     return _Sum.apply(rows, owner, offsets)  # type: ignore[no-any-return, no-untyped-call]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What of a batch every layer needs: N nodes in B graphs, E edges sorted by target.
+
+    source, target, by_source (edges sorted by source) [E]; entering (first edge into a node), owner (a node's graph),
+    nodes (0 … N - 1) [N]; starts (a graph's first node) [B]; scale (ln n / n for a graph of n nodes) [B, 1].
+    A bond runs both ways, so as many edges leave a node as enter it, and `entering` serves by_source too.
+    """
+
+    source: Tensor
+    target: Tensor
+    by_source: Tensor
+    entering: Tensor
+    owner: Tensor
+    nodes: Tensor
+    starts: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Wiring":
+        """Return the wiring of a batch."""
+        source, target = batch.edge_index
+        size = batch.node_ptr.diff()
+        nodes = torch.arange(len(batch.x), device=size.device)
+        owner = torch.repeat_interleave(size, output_size=len(nodes))
+        scale = (size.log() / size)[:, None]
+        by_source = torch.argsort(source, stable=True)
+        return cls(source, target, by_source, batch.edge_ptr[:-1], owner, nodes, batch.node_ptr[:-1], scale)

@@ -1,14 +1,12 @@
-"""The parts of MiniMol's network (`roftbench.models.minimol`)."""
+"""The parts of the networks that graphium builds (`roftbench.models.graphium`), MiniMol's among them."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roftbench.data.packed import Batch
-from roftbench.models.gather import sum_runs, take
+from roftbench.models.gather import Wiring, sum_runs, take
 
 POSITIONAL = 32  # width of the positional encoding
 MUP = 0.5  # what a virtual node's projection scales its input by: width of the base model over width (muP)
@@ -51,36 +49,6 @@ class LaplacianEncoder(nn.Module):
         return encoded
 
 
-@dataclass(frozen=True)
-class Wiring:
-    """What of a batch every layer needs: N nodes in B graphs, E edges sorted by target.
-
-    source, target, by_source (edges sorted by source) [E]; entering (first edge into a node), owner (a node's graph),
-    nodes (0 … N - 1) [N]; starts (a graph's first node) [B]; scale (ln n / n for a graph of n nodes) [B, 1].
-    A bond runs both ways, so as many edges leave a node as enter it, and `entering` serves by_source too.
-    """
-
-    source: Tensor
-    target: Tensor
-    by_source: Tensor
-    entering: Tensor
-    owner: Tensor
-    nodes: Tensor
-    starts: Tensor
-    scale: Tensor
-
-    @classmethod
-    def of(cls, batch: Batch) -> "Wiring":
-        """Return the wiring of a batch."""
-        source, target = batch.edge_index
-        size = batch.node_ptr.diff()
-        nodes = torch.arange(len(batch.x), device=size.device)
-        owner = torch.repeat_interleave(size, output_size=len(nodes))
-        scale = (size.log() / size).to(batch.x.dtype)[:, None]
-        by_source = torch.argsort(source, stable=True)
-        return cls(source, target, by_source, batch.edge_ptr[:-1], owner, nodes, batch.node_ptr[:-1], scale)
-
-
 class VirtualNode(nn.Module):
     """One state a graph, read from all of its nodes and added to each of them."""
 
@@ -98,27 +66,30 @@ class VirtualNode(nn.Module):
 
 
 class Layer(nn.Module):
-    """A GINE convolution, h_i <- GELU(LN(MLP((1 + eps) h_i + Σ_j ReLU(h_j + W e_ji)))), and its virtual node."""
+    """A GINE convolution, h_i <- GELU(LN(MLP((1 + eps) h_i + Σ_j ReLU(h_j + W e_ji)))), and its virtual node.
+
+    With edge_dim = 0 a GIN convolution, which does not see the bonds' features: Σ_j h_j, without ReLU.
+    """
 
     eps: Tensor
 
-    def __init__(self, in_dim: int, out_dim: int, edge_dim: int, dropout: float, *, last: bool) -> None:
+    def __init__(self, in_dim: int, out_dim: int, edge_dim: int, dropout: float, *, virtual_node: bool) -> None:
         super().__init__()
         self.register_buffer("eps", torch.zeros(1))
-        self.lin = nn.Linear(edge_dim, in_dim)
+        self.lin = nn.Linear(edge_dim, in_dim) if edge_dim else None
         self.nn = nn.Sequential(FC(in_dim, in_dim, activation=nn.GELU()), FC(in_dim, out_dim, norm=False))
         self.norm_layer = nn.LayerNorm(out_dim)
         self.dropout = nn.Dropout(dropout)
-        self.virtual_node = None if last else VirtualNode(out_dim, dropout)
+        self.virtual_node = VirtualNode(out_dim, dropout) if virtual_node else None
 
-    def forward(self, h: Tensor, edges: Tensor, kind: Tensor | None, wiring: Wiring) -> Tensor:
+    def forward(self, h: Tensor, edges: Tensor | None, kind: Tensor | None, wiring: Wiring) -> Tensor:
         """Return node states [N, out_dim] from h [N, in_dim], before dropout.
 
         edges are the states of all edges [E, d], or with `kind` [E] those of each kind of edge, [K, d].
         """
-        bonds = self.lin(edges)
-        if kind is not None:
-            bonds = F.embedding(kind, bonds)
-        messages = F.relu(take(h, wiring.source, wiring.by_source, wiring.entering) + bonds)
+        messages = take(h, wiring.source, wiring.by_source, wiring.entering)
+        if self.lin is not None:
+            bonds = self.lin(edges)
+            messages = F.relu(messages + (bonds if kind is None else F.embedding(kind, bonds)))
         z = (1 + self.eps) * h + sum_runs(messages, wiring.target, wiring.entering)
         return F.gelu(self.norm_layer(self.nn(z)))

@@ -1,0 +1,161 @@
+"""The node networks of the official configurations of graphium (arXiv 2310.04292): GIN and GINE on LargeMix and ToyMix.
+
+Our own implementation; the inputs are made by `roftbench.data.minimol_features`, which are those of these
+configurations. Positional encodings (32 wide) and atom features pass an input network; each layer is a convolution, a
+layer norm, GELU and dropout, and adds what the layer before gave (but for the first and the last one). In training mode
+a network does what the configurations and graphium's code say: dropout before the activation of a fully connected layer
+(but for the last one of an input network, of the Laplacian encoder and of a convolution) and after the activation of a
+layer. Two oddities are kept. The random sign flips meant for the eigenvectors hit the eigenvalues (`flip_eigenvalues`).
+The last layer has an activation, against its configuration; that it then has dropout too is our assumption.
+
+Read off the source of graphium 2.4.7 and its `expts/hydra-configs` (`architecture/largemix.yaml`, `toymix.yaml`,
+`model/gin.yaml`, `gine.yaml`). `roftbench.models.minimol` is such a network and is checked against the released one.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from roftbench.data.minimol_features import ATOM_CLASSES, BOND_CLASSES, NUM_EIGENPAIRS, NUM_FLOATS, NUM_STEPS
+from roftbench.data.packed import Batch
+from roftbench.errors import check_choice
+from roftbench.models.encoder import Encoder, Nodes, State
+from roftbench.models.gather import Wiring
+from roftbench.models.minimol_layers import FC, POSITIONAL, LaplacianEncoder, Layer
+
+NODE_COLUMNS = NUM_FLOATS + sum(ATOM_CLASSES)
+EDGE_COLUMNS = sum(BOND_CLASSES) + 1
+POOLINGS = ("mean", "max", "sum")
+
+# Keys of a graphium file that play no part in the node states, and our names for the others.
+UNUSED = ("model.task_heads.", "model.encoder_manager.pe_encoders.rw_pos.first_normalization.")
+NAMES = (
+    (r"^model\.(encoder_manager\.pe_encoders\.|gnn\.)?", ""),
+    (r"^virtual_node_layers\.(\d+)\.", r"layers.\1.virtual_node."),
+    (r"^layers\.(\d+)\.model\.", r"layers.\1."),
+    (r"^(pre_nn|pre_nn_edges)\.layers\.", r"\1."),
+    (r"\.fully_connected\.", "."),
+    (r"^rw_pos\.pe_encoder\.1\.", "rw_pos.2."),
+    (r"^rw_pos\.pe_encoder\.0\.", "rw_pos.1."),
+    (r"^rw_pos\.pe_encoder\.first_normalization\.", "rw_pos.0."),
+)
+
+
+class Graphium(Encoder):
+    """By default the GIN of 4 layers, 768 wide, for LargeMix; with edge_dim > 0 a GINE, which sees bond features."""
+
+    featurizer: ClassVar[str] = "minimol"
+    virtual_nodes: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        num_layers: int = 4,
+        dim: int = 768,
+        hidden: int = 768,
+        node_dim: int = 64,
+        edge_dim: int = 0,
+        dropout: float = 0.1,
+        positional_dropout: float = 0.1,
+        flip_eigenvalues: bool = True,
+        pooling: str = "mean",
+    ) -> None:
+        super().__init__()
+        if min(num_layers, dim, hidden, node_dim) < 1 or edge_dim < 0:
+            raise ValueError("num_layers, dim, hidden and node_dim must be at least 1, edge_dim at least 0")
+        if not (0 <= dropout < 1 and 0 <= positional_dropout < 1):
+            raise ValueError(f"0 ≤ dropout < 1, 0 ≤ positional_dropout < 1; got {dropout}, {positional_dropout}")
+        check_choice("pooling", pooling, POOLINGS)
+        self.dim, self.hidden, self.pooling = dim, hidden, pooling
+        self.la_pos = LaplacianEncoder(positional_dropout, flip_eigenvalues)
+        self.rw_pos = nn.Sequential(
+            nn.LayerNorm(NUM_STEPS),
+            FC(NUM_STEPS, 64, dropout=positional_dropout, activation=nn.ReLU()),
+            FC(64, POSITIONAL, dropout=positional_dropout, activation=nn.ReLU()),
+        )
+        self.pre_nn = _input_network(POSITIONAL + NODE_COLUMNS, 256, node_dim, dropout)
+        self.pre_nn_edges = _input_network(EDGE_COLUMNS, 128, edge_dim, dropout) if edge_dim else None
+        self.edge_dropout = dropout > 0
+        widths = [node_dim, *[hidden] * (num_layers - 1), dim]
+        virtual = [self.virtual_nodes] * (num_layers - 1) + [False]
+        self.layers = nn.ModuleList(
+            Layer(widths[i], widths[i + 1], edge_dim, dropout, virtual_node=virtual[i]) for i in range(num_layers)
+        )
+
+    def blocks(self) -> dict[str, nn.Module]:
+        """Return "embed" (all that comes before the layers) and "layer0", … (each with its virtual node)."""
+        parts = (self.la_pos, self.rw_pos, self.pre_nn, self.pre_nn_edges)
+        embed = nn.ModuleList(part for part in parts if part is not None)
+        return {"embed": embed, **{f"layer{i}": layer for i, layer in enumerate(self.layers)}}
+
+    def forward(self, batch: Batch) -> Nodes:
+        """Return node states; `features` is the last layer's output before its dropout."""
+        h, (edges, kind), wiring = self.embed_nodes(batch.x), self.embed_edges(batch.edge_attr), Wiring.of(batch)
+        carried: Tensor | None = None
+        state = h.new_zeros(batch.num_graphs, self.hidden)
+        features, last = h, len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
+            assert isinstance(layer, Layer)
+            features = layer(h, edges, kind, wiring)
+            h = layer.dropout(features)
+            if i < last:
+                h = carried = h if carried is None else h + carried  # what is carried on lacks the virtual node
+            if layer.virtual_node is not None:
+                h, state = layer.virtual_node(h, state, wiring)
+        return Nodes(out=h, features=features)
+
+    def embed_nodes(self, x: Tensor) -> Tensor:
+        """Return the input states [N, node_dim] of atoms x [N, 41]."""
+        sizes = [NUM_FLOATS, len(ATOM_CLASSES), NUM_EIGENPAIRS, NUM_EIGENPAIRS, NUM_STEPS]
+        floats, classes, vectors, values, returns = x.split(sizes, dim=1)
+        positional = self.la_pos(vectors, values) + self.rw_pos(returns)
+        states: Tensor = self.pre_nn(torch.cat([positional, floats, one_hot(classes.long(), ATOM_CLASSES)], dim=1))
+        return states
+
+    def embed_edges(self, edge_attr: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the states of edges [E, 3], [E, edge_dim] and None; without dropout those of each kind, and the kinds.
+
+        There are 70 kinds, far fewer than edges, and equal edges have equal states unless dropout makes them differ.
+        With edge_dim = 0 there are no states.
+        """
+        if self.pre_nn_edges is None:
+            return None, None
+        if self.edge_dropout and self.pre_nn_edges.training:
+            return self.pre_nn_edges(_edge_inputs(edge_attr)), None
+        sizes = (*BOND_CLASSES, 2)
+        kinds = torch.cartesian_prod(*(torch.arange(size, device=edge_attr.device) for size in sizes))
+        kind = (edge_attr[:, 0] * sizes[1] + edge_attr[:, 1]) * sizes[2] + edge_attr[:, 2]
+        return self.pre_nn_edges(_edge_inputs(kinds)), kind
+
+    def readout(self, out: Tensor, batch: Batch) -> Tensor:
+        """Return the mean, maximum or sum over the nodes, [B, dim]."""
+        return torch.segment_reduce(out, self.pooling, offsets=batch.node_ptr, axis=0)
+
+    def translate(self, state: State) -> State:
+        """Return a graphium file's tensors under our names, without its task heads and an unused layer norm.
+
+        Tensors under our names already, or under unknown ones, stay as they are.
+        """
+        ours: State = {}
+        for key, tensor in state.items():
+            if not key.startswith(UNUSED):
+                for pattern, name in NAMES:
+                    key = re.sub(pattern, name, key)
+                ours[key] = tensor
+        return ours
+
+
+def one_hot(classes: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Return the one-hot vectors of classes [M, K], column k having sizes[k] of them, side by side as float32."""
+    starts = torch.tensor([sum(sizes[:k]) for k in range(len(sizes))], device=classes.device)
+    return torch.zeros(len(classes), sum(sizes), device=classes.device).scatter_(1, classes + starts, 1.0)
+
+
+def _edge_inputs(edge_attr: Tensor) -> Tensor:
+    return torch.cat([one_hot(edge_attr[:, :2], BOND_CLASSES), edge_attr[:, 2:].float()], dim=1)
+
+
+def _input_network(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(FC(in_dim, hidden, dropout=dropout, activation=nn.ReLU()), FC(hidden, out_dim))

@@ -1,0 +1,76 @@
+"""The graph encoder of MoleculeSTM (Liu et al., Nature Machine Intelligence 2023, arXiv 2212.10789).
+
+A GIN of 5 layers, 300 wide, on OGB's features. Our own implementation of the network that the authors' training script
+builds. A key name of the public file, and the 4 rows of its table of chiralities, are quoted in issue 5 of
+chao1224/MoleculeSTM; the other names follow from the published class.
+"""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roftbench.data.packed import Batch
+from roftbench.models.encoder import Encoder, Nodes, State
+from roftbench.models.gather import Wiring, sum_runs, take
+from roftbench.models.ogb import AtomEncoder, BondEncoder
+
+PREFIX = "molecule_node_model."  # of the encoder's keys in the published file
+UNUSED = "graph_pred_linear."  # a head that no pretraining has trained
+
+
+class STMLayer(nn.Module):
+    """One convolution, h_i <- MLP((1 + eps) h_i + Σ_j ReLU(h_j + e_ji)), with a batch norm inside the MLP."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.BatchNorm1d(2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
+        self.eps = nn.Parameter(torch.zeros(1))
+        self.bond_encoder = BondEncoder(dim)
+
+    def forward(self, h: Tensor, edge_attr: Tensor, wiring: Wiring) -> Tensor:
+        """Return new node states [N, d] from h [N, d] and classes of bonds [E, 3]."""
+        neighbours = take(h, wiring.source, wiring.by_source, wiring.entering)
+        messages = F.relu(neighbours + self.bond_encoder(edge_attr))
+        out: Tensor = self.mlp((1 + self.eps) * h + sum_runs(messages, wiring.target, wiring.entering))
+        return out
+
+
+class MoleculeSTM(Encoder):
+    """Atom embeddings, then layers of convolution, batch norm, ReLU (not last), dropout; mean over the nodes."""
+
+    featurizer: ClassVar[str] = "ogb"
+
+    def __init__(self, num_layers: int = 5, dim: int = 300, dropout: float = 0.5) -> None:
+        super().__init__()
+        if num_layers < 1 or dim < 1 or not 0 <= dropout < 1:
+            raise ValueError(f"num_layers ≥ 1, dim ≥ 1, 0 ≤ dropout < 1; got {num_layers}, {dim}, {dropout}")
+        self.dim, self.dropout = dim, dropout
+        self.atom_encoder = AtomEncoder(dim)
+        self.gnns = nn.ModuleList(STMLayer(dim) for _ in range(num_layers))
+        self.batch_norms = nn.ModuleList(nn.BatchNorm1d(dim) for _ in range(num_layers))
+
+    def blocks(self) -> dict[str, nn.Module]:
+        """Return "embed" (the atom tables) and "layer0", … (a convolution with its batch norms and bond tables)."""
+        layers = zip(self.gnns, self.batch_norms, strict=True)
+        return {
+            "embed": self.atom_encoder,
+            **{f"layer{i}": nn.ModuleList(pair) for i, pair in enumerate(layers)},
+        }
+
+    def forward(self, batch: Batch) -> Nodes:
+        """Return node states; `features` is the last convolution's output, before its batch norm."""
+        wiring = Wiring.of(batch)
+        features = h = self.atom_encoder(batch.x)
+        last = len(self.gnns) - 1
+        for i, (conv, norm) in enumerate(zip(self.gnns, self.batch_norms, strict=True)):
+            features = conv(h, batch.edge_attr, wiring)
+            h = norm(features)
+            # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
+            h = F.dropout(h if i == last else F.relu(h), self.dropout, training=norm.training)
+        return Nodes(out=h, features=features)
+
+    def translate(self, state: State) -> State:
+        """Return the published file's tensors under our names, without its untrained head."""
+        return {key.removeprefix(PREFIX): tensor for key, tensor in state.items() if not key.startswith(UNUSED)}
