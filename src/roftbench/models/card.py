@@ -25,7 +25,7 @@ class ModelCard:
 
     `checkpoint` says what is loaded: null (random weights), `bundled:FILE`, a path, or `published`: then `file` is
     looked for in `sources`, in order. `sha256` and `git_blob` are what the file must hash to; a published one needs at
-    least one of them. `verified` tells whether the file itself has been loaded and looked at here, or only described.
+    least one of them. `parameters` is 0 for a fingerprint. `verified` tells whether the file itself has been loaded and looked at here, or only described.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         check_choice("pretraining", self.pretraining, PRETRAINING)
         if self.parameters is not None:
-            check_range("parameters", self.parameters, 1)
+            check_range("parameters", self.parameters, 0)
         check_places(self.sources)
         if "bundled" in self.sources:
             raise ValueError(f"sources: a bundled checkpoint is checkpoint={BUNDLED}FILE")
