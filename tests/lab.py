@@ -31,6 +31,7 @@ METHODS = sorted({path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"
 DEFAULTS = (
     "model=tiny_gin", "train=smoke", "label_ratio=n50", "dataset=esol", "run.device=cpu", "run.threads=1",
 )  # fmt: skip
+FOREST = ("model=ecfp", "method=random_forest", "method.n_estimators=20")
 
 
 @dataclass(frozen=True)

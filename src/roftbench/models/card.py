@@ -25,7 +25,8 @@ class ModelCard:
 
     `checkpoint` says what is loaded: null (random weights), `bundled:FILE`, a path, or `published`: then `file` is
     looked for in `sources`, in order. `sha256` and `git_blob` are what the file must hash to; a published one needs at
-    least one of them. `parameters` is 0 for a fingerprint. `verified` tells whether the file itself has been loaded and looked at here, or only described.
+    least one of them. `verified` tells whether the file itself has been loaded and looked at here, or only described.
+    `parameters` is 0 for a fingerprint.
     """
 
     name: str
