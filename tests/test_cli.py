@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from command import Command, Terminal
-from lab import METHODS, ROOT, Lab, primary, write_csv
+from lab import ESTIMATORS, METHODS, ROOT, Lab, primary, write_csv
 
 from roftbench import __version__
 from roftbench.errors import UsageError
@@ -402,7 +402,7 @@ DATASETS = (
 )  # fmt: skip
 LISTS = {
     "models": {path.stem for path in (ROOT / "conf" / "model").glob("*.yaml")},
-    "methods": set(METHODS),
+    "methods": {*METHODS, *ESTIMATORS},
     "datasets": {*DATASETS, "csv"},
     "splits": {"random", "scaffold", "size", "random_scaffold", "column", "file", "auto"},
 }
@@ -428,6 +428,15 @@ def test_list_says_where_a_public_file_is_that_the_user_must_fetch(cli: Command)
     assert after["graphgps"].endswith("not verified on the real file")
     assert not after["gin"].startswith(" ")  # of a file that only the user knows there is nothing to say
     assert "published at https://" in cli("fetch", "model=graphgps").out
+
+
+def test_list_says_what_a_fingerprint_lacks(cli: Command) -> None:
+    lines = cli("list", "models").out.splitlines()
+    (number,) = [i for i, line in enumerate(lines) if line.startswith("ecfp ")]
+    assert lines[number + 1].split("  ")[-2:] == ["0 parameters", "no checkpoint, needs no GPU"]
+    assert "random weights" not in lines[number + 1]
+    assert "needs no GPU" in cli("list", "methods").out
+    assert "no weights, nothing to fetch" in cli("fetch", "model=ecfp").out
 
 
 def test_list_shows_ones_own_configs_too(cli: Command, tmp_path: Path) -> None:

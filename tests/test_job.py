@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import METHODS, Lab, molecules, write_csv
+from lab import FOREST, METHODS, Lab, molecules, write_csv
 
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.spec import DatasetSpec
@@ -161,6 +161,25 @@ def test_methods_share_what_decides_a_fit(lab: Lab) -> None:
     jobs = [lab.job(f"method={method}")[0] for method in METHODS]
     assert len({digest(job.fit_identity()) for job in jobs}) == 1
     assert len({job.key for job in jobs}) == len(METHODS) == 9
+
+
+def test_settings_of_training_do_not_name_a_job_without_training(lab: Lab) -> None:
+    job = lab.job(*FOREST)[0]
+    assert job.identity()["train"] == {"name": "none"}
+    assert job.identity()["fingerprint"] == {"version": 1}
+    same = ("train=paper", "train.lr=0.1", "train.epochs=7", "run.threads=2", "run.device=auto", "model.summary=x")
+    assert {lab.job(*FOREST, one)[0].key for one in same} == {job.key}
+    other = ("seed=1", "model.counts=true", "method.n_estimators=21", "method.max_features=sqrt", "label_ratio=full")
+    others = {lab.job(*FOREST, *more)[0].key for more in ((), *((one,) for one in other))}
+    assert len(others) == 1 + len(other)
+    assert replace(job, model=replace(job.model, version=2)).key not in others
+
+
+def test_a_share_of_one_is_all_features_however_it_is_written(lab: Lab) -> None:
+    """An integer would be a number of features to scikit-learn."""
+    whole, decimal = (lab.job(*FOREST, f"method.max_features={value}")[0] for value in ("1", "1.0"))
+    assert whole.key == decimal.key
+    assert type(whole.method.params["max_features"]) is float
 
 
 def test_the_identity_is_plain_json_and_the_key_short(lab: Lab) -> None:

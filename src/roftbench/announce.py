@@ -6,22 +6,21 @@ from typing import Any
 
 import torch
 
+from roftbench.bench import Bench
 from roftbench.metrics import METRICS
-from roftbench.models.card import PRETRAINING
 from roftbench.plugins import import_name
 from roftbench.progress import duration, say
 from roftbench.record import count
 from roftbench.runner import Outcome
 from roftbench.store import Record
-from roftbench.workbench import Workbench
 
 
-def announce(bench: Workbench) -> None:
+def announce(bench: Bench) -> None:
     """Print what a job is about to do."""
     job, dataset = bench.job, bench.dataset
     arrow = "higher" if METRICS[str(job.dataset.metric)].higher_is_better else "lower"
     units = f", {job.dataset.units}" if job.dataset.units else ""
-    counts = count(bench)
+    counts, words = count(bench), bench.words()
     graphs, labels = counts["graphs"], counts["labels"]
     uses = f"{labels['weights']} for weights, {labels['selection']} for selection"
     if labels["interpolation"]:
@@ -34,10 +33,9 @@ def announce(bench: Workbench) -> None:
         "labels": f"{job.label_ratio.name}: {uses}",
         "split": _split(bench),
         "metric": f"{job.dataset.metric}{units}; {arrow} is better",
-        "model": f"{job.model.name} (pretraining: {PRETRAINING[job.model.pretraining]}), {_trained(bench)}",
+        "model": words["model"],
         "method": _method(bench),
-        "training": f"{job.train.epochs} epochs a stage, batch {job.train.batch_size}, Adam {job.train.lr:g},"
-        f" loss {job.train.loss}",
+        "training": words["training"],
         "device": f"{bench.device}, {torch.get_num_threads()} threads; seed {job.seed}",
         "record": shown(bench.store.record_path(job.key)),
     }
@@ -51,7 +49,7 @@ def announce(bench: Workbench) -> None:
         say(f"  dropped: {len(dataset.dropped) - 5} more, all of them listed in the record")
 
 
-def _split(bench: Workbench) -> str:
+def _split(bench: Bench) -> str:
     """Return the way of cutting with its seed, and what the seed decides where it does not decide the cut."""
     split, ratio = bench.job.split, bench.job.label_ratio
     seed = split.params.get("seed")
@@ -60,19 +58,7 @@ def _split(bench: Workbench) -> str:
     return f"{split.name} (no seed in it); few-shot subset by seed {ratio.seed}"
 
 
-def _trained(bench: Workbench) -> str:
-    """Return how many parameters each stage trains, of how many."""
-    blocks = bench.model.blocks()
-    total = sum(parameter.numel() for parameter in bench.model.parameters())
-    texts = []
-    for stage in bench.method.stages():
-        names = [name for name in stage.blocks or blocks if name in blocks]
-        trained = sum(parameter.numel() for name in names for parameter in blocks[name].parameters())
-        texts.append(f"{stage.name} trains {trained:,}")
-    return f"{'; '.join(texts)} of {total:,} parameters"
-
-
-def _method(bench: Workbench) -> str:
+def _method(bench: Bench) -> str:
     spec = bench.job.method
     if spec.search:
         tried = len(bench.candidates())
@@ -115,7 +101,7 @@ def _rows(record: Record, metric: str) -> Iterable[str]:
     lines = [(base["method"], base["val"], base["test"], base["best_epoch"])] if base else []
     lines.append((name, record["scores"]["val"], record["scores"]["test"], record["best_epoch"]))
     for label, val, test, epoch in lines:
-        yield f"{label:<14}{number(val[metric]):>14}{number(test[metric]):>14}{epoch:>12}"
+        yield f"{label:<14}{number(val[metric]):>14}{number(test[metric]):>14}{'–' if epoch is None else epoch:>12}"
 
 
 def number(value: float | None) -> str:

@@ -17,11 +17,12 @@ from roftbench.data.spec import DatasetSpec
 from roftbench.data.split import ScaffoldSplit
 from roftbench.data.table import complete
 from roftbench.errors import UsageError, check_choice, check_range, suggest
-from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings
-from roftbench.methods.base import ENCODER_BLOCKS, Method
+from roftbench.job import NETWORK, Component, Job, MethodSpec, ModelSpec, TrainSettings
+from roftbench.kinds import check_pair, kind_of
+from roftbench.methods.base import ENCODER_BLOCKS
 from roftbench.models.card import PUBLISHED, ModelCard
 from roftbench.models.checkpoints import checked_checkpoint
-from roftbench.models.encoder import Encoder
+from roftbench.models.fingerprint import Fingerprint
 from roftbench.paths import Paths, absolute
 from roftbench.plugins import import_allowed, import_name, load_plugin
 from roftbench.schema import first_line, schema_of, typed
@@ -105,9 +106,11 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
         settings = settings.for_task(str(dataset.task))
     except ValueError as error:
         raise UsageError(f"train: {error}") from None
+    model, method = _model(plain["model"], plugins), _method(plain["method"], plugins)
+    check_pair(model, method)
     job = Job(
-        model=_model(plain["model"], plugins),
-        method=_method(plain["method"], plugins),
+        model=model,
+        method=method,
         dataset=dataset,
         split=split,
         label_ratio=replace(label_ratio, seed=UNUSED_SEED) if label_ratio.name == "full" else label_ratio,
@@ -182,18 +185,21 @@ def _split(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...
 
 def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     head, component = _component(ModelCard, values, "model", plugins)
-    encoder = None
+    model = None
     try:
         with torch.device("meta"), _Unfilled():  # sizes are checked without memory or time
-            encoder = build(component)
+            model = build(component)
     except ValueError as error:
         raise UsageError(f"model: {error}") from None
     except RuntimeError:  # an encoder that looks into its weights while it is built needs memory: the job will tell
         pass
-    if not isinstance(encoder, Encoder | None):
-        raise UsageError(f"model._target_={component.target} is no subclass of roftbench.models.encoder.Encoder")
-    featurizer = _featurizer(component.target, import_name(component.target) if encoder is None else encoder)
+    kind = NETWORK if model is None else kind_of(model, "model", component.target)
     parts = (component.name, component.target, component.params, head.checkpoint)
+    if isinstance(model, Fingerprint):
+        if head.checkpoint is not None:
+            raise UsageError(f"model.checkpoint={head.checkpoint}: {component.name} is a fingerprint, without weights")
+        return ModelSpec(*parts, kind=kind, version=model.version)
+    featurizer = _featurizer(component.target, import_name(component.target) if model is None else model)
     return _weights(head, ModelSpec(*parts, featurizer=featurizer))
 
 
@@ -241,13 +247,12 @@ class _Unfilled(TorchFunctionMode):
 def _method(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
     head, component = _component(_Method, values, "method", plugins)
     method = build(component)
-    if not isinstance(method, Method):
-        raise UsageError(f"method._target_={component.target} is no subclass of roftbench.methods.base.Method")
+    kind = kind_of(method, "method", component.target)
     grid: dict[str, Any] = {}
     for name, choices in head.grid.items():
         if name not in component.params:
             raise UsageError(f"unknown key 'method.grid.{name}'.{suggest(name, component.params)}")
-        if choices == ENCODER_BLOCKS:
+        if choices == ENCODER_BLOCKS and kind == NETWORK:
             grid[name] = choices
             continue
         if not isinstance(choices, list) or not choices:
@@ -256,4 +261,4 @@ def _method(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     if head.search and not grid:
         raise UsageError(f"method.search=true, but {component.name} has no grid: set method.search=false")
-    return MethodSpec(component.name, component.target, component.params, head.search, grid)
+    return MethodSpec(component.name, component.target, component.params, head.search, grid, kind)

@@ -14,7 +14,10 @@ from roftbench.errors import check_choice, check_range
 from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.sources import Source
 
+NETWORK, FINGERPRINT = "network", "fingerprint"  # the kinds of models; a method goes with one of them
 PROTOCOL = 2  # raise it with any change of code that changes what a number means
+
+NO_TRAINING = {"name": "none"}  # stands in a job's identity where the settings of training decide nothing
 
 DATASET_IDENTITY = (
     "name", "sha256", "smiles_column", "targets", "task", "metric", "classes", "split_column", "duplicates",
@@ -64,6 +67,8 @@ class Component:
 class ModelSpec(Component):
     """An encoder and its checkpoint: `bundled:FILE`, a path, `published` (in `source`), or None for random weights.
 
+    Or, by its `kind`, a fingerprint; `version` is then that of its code.
+
     `sha256` names the weights in the job's key; `git_blob` takes its place where only that is known of a file.
     `cautions` is what whoever reads the job's numbers must know of the checkpoint. `featurizer` names the graphs that
     the encoder reads.
@@ -76,6 +81,8 @@ class ModelSpec(Component):
     source: Source | None = None
     cautions: tuple[str, ...] = ()
     featurizer: str = HU
+    kind: str = NETWORK
+    version: int | None = None
 
     def weights_identity(self) -> dict[str, str | None]:
         """Return what names the weights."""
@@ -83,8 +90,10 @@ class ModelSpec(Component):
             return {"sha256": None, "git_blob": self.git_blob}
         return {"sha256": self.sha256}
 
-    def graphs_identity(self) -> dict[str, Any]:
-        """Return what names the graphs that the encoder reads, if not the "hu" ones that decide the molecules."""
+    def inputs_identity(self) -> dict[str, Any]:
+        """Return what names a fingerprint, or an encoder's graphs if not the "hu" ones that decide the molecules."""
+        if self.kind == FINGERPRINT:
+            return {"fingerprint": {"version": self.version}}
         if self.featurizer == HU:
             return {}
         return {"graphs": {"name": self.featurizer, "version": FEATURIZERS[self.featurizer].version}}
@@ -92,10 +101,11 @@ class ModelSpec(Component):
 
 @dataclass(frozen=True)
 class MethodSpec(Component):
-    """A method, and the grid that is searched inside the job if `search` is set."""
+    """A method, the grid that is searched inside the job if `search` is set, and the kind of models it goes with."""
 
     search: bool
     grid: dict[str, Any]
+    kind: str = NETWORK
 
 
 @dataclass(frozen=True)
@@ -124,12 +134,12 @@ class Job:
         return {
             "protocol": PROTOCOL,
             "featurizer": FEATURIZER,
-            **self.model.graphs_identity(),
+            **self.model.inputs_identity(),
             "model": {**_plain(self.model), **self.model.weights_identity()},
             "dataset": dataset,
             "split": _plain(self.split),
             "label_ratio": {"name": self.label_ratio.name, **asdict(self.label_ratio)},
-            "train": asdict(self.train),
+            "train": asdict(self.train) if self.model.kind == NETWORK else NO_TRAINING,
             "seed": self.seed,
         }
 

@@ -72,8 +72,11 @@ def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool)
         return 0
     width = column(cards)
     for name, card in cards.items():
-        details = [f"{card.parameters:,} parameters"] if card.parameters else []
-        details += [_pretraining(card), found[name] or _ELSEWHERE.get(str(card.checkpoint), card.own_file())]
+        details = [f"{card.parameters:,} parameters"] if card.parameters is not None else []
+        if card.parameters == 0:
+            details += ["no checkpoint, needs no GPU"]
+        else:
+            details += [_pretraining(card), found[name] or _ELSEWHERE.get(str(card.checkpoint), card.own_file())]
         details += [f"licence: {card.licence}"] if card.licence else []
         details += [_VERIFIED[card.verified]] if card.verified is not None else []
         _print_option(name, card.summary, details if card.checkpoint != OWN or card.pretraining_data else [], width)

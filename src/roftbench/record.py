@@ -17,9 +17,9 @@ from roftbench.metrics import undefined_tasks
 from roftbench.store import SCHEMA, Record
 
 if TYPE_CHECKING:
-    from roftbench.workbench import Workbench
+    from roftbench.bench import Bench
 
-PACKAGES = ("torch", "torch-geometric", "rdkit", "numpy", "hydra-core")
+PACKAGES = ("torch", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
 
 
 def head(job: Job, status: str) -> Record:
@@ -27,9 +27,7 @@ def head(job: Job, status: str) -> Record:
     return {"schema": SCHEMA, "key": job.key, "status": status, "job": job.identity()}
 
 
-def assemble(
-    bench: "Workbench", candidates: list[dict[str, Any]], best: dict[str, Any], train: dict[str, Any]
-) -> Record:
+def assemble(bench: "Bench", candidates: list[dict[str, Any]], best: dict[str, Any], train: dict[str, Any]) -> Record:
     """Return the record of a finished job; the chosen candidate gives its scores, history and test predictions."""
     dataset, problem = bench.dataset, bench.problem
     return {
@@ -65,7 +63,7 @@ def assemble(
     }
 
 
-def count(bench: "Workbench") -> dict[str, Any]:
+def count(bench: "Bench") -> dict[str, Any]:
     """Return how many graphs each part has and how many labels were used for what (PROTOCOL §3)."""
     parts = {"train": bench.parts.train, "val": bench.parts.val, "test": bench.parts.test}
     labels = {name: int((~torch.isnan(bench.problem.y[index])).sum()) for name, index in parts.items()}
@@ -73,7 +71,7 @@ def count(bench: "Workbench") -> dict[str, Any]:
         "graphs": {name: len(index) for name, index in parts.items()},
         "labels": {
             "weights": labels["train"],
-            "selection": labels["val"],
+            "selection": labels["val"] if bench.selects else 0,
             "interpolation": labels["val"] if bench.method.fits_on_validation else 0,
             "test": labels["test"],
         },

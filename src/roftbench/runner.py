@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from roftbench import record as records
+from roftbench.bench import Bench
 from roftbench.config import Env
 from roftbench.errors import JobError, SkipJob, UsageError
-from roftbench.job import Job
+from roftbench.fingerprint_bench import FingerprintBench
+from roftbench.job import FINGERPRINT, NETWORK, Job
 from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
+
+BENCHES: dict[str, Callable[[Job, Env, Store], Bench]] = {NETWORK: Workbench, FINGERPRINT: FingerprintBench}
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Outcome:
     cached: bool = False
 
 
-def run_job(job: Job, env: Env, announce: Callable[[Workbench], None] = lambda bench: None) -> Outcome:
+def run_job(job: Job, env: Env, announce: Callable[[Bench], None] = lambda bench: None) -> Outcome:
     """Run a job, or return its record if it has one; a failure is recorded, not raised.
 
     `announce` is called once everything is loaded, before any training.
@@ -38,7 +42,7 @@ def run_job(job: Job, env: Env, announce: Callable[[Workbench], None] = lambda b
         if not env.run.rerun and (done := store.get(job.key)) is not None:
             return Outcome("done", done, cached=True)
         began = time.monotonic()
-        bench = Workbench(job, env, store)
+        bench = BENCHES[job.model.kind](job, env, store)
         announce(bench)
         try:
             record = bench.work()
@@ -57,7 +61,7 @@ def run_job(job: Job, env: Env, announce: Callable[[Workbench], None] = lambda b
         return Outcome("done", record)
 
 
-def _put_failure(bench: Workbench, status: str, reason: str, trace: str | None) -> Record:
+def _put_failure(bench: Bench, status: str, reason: str, trace: str | None) -> Record:
     record = {
         **records.head(bench.job, status),
         "error": reason,

@@ -1,4 +1,4 @@
-"""A job at work: data, model and method loaded, stages fitted or taken from the store, candidates compared."""
+"""A job with a network at work: model and weights loaded, stages fitted or taken from the store."""
 
 import time
 from copy import deepcopy
@@ -7,54 +7,39 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.func import functional_call
 
-from roftbench import record as records
+from roftbench.bench import Bench
 from roftbench.config import Env, build
-from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.warn import warnings_of
-from roftbench.errors import JobError, UsageError
+from roftbench.errors import UsageError
 from roftbench.job import Job, derive_seed, digest
 from roftbench.methods.base import Finished, Fitted, Method
+from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State, copy_state
-from roftbench.problem import Problem
 from roftbench.progress import JobProgress, bar
-from roftbench.store import Record, Store
+from roftbench.store import Store
 from roftbench.train import Fit, Start, fit_stage, seeded
 
-DEFAULT_THREADS = torch.get_num_threads()
 
+class Workbench(Bench):
+    """A network at work: the model on the device, its stages, and what a method finishes with."""
 
-class Workbench:
-    """Everything loaded for one job: data on the device, parts, model, method."""
+    method: Method
+    not_finite = (
+        "training diverged: the fitted model's predictions are not all finite numbers."
+        " Lower train.lr ({job.train.lr:g}) or the method's weight, or check the labels' range."
+    )
+    selects = True  # the best epoch
 
     def __init__(self, job: Job, env: Env, store: Store) -> None:
-        self.job, self.env, self.store = job, env, store
-        self.device = choose_device(env.run.device)
-        torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
-        self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
-        self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
-        self.warnings = [*warnings_of(self.dataset, self.parts), *job.model.cautions]
-        if len(self.parts.train) == 0:
-            raise UsageError(
-                f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules"
-            )
-        self.problem = Problem.create(
-            self.dataset.graphs_of(job.model.featurizer),
-            self.dataset.y,
-            (self.parts.train, self.parts.val, self.parts.test),
-            metric=str(job.dataset.metric),
-            loss=str(job.train.loss),
-            standardize=job.train.standardize_targets,
-            device=self.device,
-        )
+        super().__init__(job, env, store, choose_device(env.run.device))
         self.model = self._build_model()
-        self.method: Method = build(job.method)
         encoder = deepcopy(self.model.encoder).eval().requires_grad_(False)
         self.start = Start(encoder, copy_state(self.model))
         self.progress = JobProgress(str(job.dataset.metric))
-        self.seconds: dict[str, float] = {}
         self._at_hand: set[str] = set()  # keys of the stages that this job has fitted or loaded
 
     def _build_model(self) -> Predictor:
@@ -78,57 +63,59 @@ class Workbench:
         elif spec.checkpoint is not None:
             load_checkpoint(encoder, spec.checkpoint, spec.sha256, spec.git_blob)
 
+    def words(self) -> dict[str, str]:
+        """Say how many parameters each stage trains, of how many, and how."""
+        spec, settings, blocks = self.job.model, self.job.train, self.model.blocks()
+        total = sum(parameter.numel() for parameter in self.model.parameters())
+        texts = []
+        for stage in self.method.stages():
+            names = [name for name in stage.blocks or blocks if name in blocks]
+            trained = sum(parameter.numel() for name in names for parameter in blocks[name].parameters())
+            texts.append(f"{stage.name} trains {trained:,}")
+        return {
+            "model": f"{spec.name} (pretraining: {PRETRAINING[spec.pretraining]}),"
+            f" {'; '.join(texts)} of {total:,} parameters",
+            "training": f"{settings.epochs} epochs a stage, batch {settings.batch_size}, Adam {settings.lr:g},"
+            f" loss {settings.loss}",
+        }
+
     def candidates(self) -> list[Method]:
         """Return the methods to try: the grid's, or the one that was asked for."""
         if not self.job.method.search:
             return [self.method]
         return self.method.candidates(self.job.method.grid, list(self.model.encoder.blocks()))
 
-    def work(self) -> Record:
-        """Fit every candidate, choose by validation score, and return the record."""
-        name = self.problem.metric.name
-        tried: list[dict[str, Any]] = []
-        best: dict[str, Any] = {}
-        for candidate in self.candidates():
-            one = self._try(candidate)
-            tried.append(one)
-            if not best or self.problem.metric.better(one["val"][name], best["val"][name]):
-                best = {**one}
-            del one["state"], one["predictions"]  # of all candidates' weights only the best ones are kept in memory
-        self.model.load_state_dict(best["state"])
-        train = self.problem.predict(self.model.eval(), self.problem.train)
-        return records.assemble(self, tried, best, self.problem.scores(train, self.problem.train))
-
-    def _try(self, method: Method) -> dict[str, Any]:
-        """Fit one candidate and return its scores, history and test predictions."""
+    def fit(self, method: Method) -> dict[str, Any]:
+        """Fit the stages of a candidate and let it finish; what came out is a state dict."""
         self.model.load_state_dict(self.start.state)
         chain: list[Any] = []
         history: list[dict[str, Any]] = []
         for number, stage in enumerate(method.stages()):
             spec = {"blocks": stage.blocks, "epochs": stage.epochs, "lr": stage.lr}
             chain.append({**spec, "penalty": _penalty_identity(method)})
-            fit = self._fit(method, chain, number)
+            fit = self._fit_stage(method, chain, number)
             history += fit.history
         base = None
         finished = Finished(fit.state)
         if method.overrides("finish"):
-            base = {"method": "full_ft", **self._scores(fit.state)[0], "best_epoch": fit.best_epoch}
+            base = {"method": "full_ft", **self.scores(fit.state)[0], "best_epoch": fit.best_epoch}
             began = time.monotonic()
             finished = self._finish(method, fit)
-            self._add_seconds("finish", time.monotonic() - began)
-        scores, predictions = self._scores(finished.state)
+            self.add_seconds("finish", time.monotonic() - began)
         return {
-            "params": asdict(method),
-            **scores,
+            "fitted": finished.state,
             "best_epoch": finished.info.get("best_epoch", fit.best_epoch),
             "base": base,
             "info": finished.info,
             "history": history,
-            "state": finished.state,
-            "predictions": predictions,
         }
 
-    def _fit(self, method: Method, chain: list[Any], number: int) -> Fit:
+    def predict(self, fitted: State, index: Tensor) -> NDArray[np.float64]:
+        """Return the predictions of these weights, in evaluation mode."""
+        self.model.load_state_dict(fitted)
+        return self.problem.predict(self.model.eval(), index)
+
+    def _fit_stage(self, method: Method, chain: list[Any], number: int) -> Fit:
         """Return the fitted stage at the end of a chain, from the store if it is there, and leave it in the model."""
         stage = method.stages()[number]
         key = digest({**self.job.fit_identity(), "device": self.device.type, "stages": chain})
@@ -138,7 +125,7 @@ class Workbench:
             if kept is not None:
                 self.model.load_state_dict(kept[0])
                 if key not in self._at_hand:
-                    self._add_seconds(f"{stage.name} (reused)", kept[1]["seconds"])
+                    self.add_seconds(f"{stage.name} (reused)", kept[1]["seconds"])
                 self._at_hand.add(key)
                 # A copy: a file's tensors begin at any address, and the last bits of a product depend on the address.
                 state = {name: tensor.to(self.device, copy=True) for name, tensor in kept[0].items()}
@@ -147,7 +134,7 @@ class Workbench:
             fit = fit_stage(self.model, self.start, *arguments)
             description = {name: getattr(fit, name) for name in ("best_epoch", "best_score", "history", "seconds")}
             self.store.put_stage(key, (fit.state, description))
-            self._add_seconds(stage.name, fit.seconds)
+            self.add_seconds(stage.name, fit.seconds)
             self._at_hand.add(key)
             return fit
 
@@ -182,30 +169,6 @@ class Workbench:
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )
-
-    def _scores(self, state: State) -> tuple[dict[str, dict[str, float | None]], Any]:
-        """Return val and test scores of weights, and the test predictions [n, T]. The only reading of the test part.
-
-        Raises:
-            JobError: a prediction is not a finite number.
-        """
-        self.model.load_state_dict(state)
-        self.model.eval()
-        val = self.problem.predict(self.model, self.problem.val)
-        test = self.problem.predict(self.model, self.problem.test)
-        if not (np.isfinite(val).all() and np.isfinite(test).all()):
-            raise JobError(
-                "training diverged: the fitted model's predictions are not all finite numbers."
-                f" Lower train.lr ({self.job.train.lr:g}) or the method's weight, or check the labels' range."
-            )
-        scores = {
-            "val": self.problem.scores(val, self.problem.val),
-            "test": self.problem.scores(test, self.problem.test),
-        }
-        return scores, test
-
-    def _add_seconds(self, name: str, seconds: float) -> None:
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
 def _penalty_identity(method: Method) -> Any:

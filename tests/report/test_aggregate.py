@@ -74,7 +74,19 @@ def test_canonical_json_does_not_tell_1_from_1_0_but_true_from_1() -> None:
 def test_long_table_has_a_row_per_record_and_candidate() -> None:
     long = long_table([record(seed=3, candidates={0.1: (0.5, 0.6), 1: (0.7, None)}, key="k")])
     assert list(long.columns) == [
-        *("setting", "model", "split", "label_ratio", "train", "dataset", "task", "metric", "method"),
+        *(
+            "setting",
+            "model",
+            "split",
+            "label_ratio",
+            "train",
+            "terms",
+            "baseline",
+            "dataset",
+            "task",
+            "metric",
+            "method",
+        ),
         *("params", "seed", "val", "test", "key"),
     ]
     assert long["params"].tolist() == ['{"weight":0.1}', '{"weight":1}']

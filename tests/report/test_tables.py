@@ -115,6 +115,54 @@ def test_methods_come_in_the_papers_order_then_by_alphabet() -> None:
     ]
 
 
+def forests(dataset: str, tests: list[float | None], **job: Any) -> list[dict[str, Any]]:
+    """Records of a random forest on ECFP."""
+    own = {"model": {"name": "ecfp"}, "train": {"name": "none"}, "fingerprint": {"version": 1}, **job}
+    found = runs("random_forest", dataset, tests)
+    return [{**one, "key": f"{one['key']}-{sorted(job)}", "job": {**one["job"], **own}} for one in found]
+
+
+def test_a_baseline_is_a_last_row_of_every_models_table_without_rank_or_mark() -> None:
+    networks = [*runs("lp", "esol", [2.0, 2.0]), *runs("zeta", "esol", [1.0, 1.0]), *runs("lp", "lipo", [1.0, 1.0])]
+    networks += runs("zeta", "lipo", [2.0, 2.0])
+    networks += [{**one, "key": one["key"] + "b", "job": {**one["job"], "model": {"name": "gcn"}}} for one in networks]
+    records = [*networks, *forests("esol", [0.5, 0.5])]
+    text = render_markdown(*computed(records))
+    assert text.count("| Random forest · ecfp † | 0.500 ± 0.000 (2) | -- | -- |\n\n- †") == 2
+    assert text.count("- " + tables.OUTSIDE) == 2
+    assert text.count("## ") == 2  # no table of its own
+    rest = "\n".join(line for line in text.splitlines() if "†" not in line)
+    alone = "\n".join(line for line in render_markdown(*computed(networks)).splitlines())
+    assert rest.split() == alone.split()
+    frame = to_frame(*computed(records))
+    assert frame[frame["method"] == "random_forest"][["model", "n"]].to_numpy().tolist() == [["ecfp", 2]]
+    assert frame[frame["method"] == "random_forest"]["average_rank"].isna().all()
+    assert frame[frame["method"] != "random_forest"].equals(
+        to_frame(*computed(networks)).set_axis(frame.index[frame["method"] != "random_forest"])
+    )
+
+
+def test_a_baseline_short_of_the_tables_seeds_says_so() -> None:
+    rows = markdown_rows([*runs("lp", "esol", [2.0, 2.0]), *forests("esol", [0.5])])
+    assert rows[-1] == "| Random forest · ecfp † | 1/2 | -- |"
+
+
+@pytest.mark.parametrize("job", [{"split": {"name": "random"}}, {"label_ratio": {"name": "n50"}}, {"protocol": 2}])
+def test_a_baseline_under_other_terms_stands_alone(job: dict[str, Any]) -> None:
+    text = render_markdown(*computed([*runs("lp", "esol", [2.0]), *forests("esol", [0.5], **job)]))
+    assert "| LP | **2.000 ± 0.000 (1)** | 1.00 |\n\n## ecfp" in text
+    assert text.endswith(f"| Random forest † | 0.500 ± 0.000 (1) | -- |\n\n- {tables.OUTSIDE}\n")
+
+
+def test_a_baseline_alone_or_on_another_data_set_has_a_table_of_its_own() -> None:
+    alone = render_markdown(*computed(forests("bace", [0.5, 0.7])))
+    assert "## ecfp · scaffold split · full labels · ROC-AUC ↑\n" in alone
+    assert "| Random forest † | 0.600 ± 0.100 (2) | -- |" in alone
+    more = render_markdown(*computed([*runs("lp", "esol", [2.0]), *forests("esol", [0.5]), *forests("lipo", [0.5])]))
+    assert more.count("## ") == 2
+    assert "| Random forest † | 0.500 ± 0.000 (1) | 0.500 ± 0.000 (1) | -- |" in more
+
+
 def test_two_that_tie_for_best_are_both_bold_and_nothing_is_second() -> None:
     rows = markdown_rows([*runs("lp", "esol", [1.0]), *runs("bss", "esol", [1.0]), *runs("l2_sp", "esol", [2.0])])
     assert rows[2:] == [

@@ -1,4 +1,4 @@
-"""What a report on a data set asks of each molecule alone: fingerprint, connectivity, fragments and rings.
+"""What is asked of each molecule alone: fingerprint, connectivity, fragments and rings.
 
 This module runs in worker processes, so it imports nothing heavy.
 """
@@ -49,6 +49,26 @@ def describe_chunk(smiles: Sequence[str]) -> Descriptors:
         np.array([len(Chem.GetMolFrags(molecule)) for molecule in molecules], np.int32),
         np.array([molecule.GetRingInfo().NumRings() for molecule in molecules], np.int32),
     )
+
+
+class Counts(NamedTuple):
+    """How often the substructures of N molecules occur, the M that do occur one after the other.
+
+    size [N] int32: how many bits a molecule has; bit [M] int32: which, ascending; times [M] int32: how often.
+    """
+
+    size: NDArray[np.int32]
+    bit: NDArray[np.int32]
+    times: NDArray[np.int32]
+
+
+def count_chunk(smiles: Sequence[str]) -> Counts:
+    """Return the counts behind the fingerprints of some SMILES, each of which has a graph."""
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
+    with rdBase.BlockLogs():
+        found = [generator.GetCountFingerprint(parse_smiles(text)).GetNonzeroElements() for text in smiles]
+    pairs = np.array([pair for one in found for pair in sorted(one.items())], np.int32).reshape(-1, 2)
+    return Counts(np.array([len(one) for one in found], np.int32), pairs[:, 0].copy(), pairs[:, 1].copy())
 
 
 def join(chunks: Sequence[Descriptors]) -> Descriptors:

@@ -94,13 +94,18 @@ class Method:
 
     def candidates(self, grid: Mapping[str, Any], blocks: Sequence[str]) -> list[Self]:
         """Return one method for each combination of the grid; `blocks` are the encoder's."""
-        values = [list(blocks) if choices == ENCODER_BLOCKS else list(choices) for choices in grid.values()]
-        return [replace(self, **dict(zip(grid, combination, strict=True))) for combination in product(*values)]
+        named = {name: blocks if choices == ENCODER_BLOCKS else choices for name, choices in grid.items()}
+        return combinations(self, named)
 
     @classmethod
     def overrides(cls, hook: str) -> bool:
         """Tell whether this method changes a hook of full fine-tuning."""
         return getattr(cls, hook) is not getattr(Method, hook)
+
+
+def combinations(method: Any, grid: Mapping[str, Iterable[Any]]) -> list[Any]:
+    """Return a copy of a method, a dataclass, for each combination of the values of a grid."""
+    return [replace(method, **dict(zip(grid, values, strict=True))) for values in product(*grid.values())]
 
 
 def head_shrinkage(model: Predictor) -> Tensor:

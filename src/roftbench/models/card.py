@@ -27,6 +27,7 @@ class ModelCard:
     looked for in `sources`, in order. `sha256` and `git_blob` are what the file must hash to; a published one needs at
     least one of them, so that a public file of which neither is known is the user's to download from `sources`.
     `verified` tells whether the file itself has been loaded and looked at here, or only described.
+    `parameters` is 0 for a fingerprint.
     """
 
     name: str
@@ -48,7 +49,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         check_choice("pretraining", self.pretraining, PRETRAINING)
         if self.parameters is not None:
-            check_range("parameters", self.parameters, 1)
+            check_range("parameters", self.parameters, 0)
         check_places(self.sources)
         if "bundled" in self.sources:
             raise ValueError(f"sources: a bundled checkpoint is checkpoint={BUNDLED}FILE")

@@ -23,7 +23,8 @@ def long_table(records: list[dict[str, Any]]) -> pd.DataFrame:
     """One row per finished record and candidate.
 
     Columns: setting (hash of model, split, label ratio, training settings, protocol and featurizer), their names,
-    dataset, task, metric, method, params (canonical JSON), seed, val, test (NaN = undefined), key. Contents
+    terms (hash of the setting without model and training), baseline (whether the model is a fingerprint), dataset,
+    task, metric, method, params (canonical JSON), seed, val, test (NaN = undefined), key. Contents
     that share a name get the fields in which they differ appended: "paper (epochs=30)". The same candidate of
     a search job and of a single job is one row, the one of the smaller key. Raises ValueError for an unknown
     metric.
@@ -33,11 +34,11 @@ def long_table(records: list[dict[str, Any]]) -> pd.DataFrame:
     labels = {part: _distinct_labels([job[part] for job in jobs]) for part in [*PARTS, "dataset", "method"]}
     rows = []
     for i, (record, job) in enumerate(zip(done, jobs, strict=True)):
-        text = canonical_json({part: job[part] for part in PARTS})
-        shared = {part: labels[part][i] for part in labels}
-        shared |= {"setting": hashlib.sha256(text.encode()).hexdigest()[:16]}
+        shared: dict[str, Any] = {part: labels[part][i] for part in labels}
+        shared |= {"setting": _hash({part: job[part] for part in PARTS}), "terms": _hash(_terms(job))}
+        shared |= {"baseline": "fingerprint" in record["job"]}
         rows += [{**shared, **row} for row in _candidate_rows(record)]
-    columns = ["setting", *PARTS, "dataset", "task", "metric"]
+    columns = ["setting", *PARTS, "terms", "baseline", "dataset", "task", "metric"]
     columns += ["method", "params", "seed", "val", "test", "key"]
     table = pd.DataFrame(rows, columns=columns).astype({"val": float, "test": float})  # None -> NaN
     return table.drop_duplicates([*CELL, "params", "seed"], ignore_index=True)
@@ -62,13 +63,13 @@ def select(long: pd.DataFrame) -> pd.DataFrame:
 def cells(long: pd.DataFrame) -> pd.DataFrame:
     """Test scores of the selected params over seeds, one row per (setting, dataset, method).
 
-    Columns: setting, model, split, label_ratio, train, task, dataset, metric, method, params, mean, std, n,
-    tuned (the hyperparameters that had other candidates, as text). The standard deviation is the population's
+    Columns: setting, model, split, label_ratio, train, terms, baseline, task, dataset, metric, method, params, mean,
+    std, n, tuned (the hyperparameters that had other candidates, as text). The standard deviation is the population's
     (ddof 0), the convention of the field and of the paper. A score undefined in any seed makes mean and std
     NaN: it is never left out of an average.
     """
     chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values("seed")
-    groups = ["setting", *PARTS, "task", "dataset", "metric", "method", "params"]
+    groups = ["setting", *PARTS, "terms", "baseline", "task", "dataset", "metric", "method", "params"]
     table = chosen.groupby(groups).agg(mean=("test", _mean), std=("test", _std), n=("seed", "size")).reset_index()
     candidates = long.groupby(CELL)["params"].unique().to_dict()
     keys = zip(*(table[column] for column in CELL), strict=True)
@@ -87,7 +88,7 @@ def mean_rank(table: pd.DataFrame) -> pd.DataFrame:
     Columns: setting, task, method, average_rank, datasets (over how many). Ranked are the data sets for which
     every method of the table has all seeds. A method short of seeds, missing a data set, or undefined where
     another is not, has no rank (NaN), but remains a rival where it is ranked; a data set that is undefined for
-    every method is left out for all.
+    every method is left out for all. A baseline has a setting of its own, for its model, and no rank there.
     """
     rows = [
         {"setting": setting, "task": task, "method": method, "average_rank": rank, "datasets": datasets}
@@ -105,7 +106,8 @@ def _ranks(table: pd.DataFrame) -> list[tuple[str, float, int]]:
     losses = table.assign(loss=loss)[defined].pivot(index="method", columns="dataset", values="loss")
     losses = losses.reindex(methods)
     shared = losses.loc[:, losses.notna().all()]
-    ranks = shared.rank().mean(axis="columns").where(losses.notna().all(axis="columns"))
+    ranked = losses.notna().all(axis="columns") & (not table["baseline"].any())
+    ranks = shared.rank().mean(axis="columns").where(ranked)
     return [(method, float(ranks[method]), shared.shape[1]) for method in methods]
 
 
@@ -121,6 +123,16 @@ def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "train": {**train, "protocol": job["protocol"], "featurizer": job.get("featurizer")},
         "method": {field: job["method"][field] for field in ("name", "target")},
     }
+
+
+def _terms(job: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What must be equal of two settings for their scores to stand in one table, whatever was trained."""
+    versions = {field: job["train"][field] for field in ("protocol", "featurizer")}
+    return {"split": job["split"], "label_ratio": job["label_ratio"], **versions}
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
 def _candidate_rows(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -29,12 +29,14 @@ METHODS = {  # in the paper's order
     "bss": "BSS",
     "roftmol": "ROFT-MOL",
 }
+BASELINES = {"random_forest": "Random forest"}
 METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "roc_auc": "ROC-AUC"}
 LEGEND = """\
 Cells: mean ± standard deviation (ddof 0) of the test score over seeds, and the number of seeds. **Best** and
 <u>second</u> are among the cells that have all seeds of their table; `3/5`: only 3 of its 5 seeds are there;
 `--`: no job; `undefined`: the metric is undefined in some seed. Hyperparameters are selected by the mean
 validation score over seeds."""
+OUTSIDE = "† no network and none of the nine methods: takes no part in average ranks, bold and underline."
 _Row = dict[Any, Any]  # of a data frame
 _MARKS = {1: "bold", 2: "underline"}
 _MARKDOWN = {"bold": "**{}**", "underline": "<u>{}</u>", "": "{}"}
@@ -119,57 +121,83 @@ def print_rich(table: pd.DataFrame, ranks: pd.DataFrame, console: Console) -> No
 
 def _complete(table: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
     """`cells` with the gaps as rows; and n_expected, average_rank, datasets, and place in its column."""
-    of_table = ["setting", *PARTS, "task"]
+    of_table = ["setting", *PARTS, "terms", "baseline", "task"]
     columns = table[[*of_table, "dataset", "metric"]].drop_duplicates()
     grid = columns.merge(table[[*of_table, "method"]].drop_duplicates(), on=of_table)
     full = grid.merge(table, on=list(grid.columns), how="left").merge(ranks, on=["setting", "task", "method"])
     full["n"] = full["n"].fillna(0).astype(int)
     full["n_expected"] = full.groupby(["setting", "task"])["n"].transform("max")
     loss = (full["mean"] * sign(full["metric"])).where(full["n"] == full["n_expected"])
-    full["place"] = loss.groupby([full["setting"], full["dataset"]]).rank(method="min")
+    full["place"] = loss.groupby([full["setting"], full["dataset"]]).rank(method="min").mask(full["baseline"])
+    full["label"] = full["method"].map(_method_name) + full["baseline"].map({True: " †", False: ""})
     full["order"] = full["method"].map({name: i for i, name in enumerate(METHODS)}).fillna(len(METHODS))
     return full.sort_values([*PARTS, "task", "setting", "order", "method", "dataset"])
 
 
 def _layouts(table: pd.DataFrame, ranks: pd.DataFrame) -> list[_Layout]:
-    tables = _complete(table, ranks).groupby(["setting", "task"], sort=False)
-    return [_layout(rows.to_dict("records")) for _, rows in tables]
+    """The tables of networks, each with the baselines under its terms; then what baselines have on other data sets."""
+    full = _complete(table, ranks)
+    baselines = full[full["baseline"]]
+    layouts, shown = [], set()
+    for _, rows in full[~full["baseline"]].groupby(["setting", "task"], sort=False):
+        extra = _baseline_rows(rows, baselines)
+        shown |= {(row["setting"], row["dataset"], row["method"]) for row in extra}
+        layouts.append(_layout([*rows.to_dict("records"), *extra]))
+    for _, rows in baselines.groupby(["setting", "task"], sort=False):
+        own = rows.to_dict("records")
+        if any(row["n"] and (row["setting"], row["dataset"], row["method"]) not in shown for row in own):
+            layouts.append(_layout(own))
+    return layouts
+
+
+def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
+    """The baselines on the data sets of a table, gaps included, where split, labels, task and versions are its own."""
+    first = rows.iloc[0]
+    columns = rows[["dataset", "metric"]].drop_duplicates()
+    same = baselines[(baselines["terms"] == first["terms"]) & (baselines["task"] == first["task"])]
+    found: list[_Row] = []
+    for (_, model, method), cells_of in same.groupby(["setting", "model", "method"], sort=False):
+        line = columns.merge(cells_of, on=["dataset", "metric"], how="left")
+        if line["n"].fillna(0).any():
+            line["n"] = line["n"].fillna(0).astype(int)
+            label = f"{_method_name(method)} · {model} †"
+            found += line.assign(label=label, baseline=True, n_expected=first["n_expected"]).to_dict("records")
+    return found
 
 
 def _layout(rows: list[_Row]) -> _Layout:
     """The table of `rows`: all methods x data sets of one setting and task, method by method."""
     first = rows[0]
+    training = "" if first["baseline"] else f" · {first['train']} training"
     metrics = {row["dataset"]: _metric_name(row["metric"]) for row in rows}
     shared = sorted(set(metrics.values()))
     header = [name if len(shared) == 1 else f"{name} ({metric})" for name, metric in metrics.items()]
-    by_method = {method: list(line) for method, line in groupby(rows, key=itemgetter("method"))}
+    by_label = {label: list(line) for label, line in groupby(rows, key=itemgetter("label"))}
     return _Layout(
-        title=f"{first['model']} · {first['split']} split · {first['label_ratio']} labels · "
-        f"{first['train']} training · {', '.join(shared)}",
+        title=f"{first['model']} · {first['split']} split · {first['label_ratio']} labels{training}"
+        f" · {', '.join(shared)}",
         header=["Method", *header, "Avg. rank"],
-        rows=[
-            [Text(_method_name(method)), *map(_cell, line), Text(_rank(line[0]))] for method, line in by_method.items()
-        ],
-        notes=_notes(rows, by_method, len(metrics)),
+        rows=[[Text(label), *map(_cell, line), Text(_rank(line[0]))] for label, line in by_label.items()],
+        notes=_notes(rows, by_label, len(metrics)),
     )
 
 
-def _notes(rows: list[_Row], by_method: dict[str, list[_Row]], datasets: int) -> list[str]:
+def _notes(rows: list[_Row], by_label: dict[str, list[_Row]], datasets: int) -> list[str]:
     notes = []
     if short := [
-        f"{_method_name(row['method'])} on {row['dataset']} ({row['n']}/{row['n_expected']})"
+        f"{row['label']} on {row['dataset']} ({row['n']}/{row['n_expected']})"
         for row in rows
         if 0 < row["n"] < row["n_expected"]
     ]:
         notes.append(f"Fewer seeds than the table's: {', '.join(short)}.")
     ranked = rows[0]["datasets"]
-    if ranked < datasets:
+    if ranked < datasets and not rows[0]["baseline"]:
         notes.append(f"Average rank over {ranked} of {datasets} data sets: those that every method has in full.")
-    for method, line in by_method.items():
+    for label, line in by_label.items():
         tuned = [f"{row['dataset']}: {row['tuned']}" for row in line if row["n"] and row["tuned"]]
         if tuned:
-            notes.append(f"{_method_name(method)}, selected: {'; '.join(tuned)}.")
-    return notes
+            notes.append(f"{label}, selected: {'; '.join(tuned)}.")
+    return [*notes, OUTSIDE] if any(row["baseline"] for row in rows) else notes
 
 
 def _cell(row: _Row) -> Text:
@@ -187,7 +215,7 @@ def _rank(row: _Row) -> str:
 
 
 def _method_name(method: str) -> str:
-    return METHODS.get(method, method)
+    return {**METHODS, **BASELINES}.get(method, method)
 
 
 def _metric_name(metric: str) -> str:

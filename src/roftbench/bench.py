@@ -1,0 +1,110 @@
+"""A job at work, whatever the kind of its model: data loaded, candidates compared, the best one recorded."""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roftbench import record as records
+from roftbench.config import Env, build
+from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.data.warn import warnings_of
+from roftbench.errors import JobError, UsageError
+from roftbench.job import Job
+from roftbench.problem import Problem
+from roftbench.store import Record, Store
+
+DEFAULT_THREADS = torch.get_num_threads()
+Scores = dict[str, dict[str, float | None]]
+
+
+class Bench(ABC):
+    """Data, parts and method of one job; what is fitted, and how, a subclass says."""
+
+    not_finite: ClassVar[str] = "the fitted model's predictions are not all finite numbers."
+
+    def __init__(self, job: Job, env: Env, store: Store, device: torch.device) -> None:
+        self.job, self.env, self.store, self.device = job, env, store, device
+        torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
+        self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
+        self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
+        self.warnings = [*warnings_of(self.dataset, self.parts), *job.model.cautions]
+        if len(self.parts.train) == 0:
+            raise UsageError(
+                f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules"
+            )
+        self.problem = Problem.create(
+            self.dataset.graphs_of(job.model.featurizer),
+            self.dataset.y,
+            (self.parts.train, self.parts.val, self.parts.test),
+            metric=str(job.dataset.metric),
+            loss=str(job.train.loss),
+            standardize=job.train.standardize_targets,
+            device=device,
+        )
+        self.method: Any = build(job.method)
+        self.seconds: dict[str, float] = {}
+
+    @abstractmethod
+    def words(self) -> dict[str, str]:
+        """Return in words what the "model" and its "training" are."""
+
+    @property
+    @abstractmethod
+    def selects(self) -> bool:
+        """Whether the validation labels choose anything."""
+
+    @abstractmethod
+    def candidates(self) -> list[Any]:
+        """Return the methods to try: the grid's, or the one that was asked for."""
+
+    @abstractmethod
+    def fit(self, method: Any) -> dict[str, Any]:
+        """Fit a candidate; returns what came out of it as `fitted`, its best_epoch, base, info and history."""
+
+    @abstractmethod
+    def predict(self, fitted: Any, index: Tensor) -> NDArray[np.float64]:
+        """Return the predictions [len(index), T] of what `fit` gave: values in the label's unit, or probabilities."""
+
+    def work(self) -> Record:
+        """Fit every candidate, choose by validation score, and return the record."""
+        name = self.problem.metric.name
+        tried: list[dict[str, Any]] = []
+        best: dict[str, Any] = {}
+        for candidate in self.candidates():
+            one = self._try(candidate)
+            tried.append(one)
+            if not best or self.problem.metric.better(one["val"][name], best["val"][name]):
+                best = {**one}
+            del one["fitted"], one["predictions"]  # of all candidates only the best one's are kept in memory
+        train = self.predict(best["fitted"], self.problem.train)
+        return records.assemble(self, tried, best, self.problem.scores(train, self.problem.train))
+
+    def _try(self, method: Any) -> dict[str, Any]:
+        """Fit one candidate and return its scores, history and test predictions."""
+        one = self.fit(method)
+        scores, predictions = self.scores(one["fitted"])
+        return {"params": asdict(method), **one, **scores, "predictions": predictions}
+
+    def scores(self, fitted: Any) -> tuple[Scores, NDArray[np.float64]]:
+        """Return val and test scores, and the test predictions [n, T]. The only reading of the test part.
+
+        Raises:
+            JobError: a prediction is not a finite number.
+        """
+        val, test = self.predict(fitted, self.problem.val), self.predict(fitted, self.problem.test)
+        if not (np.isfinite(val).all() and np.isfinite(test).all()):
+            raise JobError(self.not_finite.format(job=self.job))
+        scores = {
+            "val": self.problem.scores(val, self.problem.val),
+            "test": self.problem.scores(test, self.problem.test),
+        }
+        return scores, test
+
+    def add_seconds(self, name: str, seconds: float) -> None:
+        """Take note of how long a part of the work took."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds

@@ -1,0 +1,84 @@
+"""A job without a network at work: the features of a fingerprint, and an estimator fitted to each task."""
+
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roftbench.bench import Bench
+from roftbench.config import Env, build
+from roftbench.job import Job
+from roftbench.methods.base import combinations
+from roftbench.methods.estimator import Estimator, Predict, constant
+from roftbench.models.fingerprint import Fingerprint
+from roftbench.progress import bar
+from roftbench.store import Store
+
+
+class FingerprintBench(Bench):
+    """Features and labels of one job, on the CPU, whatever the device."""
+
+    method: Estimator
+
+    def __init__(self, job: Job, env: Env, store: Store) -> None:
+        super().__init__(job, env, store, torch.device("cpu"))
+        fingerprint: Fingerprint = build(job.model)
+        self.features = fingerprint.features(self.dataset)
+        self.labels = [y[~np.isnan(y)] for y in self.dataset.y[self.parts.train].T]  # of each task, the known ones
+        constants = [constant(y, self.problem.task) for y in self.labels]
+        self.constants = {t: value for t, value in enumerate(constants) if value is not None}
+        if self.constants and self.problem.task == "regression":
+            count = f"{len(self.constants)} of {len(constants)} tasks"
+            self.warnings.append(f"the train part has no label in {count}: 0 is predicted there")
+
+    def words(self) -> dict[str, str]:
+        """Say that there is no network."""
+        fitted = self.problem.num_tasks - len(self.constants)
+        tasks = "1 task" if fitted == 1 else f"{fitted} tasks"
+        constants = f", a constant for {len(self.constants)} that have nothing to learn" if self.constants else ""
+        return {
+            "model": f"{self.job.model.name}: {self.features.shape[1]:,} features a molecule, no network",
+            "training": f"one fit a candidate and task, without epochs: {tasks}{constants}",
+        }
+
+    @property
+    def selects(self) -> bool:
+        """Only among the candidates of a grid."""
+        return len(self.candidates()) > 1
+
+    def candidates(self) -> list[Any]:
+        """Return the grid's estimators, or the one that was asked for."""
+        return combinations(self.method, self.job.method.grid) if self.job.method.search else [self.method]
+
+    def fit(self, method: Estimator) -> dict[str, Any]:
+        """Fit each task to the training molecules that have its label."""
+        began = time.monotonic()
+        tasks = bar(range(self.problem.num_tasks), self.job.method.name, "task")
+        fitted = [self._fit_task(method, task) for task in tasks]
+        self.add_seconds("fit", time.monotonic() - began)
+        constants = {self.dataset.targets[task]: value for task, value in self.constants.items()}
+        info = {"constants": constants} if constants else {}
+        return {"fitted": fitted, "best_epoch": None, "base": None, "info": info, "history": []}
+
+    def _fit_task(self, method: Estimator, task: int) -> Predict:
+        if task in self.constants:
+            return partial(_same, self.constants[task])
+        train = self.parts.train
+        x = self.features[train[~np.isnan(self.dataset.y[train, task])]]
+        threads = torch.get_num_threads()
+        return method.fit(x, self.labels[task], self.problem.task, seed=self.job.seed, threads=threads)
+
+    def predict(self, fitted: list[Predict], index: Tensor) -> NDArray[np.float64]:
+        """Return the predictions of all tasks, side by side."""
+        if len(index) == 0:
+            return np.empty((0, len(fitted)))
+        x = self.features[index.numpy()]
+        return np.column_stack([predict(x) for predict in fitted])
+
+
+def _same(value: float, x: NDArray[Any]) -> NDArray[np.float64]:
+    return np.full(len(x), value)

@@ -1,0 +1,46 @@
+"""ECFP4: the Morgan fingerprint of radius 2, folded to 2048 bits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from roftbench.data import descriptors
+from roftbench.data.dataset import MoleculeDataset
+from roftbench.data.descriptors import BITS, Counts, count_chunk
+from roftbench.data.parallel import in_chunks
+from roftbench.data.quality import describe
+from roftbench.models.fingerprint import Fingerprint
+from roftbench.tensors import Entry
+
+
+@dataclass(frozen=True)
+class ECFP(Fingerprint):
+    """Which circular substructures a molecule has, or with `counts` how often (Rogers & Hahn 2010).
+
+    The bits are those of `roftbench data`, computed once a data set for both.
+    """
+
+    version: ClassVar[int] = descriptors.VERSION
+    counts: bool = False
+
+    def features(self, dataset: MoleculeDataset) -> NDArray[Any]:
+        """Return bits or counts of the N molecules, [N, 2048]."""
+        return _counts(dataset) if self.counts else np.unpackbits(describe(dataset).fingerprint, 1, bitorder="little")
+
+
+def _counts(dataset: MoleculeDataset) -> NDArray[np.int32]:
+    kept = dataset.kept_beside("counts", str(descriptors.VERSION), _entry)
+    size, bit, times = (kept[name].numpy() for name in Counts._fields)
+    dense = np.zeros((len(size), BITS), np.int32)
+    dense[np.repeat(np.arange(len(size)), size), bit] = times
+    return dense if dataset.position is None else dense[dataset.position]
+
+
+def _entry(smiles: Sequence[str], name: str) -> Entry:
+    columns = zip(*in_chunks(count_chunk, smiles, f"count substructures of {name}"), strict=True)
+    joined = Counts._make(np.concatenate(column) for column in columns)
+    return {field: torch.from_numpy(column) for field, column in joined._asdict().items()}, {}
