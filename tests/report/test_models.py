@@ -71,3 +71,19 @@ def test_files_hold_the_same(frame: pd.DataFrame, tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "models.csv")
     assert len(table) == len(frame)
     assert math.isclose(table["mean"].sum(), frame["mean"].sum())
+
+
+def test_baseline_stands_beside_the_models_of_each_method() -> None:
+    records = [*of("scratch", "esol", "n50", 2.0), *of("scratch", "esol", "full", 1.5)]
+    forest = of("ecfp", "esol", "n50", 1.0)
+    for record in forest:
+        record["job"] |= {
+            "fingerprint": 1,
+            "train": {"name": "none"},
+            "method": record["job"]["method"] | {"name": "random_forest"},
+        }
+    frame = by_model(cells(long_table([*records, *forest])))
+    row = line(frame, "ecfp · random_forest")
+    assert (row["method"], row["label_ratio"], row["rank"], row["wins"], row["compared"]) == ("lp", "n50", 1, 1, 1)
+    assert set(frame["method"]) == {"lp"}
+    assert by_model(cells(long_table(forest)))["method"].tolist() == ["random_forest"]

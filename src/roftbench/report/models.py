@@ -24,13 +24,13 @@ best of a column is **bold**. `rank`: average over the columns in which every mo
 
 
 def by_model(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `cells` of single-candidate methods arranged for comparing models, with rank and wins.
+    """Return `cells` arranged for comparing models, with rank and wins; a baseline stands beside each method.
 
     Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, rank (over models, within the
     column), average_rank (NaN for a model that lacks a column), wins and compared (against `scratch`).
     """
     kept = [*GROUP, "model", *COLUMN, "metric", "mean", "std", "n"]
-    frame = table[kept].sort_values([*GROUP, *COLUMN, "model"], ignore_index=True)
+    frame = _with_baselines(table)[kept].sort_values([*GROUP, *COLUMN, "model"], ignore_index=True)
     loss = frame["mean"] * sign(frame["metric"])
     frame["rank"] = loss.groupby([frame[name] for name in [*GROUP, *COLUMN]]).rank()
     models = frame.groupby(GROUP)["model"].transform("nunique")
@@ -60,6 +60,17 @@ def write_models(frame: pd.DataFrame, folder: Path) -> list[Path]:
     write_text(folder / "models.md", f"# Models\n\n{render(frame)}")
     write_text(folder / "models.csv", frame.to_csv(index=False, lineterminator="\n"))
     return [folder / "models.md", folder / "models.csv"]
+
+
+def _with_baselines(table: pd.DataFrame) -> pd.DataFrame:
+    """Repeat the baselines in the tables of the networks' methods, where split, labels and data set are the same."""
+    networks, baselines = table[~table["baseline"]], table[table["baseline"]]
+    if networks.empty:
+        return table
+    shared = ["split", "terms", "dataset"]
+    places = networks[[*GROUP, "terms", "dataset"]].drop_duplicates()
+    named = baselines.assign(model=baselines["model"] + " · " + baselines["method"]).drop(columns=["method", "train"])
+    return pd.concat([networks, places.merge(named, on=shared)], ignore_index=True)
 
 
 def _table(rows: list[_Row]) -> str:
