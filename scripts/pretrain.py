@@ -176,10 +176,27 @@ def rescale(encoder: GIN, weight_scale: float = WEIGHT_SCALE, input_scale: float
             statistics["running_var"].mul_(factor**2)
 
 
+def normalise(encoder: GIN, corpus: Corpus) -> float:
+    """Scale the last batch norm's output so that pooled representations have root mean square 1; returns the one before.
+
+    Nothing else fixes their scale, and it decides how far a linear probe gets: at a learning rate of 1e-3 the few steps
+    that fifty labels give move each of its weights by at most 0.2. MiniMol's representations have 0.95.
+    """
+    encoder.eval()
+    with torch.no_grad():
+        batches = [corpus.graphs.batch(index) for index in torch.arange(num_held_out(corpus)).split(512)]
+        pooled = torch.cat([encoder.readout(encoder(batch).out, batch) for batch in batches])
+        found = float(pooled.square().mean().sqrt())
+        for parameter in encoder.batch_norms[-1].parameters():
+            parameter.div_(found)
+    return found
+
+
 def export(args: argparse.Namespace, model: Task, corpus: Corpus, commit: str) -> None:
     """Write the encoder as safetensors with its provenance, in the file's metadata and beside it."""
     recalibrate(model.encoder, corpus, args)
     rescale(model.encoder)
+    before = normalise(model.encoder, corpus)
     last = json.loads((args.out / "log.jsonl").read_text().splitlines()[-1])
     names = ("task", "corpus", "out", "steps", "batch_size", "lr", "dropout", "seed")
     options = " ".join(f"--{name.replace('_', '-')} {getattr(args, name)}" for name in names)
@@ -191,6 +208,7 @@ def export(args: argparse.Namespace, model: Task, corpus: Corpus, commit: str) -
         **{name: getattr(args, name) for name in ("steps", "batch_size", "lr", "dropout", "seed")},
         "matrix_products": "bfloat16" if args.bf16 else "float32",
         "final": last,
+        "root mean square of representations, scaled to 1": round(before, 4),
         "commit": commit,
         "command": f"python scripts/pretrain.py {options}"
         + " --bf16" * args.bf16

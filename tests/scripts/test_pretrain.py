@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from pretrain_corpus import build_corpus, load_corpus, save_corpus
 from pretrain_tasks import TASKS
 
-from pretrain import INPUT_SCALE, WEIGHT_SCALE, generator, rescale
+from pretrain import INPUT_SCALE, WEIGHT_SCALE, generator, normalise, num_held_out, rescale
 
 TAILS = [f"{a}{b}" for a in ("", "C", "CC", "O", "CO", "N", "CN", "S") for b in ("F", "Cl", "C#N", "C(N)=O", "C1CC1")]
 SMILES = [f"c1cc(C{tail})c(CC{other})cc1Br" for tail in TAILS[:8] for other in TAILS]
@@ -104,3 +104,14 @@ def test_rescaling_leaves_the_function_as_it_was() -> None:
     rescale(larger, 1 / WEIGHT_SCALE, 1 / INPUT_SCALE)
     assert torch.allclose(larger.gnns[1].mlp[0].weight, encoder.gnns[1].mlp[0].weight)
     assert torch.allclose(larger.eval()(batch).out, encoder.eval()(batch).out, atol=1e-9)
+
+
+def test_representations_are_scaled_to_unit_size_and_keep_their_directions(corpus: Path) -> None:
+    data = load_corpus(corpus)
+    encoder = GIN(num_layers=2, dim=16)
+    batch = data.graphs.batch(torch.arange(num_held_out(data)))
+    before = encoder.readout(encoder.eval()(batch).out, batch)
+    size = normalise(encoder, data)
+    after = encoder.readout(encoder.eval()(batch).out, batch)
+    assert float(after.square().mean().sqrt()) == pytest.approx(1, abs=1e-4)
+    assert torch.allclose(after * size, before, atol=1e-5)
