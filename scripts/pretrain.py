@@ -177,7 +177,7 @@ def rescale(encoder: GIN, weight_scale: float = WEIGHT_SCALE, input_scale: float
 
 
 def normalise(encoder: GIN, corpus: Corpus) -> float:
-    """Scale the last batch norm's output so that pooled representations have root mean square 1; returns the one before.
+    """Scale the last batch norm's output so that pooled representations have RMS 1; returns the one before.
 
     Nothing else fixes their scale, and it decides how far a linear probe gets: at a learning rate of 1e-3 the few steps
     that fifty labels give move each of its weights by at most 0.2. MiniMol's representations have 0.95.

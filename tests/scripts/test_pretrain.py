@@ -17,10 +17,9 @@ from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 
 sys.path.insert(0, str(ROOT / "scripts"))
+from pretrain import INPUT_SCALE, WEIGHT_SCALE, generator, normalise, num_held_out, rescale
 from pretrain_corpus import build_corpus, load_corpus, save_corpus
 from pretrain_tasks import TASKS
-
-from pretrain import INPUT_SCALE, WEIGHT_SCALE, generator, normalise, num_held_out, rescale
 
 TAILS = [f"{a}{b}" for a in ("", "C", "CC", "O", "CO", "N", "CN", "S") for b in ("F", "Cl", "C#N", "C(N)=O", "C1CC1")]
 SMILES = [f"c1cc(C{tail})c(CC{other})cc1Br" for tail in TAILS[:8] for other in TAILS]
