@@ -17,7 +17,7 @@ from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from pretrain import INPUT_SCALE, WEIGHT_SCALE, generator, normalise, num_held_out, rescale
+from pretrain import INPUT_SCALE, SHIFT, SIZE, WEIGHT_SCALE, generator, normalise, num_held_out, rescale
 from pretrain_corpus import build_corpus, load_corpus, save_corpus
 from pretrain_tasks import TASKS
 
@@ -105,12 +105,12 @@ def test_rescaling_leaves_the_function_as_it_was() -> None:
     assert torch.allclose(larger.eval()(batch).out, encoder.eval()(batch).out, atol=1e-9)
 
 
-def test_representations_are_scaled_to_unit_size_and_keep_their_directions(corpus: Path) -> None:
+def test_representations_are_scaled_and_shifted_and_keep_their_directions(corpus: Path) -> None:
     data = load_corpus(corpus)
     encoder = GIN(num_layers=2, dim=16)
     batch = data.graphs.batch(torch.arange(num_held_out(data)))
     before = encoder.readout(encoder.eval()(batch).out, batch)
     size = normalise(encoder, data)
-    after = encoder.readout(encoder.eval()(batch).out, batch)
-    assert float(after.square().mean().sqrt()) == pytest.approx(1, abs=1e-4)
-    assert torch.allclose(after * size, before, atol=1e-5)
+    after = encoder.readout(encoder.eval()(batch).out, batch) - SHIFT
+    assert float(after.square().mean().sqrt()) == pytest.approx(SIZE, abs=1e-4)
+    assert torch.allclose(after * size / SIZE, before, atol=1e-5)
