@@ -109,8 +109,8 @@ def test_representations_are_scaled_and_shifted_and_keep_their_directions(corpus
     data = load_corpus(corpus)
     encoder = GIN(num_layers=2, dim=16)
     batch = data.graphs.batch(torch.arange(num_held_out(data)))
-    before = encoder.readout(encoder.eval()(batch).out, batch)
+    before = encoder.readout(encoder.eval()(batch).out, batch).detach()
     size = normalise(encoder, data)
-    after = encoder.readout(encoder.eval()(batch).out, batch) - SHIFT
+    after = encoder.readout(encoder.eval()(batch).out, batch).detach() - SHIFT
     assert float(after.square().mean().sqrt()) == pytest.approx(SIZE, abs=1e-4)
     assert torch.allclose(after * size / SIZE, before, atol=1e-5)
