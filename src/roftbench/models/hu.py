@@ -13,6 +13,7 @@ from torch.autograd.function import FunctionCtx
 
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes
+from roftbench.models.stack import check_sizes, layer_blocks, run_layers
 
 NUM_ATOM_TYPES = 120  # atomic number - 1; the last row is the mask token of masking pretraining
 NUM_CHIRALITIES = 3
@@ -106,8 +107,7 @@ class HuEncoder(Encoder):
 
     def __init__(self, num_layers: int = 5, dim: int = 300, dropout: float = 0.5) -> None:
         super().__init__()
-        if num_layers < 1 or dim < 1 or not 0 <= dropout < 1:
-            raise ValueError(f"num_layers ≥ 1, dim ≥ 1, 0 ≤ dropout < 1; got {num_layers}, {dim}, {dropout}")
+        check_sizes(num_layers, dim, dropout)
         self.dim, self.dropout = dim, dropout
         self.x_embedding1 = nn.Embedding(NUM_ATOM_TYPES, dim)
         self.x_embedding2 = nn.Embedding(NUM_CHIRALITIES, dim)
@@ -118,20 +118,11 @@ class HuEncoder(Encoder):
 
     def blocks(self) -> dict[str, nn.Module]:
         """Return "embed" (both atom tables) and "layer0", … (a convolution with its batch norm)."""
-        layers = zip(self.gnns, self.batch_norms, strict=True)
-        return {
-            "embed": nn.ModuleList([self.x_embedding1, self.x_embedding2]),
-            **{f"layer{i}": nn.ModuleList(pair) for i, pair in enumerate(layers)},
-        }
+        embed = nn.ModuleList([self.x_embedding1, self.x_embedding2])
+        return {"embed": embed, **layer_blocks(self.gnns, self.batch_norms)}
 
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the last convolution's output, before its batch norm."""
         h = self.x_embedding1(batch.x[:, 0]) + self.x_embedding2(batch.x[:, 1])
-        features, counts = h, self.convolution.count(batch, h.dtype)
-        last = len(self.gnns) - 1
-        for i, (conv, norm) in enumerate(zip(self.gnns, self.batch_norms, strict=True)):
-            features = conv(h, counts, batch)
-            h = norm(features)
-            # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
-            h = F.dropout(h if i == last else F.relu(h), self.dropout, training=norm.training)
-        return Nodes(out=h, features=features)
+        counts = self.convolution.count(batch, h.dtype)
+        return run_layers(h, self.gnns, self.batch_norms, self.dropout, counts, batch)

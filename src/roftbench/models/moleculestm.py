@@ -15,6 +15,7 @@ from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes, State
 from roftbench.models.gather import Wiring, sum_runs, take
 from roftbench.models.ogb import AtomEncoder, BondEncoder
+from roftbench.models.stack import check_sizes, layer_blocks, run_layers
 
 PREFIX = "molecule_node_model."  # of the encoder's keys in the published file
 UNUSED = "graph_pred_linear."  # a head that no pretraining has trained
@@ -44,8 +45,7 @@ class MoleculeSTM(Encoder):
 
     def __init__(self, num_layers: int = 5, dim: int = 300, dropout: float = 0.5) -> None:
         super().__init__()
-        if num_layers < 1 or dim < 1 or not 0 <= dropout < 1:
-            raise ValueError(f"num_layers ≥ 1, dim ≥ 1, 0 ≤ dropout < 1; got {num_layers}, {dim}, {dropout}")
+        check_sizes(num_layers, dim, dropout)
         self.dim, self.dropout = dim, dropout
         self.atom_encoder = AtomEncoder(dim)
         self.gnns = nn.ModuleList(STMLayer(dim) for _ in range(num_layers))
@@ -53,23 +53,12 @@ class MoleculeSTM(Encoder):
 
     def blocks(self) -> dict[str, nn.Module]:
         """Return "embed" (the atom tables) and "layer0", … (a convolution with its batch norms and bond tables)."""
-        layers = zip(self.gnns, self.batch_norms, strict=True)
-        return {
-            "embed": self.atom_encoder,
-            **{f"layer{i}": nn.ModuleList(pair) for i, pair in enumerate(layers)},
-        }
+        return {"embed": self.atom_encoder, **layer_blocks(self.gnns, self.batch_norms)}
 
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the last convolution's output, before its batch norm."""
-        wiring = Wiring.of(batch)
-        features = h = self.atom_encoder(batch.x)
-        last = len(self.gnns) - 1
-        for i, (conv, norm) in enumerate(zip(self.gnns, self.batch_norms, strict=True)):
-            features = conv(h, batch.edge_attr, wiring)
-            h = norm(features)
-            # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
-            h = F.dropout(h if i == last else F.relu(h), self.dropout, training=norm.training)
-        return Nodes(out=h, features=features)
+        h, wiring = self.atom_encoder(batch.x), Wiring.of(batch)
+        return run_layers(h, self.gnns, self.batch_norms, self.dropout, batch.edge_attr, wiring)
 
     def translate(self, state: State) -> State:
         """Return the published file's tensors under our names, without its untrained head."""

@@ -1,0 +1,34 @@
+"""Layers of convolution, batch norm, ReLU (not after the last) and dropout: what several published encoders are."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roftbench.models.encoder import Nodes
+
+
+def check_sizes(num_layers: int, dim: int, dropout: float) -> None:
+    """Raise ValueError unless there can be such layers."""
+    if num_layers < 1 or dim < 1 or not 0 <= dropout < 1:
+        raise ValueError(f"num_layers ≥ 1, dim ≥ 1, 0 ≤ dropout < 1; got {num_layers}, {dim}, {dropout}")
+
+
+def layer_blocks(convolutions: Iterable[nn.Module], norms: Iterable[nn.Module]) -> dict[str, nn.Module]:
+    """Return the blocks "layer0", …, each a convolution with its batch norm."""
+    return {f"layer{i}": nn.ModuleList(pair) for i, pair in enumerate(zip(convolutions, norms, strict=True))}
+
+
+def run_layers(h: Tensor, convolutions: nn.ModuleList, norms: nn.ModuleList, dropout: float, *given: Any) -> Nodes:
+    """Return the node states after all layers, from h [N, d]; a convolution is called with h and what is `given`.
+
+    `features` is the last convolution's output, before its batch norm.
+    """
+    features, last = h, len(convolutions) - 1
+    for i, (convolution, norm) in enumerate(zip(convolutions, norms, strict=True)):
+        features = convolution(h, *given)
+        h = norm(features)
+        # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
+        h = F.dropout(h if i == last else F.relu(h), dropout, training=norm.training)
+    return Nodes(out=h, features=features)
