@@ -53,7 +53,7 @@ def _source(card: ModelCard) -> Source | str:
     if card.checkpoint == PUBLISHED:
         return card.source()
     if card.checkpoint is None:
-        return "no weights, nothing to fetch" if card.parameters == 0 else "random weights, nothing to fetch"
+        return "no weights, nothing to fetch" if card.fingerprint else "random weights, nothing to fetch"
     if card.checkpoint.startswith(BUNDLED):
         return "bundled, nothing to fetch"
     return f"{card.own_file()} (model.checkpoint=FILE), nothing to fetch"

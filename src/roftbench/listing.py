@@ -73,7 +73,7 @@ def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool)
     width = column(cards)
     for name, card in cards.items():
         details = [f"{card.parameters:,} parameters"] if card.parameters is not None else []
-        if card.parameters == 0:
+        if card.fingerprint:
             details += ["no checkpoint, needs no GPU"]
         else:
             details += [_pretraining(card), found[name] or _ELSEWHERE.get(str(card.checkpoint), card.own_file())]

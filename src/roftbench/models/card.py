@@ -65,6 +65,11 @@ class ModelCard:
             return present(self.source(), places)
         return "bundled" if (self.checkpoint or "").startswith(BUNDLED) else None
 
+    @property
+    def fingerprint(self) -> bool:
+        """Whether there is no network."""
+        return self.parameters == 0
+
     def own_file(self) -> str:
         """Return what is said of a file that the user gives, and where it is published if it is."""
         return ", published at ".join(["a file of yours", *self.sources[:1]])

@@ -9,18 +9,17 @@ from typing import Any
 import pandas as pd
 
 from roftbench.files import write_text
-from roftbench.metrics import METRICS
 from roftbench.report.aggregate import sign
-from roftbench.report.tables import METHODS, METRIC_NAMES
+from roftbench.report.text import MISSING, markdown_table, method_name, metric_name, rank, score
 
 GROUP = ["method", "split", "train"]  # one table each
 COLUMN = ["dataset", "label_ratio"]
-BASELINE = "scratch"
+REFERENCE = "scratch"
 _Row = dict[Any, Any]  # of a data frame
 LEGEND = f"""\
 Rows are models. Cells: mean ± standard deviation (ddof 0) of the test score over seeds, and the number of seeds; the
 best of a column is **bold**. `rank`: average over the columns in which every model of the table has a score. `beats
-{BASELINE}`: in how many of the columns that both have the mean is better than that of random weights."""
+{REFERENCE}`: in how many of the columns that both have the mean is better than that of random weights."""
 
 
 def by_model(table: pd.DataFrame) -> pd.DataFrame:
@@ -37,9 +36,9 @@ def by_model(table: pd.DataFrame) -> pd.DataFrame:
     shared = frame["rank"].notna() & (frame.groupby([*GROUP, *COLUMN])["rank"].transform("count") == models)
     ranks = frame["rank"].where(shared).groupby([frame[name] for name in [*GROUP, "model"]])
     frame["average_rank"] = ranks.transform("mean")
-    reference = frame.assign(loss=loss)[frame["model"] == BASELINE][[*GROUP, *COLUMN, "loss"]]
+    reference = frame.assign(loss=loss)[frame["model"] == REFERENCE][[*GROUP, *COLUMN, "loss"]]
     other = frame[[*GROUP, *COLUMN]].merge(reference, on=[*GROUP, *COLUMN], how="left")["loss"]
-    rival = frame["model"] != BASELINE
+    rival = frame["model"] != REFERENCE
     for name, each in (("wins", loss < other), ("compared", other.notna() & loss.notna())):
         frame[name] = (each & rival).groupby([frame[key] for key in [*GROUP, "model"]]).transform("sum")
     return frame
@@ -50,7 +49,7 @@ def render(frame: pd.DataFrame) -> str:
     blocks = [LEGEND]
     rows: list[_Row] = frame.to_dict("records")
     for (method, split, train), group in groupby(rows, key=itemgetter(*GROUP)):
-        blocks.append(f"## {METHODS.get(method, method)} · {split} split · {train} training")
+        blocks.append(f"## {method_name(str(method))} · {split} split · {train} training")
         blocks.append(_table(list(group)))
     return "\n\n".join(blocks) + "\n"
 
@@ -78,30 +77,21 @@ def _table(rows: list[_Row]) -> str:
     at = {(row["model"], row["dataset"], row["label_ratio"]): row for row in rows}
     columns = sorted({(row["dataset"], *_size(row["label_ratio"]), row["metric"]) for row in rows})
     models = {row["model"]: row for row in rows}
-    order = sorted(models, key=lambda model: (math.isnan(rank := models[model]["average_rank"]), rank, model))
-    lines = [["model", *(_header(name, ratio, metric) for name, _, ratio, metric in columns), "rank"]]
-    lines[0].append(f"beats {BASELINE}")
-    lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+    order = sorted(models, key=lambda model: (math.isnan(place := models[model]["average_rank"]), place, model))
+    header = [f"{name} {ratio} ({metric_name(metric)})" for name, _, ratio, metric in columns]
+    lines = []
     for model in order:
         row = models[model]
-        rank = "--" if math.isnan(row["average_rank"]) else f"{row['average_rank']:.2f}"
-        wins = f"{row['wins']}/{row['compared']}" if row["compared"] else "--"
-        lines.append([model, *(_cell(at.get((model, name, ratio))) for name, _, ratio, _ in columns), rank, wins])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        wins = f"{row['wins']}/{row['compared']}" if row["compared"] else MISSING
+        cells = (_cell(at.get((model, name, ratio))) for name, _, ratio, _ in columns)
+        lines.append([model, *cells, rank(row), wins])
+    return markdown_table(["model", *header, "rank", f"beats {REFERENCE}"], lines)
 
 
 def _cell(row: _Row | None) -> str:
     if row is None:
-        return "--"
-    if math.isnan(row["mean"]):
-        return "undefined"
-    text = f"{row['mean']:.3f} ± {row['std']:.3f} ({row['n']})"
-    return f"**{text}**" if row["rank"] == 1 else text
-
-
-def _header(dataset: str, ratio: str, metric: str) -> str:
-    arrow = "↑" if METRICS[metric].higher_is_better else "↓"
-    return f"{dataset} {ratio} ({METRIC_NAMES.get(metric, metric)} {arrow})"
+        return MISSING
+    return f"**{score(row)}**" if row["rank"] == 1 else score(row)
 
 
 def _size(ratio: str) -> tuple[int, str]:

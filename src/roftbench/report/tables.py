@@ -1,7 +1,6 @@
 """Cells and ranks -> Markdown, CSV, JSON and the terminal."""
 
 import json
-import math
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -15,22 +14,9 @@ from rich.text import Text
 
 from roftbench.errors import UsageError
 from roftbench.files import write_text
-from roftbench.metrics import METRICS
 from roftbench.report.aggregate import PARTS, cells, long_table, mean_rank, sign
+from roftbench.report.text import METHODS, MISSING, markdown_table, method_name, metric_name, rank, score
 
-METHODS = {  # in the paper's order
-    "full_ft": "Full FT",
-    "lp": "LP",
-    "surgical_ft": "Surgical FT",
-    "lp_ft": "LP-FT",
-    "l2_sp": "L²-SP",
-    "wise_ft": "WiSE-FT",
-    "feature_map": "Feature map",
-    "bss": "BSS",
-    "roftmol": "ROFT-MOL",
-}
-BASELINES = {"random_forest": "Random forest"}
-METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "roc_auc": "ROC-AUC"}
 LEGEND = """\
 Cells: mean ± standard deviation (ddof 0) of the test score over seeds, and the number of seeds. **Best** and
 <u>second</u> are among the cells that have all seeds of their table; `3/5`: only 3 of its 5 seeds are there;
@@ -99,10 +85,8 @@ def render_markdown(table: pd.DataFrame, ranks: pd.DataFrame) -> str:
     """One Markdown table per setting and task of `cells` and `mean_rank`, with its notes."""
     blocks = [LEGEND]
     for layout in _layouts(table, ranks):
-        lines = [layout.header, ["---", *["---:"] * (len(layout.header) - 1)]]
-        lines += [[_MARKDOWN[str(cell.style)].format(cell.plain) for cell in row] for row in layout.rows]
-        rows = ["| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in lines]
-        blocks += [f"## {layout.title}", "\n".join(rows)]
+        rows = [[_MARKDOWN[str(cell.style)].format(cell.plain) for cell in row] for row in layout.rows]
+        blocks += [f"## {layout.title}", markdown_table(layout.header, rows)]
         blocks += ["\n".join(f"- {note}" for note in layout.notes)] if layout.notes else []
     return "\n\n".join(blocks) + "\n"
 
@@ -129,7 +113,7 @@ def _complete(table: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
     full["n_expected"] = full.groupby(["setting", "task"])["n"].transform("max")
     loss = (full["mean"] * sign(full["metric"])).where(full["n"] == full["n_expected"])
     full["place"] = loss.groupby([full["setting"], full["dataset"]]).rank(method="min").mask(full["baseline"])
-    full["label"] = full["method"].map(_method_name) + full["baseline"].map({True: " †", False: ""})
+    full["label"] = full["method"].map(method_name) + full["baseline"].map({True: " †", False: ""})
     full["order"] = full["method"].map({name: i for i, name in enumerate(METHODS)}).fillna(len(METHODS))
     return full.sort_values([*PARTS, "task", "setting", "order", "method", "dataset"])
 
@@ -160,7 +144,7 @@ def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
         line = columns.merge(cells_of, on=["dataset", "metric"], how="left")
         if line["n"].fillna(0).any():
             line["n"] = line["n"].fillna(0).astype(int)
-            label = f"{_method_name(method)} · {model} †"
+            label = f"{method_name(method)} · {model} †"
             found += line.assign(label=label, baseline=True, n_expected=first["n_expected"]).to_dict("records")
     return found
 
@@ -169,7 +153,7 @@ def _layout(rows: list[_Row]) -> _Layout:
     """The table of `rows`: all methods x data sets of one setting and task, method by method."""
     first = rows[0]
     training = "" if first["baseline"] else f" · {first['train']} training"
-    metrics = {row["dataset"]: _metric_name(row["metric"]) for row in rows}
+    metrics = {row["dataset"]: metric_name(row["metric"]) for row in rows}
     shared = sorted(set(metrics.values()))
     header = [name if len(shared) == 1 else f"{name} ({metric})" for name, metric in metrics.items()]
     by_label = {label: list(line) for label, line in groupby(rows, key=itemgetter("label"))}
@@ -177,7 +161,7 @@ def _layout(rows: list[_Row]) -> _Layout:
         title=f"{first['model']} · {first['split']} split · {first['label_ratio']} labels{training}"
         f" · {', '.join(shared)}",
         header=["Method", *header, "Avg. rank"],
-        rows=[[Text(label), *map(_cell, line), Text(_rank(line[0]))] for label, line in by_label.items()],
+        rows=[[Text(label), *map(_cell, line), Text(rank(line[0]))] for label, line in by_label.items()],
         notes=_notes(rows, by_label, len(metrics)),
     )
 
@@ -202,21 +186,7 @@ def _notes(rows: list[_Row], by_label: dict[str, list[_Row]], datasets: int) -> 
 
 def _cell(row: _Row) -> Text:
     if row["n"] == 0:
-        return Text("--")
+        return Text(MISSING)
     if row["n"] < row["n_expected"]:
         return Text(f"{row['n']}/{row['n_expected']}")
-    if math.isnan(row["mean"]):
-        return Text("undefined")
-    return Text(f"{row['mean']:.3f} ± {row['std']:.3f} ({row['n']})", _MARKS.get(row["place"], ""))
-
-
-def _rank(row: _Row) -> str:
-    return "--" if math.isnan(row["average_rank"]) else f"{row['average_rank']:.2f}"
-
-
-def _method_name(method: str) -> str:
-    return {**METHODS, **BASELINES}.get(method, method)
-
-
-def _metric_name(metric: str) -> str:
-    return f"{METRIC_NAMES.get(metric, metric)} {'↑' if METRICS[metric].higher_is_better else '↓'}"
+    return Text(score(row), _MARKS.get(row["place"], ""))

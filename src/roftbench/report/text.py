@@ -1,0 +1,48 @@
+"""How names and numbers of the tables are written."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from roftbench.metrics import METRICS
+
+METHODS = {  # in the paper's order
+    "full_ft": "Full FT",
+    "lp": "LP",
+    "surgical_ft": "Surgical FT",
+    "lp_ft": "LP-FT",
+    "l2_sp": "L²-SP",
+    "wise_ft": "WiSE-FT",
+    "feature_map": "Feature map",
+    "bss": "BSS",
+    "roftmol": "ROFT-MOL",
+}
+BASELINES = {"random_forest": "Random forest"}
+METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "roc_auc": "ROC-AUC"}
+MISSING = "--"
+
+
+def method_name(method: str) -> str:
+    """Return a method's name as the paper writes it, if it is one of the paper's or a baseline."""
+    return {**METHODS, **BASELINES}.get(method, method)
+
+
+def metric_name(metric: str) -> str:
+    """Return a metric's name with an arrow in the direction of the better score."""
+    return f"{METRIC_NAMES.get(metric, metric)} {'↑' if METRICS[metric].higher_is_better else '↓'}"
+
+
+def score(row: dict[Any, Any]) -> str:
+    """Return mean, standard deviation and number of seeds of a cell."""
+    return "undefined" if math.isnan(row["mean"]) else f"{row['mean']:.3f} ± {row['std']:.3f} ({row['n']})"
+
+
+def rank(row: dict[Any, Any]) -> str:
+    """Return a row's average rank."""
+    return MISSING if math.isnan(row["average_rank"]) else f"{row['average_rank']:.2f}"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, all columns but the first aligned to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in lines)
