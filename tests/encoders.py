@@ -73,6 +73,14 @@ def batch_norm(state: State, name: str, x: Tensor) -> Tensor:
     return (x - state[f"{name}.running_mean"]) * scale + state[f"{name}.bias"]
 
 
+def check_an_encoder_like_any_other(encoder: Encoder, num_layers: int) -> None:
+    """What every encoder must do, apart from its numbers."""
+    check_every_tensor_is_in_one_block(encoder, num_layers)
+    check_batch_companions_do_not_matter(encoder)
+    check_graphs_without_edges(encoder)
+    check_the_same_bits_every_time(encoder)
+
+
 def check_every_tensor_is_in_one_block(encoder: Encoder, num_layers: int) -> None:
     model = Predictor(encoder, 2)
     assert list(model.blocks()) == ["embed", *(f"layer{i}" for i in range(num_layers)), HEAD]

@@ -11,11 +11,8 @@ from encoders import (
     State,
     batch_for,
     batch_norm,
-    check_batch_companions_do_not_matter,
-    check_every_tensor_is_in_one_block,
-    check_graphs_without_edges,
+    check_an_encoder_like_any_other,
     check_only_the_trained_block_moves,
-    check_the_same_bits_every_time,
     embed,
     forty,
     linear,
@@ -163,10 +160,7 @@ def test_all_else_is_refused(tmp_path: Path) -> None:
 
 def test_it_is_an_encoder_like_any_other(tmp_path: Path) -> None:
     encoder, _ = small(tmp_path)
-    check_every_tensor_is_in_one_block(encoder, 2)
-    check_batch_companions_do_not_matter(encoder)
-    check_graphs_without_edges(encoder)
-    check_the_same_bits_every_time(encoder)
+    check_an_encoder_like_any_other(encoder, 2)
 
 
 @pytest.mark.parametrize("block", ["embed", "layer0", "layer1"])

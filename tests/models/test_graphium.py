@@ -14,11 +14,8 @@ from encoders import (
     SMILES,
     State,
     batch_for,
-    check_batch_companions_do_not_matter,
-    check_every_tensor_is_in_one_block,
-    check_graphs_without_edges,
+    check_an_encoder_like_any_other,
     check_only_the_trained_block_moves,
-    check_the_same_bits_every_time,
     embed,
     forty,
     linear,
@@ -172,10 +169,7 @@ def test_all_else_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sizes", [SMALL, WITH_BONDS], ids=["gin", "gine"])
 def test_it_is_an_encoder_like_any_other(tmp_path: Path, sizes: dict[str, int]) -> None:
     encoder, _ = small(tmp_path, sizes)
-    check_every_tensor_is_in_one_block(encoder, 3)
-    check_batch_companions_do_not_matter(encoder)
-    check_graphs_without_edges(encoder)
-    check_the_same_bits_every_time(encoder)
+    check_an_encoder_like_any_other(encoder, 3)
     assert set(copy_state(encoder)) == set(copy_state(Graphium(**sizes)))
 
 

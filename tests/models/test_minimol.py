@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import encoders
 import numpy as np
 import pytest
 import torch
 import yaml
 from conftest import ROOT
-from lab import METHODS, Lab, molecules, write_csv
+from lab import METHODS, Lab
 from minimol_reference import Reference, batch_of, graph, intermediate, reference
 from torch import Tensor
 
@@ -35,13 +36,7 @@ from roftbench.sources import Places, Source, read
 
 SMALL: dict[str, int] = {"num_layers": 2, "dim": 12, "hidden": 10, "node_dim": 8, "edge_dim": 6}
 SMILES = [
-    "CC(=O)Oc1ccccc1C(=O)O",
-    "[Na+]",
-    "C",
-    "F/C=C\\Cl",
-    "[Na+].[Cl-]",
-    "C[C@H](N)C(=O)O.[K+]",
-    "c1ccc2ccccc2c1",
+    *encoders.SMILES,
     "[O--].[O--].[O--].[O--].[O--].[O--].[O--].[O--].[O--].[O--].[O--].[Pr+3].[Pr+3].[Pr+3].[Pr+3].[Pr+3].[Pr+3]",
 ]
 SOURCE: Source = model_cards()["minimol"].source()
@@ -342,11 +337,7 @@ def test_impossible_sizes(wrong: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty molecules of ESOL, single atoms and salts among them."""
-    job, _ = Lab(Path(), Path()).job()
-    smiles, y = molecules("esol", job, 38)
-    columns: dict[str, Any] = {"smiles": [*smiles, "[Na+].[Cl-]", "O"], "y": [*y, 0.5, 1.5]}
-    return write_csv(tmp_path_factory.mktemp("table") / "forty.csv", columns)
+    return encoders.forty(tmp_path_factory.mktemp("table"))
 
 
 def small_job(lab: Lab, table: Path, *overrides: str) -> tuple[Job, Env]:

@@ -9,11 +9,8 @@ from encoders import (
     SMILES,
     State,
     batch_norm,
-    check_batch_companions_do_not_matter,
-    check_every_tensor_is_in_one_block,
-    check_graphs_without_edges,
+    check_an_encoder_like_any_other,
     check_only_the_trained_block_moves,
-    check_the_same_bits_every_time,
     embed,
     forty,
     linear,
@@ -116,10 +113,7 @@ def test_weights_saved_under_our_names_are_loaded_too(tmp_path: Path) -> None:
 
 def test_it_is_an_encoder_like_any_other(tmp_path: Path) -> None:
     encoder, _ = small(tmp_path)
-    check_every_tensor_is_in_one_block(encoder, 3)
-    check_batch_companions_do_not_matter(encoder)
-    check_graphs_without_edges(encoder)
-    check_the_same_bits_every_time(encoder)
+    check_an_encoder_like_any_other(encoder, 3)
 
 
 @pytest.mark.parametrize("block", ["embed", "layer0", "layer2"])
