@@ -1,0 +1,218 @@
+"""How sure is it that one method is better? Paired comparisons and ranks over blocks, pure functions of `cells`.
+
+    compare(table, reference="roftmol", unit="block") -> DataFrame      the reference against each other method
+    friedman(table, unit="block") -> Friedman | str                     all methods at once; str: why it cannot be done
+    label_curves(long) -> DataFrame                                     scores against the number of training labels
+
+A *block* is (model, split, label ratio, training, data set); it counts where the methods that are compared have all
+their seeds and a defined mean. Baselines take no part.
+
+Blocks of one data set (several splits, label ratios, models) are not independent: they share molecules and labels, so
+a test over blocks finds differences more easily than it should. It is the benchmark's published comparison and the
+default; `unit="dataset"` is the careful one: what the blocks of a data set say is averaged first, and each data set
+is one observation.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy.stats import friedmanchisquare
+
+from roftbench.report.aggregate import CELL, PARTS, select
+from roftbench.report.blocks import Blocks
+from roftbench.report.inference import (
+    ALPHA,
+    MIN_PAIRS,
+    FloatArray,
+    bootstrap_interval,
+    critical_difference,
+    groups_within,
+    holm,
+    signed_rank,
+    t_interval,
+)
+
+REFERENCE = "roftmol"
+MEAN_OF_OTHERS = "mean of the others"
+Unit = Literal["block", "dataset"]
+_Row = dict[str, Any]
+
+COLUMNS = [
+    *("method", "unit", "n", "blocks", "datasets", "wins", "ties", "losses", "undefined", "incomplete"),
+    *("improvement", "low", "high", "improvement_regression", "improvement_classification"),
+    *("pairs", "p", "p_holm", "verdict"),
+]
+
+
+def compare(table: pd.DataFrame, reference: str = REFERENCE, unit: Unit = "block") -> pd.DataFrame:
+    """The reference against each other method of `cells`, and against the mean of the others' scores in each block.
+
+    One row a method, in alphabetical order, then MEAN_OF_OTHERS if there are two or more; empty if the reference or
+    a rival is missing. Columns:
+
+    - n: observations, that is blocks or, with unit="dataset", data sets; blocks, datasets: how many of both
+    - wins, ties, losses: of the reference, over the observations, on unrounded means, the metric's direction respected
+    - undefined: blocks left out because a mean, or its relative change, is undefined; incomplete: blocks that either
+      method began, but not both have with all seeds (for the mean of the others: not all methods)
+    - improvement: mean over the observations of the relative change of the score in %, positive where the reference
+      is better: of RMSE its relative reduction, of ROC-AUC its relative rise. The two are different scales, so
+      improvement_regression and improvement_classification give them apart (NaN without such blocks)
+    - low, high: 95 % percentile bootstrap interval of `improvement` over the observations, 10,000 draws of a
+      fixed seed (NaN for fewer than 2)
+    - pairs: observations that are no tie; p: two-sided Wilcoxon signed-rank test of the relative changes, which are
+      free of units, with ties left out before ranking; NaN for fewer than 6 pairs, which cannot reach 0.05
+    - p_holm: p after Holm's correction over the methods that have one. The mean of the others is one question of its
+      own, outside that family: there it is p
+    - verdict: "better" or "worse" (the reference, by the signed ranks) if p_holm < 0.05, else "not distinguishable";
+      "too few to test" for fewer than 6 observations
+    """
+    blocks = Blocks.create(table)
+    others = [method for method in blocks.scores.columns if method != reference]
+    if reference not in blocks.scores.columns or not others:
+        return pd.DataFrame(columns=COLUMNS)
+    rows = [_versus(blocks, reference, [method], method, unit) for method in others]
+    for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = corrected
+    if len(others) > 1:
+        rows.append(_versus(blocks, reference, others, MEAN_OF_OTHERS, unit))
+    frame = pd.DataFrame(rows)
+    verdict = frame.pop("direction").where(frame["p_holm"] < ALPHA, "not distinguishable")
+    frame["verdict"] = verdict.mask(frame["n"] < MIN_PAIRS, "too few to test")
+    return frame[COLUMNS]
+
+
+def _versus(blocks: Blocks, reference: str, others: list[str], name: str, unit: Unit) -> _Row:
+    """One row of `compare`, against the mean of `others`; p_holm is still p, and direction what it would say."""
+    together = [reference, *others]
+    complete = blocks.complete[together].all(axis="columns")
+    mean = blocks.scores[others].mean(axis="columns", skipna=False)
+    change = blocks.improvement(blocks.scores[reference], mean)[complete]
+    about = blocks.about[complete][change.notna()]
+    return {
+        "method": name,
+        "unit": unit,
+        "blocks": len(about),
+        "datasets": about["dataset"].nunique(),
+        "undefined": int(change.isna().sum()),
+        "incomplete": int((blocks.began[together].any(axis="columns") & ~complete).sum()),
+        **_summary(change.dropna(), about, unit),
+    }
+
+
+def _summary(change: "pd.Series[float]", about: pd.DataFrame, unit: Unit) -> _Row:
+    """The numbers of `compare` that depend on what one observation is; `change` [block]: improvements in %."""
+    observed = change.set_axis(pd.MultiIndex.from_frame(about[["task", "dataset"]]))
+    if unit == "dataset":
+        observed = observed.groupby(level=["task", "dataset"]).mean()
+    values: FloatArray = np.asarray(observed, dtype=np.float64)
+    task = observed.index.get_level_values("task")
+    low, high = bootstrap_interval(values)
+    p, ranks = signed_rank(values)
+    return {
+        "n": len(values),
+        "wins": int((values > 0).sum()),
+        "ties": int((values == 0).sum()),
+        "losses": int((values < 0).sum()),
+        "improvement": observed.mean(),
+        "low": low,
+        "high": high,
+        "improvement_regression": observed[task == "regression"].mean(),
+        "improvement_classification": observed[task == "classification"].mean(),
+        "pairs": int((values != 0).sum()),
+        "p": p,
+        "p_holm": p,
+        "direction": "better" if ranks > 0 else "worse",
+    }
+
+
+@dataclass(frozen=True)
+class Friedman:
+    """The Friedman test of all methods, and Nemenyi's critical difference at ALPHA.
+
+    `ranks`: mean rank of each method over `n` observations (`unit`: blocks or data sets), the best method first,
+    ties sharing the mean rank. `statistic` (chi², corrected for ties) and `p`. Two methods differ if their mean ranks
+    do by `critical_difference` or more; `groups`: the largest sets of methods of which no two differ, best first,
+    in the order of ranks (a method that differs from all others is in none). They mean something only if p < ALPHA.
+    """
+
+    ranks: dict[str, float]
+    unit: Unit
+    n: int
+    datasets: int
+    statistic: float
+    p: float
+    critical_difference: float
+    groups: tuple[tuple[str, ...], ...]
+
+
+def friedman(table: pd.DataFrame, unit: Unit = "block") -> Friedman | str:
+    """Rank all methods of `cells` over the blocks that all of them have; a text says why that cannot be done.
+
+    With unit="dataset" the ranks are averaged over the blocks of a data set, and the methods ranked by that average.
+    It cannot be done for fewer than three methods or two observations, or if no two scores differ.
+    """
+    blocks = Blocks.create(table)
+    methods = list(blocks.scores.columns)
+    if len(methods) < 3:
+        return f"it needs at least 3 methods, and there {'is' if len(methods) == 1 else 'are'} {len(methods)}"
+    losses = blocks.scores.mul(blocks.about["sign"], axis="index").dropna()
+    datasets = losses.index.get_level_values("dataset")
+    if unit == "dataset":
+        losses = losses.rank(axis="columns").groupby(datasets).mean()
+    if len(losses) < 2:
+        return _too_few(blocks, unit, len(losses))
+    ranks = losses.rank(axis="columns")
+    if (ranks.nunique(axis="columns") == 1).all():
+        return "all methods have equal scores everywhere"
+    result = friedmanchisquare(*(ranks[method] for method in methods))
+    means = {str(method): float(mean) for method, mean in ranks.mean().sort_values(kind="stable").items()}
+    distance = critical_difference(len(methods), len(losses))
+    return Friedman(
+        ranks=means,
+        unit=unit,
+        n=len(losses),
+        datasets=datasets.nunique(),
+        statistic=float(result.statistic),
+        p=float(result.pvalue),
+        critical_difference=distance,
+        groups=groups_within(means, distance),
+    )
+
+
+def _too_few(blocks: Blocks, unit: Unit, n: int) -> str:
+    """Say how many observations there are, and which method is the one that lacks most."""
+    have = blocks.scores.notna().sum().sort_values(kind="stable")
+    what = {"block": "blocks", "dataset": "data sets"}[unit]
+    return (
+        f"it needs at least 2 {what} in which all {len(have)} methods have all seeds and a defined score, and there"
+        f" {'is' if n == 1 else 'are'} {n}: {have.index[0]} has {have.iloc[0]} of {len(blocks.scores)} blocks"
+    )
+
+
+CURVE = ["setting", *PARTS, "terms", "baseline", "task", "dataset", "metric", "method"]
+
+
+def label_curves(long: pd.DataFrame) -> pd.DataFrame:
+    """Test scores of the selected params against the number of training labels, one row a cell of `long_table`.
+
+    Columns: setting, model, split, label_ratio, train, terms, baseline, task, dataset, metric, method, labels (used for
+    weights: labels, not molecules, where a data set has several tasks), mean, low, high (95 % t interval over
+    seeds; NaN for one seed), n, complete (whether n is the largest of the setting and task), variant. A score that is
+    undefined in any seed makes mean, low and high NaN. Rows of one (model, split, train, variant, dataset, method)
+    are one curve, in the order of labels; `variant` is what tells apart label ratios of one name, such as
+    "val_budget=strict", and usually empty. Cells whose number of labels is not known are left out.
+    """
+    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values("seed")
+    rows = []
+    for key, group in chosen.groupby(CURVE):
+        scores: FloatArray = np.asarray(group["test"], dtype=np.float64)
+        low, high = t_interval(scores)
+        numbers = {"labels": group["labels"].max(), "mean": scores.mean(), "low": low, "high": high, "n": len(scores)}
+        rows.append({**dict(zip(CURVE, key, strict=True)), **numbers})
+    frame = pd.DataFrame(rows, columns=[*CURVE, "labels", "mean", "low", "high", "n"])
+    frame["complete"] = frame["n"] == frame.groupby(["setting", "task"])["n"].transform("max")
+    frame["variant"] = frame["label_ratio"].str.extract(r"\((.*)\)$", expand=False).fillna("")
+    curve = ["model", "split", "train", "variant", "dataset", "method"]
+    return frame.dropna(subset="labels").sort_values([*curve, "labels"], ignore_index=True).astype({"labels": int})
