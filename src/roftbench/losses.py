@@ -1,20 +1,23 @@
 """Task losses over [B, T] outputs that leave out missing labels (NaN)."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 REGRESSION_LOSSES = ("rmse", "mse", "mae", "huber")
 DEFAULT_LOSS = {"regression": "rmse", "classification": "bce"}
 
 
-def masked_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+def masked_loss(name: str) -> "Callable[[Tensor, Tensor], Tensor]":
     """Return loss(outputs [B, T], y [B, T]) -> scalar, the mean over labels that are there; 0 where there is none.
 
     `rmse` is the root of the batch's mean squared error (the paper's loss), `bce` takes logits and labels 0/1.
     """
+    import torch  # here: whoever only asks for the names of losses need not wait for it
+    import torch.nn.functional as F
+
     functions: dict[str, Callable[..., Tensor]] = {
         "rmse": F.mse_loss,
         "mse": F.mse_loss,
