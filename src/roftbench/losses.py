@@ -27,7 +27,7 @@ def masked_loss(name: str) -> "Callable[[Tensor, Tensor], Tensor]":
     }
     elementwise = functions[name]
 
-    def loss(outputs: Tensor, y: Tensor) -> Tensor:
+    def loss(outputs: "Tensor", y: "Tensor") -> "Tensor":
         present = ~torch.isnan(y)
         values = elementwise(outputs, torch.where(present, y, 0.0), reduction="none")
         mean = torch.where(present, values, 0.0).sum() / present.sum().clamp_min(1)
