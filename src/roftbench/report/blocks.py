@@ -2,48 +2,58 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from roftbench.report.aggregate import sign
+from roftbench.report.inference import FloatArray
 
 BLOCK = ["setting", "dataset"]
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """One row a block, that is (model, split, label ratio, training, data set): a place where methods meet.
+    """Scores of M methods in B blocks, that is (model, split, label ratio, training, data set): where methods meet.
 
-    `scores` [block, method]: the mean over seeds, in the metric's own units; NaN where undefined, or where `complete`
-    [block, method] says that the method lacks seeds. `began` [block, method]: whether it has any. `about` [block]:
-    dataset, task, and sign, -1 where a higher score is better.
+    `methods` [M], sorted. `scores` [B, M]: the mean over seeds, in the metric's own units; NaN where undefined, or
+    where `complete` [B, M] says that the method lacks seeds. `began` [B, M]: whether it has any seed. `sign` [B]: -1
+    where a higher score is better. `regression` [B]: the task. `dataset` [B]: the number of the data set.
     """
 
-    scores: pd.DataFrame
-    complete: pd.DataFrame
-    began: pd.DataFrame
-    about: pd.DataFrame
+    methods: list[str]
+    scores: FloatArray
+    complete: npt.NDArray[np.bool_]
+    began: npt.NDArray[np.bool_]
+    sign: FloatArray
+    regression: npt.NDArray[np.bool_]
+    dataset: npt.NDArray[np.int64]
 
     @classmethod
     def create(cls, table: pd.DataFrame) -> "Blocks":
         """Arrange `cells`; a method has all its seeds where n is the largest of the setting and task. No baselines."""
         rows = table[~table["baseline"].astype(bool)]
-        full = rows["n"] == rows.groupby(["setting", "task"])["n"].transform("max")
-        rows = rows.assign(complete=full, began=True, score=rows["mean"].where(full))
+        full = (rows["n"] == rows.groupby(["setting", "task"])["n"].transform("max")).to_numpy(dtype=bool)
+        block = rows.groupby(BLOCK).ngroup().to_numpy()
+        method, methods = pd.factorize(rows["method"], sort=True)
+        shape = (int(block.max(initial=-1)) + 1, len(methods))
+        scores, complete, began = np.full(shape, np.nan), np.zeros(shape, bool), np.zeros(shape, bool)
+        scores[block, method] = np.where(full, rows["mean"], np.nan)
+        complete[block, method] = full
+        began[block, method] = True
+        first = np.unique(block, return_index=True)[1]
+        about = rows.iloc[first]
+        signs: FloatArray = np.asarray(sign(about["metric"]), dtype=np.float64)
+        task = (about["task"] == "regression").to_numpy(dtype=bool)
+        dataset = pd.factorize(about["dataset"], sort=True)[0].astype(np.int64)
+        return cls([str(name) for name in methods], scores, complete, began, signs, task, dataset)
 
-        def wide(column: str) -> pd.DataFrame:
-            return rows.pivot(index=BLOCK, columns="method", values=column).sort_index()
-
-        about = rows.assign(sign=sign(rows["metric"])).drop_duplicates(BLOCK).set_index(BLOCK).sort_index()
-        about = about[["task", "sign"]].assign(dataset=about.index.get_level_values("dataset"))
-        flags = [wide(column).notna() & wide(column).eq(True) for column in ("complete", "began")]
-        return cls(wide("score").astype(float), flags[0], flags[1], about)
-
-    def improvement(self, reference: "pd.Series[float]", other: "pd.Series[float]") -> "pd.Series[float]":
-        """How much better the reference is, in % of the other's score, per block; NaN where that is undefined.
+    def improvement(self, reference: FloatArray, other: FloatArray) -> FloatArray:
+        """How much better the reference [B] is, in % of the other's score [B]; NaN where that is undefined.
 
         100 · (other - reference) / |other| where lower is better, 100 · (reference - other) / |other| where higher is.
         Zero for equal scores, also of zero; undefined for any other score beside a zero.
         """
-        gain = (other - reference) * self.about["sign"]
-        relative = 100 * gain / other.abs().where(other != 0)
-        return relative.mask(gain == 0, 0.0)
+        gain = (other - reference) * self.sign
+        relative = 100 * gain / np.where(other == 0, np.nan, np.abs(other))
+        return np.where(gain == 0, 0.0, relative)

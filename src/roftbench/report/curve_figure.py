@@ -103,7 +103,8 @@ def _panel(axes: "Axes", rows: pd.DataFrame, lines: Mapping[str, str], unit: str
     labels = [_label(method, model) for method, model in zip(rows["method"], models, strict=True)]
     for place, (label, method) in enumerate(lines.items()):
         shift = 0.0 if method in BASELINES else _STEP * decades * (place - (len(lines) - 1) / 2)
-        _line(axes, rows[[each == label for each in labels]].sort_values("labels"), method, 10**shift)
+        line = rows[[each == label for each in labels]].sort_values("labels")
+        _line(axes, pd.DataFrame({"labels": counts}).merge(line, on="labels", how="left"), method, 10**shift)
     axes.set_xscale("log")
     ticks = _ticks(counts, decades)
     axes.set_xticks(ticks, [f"{count:,}" for count in ticks])
@@ -119,7 +120,7 @@ def _panel(axes: "Axes", rows: pd.DataFrame, lines: Mapping[str, str], unit: str
 def _line(axes: "Axes", line: pd.DataFrame, method: str, shift: float) -> None:
     """The points of one method; where one is missing its value is NaN, which breaks the line."""
     look = _look(method)
-    shown = line["complete"].astype(bool)
+    shown = line["complete"].eq(True)
     mean = line["mean"].where(shown).to_numpy()
     half = (line["high"] - line["low"]).where(shown).fillna(0).to_numpy() / 2
     width = 0.55 * float(look["linewidth"]) + 0.25

@@ -1,5 +1,7 @@
 """Tests and intervals on plain numbers; nothing here knows of tables or methods."""
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata, studentized_range, t, wilcoxon
@@ -36,11 +38,16 @@ def bootstrap_interval(values: FloatArray) -> tuple[float, float]:
     """Return the 95 % percentile bootstrap interval of the mean, of a fixed seed; NaN for fewer than 2 values."""
     if len(values) < 2:
         return np.nan, np.nan
-    draws = np.random.default_rng(0)
-    size = (100, len(values))  # in portions: thousands of values need no gigabyte
-    means = [values[draws.integers(len(values), size=size)].mean(axis=1) for _ in range(RESAMPLES // size[0])]
+    portions = np.array_split(_draws(len(values)), 100)  # thousands of values need no gigabyte
+    means = [values[portion].mean(axis=1) for portion in portions]
     low, high = np.quantile(np.concatenate(means), [ALPHA / 2, 1 - ALPHA / 2])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=4)  # all methods of a table have the same blocks
+def _draws(n: int) -> npt.NDArray[np.uint32]:
+    """RESAMPLES times n of n, with replacement: places [RESAMPLES, n]."""
+    return np.random.default_rng(0).integers(n, size=(RESAMPLES, n), dtype=np.uint32)
 
 
 def t_interval(values: FloatArray) -> tuple[float, float]:
@@ -52,6 +59,7 @@ def t_interval(values: FloatArray) -> tuple[float, float]:
     return float(mean - half), float(mean + half)
 
 
+@lru_cache
 def critical_difference(methods: int, n: int) -> float:
     """Return Nemenyi's critical difference of mean ranks at ALPHA (Demšar 2006, section 3.2.2)."""
     q = float(studentized_range.ppf(1 - ALPHA, methods, np.inf)) / np.sqrt(2)

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from scipy.stats import friedmanchisquare
+from scipy.stats import friedmanchisquare, rankdata
 
 from roftbench.report.aggregate import CELL, PARTS, select
 from roftbench.report.blocks import Blocks
@@ -69,45 +70,49 @@ def compare(table: pd.DataFrame, reference: str = REFERENCE, unit: Unit = "block
       "too few to test" for fewer than 6 observations
     """
     blocks = Blocks.create(table)
-    others = [method for method in blocks.scores.columns if method != reference]
-    if reference not in blocks.scores.columns or not others:
+    others = [method for method in blocks.methods if method != reference]
+    if reference not in blocks.methods or not others:
         return pd.DataFrame(columns=COLUMNS)
     rows = [_versus(blocks, reference, [method], method, unit) for method in others]
     for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = corrected
     if len(others) > 1:
         rows.append(_versus(blocks, reference, others, MEAN_OF_OTHERS, unit))
-    frame = pd.DataFrame(rows)
-    verdict = frame.pop("direction").where(frame["p_holm"] < ALPHA, "not distinguishable")
-    frame["verdict"] = verdict.mask(frame["n"] < MIN_PAIRS, "too few to test")
-    return frame[COLUMNS]
+    for row in rows:
+        row["verdict"] = _verdict(row)
+    return pd.DataFrame(rows)[COLUMNS]
 
 
 def _versus(blocks: Blocks, reference: str, others: list[str], name: str, unit: Unit) -> _Row:
-    """One row of `compare`, against the mean of `others`; p_holm is still p, and direction what it would say."""
-    together = [reference, *others]
-    complete = blocks.complete[together].all(axis="columns")
-    mean = blocks.scores[others].mean(axis="columns", skipna=False)
-    change = blocks.improvement(blocks.scores[reference], mean)[complete]
-    about = blocks.about[complete][change.notna()]
+    """One row of `compare`, against the mean of `others`; p_holm is still p."""
+    first, rest = blocks.methods.index(reference), [blocks.methods.index(method) for method in others]
+    complete = blocks.complete[:, [first, *rest]].all(axis=1)
+    change = blocks.improvement(blocks.scores[:, first], blocks.scores[:, rest].mean(axis=1))
+    counted = complete & ~np.isnan(change)
     return {
         "method": name,
         "unit": unit,
-        "blocks": len(about),
-        "datasets": about["dataset"].nunique(),
-        "undefined": int(change.isna().sum()),
-        "incomplete": int((blocks.began[together].any(axis="columns") & ~complete).sum()),
-        **_summary(change.dropna(), about, unit),
+        "blocks": int(counted.sum()),
+        "datasets": len(np.unique(blocks.dataset[counted])),
+        "undefined": int((complete & ~counted).sum()),
+        "incomplete": int((blocks.began[:, [first, *rest]].any(axis=1) & ~complete).sum()),
+        **_summary(*_observations(blocks, change, counted, unit)),
     }
 
 
-def _summary(change: "pd.Series[float]", about: pd.DataFrame, unit: Unit) -> _Row:
-    """The numbers of `compare` that depend on what one observation is; `change` [block]: improvements in %."""
-    observed = change.set_axis(pd.MultiIndex.from_frame(about[["task", "dataset"]]))
-    if unit == "dataset":
-        observed = observed.groupby(level=["task", "dataset"]).mean()
-    values: FloatArray = np.asarray(observed, dtype=np.float64)
-    task = observed.index.get_level_values("task")
+def _observations(
+    blocks: Blocks, change: FloatArray, counted: npt.NDArray[np.bool_], unit: Unit
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """The improvements in the counted blocks, or their means over data sets, and whether each is of regression."""
+    values, regression = change[counted], blocks.regression[counted]
+    if unit == "block":
+        return values, regression
+    _, first, place = np.unique(blocks.dataset[counted], return_index=True, return_inverse=True)
+    return np.bincount(place, values) / np.bincount(place), regression[first]
+
+
+def _summary(values: FloatArray, regression: npt.NDArray[np.bool_]) -> _Row:
+    """The columns of `compare` that depend on what one observation is; `values` [n]: improvements in %."""
     low, high = bootstrap_interval(values)
     p, ranks = signed_rank(values)
     return {
@@ -115,16 +120,28 @@ def _summary(change: "pd.Series[float]", about: pd.DataFrame, unit: Unit) -> _Ro
         "wins": int((values > 0).sum()),
         "ties": int((values == 0).sum()),
         "losses": int((values < 0).sum()),
-        "improvement": observed.mean(),
+        "improvement": _mean(values),
         "low": low,
         "high": high,
-        "improvement_regression": observed[task == "regression"].mean(),
-        "improvement_classification": observed[task == "classification"].mean(),
+        "improvement_regression": _mean(values[regression]),
+        "improvement_classification": _mean(values[~regression]),
         "pairs": int((values != 0).sum()),
         "p": p,
         "p_holm": p,
-        "direction": "better" if ranks > 0 else "worse",
+        "ranks": ranks,
     }
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _verdict(row: _Row) -> str:
+    if row["n"] < MIN_PAIRS:
+        return "too few to test"
+    if not row["p_holm"] < ALPHA:  # NaN is not
+        return "not distinguishable"
+    return "better" if row["ranks"] > 0 else "worse"
 
 
 @dataclass(frozen=True)
@@ -154,26 +171,29 @@ def friedman(table: pd.DataFrame, unit: Unit = "block") -> Friedman | str:
     It cannot be done for fewer than three methods or two observations, or if no two scores differ.
     """
     blocks = Blocks.create(table)
-    methods = list(blocks.scores.columns)
+    methods = blocks.methods
     if len(methods) < 3:
         return f"it needs at least 3 methods, and there {'is' if len(methods) == 1 else 'are'} {len(methods)}"
-    losses = blocks.scores.mul(blocks.about["sign"], axis="index").dropna()
-    datasets = losses.index.get_level_values("dataset")
+    shared = ~np.isnan(blocks.scores).any(axis=1)
+    ranks = rankdata((blocks.scores * blocks.sign[:, None])[shared], axis=1)
+    datasets, place = np.unique(blocks.dataset[shared], return_inverse=True)
     if unit == "dataset":
-        losses = losses.rank(axis="columns").groupby(datasets).mean()
-    if len(losses) < 2:
-        return _too_few(blocks, unit, len(losses))
-    ranks = losses.rank(axis="columns")
-    if (ranks.nunique(axis="columns") == 1).all():
+        sums = np.zeros((len(datasets), len(methods)))
+        np.add.at(sums, place, ranks)
+        ranks = rankdata(sums / np.bincount(place)[:, None], axis=1)
+    if len(ranks) < 2:
+        return _too_few(blocks, unit, len(ranks))
+    if (ranks == ranks[:, :1]).all():
         return "all methods have equal scores everywhere"
-    result = friedmanchisquare(*(ranks[method] for method in methods))
-    means = {str(method): float(mean) for method, mean in ranks.mean().sort_values(kind="stable").items()}
-    distance = critical_difference(len(methods), len(losses))
+    result = friedmanchisquare(*ranks.T)
+    mean = ranks.mean(axis=0)
+    means = {methods[i]: float(mean[i]) for i in np.argsort(mean, kind="stable")}
+    distance = critical_difference(len(methods), len(ranks))
     return Friedman(
         ranks=means,
         unit=unit,
-        n=len(losses),
-        datasets=datasets.nunique(),
+        n=len(ranks),
+        datasets=len(datasets),
         statistic=float(result.statistic),
         p=float(result.pvalue),
         critical_difference=distance,
@@ -183,11 +203,11 @@ def friedman(table: pd.DataFrame, unit: Unit = "block") -> Friedman | str:
 
 def _too_few(blocks: Blocks, unit: Unit, n: int) -> str:
     """Say how many observations there are, and which method is the one that lacks most."""
-    have = blocks.scores.notna().sum().sort_values(kind="stable")
-    what = {"block": "blocks", "dataset": "data sets"}[unit]
+    have = (~np.isnan(blocks.scores)).sum(axis=0)
+    least, what = int(have.argmin()), {"block": "blocks", "dataset": "data sets"}[unit]
     return (
         f"it needs at least 2 {what} in which all {len(have)} methods have all seeds and a defined score, and there"
-        f" {'is' if n == 1 else 'are'} {n}: {have.index[0]} has {have.iloc[0]} of {len(blocks.scores)} blocks"
+        f" {'is' if n == 1 else 'are'} {n}: {blocks.methods[least]} has {have[least]} of {len(blocks.scores)} blocks"
     )
 
 

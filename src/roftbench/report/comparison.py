@@ -1,0 +1,189 @@
+"""Cells -> the comparison of one method with all others, as a table of numbers and in words.
+
+sections(table) -> [Section]                           what is compared together
+comparison_frame(table, reference) -> DataFrame        a row a section, scope, unit and rival
+render_comparison(table, reference) -> str             Markdown
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from roftbench.report.inference import ALPHA, MIN_PAIRS
+from roftbench.report.stats import COLUMNS, MEAN_OF_OTHERS, REFERENCE, Friedman, Unit, compare, friedman
+from roftbench.report.text import METHODS, MISSING, markdown_table, method_name
+
+ALL_MODELS = "all models"
+UNITS: dict[Unit, str] = {"block": "blocks", "dataset": "data sets"}
+_Row = dict[Any, Any]  # of a data frame
+_GUIDE = """\
+**How to read this.** A *block* is one model, split, label ratio, training setting and data set; it counts where both
+methods have all seeds of their table and a defined mean. *Wins / ties / losses* are those of {reference}, by the mean
+test score over seeds. *Improvement* is how much better its mean is, in % of the other method's: the relative
+reduction of an error such as RMSE, the relative rise of a score such as ROC-AUC. These are two scales, so regression
+and classification also stand apart. In brackets: the 95 % bootstrap interval of the mean. *p*: Wilcoxon's signed-rank
+test of the improvements, two-sided, ties left out, none for fewer than {pairs} pairs; *Holm*: corrected for all rivals
+of a table (the mean of the others is one question of its own). *Verdict*: whether {reference} is better or worse at
+{alpha}. "Not distinguishable" does not mean equal: it means that these numbers cannot tell.
+
+Blocks of one data set share molecules and labels, so they are not independent: over blocks, p is too small and
+intervals are too narrow. Over data sets, the mean of each data set's blocks is one observation. Only a difference that
+is there, too, is likely to be found again on other data sets.
+
+*Ranks*: the Friedman test asks whether any methods differ at all (its p is approximate, and rough for n below 10). If
+so, two methods differ where their mean ranks, 1 being best, lie apart by the critical difference (Nemenyi, {alpha}) or
+more; the last column lists the groups within which they do not."""
+_HEADER = ["Against", "n", "Wins / ties / losses", "Improvement, %", "Regression, %", "Classification, %", "p", "Holm"]
+_RANKS = ["Ranked over", "n", "χ²", "p", "Critical difference", "Mean ranks", "Not distinguishable"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """The cells that are compared together: of one model (or ALL_MODELS) and training setting; no baselines."""
+
+    model: str
+    train: str
+    table: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """Return the name of a section."""
+        return f"{self.model} · {self.train} training"
+
+    def scopes(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Yield "all" and, where there are both, "regression" and "classification", with their cells."""
+        tasks = sorted(self.table["task"].unique(), reverse=True)
+        if len(tasks) > 1:
+            yield "all", self.table
+        for task in tasks:
+            yield str(task), self.table[self.table["task"] == task]
+
+
+def sections(table: pd.DataFrame) -> list[Section]:
+    """Return a section for each training setting and model with two or more methods, then one for all of them."""
+    networks = table[~table["baseline"].astype(bool)]
+    found = []
+    for train, trained in networks.groupby("train"):
+        rivals = trained[trained.groupby("model")["method"].transform("nunique") > 1]
+        models = [Section(str(model), str(train), rows) for model, rows in rivals.groupby("model")]
+        found += [*models, Section(ALL_MODELS, str(train), rivals)] if len(models) > 1 else models
+    return found
+
+
+def comparison_frame(table: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
+    """Return `compare` for each section, scope and unit; first columns: train, model, scope."""
+    frames = [
+        compare(rows, reference, unit).assign(train=section.train, model=section.model, scope=scope)
+        for section in sections(table)
+        for scope, rows in section.scopes()
+        for unit in UNITS
+    ]
+    columns = ["train", "model", "scope", *COLUMNS]
+    full = [frame for frame in frames if not frame.empty]
+    return pd.concat(full, ignore_index=True)[columns] if full else pd.DataFrame(columns=columns)
+
+
+def render_comparison(table: pd.DataFrame, reference: str = REFERENCE) -> str:
+    """Return what `compare` and `friedman` say of `cells` as Markdown, with how to read it."""
+    words = {"reference": method_name(reference), "pairs": MIN_PAIRS, "alpha": ALPHA}
+    parts = [_GUIDE.format(**words)]
+    found = sections(table)
+    for section in found:
+        parts += [f"## {section.title}", *_section(section, reference)]
+    alone = sorted(set(table[~table["baseline"].astype(bool)]["model"]) - {section.model for section in found})
+    parts += [f"One method only, so nothing to compare: {', '.join(alone)}."] if alone else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(section: Section, reference: str) -> Iterator[str]:
+    if section.model == ALL_MODELS:
+        yield f"Models: {', '.join(sorted(section.table['model'].unique()))}."
+    if reference not in set(section.table["method"]):
+        yield f"There is no finished job of {method_name(reference)} to compare with the others."
+    else:
+        for unit, observations in UNITS.items():
+            frame = compare(section.table, reference, unit)
+            yield f"### {method_name(reference)} against each method, over {observations}"
+            yield markdown_table([*_HEADER, "Verdict"], [_line(row, len(frame)) for row in _ordered(frame)])
+            notes = _left_out(frame) if unit == "block" else _power(frame)
+            yield from ["\n".join(f"- {note}" for note in notes)] if notes else []
+    yield "### Ranks of all methods"
+    yield from _ranks(section)
+
+
+def _ordered(frame: pd.DataFrame) -> list[_Row]:
+    """The rivals in the paper's order, then the user's own, then the mean of all."""
+    place = {name: i for i, name in enumerate(METHODS)}
+    rows: list[_Row] = frame.to_dict("records")
+    last = len(place)
+    return sorted(rows, key=lambda row: (place.get(row["method"], last), row["method"] == MEAN_OF_OTHERS))
+
+
+def _line(row: _Row, rows: int) -> list[str]:
+    name = f"mean of the {rows - 1} others" if row["method"] == MEAN_OF_OTHERS else method_name(row["method"])
+    interval = "" if math.isnan(row["low"]) else f" [{row['low']:+.1f}, {row['high']:+.1f}]"
+    changes = [row["improvement_regression"], row["improvement_classification"]]
+    return [
+        *(name, str(row["n"]), f"{row['wins']} / {row['ties']} / {row['losses']}"),
+        *(f"{_percent(row['improvement'])}{interval}", *map(_percent, changes)),
+        *(_p(row["p"]), _p(row["p_holm"]), row["verdict"]),
+    ]
+
+
+def _left_out(frame: pd.DataFrame) -> list[str]:
+    """Which blocks are not among those of the table, and why."""
+    reasons = {
+        "incomplete": "Blocks left out because not both have all seeds",
+        "undefined": "Blocks left out because a mean or its relative change is undefined",
+    }
+    notes = []
+    for column, reason in reasons.items():
+        rivals = [row for row in _ordered(frame) if row["method"] != MEAN_OF_OTHERS]
+        if short := [f"{method_name(row['method'])} {row[column]}" for row in rivals if row[column]]:
+            notes.append(f"{reason}: {', '.join(short)}.")
+    return notes
+
+
+def _power(frame: pd.DataFrame) -> list[str]:
+    """Say so where there are too few data sets for any rival to be told apart, whatever the scores."""
+    rivals = int((frame["method"] != MEAN_OF_OTHERS).sum())
+    n = int(frame["n"].max())
+    needed = next(i for i in range(MIN_PAIRS, 64) if rivals * 2 / 2**i < ALPHA)
+    if n >= needed:
+        return []
+    return [f"To tell one of {rivals} rivals apart takes {needed} data sets that all point one way; there are {n}."]
+
+
+def _ranks(section: Section) -> Iterator[str]:
+    """A table of the Friedman tests of a section, and a line for each that cannot be made."""
+    lines, notes = [], []
+    for scope, rows in section.scopes():
+        for unit, observations in UNITS.items():
+            result = friedman(rows, unit)
+            if isinstance(result, Friedman):
+                lines.append([f"{scope}, {observations}", *_rank_line(result)])
+            else:
+                notes.append(f"- {scope}, {observations}: no Friedman test: {result}.")
+    yield from [markdown_table(_RANKS, lines)] if lines else []
+    yield from ["\n".join(notes)] if notes else []
+
+
+def _rank_line(result: Friedman) -> list[str]:
+    ranks = ", ".join(f"{method_name(method)} {rank:.2f}" for method, rank in result.ranks.items())
+    groups = "; ".join(", ".join(map(method_name, group)) for group in result.groups) or "none"
+    if result.p >= ALPHA:
+        groups = "all: the test finds no difference"
+    return [str(result.n), f"{result.statistic:.1f}", _p(result.p), f"{result.critical_difference:.2f}", ranks, groups]
+
+
+def _percent(value: float) -> str:
+    return MISSING if math.isnan(value) else f"{value:+.1f}"
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return MISSING
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"

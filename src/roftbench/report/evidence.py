@@ -1,0 +1,102 @@
+"""What the scores prove, as files: the comparison of ROFT-MOL with each method, curves and diagrams."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from roftbench.catalog import options
+from roftbench.files import write_text
+from roftbench.progress import bar
+from roftbench.report.aggregate import cells
+from roftbench.report.comparison import comparison_frame, render_comparison, sections
+from roftbench.report.curve_figure import curve_datasets, curve_groups, draw_curves
+from roftbench.report.figures import write_figure
+from roftbench.report.rank_figure import draw_critical_difference
+from roftbench.report.stats import REFERENCE, friedman, label_curves
+from roftbench.report.text import method_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A figure before it is drawn: the stem of its files, its title, and how to draw it or why it cannot be made."""
+
+    stem: str
+    title: str
+    draw: "Callable[[], Figure] | None" = None
+    reason: str = ""
+
+
+def write_evidence(long: pd.DataFrame, folder: Path, reference: str = REFERENCE) -> list[Path]:
+    """Write what the records of `long_table` prove into a folder, each file replaced as a whole; returns their paths.
+
+    comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
+    .pdf, over blocks. Training setting and variant are part of a name where there are several. A figure that cannot be
+    made is a line in comparison.md that says why.
+
+    Raises OSError if a file cannot be written.
+    """
+    table = cells(long)
+    figures = [*_curves(label_curves(long)), *_diagrams(table)]
+    paths = []
+    for figure in bar(figures, "figures", "figure"):
+        paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
+    parts = [f"# {method_name(reference)} and the other methods", render_comparison(table, reference).rstrip()]
+    write_text(folder / "comparison.md", "\n\n".join([*parts, *_gallery(figures)]) + "\n")
+    frame = comparison_frame(table, reference)
+    write_text(folder / "comparison.csv", frame.to_csv(index=False, lineterminator="\n"))
+    return [folder / "comparison.md", folder / "comparison.csv", *paths]
+
+
+def _curves(curves: pd.DataFrame) -> Iterator[_Planned]:
+    """One figure a model, split, training setting and variant."""
+    groups = curve_groups(curves)
+    shown = [name for name in ("train", "variant") if len({names[name] for names, _ in groups}) > 1]
+    units = {name: str(spec.get("units") or "") for name, spec in options("dataset").items()}
+    for names, rows in groups:
+        extra = [names[name] for name in shown if names[name]]
+        title = " · ".join([names["model"], f"{names['split']} split", *extra])
+        stem = _stem("curves", names["model"], names["split"], *extra)
+        if curve_datasets(rows):
+            yield _Planned(stem, title, partial(draw_curves, rows, title, units))
+        else:
+            yield _Planned(stem, title, reason="no data set has a method with all seeds at two numbers of labels")
+
+
+def _diagrams(table: pd.DataFrame) -> Iterator[_Planned]:
+    """One diagram a section and scope."""
+    found = sections(table)
+    several = len({section.train for section in found}) > 1
+    for section in found:
+        for scope, rows in section.scopes():
+            extra = [section.train] if several else []
+            title = " · ".join([section.model, *extra, "all data sets" if scope == "all" else scope])
+            stem = _stem("critical_difference", section.model, *extra, scope)
+            result = friedman(rows)
+            if isinstance(result, str):
+                yield _Planned(stem, title, reason=result)
+            else:
+                yield _Planned(stem, title, partial(draw_critical_difference, result, title))
+
+
+def _gallery(figures: list[_Planned]) -> list[str]:
+    """The figures in Markdown, then those that cannot be made."""
+    shown = [
+        f"![{figure.title}]({figure.stem}.svg)\n\n[{figure.stem}.pdf]({figure.stem}.pdf)"
+        for figure in figures
+        if figure.draw
+    ]
+    missing = [f"- `{figure.stem}` cannot be drawn: {figure.reason}." for figure in figures if not figure.draw]
+    return [part for part in ("## Figures" if figures else "", *shown, "\n".join(missing)) if part]
+
+
+def _stem(*parts: str) -> str:
+    """Return a file name of these parts that every file system takes."""
+    return "_".join(re.sub(r"[^\w.=-]+", "_", part).strip("_") for part in parts)
