@@ -9,7 +9,7 @@ import torch
 from roftbench.bench import Bench
 from roftbench.metrics import METRICS
 from roftbench.plugins import import_name
-from roftbench.progress import duration, say
+from roftbench.progress import duration, say, shown
 from roftbench.record import count
 from roftbench.runner import Outcome
 from roftbench.store import Record
@@ -107,11 +107,3 @@ def _rows(record: Record, metric: str) -> Iterable[str]:
 def number(value: float | None) -> str:
     """Return a score with four decimals, "undefined" for None."""
     return "undefined" if value is None else f"{value:.4f}"
-
-
-def shown(path: Path) -> str:
-    """Return a path as short as it can be written from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -1,5 +1,7 @@
 """From Hydra's config to a typed, checked job."""
 
+import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,42 +91,72 @@ def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
     Raises:
         UsageError: an unknown key, a wrong type, an impossible value, a file that is missing or not the expected one.
     """
-    plain = _resolve(config)
-    if unknown := [key for key in plain if key not in (*GROUPS, *asdict(_Top()))]:
+    return Parser().parse(resolved(config))
+
+
+class Parser:
+    """Checks configs as `parse` does, each group of equal content once: a sweep repeats few of them many times."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Any] = {}
+
+    def parse(self, plain: dict[str, Any]) -> tuple[Job, Env, list[str]]:
+        """Return the job, what it runs in, and what was guessed, from a resolved config; raises as `parse` does."""
+        top, plugins = self._once(_top, {key: value for key, value in plain.items() if key not in GROUPS})
+        paths, places = self._once(_paths, plain["paths"])
+        dataset, guesses = self._once(_dataset, plain["dataset"], plain["paths"])
+        label_ratio: LabelRatio = self._once(_typed_group, LabelRatio, "label_ratio", plain["label_ratio"])
+        model = self._once(_model, plain["model"], plugins)
+        method = self._once(_method, plain["method"], plugins)
+        check_pair(model, method)
+        job = Job(
+            model=model,
+            method=method,
+            dataset=dataset,
+            split=self._once(_split, plain["split"], plain["dataset"], plain["paths"], plugins),
+            label_ratio=replace(label_ratio, seed=UNUSED_SEED) if label_ratio.name == "full" else label_ratio,
+            train=self._once(_train, plain["train"], str(dataset.task)),
+            seed=top.seed,
+        )
+        settings: RunSettings = self._once(_typed_group, RunSettings, "run", plain["run"])
+        return job, Env(settings, absolute(paths.results), absolute(paths.cache), places, plugins), guesses
+
+    def _once(self, make: Callable[..., Any], *given: Any) -> Any:
+        """Return make(*given), made once for equal arguments."""
+        key = (make.__name__, json.dumps(given, sort_keys=True, default=repr))
+        if key not in self._known:
+            self._known[key] = make(*given)
+        return self._known[key]
+
+
+def _top(values: dict[str, Any]) -> tuple[_Top, tuple[str, ...]]:
+    if unknown := [key for key in values if key not in asdict(_Top())]:
         raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], (*GROUPS, *asdict(_Top())))}")
-    top: _Top = typed(_Top, {key: value for key, value in plain.items() if key not in GROUPS}, "")
+    top: _Top = typed(_Top, values, "")
     if top.seed < 0:
         raise UsageError(f"seed must be ≥ 0, got {top.seed}")
-    plugins = tuple(load_plugin(plugin) for plugin in top.plugins)
-    paths: Paths = typed(Paths, plain["paths"], "paths")
-    places = paths.places()
-    dataset, guesses = complete(typed(DatasetSpec, plain["dataset"], "dataset"), places)
-    split = _split(plain["split"], dataset, plugins)
-    label_ratio: LabelRatio = typed(LabelRatio, plain["label_ratio"], "label_ratio")
-    settings: TrainSettings = typed(TrainSettings, plain["train"], "train", extra=("interpolation_epochs",))
+    return top, tuple(load_plugin(plugin) for plugin in top.plugins)
+
+
+def _paths(values: dict[str, Any]) -> tuple[Paths, Places]:
+    paths: Paths = typed(Paths, values, "paths")
+    return paths, paths.places()
+
+
+def _dataset(values: dict[str, Any], paths: dict[str, Any]) -> tuple[DatasetSpec, list[str]]:
+    return complete(typed(DatasetSpec, values, "dataset"), _paths(paths)[1])
+
+
+def _typed_group(cls: Any, group: str, values: dict[str, Any]) -> Any:
+    return typed(cls, values, group)
+
+
+def _train(values: dict[str, Any], task: str) -> TrainSettings:
+    settings: TrainSettings = typed(TrainSettings, values, "train", extra=("interpolation_epochs",))
     try:
-        settings = settings.for_task(str(dataset.task))
+        return settings.for_task(task)
     except ValueError as error:
         raise UsageError(f"train: {error}") from None
-    model, method = _model(plain["model"], plugins), _method(plain["method"], plugins)
-    check_pair(model, method)
-    job = Job(
-        model=model,
-        method=method,
-        dataset=dataset,
-        split=split,
-        label_ratio=replace(label_ratio, seed=UNUSED_SEED) if label_ratio.name == "full" else label_ratio,
-        train=settings,
-        seed=top.seed,
-    )
-    env = Env(
-        typed(RunSettings, plain["run"], "run"),
-        absolute(paths.results),
-        absolute(paths.cache),
-        places,
-        plugins,
-    )
-    return job, env, guesses
 
 
 def build(component: Component) -> Any:
@@ -132,9 +164,25 @@ def build(component: Component) -> Any:
     return import_name(component.target)(**component.params)
 
 
-def _resolve(config: DictConfig) -> dict[str, Any]:
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """Return a composed config in plain values, references followed, Hydra's own part left out.
+
+    Raises:
+        UsageError: a group is not chosen, a value that must be given is missing, or a reference leads nowhere.
+    """
+    check_groups(config)
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    return follow(own)
+
+
+def check_groups(config: DictConfig) -> None:
+    """Raise UsageError where a group is not chosen."""
     if missing := [group for group in GROUPS if not isinstance(config.get(group), DictConfig)]:
         raise UsageError(f"the config group '{missing[0]}' is not chosen: give {missing[0]}=NAME")
+
+
+def follow(config: DictConfig) -> dict[str, Any]:
+    """Return a config in plain values, references followed; raises UsageError where that cannot be."""
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except omega.MissingMandatoryValue as error:
@@ -143,7 +191,6 @@ def _resolve(config: DictConfig) -> dict[str, Any]:
     except omega.OmegaConfBaseException as error:
         raise UsageError(first_line(error)) from None
     assert isinstance(plain, dict)
-    plain.pop("hydra", None)
     return {str(key): value for key, value in plain.items()}
 
 
@@ -160,8 +207,11 @@ def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str
     return head, Component(head.name, head._target_, params)
 
 
-def _split(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...]) -> Component:
+def _split(
+    values: dict[str, Any], dataset_values: dict[str, Any], paths: dict[str, Any], plugins: tuple[str, ...]
+) -> Component:
     """Return the way of cutting, with what "auto" stands for and the checksum of a file of parts filled in."""
+    dataset = _dataset(dataset_values, paths)[0]
     split: Component = _component(_Split, values, "split", plugins)[1]
     if import_name(split.target) is AutoSplit:
         name, chosen = ("scaffold", ScaffoldSplit) if dataset.split_column is None else ("column", ColumnSplit)
@@ -187,8 +237,7 @@ def _model(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     head, component = _component(ModelCard, values, "model", plugins)
     model = None
     try:
-        with torch.device("meta"), _Unfilled():  # sizes are checked without memory or time
-            model = build(component)
+        model = without_weights(component)
     except ValueError as error:
         raise UsageError(f"model: {error}") from None
     except RuntimeError:  # an encoder that looks into its weights while it is built needs memory: the job will tell
@@ -234,6 +283,17 @@ def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
     )
 
 
+def without_weights(component: Component) -> Any:
+    """Return a model whose tensors have sizes and no content: what can be known of it without memory or time.
+
+    Raises:
+        ValueError: a size that it cannot have.
+        RuntimeError: it looks into its weights while it is built.
+    """
+    with torch.device("meta"), _Unfilled():
+        return build(component)
+
+
 class _Unfilled(TorchFunctionMode):
     """Weights are not filled with random numbers: on the meta device torch imports for a second before it does."""
 
@@ -259,6 +319,5 @@ def _method(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
             raise UsageError(f"method.grid.{name} must be a list of values, got {choices!r}")
         tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
-    if head.search and not grid:
-        raise UsageError(f"method.search=true, but {component.name} has no grid: set method.search=false")
-    return MethodSpec(component.name, component.target, component.params, head.search, grid, kind)
+    search = head.search and bool(grid)  # a method without a grid has one candidate: the same job, searched or not
+    return MethodSpec(component.name, component.target, component.params, search, grid, kind)

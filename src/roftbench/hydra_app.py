@@ -2,11 +2,10 @@
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,44 +13,32 @@ from typing import Any
 import hydra
 import yaml
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
-from hydra.types import RunMode
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from roftbench.announce import announce, conclude
 from roftbench.catalog import GROUPS, conf_dir, existing
-from roftbench.config import build, parse
+from roftbench.config import Env, build, parse
 from roftbench.data.dataset import load_dataset
 from roftbench.errors import JobError, UsageError, suggest
+from roftbench.launchers import threads
+from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
-from roftbench.runner import run_job
-from roftbench.sources import fetch, present
-from roftbench.store import Store
+from roftbench.space import expand
+from roftbench.sweep import Sweep, fetch_sources
+from roftbench.work import work
 
 MULTIRUN = ("-m", "--multirun")
 FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")
 FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
 
 
-class JobFailed(JobError):  # noqa: N818 (it tells a launcher's worker that a job did not end well)
-    """A job of a sweep failed in a worker process; its reason is in the store."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a job of this process ended: its overrides, and done, skipped, failed or unusable with the reason."""
-
-    overrides: str
-    status: str
-    reason: str = ""
-
-
-_ended: list[Ended] = []
 _PARENT = "ROFTBENCH_PARENT"  # the process that waits for the jobs, so that a worker knows that it is none
+_codes: list[int] = []  # of the one job that this process was asked for
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -61,86 +48,89 @@ def run(arguments: Sequence[str]) -> int:
         UsageError: an override that cannot be understood, before any job starts; or a single job that cannot be run
             as asked.
     """
-    sweep = any(argument in MULTIRUN for argument in arguments)
-    flags, overrides = _separate([argument for argument in arguments if argument not in MULTIRUN])
-    if not any(flag in ("--cfg", "-c", "--info", "-i") for flag in flags):
-        precheck(overrides, _config_folder(flags), sweep=sweep)
+    sweep, flags, overrides = _understood(arguments)
+    if not sweep and not any(flag in ("--cfg", "-c", "--info", "-i") for flag in flags):
+        precheck(overrides, _config_folder(flags))
     os.environ |= {"HYDRA_FULL_ERROR": "1", _PARENT: str(os.getpid())}  # 1: Hydra raises instead of printing
     sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *flags, *overrides]  # argparse wants flags first
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_task)
-    _ended.clear()
+    _codes.clear()
     try:
         with clear_errors(overrides, _config_folder(flags)):
             application()
-    except JobFailed as error:
+    except JobError as error:
         print(f"roftbench: {error}", file=sys.stderr)
         return 1
-    return _conclude_sweep(flags) if sweep else _conclude_single()
+    return max(_codes, default=0)
 
 
-def _conclude_single() -> int:
-    for ended in _ended:
-        if ended.status == "unusable":
-            raise UsageError(ended.reason)
-    return int(any(ended.status != "done" for ended in _ended))
+def plan(arguments: Sequence[str]) -> tuple[Plan, DictConfig]:
+    """Return the jobs that `run` would run with the same arguments, and Hydra's part of the config; nothing runs.
+
+    Raises:
+        UsageError: as `run` does.
+    """
+    _, flags, overrides = _understood(arguments)
+    folder = _config_folder(flags)
+    with clear_errors(overrides, folder):
+        settings = composed([text for text in overrides if not _is_sweep(text)], folder, with_hydra=True).hydra
+        return plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder))), settings
 
 
-def _conclude_sweep(flags: Sequence[str]) -> int:
-    """Name the jobs that did not end well, with the command that repeats each; returns the exit code."""
-    bad = [ended for ended in _ended if ended.status in ("failed", "unusable")]
-    skipped = sum(ended.status == "skipped" for ended in _ended)
-    if _ended:
-        say(f"\n{len(_ended)} jobs: {len(_ended) - len(bad) - skipped} done, {skipped} skipped, {len(bad)} failed")
-    for ended in bad:
-        say(f"  failed: {shlex.join(['roftbench', 'run', *flags])} {ended.overrides}\n          {ended.reason}")
-    return int(bool(bad))
+def launch_sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, launcher: Launcher) -> None:
+    """Run the sweep that Hydra was asked for; called by the plug-in.
+
+    Raises:
+        JobError: jobs failed, or could not be launched.
+        UsageError: nothing can be run as asked.
+    """
+
+    def compose_job(texts: Sequence[str]) -> DictConfig:
+        return context.config_loader.load_sweep_config(config, list(texts))
+
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[str]:
+        returned = launcher.launch(batch, initial_job_idx=number)
+        return [str(one.return_value or "") for one in returned]
+
+    jobs = plan_sweep(expand(sweep_texts(config.hydra, arguments), compose_job))
+    _, flags, _ = _understood(sys.argv[1:])
+    Sweep(jobs, launch, config.hydra.launcher, ["roftbench", "run", *flags]).run()
+
+
+def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
+    """Return the overrides of a sweep: those of the config's own (`hydra.sweeper.params`) before the command line's."""
+    named = {text.split("=", 1)[0].lstrip("+") for text in overrides}
+    preset = settings.sweeper.get("params") or {}
+    return [*(f"{key}={value}" for key, value in preset.items() if key not in named), *overrides]
 
 
 def _task(config: DictConfig) -> str:
     """Run one composed job; Hydra calls this, in this process or in a launcher's worker."""
     hydra_config = HydraConfig.get()
-    overrides = shlex.join(hydra_config.overrides.task)
-    if hydra_config.mode == RunMode.MULTIRUN:
-        say(f"\njob {hydra_config.job.num + 1}: {overrides}")
-    elif hydra_config.sweeper.get("params"):
-        say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
-    try:
-        ended = Ended(overrides, *_run_composed(config))
-    except UsageError as error:
-        ended = Ended(overrides, "unusable", str(error))
-    except BrokenPipeError:  # the reader of our output has left: no fault of a folder
-        raise
-    except OSError as error:
-        ended = Ended(overrides, "unusable", _no_file(error))
-    if os.environ.get(_PARENT) != str(os.getpid()) and ended.status in ("failed", "unusable"):
-        raise JobFailed(f"{ended.overrides}: {ended.reason}")
-    _ended.append(ended)
-    return ended.status
-
-
-def _run_composed(config: DictConfig) -> tuple[str, str]:
     job, env, guesses = parse(config)
-    for guess in guesses:
-        say(f"  guessed: {guess}")
-    outcome = run_job(job, env, announce)
-    store = Store(env.results)
-    done = outcome.status == "done"
-    conclude(outcome, store.record_path(job.key) if done else store.failure_path(job.key))
-    return outcome.status, "" if done else outcome.record["error"]
+    if hydra_config.mode == RunMode.MULTIRUN:
+        own = os.environ.get(_PARENT) == str(os.getpid())
+        return work(job, _with_threads(env, hydra_config.launcher), [], in_sweep=True, quiet=not own)[1]
+    if hydra_config.sweeper.get("params"):
+        say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
+    _codes.append(int(work(job, env, guesses, in_sweep=False, quiet=False)[0] != "done"))
+    return ""
 
 
-def precheck(overrides: Sequence[str], folder: Path | None, *, sweep: bool) -> None:
-    """Check every value that the overrides name before any job starts; each swept value once, not every combination.
+def _with_threads(env: Env, launcher: DictConfig) -> Env:
+    """Return what a job of several at a time runs in: its share of the cores, unless it asks for threads."""
+    return env if env.run.threads else replace(env, run=replace(env.run, threads=threads(launcher)))
+
+
+def precheck(overrides: Sequence[str], folder: Path | None) -> None:
+    """Check a single job, and fetch the files that it needs.
 
     Raises:
         UsageError: a name, type or value that no job can have.
     """
     with clear_errors(overrides, folder):
-        for choice in _one_at_a_time(overrides, folder) if sweep else [list(overrides)]:
-            job, env, _ = parse(composed(choice, folder))
-            for source in (job.dataset.source() if job.dataset.sources else None, job.model.source):
-                if source is not None and present(source, env.places) is None:
-                    fetch(source, env.places)  # now, and not after hours of other jobs
+        job, env, _ = parse(composed(overrides, folder))
+        fetch_sources([(job, env.places)])
 
 
 def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
@@ -153,23 +143,14 @@ def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool 
             raise UsageError(str(error).strip().splitlines()[0]) from error
 
 
-def _one_at_a_time(overrides: Sequence[str], folder: Path | None) -> Iterator[list[str]]:
-    """Yield the overrides of some jobs of a sweep, so that each swept value occurs in one of them."""
-    fixed = [text for text in overrides if not _is_sweep(text)]
-    params = composed(fixed, folder, with_hydra=True).hydra.sweeper.params or {}
-    preset = [f"{key}={value}" for key, value in params.items()]
-    named = {text.split("=", 1)[0].lstrip("+") for text in overrides}
-    texts = [text for text in preset if text.split("=", 1)[0] not in named] + list(overrides)
-    parsed = OverridesParser.create().parse_overrides(texts)
-    choices = [[one for [one] in BasicSweeper.split_arguments([override], None)[0]] for override in parsed]
-    yield [choice[0] for choice in choices]
-    for position, choice in enumerate(choices):
-        for value in choice[1:]:
-            yield [*(other[0] for other in choices[:position]), value, *(other[0] for other in choices[position + 1 :])]
-
-
 def _is_sweep(text: str) -> bool:
     return OverridesParser.create().parse_override(text).is_sweep_override()
+
+
+def _understood(arguments: Sequence[str]) -> tuple[bool, list[str], list[str]]:
+    """Return whether a sweep is asked for, the other flags of Hydra's, and the overrides."""
+    sweep = any(argument in MULTIRUN for argument in arguments)
+    return sweep, *_separate([argument for argument in arguments if argument not in MULTIRUN])
 
 
 def _separate(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -120,6 +120,11 @@ class Job:
     train: TrainSettings
     seed: int
 
+    def sources(self) -> list[Source]:
+        """Return the published files that the job reads."""
+        dataset = [self.dataset.source()] if self.dataset.sources else []
+        return [*dataset, *([self.model.source] if self.model.source is not None else [])]
+
     def identity(self) -> dict[str, Any]:
         """Return what decides the job's numbers: an allow-list of plain values. Files enter by checksum."""
         method = {**_plain(self.method), "search": self.method.search}

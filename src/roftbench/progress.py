@@ -1,16 +1,72 @@
-"""What a running job tells the terminal: bars, an estimate of the time left, and the places where it must be silent."""
+"""What a running job tells: lines on the terminal and in its log, bars, an estimate of the time left."""
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
 
+@dataclass
+class _Console:
+    """Where lines go: the terminal unless it is another process's, and the log of the job at work."""
+
+    quiet: bool = False
+    log: TextIO | None = None
+
+
+_console = _Console()
+
+
 def say(text: str) -> None:
-    """Print a line to standard output, above a progress bar if there is one."""
-    tqdm.write(text, file=sys.stdout)
-    sys.stdout.flush()
+    """Print a line to standard output, above a progress bar if there is one, and write it into the job's log."""
+    note(text)
+    if not _console.quiet:
+        tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Write a line into the job's log, if there is one."""
+    if _console.log is not None:
+        with suppress(OSError):  # a full disk: the job's record matters more
+            _console.log.write(text + "\n")
+            _console.log.flush()
+
+
+@contextmanager
+def logged(path: Path | None, *, quiet: bool) -> Iterator[None]:
+    """Write all lines and warnings to `path` inside the block; with `quiet` the lines do not appear on the terminal."""
+    before = _console.quiet, _console.log
+    _console.quiet, _console.log = quiet, None if path is None else _opened(path)
+    handler = _Noted()
+    logging.getLogger("roftbench").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("roftbench").removeHandler(handler)
+        if _console.log is not None:
+            with suppress(OSError):
+                _console.log.close()
+        _console.quiet, _console.log = before
+
+
+class _Noted(logging.Handler):
+    """Warnings, into the job's log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+def _opened(path: Path) -> TextIO | None:
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", encoding="utf-8")
+    return None
 
 
 def column(names: Iterable[str | None]) -> int:
@@ -19,8 +75,8 @@ def column(names: Iterable[str | None]) -> int:
 
 
 def bar(items: Iterable[Any], name: str, unit: str = "epoch") -> "tqdm[Any]":
-    """Return a progress bar over items on standard error; silent where that is no terminal."""
-    return tqdm(items, desc=name, unit=unit, disable=None, leave=False, dynamic_ncols=True)
+    """Return a progress bar over items on standard error; silent where that is no terminal, or not ours."""
+    return tqdm(items, desc=name, unit=unit, disable=_console.quiet or None, leave=False, dynamic_ncols=True)
 
 
 def duration(seconds: float) -> str:
@@ -31,6 +87,14 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def shown(path: Path) -> str:
+    """Return a path as short as it can be written from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 class JobProgress:

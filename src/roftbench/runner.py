@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from roftbench import record as records
 from roftbench.bench import Bench
 from roftbench.config import Env
@@ -15,22 +17,26 @@ from roftbench.job import FINGERPRINT, NETWORK, Job
 from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
 
+CPU = torch.device("cpu")
 BENCHES: dict[str, Callable[[Job, Env, Store], Bench]] = {NETWORK: Workbench, FINGERPRINT: FingerprintBench}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: status done, failed or skipped, its record, and whether it had been done before."""
+    """What became of a job: status done, failed, skipped or busy, its record, and whether it had been done before."""
 
     status: str
     record: Record
     cached: bool = False
 
 
-def run_job(job: Job, env: Env, announce: Callable[[Bench], None] = lambda bench: None) -> Outcome:
+def run_job(
+    job: Job, env: Env, announce: Callable[[Bench], None] = lambda bench: None, *, wait: bool = True
+) -> Outcome:
     """Run a job, or return its record if it has one; a failure is recorded, not raised.
 
-    `announce` is called once everything is loaded, before any training.
+    `announce` is called once everything is loaded, before any training. Where another process has the job at work, it
+    is waited for, or with wait=False the outcome is "busy".
 
     Raises:
         UsageError: data, split, labels, model or device cannot be had as asked.
@@ -38,7 +44,9 @@ def run_job(job: Job, env: Env, announce: Callable[[Bench], None] = lambda bench
     """
     store = Store(env.results, env.run.stage_cap_gb)
     store.check_writable()
-    with store.job_lock(job.key):
+    with store.claim(job.key, wait=wait) as ours:
+        if not ours:
+            return Outcome("busy", {})
         if not env.run.rerun and (done := store.get(job.key)) is not None:
             return Outcome("done", done, cached=True)
         began = time.monotonic()
@@ -47,26 +55,32 @@ def run_job(job: Job, env: Env, announce: Callable[[Bench], None] = lambda bench
         try:
             record = bench.work()
         except SkipJob as error:
-            return Outcome("skipped", _put_failure(bench, "skipped", str(error), None))
+            return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=bench.device))
         except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
             raise
         except JobError as error:
-            return Outcome("failed", _put_failure(bench, "failed", str(error), None))
+            return Outcome("failed", put_failure(store, job, str(error), device=bench.device))
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            return Outcome("failed", _put_failure(bench, "failed", reason, traceback.format_exc()))
+            trace = traceback.format_exc()
+            return Outcome("failed", put_failure(store, job, reason, trace=trace, device=bench.device))
         record["seconds"]["total"] = time.monotonic() - began
         record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         store.put(record)
         return Outcome("done", record)
 
 
-def _put_failure(bench: Bench, status: str, reason: str, trace: str | None) -> Record:
-    record = {
-        **records.head(bench.job, status),
-        "error": reason,
-        "traceback": trace,
-        "env": records.environment(bench.device),
-    }
-    bench.store.put_failure(record)
+def put_failure(
+    store: Store,
+    job: Job,
+    reason: str,
+    *,
+    status: str = "failed",
+    trace: str | None = None,
+    device: torch.device = CPU,
+) -> Record:
+    """Record that a job failed, or that it was skipped, and why; returns the record."""
+    env = records.environment(device)
+    record = {**records.head(job, status), "error": reason, "traceback": trace, "env": env}
+    store.put_failure(record)
     return record

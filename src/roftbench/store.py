@@ -3,14 +3,20 @@
 import json
 import logging
 import os
+import socket
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from filelock import Timeout
 
 from roftbench.errors import UsageError
 from roftbench.files import locked, write_text
-from roftbench.tensors import DamagedFileError, Entry, read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from roftbench.tensors import Entry
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +39,14 @@ class Store:
         """Where a job's failure is, if it failed."""
         return self.root / "failures" / f"{key}.json"
 
+    def log_path(self, key: str) -> Path:
+        """Where what a job printed is, or will be."""
+        return self.root / "logs" / f"{key}.log"
+
+    def running_path(self, key: str) -> Path:
+        """Where a job's mark is while it runs; a process that was killed leaves it behind."""
+        return self.root / "running" / f"{key}.json"
+
     def stage_path(self, key: str) -> Path:
         """Where a stage's fitted weights are, or will be."""
         return self.root / "stages" / f"{key}.safetensors"
@@ -42,8 +56,8 @@ class Store:
         try:
             folder = self.root / "runs"
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):  # nameless: processes that start together must not meet
-                pass
+            with tempfile.TemporaryFile(dir=folder) as file:  # nameless: processes that start together must not meet
+                file.write(b"0" * 65536)  # a full disk still takes an empty file
         except OSError as error:
             raise UsageError(
                 f"paths.results={self.root} cannot be written: {error.strerror} ({error.filename})."
@@ -53,6 +67,11 @@ class Store:
     def get(self, key: str) -> Record | None:
         """Return a job's record; None if there is none or if it cannot be read (which is reported)."""
         path = self.record_path(key)
+        return _read(path) if path.exists() else None
+
+    def failure(self, key: str) -> Record | None:
+        """Return the record of a failed or skipped job; None if there is none or if it cannot be read."""
+        path = self.failure_path(key)
         return _read(path) if path.exists() else None
 
     def put(self, record: Record) -> Path:
@@ -78,8 +97,10 @@ class Store:
         found = (_read(path) for path in sorted((self.root / "failures").glob("*.json")))
         return [record for record in found if record is not None]
 
-    def get_stage(self, key: str) -> Entry | None:
+    def get_stage(self, key: str) -> "Entry | None":
         """Return a stage's weights and description; None if there is none or if it is damaged (which is reported)."""
+        from roftbench.tensors import DamagedFileError, read_tensors  # here: who only reads records needs no torch
+
         path = self.stage_path(key)
         if not path.exists():
             return None
@@ -92,9 +113,15 @@ class Store:
             os.utime(path)  # the least recently used ones go first
         return entry
 
-    def put_stage(self, key: str, entry: Entry) -> None:
-        """Keep a stage's weights; drop the least recently used ones above the cap."""
-        write_tensors(self.stage_path(key), *entry)
+    def put_stage(self, key: str, entry: "Entry") -> None:
+        """Keep a stage's weights; drop the least recently used ones above the cap. A full disk is reported."""
+        from roftbench.tensors import write_tensors
+
+        try:
+            write_tensors(self.stage_path(key), *entry)
+        except OSError as error:  # the job goes on: only whoever could have shared the stage fits it again
+            logger.warning("%s cannot be kept for reuse: %s", self.stage_path(key), error.strerror or error)
+            return
         files = []
         for path in (self.root / "stages").glob("*.safetensors"):
             with suppress(FileNotFoundError):  # another process may have dropped it since
@@ -107,9 +134,37 @@ class Store:
             excess -= size
             path.unlink(missing_ok=True)
 
-    def job_lock(self, key: str) -> Any:
-        """Return a lock: processes that want the same job wait for one another."""
-        return locked(self.record_path(key))
+    @contextmanager
+    def claim(self, key: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold a job, and leave a mark where it can be seen; yields whether it is ours.
+
+        Processes that want the same job wait for one another, or with wait=False do without it.
+        """
+        lock = locked(self.record_path(key))
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        mark = self.running_path(key)
+        try:
+            write_text(mark, json.dumps({"process": os.getpid(), "host": socket.gethostname()}) + "\n")
+            yield True
+        finally:
+            mark.unlink(missing_ok=True)
+            lock.release()
+
+    def at_work(self, key: str) -> bool:
+        """Tell whether a process has the job at work."""
+        try:
+            with locked(self.record_path(key)).acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def interrupted(self, key: str) -> bool:
+        """Tell whether a job was begun by a process that was killed before its end."""
+        return self.running_path(key).exists() and not self.at_work(key)
 
     def stage_lock(self, key: str) -> Any:
         """Return a lock: processes that need the same stage wait for one another."""

@@ -1,8 +1,8 @@
 """A job with a network at work: model and weights loaded, stages fitted or taken from the store."""
 
 import time
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,15 @@ from torch.func import functional_call
 from roftbench.bench import Bench
 from roftbench.config import Env, build
 from roftbench.errors import UsageError
-from roftbench.job import Job, derive_seed, digest
+from roftbench.job import Job, derive_seed
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State, copy_state
 from roftbench.progress import JobProgress, bar
+from roftbench.stages import FINISH, Needed, needed
 from roftbench.store import Store
+from roftbench.tensors import Entry
 from roftbench.train import Fit, Start, fit_stage, seeded
 
 
@@ -88,20 +90,16 @@ class Workbench(Bench):
     def fit(self, method: Method) -> dict[str, Any]:
         """Fit the stages of a candidate and let it finish; what came out is a state dict."""
         self.model.load_state_dict(self.start.state)
-        chain: list[Any] = []
+        needs = {need.name: need for need in needed(self.job, method, self.device.type)}
         history: list[dict[str, Any]] = []
         for number, stage in enumerate(method.stages()):
-            spec = {"blocks": stage.blocks, "epochs": stage.epochs, "lr": stage.lr}
-            chain.append({**spec, "penalty": _penalty_identity(method)})
-            fit = self._fit_stage(method, chain, number)
+            fit = self._fit_stage(method, needs[stage.name], number)
             history += fit.history
         base = None
         finished = Finished(fit.state)
         if method.overrides("finish"):
             base = {"method": "full_ft", **self.scores(fit.state)[0], "best_epoch": fit.best_epoch}
-            began = time.monotonic()
-            finished = self._finish(method, fit)
-            self.add_seconds("finish", time.monotonic() - began)
+            finished = self._finished(method, needs.get(FINISH), fit)
         return {
             "fitted": finished.state,
             "best_epoch": finished.info.get("best_epoch", fit.best_epoch),
@@ -115,28 +113,51 @@ class Workbench(Bench):
         self.model.load_state_dict(fitted)
         return self.problem.predict(self.model.eval(), index)
 
-    def _fit_stage(self, method: Method, chain: list[Any], number: int) -> Fit:
-        """Return the fitted stage at the end of a chain, from the store if it is there, and leave it in the model."""
-        stage = method.stages()[number]
-        key = digest({**self.job.fit_identity(), "device": self.device.type, "stages": chain})
-        with self.store.stage_lock(key):
-            refit = self.env.run.rerun and key not in self._at_hand
-            kept = None if refit else self.store.get_stage(key)
-            if kept is not None:
-                self.model.load_state_dict(kept[0])
-                if key not in self._at_hand:
-                    self.add_seconds(f"{stage.name} (reused)", kept[1]["seconds"])
-                self._at_hand.add(key)
-                # A copy: a file's tensors begin at any address, and the last bits of a product depend on the address.
-                state = {name: tensor.to(self.device, copy=True) for name, tensor in kept[0].items()}
-                return Fit(state=state, **kept[1])
-            arguments = (method, stage, number, self.problem, self.job.train, self.job.seed, self.progress)
-            fit = fit_stage(self.model, self.start, *arguments)
-            description = {name: getattr(fit, name) for name in ("best_epoch", "best_score", "history", "seconds")}
-            self.store.put_stage(key, (fit.state, description))
-            self.add_seconds(stage.name, fit.seconds)
-            self._at_hand.add(key)
-            return fit
+    def _fit_stage(self, method: Method, need: Needed, number: int) -> Fit:
+        """Return a fitted stage, from the store if it is there, and leave its weights in the model."""
+
+        def fit() -> Entry:
+            given = (method, method.stages()[number], number, self.problem, self.job.train, self.job.seed)
+            made = fit_stage(self.model, self.start, *given, self.progress)
+            return made.state, {
+                name: getattr(made, name) for name in ("best_epoch", "best_score", "history", "seconds")
+            }
+
+        state, description = self._kept(need, fit)
+        self.model.load_state_dict(state)
+        return Fit(state=state, **description)
+
+    def _finished(self, method: Method, need: Needed | None, fit: Fit) -> Finished:
+        """Return what a method makes of the fitted weights; what it learns for that is kept like a stage."""
+
+        def finish() -> Entry:
+            began = time.monotonic()
+            made = self._finish(method, fit)
+            return made.state, {"info": made.info, "seconds": time.monotonic() - began}
+
+        if need is None:
+            state, description = finish()
+            self.add_seconds(FINISH, description["seconds"])
+        else:
+            state, description = self._kept(need, finish)
+        return Finished(state, description["info"])
+
+    def _kept(self, need: Needed, make: Callable[[], Entry]) -> Entry:
+        """Return weights and description from the store, or make and keep them; who else wants them waits."""
+        with self.store.stage_lock(need.key):
+            remake = self.env.run.rerun and need.key not in self._at_hand
+            kept = None if remake else self.store.get_stage(need.key)
+            if kept is None:
+                made = make()
+                self.store.put_stage(need.key, made)
+                self.add_seconds(need.name, made[1]["seconds"])
+                self._at_hand.add(need.key)
+                return made
+        if need.key not in self._at_hand:
+            self.add_seconds(f"{need.name} (reused)", kept[1]["seconds"])
+        self._at_hand.add(need.key)
+        # A copy: a file's tensors begin at any address, and the last bits of a product depend on the address.
+        return {name: tensor.to(self.device, copy=True) for name, tensor in kept[0].items()}, kept[1]
 
     def _finish(self, method: Method, fit: Fit) -> Finished:
         model, problem = self.model.eval().requires_grad_(False), self.problem
@@ -169,13 +190,6 @@ class Workbench(Bench):
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )
-
-
-def _penalty_identity(method: Method) -> Any:
-    """Return what a penalty adds to a stage's identity: nothing where there is none, so that stages are shared."""
-    if not method.overrides("penalty"):
-        return None
-    return {"class": f"{type(method).__module__}.{type(method).__qualname__}", **asdict(method)}
 
 
 def choose_device(name: str) -> torch.device:

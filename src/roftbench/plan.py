@@ -1,0 +1,119 @@
+"""The jobs of a sweep before any of them runs: which are done, what they need fitted, in which order to run them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from roftbench.config import Env, Parser, build, without_weights
+from roftbench.job import NETWORK, Component, Job, ModelSpec, digest
+from roftbench.methods.base import Method
+from roftbench.space import Point
+from roftbench.stages import Needed, needed
+from roftbench.store import Store
+from roftbench.workbench import choose_device
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job of a sweep with its overrides.
+
+    state: "done", "failed" (or skipped: tried before, without success) or "new". fits: what it needs fitted, for all
+    its candidates, in order; empty for a model without a network, whose fits are not kept.
+    """
+
+    overrides: tuple[str, ...]
+    job: Job
+    env: Env
+    state: str
+    fits: tuple[Needed, ...]
+
+    @property
+    def key(self) -> str:
+        """Name of the job."""
+        return self.job.key
+
+    @property
+    def store(self) -> Store:
+        """Where its record will be."""
+        return Store(self.env.results, self.env.run.stage_cap_gb)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a sweep, each once, in the order of the sweep, what was guessed, and how many combinations it has."""
+
+    jobs: tuple[Planned, ...]
+    guesses: tuple[str, ...]
+    combinations: int
+
+    @property
+    def open(self) -> tuple[Planned, ...]:
+        """The jobs that are not done, or are to be done again."""
+        return tuple(one for one in self.jobs if one.state != "done" or one.env.run.rerun)
+
+
+def plan_sweep(points: Iterable[Point]) -> Plan:
+    """Check every combination of a sweep and look up in the store what is done.
+
+    Raises:
+        UsageError: a name, type or value that no job can have.
+    """
+    parser = Parser()
+    jobs: dict[str, Planned] = {}
+    guesses: dict[str, None] = {}
+    count = 0
+    for count, point in enumerate(points, 1):  # noqa: B007 (the last one counts)
+        job, env, guessed = parser.parse(point.config)
+        guesses |= dict.fromkeys(guessed)
+        if job.key not in jobs:
+            state = _state(Store(env.results), job.key)
+            jobs[job.key] = Planned(point.overrides, job, env, state, _fits(job, env))
+    return Plan(tuple(jobs.values()), tuple(guesses), count)
+
+
+def _state(store: Store, key: str) -> str:
+    if store.get(key) is not None:  # read, not only seen: a damaged record is named and does not count
+        return "done"
+    return "failed" if store.failure_path(key).exists() else "new"
+
+
+def _fits(job: Job, env: Env) -> tuple[Needed, ...]:
+    """Return what a job needs fitted, each once, for all its candidates."""
+    if job.model.kind != NETWORK:
+        return ()
+    method: Method = build(job.method)
+    tried = method.candidates(job.method.grid, _blocks(job.model)) if job.method.search else [method]
+    found = {need.key: need for one in tried for need in needed(job, one, choose_device(env.run.device).type)}
+    return tuple(found.values())
+
+
+def _blocks(model: ModelSpec) -> list[str]:
+    """Return the names of an encoder's blocks, without making its weights."""
+    return list(_blocks_of(model.target, json.dumps(model.params, sort_keys=True)))
+
+
+@cache
+def _blocks_of(target: str, params: str) -> tuple[str, ...]:
+    encoder = without_weights(Component("", target, json.loads(params)))
+    return tuple(encoder.blocks())
+
+
+def in_groups(jobs: Sequence[Planned]) -> list[Planned]:
+    """Order jobs for several workers: those that need what another one fits come after it, within a group.
+
+    A worker that needs a stage which another one fits right now can only wait. A group is what differs in method and
+    seed alone, so that its results are complete early.
+    """
+    groups: dict[str, list[Planned]] = {}
+    for one in jobs:
+        groups.setdefault(digest({**one.job.fit_identity(), "seed": None}), []).append(one)
+    ordered: list[Planned] = []
+    for group in groups.values():
+        claimed: set[str] = set()
+        later: list[Planned] = []
+        for one in group:
+            (later if any(need.key in claimed for need in one.fits) else ordered).append(one)
+            claimed.update(need.key for need in one.fits)
+        ordered += later
+    return ordered

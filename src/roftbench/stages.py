@@ -1,0 +1,48 @@
+"""Which fitted stages a candidate needs, and the keys under which they are kept and shared."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from roftbench.job import Job, digest
+from roftbench.methods.base import Method, Stage
+
+FINISH = "finish"
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Something fitted that a candidate needs: a stage of training, or what a method learns after the last one.
+
+    `key` names its file in the store. It follows from the job's part in a fit and from all stages up to this one, so
+    that whatever has the same key has the same weights.
+    """
+
+    name: str
+    key: str
+    stage: Stage | None  # None: the finish
+
+
+def needed(job: Job, method: Method, device: str) -> list[Needed]:
+    """Return what a candidate needs, in order, on a type of device ("cpu", "cuda")."""
+    chain: list[Any] = []
+    found = []
+    for stage in method.stages():
+        spec = {"blocks": stage.blocks, "epochs": stage.epochs, "lr": stage.lr}
+        chain.append({**spec, "penalty": _penalty_identity(method)})
+        found.append(Needed(stage.name, _key(job, device, chain), stage))
+    if method.fits_on_validation:
+        found.append(Needed(FINISH, _key(job, device, [*chain, {FINISH: _identity(method)}]), None))
+    return found
+
+
+def _key(job: Job, device: str, chain: list[Any]) -> str:
+    return digest({**job.fit_identity(), "device": device, "stages": chain})
+
+
+def _penalty_identity(method: Method) -> Any:
+    """Return what a penalty adds to a stage's identity: nothing where there is none, so that stages are shared."""
+    return _identity(method) if method.overrides("penalty") else None
+
+
+def _identity(method: Method) -> dict[str, Any]:
+    return {"class": f"{type(method).__module__}.{type(method).__qualname__}", **asdict(method)}

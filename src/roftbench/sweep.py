@@ -1,0 +1,139 @@
+"""A sweep at work: what is missing is launched, and what a lost worker leaves is launched again; the store decides.
+
+Whatever the launcher, a job has ended when its record or its failure is in the store. What launchers say themselves is
+not relied on: one forgets the jobs that a dead worker had, another calls failed jobs completed.
+"""
+
+import shlex
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from roftbench.endings import Ending, Endings
+from roftbench.errors import JobError
+from roftbench.job import Job
+from roftbench.launchers import workers
+from roftbench.plan import Plan, Planned, in_groups
+from roftbench.progress import duration, say, shown
+from roftbench.runner import put_failure
+from roftbench.sources import Places, fetch, present
+from roftbench.watch import Watch
+
+Launch = Callable[[Sequence[Sequence[str]], int], Sequence[str]]
+BUSY_SECONDS = 1.0
+LOST = "its worker process was lost twice ({reason}); if memory ran out, run fewer jobs at a time"
+
+
+class JobsFailedError(JobError):
+    """Jobs of a sweep failed; they have been named."""
+
+
+class Sweep:
+    """The missing jobs of a plan, and how to launch them.
+
+    `launch` takes the overrides of jobs and the number of the first one, and returns for each job "" or why it could
+    not be recorded; `launcher` is the config of what launches, `command` comes before a job's overrides to repeat it.
+    """
+
+    def __init__(self, plan: Plan, launch: Launch, launcher: Mapping[str, Any], command: Sequence[str]) -> None:
+        self.plan, self.launch, self.command = plan, launch, command
+        self.parallel = workers(launcher) != 1
+        self.todo = in_groups(plan.open) if self.parallel else list(plan.open)
+        self.endings = Endings(self.todo)
+        self.began = time.monotonic()
+
+    def run(self) -> None:
+        """Run what is missing, to the end.
+
+        Raises:
+            JobsFailedError: jobs failed; all others are done.
+            UsageError: results cannot be written, or a file that is needed cannot be had; no job has begun.
+            JobError: results can no longer be written, or the launcher itself failed before a job began.
+        """
+        say(headline(self.plan))
+        if self.todo:
+            self.todo[0].store.check_writable()
+            fetch_sources([(one.job, one.env.places) for one in self.todo])
+        left, suspects = self.todo, list[Planned]()
+        while left or suspects:
+            alone = not left
+            batch = left or [suspects.pop(0)]
+            reason = self._launch(batch)
+            left = [one for one in batch if not self.endings.ended(one)]
+            if reason and alone and left:
+                self._give_up(left.pop(), reason)
+            elif reason:
+                lost = [one for one in left if one.store.interrupted(one.key)]
+                if left and not lost:
+                    raise JobError(f"the launcher failed before any of {len(left)} jobs began: {reason}")
+                say(f"a worker process was lost ({reason}); {len(left)} jobs are still to be run")
+                suspects += lost  # one of them may kill its worker again: each gets one more, of its own
+                left = [one for one in left if one not in lost]
+            elif left:
+                self._wait(left)
+        self._conclude()
+
+    def _launch(self, batch: Sequence[Planned]) -> str:
+        """Launch jobs, one by one where they run in this process; returns why a launcher did not come to its end."""
+        for chunk in [batch] if self.parallel else [[one] for one in batch]:
+            number = self.todo.index(chunk[0])
+            if not self.parallel:
+                say(f"\njob {number + 1} of {len(self.todo)}: {shlex.join(chunk[0].overrides)}")
+            try:
+                with Watch(chunk, self.endings) if self.parallel else nullcontext():
+                    lines = self.launch([one.overrides for one in chunk], number)
+            except Exception as error:  # whatever a launcher raises when a worker of its own dies
+                return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            if refusals := [line for line in lines if line]:
+                raise JobError(f"{refusals[0]} Finished jobs are kept: the same command goes on.")
+        return ""
+
+    def _give_up(self, one: Planned, reason: str) -> None:
+        put_failure(one.store, one.job, LOST.format(reason=reason))
+        one.store.running_path(one.key).unlink(missing_ok=True)
+
+    def _wait(self, busy: Sequence[Planned]) -> None:
+        """Wait until another sweep has ended one of the jobs that it has at work, or its process is gone."""
+        say(f"waiting for {len(busy)} jobs that another sweep has at work")
+        while all(one.store.at_work(one.key) for one in busy):
+            time.sleep(BUSY_SECONDS)
+
+    def _conclude(self) -> None:
+        """Say how the jobs ended, and name the failed ones with reason, log and the command that repeats each."""
+        found = [(one, self.endings.of(one)) for one in self.todo]
+        bad = [(one, ending) for one, ending in found if ending is not None and ending.status == "failed"]
+        skipped = sum(ending is not None and ending.status == "skipped" for _, ending in found)
+        jobs, before = len(self.plan.jobs), len(self.plan.jobs) - len(self.todo)
+        kept = f" ({before} of them before)" if before else ""
+        done = jobs - skipped - len(bad)
+        say(f"\n{jobs} jobs: {done} done{kept}, {skipped} skipped, {len(bad)} failed")
+        for one, ending in bad:
+            self._name(one, ending)
+        if bad:
+            raise JobsFailedError(f"{len(bad)} of {jobs} jobs failed ({duration(time.monotonic() - self.began)})")
+
+    def _name(self, one: Planned, ending: Ending) -> None:
+        log = one.store.log_path(one.key)
+        say(f"  failed: {shlex.join([*self.command, *one.overrides])}\n          {ending.words}")
+        if log.exists():
+            say(f"          log: {shown(log)}")
+
+
+def headline(plan: Plan) -> str:
+    """Return in a line what a sweep has to do, with what was guessed of the user's own table below."""
+    states = [one.state for one in plan.jobs]
+    same = f" ({plan.combinations} combinations)" if plan.combinations != len(states) else ""
+    parts = [f"{states.count('done')} done", f"{states.count('failed')} failed before", f"{len(plan.open)} to run"]
+    return "\n".join([f"{len(states)} jobs{same}: {', '.join(parts)}", *(f"  guessed: {one}" for one in plan.guesses)])
+
+
+def fetch_sources(jobs: Iterable[tuple[Job, Places]]) -> None:
+    """Fetch every published file that jobs need, now and not after hours of other jobs.
+
+    Raises:
+        UsageError: one of them cannot be had.
+    """
+    for source, places in dict.fromkeys((source, places) for job, places in jobs for source in job.sources()):
+        if present(source, places) is None:
+            fetch(source, places)

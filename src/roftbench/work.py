@@ -1,0 +1,68 @@
+"""One job as `roftbench run` does it: told on the terminal, written to its log, its failure kept in the store."""
+
+from collections.abc import Sequence
+
+from roftbench.announce import announce, conclude
+from roftbench.config import Env
+from roftbench.errors import UsageError
+from roftbench.job import Job
+from roftbench.progress import logged, note, say
+from roftbench.runner import put_failure, run_job
+from roftbench.store import Store
+
+
+def work(job: Job, env: Env, guesses: Sequence[str], *, in_sweep: bool, quiet: bool) -> tuple[str, str]:
+    """Run a job; returns how it ended (done, failed, skipped, busy), and what the store could not be told, or "".
+
+    In a sweep nothing but an interruption is raised: what went wrong is a failure in the store. With `quiet` nothing is
+    printed; the log has it.
+
+    Raises:
+        UsageError: outside a sweep, data, split, labels, model or device cannot be had as asked, or results cannot be
+            written.
+    """
+    store = Store(env.results, env.run.stage_cap_gb)
+    fresh = env.run.rerun or store.get(job.key) is None
+    with logged(store.log_path(job.key) if fresh else None, quiet=quiet):
+        for guess in guesses:
+            say(f"  guessed: {guess}")
+        try:
+            store.check_writable()
+        except UsageError as error:
+            if not in_sweep:
+                raise
+            return "failed", str(error)
+        try:
+            return _run(job, env, store, in_sweep=in_sweep), ""
+        except BrokenPipeError:  # the reader of our output has left: no fault of the job
+            raise
+        except (UsageError, OSError, SystemExit) as error:
+            reason = _words(error)
+            if not in_sweep:
+                raise UsageError(reason) from error
+            return _failed(job, store, reason)
+
+
+def _run(job: Job, env: Env, store: Store, *, in_sweep: bool) -> str:
+    outcome = run_job(job, env, announce, wait=not in_sweep)
+    if outcome.status != "busy":
+        done = outcome.status == "done"
+        conclude(outcome, store.record_path(job.key) if done else store.failure_path(job.key))
+        note(str(outcome.record.get("traceback") or ""))
+    return outcome.status
+
+
+def _failed(job: Job, store: Store, reason: str) -> tuple[str, str]:
+    say(f"failed: {reason}")
+    try:
+        put_failure(store, job, reason)
+    except OSError as error:
+        return "failed", f"{store.root} can no longer be written: {error.strerror or error}."
+    return "failed", ""
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        place = error.filename or "a file"
+        return f"{place}: {error.strerror or error}. Set paths.results and paths.cache to folders of yours."
+    return str(error) if isinstance(error, UsageError) else f"code of a plug-in ended the process: {error!r}"
