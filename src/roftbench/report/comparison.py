@@ -94,6 +94,7 @@ def render_comparison(table: pd.DataFrame, reference: str = REFERENCE) -> str:
     for section in found:
         parts += [f"## {section.title}", *_section(section, reference)]
     alone = sorted(set(table[~table["baseline"].astype(bool)]["model"]) - {section.model for section in found})
+    parts += [] if found else ["No model has two methods under one training setting, so there is nothing to compare."]
     parts += [f"One method only, so nothing to compare: {', '.join(alone)}."] if alone else []
     return "\n\n".join(parts) + "\n"
 

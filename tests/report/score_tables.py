@@ -1,0 +1,40 @@
+"""Long tables of given scores, made by the records' own way."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from test_aggregate import runs
+
+from roftbench.report.aggregate import cells, long_table
+
+LABELS = {"n50": 50, "n100": 100, "n500": 500, "full": 902}
+Scores = Sequence[float | None]
+
+
+def long_of(*parts: list[dict[str, Any]]) -> pd.DataFrame:
+    """The long table of records, with the training labels that the name of the label ratio gives."""
+    long = long_table([record for part in parts for record in part])
+    return long.assign(labels=[LABELS[name.partition(" ")[0]] for name in long["label_ratio"]])
+
+
+def of(
+    method: str,
+    dataset: str,
+    scores: Scores,
+    labels: str = "full",
+    split: str = "scaffold",
+    model: str = "gin",
+    **more: Any,
+) -> list[dict[str, Any]]:
+    """One record a seed."""
+    names = {"model": {"name": model}, "split": {"name": split}, "label_ratio": {"name": labels}}
+    records = runs(method, dataset, list(scores), **{**names, **more})
+    for record in records:
+        record["key"] += f"-{labels}-{split}-{model}-{more}"
+    return records
+
+
+def table_of(scores: Mapping[str, Mapping[str, float | None]], **names: Any) -> pd.DataFrame:
+    """Cells of one seed each: method -> data set -> score. Data sets named bace or bbbp are ROC-AUC, others RMSE."""
+    return cells(long_of(*(of(m, d, [x], **names) for m, row in scores.items() for d, x in row.items())))
