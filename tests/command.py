@@ -57,6 +57,11 @@ class Command:
         """Run the lab's small job, an override in the place of its default."""
         return self("run", *merged(overrides))
 
+    def record(self) -> dict[str, Any]:
+        """Return the record that is there, of one job."""
+        [record] = self.lab.store.load()
+        return record
+
     def files(self) -> list[str]:
         """Return what the results folder holds, the locks left out."""
         found = (path.relative_to(self.lab.results) for path in self.lab.results.rglob("*") if path.is_file())

@@ -69,7 +69,6 @@ REFUSED = {
     "unknown option": (["--multi"], ["unknown option '--multi'", "'--multirun'?"]),
     "word without a value": (["foo"], ["'foo'", "key=value"]),
     "sweep without -m": (["seed=0,1"], ["seed=0,1", "add -m"]),
-    "search without a grid": (["method=lp", "method.search=true"], ["method.search=true", "no grid"]),
     "empty results": (["paths.results="], ["paths.results is empty"]),
 }  # fmt: skip
 
@@ -109,7 +108,8 @@ def test_a_folder_that_is_a_file_is_refused(cli: Command, tmp_path: Path, sweep:
     else:
         ended.refused(str(path), key)
     assert path.read_text() == "mine"
-    assert [name for name in cli.files() if not name.startswith("multirun")] == []
+    folders = {name.split("/")[0] for name in cli.files()}
+    assert folders == ({"failures", "logs"} if sweep and key == "paths.cache" else set())
 
 
 def test_the_traceback_is_there_for_those_who_ask(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_exit_codes_and_streams_of_a_real_process(terminal: Terminal) -> None:
 def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
     ended = cli.run("method=roftmol")
     assert ended.code == 0, ended
-    record = json.loads((cli.lab.results / "runs" / cli.files()[0].split("/")[1]).read_text())
+    record = cli.record()
     expected = {
         "data set": "esol: regression, 1128 molecules (train 50, val 113, test 113), 0 rows dropped; from bundled",
         "labels": "n50: 50 for weights, 113 for selection, 113 of them also for interpolation coefficients",
@@ -159,8 +159,8 @@ def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
 
 def test_the_last_lines_are_the_result_and_that_of_the_full_fine_tuning_beneath(cli: Command) -> None:
     lines = cli.run("method=roftmol").out.splitlines()
-    path = cli.lab.results / "runs" / Path(cli.files()[0]).name
-    record = json.loads(path.read_text())
+    record = cli.record()
+    path = cli.lab.store.record_path(record["key"])
     start = next(i for i, line in enumerate(lines) if "best epoch" in line)
     assert lines[start].split() == ["val", "rmse", "test", "rmse", "best", "epoch"]
     base, scores = record["base"], record["scores"]
@@ -303,16 +303,21 @@ def test_a_sweep_goes_on_after_a_failure_names_it_and_can_be_repeated(cli: Comma
     assert "513" in summary
     assert "diverged" in summary
     [record] = cli.lab.store.load()
-    [failure] = cli.lab.store.load_failures()
+    failures = cli.lab.store.load_failures()
+    [failure] = [one for one in failures if "diverged" in one["error"]]
     assert (record["job"]["train"]["lr"], failure["job"]["train"]["lr"]) == (0.001, 1e30)
+    assert {one["job"]["dataset"]["name"] for one in failures if "513" in one["error"]} == {"freesolv"}
+    logs = re.findall(r"^          log: (.*)$", summary, re.MULTILINE)
+    assert sorted(logs) == sorted(str(cli.lab.store.log_path(one["key"])) for one in failures)
+    assert all(one["error"] in cli.lab.store.log_path(one["key"]).read_text() for one in failures)
 
     repeated = cli(*commands[0].split()[1:])  # as it was printed
     assert repeated.code == 1
     assert f"recorded in {cli.lab.store.failure_path(failure['key'])}" in repeated.out
     again = cli.run("-m", "method=full_ft", "train.lr=1e30,0.001", "label_ratio.count=600")
     assert again.code == 1
-    assert again.out.count("already done") == 1
-    assert "2 jobs: 1 done, 0 skipped, 1 failed" in again.out
+    assert again.out.startswith("2 jobs: 1 done, 1 failed before, 1 to run\n")
+    assert "2 jobs: 1 done (1 of them before), 0 skipped, 1 failed" in again.out
 
 
 @pytest.mark.parametrize("sweep", [["method=full_ft,lpp"], ["train.lr=0.1,-1"], ["seed=0,1,x"], ["method=l2_sp,lp",

@@ -1,5 +1,6 @@
 """Every shipped config composes, is accepted and can be built; what PROTOCOL.md fixes is what the files say."""
 
+import math
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,8 @@ from safetensors.torch import save_file
 from roftbench.config import Env, build, parse
 from roftbench.data.split import Splitter
 from roftbench.data.table import read_table
-from roftbench.hydra_app import composed, precheck
+from roftbench.hydra_app import composed
+from roftbench.hydra_app import plan as planned
 from roftbench.job import Job
 from roftbench.methods.base import Method
 from roftbench.methods.estimator import Estimator
@@ -112,8 +114,10 @@ def _load_from_mirror(encoder: Encoder, source: Source, env: Env) -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_value_that_an_experiment_sweeps_is_accepted(name: str) -> None:
     overrides = [f"experiment={name}", "model=tiny_gin"]
-    assert composed(overrides, None, with_hydra=True).hydra.sweeper.params
-    precheck(overrides, None, sweep=True)
+    plan, settings = planned(overrides)
+    assert settings.sweeper.params
+    sizes = [len(str(values).split(",")) for values in settings.sweeper.params.values()]
+    assert plan.combinations == math.prod(sizes)
 
 
 @pytest.mark.parametrize(("group", "name"), NAMED)

@@ -34,6 +34,16 @@ ROFTBENCH_OFFLINE=1 forbids downloads; ROFTBENCH_DEBUG=1 shows the traceback of 
 
 Options of the config groups:
 """
+PLAN_HELP = """\
+usage: roftbench plan [key=value …] [--json] [--config-dir DIR]
+
+Takes what `roftbench run -m` takes, runs nothing, and says how many jobs there are, how many are done or failed before,
+how many fits the others need when none is done twice, and how long that takes, from the records at hand; of a model
+that no record tells of, one epoch is measured.
+
+  roftbench plan experiment=few_shot
+  roftbench plan method=full_ft,roftmol label_ratio=n50,n100 seed=0,1,2 hydra/launcher=joblib
+"""
 KINDS = {"models": "model", "methods": "method", "datasets": "dataset", "splits": "split"}
 
 
@@ -62,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     if arguments[:1] == ["run"]:
         return _run(arguments[1:])
+    if arguments[:1] == ["plan"]:
+        return _plan(arguments[1:])
     namespace, overrides = _parser().parse_known_args(arguments)
     if unknown := [text for text in overrides if text.startswith("-") or "=" not in text]:
         raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help")
@@ -80,6 +92,16 @@ def _run(arguments: list[str]) -> int:
     return hydra_app.run(arguments)
 
 
+def _plan(arguments: list[str]) -> int:
+    if {"-h", "--help"} & set(arguments):
+        print(PLAN_HELP)
+        return 0
+    from roftbench import planning
+
+    as_json = "--json" in arguments
+    return planning.run([argument for argument in arguments if argument != "--json"], as_json=as_json)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="roftbench",
@@ -89,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"roftbench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="run a job, or a sweep of jobs (roftbench run --help)")
+
+    commands.add_parser("plan", help="say what a sweep would do, and for how long (roftbench plan --help)")
 
     listing = commands.add_parser("list", help="show models, methods, data sets, splits, or the runs so far")
     listing.add_argument("kind", choices=[*KINDS, "runs"])

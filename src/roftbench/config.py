@@ -105,7 +105,9 @@ class Parser:
         top, plugins = self._once(_top, {key: value for key, value in plain.items() if key not in GROUPS})
         paths, places = self._once(_paths, plain["paths"])
         dataset, guesses = self._once(_dataset, plain["dataset"], plain["paths"])
+        split = self._once(_split, plain["split"], plain["dataset"], plain["paths"], plugins)
         label_ratio: LabelRatio = self._once(_typed_group, LabelRatio, "label_ratio", plain["label_ratio"])
+        train = self._once(_train, plain["train"], str(dataset.task))
         model = self._once(_model, plain["model"], plugins)
         method = self._once(_method, plain["method"], plugins)
         check_pair(model, method)
@@ -113,9 +115,9 @@ class Parser:
             model=model,
             method=method,
             dataset=dataset,
-            split=self._once(_split, plain["split"], plain["dataset"], plain["paths"], plugins),
+            split=split,
             label_ratio=replace(label_ratio, seed=UNUSED_SEED) if label_ratio.name == "full" else label_ratio,
-            train=self._once(_train, plain["train"], str(dataset.task)),
+            train=train,
             seed=top.seed,
         )
         settings: RunSettings = self._once(_typed_group, RunSettings, "run", plain["run"])

@@ -11,12 +11,33 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 
+class _Log:
+    """A job's log, made with its first line. A full disk costs the log, not the job."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: TextIO | None = None
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("w", encoding="utf-8")
+            self._file.write(text + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+
+
 @dataclass
 class _Console:
     """Where lines go: the terminal unless it is another process's, and the log of the job at work."""
 
     quiet: bool = False
-    log: TextIO | None = None
+    log: _Log | None = None
 
 
 _console = _Console()
@@ -33,16 +54,14 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Write a line into the job's log, if there is one."""
     if _console.log is not None:
-        with suppress(OSError):  # a full disk: the job's record matters more
-            _console.log.write(text + "\n")
-            _console.log.flush()
+        _console.log.write(text)
 
 
 @contextmanager
 def logged(path: Path | None, *, quiet: bool) -> Iterator[None]:
     """Write all lines and warnings to `path` inside the block; with `quiet` the lines do not appear on the terminal."""
     before = _console.quiet, _console.log
-    _console.quiet, _console.log = quiet, None if path is None else _opened(path)
+    _console.quiet, _console.log = quiet, None if path is None else _Log(path)
     handler = _Noted()
     logging.getLogger("roftbench").addHandler(handler)
     try:
@@ -50,8 +69,7 @@ def logged(path: Path | None, *, quiet: bool) -> Iterator[None]:
     finally:
         logging.getLogger("roftbench").removeHandler(handler)
         if _console.log is not None:
-            with suppress(OSError):
-                _console.log.close()
+            _console.log.close()
         _console.quiet, _console.log = before
 
 
@@ -60,13 +78,6 @@ class _Noted(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         note(record.getMessage())
-
-
-def _opened(path: Path) -> TextIO | None:
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w", encoding="utf-8")
-    return None
 
 
 def column(names: Iterable[str | None]) -> int:

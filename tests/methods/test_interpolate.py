@@ -1,6 +1,7 @@
 """Interpolation between pretrained and fine-tuned weights, against public programs' numbers and by its own rules."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,18 @@ def test_wise_ft_at_one_scores_as_full_fine_tuning_and_at_zero_not(lab: Lab) -> 
         assert base["best_epoch"] == record["best_epoch"] == full["best_epoch"]
     assert zero["scores"] != full["scores"]
     assert len(lab.stages()) == 1
+
+
+def test_a_variance_extrapolated_below_zero_is_zero_and_scores_stay_finite(fitted: Fitted) -> None:
+    """Of a share far above 1: unconstrained, ROFT-MOL comes to such shares where the variance fell in fine-tuning."""
+    share = dict.fromkeys(BLOCKS, torch.tensor(3.0))
+    mixed = mix(fitted, share, "interpolate")
+    variances = [key for key in mixed if key.endswith("running_var")]
+    assert len(variances) == 5
+    plain = {key: fitted.start[key] + 3.0 * (fitted.tuned[key] - fitted.start[key]) for key in variances}
+    assert min(float(value.min()) for value in plain.values()) < 0
+    for key in variances:
+        torch.testing.assert_close(mixed[key], plain[key].clamp(min=0), rtol=1e-5, atol=1e-5)
+    score = fitted.val_score(mixed)
+    assert score is not None
+    assert math.isfinite(score)

@@ -8,6 +8,7 @@ from torch import Tensor
 from roftbench.methods.base import Fitted
 from roftbench.models.encoder import HEAD, State
 
+VARIANCE = "running_var"  # how PyTorch's norms call it
 BUFFERS = ("interpolate", "finetuned")
 
 
@@ -15,7 +16,8 @@ def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
     """Return (1 − α)·θ⁰ + α·θᶠ with the scalar α = share[block]; the head stays as it was tuned.
 
     Floating-point buffers (running statistics) get the same α, without gradient, or stay those of θᶠ
-    (`buffers: finetuned`). Integer buffers stay those of θᶠ. At α = 0 and 1 the ends come back bit for bit.
+    (`buffers: finetuned`). Integer buffers stay those of θᶠ. At α = 0 and 1 the ends come back bit for bit. Outside of
+    [0, 1] a running variance stays at least 0: below, a batch norm would give NaN.
     """
     state: State = {}
     for key, tuned in fitted.tuned.items():
@@ -24,5 +26,6 @@ def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
             state[key] = tuned
         else:
             alpha = share[block].detach() if is_buffer else share[block]
-            state[key] = torch.lerp(fitted.start[key], tuned, alpha)
+            mixed = torch.lerp(fitted.start[key], tuned, alpha)
+            state[key] = mixed.clamp_min(0) if is_buffer and key.endswith(VARIANCE) else mixed
     return state

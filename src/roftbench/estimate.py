@@ -1,0 +1,180 @@
+"""How long a plan will take: units of work times the seconds that a unit took before, or takes in one measured epoch.
+
+A unit is one forward pass of one atom. Training costs three of them an atom and epoch (forward, and twice as much for
+the gradients), validating one; ROFT-MOL's coefficients cost four an atom of the validation part and epoch.
+"""
+
+import statistics
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from roftbench.config import build
+from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.errors import JobError
+from roftbench.job import NETWORK, Job, digest
+from roftbench.models.encoder import HEAD
+from roftbench.plan import Plan, Planned
+from roftbench.progress import bar, logged
+from roftbench.runner import run_job
+from roftbench.stages import FINISH, Needed
+from roftbench.store import Record
+
+START = 1.0  # seconds a job spends on everything but fits, where no record says
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds that the open jobs of a plan take one after another; `unknown` of them are not in it.
+
+    fits: how many fits they need; shared: how many without doing one twice; kept: how many of these are in the store.
+    measured: models of which an epoch was measured, because no record tells.
+    """
+
+    seconds: float
+    unknown: int
+    fits: int
+    shared: int
+    kept: int
+    measured: tuple[str, ...]
+
+
+def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
+    """Return what the open jobs of a plan need, and for how long.
+
+    Raises:
+        UsageError: a data set cannot be read, or has fewer labels than asked for.
+        JobError: the measured epoch failed.
+    """
+    sizes = _all_sizes(plan.open)
+    rates = Rates()
+    for record in records:
+        rates.add_record(record, {str(job.dataset.name): size.mean for job, size in sizes.values()})
+    measured = _measure_missing(plan.open, sizes, rates)
+    networks = [one for one in plan.open if one.job.model.kind == NETWORK]
+    fits = {need.key: (need, one) for one in networks for need in one.fits}
+    kept = {key for key, (_, one) in fits.items() if one.store.stage_path(key).exists() and not one.env.run.rerun}
+    seconds = rates.start * len(plan.open)
+    for key, (need, one) in fits.items():
+        if key not in kept:
+            work = units(need, one.job, sizes[_parts_of(one)][1])
+            seconds += work * (rates.of(one.job.model.name, need.name) or 0.0)
+    forests = [rates.totals.get((one.job.model.name, str(one.job.dataset.name))) for one in plan.open if not one.fits]
+    seconds += sum(statistics.fmean(spans) for spans in forests if spans)
+    needs = sum(len(one.fits) for one in networks)
+    return Estimate(seconds, sum(not spans for spans in forests), needs, len(fits), len(kept), measured)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Atoms in the training and the validation part of a job, and in a molecule of the data set on average."""
+
+    train: int
+    val: int
+    mean: float
+
+
+def _all_sizes(jobs: Iterable[Planned]) -> dict[str, tuple[Job, Sizes]]:
+    """Return the sizes of each way in which the jobs cut a data set; data sets are featurised if they were not."""
+    ways = {_parts_of(one): one for one in jobs}
+    datasets: dict[str, MoleculeDataset] = {}
+    found = {}
+    for way, one in bar(ways.items(), "data", "split"):
+        name = repr(one.job.dataset)
+        if name not in datasets:
+            datasets = {name: load_dataset(one.job.dataset, one.env.cache / "data", one.env.places)}
+        dataset = datasets[name]
+        _, parts = dataset.cut(build(one.job.split), one.job.label_ratio)
+        atoms = dataset.sizes
+        found[way] = (one.job, Sizes(int(atoms[parts.train].sum()), int(atoms[parts.val].sum()), float(atoms.mean())))
+    return found
+
+
+def _parts_of(one: Planned) -> str:
+    identity = one.job.fit_identity()
+    return digest({name: identity[name] for name in ("dataset", "split", "label_ratio")})
+
+
+def units(need: Needed, job: Job, sizes: Sizes) -> float:
+    """Return the work of a stage, or of what a method learns after the last one."""
+    if need.stage is None:
+        return 4.0 * int(job.method.params.get("epochs", 1)) * sizes.val
+    if need.stage.blocks == (HEAD,) and job.train.frozen_mode == "eval":
+        return float(sizes.train + sizes.val)
+    return float(need.stage.epochs or job.train.epochs) * (3 * sizes.train + sizes.val)
+
+
+class Rates:
+    """Seconds a unit, by model and name of a stage; seconds a job, by model and data set; seconds beside the fits."""
+
+    def __init__(self) -> None:
+        self._spent: dict[tuple[str, str], tuple[float, float]] = {}
+        self._starts: list[float] = []
+        self.totals: dict[tuple[str, str], list[float]] = {}
+
+    def add(self, model: str, stage: str, seconds: float, work: float) -> None:
+        """Take note of what a stage of a model took."""
+        before = self._spent.get((model, stage), (0.0, 0.0))
+        self._spent[model, stage] = (before[0] + seconds, before[1] + work)
+
+    def add_record(self, record: Record, atoms: dict[str, float]) -> None:
+        """Take note of what a record says, if the mean number of atoms in a molecule of its data set is known."""
+        job, seconds = record["job"], record["seconds"]
+        name, graphs = job["dataset"]["name"], record["count"]["graphs"]
+        own = {stage: span for stage, span in seconds.items() if stage != "total" and "(" not in stage}
+        self._starts.append(seconds["total"] - sum(own.values()))
+        self.totals.setdefault((job["model"]["name"], name), []).append(seconds["total"])
+        if name not in atoms or job["method"]["search"]:  # of a search only the chosen candidate's history is kept
+            return
+        for stage, span in own.items():
+            epochs = sum(one["stage"] == stage for one in record["history"])
+            if stage == FINISH:
+                work = 4 * len(record["details"].get("history", ())) * graphs["val"]
+            elif job["method"]["name"] == "lp" or stage == "lp":
+                work = graphs["train"] + graphs["val"]
+            else:
+                work = epochs * (3 * graphs["train"] + graphs["val"])
+            if work:
+                self.add(job["model"]["name"], stage, span, work * atoms[name])
+
+    def of(self, model: str, stage: str) -> float | None:
+        """Return seconds a unit; those of the model's other stages if this one was never seen; None if none was."""
+        keys = [(model, stage)] if (model, stage) in self._spent else [key for key in self._spent if key[0] == model]
+        work = sum(self._spent[key][1] for key in keys)
+        return sum(self._spent[key][0] for key in keys) / work if work else None
+
+    @property
+    def start(self) -> float:
+        """Seconds that a job spends on everything but fits."""
+        return statistics.median(self._starts) if self._starts else START
+
+
+def _measure_missing(jobs: Iterable[Planned], sizes: dict[str, tuple[Job, Sizes]], rates: Rates) -> tuple[str, ...]:
+    """Measure one epoch of each model that no record tells of, on the smallest parts; returns their names."""
+    smallest: dict[str, tuple[int, Planned, Sizes]] = {}
+    for one in jobs:
+        size = sizes[_parts_of(one)][1]
+        model = one.job.model.name
+        if one.fits and rates.of(model, "ft") is None:
+            smallest[model] = min(
+                smallest.get(model, (2**62, one, size)), (size.train + size.val, one, size), key=_first
+            )
+    for model, (_, one, size) in smallest.items():
+        rates.add(model, "ft", _one_epoch(one), 3 * size.train + size.val)
+    return tuple(smallest)
+
+
+def _first(item: tuple[int, Planned, Sizes]) -> int:
+    return item[0]
+
+
+def _one_epoch(one: Planned) -> float:
+    """Return the seconds of one epoch of full fine-tuning, run in a folder that is thrown away."""
+    spec = replace(one.job.method, name="full_ft", target="roftbench.methods.full_ft.FullFT", params={}, search=False)
+    job = replace(one.job, method=spec, train=replace(one.job.train, epochs=1))
+    with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
+        outcome = run_job(job, replace(one.env, results=Path(folder)))
+    if outcome.status != "done":
+        raise JobError(f"an epoch of model={job.model.name} could not be measured: {outcome.record['error']}")
+    return float(outcome.record["seconds"]["ft"])

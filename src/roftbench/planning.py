@@ -1,0 +1,81 @@
+"""`roftbench plan`: what a sweep would do, and for how long, without doing it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from roftbench import hydra_app
+from roftbench.errors import JobError, UsageError
+from roftbench.estimate import estimate
+from roftbench.launchers import workers
+from roftbench.plan import Plan
+from roftbench.progress import duration
+from roftbench.store import Record
+from roftbench.sweep import fetch_sources
+
+SHOWN = 10  # failed jobs
+
+
+def run(arguments: Sequence[str], *, as_json: bool) -> int:
+    """Print the jobs of a sweep: done, failed before, fits after sharing, estimated hours; returns 0.
+
+    Raises:
+        UsageError: as `roftbench run` with the same arguments does.
+    """
+    plan, settings = hydra_app.plan(arguments)
+    try:
+        found = _found(plan, workers(settings.launcher))
+    except JobError as error:
+        raise UsageError(str(error)) from None
+    print(json.dumps(found, indent=1) if as_json else "\n".join(_lines(plan, found)))
+    return 0
+
+
+def _found(plan: Plan, count: int | None) -> dict[str, Any]:
+    states = [one.state for one in plan.jobs]
+    fetch_sources([(one.job, one.env.places) for one in plan.open])
+    needed = asdict(estimate(plan, _records(plan)))
+    return {
+        "combinations": plan.combinations,
+        "jobs": len(states),
+        "done": states.count("done"),
+        "failed_before": states.count("failed"),
+        "to_run": len(plan.open),
+        "fits": {"needed": needed["fits"], "after_sharing": needed["shared"], "in_store": needed["kept"]},
+        "hours_one_after_another": needed["seconds"] / 3600,
+        "workers": count,
+        "jobs_without_estimate": needed["unknown"],
+        "measured_models": list(needed["measured"]),
+    }
+
+
+def _records(plan: Plan) -> list[Record]:
+    stores = {one.store.root: one.store for one in plan.jobs}
+    return [record for store in stores.values() for record in store.load()]
+
+
+def _lines(plan: Plan, found: dict[str, Any]) -> list[str]:
+    fits = found["fits"]
+    spent = found["hours_one_after_another"] * 3600
+    several = found["workers"] or 0
+    how = f", {duration(spent / several)} with {several} at a time" if several > 1 else ""
+    lines = [
+        f"{'jobs':<15}{found['jobs']:,}",
+        f"{'done':<15}{found['done']:,}",
+        f"{'failed before':<15}{found['failed_before']:,}",
+        f"{'to run':<15}{found['to_run']:,}",
+        f"{'fits':<15}{fits['needed']:,}, after sharing {fits['after_sharing']:,}, in the store {fits['in_store']:,}",
+        f"{'estimate':<15}{duration(spent)} one after another{how}",
+    ]
+    if plan.combinations != found["jobs"]:
+        lines[0] += f" ({plan.combinations:,} combinations)"
+    if found["measured_models"]:
+        lines.append(f"{'':<15}an epoch measured here: {', '.join(found['measured_models'])}; else from the records")
+    if found["jobs_without_estimate"]:
+        lines.append(f"{'':<15}without {found['jobs_without_estimate']} jobs that no record tells of")
+    failed = [one for one in plan.jobs if one.state == "failed"]
+    for one in failed[:SHOWN]:
+        failure = one.store.failure(one.key) or {"error": "its failure cannot be read"}
+        lines.append(f"  failed: {' '.join(one.overrides)}\n          {failure['error']}")
+    return lines + ([f"  and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else [])
