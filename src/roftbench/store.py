@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from filelock import Timeout
 
 from roftbench.errors import UsageError
@@ -67,12 +68,12 @@ class Store:
     def get(self, key: str) -> Record | None:
         """Return a job's record; None if there is none or if it cannot be read (which is reported)."""
         path = self.record_path(key)
-        return _read(path) if path.exists() else None
+        return read_record(path) if path.exists() else None
 
     def failure(self, key: str) -> Record | None:
         """Return the record of a failed or skipped job; None if there is none or if it cannot be read."""
         path = self.failure_path(key)
-        return _read(path) if path.exists() else None
+        return read_record(path) if path.exists() else None
 
     def put(self, record: Record) -> Path:
         """Write the record of a finished job and remove its failure, if it had one."""
@@ -89,12 +90,12 @@ class Store:
 
     def load(self) -> list[Record]:
         """Return all records that can be read, in order of their keys; the others are reported by name."""
-        found = (_read(path) for path in sorted((self.root / "runs").glob("*.json")))
+        found = (read_record(path) for path in sorted((self.root / "runs").glob("*.json")))
         return [record for record in found if record is not None]
 
     def load_failures(self) -> list[Record]:
         """Return the records of failed jobs."""
-        found = (_read(path) for path in sorted((self.root / "failures").glob("*.json")))
+        found = (read_record(path) for path in sorted((self.root / "failures").glob("*.json")))
         return [record for record in found if record is not None]
 
     def get_stage(self, key: str) -> "Entry | None":
@@ -171,9 +172,10 @@ class Store:
         return locked(self.stage_path(key))
 
 
-def _read(path: Path) -> Record | None:
+def read_record(path: Path) -> Record | None:
+    """Return the record in a file; None where it cannot be read or is none of ours, which is reported by name."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = orjson.loads(path.read_bytes())
         if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("key") != path.stem:
             raise ValueError(f"not a record of schema {SCHEMA} with this key")
         return record
