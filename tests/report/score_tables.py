@@ -1,5 +1,6 @@
 """Long tables of given scores, made by the records' own way."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ Scores = Sequence[float | None]
 def long_of(*parts: list[dict[str, Any]]) -> pd.DataFrame:
     """The long table of records, with the training labels that the name of the label ratio gives."""
     long = long_table([record for part in parts for record in part])
-    return long.assign(labels=[LABELS[name.partition(" ")[0]] for name in long["label_ratio"]])
+    return long.assign(labels=[LABELS[re.split("[- ]", name)[0]] for name in long["label_ratio"]])
 
 
 def of(

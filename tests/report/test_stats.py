@@ -276,14 +276,21 @@ def test_points_that_are_short_of_seeds_or_undefined_are_told() -> None:
     assert math.isnan(curves.loc[("bss", 100), "low"])
 
 
-def test_label_ratios_of_one_name_are_different_curves() -> None:
-    records = [
-        of("lp", "esol", [1.0], label_ratio={"name": "n50", "fraction": None, "val_budget": budget}, labels=budget)
-        for budget in ("paper", "strict")
+def test_variants_of_a_label_ratio_are_told_apart() -> None:
+    ratios = [
+        {"name": "n50", "seed": 0},
+        {"name": "n50", "seed": 1},
+        {"name": "n100-stratified-strict"},
+        {"name": "full"},
     ]
-    for record in [record for part in records for record in part]:
-        record["job"]["label_ratio"]["name"] = "n50"
-    assert sorted(label_curves(long_of(*records))["variant"]) == ["val_budget=paper", "val_budget=strict"]
+    records = [of("lp", "esol", [1.0], label_ratio=ratio, labels=str(ratio)) for ratio in ratios]
+    variants = label_curves(long_of(*records)).set_index("label_ratio")["variant"].to_dict()
+    assert variants == {
+        "n50 (seed=0)": "seed=0",
+        "n50 (seed=1)": "seed=1",
+        "n100-stratified-strict": "stratified-strict",
+        "full": "",
+    }
 
 
 def test_cells_without_a_number_of_labels_have_no_point() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GROUP = ["model", "split", "train", "variant"]
+FULL = "full"  # the label ratio that has no variants
 NOTE = "mean over seeds with its 95 % t interval; points are moved a little sideways, so that intervals stay visible"
 _PANEL = (3.1, 2.5)  # inches
 _COLUMNS = 3
@@ -29,13 +30,17 @@ _Look = dict[str, Any]
 def curve_groups(curves: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
     """Return what belongs into one figure each: the rows of a model, split, training setting and variant.
 
-    The baselines with the same split, labels and versions are among the rows of each. Names: those of GROUP.
+    All labels belong to every variant. The baselines with the same split, labels and versions are among the rows of
+    each. Names: those of GROUP.
     """
-    baseline = curves["baseline"].astype(bool)
+    baselines = curves[curves["baseline"].astype(bool)]
     groups = []
-    for key, rows in curves[~baseline].groupby(GROUP):
-        beside = curves[baseline & curves["terms"].isin(rows["terms"]) & curves["dataset"].isin(rows["dataset"])]
-        groups.append((dict(zip(GROUP, map(str, key), strict=True)), pd.concat([rows, beside], ignore_index=True)))
+    for key, family in curves[~curves["baseline"].astype(bool)].groupby(GROUP[:-1]):
+        for variant in sorted(set(family["variant"][family["label_ratio"] != FULL])) or [""]:
+            rows = family[(family["variant"] == variant) | (family["label_ratio"] == FULL)]
+            beside = baselines[baselines["terms"].isin(rows["terms"]) & baselines["dataset"].isin(rows["dataset"])]
+            names = dict(zip(GROUP, [*map(str, key), variant], strict=True))
+            groups.append((names, pd.concat([rows, beside], ignore_index=True)))
     return groups
 
 

@@ -220,9 +220,10 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     Columns: setting, model, split, label_ratio, train, terms, baseline, task, dataset, metric, method, labels (used for
     weights: labels, not molecules, where a data set has several tasks), mean, low, high (95 % t interval over
     seeds; NaN for one seed), n, complete (whether n is the largest of the setting and task), variant. A score that is
-    undefined in any seed makes mean, low and high NaN. Rows of one (model, split, train, variant, dataset, method)
-    are one curve, in the order of labels; `variant` is what tells apart label ratios of one name, such as
-    "val_budget=strict", and usually empty. Cells whose number of labels is not known are left out.
+    undefined in any seed makes mean, low and high NaN. Rows of one (model, split, train, dataset, method) and variant
+    are one curve, in the order of labels. `variant` is what a label ratio says besides the amount, such as "strict"
+    for n50-strict or "seed=1" where subsets of several seeds are told apart; usually it is empty. All labels (`full`)
+    have none, and are the last point of every variant. Cells whose number of labels is not known are left out.
     """
     chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values("seed")
     rows = []
@@ -233,6 +234,12 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
         rows.append({**dict(zip(CURVE, key, strict=True)), **numbers})
     frame = pd.DataFrame(rows, columns=[*CURVE, "labels", "mean", "low", "high", "n"])
     frame["complete"] = frame["n"] == frame.groupby(["setting", "task"])["n"].transform("max")
-    frame["variant"] = frame["label_ratio"].str.extract(r"\((.*)\)$", expand=False).fillna("")
+    frame["variant"] = [_variant(label_ratio) for label_ratio in frame["label_ratio"]]
     curve = ["model", "split", "train", "variant", "dataset", "method"]
     return frame.dropna(subset="labels").sort_values([*curve, "labels"], ignore_index=True).astype({"labels": int})
+
+
+def _variant(label_ratio: str) -> str:
+    """Return what a label ratio says besides the amount: "n50-strict (seed=1)" -> "strict, seed=1"."""
+    name, _, told_apart = label_ratio.partition(" (")
+    return ", ".join(part for part in (name.partition("-")[2], told_apart.rstrip(")")) if part)

@@ -1,0 +1,90 @@
+"""The files of the evidence, from long tables of real records' form."""
+
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from score_tables import long_of, of
+
+from roftbench.report import evidence
+from roftbench.report.evidence import write_evidence
+from roftbench.report.figures import write_figure
+
+METHODS = {"roftmol": 0.9, "lp": 1.0, "bss": 0.95}
+
+
+@pytest.fixture(scope="module")
+def long() -> pd.DataFrame:
+    parts = [
+        of(m, d, [s, s + 0.1], labels, split)
+        for m, s in METHODS.items()
+        for d in ("esol", "bace")
+        for split, ratios in (("scaffold", ("n50", "full")), ("random", ("full",)))
+        for labels in ratios
+    ]
+    return long_of(*parts)
+
+
+def test_everything_that_can_be_made_is_made(long: pd.DataFrame, tmp_path: Path) -> None:
+    paths = write_evidence(long, tmp_path / "new")
+    figures = [
+        "curves_gin_scaffold",
+        *(f"critical_difference_gin_{scope}" for scope in ("all", "regression", "classification")),
+    ]
+    names = ["comparison.md", "comparison.csv", *(f"{name}.{form}" for name in figures for form in ("svg", "pdf"))]
+    assert [path.name for path in paths] == names
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(names)
+    text = paths[0].read_text(encoding="utf-8")
+    assert text.startswith("# ROFT-MOL and the other methods\n\n**How to read this.**")
+    for name in figures:
+        assert f"]({name}.svg)" in text
+        assert f"]({name}.pdf)" in text
+    reason = "no data set has a method with all seeds at two numbers of labels"
+    assert f"- `curves_gin_random` cannot be drawn: {reason}." in text
+    frame = pd.read_csv(paths[1])
+    assert set(frame["scope"]) == {"all", "regression", "classification"}
+    svg = ElementTree.fromstring((tmp_path / "new" / "curves_gin_scaffold.svg").read_text(encoding="utf-8"))
+    assert "test RMSE ↓ (log mol/L)" in "".join(svg.itertext())  # the unit is the data set's own
+
+
+def test_the_same_records_give_the_same_bytes_in_any_order(long: pd.DataFrame, tmp_path: Path) -> None:
+    first = write_evidence(long, tmp_path / "a")
+    second = write_evidence(long.sample(frac=1, random_state=5), tmp_path / "b")
+    for a, b in zip(first, second, strict=True):
+        assert a.read_bytes() == b.read_bytes(), a.name
+
+
+def test_training_settings_and_variants_have_files_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "write_figure", lambda figure, stem: write_figure(figure, stem, ("svg",)))
+    parts = [
+        of(m, d, [s], labels, **more)
+        for m, s in METHODS.items()
+        for d in ("esol", "lipo")
+        for labels in ("n50", "n50-strict", "full")
+        for more in ({}, {"train__epochs": 30})
+    ]
+    names = {path.name for path in write_evidence(long_of(*parts), tmp_path)}
+    trains = ("paper_epochs=100", "paper_epochs=30")
+    assert names == {
+        *("comparison.md", "comparison.csv"),
+        *(f"critical_difference_gin_{train}_regression.svg" for train in trains),
+        *(f"curves_gin_scaffold_{train}{variant}.svg" for train in trains for variant in ("", "_strict")),
+    }
+
+
+def test_a_single_method_leaves_a_word_and_no_figure(tmp_path: Path) -> None:
+    paths = write_evidence(long_of(of("lp", "esol", [1.0])), tmp_path)
+    assert [path.name for path in paths] == ["comparison.md", "comparison.csv"]
+    assert pd.read_csv(io.StringIO(paths[1].read_text(encoding="utf-8"))).empty
+    assert "nothing to compare" in paths[0].read_text(encoding="utf-8")
+
+
+def test_a_failure_leaves_no_partial_file(long: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "curves_gin_scaffold.pdf").mkdir()  # cannot be replaced by a file
+    with pytest.raises(OSError, match=r"curves_gin_scaffold\.pdf"):
+        write_evidence(long, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"curves_gin_scaffold.svg", "curves_gin_scaffold.pdf"}
