@@ -39,7 +39,10 @@ def test_sections_are_models_under_one_training_setting_and_all_of_them() -> Non
     [smoke] = [section for section in sections(table) if section.train == "smoke"]
     assert [scope for scope, _ in smoke.scopes()] == ["regression"]
     assert [scope for scope, _ in sections(table)[0].scopes()] == ["all", "regression", "classification"]
-    assert "single" not in set(sections(table)[2].table["model"])
+    assert set(sections(table)[2].table["model"]) == {"gin", "other"}
+    without = table[(table["model"] != "other") | (table["method"] != "roftmol")]
+    assert ALL_MODELS not in {section.model for section in sections(without)}
+    assert ALL_MODELS in {section.model for section in sections(without, "lp")}
 
 
 def test_frame_is_compare_for_each_scope_and_unit() -> None:
@@ -113,9 +116,17 @@ def test_nothing_to_compare_is_said() -> None:
 
 def test_two_methods_have_no_friedman_test_and_no_mean_of_the_others() -> None:
     text = render_comparison(cells(long_of(*example(methods=("roftmol", "lp")))))
-    assert "- all, blocks: no Friedman test: it needs at least 3 methods, and there are 2." in text
+    reason = "it needs at least 3 methods, and there are 2"
+    assert f"- No Friedman test (all, blocks; regression, blocks; classification, blocks): {reason}." in text
     assert "mean of the" not in re.sub(r"\(the mean of the others[^)]*\)", "", text.partition("## gin")[2])
     assert MEAN_OF_OTHERS not in text.partition("## gin")[2]
+
+
+def test_before_anything_is_complete_there_is_no_table() -> None:
+    parts = [of("roftmol", d, [1.0]) + of("lp", d, [1.0, 1.0]) for d in DATASETS]
+    text = render_comparison(cells(long_of(*parts)))
+    assert "No block has all seeds of ROFT-MOL and of another method yet." in text
+    assert "| LP |" not in text
 
 
 def test_missing_numbers_are_dashes() -> None:

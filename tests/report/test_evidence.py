@@ -42,7 +42,7 @@ def test_everything_that_can_be_made_is_made(long: pd.DataFrame, tmp_path: Path)
         assert f"]({name}.svg)" in text
         assert f"]({name}.pdf)" in text
     reason = "no data set has a method with all seeds at two numbers of labels"
-    assert f"- `curves_gin_random` cannot be drawn: {reason}." in text
+    assert f"- No figure (`curves_gin_random`): {reason}." in text
     frame = pd.read_csv(paths[1])
     assert set(frame["scope"]) == {"all", "regression", "classification"}
     svg = ElementTree.fromstring((tmp_path / "new" / "curves_gin_scaffold.svg").read_text(encoding="utf-8"))

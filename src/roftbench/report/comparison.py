@@ -62,14 +62,18 @@ class Section:
             yield str(task), self.table[self.table["task"] == task]
 
 
-def sections(table: pd.DataFrame) -> list[Section]:
-    """Return a section for each training setting and model with two or more methods, then one for all of them."""
+def sections(table: pd.DataFrame, reference: str = REFERENCE) -> list[Section]:
+    """Return a section for each training setting and model with two or more methods.
+
+    Then one of all models that have the reference, if these are several.
+    """
     networks = table[~table["baseline"].astype(bool)]
     found = []
     for train, trained in networks.groupby("train"):
         rivals = trained[trained.groupby("model")["method"].transform("nunique") > 1]
-        models = [Section(str(model), str(train), rows) for model, rows in rivals.groupby("model")]
-        found += [*models, Section(ALL_MODELS, str(train), rivals)] if len(models) > 1 else models
+        found += [Section(str(model), str(train), rows) for model, rows in rivals.groupby("model")]
+        pooled = rivals[rivals["model"].isin(rivals["model"][rivals["method"] == reference])]
+        found += [Section(ALL_MODELS, str(train), pooled)] if pooled["model"].nunique() > 1 else []
     return found
 
 
@@ -77,7 +81,7 @@ def comparison_frame(table: pd.DataFrame, reference: str = REFERENCE) -> pd.Data
     """Return `compare` for each section, scope and unit; first columns: train, model, scope."""
     frames = [
         compare(rows, reference, unit).assign(train=section.train, model=section.model, scope=scope)
-        for section in sections(table)
+        for section in sections(table, reference)
         for scope, rows in section.scopes()
         for unit in UNITS
     ]
@@ -90,7 +94,7 @@ def render_comparison(table: pd.DataFrame, reference: str = REFERENCE) -> str:
     """Return what `compare` and `friedman` say of `cells` as Markdown, with how to read it."""
     words = {"reference": method_name(reference), "pairs": MIN_PAIRS, "alpha": ALPHA}
     parts = [_GUIDE.format(**words)]
-    found = sections(table)
+    found = sections(table, reference)
     for section in found:
         parts += [f"## {section.title}", *_section(section, reference)]
     alone = sorted(set(table[~table["baseline"].astype(bool)]["model"]) - {section.model for section in found})
@@ -105,14 +109,21 @@ def _section(section: Section, reference: str) -> Iterator[str]:
     if reference not in set(section.table["method"]):
         yield f"There is no finished job of {method_name(reference)} to compare with the others."
     else:
-        for unit, observations in UNITS.items():
-            frame = compare(section.table, reference, unit)
-            yield f"### {method_name(reference)} against each method, over {observations}"
-            yield markdown_table([*_HEADER, "Verdict"], [_line(row, len(frame)) for row in _ordered(frame)])
-            notes = _left_out(frame) if unit == "block" else _power(frame)
-            yield from ["\n".join(f"- {note}" for note in notes)] if notes else []
+        yield from _against_each(section, reference)
     yield "### Ranks of all methods"
     yield from _ranks(section)
+
+
+def _against_each(section: Section, reference: str) -> Iterator[str]:
+    for unit, observations in UNITS.items():
+        frame = compare(section.table, reference, unit)
+        if not frame["n"].any():
+            yield f"No block has all seeds of {method_name(reference)} and of another method yet."
+            return
+        yield f"### {method_name(reference)} against each method, over {observations}"
+        yield markdown_table([*_HEADER, "Verdict"], [_line(row, len(frame)) for row in _ordered(frame)])
+        notes = _left_out(frame) if unit == "block" else _power(frame)
+        yield from ["\n".join(f"- {note}" for note in notes)] if notes else []
 
 
 def _ordered(frame: pd.DataFrame) -> list[_Row]:
@@ -155,21 +166,31 @@ def _power(frame: pd.DataFrame) -> list[str]:
     needed = next(i for i in range(MIN_PAIRS, 64) if rivals * 2 / 2**i < ALPHA)
     if n >= needed:
         return []
-    return [f"To tell one of {rivals} rivals apart takes {needed} data sets that all point one way; there are {n}."]
+    return [
+        f"To tell one of {rivals} rivals apart takes {needed} data sets that all point one way; there {'is' if n == 1 else 'are'} {n}."
+    ]
 
 
 def _ranks(section: Section) -> Iterator[str]:
-    """A table of the Friedman tests of a section, and a line for each that cannot be made."""
-    lines, notes = [], []
+    """A table of the Friedman tests of a section, and why the others cannot be made."""
+    lines: list[list[str]] = []
+    missing: list[tuple[str, str]] = []
     for scope, rows in section.scopes():
         for unit, observations in UNITS.items():
             result = friedman(rows, unit)
-            if isinstance(result, Friedman):
-                lines.append([f"{scope}, {observations}", *_rank_line(result)])
-            else:
-                notes.append(f"- {scope}, {observations}: no Friedman test: {result}.")
+            if isinstance(result, str):
+                missing.append((f"{scope}, {observations}", result))
+                break  # too few blocks are too few data sets
+            lines.append([f"{scope}, {observations}", *_rank_line(result)])
     yield from [markdown_table(_RANKS, lines)] if lines else []
-    yield from ["\n".join(notes)] if notes else []
+    yield from ["\n".join(by_reason("No Friedman test", missing))] if missing else []
+
+
+def by_reason(what: str, missing: list[tuple[str, str]]) -> list[str]:
+    """Return a line of a Markdown list for each reason why something is missing; `missing`: (name, reason)."""
+    reasons = dict.fromkeys(reason for _, reason in missing)
+    names = {reason: "; ".join(name for name, why in missing if why == reason) for reason in reasons}
+    return [f"- {what} ({names[reason]}): {reason}." for reason in reasons]
 
 
 def _rank_line(result: Friedman) -> list[str]:
@@ -181,7 +202,8 @@ def _rank_line(result: Friedman) -> list[str]:
 
 
 def _percent(value: float) -> str:
-    return MISSING if math.isnan(value) else f"{value:+.1f}"
+    text = MISSING if math.isnan(value) else f"{value:+.1f}"
+    return text[1:] if text in {"+0.0", "-0.0"} else text
 
 
 def _p(value: float) -> str:

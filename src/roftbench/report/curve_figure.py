@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 GROUP = ["model", "split", "train", "variant"]
 FULL = "full"  # the label ratio that has no variants
-NOTE = "mean over seeds with its 95 % t interval; points are moved a little sideways, so that intervals stay visible"
+NOTE = "mean over seeds with its 95 % t interval"
+MOVED = "points are moved a little sideways, so that intervals stay visible"
 _PANEL = (3.1, 2.5)  # inches
 _COLUMNS = 3
 _STEP = 0.009  # of the panel's width: the distance between methods at one number of labels
@@ -148,7 +149,7 @@ def _legend(figure: "Figure", lines: Mapping[str, str], columns: int) -> None:
         handles=[Line2D([], [], label=label, **_look(method)) for label, method in lines.items()],
         loc="outside lower center",
         ncols=columns,
-        title=NOTE if figure.get_figwidth() > 6 else NOTE.replace("; ", ";\n"),
+        title=("; " if figure.get_figwidth() > 6 else ";\n").join([NOTE, MOVED][: len(lines)]),
         title_fontproperties={"size": 8},
     )
     legend.get_title().set(color="#707070", ha="center")

@@ -13,7 +13,7 @@ from roftbench.catalog import options
 from roftbench.files import write_text
 from roftbench.progress import bar
 from roftbench.report.aggregate import cells
-from roftbench.report.comparison import comparison_frame, render_comparison, sections
+from roftbench.report.comparison import by_reason, comparison_frame, render_comparison, sections
 from roftbench.report.curve_figure import curve_datasets, curve_groups, draw_curves
 from roftbench.report.figures import write_figure
 from roftbench.report.rank_figure import draw_critical_difference
@@ -44,7 +44,7 @@ def write_evidence(long: pd.DataFrame, folder: Path, reference: str = REFERENCE)
     Raises OSError if a file cannot be written.
     """
     table = cells(long)
-    figures = [*_curves(label_curves(long)), *_diagrams(table)]
+    figures = [*_curves(label_curves(long)), *_diagrams(table, reference)]
     paths = []
     for figure in bar(figures, "figures", "figure"):
         paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
@@ -70,9 +70,9 @@ def _curves(curves: pd.DataFrame) -> Iterator[_Planned]:
             yield _Planned(stem, title, reason="no data set has a method with all seeds at two numbers of labels")
 
 
-def _diagrams(table: pd.DataFrame) -> Iterator[_Planned]:
+def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
     """One diagram a section and scope."""
-    found = sections(table)
+    found = sections(table, reference)
     several = len({section.train for section in found}) > 1
     for section in found:
         for scope, rows in section.scopes():
@@ -93,8 +93,10 @@ def _gallery(figures: list[_Planned]) -> list[str]:
         for figure in figures
         if figure.draw
     ]
-    missing = [f"- `{figure.stem}` cannot be drawn: {figure.reason}." for figure in figures if not figure.draw]
-    return [part for part in ("## Figures" if figures else "", *shown, "\n".join(missing)) if part]
+    missing = [(f"`{figure.stem}`", figure.reason) for figure in figures if not figure.draw]
+    return [
+        part for part in ("## Figures" if figures else "", *shown, "\n".join(by_reason("No figure", missing))) if part
+    ]
 
 
 def _stem(*parts: str) -> str:

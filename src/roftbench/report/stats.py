@@ -225,7 +225,7 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     for n50-strict or "seed=1" where subsets of several seeds are told apart; usually it is empty. All labels (`full`)
     have none, and are the last point of every variant. Cells whose number of labels is not known are left out.
     """
-    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values("seed")
+    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "key"])
     rows = []
     for key, group in chosen.groupby(CURVE):
         scores: FloatArray = np.asarray(group["test"], dtype=np.float64)
