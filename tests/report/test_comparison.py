@@ -84,7 +84,7 @@ def test_six_data_sets_that_agree_are_not_enough_for_eight_rivals() -> None:
     rows = table_under(text, "### ROFT-MOL against each method, over data sets")
     assert rows["m0"][:2] == ["6", "6 / 0 / 0"]
     assert rows["m0"][5:] == ["0.0312", "0.2500", "not distinguishable"]
-    assert "- To tell one of 8 rivals apart takes 9 data sets that all point one way; there are 6." in text
+    assert "- To tell one of 8 rivals apart takes 9 data sets that all point one way, more than the 6 here." in text
     # 9: 8 · 2 / 2⁹ = 0.03, and 8 · 2 / 2⁸ = 0.06.
     assert rows["mean of the 8 others"][5:] == ["0.0312", "0.0312", "better"]
 

@@ -89,7 +89,7 @@ def test_an_svg_for_a_page_is_one_element() -> None:
 
 def test_the_users_own_settings_neither_matter_nor_change(tmp_path: Path) -> None:
     expected = [path.read_bytes() for path in write_figure(simple(), tmp_path / "a")]
-    with mpl.rc_context({"font.size": 30, "svg.fonttype": "path", "svg.hashsalt": None, "axes.grid": False}):
+    with mpl.rc_context({"font.size": 30, "svg.fonttype": "path", "svg.hashsalt": None, "xtick.direction": "in"}):
         before = dict(mpl.rcParams)
         assert [path.read_bytes() for path in write_figure(simple(), tmp_path / "b")] == expected
         assert dict(mpl.rcParams) == before

@@ -225,6 +225,17 @@ def test_friedman_over_data_sets_ranks_the_mean_ranks() -> None:
     assert over_datasets.groups == (("bss", "lp", "roftmol"),)
 
 
+def test_a_data_set_of_many_blocks_has_whole_ranks() -> None:
+    """ROFT-MOL, LP, BSS in the blocks of esol: 1 2 3, 1 2 3, 1 3 2; their means 1, 2.33, 2.67 are ranked as 1, 2, 3."""
+    blocks = {"n50": (1.0, 2.0, 3.0), "n100": (1.0, 2.0, 3.0), "full": (1.0, 3.0, 2.0)}
+    methods = ("roftmol", "lp", "bss")
+    esol = [of(m, "esol", [x], r) for r, row in blocks.items() for m, x in zip(methods, row, strict=True)]
+    lipo = [of(m, "lipo", [x]) for m, x in zip(methods, (2.0, 1.0, 3.0), strict=True)]
+    result = friedman(cells(long_of(*esol, *lipo)), unit="dataset")
+    assert isinstance(result, Friedman)
+    assert result.ranks == {"lp": 1.5, "roftmol": 1.5, "bss": 3.0}
+
+
 def test_friedman_ranks_only_blocks_that_all_methods_have() -> None:
     scores = {"full_ft": 1.0, "lp": 2.0, "bss": 3.0}
     full = [of(m, d, [x, x]) for d in ("esol", "lipo") for m, x in scores.items()]

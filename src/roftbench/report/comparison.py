@@ -167,7 +167,7 @@ def _power(frame: pd.DataFrame) -> list[str]:
     if n >= needed:
         return []
     return [
-        f"To tell one of {rivals} rivals apart takes {needed} data sets that all point one way; there {'is' if n == 1 else 'are'} {n}."
+        f"To tell one of {rivals} rivals apart takes {needed} data sets that all point one way, more than the {n} here."
     ]
 
 
