@@ -20,7 +20,14 @@ class RoftbenchSweeper(Sweeper):
         self.params = params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra gives, and make the launcher that the config names."""
+        """Take what Hydra gives, and make the launcher that the config names.
+
+        Raises:
+            UsageError: a package that the launcher needs is missing.
+        """
+        from roftbench.launchers import check_installed  # here: Hydra imports plug-ins at every start
+
+        check_installed(config.hydra.launcher)
         given: dict[str, Any] = {"task_function": task_function, "config": config}
         self._context, self._config = hydra_context, config
         self._launcher: Launcher = Plugins.instance().instantiate_launcher(hydra_context=hydra_context, **given)

@@ -36,6 +36,7 @@ class RunSettings:
     """How a job runs, never what it computes: none of it is in the job's key."""
 
     device: str = "auto"
+    jobs_per_gpu: int = 1
     threads: int | None = None
     rerun: bool = False
     stage_cap_gb: float = 10.0
@@ -43,6 +44,7 @@ class RunSettings:
     def __post_init__(self) -> None:
         if self.threads is not None:
             check_range("threads", self.threads, 1)
+        check_range("jobs_per_gpu", self.jobs_per_gpu, 1)
         check_range("stage_cap_gb", self.stage_cap_gb, 0)
 
 

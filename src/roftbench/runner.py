@@ -4,13 +4,14 @@ import resource
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from roftbench import record as records
 from roftbench.bench import Bench
 from roftbench.config import Env
+from roftbench.devices import placed
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.fingerprint_bench import FingerprintBench
 from roftbench.job import FINGERPRINT, NETWORK, Job
@@ -49,25 +50,33 @@ def run_job(
             return Outcome("busy", {})
         if not env.run.rerun and (done := store.get(job.key)) is not None:
             return Outcome("done", done, cached=True)
-        began = time.monotonic()
-        bench = BENCHES[job.model.kind](job, env, store)
-        announce(bench)
-        try:
-            record = bench.work()
-        except SkipJob as error:
-            return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=bench.device))
-        except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
-            raise
-        except JobError as error:
-            return Outcome("failed", put_failure(store, job, str(error), device=bench.device))
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            trace = traceback.format_exc()
-            return Outcome("failed", put_failure(store, job, reason, trace=trace, device=bench.device))
-        record["seconds"]["total"] = time.monotonic() - began
-        record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        store.put(record)
-        return Outcome("done", record)
+        if job.model.kind != NETWORK:
+            return _worked(job, env, store, announce)
+        with placed(env.run.device, env.cache / "gpus", env.run.jobs_per_gpu) as device:
+            return _worked(job, replace(env, run=replace(env.run, device=device)), store, announce)
+
+
+def _worked(job: Job, env: Env, store: Store, announce: Callable[[Bench], None]) -> Outcome:
+    """Do a job and put what came out into the store."""
+    began = time.monotonic()
+    bench = BENCHES[job.model.kind](job, env, store)
+    announce(bench)
+    try:
+        record = bench.work()
+    except SkipJob as error:
+        return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=bench.device))
+    except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
+        raise
+    except JobError as error:
+        return Outcome("failed", put_failure(store, job, str(error), device=bench.device))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        trace = traceback.format_exc()
+        return Outcome("failed", put_failure(store, job, reason, trace=trace, device=bench.device))
+    record["seconds"]["total"] = time.monotonic() - began
+    record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    store.put(record)
+    return Outcome("done", record)
 
 
 def put_failure(

@@ -1,0 +1,73 @@
+"""GPUs shared out to jobs of several processes: a job takes a free place on one, or waits until there is one."""
+
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from roftbench.files import locked
+from roftbench.progress import say
+
+SHARED = ("auto", "cuda")  # run.device that leaves open which GPU
+SECONDS = 0.5
+
+
+@contextmanager
+def placed(device: str, folder: Path, jobs_per_gpu: int) -> Iterator[str]:
+    """Yield the device to run on: of `auto` and `cuda` a GPU with a free place, held meanwhile; any other as it is.
+
+    `folder` is where the processes of this machine meet. Without a GPU the device is left as it is.
+    """
+    if device not in SHARED or not torch.cuda.is_available():
+        yield device
+        return
+    with a_place(gpus(), folder, jobs_per_gpu) as number:
+        yield f"cuda:{number}"
+
+
+@contextmanager
+def a_place(names: Sequence[str], folder: Path, jobs_per_gpu: int) -> Iterator[int]:
+    """Yield the number of a GPU with a free place, held meanwhile; waits where there is none.
+
+    The first place of every GPU is taken before the second of any. A process that is killed leaves its place free.
+    """
+    places = [
+        (number, locked(folder / f"{name}-{place}"))
+        for place in range(jobs_per_gpu)
+        for number, name in enumerate(names)
+    ]
+    number, lock = _taken(places)
+    try:
+        yield number
+    finally:
+        lock.release()
+
+
+def gpus() -> list[str]:
+    """Return a name for each GPU that torch sees, the same in all processes of all containers that see it."""
+    return [_name(number) for number in range(torch.cuda.device_count())]
+
+
+def _name(number: int) -> str:
+    """Return the GPU's own name where torch knows it: Slurm may number the GPU of each of its jobs 0."""
+    uuid = getattr(torch.cuda.get_device_properties(number), "uuid", None)
+    return f"gpu-{uuid}" if uuid else f"{socket.gethostname()}-{number}"
+
+
+def _taken(places: Sequence[tuple[int, FileLock]]) -> tuple[int, FileLock]:
+    waited = False
+    while True:
+        for number, lock in places:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            return number, lock
+        if not waited:
+            say("waiting for a GPU: all places are taken (run.jobs_per_gpu)")
+        waited = True
+        time.sleep(SECONDS)
