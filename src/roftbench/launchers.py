@@ -1,6 +1,7 @@
 """What the engines of a sweep mean for its jobs: how many run at a time, and with how many threads each."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -13,6 +14,8 @@ EXTRAS = {  # the class that launches: the extra that brings it, and a package t
     "SlurmLauncher": ("slurm", "hydra_plugins.hydra_submitit_launcher"),
     "RayLauncher": ("ray", "ray"),
 }
+# Hydra's plug-in has a config of the same name for joblib, under which Hydra still puts ours, and says so at each job.
+warnings.filterwarnings("ignore", r"\s*'hydra/launcher/joblib' is validated", UserWarning)
 
 
 def check_installed(launcher: Mapping[str, Any]) -> None:
