@@ -38,7 +38,9 @@ def test_ones_own_configs_are_found_beside_the_shipped_ones(tmp_path: Path) -> N
     assert (config.train.epochs, config.method.name, config.split.name) == (7, "roftmol", "auto")
 
 
-@pytest.mark.parametrize(("wrong", "reason"), [("method=full_ft train.lr=1e30", "diverged"), ("label_ratio.count=903", "903")])
+@pytest.mark.parametrize(
+    ("wrong", "reason"), [("method=full_ft train.lr=1e30", "diverged"), ("label_ratio.count=903", "903")]
+)
 def test_a_worker_process_prints_nothing_and_leaves_the_reason_in_the_store(
     cli: Command, monkeypatch: pytest.MonkeyPatch, wrong: str, reason: str
 ) -> None:

@@ -136,6 +136,10 @@ def _parser() -> argparse.ArgumentParser:
     tables.add_argument("--out", type=Path, help="folder for the Markdown and CSV files (default: <results>/tables)")
     tables.set_defaults(function=_tables)
 
+    report = commands.add_parser("report", help="write all results as one HTML page that needs no network")
+    report.add_argument("--out", type=Path, help="HTML file (default: <results>/report.html)")
+    report.set_defaults(function=_report)
+
     splits = commands.add_parser("splits", help="write the data rows (from 0) of train, val and test")
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
     splits.set_defaults(function=_splits)
@@ -144,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs}} [key=value …]"
     fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"
     data.usage = f"{data.prog} [options] NAME|FILE [key=value …]"
-    for command in (tables, splits):
+    for command in (tables, report, splits):
         command.usage = f"{command.prog} [options] [key=value …]"
     return parser
 
@@ -186,6 +190,16 @@ def _tables(arguments: argparse.Namespace) -> int:
     from roftbench.report import show
 
     return show.show_tables(_results(arguments.overrides), arguments.out, by=arguments.by, as_json=arguments.json)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from roftbench.report import html
+
+    results = _results(arguments.overrides)
+    out = arguments.out or results / "report.html"
+    data = html.write_report(results, out)
+    print(html.words(data, out))
+    return 0
 
 
 def _splits(arguments: argparse.Namespace) -> int:

@@ -46,9 +46,9 @@ def write_output(path: Path, text: str) -> None:
 
 
 def check_output(path: Path) -> None:
-    """Raise UsageError if the file that `--out` names is a folder."""
+    """Raise UsageError if what `--out` names is a folder."""
     if path.is_dir():
-        raise UsageError(f"--out {path} is a folder: give a file for the JSON")
+        raise UsageError(f"--out {path} is a folder: give the name of a file")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -85,9 +85,15 @@ def column(names: Iterable[str | None]) -> int:
     return max([16, *(len(str(name)) + 2 for name in names)])
 
 
-def bar(items: Iterable[Any], name: str, unit: str = "epoch") -> "tqdm[Any]":
-    """Return a progress bar over items on standard error; silent where that is no terminal, or not ours."""
-    return tqdm(items, desc=name, unit=unit, disable=_console.quiet or None, leave=False, dynamic_ncols=True)
+def bar(
+    items: Iterable[Any], name: str, unit: str = "epoch", *, delay: float = 0, total: int | None = None
+) -> "tqdm[Any]":
+    """Return a progress bar over items on standard error; silent where that is no terminal, or not ours.
+
+    It appears after `delay` seconds. `total` is the number of items where they cannot tell it.
+    """
+    silent = _console.quiet or None
+    return tqdm(items, desc=name, unit=unit, disable=silent, leave=False, dynamic_ncols=True, delay=delay, total=total)
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 from filelock import Timeout
 
 from roftbench.errors import UsageError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SCHEMA = 1
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError)  # what a damaged record may raise
 Record = dict[str, Any]
 
 
@@ -175,10 +176,10 @@ class Store:
 def read_record(path: Path) -> Record | None:
     """Return the record in a file; None where it cannot be read or is none of ours, which is reported by name."""
     try:
-        record = orjson.loads(path.read_bytes())
+        record = msgspec.json.decode(path.read_bytes())
         if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("key") != path.stem:
             raise ValueError(f"not a record of schema {SCHEMA} with this key")
         return record
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         logger.warning("%s cannot be read and is not counted: %s", path, error)
         return None

@@ -74,20 +74,9 @@ def test_canonical_json_does_not_tell_1_from_1_0_but_true_from_1() -> None:
 def test_long_table_has_a_row_per_record_and_candidate() -> None:
     long = long_table([record(seed=3, candidates={0.1: (0.5, 0.6), 1: (0.7, None)}, key="k")])
     assert list(long.columns) == [
-        *(
-            "setting",
-            "model",
-            "split",
-            "label_ratio",
-            "train",
-            "terms",
-            "baseline",
-            "dataset",
-            "task",
-            "metric",
-            "method",
-        ),
-        *("params", "seed", "val", "test", "key"),
+        *("setting", "model", "split", "label_ratio", "train", "protocol", "terms", "baseline", "dataset", "task"),
+        *("own", "metric", "method", "params", "seed", "replicate", "val", "test", "test_own"),
+        *("labels", "labels_selection", "labels_interpolation", "key"),
     ]
     assert long["params"].tolist() == ['{"weight":0.1}', '{"weight":1}']
     assert long["val"].tolist() == [0.5, 0.7]

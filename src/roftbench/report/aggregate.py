@@ -1,80 +1,128 @@
 """Records -> long table -> cells (mean, std, n over seeds) -> average ranks."""
 
-import hashlib
 import json
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
-from roftbench.losses import DEFAULT_LOSS
 from roftbench.metrics import METRICS
+from roftbench.report.places import PARTS, Placer, canonical_json, describe, differing, names
+from roftbench.store import Record
 
-PARTS = ["model", "split", "label_ratio", "train"]
+__all__ = [
+    "CELL",
+    "PARTS",
+    "canonical_json",
+    "cells",
+    "complete_losses",
+    "long_table",
+    "mean_rank",
+    "select",
+    "sign",
+    "unfinished_table",
+]
+
 CELL = ["setting", "dataset", "method"]
+BUDGET = {"labels": "weights", "labels_selection": "selection", "labels_interpolation": "interpolation"}
+By = Literal["val", "test"]
+_PLACE = ["setting", *PARTS, "protocol", "terms", "baseline", "dataset"]
+_SCORES = ["val", "test", "test_own"]
 
 
-def canonical_json(value: object) -> str:
-    """One text for equal values: keys sorted, and 1.0 written as 1, as a grid may hold either."""
-    return json.dumps(_integers_as_int(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def long_table(records: list[dict[str, Any]]) -> pd.DataFrame:
+def long_table(records: Iterable[Record], metric: str | None = None, *, pool: bool = False) -> pd.DataFrame:
     """One row per finished record and candidate.
 
     Columns: setting (hash of model, split, label ratio, training settings, protocol and featurizer), their names,
-    terms (hash of the setting without model and training), baseline (whether the model is a fingerprint), dataset,
-    task, metric, method, params (canonical JSON), seed, val, test (NaN = undefined), key. Contents
-    that share a name get the fields in which they differ appended: "paper (epochs=30)". The same candidate of
-    a search job and of a single job is one row, the one of the smaller key. Raises ValueError for an unknown
-    metric.
+    protocol, terms (hash of the setting without model and training), baseline (whether the model is a fingerprint),
+    dataset, task, metric (of `test`), own (the data set's own metric), method, params (canonical JSON), seed,
+    replicate (what is averaged over: the seed, as text), val (by the own metric), test, test_own (NaN = undefined),
+    labels, labels_selection, labels_interpolation (how many labels were used for weights, selection and interpolation
+    coefficients; NaN = not recorded), key.
+
+    Contents that share a name get the fields in which they differ appended: "paper (epochs=30)". The same candidate
+    of a search job and of a single job is one row, the one of the smaller key. `metric` gives `test` by another
+    metric than each data set's own; records of the other task are left out. `pool` makes replicates of jobs that
+    differ in the seeds of split or label ratio. Raises ValueError for a metric that is unknown.
     """
     done = sorted((r for r in records if r["status"] == "done"), key=lambda record: str(record["key"]))
-    jobs = [_named_parts(record["job"]) for record in done]
-    labels = {part: _distinct_labels([job[part] for job in jobs]) for part in [*PARTS, "dataset", "method"]}
+    if metric is not None:
+        done = [record for record in done if metric in record["candidates"][0]["test"]]
+    placer = Placer(pool=pool)
+    rows = [row for placed, record in _placed(done, placer) for row in _candidates(placed, record, metric)]
+    columns = [*_PLACE, "task", "own", "metric", "method", "params", "seed", "replicate", *_SCORES, *BUDGET, "key"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys([*_SCORES, *BUDGET], float))  # None -> NaN
+    return table.drop_duplicates([*CELL, "params", "replicate"], ignore_index=True)
+
+
+def unfinished_table(
+    records: Iterable[Record], failures: Iterable[Record], metric: str | None = None, *, pool: bool = False
+) -> pd.DataFrame:
+    """One row per failed or skipped job whose setting has finished ones, among `records`; names as in `long_table`.
+
+    Columns: those of `long_table` that do not come from scores, and status (failed, skipped), error.
+    """
+    placer = Placer(pool=pool)
+    done = [record for record in records if record["status"] == "done"]
+    known = {placer.place(record["job"]).setting for record in done}
+    beside = [record for record in failures if placer.place(record["job"]).setting in known]
+    wanted = METRICS[metric].task if metric else None
     rows = []
-    for i, (record, job) in enumerate(zip(done, jobs, strict=True)):
-        shared: dict[str, Any] = {part: labels[part][i] for part in labels}
-        shared |= {"setting": _hash({part: job[part] for part in PARTS}), "terms": _hash(_terms(job))}
-        shared |= {"baseline": "fingerprint" in record["job"]}
-        rows += [{**shared, **row} for row in _candidate_rows(record)]
-    columns = ["setting", *PARTS, "terms", "baseline", "dataset", "task", "metric"]
-    columns += ["method", "params", "seed", "val", "test", "key"]
-    table = pd.DataFrame(rows, columns=columns).astype({"val": float, "test": float})  # None -> NaN
-    return table.drop_duplicates([*CELL, "params", "seed"], ignore_index=True)
+    for (*place, task, method, seed, replicate), record in _placed([*done, *beside], placer):
+        if record["status"] != "done" and wanted in (None, task):
+            shown = metric or record["job"]["dataset"]["metric"]
+            ended = record["status"], record["error"], record["key"]
+            rows.append([*place, task, shown, method, seed, replicate, *ended])
+    columns = [*_PLACE, "task", "metric", "method", "seed", "replicate", "status", "error", "key"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def select(long: pd.DataFrame) -> pd.DataFrame:
+def select(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     """The hyperparameters with the best mean validation score over seeds, one row per cell.
 
     Only among the params with the most seeds; an undefined validation score in any seed is worst; equal means
-    go to the first params in the order of their text. The test scores are not read.
-    Columns: setting, dataset, method, params.
+    go to the first params in the order of their text. The test scores are not read. Always by the data set's own
+    metric. Columns: setting, dataset, method, params.
+
+    `by="test"` takes the best mean test score instead, which nobody may do who reports it: it is there to show what
+    that would have given.
     """
-    groups = [*CELL, "metric", "params"]
-    means = long.sort_values("seed").groupby(groups).agg(val=("val", _mean), n=("seed", "size")).reset_index()
-    means["loss"] = means["val"] * sign(means["metric"])
+    score = {"val": "val", "test": "test_own"}[by]
+    grouped = long.groupby([*CELL, "own", "params"])[score]
+    means = pd.DataFrame({"mean": _mean(grouped), "n": grouped.size()}).reset_index()
+    means["loss"] = means["mean"] * sign(means["own"])
     order = means.sort_values(
         [*CELL, "n", "loss", "params"], ascending=[True, True, True, False, True, True], na_position="last"
     )
     return order.drop_duplicates(CELL, ignore_index=True)[[*CELL, "params"]]
 
 
-def cells(long: pd.DataFrame) -> pd.DataFrame:
+def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     """Test scores of the selected params over seeds, one row per (setting, dataset, method).
 
-    Columns: setting, model, split, label_ratio, train, terms, baseline, task, dataset, metric, method, params, mean,
-    std, n, tuned (the hyperparameters that had other candidates, as text). The standard deviation is the population's
-    (ddof 0), the convention of the field and of the paper. A score undefined in any seed makes mean and std
-    NaN: it is never left out of an average.
+    Columns: setting, model, split, label_ratio, train, protocol, terms, baseline, dataset, task, own, metric, method,
+    params, mean, std, n, n_expected (how many seeds there are in the cells of the setting and task), replicates (those
+    of the cell, separated by blanks), labels, labels_selection, labels_interpolation (means over the replicates, as
+    they differ where split seeds are pooled), tuned (the hyperparameters that had other candidates, as text). The
+    standard deviation is the population's (ddof 0), the convention of the field and of the paper. A score
+    undefined in any seed makes mean and std NaN: it is never left out of an average.
     """
-    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values("seed")
-    groups = ["setting", *PARTS, "terms", "baseline", "task", "dataset", "metric", "method", "params"]
-    table = chosen.groupby(groups).agg(mean=("test", _mean), std=("test", _std), n=("seed", "size")).reset_index()
-    candidates = long.groupby(CELL)["params"].unique().to_dict()
-    keys = zip(*(table[column] for column in CELL), strict=True)
-    table["tuned"] = [_tuned(params, candidates[key]) for params, key in zip(table["params"], keys, strict=True)]
-    return table
+    chosen = long.merge(select(long, by), on=[*CELL, "params"]).sort_values("replicate", kind="stable")
+    table = chosen.drop_duplicates(CELL)[[*_PLACE, "task", "own", "metric", "method", "params"]].set_index(CELL)
+    grouped = chosen.groupby(CELL)
+    table["mean"], table["std"] = _mean(grouped["test"]), _std(grouped["test"])
+    table["n"] = grouped.size()
+    chosen["n_expected"] = chosen.groupby(["setting", "task"])["replicate"].transform("nunique")
+    table["n_expected"] = chosen.groupby(CELL)["n_expected"].first()
+    table["replicates"] = grouped["replicate"].agg(" ".join)
+    for column in BUDGET:
+        table[column] = _mean(grouped[column])
+    candidates = long.groupby(CELL)["params"].unique()
+    pairs = zip(table["params"], candidates.reindex(table.index), strict=True)
+    table["tuned"] = [_tuned(params, list(others)) for params, others in pairs]
+    order = [*_PLACE, "task", "own", "metric", "method", "params"]
+    numbers = ["mean", "std", "n", "n_expected", "replicates", *BUDGET, "tuned"]
+    return table.reset_index()[[*order, *numbers]].sort_values(order, ignore_index=True)
 
 
 def sign(metrics: "pd.Series[str]") -> "pd.Series[int]":
@@ -98,12 +146,16 @@ def mean_rank(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["setting", "task", "method", "average_rank", "datasets"])
 
 
+def complete_losses(table: pd.DataFrame) -> "pd.Series[float]":
+    """Return the means of `cells` with the sign that makes lower better; NaN where seeds are missing or undefined."""
+    return (table["mean"] * sign(table["metric"])).where(table["n"] == table["n_expected"])
+
+
 def _ranks(table: pd.DataFrame) -> list[tuple[str, float, int]]:
     """(method, average rank, number of data sets) of one table."""
     methods = sorted(table["method"].unique())
     defined = table.groupby("dataset")["mean"].transform("count") > 0
-    loss = (table["mean"] * sign(table["metric"])).where(table["n"] == table["n"].max())
-    losses = table.assign(loss=loss)[defined].pivot(index="method", columns="dataset", values="loss")
+    losses = table.assign(loss=complete_losses(table))[defined].pivot(index="method", columns="dataset", values="loss")
     losses = losses.reindex(methods)
     shared = losses.loc[:, losses.notna().all()]
     ranked = losses.notna().all(axis="columns") & (not table["baseline"].any())
@@ -111,101 +163,39 @@ def _ranks(table: pd.DataFrame) -> list[tuple[str, float, int]]:
     return [(method, float(ranks[method]), shared.shape[1]) for method in methods]
 
 
-def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The parts of a job that decide where its scores belong."""
-    train = dict(job["train"])
-    if train.get("loss") == DEFAULT_LOSS[job["dataset"]["task"]]:
-        train["loss"] = None  # filled in by the task: regression and classification share the user's one setting
-    # Versions that change what a number means belong to the setting. Of a method, the params have a column of
-    # their own, and search and grid decide nothing about a candidate.
-    return {
-        **{part: job[part] for part in ("model", "split", "label_ratio", "dataset")},
-        "train": {**train, "protocol": job["protocol"], "featurizer": job.get("featurizer")},
-        "method": {field: job["method"][field] for field in ("name", "target")},
-    }
+def _placed(records: list[Record], placer: Placer) -> Iterator[tuple[list[Any], Record]]:
+    """Each record with the values of `_PLACE`, task, method, seed and replicate."""
+    places = [placer.place(record["job"]) for record in records]
+    for record, at, name in zip(records, places, names(places), strict=True):
+        job = record["job"]
+        place = [at.setting, *(name[part] for part in PARTS), at.protocol, at.terms, at.baseline, name["dataset"]]
+        yield [*place, job["dataset"]["task"], name["method"], job["seed"], placer.replicate(job)], record
 
 
-def _terms(job: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What must be equal of two settings for their scores to stand in one table, whatever was trained."""
-    versions = {field: job["train"][field] for field in ("protocol", "featurizer")}
-    return {"split": job["split"], "label_ratio": job["label_ratio"], **versions}
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
-
-
-def _candidate_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+def _candidates(placed: list[Any], record: Record, metric: str | None) -> Iterator[list[Any]]:
+    """The rows of a record, in the columns of the long table."""
     job = record["job"]
-    metric = job["dataset"]["metric"]
-    if metric not in METRICS:
-        raise ValueError(f"record {record['key']}: unknown metric {metric!r}; one of {', '.join(METRICS)}")
-    shared = {"key": record["key"], "task": job["dataset"]["task"], "metric": metric, "seed": job["seed"]}
-    return [
-        {
-            **shared,
-            "params": canonical_json({**job["method"]["params"], **candidate["params"]}),
-            "val": candidate["val"][metric],
-            "test": candidate["test"][metric],
-        }
-        for candidate in record["candidates"]
-    ]
-
-
-def _distinct_labels(parts: list[dict[str, Any]]) -> list[str]:
-    """The name of each part, with the fields appended in which parts of one name differ."""
-    variants: dict[str, dict[str, dict[str, Any]]] = {}
-    for part in parts:
-        variants.setdefault(part["name"], {})[canonical_json(part)] = _flat(part)
-    fields = {name: _differing(list(contents.values())) for name, contents in variants.items()}
-    return [
-        f"{part['name']} ({_describe(_flat(part), fields[part['name']])})" if fields[part["name"]] else part["name"]
-        for part in parts
-    ]
+    own = job["dataset"]["metric"]
+    if own not in METRICS:
+        raise ValueError(f"record {record['key']}: unknown metric {own!r}; one of {', '.join(METRICS)}")
+    *place, task, method, seed, replicate = placed
+    labels = record.get("count", {}).get("labels", {})
+    budget = [labels.get(name) for name in BUDGET.values()]
+    for candidate in record["candidates"]:
+        params = canonical_json({**job["method"]["params"], **candidate["params"]})
+        test = candidate["test"]
+        scores = candidate["val"][own], test[metric or own], test[own]
+        yield [*place, task, own, metric or own, method, params, seed, replicate, *scores, *budget, record["key"]]
 
 
 def _tuned(params: str, candidates: list[str]) -> str:
-    return _describe(json.loads(params), _differing([json.loads(text) for text in candidates]))
-
-
-def _flat(part: dict[str, Any]) -> dict[str, Any]:
-    """The same values without nesting: {"params": {"seed": 7}} becomes {"params.seed": 7}."""
-    flat: dict[str, Any] = {}
-    for field, value in part.items():
-        flat |= {f"{field}.{k}": v for k, v in _flat(value).items()} if isinstance(value, dict) else {field: value}
-    return flat
-
-
-def _differing(variants: list[dict[str, Any]]) -> list[str]:
-    fields = sorted({field for variant in variants for field in variant})
-    return [field for field in fields if len({_text(variant, field) for variant in variants}) > 1]
-
-
-def _describe(values: dict[str, Any], fields: list[str]) -> str:
-    return ", ".join(f"{field}={_text(values, field)}" for field in fields)
-
-
-def _text(values: dict[str, Any], field: str) -> str:
-    if field not in values:
-        return "unset"
-    value = values[field]
-    if field == "sha256":
-        return str(value)[:8]
-    return value if isinstance(value, str) else canonical_json(value)
-
-
-def _integers_as_int(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _integers_as_int(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_integers_as_int(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return describe(json.loads(params), differing(map(json.loads, candidates))) if len(candidates) > 1 else ""
 
 
 # pandas' own mean and std skip NaN: an undefined seed would be averaged away.
-def _mean(scores: "pd.Series[float]") -> float:
-    return float(np.mean(scores.to_numpy()))
+def _mean(grouped: Any) -> Any:
+    return grouped.mean().where(grouped.count() == grouped.size())
 
 
-def _std(scores: "pd.Series[float]") -> float:
-    return float(np.std(scores.to_numpy(), ddof=0))
+def _std(grouped: Any) -> Any:
+    return grouped.std(ddof=0).where(grouped.count() == grouped.size())

@@ -1,0 +1,137 @@
+"""What the report's page shows, as plain JSON values: the cells and ranks of the tables, statistics, and the jobs."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from roftbench.progress import bar
+from roftbench.report import page_facts, page_stats
+from roftbench.report.aggregate import CELL, cells, complete_losses, mean_rank, select
+from roftbench.report.page_jobs import Interned, fit_curves, job_row, params_of, short
+from roftbench.report.page_lists import OWN, lists_of, places
+from roftbench.report.places import canonical_json
+from roftbench.store import Record, Store
+
+_Data = dict[str, Any]
+_View = tuple[pd.DataFrame, pd.DataFrame]  # cells and mean ranks by one metric
+
+
+def page_data(store: Store, records: list[Record], failures: list[Record], long: pd.DataFrame) -> _Data:
+    """Return everything that the page shows; equal records give equal data.
+
+    `records` and `failures` are those of the store that the page is about, without their bulk; `long` is the records'
+    `long_table`. Rows name models, methods, data sets, params and jobs by their places in the lists beside them.
+    null is a score that is undefined.
+    """
+    done = sorted((record for record in records if record["status"] == "done"), key=lambda record: str(record["key"]))
+    lists = lists_of(long, done)
+    shared = {name: Interned() for name in ("params", "envs", "data", "warnings", "epochs")}
+    jobs = [
+        job_row(_whole(store, record), lists["metrics_of"][record["job"]["dataset"]["task"]], shared)
+        for record in bar(done, "reading jobs", "job", delay=page_stats.PATIENCE)
+    ]
+    points = fit_curves(jobs, shared["epochs"])
+    views = _views(long, done, lists)
+    return {
+        **lists,
+        "tables": _tables(views, lists),
+        "cells": _cells(long, views, lists, done, shared["params"]),
+        "jobs": jobs,
+        "points": points,
+        **page_stats.statistics(views[OWN][0], long, lists),
+        **page_facts.facts(done, failures, jobs, shared["envs"]),
+        **{name: interned.values for name, interned in shared.items()},
+    }
+
+
+def _whole(store: Store, record: Record) -> Record:
+    return store.get(record["key"]) or record  # taken away since: what is known of it
+
+
+def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _View]:
+    """`cells` and `mean_rank` by each metric, and by each data set's own.
+
+    A secondary metric selects nothing: the params are those that the data set's own metric has selected.
+    """
+    tests = {
+        (record["key"], canonical_json(params_of(record, one["params"]))): one["test"]
+        for record in done
+        for one in record["candidates"]
+    }
+    scores = [tests[key, params] for key, params in zip(long["key"], long["params"], strict=True)]
+    views = {OWN: long}
+    for task, metrics in lists["metrics_of"].items():
+        for metric in metrics:
+            column = pd.Series([one.get(metric) for one in scores], index=long.index, dtype=float)
+            views[metric] = long.assign(test=column, metric=metric)[long["task"] == task]
+    return {name: (table := cells(view), mean_rank(table)) for name, view in views.items()}
+
+
+def _tables(views: dict[str, _View], lists: _Data) -> list[_Data]:
+    """One entry a setting and task: the number of seeds of a full cell, and average ranks by each metric."""
+    setting_at, method_at = places(lists["settings"], "setting"), places(lists["methods"], "id")
+    groups = {name: dict(list(ranks.groupby(["setting", "task"]))) for name, (_, ranks) in views.items()}
+    entries = []
+    for (setting, task), group in views[OWN][0].groupby(["setting", "task"]):
+        found = {name: groups[name][setting, task] for name in [OWN, *lists["metrics_of"][task]]}
+        ranks = {
+            name: {
+                "over": int(rows["datasets"].iloc[0]),
+                "of": {method_at[row["method"]]: short(row["average_rank"]) for row in rows.to_dict("records")},
+            }
+            for name, rows in found.items()
+        }
+        expected = int(group["n_expected"].iloc[0])
+        entries.append({"setting": setting_at[setting], "task": task, "expected": expected, "ranks": ranks})
+    return sorted(entries, key=lambda entry: (entry["setting"], entry["task"]))
+
+
+def _cells(
+    long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[Record], params: Interned
+) -> list[list[Any]]:
+    """One row a cell: setting, data set, method, number of seeds, params, what was tuned, jobs, scores, what was tried.
+
+    Scores: mean, standard deviation (ddof 0) and place (null where it takes part in none) by each of the task's
+    metrics. Tried, where there was a choice: params, number of seeds, mean val and mean test score of each.
+    """
+    settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
+    methods, jobs = places(lists["methods"], "id"), places(done, "key")
+    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "replicate"])
+    behind = {cell: [jobs[key] for key in keys] for cell, keys in chosen.groupby(CELL)["key"]}
+    scored = {metric: _scored(view) for metric, (view, _) in views.items() if metric != OWN}
+    tried = _tried(long, params)
+    rows = []
+    for row in views[OWN][0].to_dict("records"):
+        cell = (row["setting"], row["dataset"], row["method"])
+        names = (settings[cell[0]], datasets[cell[1]], methods[cell[2]])
+        scores = [scored[metric][cell] for metric in lists["metrics_of"][row["task"]]]
+        chosen_params = params.place(json.loads(row["params"]))
+        rows.append([*names, row["n"], chosen_params, row["tuned"], behind[cell], scores, tried.get(cell, [])])
+    return sorted(rows, key=lambda row: row[:3])
+
+
+def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]]:
+    """[mean, std, place] of each cell of a view; the place is among the networks' cells that have all seeds."""
+    loss = complete_losses(view).mask(view["baseline"].astype(bool))
+    place = loss.groupby([view["setting"], view["dataset"]]).rank(method="min")
+    numbers = zip(view["mean"], view["std"], place, strict=True)
+    listed = [[short(mean, 10), short(std, 10), None if np.isnan(at) else int(at)] for mean, std, at in numbers]
+    return dict(zip(zip(*(view[name] for name in CELL), strict=True), listed, strict=True))
+
+
+def _tried(long: pd.DataFrame, params: Interned) -> dict[tuple[str, str, str], list[list[Any]]]:
+    """What selection chose from, for the cells that had a choice: `cells` of each params alone."""
+    several = long[long.groupby(CELL)["params"].transform("nunique") > 1]
+    if several.empty:
+        return {}
+    # The params as part of the method make each of them a cell, of which nothing is left to select.
+    alone = several.assign(method=several["method"] + "\0" + several["params"], test=several["test_own"])
+    test, val = cells(alone), cells(alone.assign(test=alone["val"]))
+    found: dict[tuple[str, str, str], list[list[Any]]] = {}
+    for row, mean_val in zip(test.to_dict("records"), val["mean"], strict=True):
+        cell = (row["setting"], row["dataset"], row["method"].partition("\0")[0])
+        numbers = [row["n"], short(mean_val), short(row["mean"])]
+        found.setdefault(cell, []).append([params.place(json.loads(row["params"])), *numbers])
+    return found

@@ -1,0 +1,61 @@
+"""What the report's page says about where its numbers come from: counts, data, models, machines, failures."""
+
+from collections import Counter
+from typing import Any
+
+from roftbench import __version__
+from roftbench.report.aggregate import canonical_json
+from roftbench.report.page_jobs import Interned
+from roftbench.report.runs import run_rows
+from roftbench.store import Record
+
+_Data = dict[str, Any]
+
+
+def facts(done: list[Record], failures: list[Record], jobs: list[_Data], envs: Interned) -> _Data:
+    """Return "counts", "failures", "protocols", "sources" (of models), "env_jobs" and the "version" that writes.
+
+    `jobs` are the rows of `done`; `envs` holds their environments, of which "env_jobs" counts the jobs.
+    """
+    used = Counter(job["env"] for job in jobs)
+    return {
+        "version": __version__,
+        "counts": _counts(done, failures),
+        "failures": [
+            {**row, "error": failure.get("error", ""), "model": failure["job"]["model"]["name"]}
+            for row, failure in zip(run_rows([], failures), failures, strict=True)
+        ],
+        "protocols": _protocols(done),
+        "sources": _sources(done),
+        "env_jobs": [used[place] for place in range(len(envs.values))],
+    }
+
+
+def _counts(done: list[Record], failures: list[Record]) -> _Data:
+    jobs = [record["job"] for record in done]
+    names = {part: {job[part]["name"] for job in jobs} for part in ("model", "method", "dataset")}
+    return {
+        "jobs": len(done),
+        "models": len(names["model"]),
+        "methods": len(names["method"]),
+        "datasets": len(names["dataset"]),
+        "seeds": len({job["seed"] for job in jobs}),
+        "failed": sum(record["status"] == "failed" for record in failures),
+        "skipped": sum(record["status"] == "skipped" for record in failures),
+        "hours": round(sum(record.get("seconds", {}).get("total", 0.0) for record in done) / 3600, 2),
+    }
+
+
+def _protocols(done: list[Record]) -> list[_Data]:
+    found = Counter((record["job"]["protocol"], record["job"].get("featurizer")) for record in done)
+    return [{"protocol": p, "featurizer": f, "jobs": n} for (p, f), n in sorted(found.items(), key=str)]
+
+
+def _sources(done: list[Record]) -> list[_Data]:
+    """The models with what names their weights."""
+    models = {}
+    for record in done:
+        model = record["job"]["model"]
+        fields = {name: model.get(name) for name in ("name", "sha256", "git_blob", "target")}
+        models[canonical_json(model)] = {**fields, "graphs": record["job"].get("graphs", {}).get("name")}
+    return sorted(models.values(), key=lambda model: (model["name"], str(model["sha256"])))
