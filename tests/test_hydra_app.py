@@ -1,7 +1,10 @@
 """Hydra composes and launches: what is checked beforehand, with which values, and what a worker process tells."""
 
+import itertools
 import math
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from command import Command
@@ -45,12 +48,9 @@ def test_a_worker_process_prints_nothing_and_leaves_the_reason_in_the_store(
     cli: Command, monkeypatch: pytest.MonkeyPatch, wrong: str, reason: str
 ) -> None:
     """A launcher runs jobs in other processes: what they print and return may not reach the one that waits."""
-
-    def elsewhere() -> int:
-        monkeypatch.setenv("ROFTBENCH_PARENT", "1")
-        return 2
-
-    monkeypatch.setattr(hydra_app.os, "getpid", elsewhere)
+    numbers = itertools.count(1)
+    elsewhere = SimpleNamespace(environ=os.environ, getpid=lambda: next(numbers))  # never the process that waits
+    monkeypatch.setattr(hydra_app, "os", elsewhere)
     ended = cli.run("-m", *wrong.split())
     assert ended.code == 1
     assert "data set" not in ended.out

@@ -14,8 +14,8 @@ WRONG = {
     "a network": (("model=gin_masking", "method=random_forest"), ",".join(METHODS), "model=ecfp."),
     "a sweep over both": (
         ("-m", "model=ecfp,gin_masking", "method=random_forest,lp"),
-        "model=gin_masking is a network, but method=random_forest is for a fingerprint",
-        "Allowed with method=random_forest: model=ecfp.",
+        "model=ecfp is a fingerprint, but method=lp is for a network",
+        "Allowed with method=lp: model=",
     ),
     "a later value of a sweep": (
         ("-m", "method=lp", "model=tiny_gin,ecfp"),

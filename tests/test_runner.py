@@ -476,7 +476,8 @@ def test_recorded_predictions_give_the_recorded_score(lab: Lab, dataset: str) ->
         found = record["test_predictions"]
         y = read_table(job.dataset, PLACES).labels[found["row"]]
         scores = evaluate(str(job.dataset.task), y, np.array(found["prediction"]))
-        assert scores == pytest.approx(record["scores"]["test"], abs=1e-5)
+        # Predictions are recorded with six decimals: ranks may tie where they did not.
+        assert scores == pytest.approx(record["scores"]["test"], abs=2e-4)
 
 
 # Several processes.

@@ -38,7 +38,7 @@ FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
 
 
 _PARENT = "ROFTBENCH_PARENT"  # the process that waits for the jobs, so that a worker knows that it is none
-_codes: list[int] = []  # of the one job that this process was asked for
+_ended: list[int | UsageError] = []  # the exit code of the one job that this process was asked for, or its error
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -54,14 +54,18 @@ def run(arguments: Sequence[str]) -> int:
     os.environ |= {"HYDRA_FULL_ERROR": "1", _PARENT: str(os.getpid())}  # 1: Hydra raises instead of printing
     sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *flags, *overrides]  # argparse wants flags first
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_task)
-    _codes.clear()
+    _ended.clear()
     try:
         with clear_errors(overrides, _config_folder(flags)):
             application()
     except JobError as error:
         print(f"roftbench: {error}", file=sys.stderr)
         return 1
-    return max(_codes, default=0)
+    for ended in _ended:
+        if isinstance(ended, UsageError):
+            raise ended
+        return ended
+    return 0
 
 
 def plan(arguments: Sequence[str]) -> tuple[Plan, DictConfig]:
@@ -113,7 +117,10 @@ def _task(config: DictConfig) -> str:
         return work(job, _with_threads(env, hydra_config.launcher), [], in_sweep=True, quiet=not own)[1]
     if hydra_config.sweeper.get("params"):
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
-    _codes.append(int(work(job, env, guesses, in_sweep=False, quiet=False)[0] != "done"))
+    try:
+        _ended.append(int(work(job, env, guesses, in_sweep=False, quiet=False)[0] != "done"))
+    except UsageError as error:  # Hydra would print the arguments and more before passing it on
+        _ended.append(error)
     return ""
 
 
