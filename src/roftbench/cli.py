@@ -140,14 +140,19 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, help="HTML file (default: <results>/report.html)")
     report.set_defaults(function=_report)
 
+    advise = commands.add_parser("advise", help="find out which model and method suit a data set of few labels")
+    advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    advise.set_defaults(function=_advise)
+
     splits = commands.add_parser("splits", help="write the data rows (from 0) of train, val and test")
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
     splits.set_defaults(function=_splits)
-    for command in (listing, fetch, data, splits):
+    for command in (listing, fetch, data, advise, splits):
         command.add_argument("--config-dir", type=Path, help="a folder with config groups of your own")
     listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs}} [key=value …]"
     fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"
     data.usage = f"{data.prog} [options] NAME|FILE [key=value …]"
+    advise.usage = f"{advise.prog} [options] dataset=… [advise.budget=30m] [advise.models=A,B] [key=value …]"
     for command in (tables, report, splits):
         command.usage = f"{command.prog} [options] [key=value …]"
     return parser
@@ -200,6 +205,13 @@ def _report(arguments: argparse.Namespace) -> int:
     data = html.write_report(results, out)
     print(html.words(data, out))
     return 0
+
+
+def _advise(arguments: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from roftbench.advise import run
+
+    return run.run(arguments.overrides, arguments.config_dir, as_json=arguments.json)
 
 
 def _splits(arguments: argparse.Namespace) -> int:

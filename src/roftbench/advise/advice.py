@@ -1,0 +1,149 @@
+"""The whole of `roftbench advise`: folds, race, the winner on the untouched test part, and what follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from roftbench.advise.bench import Jobs, reason, result
+from roftbench.advise.compare import Difference, difference
+from roftbench.advise.folds import Folds, Parts
+from roftbench.advise.race import Budget, Race, Runner
+from roftbench.advise.settings import BASELINES, AdviseSettings
+from roftbench.config import build
+from roftbench.data.dataset import load_dataset
+from roftbench.errors import UsageError
+from roftbench.metrics import METRICS
+from roftbench.progress import say
+from roftbench.store import Record
+from roftbench.sweep import fetch_sources
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What came out: the candidates in order, how each differs from the first, and the first ones on the test part.
+
+    `behind` are mean differences of scores over folds, the winner minus the candidate. `test` holds records of the
+    winner (one a member) and of the baselines on the outer parts. `half` is the winner with half of the training
+    molecules, minus the winner with all of them.
+    """
+
+    dataset: str
+    metric: str
+    labels: int
+    folds: str
+    ranked: list[Runner]
+    behind: dict[str, Difference]
+    test: dict[str, list[Record]]
+    half: Difference | None
+    stopped: str
+    command: str
+    guesses: list[str] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+
+    @property
+    def winner(self) -> Runner:
+        """The best candidate."""
+        return self.ranked[0]
+
+
+class Advisor:
+    """A race over the labelled molecules of one data set."""
+
+    def __init__(self, settings: AdviseSettings, overrides: Sequence[str], folder: Path | None) -> None:
+        self.settings, self.overrides = settings, list(overrides)
+        self.budget = Budget(*settings.limit())
+        self.jobs = Jobs(overrides, folder, search=settings.search)
+        self.runners = [Runner(*pair, baseline=pair in BASELINES) for pair in settings.pairs()]
+        parsed = [self.jobs.of(one.model, one.method) for one in self.runners]
+        self.job, self.env, self.guesses = parsed[0]
+        fetch_sources([(job, env.places) for job, env, _ in parsed])
+        self.dataset = load_dataset(self.job.dataset, self.env.cache / "data", self.env.places)
+        self.folds = Folds(self.job, self.dataset, settings.folds, settings.by, self.env.results / "advise")
+        self.metric = str(self.job.dataset.metric)
+        self.sign = -1 if METRICS[self.metric].higher_is_better else 1
+
+    def run(self) -> Advice:
+        """Race, fit the winner for keeps, and return what came out.
+
+        Raises:
+            UsageError: no candidate could be judged.
+        """
+        race = Race(
+            self.runners, self._judge, self.settings.folds, self.budget, self.metric, self.sign, self.settings.members
+        )
+        race.run()
+        ranked = race.ranked()
+        if ranked[0].failure or not ranked[0].scores:
+            raise UsageError(f"no candidate could be judged. {ranked[0].name}: {ranked[0].failure or race.stopped}")
+        test = self._final(ranked[0])
+        half = self._half(ranked[0])
+        _, parts = self.dataset.cut(build(self.job.split), self.job.label_ratio)
+        share = 1 / (self.settings.folds - 2)
+        what = "whole scaffolds" if self.settings.by == "scaffold" else "molecules"
+        found = {one.name: difference(ranked[0].scores, one.scores, share) for one in ranked[1:]}
+        return Advice(
+            dataset=str(self.job.dataset.name),
+            metric=self.metric,
+            labels=len(self.folds.pool),
+            folds=f"{self.settings.folds} folds of {what} within the {len(self.folds.pool)} labelled ones;"
+            f" {len(parts.test)} test molecules untouched",
+            ranked=ranked,
+            behind={name: one for name, one in found.items() if one is not None},
+            test=test,
+            half=half,
+            stopped=race.stopped,
+            command=self._command(ranked[0]),
+            guesses=self.guesses,
+        )
+
+    def _judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
+        record, old = self._on(one, self.folds[fold])
+        return record, old
+
+    def _on(self, one: Runner, parts: Parts) -> tuple[Record | None, bool]:
+        job, env = self.jobs.on(one.model, one.method, self.folds.split(parts))
+        record, old = result(job, env)
+        if record is None:
+            one.failure = reason(job, env)
+        return record, old
+
+    def _final(self, winner: Runner) -> dict[str, list[Record]]:
+        """Fit the winner and the baselines on the outer parts, and score the test part: the one time it is used."""
+        say("the winner and the baselines, fitted to the labelled molecules and judged on the test part")
+        test: dict[str, list[Record]] = {}
+        for one in [winner, *(other for other in self.runners if other.baseline and other is not winner)]:
+            job, env, _ = self.jobs.of(one.model, one.method)
+            for member in range(self.settings.members if one is winner else 1):
+                record, _ = result(replace(job, seed=job.seed + member), env)
+                if record is not None:
+                    test.setdefault(one.name, []).append(record)
+                    score = record["scores"]["test"][self.metric]
+                    shown = "undefined" if score is None else f"{score:.4f}"
+                    say(f"  {one.name:<34} seed {job.seed + member:<3} test {self.metric} {shown}")
+        return test
+
+    def _half(self, winner: Runner) -> Difference | None:
+        """Judge the winner once more with half of the training molecules, as far as the budget lasts."""
+        scores: dict[int, float | None] = {}
+        for fold in sorted(winner.scores)[: self.settings.folds]:
+            if not self.budget.allows(winner.seconds or 0.0):
+                break
+            half = Runner(winner.model, winner.method)
+            record, old = self._on(half, self.folds.half(fold))
+            self.budget.done += not old
+            if record is not None:
+                scores[fold] = record["scores"]["test"][self.metric]
+        return difference(scores, winner.scores, 1 / (self.settings.folds - 2))
+
+    def _command(self, winner: Runner) -> str:
+        chosen = [f"model={winner.model}", f"method={winner.method}"]
+        return " ".join(["roftbench run", *chosen, *self.overrides])
+
+
+def mean_score(records: Sequence[dict[str, Any]], metric: str) -> float | None:
+    """Return the mean test score of records; None where one is undefined."""
+    values = [record["scores"]["test"][metric] for record in records]
+    return None if not values or None in values else float(np.mean(values))

@@ -1,0 +1,56 @@
+"""The jobs of a race: a data set's job with another model, method, way of cutting or seed, run and read again."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from roftbench.config import Env, parse
+from roftbench.data.label_ratio import LabelRatio
+from roftbench.hydra_app import clear_errors, composed
+from roftbench.job import Component, Job
+from roftbench.store import Record, Store
+from roftbench.work import work
+
+BUSY_SECONDS = 1.0
+
+
+class Jobs:
+    """Composes and runs jobs that differ from the given overrides in model, method, parts and seed."""
+
+    def __init__(self, overrides: Sequence[str], folder: Path | None, *, search: bool) -> None:
+        self.overrides, self.folder, self.search = list(overrides), folder, search
+        self._known: dict[tuple[str, str], tuple[Job, Env, list[str]]] = {}
+
+    def of(self, model: str, method: str) -> tuple[Job, Env, list[str]]:
+        """Return a job with the parts and the seed of the overrides, what it runs in, and what was guessed.
+
+        Raises:
+            UsageError: as `roftbench run` does.
+        """
+        if (model, method) not in self._known:
+            texts = [f"model={model}", f"method={method}", f"method.search={str(self.search).lower()}"]
+            with clear_errors([*texts, *self.overrides], self.folder):
+                self._known[model, method] = parse(composed([*texts, *self.overrides], self.folder))
+        return self._known[model, method]
+
+    def on(self, model: str, method: str, split: Component) -> tuple[Job, Env]:
+        """Return a job on all rows that other parts name."""
+        job, env, _ = self.of(model, method)
+        return replace(job, split=split, label_ratio=LabelRatio()), env
+
+
+def result(job: Job, env: Env) -> tuple[Record | None, bool]:
+    """Run a job, or take it from the store; returns its record, None where it failed, and whether it was there."""
+    store = Store(env.results, env.run.stage_cap_gb)
+    if (found := store.get(job.key)) is not None:
+        return found, True
+    while work(job, env, [], in_sweep=True, quiet=True)[0] == "busy":  # another process has it at work
+        time.sleep(BUSY_SECONDS)
+    return store.get(job.key), False
+
+
+def reason(job: Job, env: Env) -> str:
+    """Return why a job failed."""
+    failure = Store(env.results).failure(job.key) or {}
+    return f"{failure.get('status', 'failed')}: {failure.get('error', 'no record was left')}"

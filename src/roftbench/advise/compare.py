@@ -1,0 +1,50 @@
+"""How sure a difference over folds is."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference over n shared folds, with its 95 % interval; NaN bounds where one fold is all there is."""
+
+    mean: float
+    low: float
+    high: float
+    folds: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return not (math.isnan(self.low) or self.low <= 0 <= self.high)
+
+
+def difference(
+    first: Mapping[int, float | None], second: Mapping[int, float | None], test_share: float
+) -> Difference | None:
+    """Compare the scores by fold of two candidates, first minus second; None where no fold has both.
+
+    The corrected resampled t-test of Nadeau and Bengio (2003, Machine Learning 52): as training parts overlap, the
+    variance of the mean of K differences is taken as (1/K + n_test/n_train) times that of the differences.
+    `test_share` is n_test / n_train.
+    """
+    found = [_minus(first[fold], second[fold]) for fold in first if fold in second]
+    values = [value for value in found if value is not None]
+    if not values:
+        return None
+    count, mean = len(values), sum(values) / len(values)
+    if count == 1:
+        return Difference(mean, math.nan, math.nan, 1)
+    variance = sum((value - mean) ** 2 for value in values) / (count - 1)
+    error = math.sqrt((1 / count + test_share) * variance)
+    width = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+    return Difference(mean, mean - width, mean + width, count)
+
+
+def _minus(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second

@@ -1,0 +1,107 @@
+"""Folds within the labelled molecules: each a file of parts, so that its jobs are ordinary jobs of `split=file`."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from roftbench.config import build
+from roftbench.data.dataset import MoleculeDataset
+from roftbench.data.label_ratio import strata
+from roftbench.data.predefined import FileSplit, file_sha256
+from roftbench.data.split import Indices
+from roftbench.errors import UsageError
+from roftbench.files import write_text
+from roftbench.job import Component, Job, digest
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The rows (of the file, from 0) with which a fold trains, selects and is judged."""
+
+    name: str
+    train: Indices
+    val: Indices
+    test: Indices
+
+
+class Folds:
+    """K folds, and after them K of another partition, of the molecules that a job uses for weights and selection.
+
+    Fold k is judged on its own molecules, selects on those of fold k + 1 and trains on all others. Whole scaffold
+    groups lie in one fold with by="scaffold". Folds hold the classes, or fifths of a regression label, in their shares
+    as far as groups allow (`StratifiedGroupKFold` of scikit-learn). The job's test part is in none of them.
+    """
+
+    def __init__(self, job: Job, dataset: MoleculeDataset, count: int, by: str, folder: Path) -> None:
+        if job.dataset.duplicates != "keep":
+            raise UsageError(
+                f"dataset.duplicates={job.dataset.duplicates}: advise names rows of the file, and merged rows have"
+                " none. Mend the duplicates in the table (roftbench data tells of them)."
+            )
+        _, parts = dataset.cut(build(job.split), job.label_ratio)
+        self.dataset, self.count, self.by = dataset, count, by
+        self.pool = np.sort(np.concatenate([parts.train, parts.val]))
+        labelled = ~np.isnan(dataset.y[self.pool]).all(axis=1)
+        self.pool = self.pool[labelled]
+        if len(self.pool) < 3 * count:
+            raise UsageError(
+                f"{len(self.pool)} labelled molecules are too few for {count} folds: at least {3 * count} are needed."
+                " Give advise.folds=3, or more labels (label_ratio, split.fractions)."
+            )
+        identity = job.fit_identity()
+        chosen = {name: identity[name] for name in ("dataset", "split", "label_ratio")}
+        self.folder = folder / digest({**chosen, "folds": count, "by": by})
+        self._partitions: dict[int, list[Indices]] = {}
+
+    def __getitem__(self, number: int) -> Parts:
+        """Return fold number % K of partition number // K."""
+        partition, fold = divmod(number, self.count)
+        cut = self._partition(partition)
+        val = (fold + 1) % self.count
+        train = np.concatenate([cut[k] for k in range(self.count) if k not in (fold, val)])
+        name = f"fold{number + 1}" if partition else f"fold{fold + 1}of{self.count}"
+        return Parts(name, *(np.sort(self.dataset.rows[part]) for part in (train, cut[val], cut[fold])))
+
+    def half(self, number: int) -> Parts:
+        """Return the fold with half of its training molecules, drawn at random, judged on the same ones."""
+        whole = self[number]
+        order = np.random.default_rng(number).permutation(len(whole.train))
+        kept = np.sort(whole.train[order[: max(2, len(order) // 2)]])
+        return Parts(f"{whole.name}-half", kept, whole.val, whole.test)
+
+    def split(self, parts: Parts) -> Component:
+        """Return the way of cutting that gives these parts; their file is written if it is not there."""
+        path = self.folder / f"{parts.name}.json"
+        text = json.dumps({name: getattr(parts, name).tolist() for name in ("train", "val", "test")})
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+        given = FileSplit(path=str(path), sha256=file_sha256(str(path)))
+        return Component(parts.name, f"{FileSplit.__module__}.{FileSplit.__qualname__}", asdict(given))
+
+    def _partition(self, number: int) -> list[Indices]:
+        if number not in self._partitions:
+            self._partitions[number] = list(self._cut(number))
+        return self._partitions[number]
+
+    def _cut(self, seed: int) -> Iterator[Indices]:
+        labels = strata(self.dataset.y[self.pool], str(self.dataset.spec.task))
+        if self.dataset.spec.task == "regression":
+            labels = labels // 2  # fifths
+        groups: Any = self.dataset.scaffold_groups()[self.pool] if self.by == "scaffold" else None
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        with warnings.catch_warnings():  # a class with fewer molecules than folds is what few labels are like
+            warnings.simplefilter("ignore", UserWarning)
+            cuts = kind(self.count, shuffle=True, random_state=seed).split(labels, labels, groups)
+            found = [self.pool[test] for _, test in cuts]
+        if min(map(len, found)) == 0:
+            raise UsageError(
+                f"the {len(self.pool)} labelled molecules have too few scaffolds for {self.count} folds of whole ones."
+                " Give advise.by=random."
+            )
+        yield from found

@@ -1,0 +1,165 @@
+"""The race: candidates are judged on one fold, the better ones on two, and so on, while the budget lasts.
+
+Successive halving (Jamieson and Talwalkar 2016, AISTATS) over folds instead of epochs: a fold is an ordinary job, so
+that all of it is in the store, and the same command goes on where it was.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from roftbench.progress import duration, say
+from roftbench.store import Record
+
+MARGIN = 1.3  # by how much a job may take longer than the last one like it
+PARTITIONS = 3  # how often the molecules are folded anew, if time is left
+Judge = Callable[["Runner", int], tuple[Record | None, bool]]  # a job's record, None if it failed; whether it is old
+
+
+@dataclass
+class Runner:
+    """A candidate in the race: its scores by fold (None: undefined), the seconds of a job, and why it fell out."""
+
+    model: str
+    method: str
+    baseline: bool = False
+    scores: dict[int, float | None] = field(default_factory=dict)
+    records: dict[int, Record] = field(default_factory=dict)
+    seconds: float | None = None
+    failure: str = ""
+
+    @property
+    def name(self) -> str:
+        """Model and method."""
+        return f"{self.model} · {self.method}"
+
+    def loss(self, sign: int) -> float:
+        """Return the mean over the folds, lower is better; infinite where one is undefined or the job failed."""
+        values = [value for value in self.scores.values() if value is not None]
+        if self.failure or not values or len(values) < len(self.scores):
+            return float("inf")
+        return sign * sum(values) / len(values)
+
+
+class Budget:
+    """What is left of a time, or of a number of jobs; a job that was done before costs nothing."""
+
+    def __init__(self, seconds: float | None, jobs: int | None) -> None:
+        self.seconds, self.jobs = seconds, jobs
+        self.began = time.monotonic()
+        self.done = 0
+
+    def left(self) -> float:
+        """Return the seconds that are left; without end where jobs are counted."""
+        return float("inf") if self.seconds is None else self.seconds - (time.monotonic() - self.began)
+
+    def allows(self, seconds: float, jobs: int = 1) -> bool:
+        """Tell whether jobs of so many seconds in all may still begin."""
+        if self.jobs is not None:
+            return self.done + jobs <= self.jobs
+        return seconds <= self.left()
+
+    def words(self) -> str:
+        """Return what is left, in words."""
+        return (
+            f"{self.jobs - self.done} jobs left" if self.jobs is not None else f"{duration(max(0, self.left()))} left"
+        )
+
+
+class Race:
+    """Runs candidates over folds within a budget; `judge` gives the record of a candidate's job on a fold.
+
+    `sign` makes a lower score the better one; `members` jobs of the winner and one of each baseline must still fit in
+    after the race.
+    """
+
+    def __init__(
+        self, runners: Sequence[Runner], judge: Judge, folds: int, budget: Budget, metric: str, sign: int, members: int
+    ) -> None:
+        self.runners, self.judge, self.folds, self.budget = list(runners), judge, folds, budget
+        self.metric, self.sign, self.members = metric, sign, members
+        self.stopped = ""
+
+    def run(self) -> None:
+        """Race to the end of the budget, or of the folds."""
+        rungs = sorted({1, min(2, self.folds), *(self.folds * (1 + more) for more in range(PARTITIONS))})
+        running = sorted(self.runners, key=lambda one: not one.baseline)  # baselines are judged on every fold first
+        for number, rung in enumerate(rungs):
+            for one in running:
+                if not self._climb(one, rung):
+                    self.stopped = f"the budget ended with {one.name} at {len(one.scores)} of {rung} folds"
+                    return
+            if number + 1 < len(rungs):
+                running = self._survivors(running, rungs[number + 1])
+
+    def ranked(self) -> list[Runner]:
+        """Return the candidates, the best of those with most folds first."""
+        most = max((len(one.scores) for one in self.runners if not one.failure), default=0)
+        return sorted(self.runners, key=lambda one: (len(one.scores) < most, one.loss(self.sign), -len(one.scores)))
+
+    def _climb(self, one: Runner, rung: int) -> bool:
+        """Judge a candidate on the folds that it lacks; returns whether there was budget for it."""
+        for fold in range(rung):
+            if fold in one.scores or one.failure:
+                continue
+            if not self.budget.allows(self._guess(one) + self._reserve(), 1 + self.members + self._baselines()):
+                return False
+            self._judge(one, fold)
+        return True
+
+    def _judge(self, one: Runner, fold: int) -> None:
+        began = time.monotonic()
+        record, old = self.judge(one, fold)
+        spent = time.monotonic() - began
+        self.budget.done += not old
+        if record is None:
+            say(f"  {one.name:<34} fold {fold + 1:<3} {one.failure}")
+            return
+        shared = sum(value for name, value in record["seconds"].items() if name.endswith("(reused)"))
+        one.seconds = max(one.seconds or 0.0, float(record["seconds"]["total"]) + shared)
+        one.records[fold] = record
+        one.scores[fold] = record["scores"]["test"][self.metric]
+        value = one.scores[fold]
+        shown = "undefined" if value is None else f"{value:.4f}"
+        say(
+            f"  {one.name:<34} fold {fold + 1:<3} {self.metric} {shown:<10} {duration(spent):<12} {self.budget.words()}"
+        )
+
+    def _survivors(self, running: Sequence[Runner], rung: int) -> list[Runner]:
+        """Return the baselines, and the better half of the others, or more of them if their next folds fit in."""
+        ranked = sorted((one for one in running if not one.failure), key=lambda one: one.loss(self.sign))
+        others = [one for one in ranked if not one.baseline]
+        time_left = self.budget.left() - self._reserve()
+        time_left -= sum(self._cost(one, rung) for one in ranked if one.baseline)
+        costs = accumulate(self._cost(one, max(rung, self.folds)) for one in others)
+        fit = sum(cost <= time_left for cost in costs) if self.budget.jobs is None else 0
+        kept = others[: max(fit, math.ceil(len(others) / 2))]
+        if len(kept) < len(others):
+            say(f"  {len(kept)} of {len(others)} go on, the best so far {kept[0].name}")
+        return [*(one for one in ranked if one.baseline), *kept]
+
+    def _cost(self, one: Runner, rung: int) -> float:
+        return MARGIN * (one.seconds or 0.0) * max(0, rung - len(one.scores))
+
+    def _guess(self, one: Runner) -> float:
+        """Return how long the next job of a candidate may take: as its last one, or as the longest of its model."""
+        if one.seconds is not None:
+            return MARGIN * one.seconds
+        same = [other.seconds for other in self.runners if other.seconds is not None and other.model == one.model]
+        known = same or [other.seconds for other in self.runners if other.seconds is not None]
+        return MARGIN * max(known, default=0.0)
+
+    def _reserve(self) -> float:
+        """Return the seconds that the jobs after the race may take; they train on more molecules than a fold."""
+        known = [one for one in self.runners if one.seconds is not None and not one.failure]
+        if not known:
+            return 0.0
+        best = min(known, key=lambda one: one.loss(self.sign))
+        more = self.folds / (self.folds - 1)
+        baselines = sum(one.seconds or 0.0 for one in known if one.baseline)
+        return MARGIN * more * (self.members * (best.seconds or 0.0) + baselines)
+
+    def _baselines(self) -> int:
+        return sum(one.baseline for one in self.runners)

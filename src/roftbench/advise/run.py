@@ -1,0 +1,35 @@
+"""`roftbench advise` from the command line to what it prints."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from roftbench.advise.advice import Advisor
+from roftbench.advise.settings import separated
+from roftbench.advise.show import show, to_dict, write
+from roftbench.progress import logged, say, shown
+
+
+def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
+    """Advise on the data set that the overrides name; returns 0.
+
+    Raises:
+        UsageError: an override that cannot be understood, too few labels to fold, or no candidate that can be judged.
+    """
+    settings, others = separated(overrides)
+    with logged(None, quiet=as_json):
+        advisor = Advisor(settings, others, folder)
+        for guess in advisor.guesses:
+            say(f"  guessed: {guess}")
+        pairs = len(advisor.runners)
+        say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command goes on")
+        advice = advisor.run()
+    written = write(advice, advisor.folds.folder)
+    if as_json:
+        print(json.dumps(to_dict(advice), indent=1))
+    else:
+        show(advice, Console())
+        print(f"written: {', '.join(shown(path) for path in written)}")
+    return 0

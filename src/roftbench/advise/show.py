@@ -1,0 +1,90 @@
+"""An advice on the terminal, as Markdown and as JSON."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from roftbench.advise.advice import Advice, mean_score
+from roftbench.advise.race import Runner
+from roftbench.advise.reasons import alike, reasons
+from roftbench.files import write_text
+from roftbench.report.text import MISSING, markdown_table, metric_name
+
+HEADER = ["", "model", "method", "mean", "folds", "lowest", "highest", "behind the winner (95 %)", "s a job", "test"]
+
+
+def show(advice: Advice, console: Console) -> None:
+    """Print the leaderboard and the recommendation."""
+    table = Table(*HEADER, title=f"{advice.dataset} · {metric_name(advice.metric)} · {advice.folds}", box=None)
+    for row in rows(advice):
+        table.add_row(*row, style="bold" if row[0] == "1" else "")
+    console.print(table)
+    for line in [*reasons(advice), "", advice.command]:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def write(advice: Advice, folder: Path) -> list[Path]:
+    """Write advice.md and advice.json into a folder; returns their paths."""
+    text = [
+        f"# {advice.dataset}: which model, which method",
+        f"{metric_name(advice.metric)}, {advice.folds}.",
+        markdown_table(HEADER, rows(advice)),
+        "\n".join(f"- {line}" for line in reasons(advice)),
+        f"```\n{advice.command}\n```",
+    ]
+    write_text(folder / "advice.md", "\n\n".join(text) + "\n")
+    write_text(folder / "advice.json", json.dumps(to_dict(advice), indent=1, allow_nan=False) + "\n")
+    return [folder / "advice.md", folder / "advice.json"]
+
+
+def rows(advice: Advice) -> list[list[str]]:
+    """Return the leaderboard: "≈" marks who cannot be told from the winner."""
+    return [_row(advice, number, one) for number, one in enumerate(advice.ranked, 1) if one.scores or one.failure]
+
+
+def _row(advice: Advice, number: int, one: Runner) -> list[str]:
+    mark = str(number) + (" ≈" if alike(advice, one) else "")
+    values = [value for value in one.scores.values() if value is not None]
+    if one.failure or not values:
+        return [mark, one.model, one.method, "failed" if one.failure else "undefined", *[MISSING] * 6]
+    found = advice.behind.get(one.name)
+    behind = MISSING
+    if found is not None:
+        interval = "" if math.isnan(found.low) else f" [{found.low:.3f}, {found.high:.3f}]"
+        behind = f"{found.mean:+.3f}{interval}"
+    test = mean_score(advice.test.get(one.name, []), advice.metric)
+    numbers = (sum(values) / len(values), min(values), max(values))
+    mean, low, high = (f"{value:.3f}" for value in numbers)
+    spent = MISSING if one.seconds is None else f"{one.seconds:.1f}"
+    last = MISSING if test is None else f"{test:.3f}"
+    return [mark, one.model, one.method, mean, str(len(one.scores)), low, high, behind, spent, last]
+
+
+def to_dict(advice: Advice) -> dict[str, Any]:
+    """Return an advice in plain values, with the keys of all jobs behind it."""
+    return {
+        "dataset": advice.dataset,
+        "metric": advice.metric,
+        "labels": advice.labels,
+        "folds": advice.folds,
+        "candidates": [
+            {
+                "model": one.model,
+                "method": one.method,
+                "scores": list(one.scores.values()),
+                "jobs": [record["key"] for record in one.records.values()],
+                "indistinguishable": alike(advice, one),
+                "failure": one.failure or None,
+                "test": [record["scores"]["test"][advice.metric] for record in advice.test.get(one.name, [])],
+                "test_jobs": [record["key"] for record in advice.test.get(one.name, [])],
+            }
+            for one in advice.ranked
+        ],
+        "reasons": reasons(advice),
+        "command": advice.command,
+        "models": [str(path) for path in advice.kept],
+    }
