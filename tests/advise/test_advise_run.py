@@ -1,0 +1,74 @@
+"""`roftbench advise` as it is called."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from command import Command, Ended
+from lab import write_csv
+
+SMALL = (
+    "dataset=esol", "split=random", "train=smoke", "label_ratio.count=40", "label_ratio.val_budget=strict",
+    "advise.models=tiny_gin", "advise.methods=lp,full_ft", "advise.folds=3", "advise.members=2", "advise.budget=14jobs",
+    "run.device=cpu", "run.threads=1",
+)  # fmt: skip
+
+
+def advise(cli: Command, *more: str) -> tuple[Ended, dict[str, Any]]:
+    ended = cli("advise", *SMALL, *more)
+    [path] = (cli.lab.results / "advise").glob("*/advice.json")
+    return ended, json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_it_was(cli: Command) -> None:
+    ended, advice = advise(cli)
+    assert ended.code == 0, ended
+    records = {record["key"]: record for record in cli.lab.store.load()}
+    best, *others = advice["candidates"]
+    assert {one["model"] for one in others} | {best["model"]} == {"tiny_gin", "ecfp", "scratch"}
+    for one in advice["candidates"]:
+        assert [records[key]["scores"]["test"]["rmse"] for key in one["jobs"]] == one["scores"]
+    means = [sum(one["scores"]) / len(one["scores"]) for one in advice["candidates"] if one["scores"]]
+    assert means[0] == min(means)
+    # The winner with two seeds, and each baseline, on the parts that the command line names.
+    outer = [key for one in advice["candidates"] for key in one["test_jobs"]]
+    assert {records[key]["job"]["split"]["name"] for key in outer} == {"random"}
+    assert len(best["test_jobs"]) == 2
+    assert ended.out.count("fold 1 ") == 4
+    assert f"Use {best['model']} · {best['method']}: rmse" in ended.out
+    assert "On the test part, used once" in ended.out
+    markdown = next((cli.lab.results / "advise").glob("*/advice.md")).read_text(encoding="utf-8")
+    assert all(reason in markdown for reason in advice["reasons"])
+    before = {path: path.stat().st_mtime_ns for path in (cli.lab.results / "runs").glob("*.json")}
+    _, repeated = advise(cli)
+    assert repeated["candidates"][0]["jobs"][: len(best["jobs"])] == best["jobs"]
+    after = {path: path.stat().st_mtime_ns for path in (cli.lab.results / "runs").glob("*.json")}
+    assert {path: after[path] for path in before} == before
+
+
+def test_the_command_that_it_ends_with_finds_the_winner_done(cli: Command) -> None:
+    _, advice = advise(cli)
+    words = shlex.split(advice["command"])
+    assert words[0] == "roftbench"
+    repeated = cli(*words[1:])
+    assert (repeated.code, "already done" in repeated.out) == (0, True)
+
+
+def test_a_table_of_ones_own_is_guessed_and_json_is_all_that_is_printed(cli: Command, tmp_path: Path) -> None:
+    smiles = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
+    path = write_csv(tmp_path / "my.csv", {"smiles": smiles, "y": [len(one) * 0.5 for one in smiles]})
+    words = [word for word in SMALL if not word.startswith(("dataset", "label_ratio"))]
+    ended = cli("advise", "--json", *words, "dataset=csv", f"dataset.path={path}", "advise.by=random")
+    assert ended.code == 0, ended
+    advice = json.loads(ended.out)
+    assert advice["metric"] == "rmse"
+    assert advice["labels"] == 45 - 5
+
+
+def test_mistakes_are_told_before_any_job(cli: Command) -> None:
+    cli("advise", *SMALL, "advise.methods=lpp").refused("unknown method 'lpp'", "Did you mean")
+    cli("advise", *SMALL, "advise.budget=soon").refused("advise.budget must be a time")
+    cli("advise", *SMALL, "model=scratch").refused("advise.models=A,B")
+    cli("advise", *SMALL, "label_ratio.count=8").refused("8 labelled molecules are too few")
+    assert cli.files() == []

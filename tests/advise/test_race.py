@@ -1,0 +1,93 @@
+"""The race: who goes on, when it ends, and what is left for the jobs after it."""
+
+from typing import Any
+
+import pytest
+
+from roftbench.advise.race import Budget, Race, Runner
+from roftbench.store import Record
+
+LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0}
+
+
+class Track:
+    """Gives each candidate its loss, a little worse on each fold; notes who ran where."""
+
+    def __init__(self, seconds: float = 0.0, fails: str = "") -> None:
+        self.ran: list[tuple[str, int]] = []
+        self.seconds, self.fails = seconds, fails
+
+    def judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
+        self.ran.append((one.model, fold))
+        if one.model == self.fails:
+            one.failure = "failed: diverged"
+            return None, False
+        record: Any = {"scores": {"test": {"rmse": LOSS[one.model] + fold / 100}}, "seconds": {"total": self.seconds}}
+        return record, False
+
+
+def race(track: Track, budget: Budget, folds: int = 5) -> Race:
+    runners = [Runner(name, "lp", baseline=name == "base") for name in ("d", "c", "b", "a", "base")]
+    return Race(runners, track.judge, folds, budget, "rmse", 1, members=2)
+
+
+def names(runners: list[Runner]) -> list[str]:
+    return [one.model for one in runners]
+
+
+def test_with_time_enough_all_run_all_folds_of_all_partitions() -> None:
+    track = Track()
+    found = race(track, Budget(1000, None))
+    found.run()
+    assert sorted(track.ran) == sorted((name, fold) for name in LOSS for fold in range(15))
+    assert names(found.ranked()) == ["a", "b", "base", "c", "d"]
+    assert found.stopped == ""
+
+
+def test_counted_jobs_halve_the_field_and_keep_the_baseline() -> None:
+    track = Track()
+    found = race(track, Budget(None, 16))
+    found.run()
+    # One fold each; the better half of the four and the baseline on a second one; then one goes on while jobs last.
+    assert track.ran[:5] == [("base", 0), ("d", 0), ("c", 0), ("b", 0), ("a", 0)]
+    assert track.ran[5:8] == [("base", 1), ("a", 1), ("b", 1)]
+    assert set(track.ran[8:]) <= {("base", fold) for fold in range(2, 5)} | {("a", fold) for fold in range(2, 5)}
+    assert len(track.ran) == 16 - 2 - 1  # two members of the winner and the baseline come after the race
+    assert "the budget ended with" in found.stopped
+    assert names(found.ranked())[-2:] == ["c", "d"]
+
+
+def test_jobs_that_would_outlast_the_time_do_not_begin() -> None:
+    track = Track(seconds=10)
+    budget = Budget(100, None)
+    found = race(track, budget)
+    found.run()
+    # The clock stands still here, so each job leaves 100 s: 10 jobs of 10 s more would not fit, one does.
+    assert found.budget.allows(99)
+    assert not found.budget.allows(101)
+    assert found.stopped == ""
+    slow = Track(seconds=60)
+    found = race(slow, Budget(100, None))
+    found.run()
+    assert slow.ran == [("base", 0)]  # then 60 s for the winner's members and the baseline are not there
+    assert "the budget ended with d · lp at 0 of 1 folds" in found.stopped
+
+
+def test_who_fails_falls_out_and_costs_nobody_else() -> None:
+    track = Track(fails="a")
+    found = race(track, Budget(1000, None))
+    found.run()
+    assert track.ran.count(("a", 0)) == 1
+    assert ("a", 1) not in track.ran
+    assert names(found.ranked()) == ["b", "base", "c", "d", "a"]
+
+
+def test_an_undefined_score_is_worse_than_any_other() -> None:
+    one = Runner("a", "lp", scores={0: None, 1: 0.5})
+    assert one.loss(1) == float("inf")
+    assert Runner("b", "lp", scores={0: 0.5, 1: 0.7}).loss(-1) == pytest.approx(-0.6)
+
+
+def test_what_is_left_is_said_in_jobs_or_time() -> None:
+    assert Budget(None, 3).words() == "3 jobs left"
+    assert Budget(90, None).words() == "1 min 30 s left"
