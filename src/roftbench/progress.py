@@ -34,9 +34,10 @@ class _Log:
 
 @dataclass
 class _Console:
-    """Where lines go: the terminal unless it is another process's, and the log of the job at work."""
+    """Where lines and bars go: the terminal unless it is another process's, and the log of the job at work."""
 
     quiet: bool = False
+    bars: bool = True
     log: _Log | None = None
 
 
@@ -58,10 +59,13 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def logged(path: Path | None, *, quiet: bool) -> Iterator[None]:
-    """Write all lines and warnings to `path` inside the block; with `quiet` the lines do not appear on the terminal."""
-    before = _console.quiet, _console.log
-    _console.quiet, _console.log = quiet, None if path is None else _Log(path)
+def logged(path: Path | None, *, quiet: bool, bars: bool = False) -> Iterator[None]:
+    """Write all lines and warnings to `path` inside the block; with `quiet` the lines do not appear on the terminal.
+
+    Nor do progress bars then, unless `bars` is set.
+    """
+    before = _console.quiet, _console.bars, _console.log
+    _console.quiet, _console.bars, _console.log = quiet, bars or not quiet, None if path is None else _Log(path)
     handler = _Noted()
     logging.getLogger("roftbench").addHandler(handler)
     try:
@@ -70,7 +74,7 @@ def logged(path: Path | None, *, quiet: bool) -> Iterator[None]:
         logging.getLogger("roftbench").removeHandler(handler)
         if _console.log is not None:
             _console.log.close()
-        _console.quiet, _console.log = before
+        _console.quiet, _console.bars, _console.log = before
 
 
 class _Noted(logging.Handler):
@@ -92,7 +96,7 @@ def bar(
 
     It appears after `delay` seconds. `total` is the number of items where they cannot tell it.
     """
-    silent = _console.quiet or None
+    silent = None if _console.bars else True
     return tqdm(items, desc=name, unit=unit, disable=silent, leave=False, dynamic_ncols=True, delay=delay, total=total)
 
 

@@ -11,11 +11,13 @@ from roftbench.runner import put_failure, run_job
 from roftbench.store import Store
 
 
-def work(job: Job, env: Env, guesses: Sequence[str], *, in_sweep: bool, quiet: bool) -> tuple[str, str]:
+def work(
+    job: Job, env: Env, guesses: Sequence[str], *, in_sweep: bool, quiet: bool, bars: bool = False
+) -> tuple[str, str]:
     """Run a job; returns how it ended (done, failed, skipped, busy), and what the store could not be told, or "".
 
     In a sweep nothing but an interruption is raised: what went wrong is a failure in the store. With `quiet` nothing is
-    printed; the log has it.
+    printed; the log has it. `bars` shows progress bars all the same.
 
     Raises:
         UsageError: outside a sweep, data, split, labels, model or device cannot be had as asked, or results cannot be
@@ -23,7 +25,7 @@ def work(job: Job, env: Env, guesses: Sequence[str], *, in_sweep: bool, quiet: b
     """
     store = Store(env.results, env.run.stage_cap_gb)
     fresh = env.run.rerun or store.get(job.key) is None
-    with logged(store.log_path(job.key) if fresh else None, quiet=quiet):
+    with logged(store.log_path(job.key) if fresh else None, quiet=quiet, bars=bars):
         for guess in guesses:
             say(f"  guessed: {guess}")
         try:

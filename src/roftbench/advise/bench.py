@@ -45,7 +45,7 @@ def result(job: Job, env: Env) -> tuple[Record | None, bool]:
     store = Store(env.results, env.run.stage_cap_gb)
     if (found := store.get(job.key)) is not None:
         return found, True
-    while work(job, env, [], in_sweep=True, quiet=True)[0] == "busy":  # another process has it at work
+    while work(job, env, [], in_sweep=True, quiet=True, bars=True)[0] == "busy":  # another process has it at work
         time.sleep(BUSY_SECONDS)
     return store.get(job.key), False
 

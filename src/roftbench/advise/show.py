@@ -14,12 +14,14 @@ from roftbench.advise.reasons import alike, reasons
 from roftbench.files import write_text
 from roftbench.report.text import MISSING, markdown_table, metric_name
 
-HEADER = ["", "model", "method", "mean", "folds", "lowest", "highest", "behind the winner (95 %)", "s a job", "test"]
+HEADER = ["", "candidate", "mean", "folds", "lowest", "highest", "winner minus it (95 %)", "s a job", "test"]
 
 
 def show(advice: Advice, console: Console) -> None:
     """Print the leaderboard and the recommendation."""
-    table = Table(*HEADER, title=f"{advice.dataset} · {metric_name(advice.metric)} · {advice.folds}", box=None)
+    table = Table(title=f"{advice.dataset} · {metric_name(advice.metric)} · {advice.folds}", box=None)
+    for name in HEADER:
+        table.add_column(name, no_wrap=True, justify="left" if name in HEADER[:2] else "right")
     for row in rows(advice):
         table.add_row(*row, style="bold" if row[0] == "1" else "")
     console.print(table)
@@ -50,7 +52,7 @@ def _row(advice: Advice, number: int, one: Runner) -> list[str]:
     mark = str(number) + (" ≈" if alike(advice, one) else "")
     values = [value for value in one.scores.values() if value is not None]
     if one.failure or not values:
-        return [mark, one.model, one.method, "failed" if one.failure else "undefined", *[MISSING] * 6]
+        return [mark, one.name, "failed" if one.failure else "undefined", *[MISSING] * 6]
     found = advice.behind.get(one.name)
     behind = MISSING
     if found is not None:
@@ -61,7 +63,7 @@ def _row(advice: Advice, number: int, one: Runner) -> list[str]:
     mean, low, high = (f"{value:.3f}" for value in numbers)
     spent = MISSING if one.seconds is None else f"{one.seconds:.1f}"
     last = MISSING if test is None else f"{test:.3f}"
-    return [mark, one.model, one.method, mean, str(len(one.scores)), low, high, behind, spent, last]
+    return [mark, one.name, mean, str(len(one.scores)), low, high, behind, spent, last]
 
 
 def to_dict(advice: Advice) -> dict[str, Any]:
