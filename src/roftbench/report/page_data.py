@@ -41,7 +41,7 @@ def page_data(store: Store, records: list[Record], failures: list[Record], long:
         "jobs": jobs,
         "points": points,
         **page_stats.statistics(views[OWN][0], long, lists),
-        **page_facts.facts(done, failures, jobs, shared["envs"]),
+        **page_facts.facts(long, done, failures, jobs, shared["envs"]),
         **{name: interned.values for name, interned in shared.items()},
     }
 

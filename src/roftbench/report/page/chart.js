@@ -35,6 +35,14 @@ function niceTicks(low, high, count) {
   return ticks;
 }
 
+// The ticks of one axis as text, all with as many decimals as one of them needs.
+function alike(ticks) {
+  const texts = ticks.map(tick);
+  if (texts.some((text) => /[e,]/.test(text))) return texts;
+  const decimals = Math.max(0, ...texts.map((text) => (text.split(".")[1] ?? "").length));
+  return ticks.map((value) => value.toFixed(decimals));
+}
+
 function bounds(values, margin = 0.06) {
   const known = values.filter((value) => value !== null && value !== undefined);
   const [low, high] = [Math.min(...known), Math.max(...known)];
@@ -44,10 +52,11 @@ function bounds(values, margin = 0.06) {
 
 // An x-y frame: horizontal grid lines, y ticks left, x ticks below. `xTicks`: [value, text].
 function frame({ width, height, x, y, xTicks, yTicks, xLabel, left = 46 }) {
+  const texts = alike(yTicks);
   return [
-    yTicks.map((value) => svg("g", { class: "tick" },
+    yTicks.map((value, i) => svg("g", { class: "tick" },
       svg("line", { class: "grid", x1: left, x2: width - 6, y1: y(value), y2: y(value) }),
-      svg("text", { x: left - 8, y: y(value), dy: "0.32em", "text-anchor": "end" }, tick(value)))),
+      svg("text", { x: left - 8, y: y(value), dy: "0.32em", "text-anchor": "end" }, texts[i]))),
     xTicks.map(([value, text]) => svg("g", { class: "tick" },
       svg("line", { class: "stub", x1: x(value), x2: x(value), y1: height - 34, y2: height - 30 }),
       svg("text", { x: x(value), y: height - 17, "text-anchor": "middle" }, text))),

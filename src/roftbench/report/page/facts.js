@@ -4,6 +4,7 @@ const table = (id, label, head, rows) => scrolling(id, label, el("table", { clas
   el("tbody", {}, rows.map((row) => el("tr", {}, row.map((item, i) => el(i ? "td" : "th", { scope: i ? null : "row", class: "name" }, item)))))));
 
 const fingerprint = (text) => (text ? el("code", { title: text }, text.slice(0, 12)) : "–");
+const KINDS = { train: "Training", split: "Split", label_ratio: "Training labels" };
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
 
 function drawFailures() {
@@ -11,12 +12,14 @@ function drawFailures() {
   byId("failures").hidden = !rows.length;
   if (!rows.length) return;
   const head = ["Job", "Status", "Model", "Method", "Data set", "Split", "Labels", "Seed", "Reason"];
-  const items = rows.map((row) => [el("code", {}, row.key), row.status, row.model, methodName(row.method), row.dataset, row.split, row.labels, row.seed,
-    row.command ? [row.error, el("br"), el("code", { class: "command" }, row.command)] : row.error]);
+  const items = rows.map((row) => [el("code", {}, row.key), row.status, row.model, methodName(row.method), row.dataset, row.split, row.labels, row.seed, row.error]);
   content("failures").replaceChildren(
-    el("p", { class: "note" }, `${plural(DATA.counts.failed, "job")} failed, ${DATA.counts.skipped} skipped because they make no sense for their model or data. Nothing of them is in any number of this page; the files under failures/ hold the tracebacks.`),
+    el("p", { class: "note" }, `${failuresPhrase(DATA.counts)} Nothing of them is in any number of this page; the files under failures/ hold the tracebacks.`),
     table("scroll-failures", "Jobs without a result", head, items));
 }
+
+const failuresPhrase = ({ failed, skipped }) =>
+  `${plural(failed, "job")} failed${skipped ? `, ${skipped} skipped because they make no sense for their model or data` : ""}.`;
 
 function drawFacts() {
   content("facts").replaceChildren(
@@ -31,6 +34,8 @@ function drawFacts() {
     ].map((text) => el("li", {}, text))),
     el("h3", {}, "Protocol"),
     table("scroll-protocols", "Protocol", ["Protocol", "Featuriser", "Jobs"], DATA.protocols.map((row) => [row.protocol, row.featurizer ?? "–", number(row.jobs)])),
+    el("h3", {}, "Settings by name"),
+    table("scroll-settings", "Settings by name", ["Kind", "Name", "Settings"], DATA.named.map((row) => [KINDS[row.part], row.name, params(row.values)])),
     el("h3", {}, "Data sets"),
     table("scroll-data", "Data sets", ["Data set", "Task", "Metric", "Rows", "Kept", "Dropped", "Fingerprint (sha256)", "From"], dataRows()),
     parts(partRows()),

@@ -118,8 +118,9 @@ const ranksLabel = ({ ranks }) => `Critical difference diagram. Mean ranks, best
 function critical({ ranks, groups, p, critical_difference: distance }, width) {
   const shown = p < 0.05 ? groups : [];
   const longest = Math.max(...ranks.map(([id]) => methodName(id).length));
-  const wide = width > 2 * (56 + 7.2 * longest) + 30 * ranks.length;
-  const margin = wide ? 56 + 7.2 * longest : 14;
+  const aside = 56 + 8 * longest; // room for a name and its rank
+  const wide = width > 2 * aside + 30 * ranks.length;
+  const margin = wide ? aside : 14;
   const x = linear([1, ranks.length], [margin, width - margin]);
   const axis = 64;
   const below = axis + 28 + shown.length * 11;
