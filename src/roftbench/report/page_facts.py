@@ -76,8 +76,8 @@ def _usual_loss(job: _Data) -> bool:
 
 def _flat(values: _Data) -> _Data:
     """The settings themselves, without the name and the class of code that they belong to."""
-    inner = values.get("params", {})
-    return {name: value for name, value in values.items() if name not in ("name", "target", "params")} | inner
+    own = {name: value for name, value in values.items() if name not in ("name", "target", "params")}
+    return {**own, **values.get("params", {})}
 
 
 def _sources(done: list[Record]) -> list[_Data]:

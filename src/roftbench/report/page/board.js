@@ -111,7 +111,7 @@ function boardRow(row, datasets) {
   const name = rowName(badge(row.method), row.name, row.outside ? " †" : "");
   return el("tr", { class: reference ? "reference" : null, vars: look(row.method) }, name,
     datasets.map((dataset) => el("td", { class: "number" }, boardCell(row, row.cells.get(dataset)))),
-    el("td", { class: "number rank" }, row.rank === null ? "--" : row.rank.toFixed(2)));
+    el("td", { class: "number rank" }, row.rank === null ? "--" : fixed(row.rank, 2)));
 }
 
 function boardCell(row, cell) {

@@ -109,10 +109,10 @@ function rankParts(found) {
 
 function ranksPhrase({ n, datasets, statistic, p }) {
   const over = view.unit === "block" ? `${plural(n, "block")} of ${plural(datasets, "data set")}` : plural(n, "data set");
-  return `Mean rank over ${over}, 1 is best. Friedman χ² = ${statistic.toFixed(1)}, p ${p < 0.0001 ? "" : "= "}${chance(p)}.`;
+  return `Mean rank over ${over}, 1 is best. Friedman χ² = ${fixed(statistic, 1)}, p ${p < 0.0001 ? "" : "= "}${chance(p)}.`;
 }
 
-const ranksLabel = ({ ranks }) => `Critical difference diagram. Mean ranks, best first: ${ranks.map(([id, rank]) => `${methodName(id)} ${rank.toFixed(2)}`).join(", ")}`;
+const ranksLabel = ({ ranks }) => `Critical difference diagram. Mean ranks, best first: ${ranks.map(([id, rank]) => `${methodName(id)} ${fixed(rank, 2)}`).join(", ")}`;
 
 // Demšar's critical difference diagram: mean ranks on a line, bars over methods that do not differ.
 function critical({ ranks, groups, p, critical_difference: distance }, width) {
@@ -130,7 +130,7 @@ function critical({ ranks, groups, p, critical_difference: distance }, width) {
     ranks.map((_, i) => [svg("line", { class: "axis", x1: x(i + 1), x2: x(i + 1), y1: axis, y2: axis - 6 }), svg("text", { class: "tick-text", x: x(i + 1), y: axis - 12, "text-anchor": "middle" }, i + 1)]),
     svg("line", { class: "distance", x1: x(1), x2: x(end), y1: 22, y2: 22 }),
     [1, ...(end === 1 + distance ? [end] : [])].map((place) => svg("line", { class: "distance", x1: x(place), x2: x(place), y1: 18, y2: 26 })),
-    svg("text", { class: "label", x: x(1), y: 12 }, `critical difference ${distance.toFixed(2)}`)];
+    svg("text", { class: "label", x: x(1), y: 12 }, `critical difference ${fixed(distance, 2)}`)];
   const place = new Map(ranks);
   const bars = shown.map((group, i) => svg("line", { class: "clique", x1: x(place.get(group[0])) - 4, x2: x(place.get(group.at(-1))) + 4, y1: axis + 14 + i * 11, y2: axis + 14 + i * 11 }));
   const rows = (wide ? namedAside : namedBelow)(ranks, x, margin, width);
@@ -159,7 +159,7 @@ function namedBelow(ranks, x, margin, width) {
 
 function rankName({ id, rank, method, at, edge, left }, axis, y) {
   const name = svg("tspan", { class: id === DATA.reference ? "strong" : null }, methodName(id));
-  const value = svg("tspan", { class: "value" }, rank.toFixed(2));
+  const value = svg("tspan", { class: "value" }, fixed(rank, 2));
   return svg("g", { class: "series", "data-series": method, vars: look(method) }, mark(method, at, axis),
     svg("text", { x: edge + (left ? -6 : 6), y, dy: "0.35em", "text-anchor": left ? "end" : "start" }, left ? [name, "  ", value] : [value, "  ", name]));
 }
