@@ -116,8 +116,8 @@ def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]
     """[mean, std, place] of each cell of a view; the place is among the networks' cells that have all seeds."""
     loss = complete_losses(view).mask(view["baseline"].astype(bool))
     place = loss.groupby([view["setting"], view["dataset"]]).rank(method="min")
-    numbers = zip(view["mean"], view["std"], place, strict=True)
-    listed = [[short(mean, 10), short(std, 10), None if np.isnan(at) else int(at)] for mean, std, at in numbers]
+    numbers = zip(view["mean"], view["std"], place, strict=True)  # all digits, so that they round as the tables do
+    listed = [[short(mean, 17), short(std, 17), None if np.isnan(at) else int(at)] for mean, std, at in numbers]
     return dict(zip(zip(*(view[name] for name in CELL), strict=True), listed, strict=True))
 
 

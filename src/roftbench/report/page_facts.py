@@ -12,6 +12,7 @@ from roftbench.report.page_jobs import Interned
 from roftbench.report.runs import run_rows
 from roftbench.store import Record
 
+FAILURES = 500  # rows of one page, at most
 NAMED = ("train", "split", "label_ratio")
 _Data = dict[str, Any]
 
@@ -23,12 +24,12 @@ def facts(long: pd.DataFrame, done: list[Record], failures: list[Record], jobs: 
     which "env_jobs" counts the jobs.
     """
     used = Counter(job["env"] for job in jobs)
+    shown = failures[:FAILURES]
     return {
         "version": __version__,
         "counts": _counts(done, failures),
         "failures": [
-            {**row, "error": failure.get("error", ""), "model": failure["job"]["model"]["name"]}
-            for row, failure in zip(run_rows([], failures), failures, strict=True)
+            {**row, "error": failure["error"]} for row, failure in zip(run_rows([], shown), shown, strict=True)
         ],
         "protocols": _protocols(done),
         "named": _named(long, done),

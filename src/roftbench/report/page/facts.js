@@ -19,7 +19,8 @@ function drawFailures() {
 }
 
 const failuresPhrase = ({ failed, skipped }) =>
-  `${plural(failed, "job")} failed${skipped ? `, ${skipped} skipped because they make no sense for their model or data` : ""}.`;
+  [`${plural(failed, "job")} failed${skipped ? `, ${skipped} skipped because they make no sense for their model or data` : ""}.`,
+    failed + skipped > DATA.failures.length ? `The first ${DATA.failures.length} are shown; “roftbench list runs” lists all.` : ""].filter(Boolean).join(" ");
 
 function drawFacts() {
   content("facts").replaceChildren(
@@ -52,10 +53,11 @@ function parts(rows) {
   return el("details", { id: "parts" }, el("summary", {}, `Parts: ${plural(rows.length, "way")} of cutting the data, with fingerprints`), table("scroll-parts", "Parts", head, rows));
 }
 
+const dataOf = (cell) => distinct(cell.jobs.map((place) => DATA.jobs[place].data)).map((place) => DATA.data[place]);
+
 function dataRows() {
   const rows = new Map();
-  CELLS.forEach((cell) => cell.jobs.forEach((place) => {
-    const data = DATA.data[DATA.jobs[place].data];
+  CELLS.forEach((cell) => dataOf(cell).forEach((data) => {
     const { dataset, task, metric } = DATA.datasets[cell.dataset];
     const key = JSON.stringify([dataset, data.sha256, data.rows, data.kept, data.place]);
     rows.set(key, [dataset, task, DATA.metrics[metric].name, number(data.rows), number(data.kept), number(data.dropped), fingerprint(data.sha256), data.place ?? "–"]);
@@ -68,8 +70,7 @@ function partRows() {
   CELLS.forEach((cell) => {
     const { split, label_ratio: ratio } = DATA.settings[cell.setting];
     const { dataset } = DATA.datasets[cell.dataset];
-    cell.jobs.forEach((place) => {
-      const data = DATA.data[DATA.jobs[place].data];
+    dataOf(cell).forEach((data) => {
       const graphs = data.count?.graphs ?? {};
       const key = JSON.stringify([dataset, split, graphs.train ?? 0, data.parts_sha256]);
       rows.set(key, [[dataset, split, graphs.train ?? 0, ratio], [dataset, split, ratio, number(graphs.train), number(graphs.val), number(graphs.test), fingerprint(data.split_sha256), fingerprint(data.parts_sha256)]]);
