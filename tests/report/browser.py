@@ -47,6 +47,8 @@ class Browser:
 
     def reset(self) -> None:
         self.driver.get("about:blank")
+        kept = {"origin": "file://", "storageTypes": "local_storage"}
+        self.driver.execute_cdp_cmd("Storage.clearDataForOrigin", kept)
         self.window(1280, 900)
         self.scheme("light")
         self.console()
@@ -85,10 +87,9 @@ class Browser:
         return self.one(selector).text
 
     def texts(self, selector: str) -> list[str]:
-        """Return the text of every element, read at once."""
-        return list(
-            self.script("return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText)", selector)
-        )
+        """Return the text of every element, read at once; parts of a picture have only their content."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText ?? e.textContent)"
+        return list(self.script(script, selector))
 
     def click(self, selector: str) -> None:
         """Click in the middle of an element, as a mouse would: it must not be covered."""

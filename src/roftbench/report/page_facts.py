@@ -10,6 +10,7 @@ from roftbench.losses import DEFAULT_LOSS
 from roftbench.report.aggregate import canonical_json
 from roftbench.report.page_jobs import Interned
 from roftbench.report.runs import run_rows
+from roftbench.report.text import method_name
 from roftbench.store import Record
 
 FAILURES = 500  # rows of one page, at most
@@ -29,7 +30,8 @@ def facts(long: pd.DataFrame, done: list[Record], failures: list[Record], jobs: 
         "version": __version__,
         "counts": _counts(done, failures),
         "failures": [
-            {**row, "error": failure["error"]} for row, failure in zip(run_rows([], shown), shown, strict=True)
+            {**row, "method": method_name(row["method"]), "error": failure["error"]}
+            for row, failure in zip(run_rows([], shown), shown, strict=True)
         ],
         "protocols": _protocols(done),
         "named": _named(long, done),

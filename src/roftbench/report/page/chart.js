@@ -110,22 +110,23 @@ function closest(picture, points, event) {
   return best;
 }
 
+const TIP = byId("tip"); // it may lie in a dialog that is drawn anew, and be in no document then
+
 function showTip(picture, point) {
-  const tip = byId("tip");
   const [first, ...rest] = point.text;
-  tip.replaceChildren(el("strong", {}, first), ...rest.map((line) => el("span", {}, line)));
-  (picture.closest("dialog") ?? document.body).append(tip); // a modal dialog lies above everything outside it
-  tip.hidden = false;
+  TIP.replaceChildren(el("strong", {}, first), ...rest.map((line) => el("span", {}, line)));
+  (picture.closest("dialog") ?? document.body).append(TIP); // a modal dialog lies above everything outside it
+  TIP.hidden = false;
   const box = picture.getBoundingClientRect();
   const [x, y] = [box.left + point.x, box.top + point.y];
-  const left = Math.min(Math.max(8, x - tip.offsetWidth / 2), document.documentElement.clientWidth - tip.offsetWidth - 8);
-  const above = y - tip.offsetHeight - 14;
-  tip.style.setProperty("left", `${left}px`);
-  tip.style.setProperty("top", `${above > 8 ? above : y + 16}px`);
+  const left = Math.min(Math.max(8, x - TIP.offsetWidth / 2), document.documentElement.clientWidth - TIP.offsetWidth - 8);
+  const above = y - TIP.offsetHeight - 14;
+  TIP.style.setProperty("left", `${left}px`);
+  TIP.style.setProperty("top", `${above > 8 ? above : y + 16}px`);
 }
 
 function hideTip() {
-  byId("tip").hidden = true;
+  TIP.hidden = true;
 }
 
 // Let one method stand out wherever series are drawn; null: all alike.

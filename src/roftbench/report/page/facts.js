@@ -12,7 +12,7 @@ function drawFailures() {
   byId("failures").hidden = !rows.length;
   if (!rows.length) return;
   const head = ["Job", "Status", "Model", "Method", "Data set", "Split", "Labels", "Seed", "Reason"];
-  const items = rows.map((row) => [el("code", {}, row.key), row.status, row.model, methodName(row.method), row.dataset, row.split, row.labels, row.seed, row.error]);
+  const items = rows.map((row) => [el("code", {}, row.key), row.status, row.model, row.method, row.dataset, row.split, row.labels, row.seed, row.error]);
   content("failures").replaceChildren(
     el("p", { class: "note" }, `${failuresPhrase(DATA.counts)} Nothing of them is in any number of this page; the files under failures/ hold the tracebacks.`),
     table("scroll-failures", "Jobs without a result", head, items));
