@@ -50,6 +50,7 @@ def test_very_many_failures_are_cut(bench: Lab) -> None:
 def test_settings_are_written_out(bench: Lab) -> None:
     named = {(row["part"], row["name"]): row["values"] for row in facts_of(bench)["named"]}
     assert list(dict.fromkeys(part for part, _ in named)) == ["train", "split", "label_ratio"]
+    assert ("train", "none") not in named  # the baseline's
     train = named["train", "smoke"]
     assert (train["epochs"], train["batch_size"], train["lr"], train["loss"]) == (3, 32, 0.001, "the task's")
     assert named["split", "scaffold"] == {"fractions": [0.8, 0.1, 0.1], "seed": 42}

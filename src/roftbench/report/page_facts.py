@@ -70,7 +70,8 @@ def _named(long: pd.DataFrame, done: list[Record]) -> list[_Data]:
             values = {**job[part], **({"loss": "the task's"} if part == "train" and _usual_loss(job) else {})}
             found[part, row[part]] = {name: value for name, value in _flat(values).items() if value is not None}
     order = sorted(found, key=lambda name: (NAMED.index(name[0]), name[1]))
-    return [{"part": part, "name": name, "values": found[part, name]} for part, name in order]
+    # A name that stands for nothing is a baseline's, which is trained in no epochs.
+    return [{"part": part, "name": name, "values": found[part, name]} for part, name in order if found[part, name]]
 
 
 def _usual_loss(job: _Data) -> bool:

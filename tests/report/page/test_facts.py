@@ -41,6 +41,7 @@ def test_facts_name_data_models_settings_and_software(shown: Browser, bench: Lab
     assert (version, python, device, threads, jobs) == (env["roftbench"], env["python"], "cpu", "1", "30")
     assert commit == env["commit"][:12]
     assert f"torch {env['torch']}" in packages
+    assert shown.text("#facts .note:last-child").startswith("The 30 jobs took ")
     settings = {(kind, name): text for kind, name, text in rows(shown, "#scroll-settings")[1:]}
     assert "epochs = 3, batch_size = 32, lr = 0.001" in settings["Training", "smoke"]
     assert "seed = 42" in settings["Split", "scaffold"]

@@ -45,6 +45,7 @@ function drawFacts() {
       row.sha256 ? ["sha256 ", fingerprint(row.sha256)] : row.git_blob ? ["git blob ", fingerprint(row.git_blob)] : "random, or none", el("code", {}, row.target ?? "–")])),
     el("h3", {}, "Software and machines"),
     table("scroll-envs", "Software and machines", ["roftbench", "Commit", "Python", "Packages", "Device", "Threads", "Processor", "Platform", "Jobs"], DATA.envs.map(envRow)),
+    el("p", { class: "note" }, `The ${plural(DATA.counts.jobs, "job")} took ${seconds(DATA.counts.hours * 3600)} in all, one after the other.`),
   );
 }
 
