@@ -7,7 +7,7 @@ import pytest
 from given_page import behind
 from lab import Lab
 
-from roftbench.report.page_jobs import FEWEST, POINTS, Interned, fit_curves, job_row, params_of, short
+from roftbench.report.page_jobs import FEWEST, POINTS, Interned, data_of, fit_curves, job_row, params_of, short
 from roftbench.store import Record
 
 METRICS = ["rmse", "mae", "r2", "spearman"]
@@ -71,6 +71,19 @@ def test_row_holds_what_the_record_says(bench: Lab) -> None:
 def test_candidate_has_the_fixed_params_too() -> None:
     record = {"job": {"method": {"params": {"alpha": 0.5, "buffers": "interpolate"}}}}
     assert params_of(record, {"alpha": 0.1}) == {"alpha": 0.1, "buffers": "interpolate"}
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("/home/me/my.csv", "my.csv"),
+        ("bundled", "bundled"),
+        ("https://a.org/b.csv", "https://a.org/b.csv"),
+        (None, None),
+    ],
+)
+def test_folders_of_a_table_are_not_published(place: str | None, shown: str | None) -> None:
+    assert data_of({"job": {"dataset": {}}, "data": {"place": place}})["place"] == shown
 
 
 def test_estimator_has_no_curves(bench: Lab) -> None:
