@@ -32,8 +32,8 @@ def page(bench: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _browser() -> Iterator[Browser]:
     if lacks := missing():
         if os.environ.get("ROFTBENCH_BROWSER") == "1":
-            pytest.fail(f"{lacks} is missing, and ROFTBENCH_BROWSER=1 asks for a browser")
-        pytest.skip(f"{lacks} is missing")
+            pytest.fail(f"not found: {lacks}; ROFTBENCH_BROWSER=1 asks for a browser")
+        pytest.skip(f"not found: {lacks}")
     browser = Browser.started()
     yield browser
     browser.quit()

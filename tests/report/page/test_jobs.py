@@ -106,7 +106,7 @@ def test_a_job_can_be_linked(browser: Browser, page: Path, bench: Lab) -> None:
     facts = dict(zip(browser.texts("#jobs dt"), browser.texts("#jobs dd"), strict=True))
     graphs = record["count"]["graphs"]
     assert facts["Molecules"] == f"train {graphs['train']}, val {graphs['val']}, test {graphs['test']}"
-    assert record["env"]["commit"][:12] in facts["Ran on"]
+    assert f"roftbench {record['env']['roftbench']}" in facts["Ran on"]
     browser.open(page, "job=0123456789abcdef")
     assert not browser.script(OPEN)
 
