@@ -3,13 +3,13 @@
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from browser import Browser
+from command import Command
 from given_page import behind, changed, data_in, rows
 from lab import Lab
 
-from roftbench.report.aggregate import cells, long_table, mean_rank
-from roftbench.report.tables import to_frame
 from roftbench.report.text import method_name
 
 WHERE = "#board .where"
@@ -20,13 +20,15 @@ def board(browser: Browser, task: str = "regression") -> list[list[str]]:
 
 
 @pytest.mark.parametrize(("labels", "split"), [("n50", "scaffold"), ("n100", "scaffold"), ("n50", "random")])
-def test_cells_and_ranks_are_those_of_the_tables(shown: Browser, bench: Lab, labels: str, split: str) -> None:
-    shown.choose("filter-label_ratio", labels)
-    shown.choose("filter-split", split)
-    table = cells(long_table(bench.store.load()))
-    frame = to_frame(table, mean_rank(table))
+def test_cells_and_ranks_are_those_of_the_tables(
+    shown: Browser, bench: Lab, cli: Command, tmp_path: Path, labels: str, split: str
+) -> None:
+    assert cli("tables", f"paths.results={bench.results}", "--out", str(tmp_path)).code == 0
+    frame = pd.read_csv(tmp_path / "leaderboard.csv")
     frame = frame[(frame["model"] == "tiny_gin") & (frame["split"] == split) & (frame["label_ratio"] == labels)]
     assert len(frame)
+    shown.choose("filter-label_ratio", labels)
+    shown.choose("filter-split", split)
     for task, group in frame.groupby("task"):
         [head, *body] = board(shown, str(task))
         written = {(row[0], name): text for row in body for name, text in zip(head, row, strict=True)}
