@@ -66,7 +66,8 @@ def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _V
         for metric in metrics:
             column = pd.Series([one.get(metric) for one in scores], index=long.index, dtype=float)
             views[metric] = long.assign(test=column, metric=metric)[long["task"] == task]
-    return {name: (table := cells(view), mean_rank(table)) for name, view in views.items()}
+    shown = bar(views.items(), "tables by each metric", "metric", delay=page_stats.PATIENCE)
+    return {name: (table := cells(view), mean_rank(table)) for name, view in shown}
 
 
 def _tables(views: dict[str, _View], lists: _Data) -> list[_Data]:
