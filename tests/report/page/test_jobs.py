@@ -35,7 +35,7 @@ def test_a_cell_opens_the_jobs_behind_it(shown: Browser, bench: Lab) -> None:
 
 def test_learning_curves_are_those_of_the_record(shown: Browser, bench: Lab) -> None:
     shown.click(cell("ROFT-MOL"))
-    shown.until("return document.querySelectorAll('dialog .figure svg').length === 4")
+    shown.until("return document.querySelectorAll('dialog .figure > svg').length === 4")
     assert shown.texts("#jobs .stage h4") == ["Fine-tuning", "Interpolation coefficients"]
     [record, other] = behind(bench, method="roftmol", **NAMES)
     assert walked(shown, 1, len(record["history"])) == points(record["history"])
@@ -44,7 +44,7 @@ def test_learning_curves_are_those_of_the_record(shown: Browser, bench: Lab) -> 
     assert len(shown.all(".figure .kept")) == 2  # the epoch that was fine-tuned to, and that of the coefficients
     shown.click(".pick[aria-pressed='false']")
     shown.until(f"return location.hash.includes('{other['key']}')")
-    shown.until("return document.querySelectorAll('dialog .figure svg').length === 4")
+    shown.until("return document.querySelectorAll('dialog .figure > svg').length === 4")
     assert walked(shown, 1, len(other["history"])) == points(other["history"])
 
 
@@ -54,7 +54,7 @@ def points(history: list[dict[str, Any]]) -> list[str]:
 
 def walked(browser: Browser, figure: int, count: int) -> list[str]:
     """What the arrow keys say of a figure's points."""
-    picture = browser.all("dialog .figure svg")[figure]
+    picture = browser.all("dialog .figure > svg")[figure]
     browser.script("arguments[0].focus()", picture)
     found = []
     for _ in range(count):
@@ -65,12 +65,29 @@ def walked(browser: Browser, figure: int, count: int) -> list[str]:
 
 def test_axes_of_loss_and_score_are_equal(shown: Browser) -> None:
     shown.click(cell("ROFT-MOL"))
-    shown.until("return document.querySelectorAll('dialog .figure svg').length === 4")
+    shown.until("return document.querySelectorAll('dialog .figure > svg').length === 4")
     ends = """return [...document.querySelectorAll("dialog .figure")].slice(2).map((figure) =>
         [...figure.querySelectorAll(".stub")].map((stub) => stub.getAttribute("x1") + stub.nextSibling.textContent))"""
     [loss, score] = shown.script(ends)  # the score has an epoch more: that before the first step
     assert len(loss) > 1
     assert loss == score
+
+
+def test_values_far_away_do_not_hide_the_others(browser: Browser, page: Path, tmp_path: Path) -> None:
+    data = data_in(page)
+    epochs = [*data["epochs"], list(range(1, 21))]
+    scores = [1.0 + 0.01 * (i % 5) for i in range(18)] + [4000.0, 6000.0]
+    jobs = [{**job, "curves": [["ft", len(epochs) - 1, scores, scores]]} for job in data["jobs"]]
+    browser.open(changed(page, tmp_path, jobs=jobs, epochs=epochs))
+    browser.click(cell("Full FT"))
+    browser.until("return document.querySelectorAll('dialog .figure svg svg').length === 2")
+    assert browser.texts("#jobs .axis-title")[1] == "Val RMSE ↓, the highest values cut off"
+    ticks = browser.texts("dialog .figure .tick text[text-anchor='end']")
+    assert max(float(text) for text in ticks) < 1.2
+    picture = browser.all("dialog .figure > svg")[1]
+    browser.script("arguments[0].focus()", picture)
+    picture.send_keys(Keys.ARROW_LEFT)
+    assert browser.text("#tip").splitlines() == ["Epoch 20", "Val RMSE ↓ 6000"]
 
 
 def test_what_was_tried_is_listed_with_what_was_selected(shown: Browser, bench: Lab) -> None:

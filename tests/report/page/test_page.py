@@ -76,7 +76,7 @@ def test_phone_does_not_scroll_sideways(browser: Browser, page: Path, view: str)
     browser.open(page, view)
     assert browser.script("return [document.documentElement.scrollWidth, innerWidth]") == [360, 360]
     browser.click("#board .cell")
-    browser.until("return document.querySelectorAll('dialog .figure svg').length > 0")
+    browser.until("return document.querySelectorAll('dialog .figure > svg').length > 0")
     assert browser.script("const d = document.querySelector('dialog'); return [d.scrollWidth, d.clientWidth]") == [
         360,
         360,

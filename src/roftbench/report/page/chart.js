@@ -50,6 +50,13 @@ function bounds(values, margin = 0.06) {
   return [low - room, high + room];
 }
 
+// Where an axis may end: below values so far away that next to them nothing else could be seen.
+function ceiling(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low, most, high] = [sorted[0], sorted[Math.floor(0.75 * (sorted.length - 1))], sorted.at(-1)];
+  return high - most > 20 * (most - low) && most > low ? most + 2 * (most - low) : high;
+}
+
 // An x-y frame: horizontal grid lines, y ticks left, x ticks below. `xTicks`: [value, text].
 function frame({ width, height, x, y, xTicks, yTicks, xLabel, left = 46 }) {
   const texts = alike(yTicks);
@@ -93,7 +100,8 @@ function pointable(picture, points, emphasise = () => {}) {
       if (event.key === "Escape" && current >= 0) return event.stopPropagation(), event.preventDefault(), leave();
       if (!step || !points.length) return undefined;
       event.preventDefault();
-      return show((current + step + points.length) % points.length, true);
+      const from = current < 0 && step < 0 ? 0 : current; // backwards from nowhere: the last one
+      return show((from + step + points.length) % points.length, true);
     },
   });
   return picture;

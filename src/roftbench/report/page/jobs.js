@@ -93,10 +93,11 @@ function learningPanel(title, own, others, column, best, job) {
   };
   const [line, rest] = [shape(own), others.map(shape)];
   if (!line.length) return null;
+  const values = [line, ...rest].flat().map(({ value }) => value);
+  const top = ceiling(values);
   const draw = (width) => {
     const height = Math.round(Math.min(230, Math.max(180, width * 0.55)));
-    const all = [line, ...rest].flat();
-    const [low, high] = bounds(all.map(({ value }) => value));
+    const [low, high] = bounds(values.map((value) => Math.min(value, top)));
     const epochs = [own, ...others].flatMap(([, place]) => DATA.epochs[place]); // of loss and score: equal axes side by side
     const [first, last] = [Math.min(...epochs), Math.max(...epochs)];
     const [x, y] = [linear([first, last], [52, width - 14]), linear([low, high], [height - 34, 8])];
@@ -104,10 +105,10 @@ function learningPanel(title, own, others, column, best, job) {
     const ticks = distinct([first, ...niceTicks(first, last, 4).filter((value) => Number.isInteger(value) && value - first > (last - first) / 8)]);
     const kept = best !== null && best !== undefined ? svg("line", { class: "kept", x1: x(best), x2: x(best), y1: 8, y2: height - 34 }) : null;
     const picture = svg("svg", { width, height }, frame({ width, height, x, y, xTicks: ticks.map((value) => [value, String(value)]), yTicks: niceTicks(low, high, 4), xLabel: "epoch" }),
-      rest.map((points) => svg("path", { class: "line other", d: path(points) })), kept, svg("path", { class: "line own", d: path(line) }));
-    return pointable(picture, line.map(({ epoch, value }) => ({ x: x(epoch), y: y(value), text: [`Epoch ${epoch}`, `${title} ${tick(value)}`] })));
+      svg("svg", { class: "inside", width, height: height - 34 }, rest.map((points) => svg("path", { class: "line other", d: path(points) })), kept, svg("path", { class: "line own", d: path(line) })));
+    return pointable(picture, line.map(({ epoch, value }) => ({ x: x(epoch), y: Math.max(8, y(value)), text: [`Epoch ${epoch}`, `${title} ${tick(value)}`] })));
   };
-  return el("div", { class: "panel" }, el("p", { class: "axis-title" }, title), figure(`${title} of seed ${job.seed} by epoch`, draw));
+  return el("div", { class: "panel" }, el("p", { class: "axis-title" }, title, top < Math.max(...values) ? ", the highest values cut off" : ""), figure(`${title} of seed ${job.seed} by epoch`, draw));
 }
 
 function jobFacts(cell) {

@@ -59,7 +59,7 @@ function versusTable(rows) {
   const reach = rows.flatMap((row) => [row.low ?? row.improvement, row.high ?? row.improvement, 0]).filter((value) => value !== null);
   const domain = bounds(reach, 0.04);
   const order = (row) => METHOD_OF_ID.get(row.method) ?? 1e6;
-  const names = ["Against", "Wins / ties / losses", "Improvement, 95 % interval", "", "Regression", "Classification", "Holm p", "Verdict"];
+  const names = ["Against", "Wins / ties / losses", "Improvement, 95 % interval", "", "Regression", "Classification", "Holm p", "Verdict"];
   const table = el("table", { class: "versus" },
     el("caption", { class: "unseen" }, `${REFERENCE} against each method. ${scopePhrase()}`),
     el("thead", {}, el("tr", {}, names.map((name, i) => el(name ? "th" : "td", { scope: name ? "col" : null, class: i === 0 || i === 7 ? "name" : i === 1 ? "wtl" : "number" }, name)))),
