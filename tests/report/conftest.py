@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench import fill
 from browser import Browser, missing
 from lab import Lab
+from page_bench import fill
 
 from roftbench.report.html import write_report
 
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Lab:
-    """A results folder with the jobs of `bench.fill`; nobody writes into it."""
+    """A results folder with the jobs of `page_bench.fill`; nobody writes into it."""
     lab = Lab(tmp_path_factory.mktemp("bench") / "results", cache)
     fill(lab)
     return lab

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from lab import Lab
+from page_bench import ALPHAS
 
 from roftbench.report.aggregate import cells, long_table, mean_rank
 from roftbench.report.page_data import page_data
@@ -84,7 +85,7 @@ def test_tried_are_the_candidates_of_a_search(bench: Lab, data: dict[str, Any]) 
     records = [r for r in bench.store.load() if r["job"]["method"]["name"] == "wise_ft"]
     [row] = [row for row in data["cells"] if named(data, row)[2] == "wise_ft"]
     expected = {}
-    for alpha in (0.1, 0.9):
+    for alpha in ALPHAS:
         tried = [one for record in records for one in record["candidates"] if one["params"]["alpha"] == alpha]
         expected[alpha] = [2, *(sum(one[part]["rmse"] for one in tried) / 2 for part in ("val", "test"))]
     found = {data["params"][place]["alpha"]: numbers for place, *numbers in row[8]}

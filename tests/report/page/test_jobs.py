@@ -6,6 +6,7 @@ from typing import Any
 from browser import Browser
 from given_page import behind, changed, data_in, rows
 from lab import Lab
+from page_bench import ALPHAS
 from selenium.webdriver.common.keys import Keys
 
 NAMES = {"model": "tiny_gin", "dataset": "esol", "label_ratio": "n50", "split": "scaffold"}
@@ -96,7 +97,7 @@ def test_what_was_tried_is_listed_with_what_was_selected(shown: Browser, bench: 
     [_, *written] = rows(shown, "#scroll-tried")
     records = behind(bench, method="wise_ft", **{**NAMES, "split": "random"})
     means = {}
-    for alpha in (0.1, 0.9):
+    for alpha in ALPHAS:
         tried = [one for record in records for one in record["candidates"] if one["params"]["alpha"] == alpha]
         means[alpha] = [sum(one[part]["rmse"] for one in tried) / len(tried) for part in ("val", "test")]
     chosen = min(means, key=lambda alpha: means[alpha][0])

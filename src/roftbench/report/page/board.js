@@ -135,7 +135,7 @@ const deviation = (cell, sd) => (sd === null || cell.n === 1 ? "" : ` ± ${score
 function rankNote({ over }, total, baseline) {
   if (baseline) return null;
   const all = total === 1 ? "the one data set" : `all ${total} data sets`;
-  const text = over === 0 ? "No average ranks: no data set has all seeds of every method."
+  const text = over === 0 ? "No average ranks: no data set has all seeds of every method, and a score in each."
     : `Average rank over ${over === total ? all : `${over} of ${total} data sets: those that every method has in full`}.`;
   return el("p", { class: "note" }, text);
 }

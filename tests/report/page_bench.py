@@ -5,7 +5,7 @@ from itertools import product
 from lab import FOREST, Lab
 
 METHODS = ("full_ft", "lp", "roftmol")
-GRID = [f"alpha={alpha}" for alpha in (0.1, 0.9)]
+ALPHAS = (0.1, 0.9)  # what the search tries
 
 
 def fill(lab: Lab) -> None:
@@ -14,7 +14,7 @@ def fill(lab: Lab) -> None:
         lab.done(f"label_ratio={labels}", f"dataset={dataset}", f"method={method}", f"seed={seed}")
     random = ("split=random", "dataset=esol")
     for seed in (0, 1):
-        lab.done(*random, "method=wise_ft", "method.search=true", "method.grid.alpha=[0.1,0.9]", f"seed={seed}")
+        lab.done(*random, "method=wise_ft", "method.search=true", f"method.grid.alpha={list(ALPHAS)}", f"seed={seed}")
     lab.done(*random, "method=full_ft", "seed=0")
     lab.done("model=scratch", "model.dim=16", "model.num_layers=2", "method=lp", "seed=0")
     lab.done(*FOREST, "seed=0")
