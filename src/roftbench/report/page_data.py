@@ -41,7 +41,7 @@ def page_data(store: Store, records: list[Record], failures: list[Record], long:
         "jobs": jobs,
         "points": points,
         **page_stats.statistics(views[OWN][0], long, lists),
-        **page_facts.facts(done, failures, jobs, shared["envs"]),
+        **page_facts.facts(long, done, failures, jobs, shared["envs"]),
         **{name: interned.values for name, interned in shared.items()},
     }
 
@@ -66,7 +66,8 @@ def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _V
         for metric in metrics:
             column = pd.Series([one.get(metric) for one in scores], index=long.index, dtype=float)
             views[metric] = long.assign(test=column, metric=metric)[long["task"] == task]
-    return {name: (table := cells(view), mean_rank(table)) for name, view in views.items()}
+    shown = bar(views.items(), "tables by each metric", "metric", delay=page_stats.PATIENCE)
+    return {name: (table := cells(view), mean_rank(table)) for name, view in shown}
 
 
 def _tables(views: dict[str, _View], lists: _Data) -> list[_Data]:
@@ -116,8 +117,8 @@ def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]
     """[mean, std, place] of each cell of a view; the place is among the networks' cells that have all seeds."""
     loss = complete_losses(view).mask(view["baseline"].astype(bool))
     place = loss.groupby([view["setting"], view["dataset"]]).rank(method="min")
-    numbers = zip(view["mean"], view["std"], place, strict=True)
-    listed = [[short(mean, 10), short(std, 10), None if np.isnan(at) else int(at)] for mean, std, at in numbers]
+    numbers = zip(view["mean"], view["std"], place, strict=True)  # all digits, so that they round as the tables do
+    listed = [[short(mean, 17), short(std, 17), None if np.isnan(at) else int(at)] for mean, std, at in numbers]
     return dict(zip(zip(*(view[name] for name in CELL), strict=True), listed, strict=True))
 
 

@@ -3,29 +3,38 @@
 from collections import Counter
 from typing import Any
 
+import pandas as pd
+
 from roftbench import __version__
+from roftbench.losses import DEFAULT_LOSS
 from roftbench.report.aggregate import canonical_json
 from roftbench.report.page_jobs import Interned
 from roftbench.report.runs import run_rows
+from roftbench.report.text import method_name
 from roftbench.store import Record
 
+FAILURES = 500  # rows of one page, at most
+NAMED = ("train", "split", "label_ratio")
 _Data = dict[str, Any]
 
 
-def facts(done: list[Record], failures: list[Record], jobs: list[_Data], envs: Interned) -> _Data:
-    """Return "counts", "failures", "protocols", "sources" (of models), "env_jobs" and the "version" that writes.
+def facts(long: pd.DataFrame, done: list[Record], failures: list[Record], jobs: list[_Data], envs: Interned) -> _Data:
+    """Return "counts", "failures", "protocols", "named" settings, "sources" (of models), "env_jobs" and "version".
 
-    `jobs` are the rows of `done`; `envs` holds their environments, of which "env_jobs" counts the jobs.
+    `long` is the `long_table` of `done`; `jobs` are its rows of the page; `envs` holds their environments, of
+    which "env_jobs" counts the jobs.
     """
     used = Counter(job["env"] for job in jobs)
+    shown = failures[:FAILURES]
     return {
         "version": __version__,
         "counts": _counts(done, failures),
         "failures": [
-            {**row, "error": failure.get("error", ""), "model": failure["job"]["model"]["name"]}
-            for row, failure in zip(run_rows([], failures), failures, strict=True)
+            {**row, "method": method_name(row["method"]), "error": failure["error"]}
+            for row, failure in zip(run_rows([], shown), shown, strict=True)
         ],
         "protocols": _protocols(done),
+        "named": _named(long, done),
         "sources": _sources(done),
         "env_jobs": [used[place] for place in range(len(envs.values))],
     }
@@ -49,6 +58,30 @@ def _counts(done: list[Record], failures: list[Record]) -> _Data:
 def _protocols(done: list[Record]) -> list[_Data]:
     found = Counter((record["job"]["protocol"], record["job"].get("featurizer")) for record in done)
     return [{"protocol": p, "featurizer": f, "jobs": n} for (p, f), n in sorted(found.items(), key=str)]
+
+
+def _named(long: pd.DataFrame, done: list[Record]) -> list[_Data]:
+    """What the names of training settings, splits and label ratios stand for."""
+    job_of = {record["key"]: record["job"] for record in done}
+    found = {}
+    for row in long.drop_duplicates("setting").to_dict("records"):
+        job = job_of[row["key"]]
+        for part in NAMED:
+            values = {**job[part], **({"loss": "the task's"} if part == "train" and _usual_loss(job) else {})}
+            found[part, row[part]] = {name: value for name, value in _flat(values).items() if value is not None}
+    order = sorted(found, key=lambda name: (NAMED.index(name[0]), name[1]))
+    # A name that stands for nothing is a baseline's, which is trained in no epochs.
+    return [{"part": part, "name": name, "values": found[part, name]} for part, name in order if found[part, name]]
+
+
+def _usual_loss(job: _Data) -> bool:
+    return bool(job["train"].get("loss") == DEFAULT_LOSS[job["dataset"]["task"]])
+
+
+def _flat(values: _Data) -> _Data:
+    """The settings themselves, without the name and the class of code that they belong to."""
+    own = {name: value for name, value in values.items() if name not in ("name", "target", "params")}
+    return {**own, **values.get("params", {})}
 
 
 def _sources(done: list[Record]) -> list[_Data]:

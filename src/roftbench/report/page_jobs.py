@@ -1,5 +1,6 @@
 """The jobs behind the cells of the report's page: scores, what decided them, and their learning curves."""
 
+from pathlib import Path
 from typing import Any
 
 from roftbench.report.aggregate import canonical_json
@@ -90,7 +91,13 @@ def data_of(record: Record) -> dict[str, Any]:
     job, data = record["job"], record.get("data", {})
     facts = {key: data.get(key) for key in ("sha256", "place", "rows", "kept", "split_sha256", "parts_sha256")}
     facts["sha256"] = facts["sha256"] or job["dataset"].get("sha256")
+    facts["place"] = facts["place"] and _without_folders(facts["place"])
     return {**facts, "dropped": len(data.get("dropped", ())), "count": record.get("count")}
+
+
+def _without_folders(place: str) -> str:
+    """The name of a file of the user's own: a page may be published, and folders tell of a person and a machine."""
+    return Path(place).name if Path(place).is_absolute() else place
 
 
 def _stages(record: Record) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -13,12 +13,14 @@ function drawFilters() {
 
 function drawBoard() {
   const tables = TASKS.filter((task) => TABLES.has(`${view.setting.place} ${task}`));
+  const drawn = el("div", { class: "tasks" }, tables.map(drawTask));
   content("board").replaceChildren(
-    el("p", { class: "where" }, settingPhrase(view.setting)),
-    ...tables.map(drawTask),
+    el("p", { class: "where" }, settingPhrase(view.setting)), drawn,
     el("p", { class: "note" },
       "Test score, mean ± standard deviation over seeds. ", el("b", {}, "Best"), " and ", el("u", {}, "second"),
-      " are among the cells that have all seeds of their table. 3/5: only 3 of its 5 seeds are there. --: no job. A cell opens the jobs behind it."),
+      " are among the cells that have all seeds of their table. 3/5: only 3 of its 5 seeds are there. --: no job. ",
+      drawn.querySelector(".outside") ? "†: no network and none of the nine methods, so it takes no part in average ranks, bold and underline. " : null,
+      "A cell opens the jobs behind it."),
   );
 }
 
@@ -39,8 +41,7 @@ function drawTask(task) {
   return el("div", { class: "task" },
     el("div", { class: "row" }, el("h3", { id: `title-${task}` }, task === "regression" ? "Regression" : "Classification"), metricChoice(task)),
     scrolling(`scroll-${task}`, title, el("table", { class: "board" }, el("caption", { class: "unseen" }, `${title}. ${settingPhrase(view.setting)}`), head, body, foot)),
-    rankNote(table.ranks[metric], datasets.length, view.setting.baseline),
-    outside.length ? el("p", { class: "note" }, "† no network and none of the nine methods: takes no part in average ranks, bold and underline.") : null);
+    rankNote(table.ranks[metric], datasets.length, view.setting.baseline));
 }
 
 function metricChoice(task) {
@@ -110,7 +111,7 @@ function boardRow(row, datasets) {
   const name = rowName(badge(row.method), row.name, row.outside ? " †" : "");
   return el("tr", { class: reference ? "reference" : null, vars: look(row.method) }, name,
     datasets.map((dataset) => el("td", { class: "number" }, boardCell(row, row.cells.get(dataset)))),
-    el("td", { class: "number rank" }, row.rank === null ? "--" : row.rank.toFixed(2)));
+    el("td", { class: "number rank" }, row.rank === null ? "--" : fixed(row.rank, 2)));
 }
 
 function boardCell(row, cell) {
@@ -119,18 +120,22 @@ function boardCell(row, cell) {
   const short = cell.n < row.expected;
   const rank = row.outside || short ? "" : { 1: "best", 2: "second" }[place] ?? "";
   const dataset = DATA.datasets[cell.dataset].dataset;
-  const words = short ? `${cell.n} of ${row.expected} seeds` : `${DATA.metrics[metric].name} ${score(mean)}${mean === null ? "" : ` ± ${score(sd)}`}, ${plural(cell.n, "seed")}`;
+  const words = short ? `${cell.n} of ${row.expected} seeds` : `${DATA.metrics[metric].name} ${score(mean)}${deviation(cell, sd)}, ${plural(cell.n, "seed")}`;
   const label = `${row.name} on ${dataset}: ${words}${rank ? `, ${rank}` : ""}. Show the jobs`;
   const open = () => go({ job: DATA.jobs[cell.jobs[0]].key });
   const text = short ? [el("span", { class: "mean short" }, `${cell.n}/${row.expected}`)] : [
     el("span", { class: "mean" }, score(mean)),
-    mean === null ? null : el("span", { class: "sd" }, `± ${score(sd)}`, el("span", { class: "seeds" }, ` (${cell.n})`))];
+    mean === null ? null : el("span", { class: "sd" }, cell.n === 1 ? "one seed" : `± ${score(sd)} (${cell.n})`)];
   return el("button", { type: "button", class: `cell ${rank}`, id: `cell-${cell.setting}-${cell.dataset}-${cell.method}`, "aria-label": label, title: label, onclick: open }, text);
 }
 
+// One seed has no spread to show.
+const deviation = (cell, sd) => (sd === null || cell.n === 1 ? "" : ` ± ${score(sd)}`);
+
 function rankNote({ over }, total, baseline) {
   if (baseline) return null;
-  const text = over === 0 ? "No average ranks: no data set has all seeds of every method."
-    : `Average rank over ${over === total ? `all ${plural(over, "data set")}` : `${over} of ${total} data sets: those that every method has in full`}.`;
+  const all = total === 1 ? "the one data set" : `all ${total} data sets`;
+  const text = over === 0 ? "No average ranks: no data set has all seeds of every method, and a score in each."
+    : `Average rank over ${over === total ? all : `${over} of ${total} data sets: those that every method has in full`}.`;
   return el("p", { class: "note" }, text);
 }

@@ -35,6 +35,14 @@ function niceTicks(low, high, count) {
   return ticks;
 }
 
+// The ticks of one axis as text, all with as many decimals as one of them needs.
+function alike(ticks) {
+  const texts = ticks.map(tick);
+  if (texts.some((text) => /[e,]/.test(text))) return texts;
+  const decimals = Math.max(0, ...texts.map((text) => (text.split(".")[1] ?? "").length));
+  return ticks.map((value) => value.toFixed(decimals));
+}
+
 function bounds(values, margin = 0.06) {
   const known = values.filter((value) => value !== null && value !== undefined);
   const [low, high] = [Math.min(...known), Math.max(...known)];
@@ -42,12 +50,20 @@ function bounds(values, margin = 0.06) {
   return [low - room, high + room];
 }
 
+// Where an axis may end: below values so far away that next to them nothing else could be seen.
+function ceiling(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low, most, high] = [sorted[0], sorted[Math.floor(0.75 * (sorted.length - 1))], sorted.at(-1)];
+  return high - most > 20 * (most - low) && most > low ? most + 2 * (most - low) : high;
+}
+
 // An x-y frame: horizontal grid lines, y ticks left, x ticks below. `xTicks`: [value, text].
 function frame({ width, height, x, y, xTicks, yTicks, xLabel, left = 46 }) {
+  const texts = alike(yTicks);
   return [
-    yTicks.map((value) => svg("g", { class: "tick" },
+    yTicks.map((value, i) => svg("g", { class: "tick" },
       svg("line", { class: "grid", x1: left, x2: width - 6, y1: y(value), y2: y(value) }),
-      svg("text", { x: left - 8, y: y(value), dy: "0.32em", "text-anchor": "end" }, tick(value)))),
+      svg("text", { x: left - 8, y: y(value), dy: "0.32em", "text-anchor": "end" }, texts[i]))),
     xTicks.map(([value, text]) => svg("g", { class: "tick" },
       svg("line", { class: "stub", x1: x(value), x2: x(value), y1: height - 34, y2: height - 30 }),
       svg("text", { x: x(value), y: height - 17, "text-anchor": "middle" }, text))),
@@ -84,7 +100,8 @@ function pointable(picture, points, emphasise = () => {}) {
       if (event.key === "Escape" && current >= 0) return event.stopPropagation(), event.preventDefault(), leave();
       if (!step || !points.length) return undefined;
       event.preventDefault();
-      return show((current + step + points.length) % points.length, true);
+      const from = current < 0 && step < 0 ? 0 : current; // backwards from nowhere: the last one
+      return show((from + step + points.length) % points.length, true);
     },
   });
   return picture;
@@ -101,22 +118,23 @@ function closest(picture, points, event) {
   return best;
 }
 
+const TIP = byId("tip"); // it may lie in a dialog that is drawn anew, and be in no document then
+
 function showTip(picture, point) {
-  const tip = byId("tip");
   const [first, ...rest] = point.text;
-  tip.replaceChildren(el("strong", {}, first), ...rest.map((line) => el("span", {}, line)));
-  (picture.closest("dialog") ?? document.body).append(tip); // a modal dialog lies above everything outside it
-  tip.hidden = false;
+  TIP.replaceChildren(el("strong", {}, first), ...rest.map((line) => el("span", {}, line)));
+  (picture.closest("dialog") ?? document.body).append(TIP); // a modal dialog lies above everything outside it
+  TIP.hidden = false;
   const box = picture.getBoundingClientRect();
   const [x, y] = [box.left + point.x, box.top + point.y];
-  const left = Math.min(Math.max(8, x - tip.offsetWidth / 2), document.documentElement.clientWidth - tip.offsetWidth - 8);
-  const above = y - tip.offsetHeight - 14;
-  tip.style.setProperty("left", `${left}px`);
-  tip.style.setProperty("top", `${above > 8 ? above : y + 16}px`);
+  const left = Math.min(Math.max(8, x - TIP.offsetWidth / 2), document.documentElement.clientWidth - TIP.offsetWidth - 8);
+  const above = y - TIP.offsetHeight - 14;
+  TIP.style.setProperty("left", `${left}px`);
+  TIP.style.setProperty("top", `${above > 8 ? above : y + 16}px`);
 }
 
 function hideTip() {
-  byId("tip").hidden = true;
+  TIP.hidden = true;
 }
 
 // Let one method stand out wherever series are drawn; null: all alike.

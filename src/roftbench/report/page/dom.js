@@ -18,9 +18,16 @@ function fill(node, properties, children = []) {
 const byId = (id) => document.getElementById(id);
 const content = (id) => byId(id).querySelector(".content");
 
-const score = (value) => (value === null ? "undefined" : value.toFixed(3));
-const percent = (value) => (value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)} %`);
-const chance = (p) => (p === null ? "–" : p < 0.0001 ? "< 0.0001" : p.toFixed(4));
+// So many decimals, as Python writes them: a tie goes to the even digit, where toFixed takes the larger number.
+function fixed(value, digits) {
+  if (Math.abs(value * 2 ** (digits + 1)) % 2 !== 1) return value.toFixed(digits); // only such a number is a tie
+  const whole = Math.floor(value * 10 ** digits);
+  return ((whole + Math.abs(whole % 2)) / 10 ** digits).toFixed(digits);
+}
+
+const score = (value) => (value === null ? "undefined" : fixed(value, 3));
+const percent = (value) => (value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${fixed(Math.abs(value), 1)} %`);
+const chance = (p) => (p === null ? "–" : p < 0.0001 ? "< 0.0001" : fixed(p, 4));
 const plural = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 function seconds(value) {

@@ -4,6 +4,7 @@ const table = (id, label, head, rows) => scrolling(id, label, el("table", { clas
   el("tbody", {}, rows.map((row) => el("tr", {}, row.map((item, i) => el(i ? "td" : "th", { scope: i ? null : "row", class: "name" }, item)))))));
 
 const fingerprint = (text) => (text ? el("code", { title: text }, text.slice(0, 12)) : "–");
+const KINDS = { train: "Training", split: "Split", label_ratio: "Training labels" };
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
 
 function drawFailures() {
@@ -11,12 +12,15 @@ function drawFailures() {
   byId("failures").hidden = !rows.length;
   if (!rows.length) return;
   const head = ["Job", "Status", "Model", "Method", "Data set", "Split", "Labels", "Seed", "Reason"];
-  const items = rows.map((row) => [el("code", {}, row.key), row.status, row.model, methodName(row.method), row.dataset, row.split, row.labels, row.seed,
-    row.command ? [row.error, el("br"), el("code", { class: "command" }, row.command)] : row.error]);
+  const items = rows.map((row) => [el("code", {}, row.key), row.status, row.model, row.method, row.dataset, row.split, row.labels, row.seed, row.error]);
   content("failures").replaceChildren(
-    el("p", { class: "note" }, `${plural(DATA.counts.failed, "job")} failed, ${DATA.counts.skipped} skipped because they make no sense for their model or data. Nothing of them is in any number of this page; the files under failures/ hold the tracebacks.`),
+    el("p", { class: "note" }, `${failuresPhrase(DATA.counts)} Nothing of them is in any number of this page; the files under failures/ hold the tracebacks.`),
     table("scroll-failures", "Jobs without a result", head, items));
 }
+
+const failuresPhrase = ({ failed, skipped }) =>
+  [`${plural(failed, "job")} failed${skipped ? `, ${skipped} skipped because they make no sense for their model or data` : ""}.`,
+    failed + skipped > DATA.failures.length ? `The first ${DATA.failures.length} are shown; “roftbench list runs” lists all.` : ""].filter(Boolean).join(" ");
 
 function drawFacts() {
   content("facts").replaceChildren(
@@ -31,6 +35,8 @@ function drawFacts() {
     ].map((text) => el("li", {}, text))),
     el("h3", {}, "Protocol"),
     table("scroll-protocols", "Protocol", ["Protocol", "Featuriser", "Jobs"], DATA.protocols.map((row) => [row.protocol, row.featurizer ?? "–", number(row.jobs)])),
+    el("h3", {}, "Settings by name"),
+    table("scroll-settings", "Settings by name", ["Kind", "Name", "Settings"], DATA.named.map((row) => [KINDS[row.part], row.name, params(row.values)])),
     el("h3", {}, "Data sets"),
     table("scroll-data", "Data sets", ["Data set", "Task", "Metric", "Rows", "Kept", "Dropped", "Fingerprint (sha256)", "From"], dataRows()),
     parts(partRows()),
@@ -39,6 +45,7 @@ function drawFacts() {
       row.sha256 ? ["sha256 ", fingerprint(row.sha256)] : row.git_blob ? ["git blob ", fingerprint(row.git_blob)] : "random, or none", el("code", {}, row.target ?? "–")])),
     el("h3", {}, "Software and machines"),
     table("scroll-envs", "Software and machines", ["roftbench", "Commit", "Python", "Packages", "Device", "Threads", "Processor", "Platform", "Jobs"], DATA.envs.map(envRow)),
+    el("p", { class: "note" }, `The ${plural(DATA.counts.jobs, "job")} took ${seconds(DATA.counts.hours * 3600)} in all, one after the other.`),
   );
 }
 
@@ -47,10 +54,11 @@ function parts(rows) {
   return el("details", { id: "parts" }, el("summary", {}, `Parts: ${plural(rows.length, "way")} of cutting the data, with fingerprints`), table("scroll-parts", "Parts", head, rows));
 }
 
+const dataOf = (cell) => distinct(cell.jobs.map((place) => DATA.jobs[place].data)).map((place) => DATA.data[place]);
+
 function dataRows() {
   const rows = new Map();
-  CELLS.forEach((cell) => cell.jobs.forEach((place) => {
-    const data = DATA.data[DATA.jobs[place].data];
+  CELLS.forEach((cell) => dataOf(cell).forEach((data) => {
     const { dataset, task, metric } = DATA.datasets[cell.dataset];
     const key = JSON.stringify([dataset, data.sha256, data.rows, data.kept, data.place]);
     rows.set(key, [dataset, task, DATA.metrics[metric].name, number(data.rows), number(data.kept), number(data.dropped), fingerprint(data.sha256), data.place ?? "–"]);
@@ -63,8 +71,7 @@ function partRows() {
   CELLS.forEach((cell) => {
     const { split, label_ratio: ratio } = DATA.settings[cell.setting];
     const { dataset } = DATA.datasets[cell.dataset];
-    cell.jobs.forEach((place) => {
-      const data = DATA.data[DATA.jobs[place].data];
+    dataOf(cell).forEach((data) => {
       const graphs = data.count?.graphs ?? {};
       const key = JSON.stringify([dataset, split, graphs.train ?? 0, data.parts_sha256]);
       rows.set(key, [[dataset, split, graphs.train ?? 0, ratio], [dataset, split, ratio, number(graphs.train), number(graphs.val), number(graphs.test), fingerprint(data.split_sha256), fingerprint(data.parts_sha256)]]);

@@ -20,7 +20,7 @@ function drawJobs() {
     el("div", { class: "row sheet-head" }, el("h2", { id: "jobs-title" }, badge(cell.method), `${name} on ${dataset}`),
       el("button", { type: "button", class: "quiet", id: "jobs-close", onclick: closeJobs }, "Close")),
     el("p", { class: "where" }, settingPhrase(DATA.settings[cell.setting])),
-    el("p", { class: "result" }, `Test ${DATA.metrics[metric].name} `, el("strong", {}, score(mean)), mean === null ? "" : ` ± ${score(sd)}`, `, ${plural(cell.n, "seed")}`,
+    el("p", { class: "result" }, `Test ${DATA.metrics[metric].name} `, el("strong", {}, score(mean)), deviation(cell, sd), `, ${plural(cell.n, "seed")}`,
       cell.n < cell.expected ? ` of ${cell.expected}` : "", ". ", Object.keys(DATA.params[cell.chosen]).length ? `Hyperparameters: ${params(DATA.params[cell.chosen])}.` : "It has no hyperparameters."),
     ...triedTable(cell, metric), ...jobTable(cell, metric), ...learning(cell), jobFacts(cell));
   DIALOG.style.setProperty("--on-light", DATA.methods[cell.method].color);
@@ -58,7 +58,7 @@ function jobTable(cell, metric) {
       [score(val[at]), score(test[at]), epoch ?? "–", job.seconds.total === undefined ? "–" : seconds(job.seconds.total)].map((text) => el("td", { class: "number" }, text)),
       el("td", { class: "name" }, el("code", {}, job.key)), el("td", { class: "number" }, job.warnings.length || "–"));
   });
-  const head = ["Job", "Val", "Test", "Best epoch", "Time", "Key", "Warnings"];
+  const head = ["Job", "Val", "Test", "Kept epoch", "Time", "Key", "Warnings"];
   const table = el("table", { class: "plain" }, el("caption", { class: "unseen" }, "Jobs behind the cell"),
     el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col", class: name === "Job" || name === "Key" ? "name" : "number" }, name)))), el("tbody", {}, rows));
   return [el("h3", {}, "Jobs"), scrolling("scroll-jobs", "Jobs behind the cell", table)];
@@ -72,12 +72,13 @@ function learning(cell) {
   const stages = job.curves.map(([stage], i) => ({ stage, i }));
   const others = cell.jobs.map((place) => DATA.jobs[place]).filter((other) => other !== job);
   const [metric, best] = [DATA.datasets[cell.dataset].metric, job.candidates.find(([place]) => place === job.chosen)?.[1]];
+  const kept = (i) => (i === stages.length - 1 ? best : stages[i + 1].stage === "interpolation" ? job.base?.[1] : null);
   const pictures = stages.map(({ stage, i }) => {
-    const [last, own] = [i === stages.length - 1, job.curves[i]];
+    const own = job.curves[i];
     const same = others.map((other) => other.curves.find(([name]) => name === stage)).filter(Boolean);
     const loss = stage === "interpolation" ? "Val loss" : "Train loss";
     return el("div", { class: "stage" }, el("h4", {}, stageName(stage)), el("div", { class: "panels" },
-      learningPanel(loss, own, same, 2, null, job), learningPanel(`Val ${metricName(metric)}`, own, same, 3, last ? best : null, job)));
+      learningPanel(loss, own, same, 2, null, job), learningPanel(`Val ${metricName(metric)}`, own, same, 3, kept(i), job)));
   });
   const foreign = job.chosen !== cell.chosen ? el("p", { class: "notice" }, `This job’s own search chose ${params(DATA.params[job.chosen])}, and only that candidate’s curve is recorded: not the cell’s.`) : null;
   return [title, foreign, el("p", { class: "note" }, `Seed ${job.seed} in colour, the cell’s other seeds in grey. The dashed line marks the epoch that was kept. At most ${DATA.points} epochs of a stage are in this page; the records hold all.`), ...pictures].filter(Boolean);
@@ -92,21 +93,22 @@ function learningPanel(title, own, others, column, best, job) {
   };
   const [line, rest] = [shape(own), others.map(shape)];
   if (!line.length) return null;
+  const values = [line, ...rest].flat().map(({ value }) => value);
+  const top = ceiling(values);
   const draw = (width) => {
     const height = Math.round(Math.min(230, Math.max(180, width * 0.55)));
-    const all = [line, ...rest].flat();
-    const [low, high] = bounds(all.map(({ value }) => value));
-    const last = Math.max(...all.map(({ epoch }) => epoch), 1);
-    const first = Math.min(...all.map(({ epoch }) => epoch));
+    const [low, high] = bounds(values.map((value) => Math.min(value, top)));
+    const epochs = [own, ...others].flatMap(([, place]) => DATA.epochs[place]); // of loss and score: equal axes side by side
+    const [first, last] = [Math.min(...epochs), Math.max(...epochs)];
     const [x, y] = [linear([first, last], [52, width - 14]), linear([low, high], [height - 34, 8])];
     const path = (points) => points.map(({ epoch, value }, i) => `${i ? "L" : "M"}${x(epoch).toFixed(1)} ${y(value).toFixed(1)}`).join("");
     const ticks = distinct([first, ...niceTicks(first, last, 4).filter((value) => Number.isInteger(value) && value - first > (last - first) / 8)]);
     const kept = best !== null && best !== undefined ? svg("line", { class: "kept", x1: x(best), x2: x(best), y1: 8, y2: height - 34 }) : null;
     const picture = svg("svg", { width, height }, frame({ width, height, x, y, xTicks: ticks.map((value) => [value, String(value)]), yTicks: niceTicks(low, high, 4), xLabel: "epoch" }),
-      rest.map((points) => svg("path", { class: "line other", d: path(points) })), kept, svg("path", { class: "line own", d: path(line) }));
-    return pointable(picture, line.map(({ epoch, value }) => ({ x: x(epoch), y: y(value), text: [`Epoch ${epoch}`, `${title} ${tick(value)}`] })));
+      svg("svg", { class: "inside", width, height: height - 34 }, rest.map((points) => svg("path", { class: "line other", d: path(points) })), kept, svg("path", { class: "line own", d: path(line) })));
+    return pointable(picture, line.map(({ epoch, value }) => ({ x: x(epoch), y: Math.max(8, y(value)), text: [`Epoch ${epoch}`, `${title} ${tick(value)}`] })));
   };
-  return el("div", { class: "panel" }, el("p", { class: "axis-title" }, title), figure(`${title} of seed ${job.seed} by epoch`, draw));
+  return el("div", { class: "panel" }, el("p", { class: "axis-title" }, title, top < Math.max(...values) ? ", the highest values cut off" : ""), figure(`${title} of seed ${job.seed} by epoch`, draw));
 }
 
 function jobFacts(cell) {
@@ -122,7 +124,6 @@ function jobFacts(cell) {
   return el("div", {}, el("h3", {}, `Job ${job.key}, seed ${job.seed}`),
     facts([
       ["Record", el("code", {}, `runs/${job.key}.json`)],
-      ["Command", job.command ? copyable(job.command) : ""],
       ["Train scores", own ? listed(job.train) : ""], ["Val scores", listed(val)], ["Test scores", listed(test)],
       ["Before it finished", job.base && own ? `${methodName(job.base[0])}: val ${listed(job.base[2])}; test ${listed(job.base[3])}` : ""],
       ["Coefficients α", alpha && own ? (typeof alpha === "object" ? Object.entries(alpha).map(([block, value]) => `${block} ${value.toFixed(3)}`).join(", ") : plain(alpha)) : ""],
@@ -134,10 +135,4 @@ function jobFacts(cell) {
       ["Ran on", [env.device, env.threads && plural(env.threads, "thread"), env.processor, env.roftbench && `roftbench ${env.roftbench}`, env.commit && `commit ${env.commit.slice(0, 12)}`].filter(Boolean).join(", ")],
       ["Warnings", job.warnings.length ? el("ul", {}, job.warnings.map((place) => el("li", {}, DATA.warnings[place]))) : ""],
     ]));
-}
-
-function copyable(text) {
-  const say = (event, words) => { event.target.textContent = words; };
-  const copy = (event) => navigator.clipboard?.writeText(text).then(() => say(event, "Copied"), () => say(event, "Cannot copy"));
-  return [el("code", { class: "command" }, text), " ", navigator.clipboard ? el("button", { type: "button", class: "quiet", onclick: copy }, "Copy") : null];
 }

@@ -59,7 +59,7 @@ function versusTable(rows) {
   const reach = rows.flatMap((row) => [row.low ?? row.improvement, row.high ?? row.improvement, 0]).filter((value) => value !== null);
   const domain = bounds(reach, 0.04);
   const order = (row) => METHOD_OF_ID.get(row.method) ?? 1e6;
-  const names = ["Against", "Wins / ties / losses", "Improvement, 95 % interval", "", "Regression", "Classification", "Holm p", "Verdict"];
+  const names = ["Against", "Wins / ties / losses", "Improvement, 95 % interval", "", "Regression", "Classification", "Holm p", "Verdict"];
   const table = el("table", { class: "versus" },
     el("caption", { class: "unseen" }, `${REFERENCE} against each method. ${scopePhrase()}`),
     el("thead", {}, el("tr", {}, names.map((name, i) => el(name ? "th" : "td", { scope: name ? "col" : null, class: i === 0 || i === 7 ? "name" : i === 1 ? "wtl" : "number" }, name)))),
@@ -92,7 +92,7 @@ function versusRow(row, domain) {
 }
 
 function forest(row, domain, sure) {
-  const [width, height] = [170, 26];
+  const [width, height] = [140, 26];
   const x = linear(domain, [4, width - 4]);
   const bar = row.low === null ? null : svg("line", { class: "whisker", x1: x(row.low), x2: x(row.high), y1: height / 2, y2: height / 2 });
   const dot = row.improvement === null ? null : svg("circle", { class: "dot", cx: x(row.improvement), cy: height / 2, r: 4 });
@@ -109,17 +109,18 @@ function rankParts(found) {
 
 function ranksPhrase({ n, datasets, statistic, p }) {
   const over = view.unit === "block" ? `${plural(n, "block")} of ${plural(datasets, "data set")}` : plural(n, "data set");
-  return `Mean rank over ${over}, 1 is best. Friedman χ² = ${statistic.toFixed(1)}, p ${p < 0.0001 ? "" : "= "}${chance(p)}.`;
+  return `Mean rank over ${over}, 1 is best. Friedman χ² = ${fixed(statistic, 1)}, p ${p < 0.0001 ? "" : "= "}${chance(p)}.`;
 }
 
-const ranksLabel = ({ ranks }) => `Critical difference diagram. Mean ranks, best first: ${ranks.map(([id, rank]) => `${methodName(id)} ${rank.toFixed(2)}`).join(", ")}`;
+const ranksLabel = ({ ranks }) => `Critical difference diagram. Mean ranks, best first: ${ranks.map(([id, rank]) => `${methodName(id)} ${fixed(rank, 2)}`).join(", ")}`;
 
 // Demšar's critical difference diagram: mean ranks on a line, bars over methods that do not differ.
 function critical({ ranks, groups, p, critical_difference: distance }, width) {
   const shown = p < 0.05 ? groups : [];
   const longest = Math.max(...ranks.map(([id]) => methodName(id).length));
-  const wide = width > 2 * (56 + 7.2 * longest) + 30 * ranks.length;
-  const margin = wide ? 56 + 7.2 * longest : 14;
+  const aside = 56 + 8 * longest; // room for a name and its rank
+  const wide = width > 2 * aside + 30 * ranks.length;
+  const margin = wide ? aside : 14;
   const x = linear([1, ranks.length], [margin, width - margin]);
   const axis = 64;
   const below = axis + 28 + shown.length * 11;
@@ -129,7 +130,7 @@ function critical({ ranks, groups, p, critical_difference: distance }, width) {
     ranks.map((_, i) => [svg("line", { class: "axis", x1: x(i + 1), x2: x(i + 1), y1: axis, y2: axis - 6 }), svg("text", { class: "tick-text", x: x(i + 1), y: axis - 12, "text-anchor": "middle" }, i + 1)]),
     svg("line", { class: "distance", x1: x(1), x2: x(end), y1: 22, y2: 22 }),
     [1, ...(end === 1 + distance ? [end] : [])].map((place) => svg("line", { class: "distance", x1: x(place), x2: x(place), y1: 18, y2: 26 })),
-    svg("text", { class: "label", x: x(1), y: 12 }, `critical difference ${distance.toFixed(2)}`)];
+    svg("text", { class: "label", x: x(1), y: 12 }, `critical difference ${fixed(distance, 2)}`)];
   const place = new Map(ranks);
   const bars = shown.map((group, i) => svg("line", { class: "clique", x1: x(place.get(group[0])) - 4, x2: x(place.get(group.at(-1))) + 4, y1: axis + 14 + i * 11, y2: axis + 14 + i * 11 }));
   const rows = (wide ? namedAside : namedBelow)(ranks, x, margin, width);
@@ -158,7 +159,7 @@ function namedBelow(ranks, x, margin, width) {
 
 function rankName({ id, rank, method, at, edge, left }, axis, y) {
   const name = svg("tspan", { class: id === DATA.reference ? "strong" : null }, methodName(id));
-  const value = svg("tspan", { class: "value" }, rank.toFixed(2));
+  const value = svg("tspan", { class: "value" }, fixed(rank, 2));
   return svg("g", { class: "series", "data-series": method, vars: look(method) }, mark(method, at, axis),
     svg("text", { x: edge + (left ? -6 : 6), y, dy: "0.35em", "text-anchor": left ? "end" : "start" }, left ? [name, "  ", value] : [value, "  ", name]));
 }

@@ -1,0 +1,65 @@
+"""Scopes of comparisons: each gives what the statistics give for the cells in it."""
+
+from lab import Lab
+
+from roftbench.report.aggregate import cells, long_table
+from roftbench.report.page_lists import lists_of
+from roftbench.report.page_stats import statistics
+from roftbench.report.stats import Friedman, compare, friedman, label_curves
+
+
+def test_scopes_hold_the_statistics_of_their_cells(bench: Lab) -> None:
+    records = bench.store.load()
+    long = long_table(records)
+    table = cells(long)
+    found = statistics(table, long, lists_of(long, records))
+    own = [scope for scope in found["scopes"] if scope["model"] == "tiny_gin"]
+    wanted = [
+        (task, split, labels)
+        for task in (None, "classification", "regression")
+        for split in (None, "random", "scaffold")
+        for labels in (None, "n100", "n50")
+    ]
+    empty = {("classification", "random"), ("random", "n100")}
+    there = [w for w in wanted if not ({w[:2], w[1:]} & empty)]
+    assert {(scope["task"], scope["split"], scope["label_ratio"]) for scope in own} == set(there)
+    networks = table[(table["model"] == "tiny_gin") & ~table["baseline"].astype(bool)]
+    for scope in own:
+        rows = networks
+        for name in ("task", "split", "label_ratio"):
+            rows = rows if scope[name] is None else rows[rows[name] == scope[name]]
+        for unit in ("block", "dataset"):
+            expected = compare(rows, unit=unit)
+            assert [(row["method"], row["wins"], row["losses"], row["verdict"]) for row in scope["compare"][unit]] == [
+                (row["method"], row["wins"], row["losses"], row["verdict"]) for row in expected.to_dict("records")
+            ]
+            ranked = friedman(rows, unit=unit)
+            if isinstance(ranked, Friedman):
+                assert [method for method, _ in scope["ranks"][unit]["ranks"]] == list(ranked.ranks)
+                assert scope["ranks"][unit]["n"] == ranked.n
+            else:
+                assert scope["ranks"][unit] == ranked
+
+
+def test_models_are_never_compared_with_another(bench: Lab) -> None:
+    records = bench.store.load()
+    long = long_table(records)
+    found = statistics(cells(long), long, lists_of(long, records))
+    alone = [scope for scope in found["scopes"] if scope["model"] == "scratch"]
+    assert [scope["compare"]["block"] for scope in alone] == [[]]
+    assert {scope["model"] for scope in found["scopes"]} == {"tiny_gin", "scratch"}  # a baseline has no scope
+
+
+def test_label_curves_name_their_cells(bench: Lab) -> None:
+    records = bench.store.load()
+    long = long_table(records)
+    lists = lists_of(long, records)
+    rows = statistics(cells(long), long, lists)["label_curves"]
+    expected = label_curves(long)
+    assert len(rows) == len(expected)
+    for row, one in zip(rows, expected.to_dict("records"), strict=True):
+        setting, dataset, method, labels, mean = row[:5]
+        assert lists["settings"][setting]["setting"] == one["setting"]
+        assert lists["datasets"][dataset]["dataset"] == one["dataset"]
+        assert lists["methods"][method]["id"] == one["method"]
+        assert (labels, mean) == (one["labels"], float(f"{one['mean']:.6g}"))
