@@ -7,7 +7,7 @@ from roftbench.config import Env
 from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.progress import logged, note, say
-from roftbench.runner import put_failure, run_job
+from roftbench.runner import Outcome, put_failure, run_job
 from roftbench.store import Store
 
 
@@ -22,10 +22,13 @@ def work(job: Job, env: Env, guesses: Sequence[str], *, in_sweep: bool, quiet: b
             written.
     """
     store = Store(env.results, env.run.stage_cap_gb)
-    fresh = env.run.rerun or store.get(job.key) is None
-    with logged(store.log_path(job.key) if fresh else None, quiet=quiet):
+    done = None if env.run.rerun else store.get(job.key)
+    with logged(store.log_path(job.key) if done is None else None, quiet=quiet):
         for guess in guesses:
             say(f"  guessed: {guess}")
+        if done is not None:  # told even where nothing can be written
+            conclude(Outcome("done", done, cached=True), store.record_path(job.key))
+            return "done", ""
         try:
             store.check_writable()
         except UsageError as error:
