@@ -185,7 +185,7 @@ class Rates:
         for stage, span in own.items():
             epochs = sum(one["stage"] == stage for one in record["history"])
             if stage == FINISH:
-                work = 4 * len(record["details"].get("history", ())) * graphs["val"]
+                work = 4 * int(job["method"]["params"].get("epochs", 1)) * graphs["val"]
             elif job["method"]["name"] == "lp" or stage == "lp":
                 work = graphs["train"] + graphs["val"]
             else:

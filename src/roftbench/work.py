@@ -51,7 +51,8 @@ def _run(job: Job, env: Env, store: Store, *, in_sweep: bool) -> str:
     if outcome.status != "busy":
         done = outcome.status == "done"
         conclude(outcome, store.record_path(job.key) if done else store.failure_path(job.key))
-        note(str(outcome.record.get("traceback") or ""))
+        if trace := outcome.record.get("traceback"):
+            note(str(trace))
     return outcome.status
 
 
