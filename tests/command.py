@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,13 +114,20 @@ class Terminal:
         command, pipe = [sys.executable, "-m", "roftbench.cli", *arguments], subprocess.PIPE
         return subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=pipe, stderr=pipe, text=True)
 
-    def killed(self, *arguments: str, when: Callable[[], object]) -> None:
-        """Run `roftbench` and send it SIGKILL, as a machine that stops does, once `when` holds."""
-        child = self.begun(*arguments)
-        reached(child, when)
-        child.kill()
-        done = ended(child)
-        assert done.code == -signal.SIGKILL, done
+    @contextmanager
+    def killed(self, *arguments: str, when: Callable[[], object]) -> Iterator[None]:
+        """Run `roftbench` and send it SIGKILL once `when` holds; its workers, if any, live on inside the block."""
+        command, null = [sys.executable, "-m", "roftbench.cli", *arguments], subprocess.DEVNULL
+        child = subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=null, stderr=null, start_new_session=True)
+        try:
+            reached(child, when)
+            child.kill()
+            assert child.wait() == -signal.SIGKILL
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
 
     def stopped(self, number: int, *arguments: str, after: str, count: int) -> Ended:
         """Run `roftbench` and send it the signal `number` once it has printed `count` lines with `after`."""
@@ -137,7 +145,7 @@ class Terminal:
         return Ended(child.returncode, "".join(lines) + rest, err)
 
 
-def reached(child: "subprocess.Popen[str]", condition: Callable[[], object]) -> None:
+def reached(child: "subprocess.Popen[Any]", condition: Callable[[], object]) -> None:
     """Wait until a condition holds while a process is at work."""
     end = time.monotonic() + WAIT_SECONDS
     while not condition():

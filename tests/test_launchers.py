@@ -161,9 +161,9 @@ def test_the_process_that_waits_is_killed_and_the_same_command_goes_on(
     """Its workers may still be at their jobs when the second sweep begins."""
     terminal = Terminal.of(lab, tmp_path)
     arguments = ["run", "-m", *merged(SWEEP), *LAUNCHERS["joblib"]]
-    terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json")))
-    assert len(lab.store.load()) < 4
-    again = terminal(*arguments)
+    with terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json"))):
+        assert len(lab.store.load()) < 4
+        again = terminal(*arguments)
     assert again.code == 0, again
     assert "\n4 jobs: 4 done" in again.out
     assert records(lab.store) == undisturbed

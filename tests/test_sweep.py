@@ -49,13 +49,13 @@ def test_a_sweep_killed_three_times_does_only_what_is_missing_candidate_by_candi
     def there() -> dict[Path, bytes]:
         return contents(lab.results, "stages/*.safetensors") | contents(lab.results, "runs/*.json")
 
-    terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json")))
-    assert lab.store.load() == []
+    with terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json"))):
+        assert lab.store.load() == []
     for count in (3, 8):  # seed 0: 1 + 4 of ROFT-MOL, 1 of linear probing; then those of seed 1
-        terminal.killed(*arguments, when=lambda count=count: len(lab.stages()) >= count)
-        assert count <= len(lab.stages()) < count + 3
-        assert kept.items() <= there().items()
-        kept = there()
+        with terminal.killed(*arguments, when=lambda count=count: len(lab.stages()) >= count):
+            assert count <= len(lab.stages()) < count + 3
+            assert kept.items() <= there().items()
+            kept = there()
     assert len(lab.store.load()) == 2
 
     last = cli(*arguments)
