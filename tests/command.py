@@ -115,15 +115,15 @@ class Terminal:
         return subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=pipe, stderr=pipe, text=True)
 
     @contextmanager
-    def killed(self, *arguments: str, when: Callable[[], object]) -> Iterator[None]:
-        """Run `roftbench` and send it SIGKILL once `when` holds; its workers, if any, live on inside the block."""
+    def killed(self, *arguments: str, when: Callable[[], object]) -> Iterator[int]:
+        """Run `roftbench`, send it SIGKILL once `when` holds, and yield the number of its process group."""
         command, null = [sys.executable, "-m", "roftbench.cli", *arguments], subprocess.DEVNULL
         child = subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=null, stderr=null, start_new_session=True)
         try:
             reached(child, when)
             child.kill()
             assert child.wait() == -signal.SIGKILL
-            yield
+            yield child.pid
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
@@ -159,3 +159,15 @@ def ended(child: "subprocess.Popen[str]") -> Ended:
     with child:
         out, err = child.communicate(timeout=WAIT_SECONDS)
     return Ended(child.returncode, out, err)
+
+
+def at_work(group: int) -> list[str]:
+    """Return the processes of a group that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = path.read_text().rpartition(")")
+            state, _, number = rest.split()[:3]
+            if int(number) == group and state not in "ZX":
+                found.append(name)
+    return found

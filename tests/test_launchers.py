@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from command import Command, Ended, Terminal
+from command import Command, Ended, Terminal, at_work
 from lab import Lab, merged, numbers
 
 from roftbench.launchers import check_installed, cores, threads, workers
@@ -155,19 +155,22 @@ def test_a_killed_worker_of_a_ray_cluster(
 
 
 @pytest.mark.slow
-def test_the_process_that_waits_is_killed_and_the_same_command_goes_on(
+def test_the_process_that_waits_is_killed_its_workers_end_and_the_same_command_goes_on(
     lab: Lab, tmp_path: Path, undisturbed: dict[str, Record]
 ) -> None:
-    """Its workers may still be at their jobs when the second sweep begins."""
     terminal = Terminal.of(lab, tmp_path)
     arguments = ["run", "-m", *merged(SWEEP), *LAUNCHERS["joblib"]]
-    with terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json"))):
+    with terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json"))) as group:
         assert len(lab.store.load()) < 4
-        again = terminal(*arguments)
+        again = terminal(*arguments)  # at once: the workers may still be at their jobs
+        end = time.monotonic() + WAIT_SECONDS
+        while left := at_work(group):
+            assert time.monotonic() < end, left
+            time.sleep(0.1)
     assert again.code == 0, again
     assert "\n4 jobs: 4 done" in again.out
     assert records(lab.store) == undisturbed
-    assert sum("ft" in record["seconds"] for record in lab.store.load()) == 2  # of each seed one fit, which is shared
+    assert sum("ft" in record["seconds"] for record in lab.store.load()) <= 2  # of each seed one fit, which is shared
     assert not lab.store.load_failures()
 
 
