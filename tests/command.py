@@ -1,9 +1,12 @@
 """The command line under test: in this process where that is equal, in one of its own where it is not."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ import pytest
 from lab import ROOT, Lab, merged
 
 from roftbench.cli import main
+
+WAIT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,26 @@ class Terminal:
         done = subprocess.run(command, cwd=self.cwd, env=self.env, capture_output=True, text=True, check=False)
         return Ended(done.returncode, done.stdout, done.stderr)
 
+    def begun(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start `roftbench` and return at once; `ended` collects what it printed."""
+        command, pipe = [sys.executable, "-m", "roftbench.cli", *arguments], subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=pipe, stderr=pipe, text=True)
+
+    @contextmanager
+    def killed(self, *arguments: str, when: Callable[[], object]) -> Iterator[int]:
+        """Run `roftbench`, send it SIGKILL once `when` holds, and yield the number of its process group."""
+        command, null = [sys.executable, "-m", "roftbench.cli", *arguments], subprocess.DEVNULL
+        child = subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=null, stderr=null, start_new_session=True)
+        try:
+            reached(child, when)
+            child.kill()
+            assert child.wait() == -signal.SIGKILL
+            yield child.pid
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
     def stopped(self, number: int, *arguments: str, after: str, count: int) -> Ended:
         """Run `roftbench` and send it the signal `number` once it has printed `count` lines with `after`."""
         command = [sys.executable, "-c", INTERRUPTIBLE, *arguments]
@@ -118,3 +143,31 @@ class Terminal:
                     break
             rest, err = child.communicate()
         return Ended(child.returncode, "".join(lines) + rest, err)
+
+
+def reached(child: "subprocess.Popen[Any]", condition: Callable[[], object]) -> None:
+    """Wait until a condition holds while a process is at work."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def ended(child: "subprocess.Popen[str]") -> Ended:
+    """Wait for a process to end and return what it printed."""
+    with child:
+        out, err = child.communicate(timeout=WAIT_SECONDS)
+    return Ended(child.returncode, out, err)
+
+
+def at_work(group: int) -> list[str]:
+    """Return the processes of a group that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = path.read_text().rpartition(")")
+            state, _, number = rest.split()[:3]
+            if int(number) == group and state not in "ZX":
+                found.append(name)
+    return found

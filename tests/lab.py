@@ -19,8 +19,10 @@ from roftbench.data.table import read_table
 from roftbench.hydra_app import composed
 from roftbench.job import Job
 from roftbench.methods.base import Finished, Fitted, Method
+from roftbench.plan import Plan, plan_sweep
 from roftbench.runner import Outcome, run_job
 from roftbench.sources import Places
+from roftbench.space import expand
 from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
 
@@ -80,6 +82,11 @@ class Lab:
     def elsewhere(self, name: str) -> "Lab":
         """Return a lab with an empty results folder beside this one."""
         return replace(self, results=self.results.parent / name)
+
+    def plan(self, *overrides: str) -> Plan:
+        """Return the jobs of a sweep."""
+        texts = [*merged(overrides), f"paths.results={self.results}", f"paths.cache={self.cache}"]
+        return plan_sweep(expand(texts, lambda one: composed(list(one), None)))
 
     def command(self, *overrides: str) -> list[str]:
         """Return the command line of a job."""

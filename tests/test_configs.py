@@ -194,6 +194,24 @@ def test_the_smoke_experiment_is_all_nine_methods_on_two_data_sets() -> None:
     assert params["dataset"] == "esol,bbbp"
 
 
+PAPER = "esol,lipo,malaria,cep,bbbp,bace,clintox,hiv,muv,sider,tox21,toxcast"
+SMALL = "esol,freesolv,lipo,bbbp,bace,clintox"
+PRESETS = {
+    "paper_main": {"dataset": PAPER, "split": "scaffold,random,size", "label_ratio": "n50,n100,n500,full"},
+    "few_shot": {"dataset": SMALL, "split": "scaffold,random", "label_ratio": "n50,n100"},
+    "label_curve": {"dataset": "esol,lipo,bbbp,bace", "label_ratio": "r05,r10,r25,r50,full"},
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_of_the_paper_is_all_nine_methods_and_five_seeds_on_what_it_says(name: str) -> None:
+    params = dict(content("experiment", name)["hydra"]["sweeper"]["params"])
+    assert set(params.pop("method").split(",")) == set(GRIDS)
+    assert params.pop("seed") == "0,1,2,3,4"
+    assert params.pop("method.search", "false") == ("true" if name == "paper_main" else "false")
+    assert params == PRESETS[name]
+
+
 def test_the_seed_of_the_data_is_never_the_seed_of_the_fit() -> None:
     drawn = ("model=tiny_gin", "split=random", "label_ratio=n50")
     job, _ = _job(*drawn, "seed=7")

@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -12,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from command import Command, Ended, Terminal
+from command import Command, Ended, Terminal, at_work
 from lab import Lab, merged, numbers
 
 from roftbench.launchers import check_installed, cores, threads, workers
@@ -150,6 +152,70 @@ def test_a_killed_worker_of_a_ray_cluster(
 ) -> None:
     launcher = ["hydra/launcher=ray", f"hydra.launcher.address='{cluster}'"]
     assert "WorkerCrashedError" in survives(lab, tmp_path, launcher, undisturbed)
+
+
+@pytest.mark.slow
+def test_the_process_that_waits_is_killed_its_workers_end_and_the_same_command_goes_on(
+    lab: Lab, tmp_path: Path, undisturbed: dict[str, Record]
+) -> None:
+    terminal = Terminal.of(lab, tmp_path)
+    arguments = ["run", "-m", *merged(SWEEP), *LAUNCHERS["joblib"]]
+    with terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json"))) as group:
+        assert len(lab.store.load()) < 4
+        again = terminal(*arguments)  # at once: the workers may still be at their jobs
+        end = time.monotonic() + WAIT_SECONDS
+        while left := at_work(group):
+            assert time.monotonic() < end, left
+            time.sleep(0.1)
+    assert again.code == 0, again
+    assert "\n4 jobs: 4 done" in again.out
+    assert records(lab.store) == undisturbed
+    assert sum("ft" in record["seconds"] for record in lab.store.load()) <= 2  # of each seed one fit, which is shared
+    assert not lab.store.load_failures()
+
+
+PLUGIN = '''
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from roftbench.methods.base import Finished, Method
+
+@dataclass(frozen=True)
+class Deadly(Method):
+    """Full fine-tuning that kills its process at the end, until a file `mended` is there."""
+
+    def finish(self, fitted):
+        if not (Path(__file__).parent / "mended").exists():
+            os.kill(os.getpid(), 9)
+        return Finished(fitted.tuned)
+'''
+
+
+@pytest.mark.slow
+def test_a_job_that_kills_its_worker_twice_is_a_failure_and_costs_no_other_job(
+    lab: Lab, tmp_path: Path, cli: Command
+) -> None:
+    own = tmp_path / "own"
+    (own / "method").mkdir(parents=True)
+    (own / "deadly.py").write_text(PLUGIN)
+    (own / "method" / "deadly.yaml").write_text("name: deadly\n_target_: deadly.Deadly\n")
+    more = [f"--config-dir={own}", f"plugins=[{own / 'deadly.py'}]", "method=deadly,full_ft,lp", "seed=0"]
+    ended = Terminal.of(lab, tmp_path)("run", "-m", *merged(more), *LAUNCHERS["joblib"])
+    assert ended.code == 1, ended
+    assert "\n3 jobs: 2 done, 0 skipped, 1 failed\n" in ended.out
+    assert {record["job"]["method"]["name"] for record in lab.store.load()} == {"full_ft", "lp"}
+    [failure] = lab.store.load_failures()
+    assert failure["error"].startswith("its worker process was lost twice (TerminatedWorkerError: ")
+    assert failure["error"] in ended.out.partition("1 failed\n")[2]
+    assert not list((lab.results / "running").glob("*.json"))
+    assert "Traceback" not in ended.err
+
+    (own / "mended").touch()
+    [command] = re.findall(r"^  failed: (roftbench run .*)$", ended.out, re.MULTILINE)
+    repeated = cli(*shlex.split(command)[1:])
+    assert repeated.code == 0, repeated
+    assert len(lab.store.load()) == 3
+    assert not lab.store.load_failures()
 
 
 def config(name: str, **more: object) -> dict[str, object]:

@@ -2,17 +2,10 @@
 
 from collections.abc import Sequence
 
-from lab import Lab, merged
+from lab import Lab
 
-from roftbench.hydra_app import composed
 from roftbench.job import NETWORK
-from roftbench.plan import Plan, Planned, in_groups, plan_sweep
-from roftbench.space import expand
-
-
-def plan(lab: Lab, *overrides: str) -> Plan:
-    texts = [*merged(overrides), f"paths.results={lab.results}", f"paths.cache={lab.cache}"]
-    return plan_sweep(expand(texts, lambda one: composed(list(one), None)))
+from roftbench.plan import Planned, in_groups
 
 
 def methods(jobs: Sequence[Planned]) -> list[tuple[str, int]]:
@@ -21,10 +14,10 @@ def methods(jobs: Sequence[Planned]) -> list[tuple[str, int]]:
 
 def test_combinations_that_are_the_same_job_count_once(lab: Lab) -> None:
     # The seed of a split also draws the few-shot subset; with all labels, scaffold has no use for it.
-    found = plan(lab, "method=lp", "label_ratio=full", "split=scaffold,random", "split.seed=1,2")
+    found = lab.plan("method=lp", "label_ratio=full", "split=scaffold,random", "split.seed=1,2")
     assert (found.combinations, len(found.jobs)) == (4, 3)
     assert found.open == found.jobs
-    searched = plan(lab, "method=lp,full_ft", "method.search=true,false")  # nor have these two a grid
+    searched = lab.plan("method=lp,full_ft", "method.search=true,false")  # nor have these two a grid
     assert (searched.combinations, len(searched.jobs)) == (4, 2)
 
 
@@ -33,18 +26,18 @@ def test_what_the_store_has_is_done_what_failed_is_tried_again_and_a_damaged_rec
     damaged = lab.done("method=lp", "seed=1")
     lab.store.record_path(damaged["key"]).write_text("{")
     assert lab.run("method=full_ft", "train.lr=1e30").status == "failed"
-    found = plan(lab, "method=lp", "seed=0,1,2")
+    found = lab.plan("method=lp", "seed=0,1,2")
     assert [one.state for one in found.jobs] == ["done", "new", "new"]
     assert found.jobs[0].key == done["key"]
     assert [one.job.seed for one in found.open] == [1, 2]
-    assert [one.state for one in plan(lab, "method=full_ft", "train.lr=1e30,0.1").jobs] == ["failed", "new"]
-    assert len(plan(lab, "method=lp", "seed=0", "run.rerun=true").open) == 1
+    assert [one.state for one in lab.plan("method=full_ft", "train.lr=1e30,0.1").jobs] == ["failed", "new"]
+    assert len(lab.plan("method=lp", "seed=0", "run.rerun=true").open) == 1
 
 
 def test_the_fits_of_a_job_are_the_files_that_it_leaves(lab: Lab) -> None:
     searches = (["method=roftmol", "method.search=true"], ["method=surgical_ft", "method.search=true"])
     for overrides in (["method=lp_ft"], *searches):
-        [one] = plan(lab, *overrides).jobs
+        [one] = lab.plan(*overrides).jobs
         before = set(lab.stages())
         assert {lab.store.stage_path(need.key) for need in one.fits}.isdisjoint(before)
         lab.done(*overrides)
@@ -53,13 +46,13 @@ def test_the_fits_of_a_job_are_the_files_that_it_leaves(lab: Lab) -> None:
 
 
 def test_a_baseline_without_a_network_needs_no_stage(lab: Lab) -> None:
-    [one] = plan(lab, "model=ecfp", "method=random_forest", "method.search=true").jobs
+    [one] = lab.plan("model=ecfp", "method=random_forest", "method.search=true").jobs
     assert one.job.model.kind != NETWORK
     assert one.fits == ()
 
 
 def test_jobs_that_need_what_another_one_fits_come_after_it_within_their_group(lab: Lab) -> None:
-    found = plan(lab, "method=wise_ft,full_ft,lp_ft,lp", "dataset=esol,bbbp", "seed=0,1")
+    found = lab.plan("method=wise_ft,full_ft,lp_ft,lp", "dataset=esol,bbbp", "seed=0,1")
     ordered = in_groups(found.jobs)
     assert sorted(one.key for one in ordered) == sorted(one.key for one in found.jobs)
     assert [one.job.dataset.name for one in ordered] == ["esol"] * 8 + ["bbbp"] * 8

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,20 @@ def test_a_damaged_record_is_computed_again(lab: Lab, caplog: pytest.LogCaptureF
     assert str(path) in caplog.text
     assert numbers(again.record) == numbers(first.record)
     assert lab.run("method=lp").cached
+
+
+def test_a_stage_that_finds_no_room_is_named_and_costs_the_job_nothing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # the system takes no more of a file
+    try:
+        store.put_stage(KEY, entry(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert f"{store.stage_path(KEY)} cannot be kept for reuse: File too large" in caplog.text
+    assert store.get_stage(KEY) is None
+    assert [path for path in store.root.rglob("*") if path.is_file()] == []
 
 
 def test_a_small_cap_costs_time_but_changes_no_number(lab: Lab) -> None:

@@ -49,7 +49,9 @@ KINDS = {"models": "model", "methods": "method", "datasets": "dataset", "splits"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a job failed, 2 usage error, 130 interrupted."""
-    logging.basicConfig(format="roftbench: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.addFilter(_Once())
+    logging.basicConfig(format="roftbench: %(message)s", level=logging.WARNING, handlers=[handler])
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     for name in ("RESULTS", "CACHE", "MIRROR", "OFFLINE"):  # an empty variable is an unset one
         if os.environ.get(f"ROFTBENCH_{name}") == "":
@@ -67,6 +69,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has left (`roftbench list runs | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+class _Once(logging.Filter):
+    """Lets a message through once: who plans a job and who runs it may find the same file damaged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the message is new."""
+        text = record.getMessage()
+        new = text not in self._said
+        self._said.add(text)
+        return new
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -19,7 +19,7 @@ class Endings:
     """Tells which jobs have ended since it was made: the record or the failure of each is there, and new."""
 
     def __init__(self, jobs: Iterable[Planned]) -> None:
-        self._before = {one.key: _stamps(one) for one in jobs}
+        self._before = {one.key: _before(one) for one in jobs}
 
     def ended(self, one: Planned) -> bool:
         """Tell whether a job has ended."""
@@ -38,6 +38,16 @@ class Endings:
         metric = record["job"]["dataset"]["metric"]
         scores = (f"{part} {_score(record['scores'][part][metric])}" for part in ("val", "test"))
         return Ending("done", f"{metric}: {', '.join(scores)}")
+
+
+def _before(one: Planned) -> tuple[int | None, int | None]:
+    """Return the stamps that a job must not have to have ended.
+
+    Planning takes its time, and another sweep may have done the job meanwhile: its record is new then.
+    """
+    record, failure = _stamps(one)
+    meanwhile = record is not None and not one.env.run.rerun and one.store.get(one.key) is not None
+    return None if meanwhile else record, failure
 
 
 def _stamps(one: Planned) -> tuple[int | None, int | None]:

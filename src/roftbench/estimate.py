@@ -4,36 +4,42 @@ A unit is one forward pass of one atom. Training costs three of them an atom and
 the gradients), validating one; ROFT-MOL's coefficients cost four an atom of the validation part and epoch.
 """
 
+import logging
 import statistics
 import tempfile
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from roftbench.config import build
 from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.errors import JobError
+from roftbench.errors import JobError, UsageError
 from roftbench.job import NETWORK, Job, digest
 from roftbench.models.encoder import HEAD
 from roftbench.plan import Plan, Planned
 from roftbench.progress import bar, logged
 from roftbench.runner import run_job
+from roftbench.sources import Places, Source, present
 from roftbench.stages import FINISH, Needed
-from roftbench.store import Record
+from roftbench.store import UNREADABLE, Record
+
+logger = logging.getLogger(__name__)
 
 START = 1.0  # seconds a job spends on everything but fits, where no record says
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds that the open jobs of a plan take one after another; `unknown` of them are not in it.
+    """Seconds that the open jobs of a plan take one after another, as far as that can be said.
 
-    fits: how many fits they need; shared: how many without doing one twice; kept: how many of these are in the store.
-    measured: models of which an epoch was measured, because no record tells.
+    without: why it cannot be said, in words, and of how many jobs. fits: how many fits all open jobs need; shared: how
+    many without doing one twice; kept: how many of these are in the store. measured: models of which an epoch was
+    measured, because no record tells.
     """
 
     seconds: float
-    unknown: int
+    without: dict[str, int]
     fits: int
     shared: int
     kept: int
@@ -41,29 +47,36 @@ class Estimate:
 
 
 def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
-    """Return what the open jobs of a plan need, and for how long.
+    """Return what the open jobs of a plan need, and for how long. Nothing is downloaded for it.
 
     Raises:
-        UsageError: a data set cannot be read, or has fewer labels than asked for.
+        UsageError: a data set or checkpoint of this machine cannot be read.
         JobError: the measured epoch failed.
     """
-    sizes = _all_sizes(plan.open)
+    sized, reasons = _sized(plan.open)
     rates = Rates()
+    atoms = {str(one.job.dataset.name): size.mean for one, size in sized}
     for record in records:
-        rates.add_record(record, {str(job.dataset.name): size.mean for job, size in sizes.values()})
-    measured = _measure_missing(plan.open, sizes, rates)
+        rates.add_record(record, atoms)
+    measured = _measure_missing(sized, rates)
     networks = [one for one in plan.open if one.job.model.kind == NETWORK]
-    fits = {need.key: (need, one) for one in networks for need in one.fits}
-    kept = {key for key, (_, one) in fits.items() if one.store.stage_path(key).exists() and not one.env.run.rerun}
-    seconds = rates.start * len(plan.open)
-    for key, (need, one) in fits.items():
-        if key not in kept:
-            work = units(need, one.job, sizes[_parts_of(one)][1])
-            seconds += work * (rates.of(one.job.model.name, need.name) or 0.0)
-    forests = [rates.totals.get((one.job.model.name, str(one.job.dataset.name))) for one in plan.open if not one.fits]
-    seconds += sum(statistics.fmean(spans) for spans in forests if spans)
+    fits = {need.key: one for one in networks for need in one.fits}
+    kept = {key for key, one in fits.items() if one.store.stage_path(key).exists() and not one.env.run.rerun}
+    spans = {
+        need.key: units(need, one.job, size) * (rates.of(one.job.model.name, need.name) or 0.0)
+        for one, size in sized
+        for need in one.fits
+        if need.key not in kept
+    }
+    seconds = rates.start * len(sized) + sum(spans.values())
+    for one, _ in sized:
+        if not one.fits:
+            totals = rates.totals.get((one.job.model.name, str(one.job.dataset.name)))
+            seconds += statistics.fmean(totals) if totals else 0.0
+            if not totals:
+                reasons.append(f"no record tells of {one.job.model.name} on {one.job.dataset.name}")
     needs = sum(len(one.fits) for one in networks)
-    return Estimate(seconds, sum(not spans for spans in forests), needs, len(fits), len(kept), measured)
+    return Estimate(seconds, dict(Counter(reasons)), needs, len(fits), len(kept), measured)
 
 
 @dataclass(frozen=True)
@@ -75,20 +88,56 @@ class Sizes:
     mean: float
 
 
-def _all_sizes(jobs: Iterable[Planned]) -> dict[str, tuple[Job, Sizes]]:
-    """Return the sizes of each way in which the jobs cut a data set; data sets are featurised if they were not."""
-    ways = {_parts_of(one): one for one in jobs}
+def _sized(jobs: Iterable[Planned]) -> tuple[list[tuple[Planned, Sizes]], list[str]]:
+    """Return the jobs whose data and checkpoint are here with their sizes, and for each other job why it has none.
+
+    Data sets are featurised if they were not.
+    """
+    away = _Away()
+    ways: dict[str, list[Planned]] = {}
+    reasons = []
+    for one in jobs:
+        if (reason := away.of(one)) is not None:
+            reasons.append(reason)
+        else:
+            ways.setdefault(_parts_of(one), []).append(one)
+    found = []
     datasets: dict[str, MoleculeDataset] = {}
-    found = {}
-    for way, one in bar(ways.items(), "data", "split"):
-        name = repr(one.job.dataset)
+    for alike in bar(sorted(ways.values(), key=_dataset_of), "data", "split"):
+        job, env = alike[0].job, alike[0].env
+        name = _dataset_of(alike)
         if name not in datasets:
-            datasets = {name: load_dataset(one.job.dataset, one.env.cache / "data", one.env.places)}
-        dataset = datasets[name]
-        _, parts = dataset.cut(build(one.job.split), one.job.label_ratio)
-        atoms = dataset.sizes
-        found[way] = (one.job, Sizes(int(atoms[parts.train].sum()), int(atoms[parts.val].sum()), float(atoms.mean())))
-    return found
+            datasets = {name: load_dataset(job.dataset, env.cache / "data", env.places)}
+        atoms = datasets[name].sizes
+        try:
+            _, parts = datasets[name].cut(build(job.split), job.label_ratio)
+        except UsageError as error:  # too few labels, for example: so it will be with each of these jobs
+            reasons += [str(error)] * len(alike)
+            continue
+        size = Sizes(int(atoms[parts.train].sum()), int(atoms[parts.val].sum()), float(atoms.mean()))
+        found += [(one, size) for one in alike]
+    return found, reasons
+
+
+def _dataset_of(alike: Sequence[Planned]) -> str:
+    return repr(alike[0].job.dataset)
+
+
+class _Away:
+    """Tells which published file a job needs that is not on this machine; each file is looked for once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Source, Places], bool] = {}
+
+    def of(self, one: Planned) -> str | None:
+        """Return in words what is missing and how to get it; None if nothing is."""
+        for source in one.job.sources():
+            asked = source, one.env.places
+            if asked not in self._known:
+                self._known[asked] = present(*asked) is not None
+            if not self._known[asked]:
+                return f"{source.what} is not here: roftbench fetch {source.group}={source.what.split()[-1]}"
+        return None
 
 
 def _parts_of(one: Planned) -> str:
@@ -120,6 +169,12 @@ class Rates:
 
     def add_record(self, record: Record, atoms: dict[str, float]) -> None:
         """Take note of what a record says, if the mean number of atoms in a molecule of its data set is known."""
+        try:
+            self._add_record(record, atoms)
+        except UNREADABLE as error:
+            logger.warning("record %s says nothing of its time: %r is missing or wrong", record["key"], str(error))
+
+    def _add_record(self, record: Record, atoms: dict[str, float]) -> None:
         job, seconds = record["job"], record["seconds"]
         name, graphs = job["dataset"]["name"], record["count"]["graphs"]
         own = {stage: span for stage, span in seconds.items() if stage != "total" and "(" not in stage}
@@ -130,7 +185,7 @@ class Rates:
         for stage, span in own.items():
             epochs = sum(one["stage"] == stage for one in record["history"])
             if stage == FINISH:
-                work = 4 * len(record["details"].get("history", ())) * graphs["val"]
+                work = 4 * int(job["method"]["params"].get("epochs", 1)) * graphs["val"]
             elif job["method"]["name"] == "lp" or stage == "lp":
                 work = graphs["train"] + graphs["val"]
             else:
@@ -150,23 +205,20 @@ class Rates:
         return statistics.median(self._starts) if self._starts else START
 
 
-def _measure_missing(jobs: Iterable[Planned], sizes: dict[str, tuple[Job, Sizes]], rates: Rates) -> tuple[str, ...]:
+def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: Rates) -> tuple[str, ...]:
     """Measure one epoch of each model that no record tells of, on the smallest parts; returns their names."""
-    smallest: dict[str, tuple[int, Planned, Sizes]] = {}
-    for one in jobs:
-        size = sizes[_parts_of(one)][1]
+    smallest: dict[str, tuple[Planned, Sizes]] = {}
+    for one, size in sized:
         model = one.job.model.name
         if one.fits and rates.of(model, "ft") is None:
-            smallest[model] = min(
-                smallest.get(model, (2**62, one, size)), (size.train + size.val, one, size), key=_first
-            )
-    for model, (_, one, size) in smallest.items():
+            smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
+    for model, (one, size) in smallest.items():
         rates.add(model, "ft", _one_epoch(one), 3 * size.train + size.val)
     return tuple(smallest)
 
 
-def _first(item: tuple[int, Planned, Sizes]) -> int:
-    return item[0]
+def _atoms(item: tuple[Planned, Sizes]) -> int:
+    return item[1].train + item[1].val
 
 
 def _one_epoch(one: Planned) -> float:

@@ -25,7 +25,7 @@ from roftbench.catalog import GROUPS, conf_dir, existing
 from roftbench.config import Env, build, parse
 from roftbench.data.dataset import load_dataset
 from roftbench.errors import JobError, UsageError, suggest
-from roftbench.launchers import threads
+from roftbench.launchers import follow, threads
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
 from roftbench.space import expand
@@ -113,7 +113,10 @@ def _task(config: DictConfig) -> str:
     hydra_config = HydraConfig.get()
     job, env, guesses = parse(config)
     if hydra_config.mode == RunMode.MULTIRUN:
-        own = os.environ.get(_PARENT) == str(os.getpid())
+        parent = int(os.environ.get(_PARENT, "0"))
+        own = parent == os.getpid()
+        if not own:
+            follow(hydra_config.launcher, parent)
         return work(job, _with_threads(env, hydra_config.launcher), [], in_sweep=True, quiet=not own)[1]
     if hydra_config.sweeper.get("params"):
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")

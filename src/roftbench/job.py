@@ -135,6 +135,10 @@ class Job:
 
     def fit_identity(self) -> dict[str, Any]:
         """Return what decides a fit, whatever the method: the part of a stage's key that the job gives."""
+        return {**self._fit_identity}
+
+    @cached_property
+    def _fit_identity(self) -> dict[str, Any]:
         dataset = {name: getattr(self.dataset, name) for name in DATASET_IDENTITY}
         return {
             "protocol": PROTOCOL,

@@ -8,6 +8,7 @@ from functools import cache
 from roftbench.config import Env, Parser, build, without_weights
 from roftbench.job import NETWORK, Component, Job, ModelSpec, digest
 from roftbench.methods.base import Method
+from roftbench.progress import bar
 from roftbench.space import Point
 from roftbench.stages import Needed, needed
 from roftbench.store import Store
@@ -63,7 +64,7 @@ def plan_sweep(points: Iterable[Point]) -> Plan:
     jobs: dict[str, Planned] = {}
     guesses: dict[str, None] = {}
     count = 0
-    for count, point in enumerate(points, 1):  # noqa: B007 (the last one counts)
+    for count, point in enumerate(bar(points, "plan", "job", delay=2), 1):  # noqa: B007 (the last one counts)
         job, env, guessed = parser.parse(point.config)
         guesses |= dict.fromkeys(guessed)
         if job.key not in jobs:

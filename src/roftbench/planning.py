@@ -12,7 +12,6 @@ from roftbench.launchers import workers
 from roftbench.plan import Plan
 from roftbench.progress import duration
 from roftbench.store import Record
-from roftbench.sweep import fetch_sources
 
 SHOWN = 10  # failed jobs
 
@@ -34,7 +33,6 @@ def run(arguments: Sequence[str], *, as_json: bool) -> int:
 
 def _found(plan: Plan, count: int | None) -> dict[str, Any]:
     states = [one.state for one in plan.jobs]
-    fetch_sources([(one.job, one.env.places) for one in plan.open])
     needed = asdict(estimate(plan, _records(plan)))
     return {
         "combinations": plan.combinations,
@@ -45,7 +43,8 @@ def _found(plan: Plan, count: int | None) -> dict[str, Any]:
         "fits": {"needed": needed["fits"], "after_sharing": needed["shared"], "in_store": needed["kept"]},
         "hours_one_after_another": needed["seconds"] / 3600,
         "workers": count,
-        "jobs_without_estimate": needed["unknown"],
+        "jobs_without_estimate": sum(needed["without"].values()),
+        "why_without": needed["without"],
         "measured_models": list(needed["measured"]),
     }
 
@@ -72,8 +71,8 @@ def _lines(plan: Plan, found: dict[str, Any]) -> list[str]:
         lines[0] += f" ({plan.combinations:,} combinations)"
     if found["measured_models"]:
         lines.append(f"{'':<15}an epoch measured here: {', '.join(found['measured_models'])}; else from the records")
-    if found["jobs_without_estimate"]:
-        lines.append(f"{'':<15}without {found['jobs_without_estimate']} jobs that no record tells of")
+    for reason, count_of in found["why_without"].items():
+        lines.append(f"{'':<15}without {count_of:,} jobs: {reason}")
     failed = [one for one in plan.jobs if one.state == "failed"]
     for one in failed[:SHOWN]:
         failure = one.store.failure(one.key) or {"error": "its failure cannot be read"}

@@ -41,6 +41,7 @@ def run_job(
 
     Raises:
         UsageError: data, split, labels, model or device cannot be had as asked.
+        OSError: a file or folder that the job reads cannot be had, or the store cannot take what came out.
         KeyboardInterrupt: always passed on; finished stages are kept, nothing half-written is left.
     """
     store = Store(env.results, env.run.stage_cap_gb)
@@ -59,20 +60,24 @@ def run_job(
 def _worked(job: Job, env: Env, store: Store, announce: Callable[[Bench], None]) -> Outcome:
     """Do a job and put what came out into the store."""
     began = time.monotonic()
-    bench = BENCHES[job.model.kind](job, env, store)
-    announce(bench)
+    device, loaded = CPU, False
     try:
+        bench = BENCHES[job.model.kind](job, env, store)
+        device, loaded = bench.device, True
+        announce(bench)
         record = bench.work()
     except SkipJob as error:
-        return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=bench.device))
+        return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=device))
     except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
         raise
     except JobError as error:
-        return Outcome("failed", put_failure(store, job, str(error), device=bench.device))
+        return Outcome("failed", put_failure(store, job, str(error), device=device))
     except Exception as error:
+        if isinstance(error, OSError) and not loaded:  # a file or folder that cannot be had
+            raise
         reason = f"{type(error).__name__}: {error}"
         trace = traceback.format_exc()
-        return Outcome("failed", put_failure(store, job, reason, trace=trace, device=bench.device))
+        return Outcome("failed", put_failure(store, job, reason, trace=trace, device=device))
     record["seconds"]["total"] = time.monotonic() - began
     record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     store.put(record)

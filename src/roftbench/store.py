@@ -61,8 +61,9 @@ class Store:
             with tempfile.TemporaryFile(dir=folder) as file:  # nameless: processes that start together must not meet
                 file.write(b"0" * 65536)  # a full disk still takes an empty file
         except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""  # none of a full disk
             raise UsageError(
-                f"paths.results={self.root} cannot be written: {error.strerror} ({error.filename})."
+                f"paths.results={self.root} cannot be written: {error.strerror}{place}."
                 " Set paths.results to a folder of yours."
             ) from None
 

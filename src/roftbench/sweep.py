@@ -39,7 +39,10 @@ class Sweep:
     def __init__(self, plan: Plan, launch: Launch, launcher: Mapping[str, Any], command: Sequence[str]) -> None:
         self.plan, self.launch, self.command = plan, launch, command
         self.parallel = workers(launcher) != 1
-        self.todo = in_groups(plan.open) if self.parallel else list(plan.open)
+        ordered = in_groups(plan.open) if self.parallel else plan.open
+        # What a killed process had at work may have killed it, for want of memory for example: it comes last.
+        self.todo = sorted(ordered, key=lambda one: one.store.interrupted(one.key))
+        self.number = {one.key: number for number, one in enumerate(self.todo)}
         self.endings = Endings(self.todo)
         self.began = time.monotonic()
 
@@ -65,7 +68,7 @@ class Sweep:
                 self._give_up(left.pop(), reason)
             elif reason:
                 lost = [one for one in left if one.store.interrupted(one.key)]
-                if left and not lost:
+                if len(left) == len(batch) and not lost:
                     raise JobError(f"the launcher failed before any of {len(left)} jobs began: {reason}")
                 say(f"a worker process was lost ({reason}); {len(left)} jobs are still to be run")
                 suspects += lost  # one of them may kill its worker again: each gets one more, of its own
@@ -77,17 +80,26 @@ class Sweep:
     def _launch(self, batch: Sequence[Planned]) -> str:
         """Launch jobs, one by one where they run in this process; returns why a launcher did not come to its end."""
         for chunk in [batch] if self.parallel else [[one] for one in batch]:
-            number = self.todo.index(chunk[0])
+            number = self.number[chunk[0].key]
             if not self.parallel:
-                say(f"\njob {number + 1} of {len(self.todo)}: {shlex.join(chunk[0].overrides)}")
+                say(f"\n{self._progress(number)}: {shlex.join(chunk[0].overrides)}")
             try:
                 with Watch(chunk, self.endings) if self.parallel else nullcontext():
                     lines = self.launch([one.overrides for one in chunk], number)
+            except BrokenPipeError:  # the reader of our output has left
+                raise
             except Exception as error:  # whatever a launcher raises when a worker of its own dies
                 return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             if refusals := [line for line in lines if line]:
                 raise JobError(f"{refusals[0]} Finished jobs are kept: the same command goes on.")
         return ""
+
+    def _progress(self, number: int) -> str:
+        """Return which job begins, and how long it and the rest will take at the rate of those before it."""
+        text = f"job {number + 1} of {len(self.todo)}"
+        if not number:
+            return text
+        return f"{text}, {duration((time.monotonic() - self.began) / number * (len(self.todo) - number))} left"
 
     def _give_up(self, one: Planned, reason: str) -> None:
         put_failure(one.store, one.job, LOST.format(reason=reason))

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from roftbench.files import atomic, locked
@@ -56,14 +56,12 @@ def read_tensors(path: Path) -> Entry:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
-    """Write tensors and a description of plain values, atomically, with a checksum over both."""
+    """Write tensors and a description of plain values, atomically, with a checksum over both; raises OSError."""
     text = json.dumps(description, allow_nan=False)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic(path) as temporary:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # save_file would leave a file that only its owner may read
-        save_file(tensors, temporary, metadata={"description": text, "digest": _digest(tensors, text)})
-        temporary.chmod(mode)
+    content = save(tensors, metadata={"description": text, "digest": _digest(tensors, text)})
+    with atomic(path) as temporary:  # save_file would hide a full disk, and leave what only its owner may read
+        temporary.write_bytes(content)
 
 
 def _digest(tensors: dict[str, Tensor], text: str) -> str:

@@ -7,7 +7,7 @@ from roftbench.config import Env
 from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.progress import logged, note, say
-from roftbench.runner import put_failure, run_job
+from roftbench.runner import Outcome, put_failure, run_job
 from roftbench.store import Store
 
 
@@ -24,10 +24,13 @@ def work(
             written.
     """
     store = Store(env.results, env.run.stage_cap_gb)
-    fresh = env.run.rerun or store.get(job.key) is None
-    with logged(store.log_path(job.key) if fresh else None, quiet=quiet, bars=bars):
+    done = None if env.run.rerun else store.get(job.key)
+    with logged(store.log_path(job.key) if done is None else None, quiet=quiet, bars=bars):
         for guess in guesses:
             say(f"  guessed: {guess}")
+        if done is not None:  # told even where nothing can be written
+            conclude(Outcome("done", done, cached=True), store.record_path(job.key))
+            return "done", ""
         try:
             store.check_writable()
         except UsageError as error:
@@ -50,7 +53,8 @@ def _run(job: Job, env: Env, store: Store, *, in_sweep: bool) -> str:
     if outcome.status != "busy":
         done = outcome.status == "done"
         conclude(outcome, store.record_path(job.key) if done else store.failure_path(job.key))
-        note(str(outcome.record.get("traceback") or ""))
+        if trace := outcome.record.get("traceback"):
+            note(str(trace))
     return outcome.status
 
 

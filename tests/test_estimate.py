@@ -1,0 +1,126 @@
+"""How long a plan will take: what the records say of a unit of work, times the units that are missing, none twice."""
+
+import logging
+
+import pytest
+from lab import FOREST, Lab
+
+from roftbench.estimate import START, Estimate, Rates, estimate
+from roftbench.store import Record
+
+FULL = ("method=full_ft", "train.epochs=4")
+
+
+def estimated(lab: Lab, *overrides: str) -> Estimate:
+    return estimate(lab.plan(*overrides), lab.store.load())
+
+
+def seconds_a_unit(lab: Lab, record: Record) -> float:
+    """Return what one forward pass of one atom took in full fine-tuning of ESOL."""
+    bench = lab.bench(*FULL)
+    mean = float(bench.dataset.sizes.mean())
+    graphs = record["count"]["graphs"]
+    return float(record["seconds"]["ft"] / (4 * (3 * graphs["train"] + graphs["val"]) * mean))
+
+
+def start_of(record: Record) -> float:
+    fits = sum(span for name, span in record["seconds"].items() if name != "total" and "reused" not in name)
+    return float(record["seconds"]["total"] - fits)
+
+
+def atoms(lab: Lab, *overrides: str) -> tuple[int, int]:
+    bench = lab.bench(*overrides)
+    sizes = bench.dataset.sizes
+    return int(sizes[bench.parts.train].sum()), int(sizes[bench.parts.val].sum())
+
+
+def test_the_records_rate_times_the_atoms_and_epochs_of_what_is_missing(lab: Lab) -> None:
+    record = lab.done(*FULL)
+    rate, start = seconds_a_unit(lab, record), start_of(record)
+    train, val = atoms(lab, *FULL, "label_ratio=n100")
+    found = estimated(lab, *FULL, "label_ratio=n100", "train.epochs=9", "seed=0,1")
+    assert found.seconds == pytest.approx(2 * (start + 9 * (3 * train + val) * rate))
+    assert (found.fits, found.shared, found.kept, found.measured, found.without) == (2, 2, 0, (), {})
+
+
+def test_what_is_shared_counts_once_and_what_is_kept_not_at_all(lab: Lab) -> None:
+    record = lab.done(*FULL)
+    start = start_of(record)
+    one = estimated(lab, *FULL, "seed=1")
+    both = estimated(lab, *FULL, "seed=1", "method=full_ft,wise_ft")
+    assert (both.fits, both.shared, both.kept) == (2, 1, 0)
+    assert both.seconds == pytest.approx(one.seconds + start)
+    kept = estimated(lab, *FULL, "method=full_ft,wise_ft")  # the first is done
+    assert (kept.fits, kept.shared, kept.kept) == (1, 1, 1)
+    assert kept.seconds == pytest.approx(start)
+    again = estimated(lab, *FULL, "run.rerun=true")
+    assert (again.kept, again.seconds) == (0, pytest.approx(one.seconds))
+
+
+def test_probing_and_coefficients_cost_what_they_read(lab: Lab) -> None:
+    records = [lab.done(*FULL), lab.done("method=lp"), lab.done("method=roftmol", "train.epochs=4")]
+    mean = float(lab.bench(*FULL).dataset.sizes.mean())
+    rates = Rates()
+    for record in records:
+        rates.add_record(record, {"esol": mean})
+    graphs = records[0]["count"]["graphs"]
+    lp = records[1]["seconds"]["lp"] / ((graphs["train"] + graphs["val"]) * mean)
+    assert rates.of("tiny_gin", "lp") == pytest.approx(lp)
+    finish = records[2]["seconds"]["finish"] / (4 * 5 * graphs["val"] * mean)  # five epochs of coefficients
+    assert rates.of("tiny_gin", "finish") == pytest.approx(finish)
+    assert rates.of("tiny_gin", "ft") == pytest.approx(seconds_a_unit(lab, records[0]))
+    assert rates.of("tiny_gin", "other") is not None
+    assert rates.of("gin_masking", "ft") is None
+    assert Rates().start == START
+
+
+def test_of_a_model_without_a_record_one_epoch_is_measured_and_nothing_is_left_of_it(lab: Lab) -> None:
+    found = estimated(lab, "method=lp,full_ft", "label_ratio=n50,full")
+    assert found.measured == ("tiny_gin",)
+    assert found.seconds > 4 * START
+    assert not lab.results.exists()
+
+
+def test_what_is_not_on_this_machine_is_named_with_the_command_that_brings_it(lab: Lab) -> None:
+    found = estimated(lab, "method=lp", "dataset=malaria,tox21,esol", "seed=0,1")
+    assert found.without == {
+        "data set malaria is not here: roftbench fetch dataset=malaria": 2,
+        "data set tox21 is not here: roftbench fetch dataset=tox21": 2,
+    }
+    assert found.fits == 6
+    assert found.seconds > 2 * START
+    away = estimated(lab, "model=gin_edgepred", "method=lp")
+    assert away.without == {"model gin_edgepred is not here: roftbench fetch model=gin_edgepred": 1}
+    assert (away.seconds, away.measured) == (0, ())
+
+
+def test_jobs_that_ask_for_more_labels_than_there_are_do_not_spoil_the_others(lab: Lab) -> None:
+    found = estimated(lab, "method=lp", "dataset=freesolv,esol", "label_ratio.count=600")
+    [(reason, count)] = found.without.items()
+    assert "600" in reason
+    assert "513" in reason
+    assert count == 1
+    assert found.seconds > START
+
+
+def test_a_model_without_a_network_takes_what_its_records_say(lab: Lab) -> None:
+    unknown = estimated(lab, *FOREST, "seed=1,2")
+    assert unknown.without == {"no record tells of ecfp on esol": 2}
+    total = lab.done(*FOREST)["seconds"]["total"]
+    known = estimated(lab, *FOREST, "seed=1,2")
+    assert known.seconds == pytest.approx(2 * total + 2 * known_start(lab))
+    assert (known.without, known.fits) == ({}, 0)
+
+
+def known_start(lab: Lab) -> float:
+    [record] = lab.store.load()
+    return start_of(record)
+
+
+def test_a_record_that_lost_its_seconds_is_named_and_left_out(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    record = lab.done(*FULL)
+    with caplog.at_level(logging.WARNING):
+        damaged = {name: value for name, value in record.items() if name != "seconds"}
+        found = estimate(lab.plan(*FULL, "seed=1"), [damaged, record])
+    assert record["key"] in caplog.text
+    assert found.seconds == pytest.approx(estimated(lab, *FULL, "seed=1").seconds)

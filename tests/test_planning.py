@@ -1,0 +1,69 @@
+"""`roftbench plan`: the numbers that it prints, and that it runs and writes nothing."""
+
+import json
+import re
+
+from command import Command
+from lab import merged
+
+
+def plan(cli: Command, *overrides: str) -> list[str]:
+    ended = cli("plan", *merged(overrides))
+    assert ended.code == 0, ended
+    return ended.out.splitlines()
+
+
+def test_jobs_done_failed_and_missing_are_counted_and_the_failed_named(cli: Command) -> None:
+    cli.lab.done("method=full_ft", "seed=0")
+    failure = cli.lab.run("method=full_ft", "seed=0", "train.lr=1e30").record
+    before = cli.files()
+    cli.capture.readouterr()
+    lines = plan(cli, "method=full_ft,wise_ft", "seed=0,1", "train.lr=0.001,1e30")
+    assert lines[:5] == [
+        "jobs           8",
+        "done           1",
+        "failed before  1",
+        "to run         7",
+        "fits           7, after sharing 4, in the store 1",
+    ]
+    assert re.fullmatch(r"estimate {7}[\d.]+ s one after another", lines[5])
+    [named] = [number for number, line in enumerate(lines) if line.startswith("  failed: ")]
+    assert "method=full_ft seed=0 train.lr=1e+30" in lines[named]
+    assert lines[named + 1].strip() == failure["error"]
+    assert cli.files() == before
+
+
+def test_a_plan_needs_no_record_runs_nothing_and_writes_nothing(cli: Command) -> None:
+    lines = plan(cli, "method=lp,full_ft", "seed=0,1")
+    assert lines[0] == "jobs           4"
+    assert lines[-1].strip() == "an epoch measured here: tiny_gin; else from the records"
+    assert cli.files() == []
+
+
+def test_combinations_that_are_one_job_are_told_apart(cli: Command) -> None:
+    assert plan(cli, "method=lp", "method.search=true,false")[0] == "jobs           1 (2 combinations)"
+
+
+def test_the_estimate_is_shared_out_to_the_processes_of_a_launcher(cli: Command) -> None:
+    cli.lab.done("method=lp")
+    cli.capture.readouterr()
+    more = ("method=lp", "seed=range(0,40)", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert re.search(r"one after another, .* with 2 at a time$", plan(cli, *more)[5])
+    found = json.loads(cli("plan", *merged(more), "--json").out)
+    assert (found["jobs"], found["done"], found["to_run"], found["workers"]) == (40, 1, 39, 2)
+    assert found["hours_one_after_another"] > 0
+    assert found["fits"] == {"needed": 39, "after_sharing": 39, "in_store": 0}
+
+
+def test_what_must_be_fetched_is_named_and_nothing_is_downloaded(cli: Command) -> None:
+    cli.lab.done("method=lp")
+    cli.capture.readouterr()
+    lines = plan(cli, "method=lp", "dataset=malaria,esol", "seed=1,2,3")
+    assert lines[0] == "jobs           6"
+    wanted = "without 3 jobs: data set malaria is not here: roftbench fetch dataset=malaria"
+    assert [line.strip() for line in lines[6:]] == [wanted]
+
+
+def test_what_run_refuses_is_refused(cli: Command) -> None:
+    cli("plan", "method=lpp").refused("unknown method 'lpp'", "Did you mean")
+    cli("plan", "model=tiny_gin", "train.lr=0.1,-1").refused("lr must be > 0")

@@ -1,0 +1,60 @@
+"""What candidates need fitted, and which of it has one name because it is the same."""
+
+from typing import Any
+
+import pytest
+from lab import METHODS, Lab
+
+from roftbench.config import build
+from roftbench.stages import Needed, needed
+
+STAGES = {"lp": ["lp"], "lp_ft": ["lp", "ft"], "roftmol": ["ft", "finish"]}
+
+
+def needs(lab: Lab, *overrides: str, device: str = "cpu") -> list[Needed]:
+    job, _ = lab.job(*overrides)
+    return needed(job, build(job.method), device)
+
+
+def keys(lab: Lab, *overrides: str, **more: Any) -> list[str]:
+    return [one.key for one in needs(lab, *overrides, **more)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_needs_its_stages_and_what_it_learns_on_validation(lab: Lab, method: str) -> None:
+    found = needs(lab, f"method={method}")
+    assert [one.name for one in found] == STAGES.get(method, ["ft"])
+    assert [one.stage is None for one in found] == [one.name == "finish" for one in found]
+
+
+def test_equal_fits_have_one_name_whatever_the_method(lab: Lab) -> None:
+    full = keys(lab, "method=full_ft")
+    assert keys(lab, "method=wise_ft", "method.alpha=0.1") == keys(lab, "method=wise_ft") == full
+    assert keys(lab, "method=roftmol")[:1] == full
+    assert keys(lab, "method=lp_ft")[:1] == keys(lab, "method=lp")
+    assert keys(lab, "method=full_ft", "run.threads=2", "run.rerun=true") == full
+
+
+def test_what_decides_a_fit_is_in_its_name(lab: Lab) -> None:
+    others = [
+        keys(lab, "method=full_ft", *more)
+        for more in (
+            ["seed=1"], ["dataset=freesolv"], ["label_ratio=n100"], ["split=random"], ["split=random", "split.seed=1"],
+            ["train.lr=0.01"], ["train.epochs=4"], ["model.dim=8"],
+        )
+    ]  # fmt: skip
+    others += [keys(lab, "method=full_ft", device="cuda"), keys(lab, "method=lp")]
+    others += [keys(lab, f"method={name}") for name in ("l2_sp", "bss", "feature_map", "surgical_ft")]
+    others += [keys(lab, "method=l2_sp", "method.weight=0.5"), keys(lab, "method=surgical_ft", "method.block=layer1")]
+    names = [tuple(one) for one in (*others, keys(lab, "method=full_ft"))]
+    assert len(set(names)) == len(names)
+
+
+def test_what_is_learnt_afterwards_depends_on_the_methods_own_values(lab: Lab) -> None:
+    given, other = keys(lab, "method=roftmol"), keys(lab, "method=roftmol", "method.lr=0.5")
+    assert given[0] == other[0]
+    assert given[1] != other[1]
+
+
+def test_the_second_stage_depends_on_the_first(lab: Lab) -> None:
+    assert keys(lab, "method=lp_ft")[1] != keys(lab, "method=full_ft")[0]
