@@ -63,7 +63,7 @@ class Placer:
         versions = {field: named["train"][field] for field in ("protocol", "featurizer")}
         terms = {"split": named["split"], "label_ratio": named["label_ratio"], **versions}
         texts = tuple(canonical_json(named[part]) for part in NAMED)
-        return Place(_hash(setting), _hash(terms), "fingerprint" in job, job["protocol"], texts)
+        return Place(short_hash(setting), short_hash(terms), "fingerprint" in job, job["protocol"], texts)
 
 
 def names(places: Iterable[Place]) -> list[dict[str, str]]:
@@ -118,7 +118,7 @@ def _without_seed(part: dict[str, Any]) -> dict[str, Any]:
     return left
 
 
-def _hash(value: object) -> str:
+def short_hash(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
