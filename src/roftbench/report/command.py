@@ -47,7 +47,7 @@ def overrides(job: Mapping[str, Any]) -> _Words:
 
 def commands(jobs: Iterable[_Words]) -> list[str]:
     """Return the command lines that run exactly these jobs, given as `overrides`; each is a full sweep."""
-    sweeps = [{key: (value,) for key, value in job.items()} for job in jobs]
+    sweeps: list[dict[str, tuple[str, ...]]] = [{key: (value,) for key, value in job.items()} for job in jobs]
     for axis in AXES:
         joined: dict[tuple[Any, ...], tuple[str, ...]] = {}
         for sweep in sweeps:

@@ -119,6 +119,7 @@ def _without_seed(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def short_hash(value: object) -> str:
+    """Return 16 hex digits that are the same for equal values."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
