@@ -63,7 +63,8 @@ def unfinished_table(
     Columns: those of `long_table` that do not come from scores, and status (failed, skipped), error.
     """
     placer = Placer(pool=pool)
-    done = [record for record in records if record["status"] == "done"]
+    failures = list(failures)
+    done = [record for record in records if record["status"] == "done" and failures]  # nothing beside nothing
     known = {placer.place(record["job"]).setting for record in done}
     beside = [record for record in failures if placer.place(record["job"]).setting in known]
     wanted = METRICS[metric].task if metric else None

@@ -30,7 +30,21 @@ class Layout:
     commands: list[str] = field(default_factory=list)
 
 
-def layouts(board: Board) -> list[Layout]:
+@dataclass(frozen=True)
+class Leaderboard:
+    """A board with its tables and those of average ranks over everything."""
+
+    board: Board
+    tables: list[Layout]
+    ranks: list[Layout]
+
+    @classmethod
+    def create(cls, board: Board) -> "Leaderboard":
+        """Arrange a board."""
+        return cls(board, _tables(board), list(_overall(board)))
+
+
+def _tables(board: Board) -> list[Layout]:
     """The tables of networks, each with the baselines under its terms; then what baselines have on other data sets."""
     full = board.rows
     baselines = full[full["baseline"]]
@@ -49,8 +63,8 @@ def layouts(board: Board) -> list[Layout]:
     return found
 
 
-def rank_layouts(board: Board) -> Iterator[Layout]:
-    """Average ranks over everything: a table a training setting and model (or all models), a row a method."""
+def _overall(board: Board) -> Iterator[Layout]:
+    """Average ranks over everything, a table a training setting and model (or all models), a row a method."""
     for (train, model), section in board.overall.groupby(["train", "model"], sort=False):
         counts = section.drop_duplicates("scope").set_index("scope")
         scopes = list(counts.index)
@@ -77,6 +91,8 @@ def _model(row: _Row, board: Board) -> str:
 
 def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
     """The baselines on the data sets of a table, gaps included, where split, labels, task and versions are its own."""
+    if baselines.empty:
+        return []
     first = rows.iloc[0]
     columns = rows[["dataset", "metric"]].drop_duplicates()
     same = baselines[baselines["terms"].isin(rows["terms"]) & (baselines["task"] == first["task"])]

@@ -34,6 +34,8 @@ def notes_of(board: Board, rows: list[_Row], lines: _Lines, tested: list[_Row], 
 def _ended(board: Board, rows: list[_Row]) -> list[str]:
     """The failed and skipped jobs of a table's cells, one line a reason."""
     labels = {(row["home"], row["dataset"], row["method"]): row["label"] for row in rows if row["status"]}
+    if not labels:
+        return []
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     failed = board.failed[board.failed["setting"].isin({home for home, _, _ in labels})]
     for row in failed.sort_values(["status", "method", "dataset", "seed", "key"]).to_dict("records"):

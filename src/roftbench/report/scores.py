@@ -38,7 +38,7 @@ COLUMNS = [
     *(*(f"data_{name}" for name in DATA), "protocol", "featurizer", *ENV, "seconds", "peak_memory_mb"),
     *(*(f"{part}_hash" for part in (*PARTS, *BESIDE)), "error"),
 ]
-_Row = dict[str, Any]
+_Row = dict[str, str]
 
 
 def write_scores(records: list[Record], failures: list[Record], folder: Path) -> list[Path]:
@@ -48,8 +48,8 @@ def write_scores(records: list[Record], failures: list[Record], folder: Path) ->
     """
     settings = _Settings()
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
     for record in (*records, *failures):
         writer.writerows(_rows(record, settings))
     write_text(folder / SETTINGS, json.dumps(settings.contents, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
@@ -94,45 +94,30 @@ class _Settings:
         return name
 
 
-def _rows(record: Record, settings: _Settings) -> Iterator[_Row]:
-    job = record["job"]
-    row = {
-        "key": record["key"],
-        "status": record["status"],
-        **{part: job[part]["name"] for part in PARTS},
-        "seed": job["seed"],
-        "task": job["dataset"]["task"],
-        "metric": job["dataset"]["metric"],
-        **_named("labels", record["count"].get("labels", {}), LABELS),
-        **_named("graphs", record["count"].get("graphs", {}), GRAPHS),
-        **_named("data", record["data"], DATA),
-        "protocol": job["protocol"],
-        "featurizer": job.get("featurizer"),
-        **{name: record["env"].get(name) for name in ENV},
-        "seconds": record["seconds"].get("total"),
-        "peak_memory_mb": record["peak_memory_mb"],
-        **{f"{part}_hash": settings.hash(part, job[part]) for part in (*PARTS, *BESIDE) if part in job},
-        "error": record["error"],
-    }
-    yield from ({**row, **_candidate(job, one)} for one in record["candidates"] or [None])
+def _rows(record: Record, settings: _Settings) -> Iterator[list[Any]]:
+    """The rows of a record, in the order of COLUMNS."""
+    job, count, env = record["job"], record["count"], record["env"]
+    named = [record["key"], record["status"], *(job[part]["name"] for part in PARTS), job["seed"]]
+    about = [job["dataset"]["task"], job["dataset"]["metric"]]
+    counts = [
+        count.get(what, {}).get(name) for what, names in (("labels", LABELS), ("graphs", GRAPHS)) for name in names
+    ]
+    versions = [*(record["data"].get(name) for name in DATA), job["protocol"], job.get("featurizer")]
+    cost = [*(env.get(name) for name in ENV), record["seconds"].get("total"), record["peak_memory_mb"]]
+    hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *BESIDE)]
+    for one in record["candidates"] or [None]:
+        params, scores, best_epoch = _candidate(job, one)
+        yield [*named, params, *about, *scores, best_epoch, *counts, *versions, *cost, *hashes, record["error"]]
 
 
-def _candidate(job: dict[str, Any], one: dict[str, Any] | None) -> _Row:
-    """The columns of a candidate; of a job that has none, the hyperparameters."""
+def _candidate(job: dict[str, Any], one: dict[str, Any] | None) -> tuple[str, list[Any], int | None]:
+    """Hyperparameters, scores and best epoch of a candidate; of a job that has none, the hyperparameters."""
     params = {**job["method"]["params"], **(one["params"] if one else {})}
-    text = {"params": json.dumps(params, sort_keys=True, separators=(",", ":"))}
+    text = json.dumps(params, sort_keys=True, separators=(",", ":"))
     if one is None:
-        return text
-    scores = {
-        f"{part}_{name}": "nan" if value is None else value
-        for part in ("val", "test")
-        for name, value in one[part].items()
-    }
-    return {**text, **scores, "best_epoch": one.get("best_epoch")}
-
-
-def _named(prefix: str, values: dict[str, Any], names: tuple[str, ...]) -> _Row:
-    return {f"{prefix}_{name}": values.get(name) for name in names}
+        return text, [None] * 2 * len(METRICS), None
+    found = [one[part].get(metric, "") for metric in METRICS for part in ("val", "test")]
+    return text, ["nan" if value is None else value for value in found], one.get("best_epoch")
 
 
 def _record(rows: list[_Row], settings: dict[str, Any]) -> Record:

@@ -14,6 +14,7 @@ from roftbench.paths import absolute, paths_of
 from roftbench.progress import shown
 from roftbench.report.board import Board
 from roftbench.report.evidence import write_evidence
+from roftbench.report.layout import Leaderboard
 from roftbench.report.models import by_model, render, write_models
 from roftbench.report.records import read_records
 from roftbench.report.request import GROUP, Request
@@ -70,12 +71,13 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
-    written = write_tables(board, folder)
+    found = Leaderboard.create(board)
+    written = write_tables(found, folder)
     if output.as_json:
         print(to_json(board))
     else:
         width = None if sys.stdout.isatty() else max(WIDTH, shutil.get_terminal_size().columns)
-        print_rich(board, Console(width=width), suffix)
+        print_rich(found, Console(width=width), suffix)
     return written + write_evidence(board.long, folder, figures=output.figures)
 
 

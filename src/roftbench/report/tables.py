@@ -13,7 +13,7 @@ from roftbench.files import write_text
 from roftbench.report.aggregate import PARTS
 from roftbench.report.board import TABLE, Board
 from roftbench.report.latex import comments, render_layout
-from roftbench.report.layout import Layout, layouts, rank_layouts
+from roftbench.report.layout import Layout, Leaderboard
 from roftbench.report.provenance import data_lines, facts, render_provenance
 from roftbench.report.selection import render_selection
 from roftbench.report.text import markdown_table
@@ -31,13 +31,13 @@ _NUMBERS = ["mean", "std", "n", "n_expected", "labels", "labels_selection", "lab
 _COLUMNS = [*PARTS, "protocol", "task", "dataset", "metric", "method", "params", *_NUMBERS, "average_rank", "status"]
 
 
-def write_tables(board: Board, folder: Path) -> list[Path]:
+def write_tables(found: Leaderboard, folder: Path) -> list[Path]:
     """Write leaderboard.md, .csv and .tex into a folder, each replaced as a whole; returns their paths.
 
     Raises OSError if a file cannot be written.
     """
-    contents: dict[str, Callable[[Board], str]] = {"md": _page, "csv": _csv, "tex": render_latex}
-    texts = {folder / f"leaderboard.{kind}": render(board) for kind, render in contents.items()}
+    contents: dict[str, Callable[[Leaderboard], str]] = {"md": _page, "csv": _csv, "tex": render_latex}
+    texts = {folder / f"leaderboard.{kind}": render(found) for kind, render in contents.items()}
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)
@@ -71,27 +71,25 @@ def to_json(board: Board) -> str:
     return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def render_markdown(board: Board) -> str:
+def render_markdown(found: Leaderboard) -> str:
     """One Markdown table per setting and task with its notes, then ranks over everything and where it comes from."""
-    blocks = [LEGEND, *map(_markdown, layouts(board))]
-    if found := list(rank_layouts(board)):
-        blocks += [RANKS, *map(_markdown, found)]
-    blocks += [render_selection(board)] if board.request.select == "test" else []
-    return "\n\n".join([*blocks, render_provenance(board)]) + "\n"
+    blocks = [LEGEND, *map(_markdown, found.tables)]
+    blocks += [RANKS, *map(_markdown, found.ranks)] if found.ranks else []
+    blocks += [render_selection(found.board)] if found.board.request.select == "test" else []
+    return "\n\n".join([*blocks, render_provenance(found.board)]) + "\n"
 
 
-def render_latex(board: Board) -> str:
+def render_latex(found: Leaderboard) -> str:
     """The same tables for LaTeX with the package booktabs; notes and provenance are comments."""
     parts = [comments(["Needs \\usepackage{booktabs}.", *LEGEND.splitlines()])]
-    for layout in [*layouts(board), *rank_layouts(board)]:
-        parts += [render_layout(layout)]
-    data = [" ".join(line) for line in data_lines(board)]
-    return "\n\n".join([*parts, comments([*facts(board), "data sets (sha256, rows, kept, jobs):", *data])]) + "\n"
+    parts += map(render_layout, [*found.tables, *found.ranks])
+    data = [" ".join(line) for line in data_lines(found.board)]
+    return "\n\n".join([*parts, comments([*facts(found.board), "data sets (sha256, rows, kept, jobs):", *data])]) + "\n"
 
 
-def print_rich(board: Board, console: Console, suffix: str = "") -> None:
+def print_rich(found: Leaderboard, console: Console, suffix: str = "") -> None:
     """Print the same tables and notes to a terminal; `suffix` is added to the commands."""
-    for layout in [*layouts(board), *rank_layouts(board)]:
+    for layout in [*found.tables, *found.ranks]:
         shown = Table()
         for i, name in enumerate(layout.header):
             shown.add_column(Text(name), justify="right" if i else "left")
@@ -101,16 +99,16 @@ def print_rich(board: Board, console: Console, suffix: str = "") -> None:
         console.print(Text(layout.title, "bold"), shown, *notes, sep="\n")
         for command in layout.commands:  # on a line of its own however long, to be copied
             console.print(Text(f"{command}{suffix}"), soft_wrap=True)
-    if board.request.select == "test":
-        console.print(Text(render_selection(board)), soft_wrap=True)
+    if found.board.request.select == "test":
+        console.print(Text(render_selection(found.board)), soft_wrap=True)
 
 
-def _page(board: Board) -> str:
-    return f"# Leaderboard\n\n{render_markdown(board)}"
+def _page(found: Leaderboard) -> str:
+    return f"# Leaderboard\n\n{render_markdown(found)}"
 
 
-def _csv(board: Board) -> str:
-    return to_frame(board).to_csv(index=False, lineterminator="\n")
+def _csv(found: Leaderboard) -> str:
+    return to_frame(found.board).to_csv(index=False, lineterminator="\n")
 
 
 def _markdown(layout: Layout) -> str:
