@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,33 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from roftbench.catalog import options
 from roftbench.errors import UsageError
-from roftbench.report import tables
-from roftbench.report.aggregate import cells, long_table, mean_rank
-from roftbench.report.tables import LEGEND, print_rich, render_markdown, to_frame, to_json, write_tables
+from roftbench.report import notes
+from roftbench.report.board import Board
+from roftbench.report.layout import Leaderboard
+from roftbench.report.request import Request
+from roftbench.report.tables import (
+    LEGEND,
+    RANKS,
+    print_rich,
+    render_markdown,
+    to_frame,
+    to_json,
+    write_tables,
+)
+from roftbench.report.text import METHODS
 
 METRICS = {"esol": ("regression", "rmse"), "lipo": ("regression", "rmse"), "bace": ("classification", "roc_auc")}
+
+
+def part(group: str, name: str) -> dict[str, Any]:
+    """A part of a job as the shipped config gives it."""
+    config = options(group).get(name, {"_target_": name})
+    params = {
+        field: config[field] for field in ("num_layers", "dim", "dropout", "fractions", "seed") if field in config
+    }
+    return {"name": name, "target": config["_target_"], "params": params, "sha256": config.get("sha256")}
 
 
 def runs(
@@ -31,13 +53,14 @@ def runs(
     params: list[dict[str, float]] = [{"weight": weight} for weight in weights] or [{}]
     job = {
         "protocol": 1,
-        "model": {"name": "gin_masking"},
-        "method": {"name": method, "target": method, "search": len(weights) > 1, "params": params[0], "grid": {}},
+        "model": part("model", "gin_masking"),
+        "method": {**part("method", method), "search": len(weights) > 1, "params": params[0], "grid": {}},
         "dataset": {"name": dataset, "task": task, "metric": metric},
-        "split": {"name": "scaffold", "seed": 42},
-        "label_ratio": {"name": "full"},
-        "train": {"name": "paper", "epochs": epochs},
+        "split": part("split", "scaffold"),
+        "label_ratio": {"name": "full", "seed": 42},
+        "train": {"name": "paper", "epochs": epochs, "loss": None},
     }
+    labels = {"weights": 90, "selection": 10, "interpolation": 10 if method == "roftmol" else 0}
     return [
         {
             "key": f"{method}-{dataset}-{epochs}-{metric}-{seed}",
@@ -46,6 +69,12 @@ def runs(
             "candidates": [
                 {"params": p, "val": {metric: sign * i}, "test": {metric: test}} for i, p in enumerate(params)
             ],
+            "count": {"labels": labels},
+            "data": {"sha256": f"{dataset}-sha", "rows": 101, "kept": 100},
+            "env": {"roftbench": "0.1.0", "commit": "abc", "torch": "2.4", "device": "cpu", "threads": 1},
+            "seconds": {"total": 1.5},
+            "peak_memory_mb": 100.0,
+            "error": None,
         }
         for seed, test in enumerate(tests)
     ]
@@ -66,16 +95,20 @@ def example() -> list[dict[str, Any]]:
     ]
 
 
-GOLDEN = """
+BUDGET = "Label budget (labels for weights / selection / interpolation coefficients)"
+GOLDEN = f"""{LEGEND}
+
 ## gin_masking · scaffold split · full labels · paper training · ROC-AUC ↑
 
 | Method | bace | Avg. rank |
 | --- | ---: | ---: |
 | Full FT | **0.850 ± 0.050 (2)** | -- |
 | BSS | undefined | -- |
-| ROFT-MOL | <u>0.800 ± 0.000 (2)</u> | -- |
+| ROFT-MOL ‡ | <u>0.800 ± 0.000 (2)</u> | -- |
 
 - Average rank over 0 of 1 data sets: those that every method has in full.
+- {BUDGET}: Full FT, BSS: bace 90/10/0. ROFT-MOL ‡: bace 90/10/10.
+- {notes.USES_VALIDATION}
 
 ## gin_masking · scaffold split · full labels · paper training · RMSE ↓
 
@@ -85,29 +118,69 @@ GOLDEN = """
 | BSS | **0.900 ± 0.000 (2)** | 1/2 | -- |
 | my_method | <u>1.100 ± 0.100 (2)</u> | **0.700 ± 0.000 (2)** | 2.00 |
 
-- Fewer seeds than the table's: BSS on lipo (1/2).
 - Average rank over 1 of 2 data sets: those that every method has in full.
 - BSS, selected: esol: weight=0.1.
+- {BUDGET}: LP, BSS, my_method: esol 90/10/0, lipo 90/10/0.
+
+What is missing is run by
+
+```bash
+roftbench run -m model=gin_masking method=bss dataset=lipo split=scaffold label_ratio=full method.weight=1.0 seed=1
+```
+
+{RANKS}
+
+## Average rank over everything · gin_masking · paper training
+
+| Method | all (0 of 3 blocks) | regression (1 of 2 blocks) | classification (0 of 1 blocks) |
+| --- | ---: | ---: | ---: |
+| Full FT | -- | -- | -- |
+| LP | -- | 3.00 | -- |
+| BSS | -- | **1.00** | -- |
+| ROFT-MOL | -- | -- | -- |
+| my_method | -- | <u>2.00</u> | -- |
+
+## Provenance
+
+Made by `roftbench tables`.
+
+- 17 finished jobs, 0 failed, 0 skipped
+- protocol: 1
+- featurizer: --
+- roftbench: 0.1.0
+- commit: abc
+- torch: 2.4
+- device: cpu
+
+| Data set | sha256 of the file | Rows | Kept | Jobs |
+| --- | ---: | ---: | ---: | ---: |
+| bace | bace-sha | 101 | 100 | 6 |
+| esol | esol-sha | 101 | 100 | 6 |
+| lipo | lipo-sha | 101 | 100 | 5 |
 """
 
 
-def computed(records: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    table = cells(long_table(records))
-    return table, mean_rank(table)
+def board_of(records: list[dict[str, Any]], *words: str, failures: Sequence[dict[str, Any]] = ()) -> Board:
+    return Board.create(records, list(failures), Request.parse(words)[0], Path("somewhere"))
+
+
+def computed(records: list[dict[str, Any]], *words: str, failures: Sequence[dict[str, Any]] = ()) -> Leaderboard:
+    return Leaderboard.create(board_of(records, *words, failures=failures))
 
 
 def markdown_rows(records: list[dict[str, Any]]) -> list[str]:
-    return [line for line in render_markdown(*computed(records)).splitlines() if line.startswith("| ")]
+    text = render_markdown(computed(records)).partition("## Average rank over everything")[0]
+    return [line for line in text.partition("## Provenance")[0].splitlines() if line.startswith("| ")]
 
 
 def test_markdown_is_the_golden_text() -> None:
     records = example()
-    assert render_markdown(*computed(records)) == LEGEND + "\n" + GOLDEN
-    assert render_markdown(*computed(records[::-1])) == LEGEND + "\n" + GOLDEN
+    assert render_markdown(computed(records)) == GOLDEN
+    assert render_markdown(computed(records[::-1])) == GOLDEN
 
 
 def test_methods_come_in_the_papers_order_then_by_alphabet() -> None:
-    names = ["zeta", "roftmol", "alpha", *reversed(tables.METHODS)]
+    names = ["zeta", "roftmol", "alpha", *reversed(METHODS)]
     rows = markdown_rows([rec for name in names for rec in runs(name, "esol", [1.0])])
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]] == [
         *("Full FT", "LP", "Surgical FT", "LP-FT", "L²-SP", "WiSE-FT", "Feature map", "BSS", "ROFT-MOL"),
@@ -127,18 +200,18 @@ def test_a_baseline_is_a_last_row_of_every_models_table_without_rank_or_mark() -
     networks += runs("zeta", "lipo", [2.0, 2.0])
     networks += [{**one, "key": one["key"] + "b", "job": {**one["job"], "model": {"name": "gcn"}}} for one in networks]
     records = [*networks, *forests("esol", [0.5, 0.5])]
-    text = render_markdown(*computed(records))
+    text = render_markdown(computed(records))
     assert text.count("| Random forest · ecfp † | 0.500 ± 0.000 (2) | -- | -- |\n\n- †") == 2
-    assert text.count("- " + tables.OUTSIDE) == 2
+    assert text.count("- " + notes.OUTSIDE) == 2
     assert text.count("## ") == 2  # no table of its own
     rest = "\n".join(line for line in text.splitlines() if "†" not in line)
-    alone = "\n".join(line for line in render_markdown(*computed(networks)).splitlines())
+    alone = "\n".join(line for line in render_markdown(computed(networks)).splitlines())
     assert rest.split() == alone.split()
-    frame = to_frame(*computed(records))
+    frame = to_frame(board_of(records))
     assert frame[frame["method"] == "random_forest"][["model", "n"]].to_numpy().tolist() == [["ecfp", 2]]
     assert frame[frame["method"] == "random_forest"]["average_rank"].isna().all()
     assert frame[frame["method"] != "random_forest"].equals(
-        to_frame(*computed(networks)).set_axis(frame.index[frame["method"] != "random_forest"])
+        to_frame(board_of(networks)).set_axis(frame.index[frame["method"] != "random_forest"])
     )
 
 
@@ -149,16 +222,16 @@ def test_a_baseline_short_of_the_tables_seeds_says_so() -> None:
 
 @pytest.mark.parametrize("job", [{"split": {"name": "random"}}, {"label_ratio": {"name": "n50"}}, {"protocol": 2}])
 def test_a_baseline_under_other_terms_stands_alone(job: dict[str, Any]) -> None:
-    text = render_markdown(*computed([*runs("lp", "esol", [2.0]), *forests("esol", [0.5], **job)]))
+    text = render_markdown(computed([*runs("lp", "esol", [2.0]), *forests("esol", [0.5], **job)]))
     assert "| LP | **2.000 ± 0.000 (1)** | 1.00 |\n\n## ecfp" in text
-    assert text.endswith(f"| Random forest † | 0.500 ± 0.000 (1) | -- |\n\n- {tables.OUTSIDE}\n")
+    assert text.endswith(f"| Random forest † | 0.500 ± 0.000 (1) | -- |\n\n- {notes.OUTSIDE}\n")
 
 
 def test_a_baseline_alone_or_on_another_data_set_has_a_table_of_its_own() -> None:
-    alone = render_markdown(*computed(forests("bace", [0.5, 0.7])))
+    alone = render_markdown(computed(forests("bace", [0.5, 0.7])))
     assert "## ecfp · scaffold split · full labels · ROC-AUC ↑\n" in alone
     assert "| Random forest † | 0.600 ± 0.100 (2) | -- |" in alone
-    more = render_markdown(*computed([*runs("lp", "esol", [2.0]), *forests("esol", [0.5]), *forests("lipo", [0.5])]))
+    more = render_markdown(computed([*runs("lp", "esol", [2.0]), *forests("esol", [0.5]), *forests("lipo", [0.5])]))
     assert more.count("## ") == 2
     assert "| Random forest † | 0.500 ± 0.000 (1) | 0.500 ± 0.000 (1) | -- |" in more
 
@@ -175,7 +248,7 @@ def test_two_that_tie_for_best_are_both_bold_and_nothing_is_second() -> None:
 def test_a_missing_cell_is_a_gap_in_markdown_and_a_row_in_the_frame() -> None:
     records = [*runs("lp", "esol", [1.0]), *runs("lp", "lipo", [1.0]), *runs("bss", "esol", [2.0])]
     assert markdown_rows(records)[3] == "| BSS | <u>2.000 ± 0.000 (1)</u> | -- | -- |"
-    frame = to_frame(*computed(records))
+    frame = to_frame(board_of(records))
     gap = frame[(frame["method"] == "bss") & (frame["dataset"] == "lipo")].iloc[0]
     assert (gap["n"], gap["n_expected"], gap["metric"], gap["split"]) == (0, 1, "rmse", "scaffold")
     assert gap[["params", "mean", "std", "average_rank"]].isna().all()
@@ -183,7 +256,7 @@ def test_a_missing_cell_is_a_gap_in_markdown_and_a_row_in_the_frame() -> None:
 
 
 def test_settings_of_one_name_give_two_tables() -> None:
-    text = render_markdown(*computed([*runs("lp", "esol", [1.0, 2.0]), *runs("bss", "esol", [3.0], epochs=30)]))
+    text = render_markdown(computed([*runs("lp", "esol", [1.0, 2.0]), *runs("bss", "esol", [3.0], epochs=30)]))
     assert "· paper (epochs=100) training ·" in text
     assert "· paper (epochs=30) training ·" in text
     assert "| LP | **1.500 ± 0.500 (2)** | 1.00 |" in text
@@ -193,7 +266,7 @@ def test_settings_of_one_name_give_two_tables() -> None:
 
 
 def test_columns_name_their_metric_where_a_table_has_two() -> None:
-    text = render_markdown(*computed([*runs("lp", "esol", [1.0]), *runs("lp", "lipo", [0.5], metric="spearman")]))
+    text = render_markdown(computed([*runs("lp", "esol", [1.0]), *runs("lp", "lipo", [0.5], metric="spearman")]))
     assert "· RMSE ↓, Spearman ↑\n" in text
     assert "| Method | esol (RMSE ↓) | lipo (Spearman ↑) | Avg. rank |" in text
 
@@ -203,7 +276,7 @@ def test_a_bar_in_a_name_does_not_break_the_table() -> None:
 
 
 def test_frame_has_the_documented_columns_and_full_numbers() -> None:
-    frame = to_frame(*computed(example()))
+    frame = to_frame(board_of(example()))
     assert list(frame.columns) == [
         *("model", "split", "label_ratio", "train", "task", "dataset", "metric", "method", "params"),
         *("mean", "std", "n", "n_expected", "average_rank"),
@@ -214,7 +287,7 @@ def test_frame_has_the_documented_columns_and_full_numbers() -> None:
 
 
 def test_json_has_objects_and_nulls_but_no_nan() -> None:
-    rows = json.loads(to_json(*computed([*example(), *runs("lp_ft", "bace", [0.7])])))
+    rows = json.loads(to_json(board_of([*example(), *runs("lp_ft", "bace", [0.7])])))
     by_cell = {(row["method"], row["dataset"]): row for row in rows}
     assert by_cell["bss", "esol"]["params"] == {"weight": 0.1}
     assert by_cell["bss", "bace"]["mean"] is None
@@ -235,13 +308,13 @@ def test_json_has_objects_and_nulls_but_no_nan() -> None:
         "n_expected": 2,
         "average_rank": 3.0,
     }
-    gaps = json.loads(to_json(*computed([*runs("lp", "esol", [1.0]), *runs("bss", "lipo", [1.0])])))
+    gaps = json.loads(to_json(board_of([*runs("lp", "esol", [1.0]), *runs("bss", "lipo", [1.0])])))
     assert [row["params"] for row in gaps] == [{}, None, None, {}]
 
 
 def test_rich_prints_titles_cells_styles_and_notes() -> None:
     plain = Console(file=io.StringIO(), width=200)
-    print_rich(*computed([*example(), *runs("[odd]", "esol", [5.0, 5.0])]), plain)
+    print_rich(computed([*example(), *runs("[odd]", "esol", [5.0, 5.0])]), plain)
     assert isinstance(plain.file, io.StringIO)
     text = plain.file.getvalue()
     assert "gin_masking · scaffold split · full labels · paper training · RMSE ↓" in text
@@ -249,7 +322,7 @@ def test_rich_prints_titles_cells_styles_and_notes() -> None:
     assert "[odd]" in text
     assert "\n- Fewer seeds than the table's: BSS on lipo (1/2).\n" in text
     coloured = Console(file=io.StringIO(), width=200, force_terminal=True, color_system="standard", no_color=False)
-    print_rich(*computed(example()), coloured)
+    print_rich(computed(example()), coloured)
     assert isinstance(coloured.file, io.StringIO)
     assert "\x1b[1m0.900 ± 0.000 (2)\x1b[0m" in coloured.file.getvalue()
     assert "\x1b[4m1.100 ± 0.100 (2)\x1b[0m" in coloured.file.getvalue()
@@ -262,7 +335,7 @@ def test_write_tables_writes_both_files_and_replaces_old_ones(tmp_path: Path) ->
     assert paths == [out / "leaderboard.md", out / "leaderboard.csv"]
     assert paths[0].read_text(encoding="utf-8") == f"# Leaderboard\n\n{LEGEND}\n{GOLDEN}"
     frame = pd.read_csv(paths[1])
-    pd.testing.assert_series_equal(frame["mean"], to_frame(*computed(example()))["mean"], check_exact=True)
+    pd.testing.assert_series_equal(frame["mean"], to_frame(board_of(example()))["mean"], check_exact=True)
     assert sorted(path.name for path in out.iterdir()) == ["leaderboard.csv", "leaderboard.md"]
 
 

@@ -49,7 +49,7 @@ def long_table(records: Iterable[Record], metric: str | None = None, *, pool: bo
     if metric is not None:
         done = [record for record in done if metric in record["candidates"][0]["test"]]
     placer = Placer(pool=pool)
-    rows = [row for placed, record in _placed(done, placer) for row in _candidates(placed, record, metric)]
+    rows = [row for placed, record in _placed(done, placer) for row in _candidates(placed, record, metric, placer)]
     columns = [*_PLACE, "task", "own", "metric", "method", "params", "seed", "replicate", *_SCORES, *BUDGET, "key"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys([*_SCORES, *BUDGET], float))  # None -> NaN
     return table.drop_duplicates([*CELL, "params", "replicate"], ignore_index=True)
@@ -173,7 +173,7 @@ def _placed(records: list[Record], placer: Placer) -> Iterator[tuple[list[Any], 
         yield [*place, job["dataset"]["task"], name["method"], job["seed"], placer.replicate(job)], record
 
 
-def _candidates(placed: list[Any], record: Record, metric: str | None) -> Iterator[list[Any]]:
+def _candidates(placed: list[Any], record: Record, metric: str | None, placer: Placer) -> Iterator[list[Any]]:
     """The rows of a record, in the columns of the long table."""
     job = record["job"]
     own = job["dataset"]["metric"]
@@ -183,7 +183,7 @@ def _candidates(placed: list[Any], record: Record, metric: str | None) -> Iterat
     labels = record.get("count", {}).get("labels", {})
     budget = [labels.get(name) for name in BUDGET.values()]
     for candidate in record["candidates"]:
-        params = canonical_json({**job["method"]["params"], **candidate["params"]})
+        params = placer.params(job, candidate["params"])
         test = candidate["test"]
         scores = candidate["val"][own], test[metric or own], test[own]
         yield [*place, task, own, metric or own, method, params, seed, replicate, *scores, *budget, record["key"]]

@@ -16,7 +16,20 @@ from roftbench.report.text import METHODS, amount, method_name
 from roftbench.store import Record
 
 TABLE = ["setting", "task"]  # after `_grouped`: what makes a table
-LINE = ["home", "row", "label", "order", "method", "model", "split", "label_ratio", "train", "terms", "baseline"]
+LINE = [
+    "home",
+    "row",
+    "label",
+    "order",
+    "method",
+    "model",
+    "split",
+    "label_ratio",
+    "train",
+    "protocol",
+    "terms",
+    "baseline",
+]
 _ENDED = [*TABLE, "row", "dataset"]
 
 

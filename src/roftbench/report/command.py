@@ -18,13 +18,17 @@ _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 _Words = dict[str, str]
 
 
+class NotShippedError(LookupError):
+    """A job cannot be told from the names of shipped configs; the message says why."""
+
+
 def overrides(job: Mapping[str, Any]) -> _Words:
     """Return the overrides, key to value, with which `roftbench run` runs a recorded job.
 
     What a record does not hold decides whether that can be done: only of shipped configs is it known.
 
     Raises:
-        LookupError: it cannot; the message says why.
+        NotShippedError: it cannot.
     """
     words: _Words = {}
     known: dict[str, Any] = {}  # what references of later groups lead to
@@ -36,10 +40,10 @@ def overrides(job: Mapping[str, Any]) -> _Words:
         words |= {group: name} if (group, name) != ("train", "paper") else {}  # the default
         given = {field: known.get(_reference(value), value) for field, value in config.items()}
         if "???" in given.values():
-            raise LookupError(f"{group}={name} reads a file of which the records hold only the checksum")
+            raise NotShippedError(f"{group}={name} reads a file of which the records hold only the checksum")
         changed = {field: value for field, value in wanted.items() if not _equal(given, field, value)}
         if any(field in changed for field in _FIXED):
-            raise LookupError(f"{group}={name} is not the shipped one: it has the same name and another content")
+            raise NotShippedError(f"{group}={name} is not the shipped one: it has the same name and another content")
         words |= {f"{'' if field in given else '+'}{group}.{field}": _text(value) for field, value in changed.items()}
         known |= {f"{group}.{field}": value for field, value in {**given, **wanted}.items()}
     return {**words, "seed": str(job["seed"])}
@@ -80,7 +84,7 @@ def _wanted(group: str, job: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def _config(group: str, name: str) -> dict[str, Any]:
     """A shipped option's values, those of the grid as grid.NAME."""
     if name not in _options(group):
-        raise LookupError(f"{group}={name} is none of the shipped configs")
+        raise NotShippedError(f"{group}={name} is none of the shipped configs")
     config = dict(_options(group)[name])
     return {**config, **{f"grid.{field}": values for field, values in (config.get("grid") or {}).items()}}
 

@@ -48,9 +48,9 @@ def write_evidence(long: pd.DataFrame, folder: Path, reference: str = REFERENCE,
     paths = []
     for figure in bar(planned, "figures", "figure"):
         paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
-    parts = [f"# {method_name(reference)} and the other methods", render_comparison(table, reference).rstrip()]
-    write_text(folder / "comparison.md", "\n\n".join([*parts, *_gallery(planned)]) + "\n")
     frame = comparison_frame(table, reference)
+    parts = [f"# {method_name(reference)} and the other methods", render_comparison(table, frame, reference).rstrip()]
+    write_text(folder / "comparison.md", "\n\n".join([*parts, *_gallery(planned)]) + "\n")
     write_text(folder / "comparison.csv", frame.to_csv(index=False, lineterminator="\n"))
     return [folder / "comparison.md", folder / "comparison.csv", *paths]
 

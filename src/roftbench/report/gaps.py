@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from roftbench.report.board import Board
-from roftbench.report.command import commands, overrides
+from roftbench.report.command import NotShippedError, commands, overrides
 
 _Job = dict[str, Any]
 _Row = dict[Any, Any]  # of a data frame
@@ -36,7 +36,7 @@ class Filler:
         for row in rows:
             try:
                 wanted += [overrides(job) for job in self._jobs(row)]
-            except LookupError as error:
+            except NotShippedError as error:
                 reasons[f"No command for what is missing: {error.args[0]}."] = None
         return commands(wanted), list(reasons)
 

@@ -18,6 +18,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from roftbench.errors import UsageError
 from roftbench.files import write_text
 from roftbench.metrics import METRICS
@@ -113,7 +115,7 @@ def _rows(record: Record, settings: _Settings) -> Iterator[list[Any]]:
 def _candidate(job: dict[str, Any], one: dict[str, Any] | None) -> tuple[str, list[Any], int | None]:
     """Hyperparameters, scores and best epoch of a candidate; of a job that has none, the hyperparameters."""
     params = {**job["method"]["params"], **(one["params"] if one else {})}
-    text = json.dumps(params, sort_keys=True, separators=(",", ":"))
+    text = msgspec.json.encode(params, order="sorted").decode()
     if one is None:
         return text, [None] * 2 * len(METRICS), None
     found = [one[part].get(metric, "") for metric in METRICS for part in ("val", "test")]
