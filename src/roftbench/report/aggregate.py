@@ -128,7 +128,7 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
 
 def sign(metrics: "pd.Series[str]") -> "pd.Series[int]":
     """-1 where a higher score is better, so that score x sign is lower for the better one."""
-    return metrics.map({name: -1 if metric.higher_is_better else 1 for name, metric in METRICS.items()})
+    return metrics.map({name: -1 if metric.higher_is_better else 1 for name, metric in METRICS.items()}).astype(int)
 
 
 def mean_rank(table: pd.DataFrame) -> pd.DataFrame:

@@ -96,7 +96,7 @@ def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
     first = rows.iloc[0]
     columns = rows[["dataset", "metric"]].drop_duplicates()
     same = baselines[baselines["terms"].isin(rows["terms"]) & (baselines["task"] == first["task"])]
-    table = {name: first[name] for name in ("n_expected", "expected", "average_rank", "datasets")}
+    table = {name: first[name] for name in ("n_expected", "expected", "datasets")}
     found: list[_Row] = []
     for (_, model, label), cells_of in same.groupby(["home", "model", "label"], sort=False):
         line = columns.merge(cells_of, on=["dataset", "metric"], how="left")
