@@ -1,10 +1,16 @@
-"""Records of the paper's whole grid, to time the tables on: real jobs' records, copied under other names and scores."""
+"""Time `roftbench tables` on the paper's whole grid: real jobs' records, copied under other names and scores."""
 
+import argparse
 import json
+import resource
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from copy import deepcopy
 from itertools import islice, product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,6 +30,25 @@ DATASETS = {
 SPLITS = ("random", "scaffold", "size")
 LABELS = {"n50": 50, "n100": 100, "n500": 500, "full": 1000}
 GRIDS = {"surgical_ft": 7, "l2_sp": 5, "wise_ft": 5, "feature_map": 5, "bss": 5, "roftmol": 4}  # candidates
+
+
+def tables(arguments: argparse.Namespace) -> None:
+    """`roftbench tables` of many records, from the shell: without figures, from scores.csv, and with figures."""
+    number = 500 if arguments.quick else arguments.records
+    with TemporaryDirectory() as folder:
+        root, out = Path(folder, "results"), Path(folder, "tables")
+        print(f"writing {number:,} records")
+        write_records(root, number)
+        records, figures = [f"paths.results={root}", "--out", str(out)], ["--no-figures"]
+        for name, words in (
+            ("tables and comparison", [*records, *figures]),
+            ("the same from scores.csv", ["--from", str(out / "scores.csv"), *figures]),
+            ("with figures", records),
+        ):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "roftbench.cli", "tables", *words], check=True, capture_output=True)
+            print(f"{name:<26}{time.perf_counter() - began:6.1f} s")
+        print(f"peak memory of the largest {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:,.0f} MB")
 
 
 def write_records(root: Path, number: int) -> None:

@@ -31,10 +31,11 @@ def render_layout(layout: Layout) -> str:
     header = layout.header
     texts = pd.DataFrame([[cell.plain for cell in row[1:]] for row in layout.rows], columns=header[1:])
     styles = pd.DataFrame([[_STYLES.get(str(cell.style), "") for cell in row[1:]] for row in layout.rows])
-    texts.index = pd.Index([row[0].plain for row in layout.rows], name=header[0])
+    texts.index = pd.Index([row[0].plain for row in layout.rows])
+    texts.columns.name = header[0]  # stands over the index
     styler = texts.style.apply(lambda _: styles.to_numpy(), axis=None)
     styler.format(escape).format_index(escape, axis=0).format_index(escape, axis=1)
-    styler.format_index_names(escape, axis=0)
+    styler.format_index_names(escape, axis=1)
     text = styler.to_latex(
         hrules=True,
         column_format="l" + "r" * len(texts.columns),
