@@ -2,6 +2,7 @@
 
 python scripts/speed.py metrics
 python scripts/speed.py featurise --rows 100000
+python scripts/speed.py tables --records 40000
 python scripts/speed.py metrics --quick
 """
 
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from speed_tables import tables
 
 import roftbench
 from roftbench.data.dataset import load_dataset
@@ -161,7 +163,11 @@ def proportional_mb(process: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {"metrics": metrics, "featurise": featurise}
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "metrics": metrics,
+    "featurise": featurise,
+    "tables": tables,
+}
 
 
 def main() -> None:
@@ -173,6 +179,8 @@ def main() -> None:
         command.add_argument(
             "--quick", action="store_true", help="small shapes, few repeats: only to see that it works"
         )
+        if function is tables:
+            command.add_argument("--records", type=int, default=40_000, help="how many (default: 40,000)")
         if function is featurise:
             command.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (default: a million)")
         command.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1)")

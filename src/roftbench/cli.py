@@ -44,6 +44,18 @@ that no record tells of, one epoch is measured.
   roftbench plan experiment=few_shot
   roftbench plan method=full_ft,roftmol label_ratio=n50,n100 seed=0,1,2 hydra/launcher=joblib
 """
+TABLES_HELP = """\
+key=value:
+  model= method= dataset= split= label_ratio= train= seed=    only these records (several with commas between)
+  metric=NAME               scores by another metric than each data set's own
+  select=test               beside the honest selection what selection on test scores would have given
+  group=split,label_ratio   what a table is for (default: model,split,label_ratio); the others become part of its rows
+  pool=split_seed           seeds of split and few-shot subset are replicates like the seed
+  paths.results=DIR         where the records are
+
+  roftbench tables dataset=esol,lipo label_ratio=n50
+  roftbench tables --from results/paper/scores.csv
+"""
 KINDS = {"models": "model", "methods": "method", "datasets": "dataset", "splits": "split"}
 
 
@@ -145,13 +157,16 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--out", type=Path, help="write the JSON to this file as well")
     data.set_defaults(function=_data)
 
-    tables = commands.add_parser("tables", help="turn the records into leaderboards, Markdown and CSV")
-    tables.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    tables = commands.add_parser("tables", help="turn the records into leaderboards (roftbench tables --help)")
+    tables.add_argument("--json", action="store_true", help="print JSON instead of tables")
     tables.add_argument(
         "--by", choices=("method", "model"), default="method", help="what the rows are (default: method)"
     )
-    tables.add_argument("--out", type=Path, help="folder for the Markdown and CSV files (default: <results>/tables)")
+    tables.add_argument("--from", dest="scores", type=Path, metavar="CSV", help="a scores.csv instead of the records")
+    tables.add_argument("--no-figures", action="store_true", help="leave the figures out")
+    tables.add_argument("--out", type=Path, help="folder to write to (default: <results>/tables, or beside the CSV)")
     tables.set_defaults(function=_tables)
+    tables.formatter_class, tables.epilog = argparse.RawDescriptionHelpFormatter, TABLES_HELP
 
     report = commands.add_parser("report", help="write all results as one HTML page that needs no network")
     report.add_argument("--out", type=Path, help="HTML file (default: <results>/report.html)")
@@ -209,9 +224,10 @@ def _data(arguments: argparse.Namespace) -> int:
 
 
 def _tables(arguments: argparse.Namespace) -> int:
-    from roftbench.report import show
+    from roftbench.report.show import Output, show_tables
 
-    return show.show_tables(_results(arguments.overrides), arguments.out, by=arguments.by, as_json=arguments.json)
+    output = Output(arguments.out, arguments.by, as_json=arguments.json, figures=not arguments.no_figures)
+    return show_tables(arguments.overrides, arguments.scores, output)
 
 
 def _report(arguments: argparse.Namespace) -> int:

@@ -7,10 +7,14 @@ from score_tables import long_of, of
 
 from roftbench.report.aggregate import cells, long_table
 from roftbench.report.comparison import ALL_MODELS, comparison_frame, render_comparison, sections
-from roftbench.report.stats import MEAN_OF_OTHERS, compare
+from roftbench.report.stats import MEAN_OF_OTHERS, REFERENCE, compare
 
 DATASETS = ["esol", "lipo", "freesolv", "cep", "malaria", "bace", "bbbp"]
 SCORES = {"roftmol": 0.90, "lp": 1.0, "bss": 0.95}
+
+
+def rendered(table: pd.DataFrame, reference: str = REFERENCE) -> str:
+    return render_comparison(table, comparison_frame(table, reference), reference)
 
 
 def example(model: str = "gin", methods: tuple[str, ...] = tuple(SCORES)) -> list[list[dict[str, object]]]:
@@ -56,7 +60,7 @@ def test_frame_is_compare_for_each_scope_and_unit() -> None:
 
 
 def test_markdown_says_what_the_numbers_are() -> None:
-    text = render_comparison(cells(long_of(*example())))
+    text = rendered(cells(long_of(*example())))
     assert "## gin · paper training" in text
     rows = table_under(text, "### ROFT-MOL against each method, over blocks")
     assert list(rows) == ["LP", "BSS", "mean of the 2 others"]  # the paper's order
@@ -80,7 +84,7 @@ def test_six_data_sets_that_agree_are_not_enough_for_eight_rivals() -> None:
     parts = [
         of(m, d, [s]) for d in [*DATASETS[:5], "extra"] for m, s in [("roftmol", 0.5), *((name, 1.0) for name in names)]
     ]
-    text = render_comparison(cells(long_of(*parts)))
+    text = rendered(cells(long_of(*parts)))
     rows = table_under(text, "### ROFT-MOL against each method, over data sets")
     assert rows["m0"][:2] == ["6", "6 / 0 / 0"]
     assert rows["m0"][5:] == ["0.0312", "0.2500", "not distinguishable"]
@@ -94,7 +98,7 @@ def test_what_was_left_out_is_said() -> None:
         *(*example(), of("lp", "toxcast", [0.5, 0.5])),
         *(of("roftmol", "muv", [0.5, 0.5]), of("bss", "muv", [0.5, None]), of("lp", "muv", [0.5])),
     ]
-    text = render_comparison(cells(long_of(*parts)))
+    text = rendered(cells(long_of(*parts)))
     assert "- Blocks left out because not both have all seeds: LP 2, BSS" not in text
     assert "- Blocks left out because not both have all seeds: LP 2.\n" in text
     assert "- Blocks left out because a mean or its relative change is undefined: BSS 1.\n" in text
@@ -102,20 +106,20 @@ def test_what_was_left_out_is_said() -> None:
 
 def test_without_the_reference_the_others_are_still_ranked() -> None:
     parts = [of(m, d, [s]) for d in DATASETS[:3] for m, s in (("lp", 1.0), ("bss", 0.9), ("l2_sp", 0.8))]
-    text = render_comparison(cells(long_of(*parts)))
+    text = rendered(cells(long_of(*parts)))
     assert "There is no finished job of ROFT-MOL to compare with the others." in text
     assert table_under(text, "### Ranks of all methods")["regression, blocks"][4] == "L²-SP 1.00, BSS 2.00, LP 3.00"
-    assert "LP against each method" in render_comparison(cells(long_of(*parts)), "lp")
+    assert "LP against each method" in rendered(cells(long_of(*parts)), "lp")
 
 
 def test_nothing_to_compare_is_said() -> None:
-    text = render_comparison(cells(long_of(of("lp", "esol", [1.0]), of("lp", "esol", [1.0], model="other"))))
+    text = rendered(cells(long_of(of("lp", "esol", [1.0]), of("lp", "esol", [1.0], model="other"))))
     assert "No model has two methods under one training setting, so there is nothing to compare." in text
     assert "One method only, so nothing to compare: gin, other." in text
 
 
 def test_two_methods_have_no_friedman_test_and_no_mean_of_the_others() -> None:
-    text = render_comparison(cells(long_of(*example(methods=("roftmol", "lp")))))
+    text = rendered(cells(long_of(*example(methods=("roftmol", "lp")))))
     reason = "it needs at least 3 methods, and there are 2"
     assert f"- No Friedman test (all, blocks; regression, blocks; classification, blocks): {reason}." in text
     assert "mean of the" not in re.sub(r"\(the mean of the others[^)]*\)", "", text.partition("## gin")[2])
@@ -124,13 +128,13 @@ def test_two_methods_have_no_friedman_test_and_no_mean_of_the_others() -> None:
 
 def test_before_anything_is_complete_there_is_no_table() -> None:
     parts = [of("roftmol", d, [1.0]) + of("lp", d, [1.0, 1.0]) for d in DATASETS]
-    text = render_comparison(cells(long_of(*parts)))
+    text = rendered(cells(long_of(*parts)))
     assert "No block has all seeds of ROFT-MOL and of another method yet." in text
     assert "| LP |" not in text
 
 
 def test_missing_numbers_are_dashes() -> None:
-    text = render_comparison(cells(long_of(*(of(m, "esol", [s]) for m, s in SCORES.items()))))
+    text = rendered(cells(long_of(*(of(m, "esol", [s]) for m, s in SCORES.items()))))
     row = table_under(text, "### ROFT-MOL against each method, over blocks")["LP"]
     assert row == ["1", "1 / 0 / 0", "+10.0", "+10.0", "--", "--", "--", "too few to test"]
     assert "nan" not in text

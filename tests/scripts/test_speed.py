@@ -40,6 +40,15 @@ def test_featurise_prints_a_row_for_each_step() -> None:
     assert note[0].startswith("peak: proportional set size")
 
 
+def test_tables_prints_a_time_for_each_way() -> None:
+    result = speed("tables", "--quick")
+    assert result.returncode == 0, result.stderr
+    names = ["tables and comparison", "the same from scores.csv", "with figures"]
+    times = [re.search(rf"^{name} +\d+\.\d s$", result.stdout, re.MULTILINE) for name in names]
+    assert all(times), result.stdout
+    assert re.search(r"^peak memory of the largest [\d,]+ MB$", result.stdout, re.MULTILINE)
+
+
 @pytest.mark.parametrize("arguments", [(), ("flight",)])
 def test_without_a_known_benchmark_the_choices_are_named(arguments: tuple[str, ...]) -> None:
     result = speed(*arguments)

@@ -49,7 +49,7 @@ def long_table(records: Iterable[Record], metric: str | None = None, *, pool: bo
     if metric is not None:
         done = [record for record in done if metric in record["candidates"][0]["test"]]
     placer = Placer(pool=pool)
-    rows = [row for placed, record in _placed(done, placer) for row in _candidates(placed, record, metric)]
+    rows = [row for placed, record in _placed(done, placer) for row in _candidates(placed, record, metric, placer)]
     columns = [*_PLACE, "task", "own", "metric", "method", "params", "seed", "replicate", *_SCORES, *BUDGET, "key"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys([*_SCORES, *BUDGET], float))  # None -> NaN
     return table.drop_duplicates([*CELL, "params", "replicate"], ignore_index=True)
@@ -63,7 +63,8 @@ def unfinished_table(
     Columns: those of `long_table` that do not come from scores, and status (failed, skipped), error.
     """
     placer = Placer(pool=pool)
-    done = [record for record in records if record["status"] == "done"]
+    failures = list(failures)
+    done = [record for record in records if record["status"] == "done" and failures]  # nothing beside nothing
     known = {placer.place(record["job"]).setting for record in done}
     beside = [record for record in failures if placer.place(record["job"]).setting in known]
     wanted = METRICS[metric].task if metric else None
@@ -127,7 +128,7 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
 
 def sign(metrics: "pd.Series[str]") -> "pd.Series[int]":
     """-1 where a higher score is better, so that score x sign is lower for the better one."""
-    return metrics.map({name: -1 if metric.higher_is_better else 1 for name, metric in METRICS.items()})
+    return metrics.map({name: -1 if metric.higher_is_better else 1 for name, metric in METRICS.items()}).astype(int)
 
 
 def mean_rank(table: pd.DataFrame) -> pd.DataFrame:
@@ -172,7 +173,7 @@ def _placed(records: list[Record], placer: Placer) -> Iterator[tuple[list[Any], 
         yield [*place, job["dataset"]["task"], name["method"], job["seed"], placer.replicate(job)], record
 
 
-def _candidates(placed: list[Any], record: Record, metric: str | None) -> Iterator[list[Any]]:
+def _candidates(placed: list[Any], record: Record, metric: str | None, placer: Placer) -> Iterator[list[Any]]:
     """The rows of a record, in the columns of the long table."""
     job = record["job"]
     own = job["dataset"]["metric"]
@@ -182,7 +183,7 @@ def _candidates(placed: list[Any], record: Record, metric: str | None) -> Iterat
     labels = record.get("count", {}).get("labels", {})
     budget = [labels.get(name) for name in BUDGET.values()]
     for candidate in record["candidates"]:
-        params = canonical_json({**job["method"]["params"], **candidate["params"]})
+        params = placer.params(job, candidate["params"])
         test = candidate["test"]
         scores = candidate["val"][own], test[metric or own], test[own]
         yield [*place, task, own, metric or own, method, params, seed, replicate, *scores, *budget, record["key"]]

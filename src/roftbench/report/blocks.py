@@ -31,9 +31,9 @@ class Blocks:
 
     @classmethod
     def create(cls, table: pd.DataFrame) -> "Blocks":
-        """Arrange `cells`; a method has all its seeds where n is the largest of the setting and task. No baselines."""
+        """Arrange `cells`; a method has all its seeds where n is n_expected. No baselines."""
         rows = table[~table["baseline"].astype(bool)]
-        full = (rows["n"] == rows.groupby(["setting", "task"])["n"].transform("max")).to_numpy(dtype=bool)
+        full = (rows["n"] == rows["n_expected"]).to_numpy(dtype=bool)
         block = rows.groupby(BLOCK).ngroup().to_numpy()
         method, methods = pd.factorize(rows["method"], sort=True)
         shape = (int(block.max(initial=-1)) + 1, len(methods))

@@ -2,7 +2,7 @@
 
 sections(table) -> [Section]                           what is compared together
 comparison_frame(table, reference) -> DataFrame        a row a section, scope, unit and rival
-render_comparison(table, reference) -> str             Markdown
+render_comparison(table, frame, reference) -> str      Markdown
 """
 
 import math
@@ -90,33 +90,35 @@ def comparison_frame(table: pd.DataFrame, reference: str = REFERENCE) -> pd.Data
     return pd.concat(full, ignore_index=True)[columns] if full else pd.DataFrame(columns=columns)
 
 
-def render_comparison(table: pd.DataFrame, reference: str = REFERENCE) -> str:
-    """Return what `compare` and `friedman` say of `cells` as Markdown, with how to read it."""
+def render_comparison(table: pd.DataFrame, frame: pd.DataFrame, reference: str = REFERENCE) -> str:
+    """Return what `comparison_frame` and `friedman` say of `cells` as Markdown, with how to read it."""
     words = {"reference": method_name(reference), "pairs": MIN_PAIRS, "alpha": ALPHA}
     parts = [_GUIDE.format(**words)]
     found = sections(table, reference)
     for section in found:
-        parts += [f"## {section.title}", *_section(section, reference)]
+        parts += [f"## {section.title}", *_section(section, frame, reference)]
     alone = sorted(set(table[~table["baseline"].astype(bool)]["model"]) - {section.model for section in found})
     parts += [] if found else ["No model has two methods under one training setting, so there is nothing to compare."]
     parts += [f"One method only, so nothing to compare: {', '.join(alone)}."] if alone else []
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section, reference: str) -> Iterator[str]:
+def _section(section: Section, frame: pd.DataFrame, reference: str) -> Iterator[str]:
     if section.model == ALL_MODELS:
         yield f"Models: {', '.join(sorted(section.table['model'].unique()))}."
     if reference not in set(section.table["method"]):
         yield f"There is no finished job of {method_name(reference)} to compare with the others."
     else:
-        yield from _against_each(section, reference)
+        yield from _against_each(section, frame, reference)
     yield "### Ranks of all methods"
     yield from _ranks(section)
 
 
-def _against_each(section: Section, reference: str) -> Iterator[str]:
+def _against_each(section: Section, every: pd.DataFrame, reference: str) -> Iterator[str]:
+    scope = next(name for name, _ in section.scopes())
+    here = every[(every["train"] == section.train) & (every["model"] == section.model) & (every["scope"] == scope)]
     for unit, observations in UNITS.items():
-        frame = compare(section.table, reference, unit)
+        frame = here[here["unit"] == unit]
         if not frame["n"].any():
             yield f"No block has all seeds of {method_name(reference)} and of another method yet."
             return

@@ -34,23 +34,23 @@ class _Planned:
     reason: str = ""
 
 
-def write_evidence(long: pd.DataFrame, folder: Path, reference: str = REFERENCE) -> list[Path]:
+def write_evidence(long: pd.DataFrame, folder: Path, reference: str = REFERENCE, *, figures: bool = True) -> list[Path]:
     """Write what the records of `long_table` prove into a folder, each file replaced as a whole; returns their paths.
 
     comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
     .pdf, over blocks. Training setting and variant are part of a name where there are several. A figure that cannot be
-    made is a line in comparison.md that says why.
+    made is a line in comparison.md that says why; without `figures` none is.
 
     Raises OSError if a file cannot be written.
     """
     table = cells(long)
-    figures = [*_curves(label_curves(long)), *_diagrams(table, reference)]
+    planned = [*_curves(label_curves(long)), *_diagrams(table, reference)] if figures else []
     paths = []
-    for figure in bar(figures, "figures", "figure"):
+    for figure in bar(planned, "figures", "figure"):
         paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
-    parts = [f"# {method_name(reference)} and the other methods", render_comparison(table, reference).rstrip()]
-    write_text(folder / "comparison.md", "\n\n".join([*parts, *_gallery(figures)]) + "\n")
     frame = comparison_frame(table, reference)
+    parts = [f"# {method_name(reference)} and the other methods", render_comparison(table, frame, reference).rstrip()]
+    write_text(folder / "comparison.md", "\n\n".join([*parts, *_gallery(planned)]) + "\n")
     write_text(folder / "comparison.csv", frame.to_csv(index=False, lineterminator="\n"))
     return [folder / "comparison.md", folder / "comparison.csv", *paths]
 

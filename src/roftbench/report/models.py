@@ -10,7 +10,7 @@ import pandas as pd
 
 from roftbench.files import write_text
 from roftbench.report.aggregate import sign
-from roftbench.report.text import MISSING, markdown_table, method_name, metric_name, rank, score
+from roftbench.report.text import MISSING, amount, markdown_table, method_name, metric_name, rank, score
 
 GROUP = ["method", "split", "train"]  # one table each
 COLUMN = ["dataset", "label_ratio"]
@@ -75,7 +75,7 @@ def _with_baselines(table: pd.DataFrame) -> pd.DataFrame:
 def _table(rows: list[_Row]) -> str:
     """One Markdown table of rows that share method, split and training settings."""
     at = {(row["model"], row["dataset"], row["label_ratio"]): row for row in rows}
-    columns = sorted({(row["dataset"], *_size(row["label_ratio"]), row["metric"]) for row in rows})
+    columns = sorted({(row["dataset"], amount(row["label_ratio"]), row["label_ratio"], row["metric"]) for row in rows})
     models = {row["model"]: row for row in rows}
     order = sorted(models, key=lambda model: (math.isnan(place := models[model]["average_rank"]), place, model))
     header = [f"{name} {ratio} ({metric_name(metric)})" for name, _, ratio, metric in columns]
@@ -92,9 +92,3 @@ def _cell(row: _Row | None) -> str:
     if row is None:
         return MISSING
     return f"**{score(row)}**" if row["rank"] == 1 else score(row)
-
-
-def _size(ratio: str) -> tuple[int, str]:
-    """Sort n50 before n500 before full."""
-    digits = ratio.removeprefix("n")
-    return (int(digits) if digits.isdigit() else 10**9, ratio)

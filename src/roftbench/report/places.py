@@ -38,6 +38,7 @@ class Placer:
     def __init__(self, *, pool: bool = False) -> None:
         self.pool = pool
         self._known: dict[tuple[Any, ...], tuple[dict[str, Any], Place]] = {}
+        self._params: dict[tuple[int, str], tuple[Any, str]] = {}
 
     def place(self, job: dict[str, Any]) -> Place:
         """Return the place of a job, given as the plain values of a record."""
@@ -46,6 +47,14 @@ class Placer:
         if key not in self._known:
             self._known[key] = (job, self._place(job))  # the job is kept: an id is one's own only while one lives
         return self._known[key][1]
+
+    def params(self, job: dict[str, Any], chosen: dict[str, Any]) -> str:
+        """Return the hyperparameters of a candidate, those of its job included, as canonical JSON."""
+        method = job["method"]
+        key = (id(method), repr(chosen))
+        if key not in self._params:
+            self._params[key] = (method, canonical_json({**method["params"], **chosen}))
+        return self._params[key][1]
 
     def replicate(self, job: dict[str, Any]) -> str:
         """Return what tells a job from the others of its candidate: its seed, or seed/split seed/subset seed."""
@@ -63,7 +72,7 @@ class Placer:
         versions = {field: named["train"][field] for field in ("protocol", "featurizer")}
         terms = {"split": named["split"], "label_ratio": named["label_ratio"], **versions}
         texts = tuple(canonical_json(named[part]) for part in NAMED)
-        return Place(_hash(setting), _hash(terms), "fingerprint" in job, job["protocol"], texts)
+        return Place(short_hash(setting), short_hash(terms), "fingerprint" in job, job["protocol"], texts)
 
 
 def names(places: Iterable[Place]) -> list[dict[str, str]]:
@@ -118,7 +127,8 @@ def _without_seed(part: dict[str, Any]) -> dict[str, Any]:
     return left
 
 
-def _hash(value: object) -> str:
+def short_hash(value: object) -> str:
+    """Return 16 hex digits that are the same for equal values."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 

@@ -33,15 +33,18 @@ class _Light(msgspec.Struct):
     count: msgspec.Raw = msgspec.Raw(b"{}")
     data: msgspec.Raw = msgspec.Raw(b"{}")
     env: msgspec.Raw = msgspec.Raw(b"{}")
+    seconds: dict[str, float] = {}
+    peak_memory_mb: float | None = None
     error: str | None = None
 
 
 def read_records(store: Store) -> tuple[list[Record], list[Record]]:
     """Return the finished jobs, and the failed and skipped ones, each in order of their keys.
 
-    Of each record: key, status, job, candidates, count, data (sha256, rows, kept), env (versions, commit, device) and
-    error. Equal parts of records are one object. Histories and predictions are left out: they are nearly all of a
-    record, and of 40,000 records they are 1 GB. What cannot be read is reported by name and left out.
+    Of each record: key, status, job, candidates, count, data (sha256, rows, kept), env (versions, commit, device),
+    seconds (total), peak_memory_mb and error. Equal parts of records are one object. Histories and predictions are
+    left out: they are nearly all of a record, and of 40,000 records they are 1 GB. What cannot be read is reported by
+    name and left out.
     """
     reader = _Reader()
     return reader.read(store.root / "runs"), reader.read(store.root / "failures")
@@ -91,6 +94,8 @@ class _Reader:
             "count": self._shared(light.count),
             "data": {name: data.get(name) for name in _DATA},
             "env": {name: env.get(name) for name in _ENV},
+            "seconds": {name: value for name, value in light.seconds.items() if name == "total"},
+            "peak_memory_mb": light.peak_memory_mb,
             "error": light.error,
         }
 

@@ -1,49 +1,88 @@
-"""`roftbench tables`: read the store, write leaderboards, print them."""
+"""`roftbench tables`: read the records, print leaderboards, write them with what the scores prove."""
 
 import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from roftbench.errors import UsageError
-from roftbench.report.aggregate import cells, long_table, mean_rank
+from roftbench.paths import absolute, paths_of
+from roftbench.progress import shown
+from roftbench.report.board import Board
+from roftbench.report.evidence import write_evidence
+from roftbench.report.layout import Leaderboard
 from roftbench.report.models import by_model, render, write_models
-from roftbench.report.tables import finished, print_rich, to_json, write_tables
-from roftbench.store import Record, Store
+from roftbench.report.records import read_records
+from roftbench.report.request import GROUP, Request
+from roftbench.report.scores import SCORES, read_scores, write_scores
+from roftbench.report.tables import print_rich, to_json, write_tables
+from roftbench.store import Store
+
+WIDTH = 250  # of what is not printed to a terminal
 
 
-def show_tables(results: Path, out: Path | None, *, by: str, as_json: bool) -> int:
-    """Print the tables of all records under `results` and write them as Markdown and CSV; returns 0.
+@dataclass(frozen=True)
+class Output:
+    """What is made: `by` says what the rows are, "method" or "model"; `out`: the folder (None: beside the records)."""
 
-    `by` says what their rows are: "method" or "model".
+    out: Path | None = None
+    by: str = "method"
+    as_json: bool = False
+    figures: bool = True
+
+
+def show_tables(words: Sequence[str], scores: Path | None, output: Output) -> int:
+    """Print the tables of the records that `words` ask for, and write them; returns 0.
+
+    The records are those of the results folder, or of a scores.csv that was written before.
 
     Raises:
-        UsageError: there is no finished job, or the tables cannot be written.
+        UsageError: `words` ask for what is not there, there is no finished job, or the tables cannot be written.
     """
-    records = Store(results).load()
-    show = _show_models if by == "model" else _show_methods
+    request, rest = Request.parse(words)
+    if output.by == "model" and (request.select == "test" or request.group != GROUP):
+        raise UsageError("--by model has tables of its own: it goes without select=test and group=")
+    results = absolute(paths_of(rest).results)
+    records, failures = read_records(Store(results)) if scores is None else read_scores(scores)
+    board = Board.create(records, failures, request, scores or results)
+    folder = output.out or (results / "tables" if scores is None else scores.absolute().parent)
+    show = _show_models if output.by == "model" else _show_methods
+    suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
     try:
-        written = show(records, results, out or results / "tables", as_json=as_json)
+        written = show(board, folder, output, suffix)
+        if scores is None or not (folder / SCORES).exists() or not (folder / SCORES).samefile(scores):
+            written += write_scores(board.records, board.failures, folder)
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}") from None
-    if not as_json:
-        print(f"{len(records)} records; written: {', '.join(map(str, written))}")
+    if not output.as_json:
+        print(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}")
     return 0
 
 
-def _show_methods(records: list[Record], results: Path, out: Path, *, as_json: bool) -> list[Path]:
-    written = write_tables(records, out, results)
-    table = cells(long_table(records))
-    ranks = mean_rank(table)
-    if as_json:
-        print(json.dumps(json.loads(to_json(table, ranks)), indent=1))
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The names of files; figures are counted."""
+    names = [path.name for path in paths if path.suffix not in (".svg", ".pdf")]
+    figures = sum(path.suffix == ".svg" for path in paths)
+    return [*names, f"{figures} figure{'s' * (figures > 1)} (.svg, .pdf)"] if figures else names
+
+
+def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
+    found = Leaderboard.create(board)
+    written = write_tables(found, folder)
+    if output.as_json:
+        print(to_json(board))
     else:
-        print_rich(table, ranks, Console())
-    return written
+        width = None if sys.stdout.isatty() else max(WIDTH, shutil.get_terminal_size().columns)
+        print_rich(found, Console(width=width), suffix)
+    return written + write_evidence(board.long, folder, figures=output.figures)
 
 
-def _show_models(records: list[Record], results: Path, out: Path, *, as_json: bool) -> list[Path]:
-    frame = by_model(cells(finished(records, results)))
-    written = write_models(frame, out)
-    print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1) if as_json else render(frame))
+def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
+    frame = by_model(board.table)
+    written = write_models(frame, folder)
+    print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1) if output.as_json else render(frame))
     return written

@@ -219,21 +219,22 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
 
     Columns: setting, model, split, label_ratio, train, terms, baseline, task, dataset, metric, method, labels (used for
     weights: labels, not molecules, where a data set has several tasks), mean, low, high (95 % t interval over
-    seeds; NaN for one seed), n, complete (whether n is the largest of the setting and task), variant. A score that is
+    seeds; NaN for one seed), n, complete (whether it has all seeds of its setting and task), variant. A score that is
     undefined in any seed makes mean, low and high NaN. Rows of one (model, split, train, dataset, method) and variant
     are one curve, in the order of labels. `variant` is what a label ratio says besides the amount, such as "strict"
     for n50-strict or "seed=1" where subsets of several seeds are told apart; usually it is empty. All labels (`full`)
     have none, and are the last point of every variant. Cells whose number of labels is not known are left out.
     """
     chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "key"])
+    chosen["expected"] = chosen.groupby(["setting", "task"])["replicate"].transform("nunique")
     rows = []
     for key, group in chosen.groupby(CURVE):
         scores: FloatArray = np.asarray(group["test"], dtype=np.float64)
         low, high = t_interval(scores)
         numbers = {"labels": group["labels"].max(), "mean": scores.mean(), "low": low, "high": high, "n": len(scores)}
+        numbers["complete"] = len(scores) == group["expected"].iloc[0]
         rows.append({**dict(zip(CURVE, key, strict=True)), **numbers})
-    frame = pd.DataFrame(rows, columns=[*CURVE, "labels", "mean", "low", "high", "n"])
-    frame["complete"] = frame["n"] == frame.groupby(["setting", "task"])["n"].transform("max")
+    frame = pd.DataFrame(rows, columns=[*CURVE, "labels", "mean", "low", "high", "n", "complete"])
     frame["variant"] = [_variant(label_ratio) for label_ratio in frame["label_ratio"]]
     curve = ["model", "split", "train", "variant", "dataset", "method"]
     return frame.dropna(subset="labels").sort_values([*curve, "labels"], ignore_index=True).astype({"labels": int})

@@ -42,6 +42,14 @@ def rank(row: dict[Any, Any]) -> str:
     return MISSING if math.isnan(row["average_rank"]) else f"{row['average_rank']:.2f}"
 
 
+def amount(label_ratio: str) -> tuple[int, int, str]:
+    """Return what sorts label ratios: counts (n50 before n500), then shares (r05 before r50), then all labels."""
+    digits = label_ratio[1:].split("-")[0].split(" ")[0]
+    if label_ratio.startswith(("n", "r")) and digits.replace(".", "").isdigit():
+        return ("nr".index(label_ratio[0]), int(float(digits) * 100), label_ratio)
+    return (2, 0, label_ratio)
+
+
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table, all columns but the first aligned to the right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]

@@ -1,0 +1,99 @@
+"""Time `roftbench tables` on the paper's whole grid: real jobs' records, copied under other names and scores."""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import islice, product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from roftbench.config import parse
+from roftbench.hydra_app import composed
+from roftbench.job import digest
+from roftbench.report.text import METHODS
+from roftbench.runner import run_job
+from roftbench.store import Store
+
+Record = dict[str, Any]
+DATASETS = {
+    "esol": ("esol", "freesolv", "lipo", "malaria", "cep"),
+    "bace": ("bace", "bbbp", "clintox", "hiv", "muv", "sider", "tox21", "toxcast"),
+}
+SPLITS = ("random", "scaffold", "size")
+LABELS = {"n50": 50, "n100": 100, "n500": 500, "full": 1000}
+GRIDS = {"surgical_ft": 7, "l2_sp": 5, "wise_ft": 5, "feature_map": 5, "bss": 5, "roftmol": 4}  # candidates
+
+
+def tables(arguments: argparse.Namespace) -> None:
+    """`roftbench tables` of many records, from the shell: without figures, from scores.csv, and with figures."""
+    number = 500 if arguments.quick else arguments.records
+    with TemporaryDirectory() as folder:
+        root, out = Path(folder, "results"), Path(folder, "tables")
+        print(f"writing {number:,} records")
+        write_records(root, number)
+        records, figures = [f"paths.results={root}", "--out", str(out)], ["--no-figures"]
+        for name, words in (
+            ("tables and comparison", [*records, *figures]),
+            ("the same from scores.csv", ["--from", str(out / "scores.csv"), *figures]),
+            ("with figures", records),
+        ):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "roftbench.cli", "tables", *words], check=True, capture_output=True)
+            print(f"{name:<26}{time.perf_counter() - began:6.1f} s")
+        print(f"peak memory of the largest {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:,.0f} MB")
+
+
+def write_records(root: Path, number: int) -> None:
+    """Write `number` records into a results folder: all data sets, splits, label ratios, methods, 5 seeds, models."""
+    rng = np.random.default_rng(0)
+    (root / "runs").mkdir(parents=True)
+    for record in islice(_copies({name: _real(root / "real", name) for name in DATASETS}, rng), number):
+        text = json.dumps(record, indent=1, allow_nan=False)
+        (root / "runs" / f"{record['key']}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _real(root: Path, dataset: str) -> Record:
+    """Run a job: the smallest network, 50 labels, the paper's training."""
+    overrides = [f"dataset={dataset}", "model=tiny_gin", "method=full_ft", "label_ratio=n50", "run.device=cpu"]
+    job, env, _ = parse(composed([*overrides, f"paths.results={root}", f"paths.cache={root}"], None))
+    run_job(job, env)
+    record = Store(root).get(job.key)
+    assert record is not None
+    return record
+
+
+def _copies(originals: dict[str, Record], rng: np.random.Generator) -> Iterator[Record]:
+    names = [(original, name) for original, own in DATASETS.items() for name in own]
+    models = (f"model{i}" for i in range(1000))
+    for model, (original, dataset), split, (labels, count), method, seed in product(
+        islice(models, 20), names, SPLITS, LABELS.items(), METHODS, range(5)
+    ):
+        record = deepcopy(originals[original])
+        job = record["job"]
+        for part, name in (("model", model), ("dataset", dataset), ("split", split), ("method", method)):
+            job[part]["name"] = name
+        job["label_ratio"] |= {"name": labels, "count": None if labels == "full" else count}
+        record["count"]["labels"]["weights"] = count
+        job["seed"] = seed
+        record["candidates"] = [
+            _candidate(record["candidates"][0], number, rng) for number in range(GRIDS.get(method, 1))
+        ]
+        record["key"] = digest(job)
+        yield record
+
+
+def _candidate(one: Record, number: int, rng: np.random.Generator) -> Record:
+    """A candidate with scores of its own and a hyperparameter."""
+    scores = {
+        part: {name: value and value * rng.uniform(0.8, 1) for name, value in one[part].items()}
+        for part in ("val", "test")
+    }
+    return {**one, **scores, "params": {"weight": 10.0**-number} if number else one["params"]}

@@ -1,0 +1,126 @@
+"""scores.csv and settings.json: everything that tables need comes back from them, bit for bit."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from lab import FOREST, Lab, primary
+
+from roftbench.errors import UsageError
+from roftbench.report.records import read_records
+from roftbench.report.scores import COLUMNS, read_scores, write_scores
+from roftbench.runner import put_failure
+from roftbench.store import Record
+
+
+@pytest.fixture
+def written(lab: Lab, tmp_path: Path) -> Path:
+    """The scores of two networks' jobs, one with a grid, a forest, one failed and one skipped job."""
+    lab.done("method=full_ft", "train.epochs=1", "dataset=bbbp")
+    lab.done("method=wise_ft", "train.epochs=1", "method.search=true", "method.grid.alpha=[0.1,1.0]")
+    lab.done(*FOREST)
+    put_failure(lab.store, lab.job("method=lp")[0], 'it broke,\nin "two" lines')
+    assert lab.run("method=surgical_ft", "method.block=layer9").status == "skipped"
+    write_scores(*read_records(lab.store), tmp_path / "out")
+    return tmp_path / "out" / "scores.csv"
+
+
+def whole(records: list[Record]) -> list[Record]:
+    """Records whose candidates name the hyperparameters of their jobs, too, as those of scores.csv do."""
+    return [
+        {
+            **record,
+            "candidates": [
+                {**one, "params": {**record["job"]["method"]["params"], **one["params"]}}
+                for one in record["candidates"]
+            ],
+            "count": record["count"] or {"labels": {}, "graphs": {}},
+        }
+        for record in records
+    ]
+
+
+def test_what_was_written_is_read_as_the_records_are(lab: Lab, written: Path, tmp_path: Path) -> None:
+    records, failures = read_records(lab.store)
+    assert (len(records), len(failures)) == (3, 2)
+    back = read_scores(written)
+    assert back == (whole(records), whole(failures))
+    again = write_scores(*back, tmp_path / "again")
+    assert [path.read_bytes() for path in again] == [
+        written.read_bytes(),
+        written.with_name("settings.json").read_bytes(),
+    ]
+
+
+def test_it_is_a_flat_table_with_every_number_in_full(lab: Lab, written: Path) -> None:
+    frame = pd.read_csv(written)
+    assert list(frame.columns) == COLUMNS
+    assert frame["status"].value_counts().to_dict() == {"done": 4, "failed": 1, "skipped": 1}
+    for record in lab.store.load():
+        rows = frame[frame["key"] == record["key"]]
+        for row, one in zip(rows.to_dict("records"), record["candidates"], strict=True):
+            metric = record["job"]["dataset"]["metric"]
+            assert (row[f"val_{metric}"], row[f"test_{metric}"]) == (one["val"][metric], one["test"][metric])
+            assert json.loads(row["params"]) == {**record["job"]["method"]["params"], **one["params"]}
+            assert row["labels_weights"] == record["count"]["labels"]["weights"]
+            assert row["seconds"] == record["seconds"]["total"]
+            assert row["peak_memory_mb"] == record["peak_memory_mb"]
+            assert row["data_sha256"] == record["data"]["sha256"]
+            assert row["protocol"] == record["job"]["protocol"]
+    [forest] = frame[frame["model"] == "ecfp"].to_dict("records")
+    [record] = [one for one in lab.store.load() if one["job"]["model"]["name"] == "ecfp"]
+    assert forest["test_rmse"] == primary(record, "test")
+
+
+def test_an_undefined_metric_is_not_the_same_as_none(lab: Lab, tmp_path: Path) -> None:
+    lab.done("method=lp", "train.epochs=1")
+    [one] = read_records(lab.store)[0]
+    one["candidates"][0]["test"]["r2"] = None
+    write_scores([one], [], tmp_path)
+    [row] = csv.DictReader((tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines())
+    assert (row["test_r2"], row["test_roc_auc"]) == ("nan", "")
+    [back], _ = read_scores(tmp_path / "scores.csv")
+    assert back["candidates"][0]["test"]["r2"] is None
+    assert "roc_auc" not in back["candidates"][0]["test"]
+
+
+def _without_settings(path: Path) -> None:
+    path.with_name("settings.json").unlink()
+
+
+def _another_table(path: Path) -> None:
+    path.write_text("key,score\na,1\n")
+
+
+def _another_setting(path: Path) -> None:
+    path.with_name("settings.json").write_text(json.dumps({"model": {}}))
+
+
+def _cut_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: len(text) // 2], encoding="utf-8")
+
+
+def _no_number(path: Path) -> None:
+    path.write_text(path.read_text(encoding="utf-8").replace("0.", "x.", 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "part"),
+    [
+        (_without_settings, "settings.json: No such file"),
+        (_another_table, "has not the columns"),
+        (_another_setting, "settings.json lacks"),
+        (_cut_short, "is not what `roftbench tables` writes"),
+        (_no_number, "is not what `roftbench tables` writes"),
+    ],
+)
+def test_what_cannot_be_read_is_one_clear_error(written: Path, damage: Callable[[Path], None], part: str) -> None:
+    damage(written)
+    with pytest.raises(UsageError) as error:
+        read_scores(written)
+    assert part in str(error.value)
+    assert "\n" not in str(error.value)

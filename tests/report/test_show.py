@@ -1,0 +1,122 @@
+"""`roftbench tables` as it is called: filters, gaps that its commands fill, scores.csv in the place of records."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from command import Command
+from lab import Lab
+
+from roftbench.runner import put_failure
+
+SHORT = ("train.epochs=1", "split=scaffold")
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The words of the commands that a text tells to run."""
+    return [shlex.split(line) for line in text.splitlines() if line.startswith("roftbench run -m ")]
+
+
+def jobs(lab: Lab) -> set[tuple[str, str, int]]:
+    found = (record["job"] for record in lab.store.load())
+    return {(job["method"]["name"], job["dataset"]["name"], job["seed"]) for job in found}
+
+
+def test_the_commands_for_gaps_run_precisely_what_is_missing(cli: Command, lab: Lab) -> None:
+    there = {("lp", "esol", 0), ("lp", "esol", 1), ("full_ft", "esol", 0), ("lp", "freesolv", 1), ("lp", "bbbp", 0)}
+    for method, dataset, seed in there:
+        lab.done(f"dataset={dataset}", f"method={method}", f"seed={seed}", *SHORT)
+    put_failure(lab.store, lab.job("dataset=esol", "method=l2_sp", "method.weight=0.1", "seed=1", *SHORT)[0], "killed")
+    before = {record["key"] for record in lab.store.load()}
+
+    shown = cli("tables", "--no-figures")
+    page = (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
+    for text in ("(2)** | 1/2 | -- |\n", "| Full FT | 1/2 | -- | -- |\n", "| L²-SP | failed | -- | -- |\n"):
+        assert text in page
+    assert "- Failed: L²-SP on esol (seed 1): killed.\n" in page
+    commands = commands_in(page)
+    assert commands == commands_in(shown.out)
+    for _, *words in commands:
+        ended = cli(*words, "run.threads=1")
+        assert (ended.code, " of them before" in ended.out) == (0, False), ended
+
+    wanted = {(method, dataset, seed) for method in ("lp", "full_ft", "l2_sp") for dataset in ("esol", "freesolv")
+              for seed in (0, 1)}  # fmt: skip
+    assert jobs(lab) == wanted | there
+    assert before < {record["key"] for record in lab.store.load()}
+    assert len(lab.store.load()) == len(wanted | there)
+    rows = json.loads(cli("tables", "--json", "--no-figures").out)
+    assert {row["status"] for row in rows} == {"complete"}
+    assert commands_in((lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")) == []
+
+
+@pytest.fixture
+def several(lab: Lab) -> Lab:
+    """Jobs of three methods, one of them searched, on two data sets, two label ratios; a failed one."""
+    for dataset in ("esol", "freesolv"):
+        for method in ("lp", "full_ft"):
+            for seed in (0, 1):
+                lab.done(f"dataset={dataset}", f"method={method}", f"seed={seed}", *SHORT)
+    lab.done("dataset=esol", "method=lp", "label_ratio=n100", *SHORT)
+    lab.done("dataset=esol", "method=wise_ft", "method.search=true", "method.grid.alpha=[0.1,1.0]", *SHORT)
+    put_failure(lab.store, lab.job("dataset=freesolv", "method=wise_ft", *SHORT)[0], "killed, twice")
+    return lab
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, several: Lab, tmp_path: Path) -> None:
+    words = ("select=test", "metric=mae")
+    shown = cli("tables", *words, "--out", str(tmp_path / "first"))
+    assert shown.code == 0, shown
+    made = files(tmp_path / "first")
+    assert {"leaderboard.md", "leaderboard.csv", "leaderboard.tex", "comparison.md", "comparison.csv", "scores.csv",
+            "settings.json", "curves_tiny_gin_scaffold.svg"} < made.keys()  # fmt: skip
+    for folder in ("runs", "failures"):
+        (several.results / folder).rename(tmp_path / folder)
+    source = str(tmp_path / "first" / "scores.csv")
+    again = cli("tables", "--from", source, *words, "--out", str(tmp_path / "second"))
+    assert files(tmp_path / "second") == made
+    assert again.out == shown.out.replace(str(tmp_path / "first"), str(tmp_path / "second"))
+
+    beside = cli("tables", "--from", source, "method=lp", "--no-figures")  # written beside it, and it stays whole
+    assert (beside.code, "5 records; written to " in beside.out) == (0, True)
+    now = files(tmp_path / "first")
+    assert now["scores.csv"] == made["scores.csv"]
+    assert b"Made by `roftbench tables method=lp`." in now["leaderboard.md"]
+
+
+def test_filters_choose_and_refuse(cli: Command, several: Lab) -> None:
+    rows = json.loads(cli("tables", "--json", "--no-figures", "dataset=esol", "label_ratio=n50", "seed=1").out)
+    assert [(row["method"], row["dataset"], row["label_ratio"], row["n"]) for row in rows] == [
+        ("full_ft", "esol", "n50", 1),
+        ("lp", "esol", "n50", 1),
+    ]
+    before = cli.files()
+    cli("tables", "dataset=esoll").refused("no record has dataset=esoll", "Did you mean 'esol'?", "freesolv")
+    cli("tables", "metod=lp").refused("unknown key 'metod'", "Did you mean 'method'?")
+    cli("tables", "dataset=freesolv", "label_ratio=n100").refused(
+        "no finished jobs of dataset=freesolv label_ratio=n100"
+    )
+    cli("tables", "--by", "model", "select=test").refused("--by model")
+    cli("tables", "--from", "nothing.csv").refused("--from nothing.csv", "No such file")
+    assert cli.files() == before
+
+
+def test_results_of_another_folder_are_named_in_the_commands_on_the_terminal_only(cli: Command, several: Lab) -> None:
+    word = f"paths.results={several.results}"
+    shown = cli("tables", word, "--no-figures")
+    assert commands_in(shown.out)
+    assert all(words[-1] == word for words in commands_in(shown.out))
+    assert str(several.results) not in (several.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
+
+
+def test_models_have_tables_with_the_same_filters(cli: Command, several: Lab) -> None:
+    shown = cli("tables", "--by", "model", "method=lp", "dataset=esol")
+    assert "## LP · scaffold split" in shown.out
+    assert "Full FT" not in shown.out
+    names = {"models.md", "models.csv", "scores.csv", "settings.json"}
+    assert set(files(several.results / "tables")) == names
