@@ -10,6 +10,7 @@ import numpy as np
 from roftbench.advise.bench import Jobs, reason, result
 from roftbench.advise.compare import Difference, difference
 from roftbench.advise.folds import Folds, Parts
+from roftbench.advise.prior import Prior
 from roftbench.advise.race import Budget, Race, Runner
 from roftbench.advise.settings import BASELINES, AdviseSettings
 from roftbench.config import build
@@ -56,12 +57,14 @@ class Advisor:
         self.settings, self.overrides = settings, list(overrides)
         self.budget = Budget(*settings.limit())
         self.jobs = Jobs(overrides, folder, search=settings.search)
-        self.runners = [Runner(*pair, baseline=pair in BASELINES) for pair in settings.pairs()]
-        parsed = [self.jobs.of(one.model, one.method) for one in self.runners]
+        runners = [Runner(*pair, baseline=pair in BASELINES) for pair in settings.pairs()]
+        parsed = [self.jobs.of(one.model, one.method) for one in runners]
         self.job, self.env, self.guesses = parsed[0]
         fetch_sources([(job, env.places) for job, env, _ in parsed])
         self.dataset = load_dataset(self.job.dataset, self.env.cache / "data", self.env.places)
         self.folds = Folds(self.job, self.dataset, settings.folds, settings.by, self.env.results / "advise")
+        self.prior = Prior.of(str(self.job.dataset.task), len(self.folds.pool))
+        self.runners = self.prior.order(runners)
         self.metric = str(self.job.dataset.metric)
         self.sign = -1 if METRICS[self.metric].higher_is_better else 1
 

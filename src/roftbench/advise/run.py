@@ -25,6 +25,7 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
             say(f"  guessed: {guess}")
         pairs = len(advisor.runners)
         say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command goes on")
+        say(advisor.prior.words())
         advice = advisor.run()
     written = write(advice, advisor.folds.folder)
     if as_json:

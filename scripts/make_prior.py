@@ -1,0 +1,51 @@
+"""Make `advise`'s prior from committed scores: the average rank of each method, by pretraining, task and label count.
+
+python scripts/make_prior.py results/gin_masking/scores.csv
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+import roftbench
+from roftbench.catalog import options
+from roftbench.files import write_text
+from roftbench.report.aggregate import cells, complete_losses, long_table
+from roftbench.report.scores import read_scores
+
+OUT = Path(roftbench.__file__).parent / "assets" / "prior.csv"
+KIND = ["pretraining", "task", "labels"]
+
+
+def prior(paths: list[Path]) -> pd.DataFrame:
+    """Return pretraining, task, labels, method, average_rank and tables (how many rankings are behind it).
+
+    A ranking is one data set, split and label ratio in which all methods have all seeds.
+    """
+    records = [record for path in paths for record in read_scores(path)[0]]
+    table = cells(long_table(records))
+    table = table[~table["baseline"]].assign(loss=complete_losses(table))
+    table["pretraining"] = table["model"].map({name: spec["pretraining"] for name, spec in options("model").items()})
+    block = ["setting", "dataset"]
+    whole = table.groupby(block)["loss"].transform(lambda losses: losses.notna().all() and len(losses) > 1)
+    table = table[whole.astype(bool)]
+    table["rank"] = table.groupby(block)["loss"].rank()
+    table["labels"] = table["label_ratio"].str.extract(r"^n(\d+)$", expand=False).astype(float)
+    grouped = table.dropna(subset="labels").astype({"labels": int}).groupby([*KIND, "method"])["rank"]
+    return pd.DataFrame({"average_rank": grouped.mean().round(3), "tables": grouped.size()}).reset_index()
+
+
+def main() -> None:
+    """Write the file that the package carries."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scores", type=Path, nargs="+", help="scores.csv of `roftbench tables`")
+    parser.add_argument("--out", type=Path, default=OUT)
+    arguments = parser.parse_args()
+    found = prior(arguments.scores)
+    write_text(arguments.out, found.to_csv(index=False, lineterminator="\n"))
+    print(f"{len(found)} rows written to {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

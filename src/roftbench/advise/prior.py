@@ -1,0 +1,52 @@
+"""What committed results say of tasks like this one; it decides who runs first, and nothing else."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roftbench.advise.race import Runner
+from roftbench.report.text import method_name
+
+PATH = Path(__file__).parents[1] / "assets" / "prior.csv"  # made by scripts/make_prior.py
+CHEAP = ("lp",)  # methods that leave the encoder as it is: seconds, where the others take minutes
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Average ranks of methods in committed results, and in words where they come from."""
+
+    ranks: dict[str, float]
+    origin: str
+
+    @classmethod
+    def of(cls, task: str, labels: int, path: Path = PATH) -> "Prior":
+        """Return the ranks for a task at the number of labels that is nearest (by ratio); none where there are none."""
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["task"] == task]
+        if not rows:
+            return cls({}, "no committed result is like this task")
+        counts = {int(row["labels"]) for row in rows}
+        nearest = min(counts, key=lambda count: (abs(math.log(count / labels)), count))
+        rows = [row for row in rows if int(row["labels"]) == nearest]
+        tables = max(int(row["tables"]) for row in rows)
+        sums: dict[str, list[float]] = {}
+        for row in rows:
+            sums.setdefault(row["method"], []).append(float(row["average_rank"]))
+        ranks = {name: sum(values) / len(values) for name, values in sums.items()}
+        return cls(ranks, f"{tables} committed rankings of {task} at {nearest} labels")
+
+    def order(self, runners: Sequence[Runner]) -> list[Runner]:
+        """Return the candidates, cheap methods first, then by rank; those without a rank last."""
+        return sorted(
+            runners, key=lambda one: (one.method not in CHEAP, self.ranks.get(one.method, math.inf))
+        )  # stable: models keep their order
+
+    def words(self) -> str:
+        """Say in which order the race begins, and why."""
+        if not self.ranks:
+            return f"{self.origin}: the order of the race is that of the methods' list"
+        best = sorted(self.ranks, key=lambda name: self.ranks[name])
+        shown = ", ".join(f"{method_name(name)} {self.ranks[name]:.1f}" for name in best)
+        return f"order of the race, nothing more: linear probing first, as it is cheap, then by {self.origin}: {shown}"
