@@ -418,6 +418,23 @@ def test_failed_and_skipped_jobs_are_cells_with_their_reasons() -> None:
     }
 
 
+def test_a_table_of_failures_only_names_what_would_fill_it() -> None:
+    failures = ended(runs("lp", "bace", [0.0, 0.0]), error="out of memory")
+    text = render_markdown(computed(runs("lp", "esol", [1.0]), failures=failures))
+    table = text.partition("ROC-AUC ↑\n")[2].partition("\n## ")[0]
+    assert "| LP | failed | -- |\n" in table
+    assert "- Failed: LP on bace (seed 0, 1): out of memory.\n" in table
+    assert "method=lp dataset=bace split=scaffold label_ratio=full seed=0,1\n" in table
+
+
+def test_ranks_are_of_those_that_can_have_one() -> None:
+    done = [*runs("lp", "esol", [1.0]), *runs("bss", "esol", [2.0])]
+    failures = ended(runs("full_ft", "esol", [0.0]), "skipped", "it makes no sense")
+    text = render_markdown(computed(done, failures=failures))
+    assert "| Full FT | n/a | -- |\n| LP | **1.000 ± 0.000 (1)** | 1.00 |\n" in text
+    assert "Average rank over 0" not in text
+
+
 def test_no_command_is_made_up_for_what_is_not_shipped() -> None:
     text = render_markdown(computed([*runs("mine", "esol", [1.0]), *runs("lp", "esol", [1.0, 2.0])]))
     assert "- No command for what is missing: method=mine is none of the shipped configs.\n" in text
