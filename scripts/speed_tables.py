@@ -45,10 +45,12 @@ def tables(arguments: argparse.Namespace) -> None:
             ("the same from scores.csv", ["--from", str(out / "scores.csv"), *figures]),
             ("with figures", records),
         ):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            before = used.ru_utime + used.ru_stime
             subprocess.run([sys.executable, "-m", "roftbench.cli", "tables", *words], check=True, capture_output=True)
-            print(f"{name:<26}{time.perf_counter() - began:6.1f} s")
-        print(f"peak memory of the largest {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:,.0f} MB")
+            spent, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+            print(f"{name:<26}{spent:6.1f} s, {used.ru_utime + used.ru_stime - before:6.1f} s of CPU", flush=True)
+        print(f"peak memory of the largest {used.ru_maxrss / 1024:,.0f} MB")
 
 
 def write_records(root: Path, number: int) -> None:

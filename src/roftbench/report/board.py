@@ -1,6 +1,6 @@
 """Everything that the tables show of some records, computed once: a row a cell and gap, ranks, what is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -99,11 +99,14 @@ class Board:
         status = failed.groupby(_ENDED)["status"].min().reset_index()  # "failed" comes before "skipped"
         full = full.merge(status, on=_ENDED, how="left")
         full = full.merge(self.ranks.rename(columns={"method": "row"}), on=[*TABLE, "row"], how="left")
-        expected = self.grouped.groupby(TABLE)["expected"].first().reset_index()
-        full = full.drop(columns="n_expected").merge(expected, on=TABLE, how="left")
+        expected = self.grouped.groupby(TABLE)["expected"].first()
+        tried = failed.groupby(TABLE)["replicate"].agg(_every)  # of a table in which nothing is finished
+        both_of = expected.combine_first(tried).rename("expected").reset_index()
+        full = full.drop(columns="n_expected").merge(both_of, on=TABLE, how="left")
         full = full.fillna({"status": "", "replicates": "", "tuned": "", "expected": "", "n": 0, "datasets": 0})
         full["n_expected"] = [len(text.split()) for text in full["expected"]]
         full = full.astype({"n": int, "n_expected": int, "datasets": int, "baseline": bool})
+        full["datasets"] = full.groupby(TABLE)["datasets"].transform("max")
         loss = complete_losses(full).mask(full["baseline"])
         full["place"] = loss.groupby([full["setting"], full["dataset"]]).rank(method="min")
         full["amount"] = full["label_ratio"].map(amount)
@@ -138,7 +141,7 @@ class Board:
             outside = [frame[part] for part in (*self.request.group, "train")]
             frame["setting"] = _joined([*outside, frame["baseline"].map({True: "baseline", False: ""})], "\0")
         if "replicates" in frame:
-            every = frame.groupby(TABLE)["replicates"].agg(" ".join).map(lambda text: " ".join(_sorted(text.split())))
+            every = frame.groupby(TABLE)["replicates"].agg(_every)
             frame = frame.merge(every.rename("expected").reset_index(), on=TABLE)
             frame["n_expected"] = [len(text.split()) for text in frame["expected"]]
         return frame
@@ -151,6 +154,7 @@ def _joined(columns: "list[pd.Series[str]]", between: str) -> "pd.Series[str]":
     return joined
 
 
-def _sorted(replicates: list[str]) -> list[str]:
-    """Replicates without doubles, in the order of their numbers."""
-    return sorted(set(replicates), key=lambda text: [int(part) if part.isdigit() else -1 for part in text.split("/")])
+def _every(texts: Iterable[str]) -> str:
+    """All replicates of texts that have blanks between them, in the order of their numbers."""
+    found = set(" ".join(texts).split())
+    return " ".join(sorted(found, key=lambda one: [int(part) if part.isdigit() else -1 for part in one.split("/")]))

@@ -1,0 +1,117 @@
+"""Records with given scores, and the boards that are made of them."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from roftbench.catalog import options
+from roftbench.report.board import Board
+from roftbench.report.layout import Leaderboard
+from roftbench.report.request import Request
+
+METRICS = {"esol": ("regression", "rmse"), "lipo": ("regression", "rmse"), "bace": ("classification", "roc_auc")}
+
+
+_options = cache(options)
+
+
+def part(group: str, name: str) -> dict[str, Any]:
+    """A part of a job as the shipped config gives it."""
+    config = _options(group).get(name, {"_target_": name})
+    params = {
+        field: config[field] for field in ("num_layers", "dim", "dropout", "fractions", "seed") if field in config
+    }
+    return {"name": name, "target": config["_target_"], "params": params, "sha256": config.get("sha256")}
+
+
+def runs(
+    method: str,
+    dataset: str,
+    tests: list[float | None],
+    weights: tuple[float, ...] = (),
+    epochs: int = 100,
+    metric: str = "",
+) -> list[dict[str, Any]]:
+    """A record a seed; every weight is a candidate, each better on validation than the one before it."""
+    task, metric = METRICS[dataset][0], metric or METRICS[dataset][1]
+    sign = 1 if task == "classification" else -1
+    params: list[dict[str, float]] = [{"weight": weight} for weight in weights] or [{}]
+    job = {
+        "protocol": 1,
+        "model": part("model", "gin_masking"),
+        "method": {**part("method", method), "search": len(weights) > 1, "params": params[0], "grid": {}},
+        "dataset": {"name": dataset, "task": task, "metric": metric},
+        "split": part("split", "scaffold"),
+        "label_ratio": {"name": "full", "seed": 42},
+        "train": {"name": "paper", "epochs": epochs, "loss": None},
+    }
+    labels = {"weights": 90, "selection": 10, "interpolation": 10 if method == "roftmol" else 0}
+    return [
+        {
+            "key": f"{method}-{dataset}-{epochs}-{metric}-{seed}",
+            "status": "done",
+            "job": {**job, "seed": seed},
+            "candidates": [
+                {"params": p, "val": {metric: sign * i}, "test": {metric: test}} for i, p in enumerate(params)
+            ],
+            "count": {"labels": labels},
+            "data": {"sha256": f"{dataset}-sha", "rows": 101, "kept": 100},
+            "env": {"roftbench": "0.1.0", "commit": "abc", "torch": "2.4", "device": "cpu", "threads": 1},
+            "seconds": {"total": 1.5},
+            "peak_memory_mb": 100.0,
+            "error": None,
+        }
+        for seed, test in enumerate(tests)
+    ]
+
+
+def forests(dataset: str, tests: list[float | None], **job: Any) -> list[dict[str, Any]]:
+    """Records of a random forest on ECFP."""
+    own = {"model": part("model", "ecfp"), "train": {"name": "none"}, "fingerprint": {"version": 1}, **job}
+    found = runs("random_forest", dataset, tests)
+    return [{**one, "key": f"{one['key']}-{sorted(job)}", "job": {**one["job"], **own}} for one in found]
+
+
+def searched(
+    method: str, dataset: str, tried: dict[float, tuple[float, float]], mae: dict[float, float] | None = None
+) -> list[dict[str, Any]]:
+    """Two seeds of a search; `tried`: weight -> (val, test) by RMSE."""
+    found = runs(method, dataset, [0.0, 0.0], weights=tuple(tried))
+    for record in found:
+        for one, (weight, (val, test)) in zip(record["candidates"], tried.items(), strict=True):
+            one |= {"val": {"rmse": val}, "test": {"rmse": test, **({"mae": mae[weight]} if mae else {})}}
+    return found
+
+
+def ended(records: list[dict[str, Any]], status: str = "failed", error: str = "killed") -> list[dict[str, Any]]:
+    """The same jobs without a result."""
+    left_out = {"candidates": [], "count": {}, "data": {}, "status": status, "error": error}
+    return [{**one, **left_out, "key": f"{one['key']}-{status}"} for one in records]
+
+
+def example() -> list[dict[str, Any]]:
+    """Three methods; esol complete, BSS short of a seed on lipo, no LP and an undefined score on bace."""
+    return [
+        *runs("my_method", "esol", [1.0, 1.2]),
+        *runs("my_method", "lipo", [0.7, 0.7]),
+        *runs("bss", "esol", [0.9, 0.9], weights=(1.0, 0.1)),
+        *runs("bss", "lipo", [0.1], weights=(1.0,)),
+        *runs("lp", "esol", [2.0, 2.0]),
+        *runs("lp", "lipo", [0.8, 0.6]),
+        *runs("bss", "bace", [0.5, None]),
+        *runs("full_ft", "bace", [0.8, 0.9]),
+        *runs("roftmol", "bace", [0.8, 0.8]),
+    ]
+
+
+def board_of(records: list[dict[str, Any]], *words: str, failures: Sequence[dict[str, Any]] = ()) -> Board:
+    return Board.create(records, list(failures), Request.parse(words)[0], Path("somewhere"))
+
+
+def computed(records: list[dict[str, Any]], *words: str, failures: Sequence[dict[str, Any]] = ()) -> Leaderboard:
+    return Leaderboard.create(board_of(records, *words, failures=failures))
+
+
+def tables_of(text: str) -> list[str]:
+    return text.partition("\nRanks are")[0].splitlines()
