@@ -356,13 +356,14 @@ def test_a_launcher_that_fails_before_any_job_gives_one_message(
     assert lab.store.load() == lab.store.load_failures() == []
 
 
-def test_a_reader_that_leaves_ends_a_sweep_quietly(lab: Lab, terminal: Terminal) -> None:
-    child = terminal.begun("run", "-m", *merged(["method=lp", "seed=0,1,2"]))
-    assert child.stdout is not None
-    child.stdout.readline()
-    child.stdout.close()
-    assert child.stderr is not None
-    assert child.stderr.read() == ""
-    assert child.wait() == 0
-    child.stderr.close()
+@pytest.mark.parametrize("line", ["3 jobs: ", " data set  "], ids=["between jobs", "within a job"])
+def test_a_reader_that_leaves_ends_a_sweep_quietly(lab: Lab, terminal: Terminal, line: str) -> None:
+    with terminal.begun("run", "-m", *merged(["method=lp", "seed=0,1,2"])) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        while not child.stdout.readline().startswith(line):
+            pass
+        child.stdout.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 0
     assert lab.store.load_failures() == []
