@@ -3,6 +3,7 @@
 import re
 import resource
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lab import Lab, merged, numbers
 
 from roftbench.launchers import EXTRAS
 from roftbench.store import Record
+from roftbench.sweep import Sweep
 
 # Two searches of ROFT-MOL, each a fit and four candidates that learn from it; every stage long enough to be met.
 SEARCHES = ("seed=0,1", "method=roftmol,lp", "method.search=true", "train.epochs=5", "train.interpolation_epochs=25")
@@ -213,6 +215,45 @@ def test_two_sweeps_at_once_share_the_work_and_do_nothing_twice(lab: Lab, cli: C
     assert records(lab) == records(elsewhere)
 
 
+def test_a_sweep_waits_for_the_job_that_another_process_has_at_work_and_takes_it_over(
+    lab: Lab, terminal: Terminal
+) -> None:
+    job, _ = lab.job("method=lp", "seed=0")
+    lab.store.check_writable()
+    with lab.store.claim(job.key):
+        child = terminal.begun("run", "-m", *merged(["method=lp", "seed=0,1"]))
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith("waiting for"):
+                break
+        assert line == "waiting for 1 jobs that another sweep has at work\n"
+        assert [record["job"]["seed"] for record in lab.store.load()] == [1]
+    done = ended(child)  # who had it has left without a record
+    assert done.code == 0, done
+    assert summary(done.out) == "2 jobs: 2 done, 0 skipped, 0 failed"
+    assert len(lab.store.load()) == 2
+
+
+def test_a_launcher_that_stops_between_two_jobs_is_started_again(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """A worker that dies while it has no job at work leaves no mark of a lost one."""
+    plan = lab.plan("method=lp", "seed=0,1,2")
+    launched: list[int] = []
+
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[str]:
+        launched.append(len(batch))
+        own = [text for text in batch[0] if not text.startswith("paths.")]
+        lab.done(*own)
+        if len(batch) > 1:
+            raise RuntimeError("a worker has left")
+        return [""]
+
+    Sweep(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
+    assert launched == [3, 2, 1]
+    out = capsys.readouterr().out
+    assert "a worker process was lost (RuntimeError: a worker has left); 2 jobs are still to be run" in out
+    assert summary(out) == "3 jobs: 3 done, 0 skipped, 0 failed"
+
+
 def test_a_disk_that_is_full_in_the_middle_ends_the_sweep_with_one_message_and_loses_nothing(
     lab: Lab, cli: Command, terminal: Terminal
 ) -> None:
@@ -315,13 +356,14 @@ def test_a_launcher_that_fails_before_any_job_gives_one_message(
     assert lab.store.load() == lab.store.load_failures() == []
 
 
-def test_a_reader_that_leaves_ends_a_sweep_quietly(lab: Lab, terminal: Terminal) -> None:
-    child = terminal.begun("run", "-m", *merged(["method=lp", "seed=0,1,2"]))
-    assert child.stdout is not None
-    child.stdout.readline()
-    child.stdout.close()
-    assert child.stderr is not None
-    assert child.stderr.read() == ""
-    assert child.wait() == 0
-    child.stderr.close()
+@pytest.mark.parametrize("line", ["3 jobs: ", " data set  "], ids=["between jobs", "within a job"])
+def test_a_reader_that_leaves_ends_a_sweep_quietly(lab: Lab, terminal: Terminal, line: str) -> None:
+    with terminal.begun("run", "-m", *merged(["method=lp", "seed=0,1,2"])) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        while not child.stdout.readline().startswith(line):
+            pass
+        child.stdout.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 0
     assert lab.store.load_failures() == []

@@ -15,6 +15,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
@@ -94,11 +95,18 @@ def launch_sweep(arguments: Sequence[str], context: HydraContext, config: DictCo
 
     def launch(batch: Sequence[Sequence[str]], number: int) -> list[str]:
         returned = launcher.launch(batch, initial_job_idx=number)
-        return [str(one.return_value or "") for one in returned]
+        return [_returned(one) for one in returned]
 
     jobs = plan_sweep(expand(sweep_texts(config.hydra, arguments), compose_job))
     _, flags, _ = _understood(sys.argv[1:])
     Sweep(jobs, launch, config.hydra.launcher, ["roftbench", "run", *flags]).run()
+
+
+def _returned(one: JobReturn) -> str:
+    """Return what a job returned, or raise what it raised; Hydra's `return_value` would print about it, too."""
+    if isinstance(one._return_value, BaseException):
+        raise one._return_value
+    return str(one._return_value or "")
 
 
 def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
