@@ -26,7 +26,7 @@ def test_jobs_done_failed_and_missing_are_counted_and_the_failed_named(cli: Comm
         "to run         7",
         "fits           7, after sharing 4, in the store 1",
     ]
-    assert re.fullmatch(r"estimate {7}[\d.]+ s one after another", lines[5])
+    assert re.fullmatch(r"estimate {7}\d.* one after another", lines[5])
     [named] = [number for number, line in enumerate(lines) if line.startswith("  failed: ")]
     assert "method=full_ft seed=0 train.lr=1e+30" in lines[named]
     assert lines[named + 1].strip() == failure["error"]

@@ -89,7 +89,7 @@ def test_the_same_jobs_in_another_order_or_alone_are_done_already(lab: Lab, cli:
 def test_a_line_a_job_says_how_many_there_are_and_how_long_they_will_take(cli: Command) -> None:
     lines = re.findall(r"^job .*$", cli.run("-m", "method=lp", "seed=0,1,2").out, re.MULTILINE)
     assert [line.partition(":")[0].split(",")[0] for line in lines] == ["job 1 of 3", "job 2 of 3", "job 3 of 3"]
-    assert [re.search(r"^job \d of 3, [\d.]+ s left: ", line) is not None for line in lines] == [False, True, True]
+    assert [re.search(r"^job \d of 3, \d.* left: ", line) is not None for line in lines] == [False, True, True]
 
 
 PLUGIN = '''
