@@ -26,7 +26,7 @@ def test_jobs_done_failed_and_missing_are_counted_and_the_failed_named(cli: Comm
         "to run         7",
         "fits           7, after sharing 4, in the store 1",
     ]
-    assert re.fullmatch(r"estimate {7}[\d.]+ s one after another", lines[5])
+    assert re.fullmatch(r"estimate {7}\d.* one after another", lines[5])
     [named] = [number for number, line in enumerate(lines) if line.startswith("  failed: ")]
     assert "method=full_ft seed=0 train.lr=1e+30" in lines[named]
     assert lines[named + 1].strip() == failure["error"]
@@ -47,12 +47,12 @@ def test_combinations_that_are_one_job_are_told_apart(cli: Command) -> None:
 def test_the_estimate_is_shared_out_to_the_processes_of_a_launcher(cli: Command) -> None:
     cli.lab.done("method=lp")
     cli.capture.readouterr()
-    more = ("method=lp", "seed=range(0,40)", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    more = ("method=lp", "seed=range(0,9)", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert re.search(r"one after another, .* with 2 at a time$", plan(cli, *more)[5])
     found = json.loads(cli("plan", *merged(more), "--json").out)
-    assert (found["jobs"], found["done"], found["to_run"], found["workers"]) == (40, 1, 39, 2)
+    assert (found["jobs"], found["done"], found["to_run"], found["workers"]) == (9, 1, 8, 2)
     assert found["hours_one_after_another"] > 0
-    assert found["fits"] == {"needed": 39, "after_sharing": 39, "in_store": 0}
+    assert found["fits"] == {"needed": 8, "after_sharing": 8, "in_store": 0}
 
 
 def test_what_must_be_fetched_is_named_and_nothing_is_downloaded(cli: Command) -> None:

@@ -37,6 +37,7 @@ def summary(out: str) -> str:
     return out.rstrip().rpartition("\n\n")[2]
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_three_times_does_only_what_is_missing_candidate_by_candidate(
     lab: Lab, cli: Command, terminal: Terminal
 ) -> None:
@@ -88,7 +89,7 @@ def test_the_same_jobs_in_another_order_or_alone_are_done_already(lab: Lab, cli:
 def test_a_line_a_job_says_how_many_there_are_and_how_long_they_will_take(cli: Command) -> None:
     lines = re.findall(r"^job .*$", cli.run("-m", "method=lp", "seed=0,1,2").out, re.MULTILINE)
     assert [line.partition(":")[0].split(",")[0] for line in lines] == ["job 1 of 3", "job 2 of 3", "job 3 of 3"]
-    assert [re.search(r"^job \d of 3, [\d.]+ s left: ", line) is not None for line in lines] == [False, True, True]
+    assert [re.search(r"^job \d of 3, \d.* left: ", line) is not None for line in lines] == [False, True, True]
 
 
 PLUGIN = '''
@@ -194,6 +195,7 @@ def test_what_killed_its_process_comes_last_in_the_next_sweep(lab: Lab, terminal
     assert [record["job"]["method"]["params"]["end"] for record in lab.store.load()] == ["good"]
 
 
+@pytest.mark.slow
 def test_two_sweeps_at_once_share_the_work_and_do_nothing_twice(lab: Lab, cli: Command, terminal: Terminal) -> None:
     more = ("method=full_ft,wise_ft,lp", "train.epochs=40")
     sweeps = [terminal.begun("run", "-m", *merged([*more, f"seed={seeds}"])) for seeds in ("0,1,2", "2,1,0")]
