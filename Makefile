@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run smoke tables test lint format assets clean
+.PHONY: help setup setup-dev run smoke tables report docs test lint format assets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,13 @@ smoke: setup ## All nine methods on two data sets, three epochs each
 
 tables: setup ## Leaderboards from the records at hand
 	$(BIN)/roftbench tables $(ARGS)
+
+report: setup ## All records at hand as one HTML page
+	$(BIN)/roftbench report $(ARGS)
+
+docs: setup-dev ## The pages of docs/ as a site in site/, its reference made from the code
+	$(BIN)/python scripts/make_reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: setup-dev ## Format check, lint and type check
 	$(BIN)/ruff format --check .

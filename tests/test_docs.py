@@ -1,8 +1,11 @@
 """Every command that a page shows is one that works: it is executed, on small networks and short trainings."""
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,31 @@ def test_a_command_of_a_page_works(cli: Command, command: str) -> None:
     words = [word.replace("DIR", str(cli.lab.results)) for word in shlex.split(command)[1:]]
     ended = called(cli, *words)
     assert ended.code == 0, ended
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "results" / "README.md"], ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in targets if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_reference_is_what_the_code_says(tmp_path: Path) -> None:
+    copy = tmp_path / "reference.md"
+    subprocess.run([sys.executable, ROOT / "scripts" / "make_reference.py", "--out", copy], check=True)
+    assert copy.read_text(encoding="utf-8") == (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+
+def test_the_site_is_built_without_a_warning_and_holds_every_page(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    assert not re.search("not included in the .nav.", built.stderr)
+    assert "fonts.googleapis" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+    for page in PAGES[1:]:
+        where = tmp_path / ("index.html" if page.stem == "index" else f"{page.stem}/index.html")
+        assert where.exists()
 
 
 def called(cli: Command, name: str, *words: str) -> Ended:
