@@ -45,7 +45,7 @@ def jobs(arguments: argparse.Namespace) -> list[Row]:
         and (arguments.labels is None or labels == arguments.labels)
     ]
     if arguments.quick:
-        chosen = [("esol", "50")]
+        chosen = [("freesolv", "50")]
     rows: list[Row] = []
     for dataset, labels in chosen or [(arguments.dataset, arguments.labels)]:
         with settings(dataset, labels) as setting:

@@ -2,6 +2,7 @@
 
 import argparse
 from functools import partial
+from itertools import chain
 
 import torch
 from speed_floor import Products
@@ -54,8 +55,11 @@ class Ours:
 
 def step(arguments: argparse.Namespace) -> list[Row]:
     """A training step, an epoch, an evaluation of all parts; and a step in bf16."""
-    repeats, number = (2, 1) if arguments.quick else (7, 10)
-    with settings(arguments.dataset or "esol", "50" if arguments.quick else arguments.labels or "500") as setting:
+    repeats, number = (1, 1) if arguments.quick else (7, 10)
+    dataset, labels = (
+        ("freesolv", "50") if arguments.quick else (arguments.dataset or "esol", arguments.labels or "500")
+    )
+    with settings(dataset, labels) as setting:
         say(f"step, epoch, evaluation on {setting}")
         return [*_steps(setting, repeats, number), *_epochs(setting, repeats)]
 
@@ -117,7 +121,7 @@ def _epochs(setting: Setting, repeats: int) -> list[Row]:
         {
             "ours": ours.evaluate,
             "reference": partial(evaluate_all, model, parts, problem.task),
-            "floor": partial(floor.epoch, [], sum(large, [])),
+            "floor": partial(floor.epoch, [], [*chain.from_iterable(large)]),
         },
         repeats,
     )

@@ -174,6 +174,7 @@ class LiveView:
         self.val_batches = list(problem.eval_batches(problem.val))
 
     def loss(self, index: Tensor) -> Tensor:
+        """Return task loss plus penalty of a training batch."""
         batch = self.problem.graphs.batch(index)
         nodes: Nodes = self.model.encoder(batch)
         z = self.model.encoder.readout(nodes.out, batch)
@@ -187,6 +188,7 @@ class LiveView:
         return nodes.features
 
     def val_outputs(self) -> Tensor:
+        """Return the network's outputs for the validation part, without gradient."""
         return _outputs(self.model, self.val_batches, self.problem)
 
 
