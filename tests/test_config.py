@@ -126,6 +126,7 @@ def parsed_number(parsed: Parse, method: str, key: str, value: float) -> Any:
         ("lp", {"train.lr": 0}, ["train.lr must be > 0"]),
         ("lp", {"train.loss": "rmsee"}, ["train.loss is 'rmsee'", "'rmse'"]),
         ("lp", {"train.frozen_mode": "evil"}, ["train.frozen_mode is 'evil'", "'eval'"]),
+        ("lp", {"train.precision": "fp16"}, ["train.precision is 'fp16'", "bf16, float32"]),
         ("lp", {"train.standardize_targets": "perhaps"}, ["train.standardize_targets", "'perhaps'"]),
         ("lp", {"label_ratio.fraction": 0.5}, ["fraction (0.5) and count (50)"]),
         ("lp", {"label_ratio.count": 0}, ["label_ratio.count must be ≥ 1"]),

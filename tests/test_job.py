@@ -28,6 +28,7 @@ SAME = {
     "a grid that is not searched": ((), ("method.grid.alpha=[0.3]",)),
     "threads": ((), ("run.threads=2",)),
     "device": ((), ("run.device=auto",)),
+    "precision said aloud": ((), ("train.precision=float32",)),
     "rerun": ((), ("run.rerun=true",)),
     "stage cap": ((), ("run.stage_cap_gb=1",)),
     "results": ((), ("paths.results=/elsewhere",)),
@@ -67,6 +68,7 @@ OTHER_TRAINING = {
     "loss": "mae",
     "standardize_targets": True,
     "frozen_mode": "train",
+    "precision": "bf16",
 }
 
 
@@ -86,6 +88,12 @@ def test_every_training_setting_is_in_the_key(lab: Lab) -> None:
     assert {field.name for field in fields(TrainSettings)} == OTHER_TRAINING.keys()
     others = [replace(job, train=replace(job.train, **{name: value})) for name, value in OTHER_TRAINING.items()]
     assert len({one.key for one in (job, *others)}) == 1 + len(OTHER_TRAINING)
+
+
+def test_the_default_precision_is_not_in_the_identity(lab: Lab) -> None:
+    """Keys and records from before there was a choice stay as they are."""
+    assert "precision" not in lab.job()[0].identity()["train"]
+    assert lab.job("train.precision=bf16")[0].identity()["train"]["precision"] == "bf16"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -224,7 +232,7 @@ def test_derived_seeds_are_fixed_and_apart() -> None:
     "wrong",
     [
         {"epochs": 0}, {"batch_size": 1}, {"lr": 0.0}, {"lr": -1.0}, {"lr": float("nan")}, {"weight_decay": -0.1},
-        {"frozen_mode": "off"}, {"loss": "cosine"},
+        {"frozen_mode": "off"}, {"loss": "cosine"}, {"precision": "fp8"},
     ],
 )  # fmt: skip
 def test_impossible_training_settings_are_refused_by_name(wrong: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lab import Lab, clone, equal, moved
+from lab import METHODS, Lab, clone, equal, moved, numbers
 
 from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob
@@ -168,6 +168,22 @@ def test_a_stage_may_set_its_own_epochs_and_learning_rate(lab: Lab) -> None:
     assert len(own.history) == 2
     assert own.history == same.history
     assert equal(own.state, same.state)
+
+
+@pytest.mark.parametrize("dataset", ["esol", "bbbp"])
+def test_bf16_rounds_the_steps_but_not_the_weights(lab: Lab, dataset: str) -> None:
+    given = (f"dataset={dataset}", "model.dropout=0")
+    whole, rounded = (fit(lab.bench(*given), precision=precision) for precision in ("float32", "bf16"))
+    assert all(tensor.dtype == whole.state[key].dtype for key, tensor in rounded.state.items())
+    losses = [[epoch["train_loss"] for epoch in one.history] for one in (whole, rounded)]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_bf16_works_with_every_method_and_gives_the_same_numbers_again(lab: Lab, method: str) -> None:
+    given = (f"method={method}", "train.precision=bf16")
+    assert numbers(lab.done(*given)) == numbers(lab.elsewhere("again").done(*given))
 
 
 def test_the_penalty_is_part_of_the_training_loss(lab: Lab) -> None:

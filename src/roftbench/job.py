@@ -17,6 +17,8 @@ from roftbench.sources import Source
 NETWORK, FINGERPRINT = "network", "fingerprint"  # the kinds of models; a method goes with one of them
 PROTOCOL = 2  # raise it with any change of code that changes what a number means
 
+FLOAT32, BF16 = "float32", "bf16"  # precisions of a training step
+
 NO_TRAINING = {"name": "none"}  # stands in a job's identity where the settings of training decide nothing
 
 DATASET_IDENTITY = (
@@ -36,6 +38,7 @@ class TrainSettings:
     loss: str | None = None
     standardize_targets: bool = False
     frozen_mode: str = "eval"
+    precision: str = FLOAT32
 
     def __post_init__(self) -> None:
         check_range("epochs", self.epochs, 1)
@@ -43,8 +46,16 @@ class TrainSettings:
         check_range("lr", self.lr, 0, open_low=True)
         check_range("weight_decay", self.weight_decay, 0)
         check_choice("frozen_mode", self.frozen_mode, ("eval", "train"))
+        check_choice("precision", self.precision, (FLOAT32, BF16))
         if self.loss is not None:
             check_choice("loss", self.loss, (*REGRESSION_LOSSES, "bce"))
+
+    def identity(self) -> dict[str, Any]:
+        """Return the settings as plain values; the precision only where it is not float32, as in older records."""
+        values = asdict(self)
+        if self.precision == FLOAT32:
+            del values["precision"]
+        return values
 
     def for_task(self, task: str) -> "TrainSettings":
         """Return the settings with the loss filled in; raises ValueError where loss and task do not fit."""
@@ -148,7 +159,7 @@ class Job:
             "dataset": dataset,
             "split": _plain(self.split),
             "label_ratio": {"name": self.label_ratio.name, **asdict(self.label_ratio)},
-            "train": asdict(self.train) if self.model.kind == NETWORK else NO_TRAINING,
+            "train": self.train.identity() if self.model.kind == NETWORK else NO_TRAINING,
             "seed": self.seed,
         }
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, suggest
-from roftbench.job import TrainSettings, derive_seed
+from roftbench.job import FLOAT32, TrainSettings, derive_seed
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Encoder, Nodes, Predictor, State, copy_state
 from roftbench.problem import Problem
@@ -72,10 +72,10 @@ def fit_stage(
         raise SkipJob(f"this encoder has no block '{missing[0]}'.{suggest(missing[0], model.blocks())}")
     lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs
     _set_modes(model, trained, settings.frozen_mode)
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=lr, weight_decay=settings.weight_decay, fused=True)
+    parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
+    optimizer = adam(parameters, lr, settings.weight_decay)
     frozen_encoder = trained == [HEAD] and settings.frozen_mode == "eval" and not method.overrides("penalty")
-    view: _View = _FrozenView(model, problem) if frozen_encoder else _LiveView(model, problem, start, method)
+    view: View = _FrozenView(model, problem) if frozen_encoder else LiveView(model, problem, start, method)
     best: Fit | None = None
     history: list[dict[str, Any]] = []
     began = time.monotonic()
@@ -83,7 +83,7 @@ def fit_stage(
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
             _set_modes(model, trained, settings.frozen_mode)
-            loss = _train_epoch(view, optimizer, problem, settings.batch_size)
+            loss = _train_epoch(view, optimizer, problem, settings)
             if not math.isfinite(loss):
                 raise JobError(
                     f"training diverged: the loss is {loss} in epoch {epoch} of stage '{stage.name}'."
@@ -120,17 +120,31 @@ def _set_modes(model: Predictor, trained: Sequence[str], frozen_mode: str) -> No
     model.set_trained(trained, frozen_mode=frozen_mode)
 
 
-def _train_epoch(view: "_View", optimizer: torch.optim.Optimizer, problem: Problem, batch_size: int) -> float:
+def adam(parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    """Return the optimiser of a stage."""
+    return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+
+
+def _train_epoch(view: "View", optimizer: torch.optim.Optimizer, problem: Problem, settings: TrainSettings) -> float:
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
     total = torch.zeros((), device=problem.y.device)
-    batches = shuffled_batches(problem.train, batch_size)
+    batches = shuffled_batches(problem.train, settings.batch_size)
     for index in batches:
-        loss = view.loss(index)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        total += loss.detach()
+        total += train_step(view, optimizer, index, settings.precision)
     return float(total) / len(batches)
+
+
+def train_step(view: "View", optimizer: torch.optim.Optimizer, index: Tensor, precision: str = FLOAT32) -> Tensor:
+    """Take one step on the graphs `index`; returns the loss, still on its device.
+
+    With precision "bf16" the forward pass and the loss run under autocast; weights and optimiser stay in float32.
+    """
+    with nullcontext() if precision == FLOAT32 else torch.autocast(index.device.type, torch.bfloat16):
+        loss = view.loss(index)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
 
 
 def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
@@ -142,7 +156,7 @@ def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
     return batches
 
 
-class _View(Protocol):
+class View(Protocol):
     """How a stage sees data and model."""
 
     def loss(self, index: Tensor) -> Tensor:
@@ -152,7 +166,7 @@ class _View(Protocol):
         """Return the network's outputs for the validation part, without gradient."""
 
 
-class _LiveView:
+class LiveView:
     """Every step runs the whole network."""
 
     def __init__(self, model: Predictor, problem: Problem, start: Start, method: Method) -> None:
@@ -160,6 +174,7 @@ class _LiveView:
         self.val_batches = list(problem.eval_batches(problem.val))
 
     def loss(self, index: Tensor) -> Tensor:
+        """Return task loss plus penalty of a training batch."""
         batch = self.problem.graphs.batch(index)
         nodes: Nodes = self.model.encoder(batch)
         z = self.model.encoder.readout(nodes.out, batch)
@@ -173,6 +188,7 @@ class _LiveView:
         return nodes.features
 
     def val_outputs(self) -> Tensor:
+        """Return the network's outputs for the validation part, without gradient."""
         return _outputs(self.model, self.val_batches, self.problem)
 
 

@@ -1,11 +1,14 @@
 """The benchmark script runs and prints its tables; how fast is never checked."""
 
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from lab import METHODS
 
 
 def speed(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -49,8 +52,41 @@ def test_tables_prints_a_time_for_each_way() -> None:
     assert re.search(r"^peak memory of the largest [\d,]+ MB$", result.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("arguments", [(), ("flight",)])
-def test_without_a_known_benchmark_the_choices_are_named(arguments: tuple[str, ...]) -> None:
-    result = speed(*arguments)
+def test_step_prints_and_writes_the_table_with_the_machine(tmp_path: Path) -> None:
+    json_file, page = tmp_path / "speed.json", tmp_path / "speed.md"
+    result = speed("step", "--quick", "--json", str(json_file), "--markdown", str(page))
+    assert result.returncode == 0, result.stderr
+    table = json.loads(json_file.read_text())
+    assert {"processor", "cores", "load (1, 5, 15 minutes)", "torch"} <= table["machine"].keys()
+    names = ["training step, 32", "the same with train.precision=bf16", "full_ft epoch", "evaluation of all parts"]
+    assert len(table["rows"]) == len(names)
+    for row, name in zip(table["rows"], names, strict=True):
+        assert row["name"].startswith(name)
+        assert all(row[side] > 0 for side in ("ours", "reference", "floor"))
+        assert row["name"] in result.stdout
+        assert f"| {row['name']} |" in page.read_text()
+
+
+def test_jobs_prints_a_row_for_each_method_and_one_for_all(tmp_path: Path) -> None:
+    file = tmp_path / "speed.json"
+    result = speed("jobs", "--quick", "--json", str(file))
+    assert result.returncode == 0, result.stderr
+    table = json.loads(file.read_text())
+    *methods, whole = table["rows"]
+    assert {row["name"].split()[2] for row in methods} == set(METHODS)
+    for side in ("ours", "reference"):
+        assert whole[side] == pytest.approx(sum(row[side] for row in methods))
+    assert table["notes"][0].startswith("Jobs: 1 epochs of each phase are run on both sides and scaled to 100")
+
+
+def test_start_times_the_commands() -> None:
+    result = speed("start", "--quick")
+    assert result.returncode == 0, result.stderr
+    for name in ("import torch", "roftbench --help", "roftbench list models", "roftbench run"):
+        assert re.search(rf"^`{name}.*  [\d.]+ m?s", result.stdout, re.MULTILINE), result.stdout
+
+
+def test_an_unknown_benchmark_is_refused_and_the_choices_are_named() -> None:
+    result = speed("flight")
     assert result.returncode == 2
     assert "metrics" in result.stderr

@@ -1,0 +1,125 @@
+"""The nine methods' jobs: ours through `run_job`, the reference as the authors' scripts run it; and the suite."""
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from speed_reference_jobs import ReferenceJob
+from speed_setting import LABELS, Setting, reference, say, settings
+from speed_timing import Row
+
+from roftbench.config import build
+from roftbench.runner import run_job
+from roftbench.stages import FINISH
+
+METHODS = ("full_ft", "lp", "lp_ft", "surgical_ft", "l2_sp", "wise_ft", "feature_map", "bss", "roftmol")
+AFTER = {"lp_ft": "lp", "wise_ft": "full_ft", "roftmol": "full_ft"}  # whose stage ours takes from the store
+TARGETS = {
+    "full_ft": "≥ 2 × (50: ≥ 3 ×)", "lp": "≥ 100 ×", "lp_ft": "≥ 4 ×", "l2_sp": "≥ 2.5 ×", "feature_map": "≥ 2.5 ×",
+    "bss": "≥ 2.5 ×", "roftmol": "≥ 3 ×",
+}  # fmt: skip
+EPOCHS, COEFFICIENT_EPOCHS = 100, 200  # of a job, by PROTOCOL; what is timed is shorter and scaled
+CASES = (*(("esol", labels) for labels in LABELS), ("bbbp", "500"))
+
+
+def note(epochs: int, rounds: int) -> str:
+    """Say how the times of the jobs came about."""
+    return (
+        f"Jobs: {epochs} epochs of each phase are run on both sides and scaled to {EPOCHS} ({COEFFICIENT_EPOCHS} for"
+        f" roftmol's coefficients); what is done once is not scaled. Medians of {rounds} rounds, variants alternating."
+        " Loading of molecules and start-up are in ours only. lp_ft: ours after lp, the reference from scratch, both"
+        " its phases. wise_ft and roftmol: both after full_ft."
+    )
+
+
+def jobs(arguments: argparse.Namespace) -> list[Row]:
+    """Jobs of the nine methods and their sum, for a number of labels on ESOL and BBBP."""
+    chosen = [
+        (dataset, labels)
+        for dataset, labels in CASES
+        if (arguments.dataset is None or dataset == arguments.dataset)
+        and (arguments.labels is None or labels == arguments.labels)
+    ]
+    if arguments.quick:
+        chosen = [("freesolv", "50")]
+    rows: list[Row] = []
+    for dataset, labels in chosen or [(arguments.dataset, arguments.labels)]:
+        with settings(dataset, labels) as setting:
+            rows += suite(setting, 1 if arguments.quick else arguments.epochs, 1 if arguments.quick else 3)
+    return rows
+
+
+def suite(setting: Setting, epochs: int, rounds: int) -> list[Row]:
+    """Time the nine jobs `rounds` times, after one that warms up where there are several, and add them up."""
+    times: dict[tuple[str, str], list[float]] = {}
+    model, parts = reference(setting.bench())
+    for number in range(rounds):
+        with TemporaryDirectory() as folder:
+            for method in METHODS:
+                say(f"{setting}, {method}, round {number + 1} of {rounds}")
+                job, _ = setting.job(method, Path(folder))
+                textbook = ReferenceJob(model, parts, str(job.dataset.task), build(job.method))
+                wanted = {"roftmol": [COEFFICIENT_EPOCHS], "wise_ft": [], "lp_ft": [EPOCHS, EPOCHS]}
+                spans = {
+                    "ours": ours(setting, method, Path(folder), epochs),
+                    "reference": textbook.run(method, epochs).scaled(wanted.get(method, [EPOCHS])),
+                }
+                for side, span in spans.items():
+                    times.setdefault((method, side), []).append(span)
+    middle = {key: median(spans) for key, spans in times.items()}
+    rows = [_row(setting, method, middle) for method in METHODS]
+    whole = (sum(middle[method, side] for method in METHODS) for side in ("ours", "reference"))
+    return [*rows, Row(f"{setting}: the nine jobs together", *whole, target="≥ 4 ×, aim 6 ×")]
+
+
+def _row(setting: Setting, method: str, middle: dict[tuple[str, str], float]) -> Row:
+    name = f"{setting}: {method}" + (f" after {AFTER[method]}" if method in AFTER else "")
+    return Row(name, middle[method, "ours"], middle[method, "reference"], target=TARGETS.get(method, ""))
+
+
+def ours(setting: Setting, method: str, results: Path, epochs: int) -> float:
+    """Run a job with so many epochs; returns its seconds, scaled to a whole job's epochs.
+
+    Raises:
+        RuntimeError: the job failed.
+    """
+    words = [f"train.epochs={epochs}", f"train.interpolation_epochs={epochs}"]
+    job, env = setting.job(method, results, *words)
+    began = time.perf_counter()
+    outcome = run_job(job, env)
+    span = time.perf_counter() - began
+    if outcome.status != "done" or outcome.cached:
+        raise RuntimeError(f"{method}: {outcome.record}")
+    phases: dict[str, Any] = outcome.record["seconds"]
+    for name, seconds in phases.items():
+        if name == FINISH:
+            span += seconds * (COEFFICIENT_EPOCHS / epochs - 1) if method == "roftmol" else 0
+        elif name != "total" and not name.endswith("(reused)"):
+            span += seconds * (EPOCHS / epochs - 1)
+    return span
+
+
+def workers(arguments: argparse.Namespace) -> list[Row]:
+    """Five seeds of the nine methods: two joblib workers of one thread, against one after another on two threads."""
+    from speed_shell import run  # here: it is about processes
+
+    epochs = 1 if arguments.quick else arguments.epochs
+    count = 2 if arguments.quick else 5
+    methods = "full_ft,lp" if arguments.quick else ",".join(METHODS)
+    spans = []
+    with settings("esol", "50" if arguments.quick else "500") as setting, TemporaryDirectory() as folder:
+        for more in (["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "run.threads=1"], ["run.threads=2"]):
+            say(f"{count} seeds: {' '.join(more)}")
+            seeds = ",".join(map(str, range(count)))
+            ratio = f"label_ratio=n{setting.labels}"
+            words = ["-m", f"method={methods}", f"seed={seeds}", "dataset=esol", ratio, "run.device=cpu", *more]
+            words += [f"train.epochs={epochs}", f"train.interpolation_epochs={epochs}"]
+            words += [f"paths.results={folder}/results", f"paths.cache={setting.cache}"]
+            spans.append(run(["run", *words]).seconds)
+            shutil.rmtree(f"{folder}/results")
+    name = f"{count} seeds, {epochs} epochs: joblib, 2 workers (reference: one after another, 2 threads)"
+    return [Row(name, *spans, target="≥ 1.25 ×")]

@@ -1,0 +1,78 @@
+"""A job loaded for timing: roftbench's own objects, and the reference with the same weights and molecules."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from speed_reference import ReferenceModel, loaders
+from torch import Tensor
+from torch_geometric.loader import DataLoader
+
+from roftbench.config import Env, parse
+from roftbench.hydra_app import composed
+from roftbench.job import Job
+from roftbench.store import Store
+from roftbench.workbench import Workbench
+
+LABELS = ("50", "500", "full")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A data set with so many labels, in folders of its own."""
+
+    dataset: str
+    labels: str
+    cache: Path
+    threads: int
+
+    def job(self, method: str, results: Path, *more: str) -> tuple[Job, Env]:
+        """Return a job of the shipped configs with the default model, and its environment."""
+        ratio = "full" if self.labels == "full" else f"n{self.labels}"
+        words = [f"dataset={self.dataset}", f"label_ratio={ratio}", f"method={method}", "run.device=cpu"]
+        folders = [f"paths.results={results}", f"paths.cache={self.cache}", f"run.threads={self.threads}"]
+        job, env, _ = parse(composed([*words, *folders, *more], None))
+        return job, env
+
+    def bench(self, method: str = "full_ft") -> Workbench:
+        """Return a job with everything loaded."""
+        job, env = self.job(method, self.cache / "unused")
+        return Workbench(job, env, Store(env.results))
+
+    def __str__(self) -> str:
+        return f"{self.dataset.upper()} {self.labels}"
+
+
+@contextmanager
+def settings(dataset: str, labels: str) -> Iterator[Setting]:
+    """Give a setting whose graphs are featurised, with a cache that is removed at the end."""
+    with TemporaryDirectory() as folder:
+        setting = Setting(dataset, labels, Path(folder), torch.get_num_threads())
+        setting.bench()
+        yield setting
+
+
+def reference(bench: Workbench) -> tuple[ReferenceModel, list[DataLoader]]:
+    """Return the reference with the weights a job starts from, and its three loaders."""
+    return reference_model(bench), loaders(bench.problem, bench.job.train.batch_size)
+
+
+def reference_model(bench: Workbench) -> ReferenceModel:
+    """Return the reference with the weights a job starts from."""
+    model = ReferenceModel(bench.problem.num_tasks)
+    model.load_state_dict(bench.start.state)
+    return model
+
+
+def nodes(bench: Workbench, index: Tensor, size: int) -> list[int]:
+    """Return the number of nodes of each batch of `size` graphs."""
+    return [len(bench.problem.graphs.batch(chunk).x) for chunk in index.split(size)]
+
+
+def say(text: str) -> None:
+    """Tell what is being timed."""
+    print(f"[{os.getloadavg()[0]:.1f}] {text}", flush=True)

@@ -1,0 +1,128 @@
+"""Training step, epoch and evaluation: ours, the reference, the floor."""
+
+import argparse
+from functools import partial
+from itertools import chain
+
+import torch
+from speed_floor import Products
+from speed_reference import evaluate_all, task_loss
+from speed_reference_jobs import train_epoch
+from speed_setting import Setting, nodes, reference, say, settings
+from speed_timing import Row, alternate
+from torch_geometric.data import Batch
+
+from roftbench.job import BF16, FLOAT32, TrainSettings
+from roftbench.methods.base import Method
+from roftbench.problem import EVAL_BATCH
+from roftbench.train import LiveView, adam, shuffled_batches, train_step
+from roftbench.workbench import Workbench
+
+
+class Ours:
+    """The pieces of full fine-tuning that `fit_stage` puts together."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self.bench, self.problem = bench, bench.problem
+        self.view = LiveView(bench.model, bench.problem, bench.start, Method())
+        self.optimizer = adam(bench.model.parameters(), bench.job.train.lr)
+
+    def step(self, index: torch.Tensor, precision: str = FLOAT32) -> None:
+        """Take a step."""
+        train_step(self.view, self.optimizer, index, precision)
+
+    def steps(self, index: torch.Tensor, number: int, precision: str = FLOAT32) -> None:
+        """Take steps on the same batch."""
+        self.bench.model.train()
+        for _ in range(number):
+            self.step(index, precision)
+
+    def epoch(self, settings: TrainSettings) -> None:
+        """Train on every batch and score the validation part, as every epoch of a job does."""
+        self.bench.model.train()
+        for index in shuffled_batches(self.problem.train, settings.batch_size):
+            self.step(index)
+        self.bench.model.eval()
+        predictions = self.problem.to_predictions(self.view.val_outputs())
+        self.problem.scores(predictions, self.problem.val, [self.problem.metric.name])
+
+    def evaluate(self) -> None:
+        """Score all three parts by the primary metric."""
+        forward = self.bench.model.eval()
+        for index in (self.problem.train, self.problem.val, self.problem.test):
+            self.problem.scores(self.problem.predict(forward, index), index, [self.problem.metric.name])
+
+
+def step(arguments: argparse.Namespace) -> list[Row]:
+    """A training step, an epoch, an evaluation of all parts; and a step in bf16."""
+    repeats, number = (1, 1) if arguments.quick else (7, 10)
+    dataset, labels = (
+        ("freesolv", "50") if arguments.quick else (arguments.dataset or "esol", arguments.labels or "500")
+    )
+    with settings(dataset, labels) as setting:
+        say(f"step, epoch, evaluation on {setting}")
+        return [*_steps(setting, repeats, number), *_epochs(setting, repeats)]
+
+
+def _steps(setting: Setting, repeats: int, number: int) -> list[Row]:
+    """Time `number` steps on one batch of 32, so that all variants see the same shapes."""
+    bench = setting.bench()
+    ours, floor, (model, parts) = Ours(bench), Products(), reference(bench)
+    index = bench.problem.train[: bench.job.train.batch_size]
+    rows = nodes(bench, index, len(index))[0]
+    optimizer = torch.optim.Adam(model.parameters(), lr=bench.job.train.lr)
+    graphs = parts[0].dataset[: len(index)]
+
+    def textbook() -> None:
+        model.train()
+        for _ in range(number):
+            batch = Batch.from_data_list(graphs)
+            optimizer.zero_grad()
+            loss = task_loss(bench.problem.task, model(batch), batch.y)
+            loss.backward()
+            optimizer.step()
+            loss.item()
+
+    def products() -> None:
+        for _ in range(number):
+            floor.step(rows)
+
+    variants = {"ours": partial(ours.steps, index, number), "reference": textbook, "floor": products}
+    times = alternate({**variants, BF16: partial(ours.steps, index, number, BF16)}, repeats)
+    each = {name: span / number for name, span in times.items()}
+    name = f"training step, {len(index)} molecules, {rows} atoms"
+    return [
+        Row(name, each["ours"], each["reference"], each["floor"], "≤ 1.4 × floor"),
+        Row("the same with train.precision=bf16", each[BF16], each["reference"], each["floor"]),
+    ]
+
+
+def _epochs(setting: Setting, repeats: int) -> list[Row]:
+    bench = setting.bench()
+    problem, train = bench.problem, bench.job.train
+    ours, floor, (model, parts) = Ours(bench), Products(), reference(bench)
+    optimizer = torch.optim.Adam(model.parameters(), lr=train.lr)
+    training = nodes(bench, problem.train, train.batch_size)
+    large = [nodes(bench, part, EVAL_BATCH) for part in (problem.train, problem.val, problem.test)]
+
+    def textbook() -> None:
+        train_epoch(model, optimizer, parts[0], problem.task)
+        evaluate_all(model, parts, problem.task)
+
+    epoch = alternate(
+        {
+            "ours": partial(ours.epoch, train),
+            "reference": textbook,
+            "floor": partial(floor.epoch, training, large[1]),
+        },
+        repeats,
+    )
+    evaluation = alternate(
+        {
+            "ours": ours.evaluate,
+            "reference": partial(evaluate_all, model, parts, problem.task),
+            "floor": partial(floor.epoch, [], [*chain.from_iterable(large)]),
+        },
+        repeats,
+    )
+    return [Row(f"full_ft epoch, {setting}", **epoch), Row(f"evaluation of all parts, {setting}", **evaluation)]

@@ -1,0 +1,85 @@
+"""The textbook reference computes what roftbench computes: only then is a ratio of times one of speed."""
+
+import sys
+
+import pytest
+import torch
+from conftest import ROOT
+from lab import Lab
+from torch import Tensor, nn
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from speed_reference import ReferenceModel, evaluate, loaders, molecules, task_loss  # noqa: E402
+from speed_reference_jobs import ReferenceJob  # noqa: E402
+from torch_geometric.data import Batch  # noqa: E402
+
+from roftbench.config import build  # noqa: E402
+from roftbench.train import LiveView  # noqa: E402
+from roftbench.workbench import Workbench  # noqa: E402
+
+GIVEN = ("model=gin_masking", "model.dropout=0")
+
+
+def pair(lab: Lab, *overrides: str) -> tuple[Workbench, ReferenceModel]:
+    bench = lab.bench(*GIVEN, *overrides)
+    reference = ReferenceModel(bench.problem.num_tasks)
+    reference.load_state_dict(bench.start.state)
+    reference.encoder.dropout = 0.0
+    return bench, reference
+
+
+def gradients(model: nn.Module) -> dict[str, Tensor]:
+    return {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in model.named_parameters()}
+
+
+def close(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> None:
+    largest = max(float(gradient.abs().max()) for gradient in theirs.values())
+    assert ours.keys() == theirs.keys()
+    for name, gradient in theirs.items():
+        torch.testing.assert_close(ours[name], gradient, rtol=1e-3, atol=1e-5 * largest, msg=name)
+
+
+@pytest.mark.parametrize("dataset", ["freesolv", "bbbp"])
+@pytest.mark.parametrize("method", ["full_ft", "l2_sp", "feature_map", "bss"])
+def test_loss_and_gradients_of_a_batch_are_the_same(lab: Lab, dataset: str, method: str) -> None:
+    bench, reference = pair(lab, f"dataset={dataset}", f"method={method}")
+    with torch.no_grad():  # away from the start, where penalties are zero
+        for name, parameter in bench.model.named_parameters():
+            parameter.add_(0.01 * torch.sin(torch.arange(parameter.numel()).float()).view_as(parameter))
+            reference.get_parameter(name).copy_(parameter)
+    start = ReferenceModel(bench.problem.num_tasks)
+    start.load_state_dict(bench.start.state)
+    index = bench.problem.train[:32]
+    batch = Batch.from_data_list(molecules(bench.problem, index))
+    bench.model.train()
+    ours = LiveView(bench.model, bench.problem, bench.start, bench.method).loss(index)
+    job = ReferenceJob(start, [], bench.problem.task, bench.method)
+    theirs = task_loss(bench.problem.task, reference.train()(batch), batch.y)
+    if method != "full_ft":
+        theirs = theirs + job._penalty(method, reference, start.eval().requires_grad_(False))(batch)
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-4)
+    ours.backward()
+    theirs.backward()
+    close(gradients(bench.model), gradients(reference))
+
+
+@pytest.mark.parametrize("dataset", ["freesolv", "bbbp"])
+def test_scores_of_all_parts_are_the_same(lab: Lab, dataset: str) -> None:
+    bench, reference = pair(lab, f"dataset={dataset}")
+    problem, name = bench.problem, bench.problem.metric.name
+    forward = bench.model.eval()
+    for index, loader in zip((problem.train, problem.val, problem.test), loaders(problem, 32), strict=True):
+        score = problem.scores(problem.predict(forward, index), index, [name])[name]
+        assert score == pytest.approx(evaluate(reference, loader, problem.task), rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["lp", "surgical_ft"])
+def test_a_reference_job_moves_what_its_method_trains(lab: Lab, method: str) -> None:
+    bench, reference = pair(lab, "dataset=freesolv", f"method={method}")
+    job = ReferenceJob(reference, loaders(bench.problem, 32), bench.problem.task, build(bench.job.method))
+    before = {name: p.detach().clone() for name, p in reference.named_parameters()}
+    job._tuning(reference, method, None)()
+    moved = {name for name, p in reference.named_parameters() if not torch.equal(p, before[name])}
+    assert {"head.weight", "head.bias"} <= moved
+    assert all(name.startswith(("head.", "encoder.gnns.0.")) for name in moved)
+    assert any(name.startswith("encoder.gnns.0.") for name in moved) == (method == "surgical_ft")
