@@ -76,7 +76,7 @@ def test_candidate_has_the_fixed_params_too() -> None:
 @pytest.mark.parametrize(
     ("place", "shown"),
     [
-        ("/home/me/my.csv", "my.csv"),
+        ("/data/me/my.csv", "my.csv"),
         ("bundled", "bundled"),
         ("https://a.org/b.csv", "https://a.org/b.csv"),
         (None, None),

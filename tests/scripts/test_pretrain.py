@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
+from lab import ROOT
 from safetensors.torch import load_file
 
 from roftbench.data.featurize import smiles_to_graph

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from lab import ROOT
 from rdkit import Chem
 
 from roftbench.data.featurize import smiles_to_graph

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from lab import METHODS
+from lab import METHODS, ROOT
 
 
 def speed(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -4,18 +4,17 @@ import sys
 
 import pytest
 import torch
-from conftest import ROOT
-from lab import Lab
+from lab import ROOT, Lab
 from torch import Tensor, nn
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from speed_reference import ReferenceModel, evaluate, loaders, molecules, task_loss  # noqa: E402
-from speed_reference_jobs import ReferenceJob  # noqa: E402
-from torch_geometric.data import Batch  # noqa: E402
+from speed_reference import ReferenceModel, evaluate, loaders, molecules, task_loss
+from speed_reference_jobs import ReferenceJob
+from torch_geometric.data import Batch
 
-from roftbench.config import build  # noqa: E402
-from roftbench.train import LiveView  # noqa: E402
-from roftbench.workbench import Workbench  # noqa: E402
+from roftbench.config import build
+from roftbench.train import LiveView
+from roftbench.workbench import Workbench
 
 GIVEN = ("model=gin_masking", "model.dropout=0")
 

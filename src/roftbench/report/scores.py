@@ -72,13 +72,20 @@ def read_scores(path: Path) -> tuple[list[Record], list[Record]]:
             rows = csv.DictReader(file)
             if rows.fieldnames != COLUMNS:
                 raise ValueError(f"{path.name} has not the columns of a {SCORES} of this version")
-            found = [_record(list(group), settings) for _, group in groupby(rows, key=itemgetter("key", "status"))]
+            whole = map(_whole, rows)
+            found = [_record(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
     except OSError as error:
         raise UsageError(f"--from {path}: {error.filename}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         reason = f"{beside.name} lacks {error}" if isinstance(error, KeyError) else error
         raise UsageError(f"--from {path} is not what `roftbench tables` writes: {reason}") from None
     return [one for one in found if one["status"] == "done"], [one for one in found if one["status"] != "done"]
+
+
+def _whole(row: dict[str, Any]) -> _Row:
+    if None in row.values():
+        raise ValueError(f"the row of {row['key']} is cut short")
+    return row
 
 
 class _Settings:
