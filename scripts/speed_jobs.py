@@ -72,8 +72,8 @@ def suite(setting: Setting, epochs: int, rounds: int) -> list[Row]:
                     times.setdefault((method, side), []).append(span)
     middle = {key: median(spans) for key, spans in times.items()}
     rows = [_row(setting, method, middle) for method in METHODS]
-    whole = (sum(middle[method, side] for method in METHODS) for side in ("ours", "reference"))
-    return [*rows, Row(f"{setting}: the nine jobs together", *whole, target="≥ 4 ×, aim 6 ×")]
+    own, textbook_sum = (sum(middle[method, side] for method in METHODS) for side in ("ours", "reference"))
+    return [*rows, Row(f"{setting}: the nine jobs together", own, textbook_sum, target="≥ 4 ×, aim 6 ×")]
 
 
 def _row(setting: Setting, method: str, middle: dict[tuple[str, str], float]) -> Row:
@@ -122,4 +122,4 @@ def workers(arguments: argparse.Namespace) -> list[Row]:
             spans.append(run(["run", *words]).seconds)
             shutil.rmtree(f"{folder}/results")
     name = f"{count} seeds, {epochs} epochs: joblib, 2 workers (reference: one after another, 2 threads)"
-    return [Row(name, *spans, target="≥ 1.25 ×")]
+    return [Row(name, spans[0], spans[1], target="≥ 1.25 ×")]

@@ -62,7 +62,7 @@ def run(words: list[str], *, code: str | None = None) -> Run:
 
 def start(arguments: argparse.Namespace) -> list[Row]:
     """Start-up from the shell: imports, `--help`, `list`, and `run` with one epoch of two steps."""
-    repeats = 1 if arguments.quick else 5
+    rounds, warm_up = (1, 0) if arguments.quick else (6, 1)
     with TemporaryDirectory() as folder:
         job = ["run", "method=full_ft", "label_ratio=n50", "train.epochs=1", "run.rerun=true", "run.device=cpu"]
         job += [f"paths.results={folder}", f"paths.cache={folder}"]
@@ -75,11 +75,11 @@ def start(arguments: argparse.Namespace) -> list[Row]:
             "`roftbench run`, ESOL, 2 steps, to its end": ((" ".join(job), None), "first step ≤ 6 s"),
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
-        for number in range(repeats + 1):
-            say(f"start-up, round {number} of {repeats}")
+        for number in range(rounds):
+            say(f"start-up, round {number + 1} of {rounds}")
             for name, ((words, code), _) in commands.items():
                 span = run(words.split(), code=code).seconds
-                if number:
+                if number >= warm_up:
                     times[name].append(span)
     return [Row(name, median(times[name]), target=target) for name, (_, target) in commands.items()]
 
