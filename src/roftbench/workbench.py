@@ -113,6 +113,10 @@ class Workbench(Bench):
         self.model.load_state_dict(fitted)
         return self.problem.predict(self.model.eval(), index)
 
+    def weights(self) -> State:
+        """Return the best candidate's state dict."""
+        return dict(self.chosen)
+
     def _fit_stage(self, method: Method, need: Needed, number: int) -> Fit:
         """Return a fitted stage, from the store if it is there, and leave its weights in the model."""
 
