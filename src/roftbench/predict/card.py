@@ -30,16 +30,22 @@ def card(kept: Kept) -> str:
     facts, job = kept.facts, kept.facts["job"]
     metric, units = facts["metric"], f" ({facts['units']})" if facts["units"] else ""
     labels, scores = facts["count"]["labels"], facts["scores"]
+    tasks = ", ".join(kept.targets[:5]) + ", …" * (len(kept.targets) > 5)
+    data = (
+        f"data: `{job['dataset']['name']}`, sha256 `{job['dataset']['sha256']}`, split `{job['split']['name']}`,"
+        f" labels `{job['label_ratio']['name']}`"
+    )
+    used = (
+        f"labels used: {labels['weights']} for weights, {labels['selection']} for selection,"
+        f" {labels['interpolation']} for interpolation coefficients; {labels['test']} for the test scores"
+    )
     lines = [
-        f"# {', '.join(kept.targets[:5])}{', …' * (len(kept.targets) > 5)}:"
-        f" {job['model']['name']}, {job['method']['name']}",
+        f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
         "",
         f"{kept.task.capitalize()}{units}, job `{facts['key']}` of roftbench {facts['env']['roftbench']}.",
         "",
-        f"- data: `{job['dataset']['name']}`, sha256 `{job['dataset']['sha256']}`, split `{job['split']['name']}`,"
-        f" labels `{job['label_ratio']['name']}`",
-        f"- labels used: {labels['weights']} for weights, {labels['selection']} for selection,"
-        f" {labels['interpolation']} for interpolation coefficients; {labels['test']} for the test scores",
+        f"- {data}",
+        f"- {used}",
         f"- {metric}: validation {_number(scores['val'][metric])}, test {_number(scores['test'][metric])}",
         *(f"- caution: {warning}" for warning in facts["warnings"]),
         "",

@@ -13,8 +13,8 @@ COVERAGE = 0.9
 def half_widths(held_out: HeldOut, coverage: float = COVERAGE) -> NDArray[np.float64]:
     """Return for each of T tasks by how much a prediction ± that covers the label, NaN where too few labels tell.
 
-    It is the ⌈(n + 1)·coverage⌉-th smallest of n absolute errors (Lei et al. 2018, J. Am. Stat. Assoc. 113, 1094). Of a new
-    molecule like the held-out ones, the label is inside with at least this probability; 90 % needs nine labels.
+    It is the ⌈(n + 1)·coverage⌉-th smallest of n absolute errors (Lei et al. 2018, J. Am. Stat. Assoc. 113, 1094). Of a
+    new molecule like the held-out ones, the label is inside with at least this probability; 90 % needs nine labels.
     """
     errors = np.abs(held_out.y - held_out.prediction)
     return np.array([_quantile(column[~np.isnan(column)], coverage) for column in errors.T])
