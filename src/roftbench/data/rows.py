@@ -4,6 +4,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from roftbench.errors import UsageError
 
 HEAD = 1 << 20  # bytes from which columns are guessed
 READ = 1 << 20
+LINE_END = re.compile(rb"[ \t]*(\r\n|\n|\r)?")
 GZIP = b"\x1f\x8b"
 ENCODINGS = {"utf-8-sig": "", "cp1252": "Windows-1252", "latin-1": "Latin-1", "utf-16": ""}
 
@@ -142,7 +144,7 @@ class _Text:
                 wrong.append(row)
             return "error" if wrong else "skip"
 
-        tail = ("\n" + self.layout.separator.join([LAST] * len(names))).encode() if self.quoted else b""
+        tail = self.layout.separator.join([LAST] * len(names)).encode() if self.quoted else b""
         before: list[list[str]] | None = None
         with io.BufferedReader(_Utf8(self.path, self.encoding, self.begin, tail), READ) as body:
             try:
@@ -150,7 +152,10 @@ class _Text:
                     pa.PythonFile(body, "r"),
                     pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=READ),
                     pa.csv.ParseOptions(
-                        delimiter=self.layout.separator, newlines_in_values=self.quoted, invalid_row_handler=judge
+                        delimiter=self.layout.separator,
+                        newlines_in_values=self.quoted,
+                        ignore_empty_lines=len(names) > 1,  # of a single column they are rows, too
+                        invalid_row_handler=judge,
                     ),
                     pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
                 )
@@ -204,7 +209,8 @@ def _text(path: Path) -> _Text:
     whole = _whole_rows(head)
     found = layout(str(path), path.name, whole, alone=True)
     notes = [*found.notes, *([f"the file is not UTF-8: read as {ENCODINGS[encoding]}"] if ENCODINGS[encoding] else [])]
-    begin = len(whole) - len(found.text) + found.begin
+    end_of_line = LINE_END.match(found.text, found.begin).end()  # type: ignore[union-attr]  # it matches nothing, too
+    begin = len(whole) - len(found.text) + end_of_line
     return _Text(path, digest.hexdigest(), encoding, quoted, begin, replace(found, notes=notes))
 
 
@@ -246,10 +252,14 @@ class _Utf8(io.RawIOBase):
         self._blocks, self._skip, self._held = self._decoded(path, encoding, tail), skip, memoryview(b"")
 
     def _decoded(self, path: Path, encoding: str, tail: bytes) -> Iterator[bytes]:
-        decoder = codecs.getincrementaldecoder(encoding)()
+        decoder, ended = codecs.getincrementaldecoder(encoding)(), False
         for block in _read(path):
-            yield decoder.decode(block).encode()
-        yield decoder.decode(b"", final=True).encode() + tail
+            text = decoder.decode(block).encode()
+            ended = text.endswith((b"\n", b"\r")) if text else ended
+            yield text
+        yield decoder.decode(b"", final=True).encode()
+        if tail:
+            yield tail if ended else b"\n" + tail
 
     def readable(self) -> bool:
         """Return True."""

@@ -9,8 +9,9 @@ SHOWN = 20  # tasks in a table
 FOOT = """\
 ## Intended range and limits
 
-- It is meant for molecules like the training molecules, {atoms[0]} to {atoms[3]} atoms ({atoms[1]} to {atoms[2]} for nine in
-  ten). The column `similarity` says how near the nearest one is (Tanimoto, ECFP4): the lower, the less is known of the error.
+- It is meant for molecules like the training molecules, which have {atoms[0]} to {atoms[3]} atoms, nine in ten of them
+  {atoms[1]} to {atoms[2]}. The column `similarity` says how near the nearest one is (Tanimoto, ECFP4): the lower, the less is
+  known of the error.
 - {held_out}
 - Errors on the test part are those of this data set's split, `{split}`; on other chemistry they may be larger.
 - It is no measurement: decisions on safety need one.
@@ -20,8 +21,8 @@ FOOT = """\
     roftbench predict model_dir=DIR input=new.csv output=predictions.csv
     python -c "import roftbench; print(roftbench.load('DIR').predict(['CCO']))"
 
-`model.json` holds the job, scores and calibration, `weights.safetensors` the weights, `molecules.safetensors` the training
-molecules' fingerprints and the held-out labels with their predictions. Licence of the data: {licence}.
+`model.json` holds the job, scores and calibration, `weights.safetensors` the weights, `molecules.safetensors` the
+training molecules' fingerprints and the held-out labels with their predictions. Licence of the data: {licence}.
 """
 
 
