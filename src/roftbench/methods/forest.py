@@ -1,4 +1,4 @@
-"""A random forest as plain arrays: kept in a file that holds no code, and read by any version of scikit-learn or none."""
+"""A random forest as plain arrays: kept in a file that holds no code, read without any version of scikit-learn."""
 
 from collections.abc import Mapping
 from typing import Any

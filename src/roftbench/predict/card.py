@@ -9,9 +9,9 @@ SHOWN = 20  # tasks in a table
 FOOT = """\
 ## Intended range and limits
 
-- It is meant for molecules like the training molecules, which have {atoms[0]} to {atoms[3]} atoms, nine in ten of them
-  {atoms[1]} to {atoms[2]}. The column `similarity` says how near the nearest one is (Tanimoto, ECFP4): the lower, the less is
-  known of the error.
+- It is meant for molecules like the training molecules. These have {atoms[0]} to {atoms[3]} atoms, nine in ten of them
+  {atoms[1]} to {atoms[2]}. The column `similarity` says how near the nearest one is (Tanimoto, ECFP4): the lower, the
+  less is known of the error.
 - {held_out}
 - Errors on the test part are those of this data set's split, `{split}`; on other chemistry they may be larger.
 - It is no measurement: decisions on safety need one.
