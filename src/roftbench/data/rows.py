@@ -177,8 +177,8 @@ class _Text:
         if not wrong:
             return f'{self.path} is not a CSV table: {error}. Is a quote (") left open?'
         return (
-            f"{self.path}: a row has {wrong[0].actual_columns} cells, but the header has {len(self.layout.names)} names:"
-            f" {wrong[0].text[:80]!r}. Quote cells that hold the separator, and close every quote."
+            f"{self.path}: a row has {wrong[0].actual_columns} cells, but the header has {len(self.layout.names)}"
+            f" names: {wrong[0].text[:80]!r}. Quote cells that hold the separator, and close every quote."
         )
 
 
