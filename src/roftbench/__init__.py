@@ -1,3 +1,23 @@
 """roftbench: benchmark robust fine-tuning of pretrained molecular graph models (arXiv 2509.00614)."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from roftbench.predict.embedding import embed
+    from roftbench.predict.ensemble import load
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "embed", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what uses kept models when it is first asked for: it needs torch, which takes seconds."""
+    if name == "load":
+        from roftbench.predict.ensemble import load
+
+        return load
+    if name == "embed":
+        from roftbench.predict.embedding import embed
+
+        return embed
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

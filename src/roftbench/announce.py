@@ -93,6 +93,8 @@ def conclude(outcome: Outcome, path: Path) -> None:
     spans = [f"{name} {duration(value)}" for name, value in record["seconds"].items()]
     say(f"seconds  {', '.join(spans)}")
     say(f"record   {shown(path)}")
+    if (model := path.parents[1] / "models" / record["key"]).is_dir():
+        say(f"model    {shown(model)}  (roftbench predict model_dir={shown(model)} input=… output=…)")
 
 
 def _rows(record: Record, metric: str) -> Iterable[str]:

@@ -48,6 +48,7 @@ class Bench(ABC):
         )
         self.method: Any = build(job.method)
         self.seconds: dict[str, float] = {}
+        self.chosen: Any = None  # what `fit` gave for the best candidate, once `work` is done
 
     @abstractmethod
     def words(self) -> dict[str, str]:
@@ -70,6 +71,10 @@ class Bench(ABC):
     def predict(self, fitted: Any, index: Tensor) -> NDArray[np.float64]:
         """Return the predictions [len(index), T] of what `fit` gave: values in the label's unit, or probabilities."""
 
+    @abstractmethod
+    def weights(self) -> dict[str, Tensor]:
+        """Return the best candidate's fitted numbers by name, as they are kept in a file."""
+
     def work(self) -> Record:
         """Fit every candidate, choose by validation score, and return the record."""
         name = self.problem.metric.name
@@ -81,6 +86,7 @@ class Bench(ABC):
             if not best or self.problem.metric.better(one["val"][name], best["val"][name]):
                 best = {**one}
             del one["fitted"], one["predictions"]  # of all candidates only the best one's are kept in memory
+        self.chosen = best["fitted"]
         train = self.predict(best["fitted"], self.problem.train)
         return records.assemble(self, tried, best, self.problem.scores(train, self.problem.train))
 

@@ -176,10 +176,32 @@ def _parser() -> argparse.ArgumentParser:
     advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
     advise.set_defaults(function=_advise)
 
+    predict = commands.add_parser("predict", help="predict a table of SMILES with kept models (run.keep=true)")
+    predict.set_defaults(function=_predict)
+    predict.usage = f"{predict.prog} model_dir=DIR[,DIR] input=FILE output=FILE.csv[.gz] [smiles_column=…] [prefix=…]"
+    predict.usage += " [device=…] [threads=N] [plugins=FILE.py]"
+
+    embed = commands.add_parser("embed", help="write the representations of a pretrained or a kept model")
+    embed.set_defaults(function=_embed)
+    embed.usage = f"{embed.prog} model=NAME|model_dir=DIR input=FILE output=FILE.npz|.parquet [smiles_column=…]"
+    embed.usage += " [device=…] [threads=N] [model.…=…] [paths.…=…]"
+
+    doctor = commands.add_parser("doctor", help="check this machine: versions, devices, launchers, folders, speed")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(function=_doctor)
+    doctor.usage = f"{doctor.prog} [--json] [paths.…=…]"
+
+    cache = commands.add_parser("cache", help="show or clear what is kept for speed; results are never touched")
+    cache.add_argument("action", choices=("info", "clean"))
+    cache.add_argument("--dry-run", action="store_true", help="say what clean would remove, and remove nothing")
+    cache.add_argument("--json", action="store_true", help="print JSON")
+    cache.set_defaults(function=_cache)
+    cache.usage = f"{cache.prog} [--json] [--dry-run] {{info,clean}} [paths.…=…]"
+
     splits = commands.add_parser("splits", help="write the data rows (from 0) of train, val and test")
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
     splits.set_defaults(function=_splits)
-    for command in (listing, fetch, data, advise, splits):
+    for command in (listing, fetch, data, advise, embed, splits):
         command.add_argument("--config-dir", type=Path, help="a folder with config groups of your own")
     listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs}} [key=value …]"
     fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"
@@ -245,6 +267,35 @@ def _advise(arguments: argparse.Namespace) -> int:
     from roftbench.advise import run
 
     return run.run(arguments.overrides, arguments.config_dir, as_json=arguments.json)
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from roftbench.predict import command
+
+    return command.predict(arguments.overrides)
+
+
+def _embed(arguments: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from roftbench.predict import command
+
+    return command.embed(arguments.overrides, arguments.config_dir)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from roftbench import doctor
+    from roftbench.paths import paths_of
+
+    return doctor.run(paths_of(arguments.overrides), as_json=arguments.json)
+
+
+def _cache(arguments: argparse.Namespace) -> int:
+    from roftbench import cached
+    from roftbench.paths import paths_of
+
+    given = paths_of(arguments.overrides), arguments.action
+    return cached.run(*given, dry_run=arguments.dry_run, as_json=arguments.json)
 
 
 def _splits(arguments: argparse.Namespace) -> int:

@@ -39,6 +39,7 @@ class RunSettings:
     jobs_per_gpu: int = 1
     threads: int | None = None
     rerun: bool = False
+    keep: bool = False
     stage_cap_gb: float = 10.0
 
     def __post_init__(self) -> None:

@@ -46,7 +46,8 @@ def _before(one: Planned) -> tuple[int | None, int | None]:
     Planning takes its time, and another sweep may have done the job meanwhile: its record is new then.
     """
     record, failure = _stamps(one)
-    meanwhile = record is not None and not one.env.run.rerun and one.store.get(one.key) is not None
+    lacks_model = one.env.run.keep and not one.store.has_model(one.key)
+    meanwhile = record is not None and not lacks_model and not one.env.run.rerun and one.store.get(one.key) is not None
     return None if meanwhile else record, failure
 
 

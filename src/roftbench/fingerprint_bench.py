@@ -11,12 +11,15 @@ from torch import Tensor
 
 from roftbench.bench import Bench
 from roftbench.config import Env, build
+from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant
 from roftbench.models.fingerprint import Fingerprint
 from roftbench.progress import bar
 from roftbench.store import Store
+
+CONSTANT = "constant"  # of a task that has nothing to learn from, among the weights
 
 
 class FingerprintBench(Bench):
@@ -30,6 +33,8 @@ class FingerprintBench(Bench):
         self.features = fingerprint.features(self.dataset)
         self.labels = [y[~np.isnan(y)] for y in self.dataset.y[self.parts.train].T]  # of each task, the known ones
         constants = [constant(y, self.problem.task) for y in self.labels]
+        if env.run.keep and type(self.method).arrays is Estimator.arrays:
+            raise UsageError(f"run.keep: method {job.method.name} has no `arrays`, and so cannot be kept")
         self.constants = {t: value for t, value in enumerate(constants) if value is not None}
         if self.constants and self.problem.task == "regression":
             count = f"{len(self.constants)} of {len(constants)} tasks"
@@ -66,11 +71,22 @@ class FingerprintBench(Bench):
 
     def _fit_task(self, method: Estimator, task: int) -> Predict:
         if task in self.constants:
-            return partial(_same, self.constants[task])
+            return partial(same, self.constants[task])
         train = self.parts.train
         x = self.features[train[~np.isnan(self.dataset.y[train, task])]]
         threads = torch.get_num_threads()
         return method.fit(x, self.labels[task], self.problem.task, seed=self.job.seed, threads=threads)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return for each task the constant that it has, or the arrays that the estimator makes of its fit."""
+        found: dict[str, Tensor] = {}
+        for task, predict in enumerate(self.chosen):
+            if task in self.constants:
+                arrays = {CONSTANT: np.array([self.constants[task]])}
+            else:
+                arrays = self.method.arrays(predict)
+            found |= {f"{task}.{name}": torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+        return found
 
     def predict(self, fitted: list[Predict], index: Tensor) -> NDArray[np.float64]:
         """Return the predictions of all tasks, side by side."""
@@ -80,5 +96,6 @@ class FingerprintBench(Bench):
         return np.column_stack([predict(x) for predict in fitted])
 
 
-def _same(value: float, x: NDArray[Any]) -> NDArray[np.float64]:
+def same(value: float, x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a value for each row of x [m, D]."""
     return np.full(len(x), value)

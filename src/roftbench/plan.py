@@ -68,12 +68,14 @@ def plan_sweep(points: Iterable[Point]) -> Plan:
         job, env, guessed = parser.parse(point.config)
         guesses |= dict.fromkeys(guessed)
         if job.key not in jobs:
-            state = _state(Store(env.results), job.key)
+            state = _state(Store(env.results), job.key, keep=env.run.keep)
             jobs[job.key] = Planned(point.overrides, job, env, state, _fits(job, env))
     return Plan(tuple(jobs.values()), tuple(guesses), count)
 
 
-def _state(store: Store, key: str) -> str:
+def _state(store: Store, key: str, *, keep: bool) -> str:
+    if keep and not store.has_model(key):
+        return "failed" if store.failure_path(key).exists() else "new"
     if store.get(key) is not None:  # read, not only seen: a damaged record is named and does not count
         return "done"
     return "failed" if store.failure_path(key).exists() else "new"

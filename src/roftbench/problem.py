@@ -87,8 +87,7 @@ class Problem:
 
     def to_predictions(self, outputs: Tensor) -> NDArray[np.float64]:
         """Turn network outputs [B, T] into values in the label's unit, or probabilities."""
-        values = outputs.sigmoid() if self.task == "classification" else outputs * self.scale + self.offset
-        return values.double().cpu().numpy()
+        return to_predictions(outputs, self.task, self.scale, self.offset)
 
     def scores(
         self, predictions: NDArray[np.float64], index: Tensor, names: Collection[str] | None = None
@@ -99,3 +98,9 @@ class Problem:
             own = [name for name, metric in METRICS.items() if metric.task == self.task]
             return dict.fromkeys(own if names is None else names)
         return evaluate(self.task, y, predictions, names)
+
+
+def to_predictions(outputs: Tensor, task: str, scale: Tensor, offset: Tensor) -> NDArray[np.float64]:
+    """Turn network outputs [B, T] into probabilities, or by scale and offset [T] into values in the label's unit."""
+    values = outputs.sigmoid() if task == "classification" else outputs * scale + offset
+    return values.double().cpu().numpy()

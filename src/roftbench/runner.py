@@ -15,6 +15,7 @@ from roftbench.devices import placed
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.fingerprint_bench import FingerprintBench
 from roftbench.job import FINGERPRINT, NETWORK, Job
+from roftbench.predict.keep import keep
 from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
 
@@ -49,7 +50,8 @@ def run_job(
     with store.claim(job.key, wait=wait) as ours:
         if not ours:
             return Outcome("busy", {})
-        if not env.run.rerun and (done := store.get(job.key)) is not None:
+        done = None if env.run.rerun else store.get(job.key)
+        if done is not None and (not env.run.keep or store.has_model(job.key)):
             return Outcome("done", done, cached=True)
         if job.model.kind != NETWORK:
             return _worked(job, env, store, announce)
@@ -66,6 +68,8 @@ def _worked(job: Job, env: Env, store: Store, announce: Callable[[Bench], None])
         device, loaded = bench.device, True
         announce(bench)
         record = bench.work()
+        if env.run.keep:
+            keep(bench, record)
     except SkipJob as error:
         return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=device))
     except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
@@ -78,6 +82,9 @@ def _worked(job: Job, env: Env, store: Store, announce: Callable[[Bench], None])
         reason = f"{type(error).__name__}: {error}"
         trace = traceback.format_exc()
         return Outcome("failed", put_failure(store, job, reason, trace=trace, device=device))
+    if not env.run.rerun and (done := store.get(job.key)) is not None:  # worked again for its model alone
+        store.put(done)
+        return Outcome("done", done, cached=True)
     record["seconds"]["total"] = time.monotonic() - began
     record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     store.put(record)

@@ -53,6 +53,14 @@ class Store:
         """Where a stage's fitted weights are, or will be."""
         return self.root / "stages" / f"{key}.safetensors"
 
+    def model_path(self, key: str) -> Path:
+        """Where a job's model is kept, a folder, if `run.keep` asked for it."""
+        return self.root / "models" / key
+
+    def has_model(self, key: str) -> bool:
+        """Tell whether a job's model is kept."""
+        return (self.model_path(key) / "model.json").is_file()
+
     def check_writable(self) -> None:
         """Raise UsageError unless a record could be written here."""
         try:

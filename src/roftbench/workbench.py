@@ -14,7 +14,7 @@ from torch.func import functional_call
 from roftbench.bench import Bench
 from roftbench.config import Env, build
 from roftbench.errors import UsageError
-from roftbench.job import Job, derive_seed
+from roftbench.job import NETWORK, Job, derive_seed
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
@@ -47,9 +47,7 @@ class Workbench(Bench):
     def _build_model(self) -> Predictor:
         """Return encoder and head; random weights follow from the job's seed alone."""
         cpu = torch.device("cpu")
-        with seeded(derive_seed(self.job.seed, "encoder"), cpu):
-            encoder = build(self.job.model)
-        self._load_weights(encoder)
+        encoder = pretrained(self.job, self.env)
         with seeded(derive_seed(self.job.seed, "head"), cpu):
             model = Predictor(encoder, self.problem.num_tasks)
         try:
@@ -57,13 +55,6 @@ class Workbench(Bench):
         except ValueError as error:
             raise UsageError(f"model {self.job.model.name}: {error}") from None
         return model.to(self.device)
-
-    def _load_weights(self, encoder: Encoder) -> None:
-        spec = self.job.model
-        if spec.source is not None:
-            load_published(encoder, spec.source, self.env.places)
-        elif spec.checkpoint is not None:
-            load_checkpoint(encoder, spec.checkpoint, spec.sha256, spec.git_blob)
 
     def words(self) -> dict[str, str]:
         """Say how many parameters each stage trains, of how many, and how."""
@@ -112,6 +103,10 @@ class Workbench(Bench):
         """Return the predictions of these weights, in evaluation mode."""
         self.model.load_state_dict(fitted)
         return self.problem.predict(self.model.eval(), index)
+
+    def weights(self) -> State:
+        """Return the best candidate's state dict."""
+        return dict(self.chosen)
 
     def _fit_stage(self, method: Method, need: Needed, number: int) -> Fit:
         """Return a fitted stage, from the store if it is there, and leave its weights in the model."""
@@ -190,6 +185,24 @@ class Workbench(Bench):
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )
+
+
+def pretrained(job: Job, env: Env) -> Encoder:
+    """Return a job's encoder with its pretrained weights, or with random ones that follow from the job's seed alone.
+
+    Raises:
+        UsageError: the weights cannot be had or do not fit; or the model is a fingerprint.
+    """
+    if job.model.kind != NETWORK:
+        raise UsageError(f"model={job.model.name} is a fingerprint: it has no network")
+    with seeded(derive_seed(job.seed, "encoder"), torch.device("cpu")):
+        encoder: Encoder = build(job.model)
+    spec = job.model
+    if spec.source is not None:
+        load_published(encoder, spec.source, env.places)
+    elif spec.checkpoint is not None:
+        load_checkpoint(encoder, spec.checkpoint, spec.sha256, spec.git_blob)
+    return encoder
 
 
 def choose_device(name: str) -> torch.device:

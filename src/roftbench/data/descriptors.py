@@ -36,19 +36,25 @@ class Descriptors(NamedTuple):
 
 def describe_chunk(smiles: Sequence[str]) -> Descriptors:
     """Return the descriptors of some SMILES, each of which has a graph."""
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
     molecules = [parse_smiles(text) for text in smiles]
     with rdBase.BlockLogs():
-        bits = b"".join(DataStructs.BitVectToBinaryText(generator.GetFingerprint(one)) for one in molecules)
         blocks = [_first_block(molecule) for molecule in molecules]
         keys = [block or Chem.MolToSmiles(one) for block, one in zip(blocks, molecules, strict=True)]
     return Descriptors(
-        np.frombuffer(bits, np.uint8).reshape(-1, BITS // 8),
+        fingerprints(molecules),
         np.array([text_hash(key) for key in keys], np.int64),
         np.array([not block for block in blocks], np.bool_),
         np.array([len(Chem.GetMolFrags(molecule)) for molecule in molecules], np.int32),
         np.array([molecule.GetRingInfo().NumRings() for molecule in molecules], np.int32),
     )
+
+
+def fingerprints(molecules: Sequence[Chem.Mol]) -> NDArray[np.uint8]:
+    """Return the packed bits [N, 256] of the Morgan fingerprints of N molecules."""
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
+    with rdBase.BlockLogs():
+        bits = b"".join(DataStructs.BitVectToBinaryText(generator.GetFingerprint(one)) for one in molecules)
+    return np.frombuffer(bits, np.uint8).reshape(-1, BITS // 8)
 
 
 class Counts(NamedTuple):

@@ -1,6 +1,8 @@
 """Work on many molecules: in chunks, in order, on all cores, under a progress bar."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from typing import TypeVar
 
 import joblib
@@ -11,6 +13,7 @@ CHUNK = 1000  # molecules: small enough for a lively bar, large enough that send
 SERIAL = 5000  # molecules; below, starting worker processes takes longer than the work
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 def in_chunks(function: Callable[[Sequence[str]], Result], texts: Sequence[str], name: str) -> Iterator[Result]:
@@ -32,3 +35,24 @@ def _results(function: Callable[[Sequence[str]], Result], chunks: list[Sequence[
         yield from joblib.Parallel(n_jobs=cores, backend="loky", return_as="generator", batch_size=1)(tasks)
     finally:
         get_reusable_executor().shutdown()  # idle workers would keep their memory while a model trains
+
+
+def ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Yield function(item) in order, a few items ahead of whoever takes the results, so that memory stays bounded.
+
+    `function` must be importable in another process; with a single worker it runs in this one.
+    """
+    if workers == 1:
+        yield from map(function, items)
+        return
+    executor = get_reusable_executor(max_workers=workers)
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(executor.submit(function, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        executor.shutdown(kill_workers=True)

@@ -74,17 +74,57 @@ def unpack(what: str, raw: bytes) -> bytes:
         raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.") from None
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How a table of text is written: names of columns, separator, where the first row begins, notes on guesses.
+
+    `begin` counts bytes of the text in UTF-8, of which `text` is all or the beginning.
+    """
+
+    names: list[str]
+    separator: str
+    text: bytes
+    begin: int
+    notes: list[str]
+
+
 def open_sheet(what: str, file: str, content: bytes) -> Sheet:
     """Return the table of a file of this name with this unpacked content; its cells are read when they are asked for.
 
     Raises:
         UsageError: it is no table, or has no rows or a single column.
     """
-    suffix = Path(file.lower().removesuffix(".gz")).suffix
     if re.search(rb"\S", content) is None:
         raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule")
-    if content[:4] == b"PAR1" or suffix in (".parquet", ".pq"):
+    if is_parquet(file, content):
         return _open_parquet(what, content)
+    return text_sheet(what, layout(what, file, content))
+
+
+def is_parquet(file: str, content: bytes) -> bool:
+    """Tell from a file's name and first bytes whether it is Parquet."""
+    return content[:4] == b"PAR1" or _suffix(file) in (".parquet", ".pq")
+
+
+def text_sheet(what: str, found: Layout) -> Sheet:
+    """Return the table of a text; its cells are read when they are asked for."""
+    body = memoryview(found.text)[found.begin :]
+    quoted = found.text.find(b'"', found.begin) >= 0
+    names = found.names
+    return Sheet(what, names, found.notes, lambda at: _load(what, body, quoted, len(names), found.separator, at))
+
+
+def _suffix(file: str) -> str:
+    return Path(file.lower().removesuffix(".gz")).suffix
+
+
+def layout(what: str, file: str, content: bytes, *, alone: bool = False) -> Layout:
+    """Return how a text is written, from all of it or from its beginning; `alone`: it may have a single column.
+
+    Raises:
+        UsageError: it is no table, or has no rows.
+    """
+    suffix = _suffix(file)
     for signature, hint in SIGNATURES:
         if content.startswith(signature):
             raise UsageError(f"{what} is not a table of text ({hint}); allowed: CSV, TSV (plain or .gz) and Parquet")
@@ -100,12 +140,10 @@ def open_sheet(what: str, file: str, content: bytes) -> Sheet:
     separator = _separator(header, suffix)
     if separator != ("\t" if suffix in TABBED else ","):
         notes.append(f"separator {SEPARATORS[separator]}")
-    names = _names(what, header, separator)
+    names = _names(what, header, separator, alone=alone)
     if re.compile(rb"\S").search(text, end) is None:
         raise UsageError(f"{what} has no rows: there is nothing below the header {', '.join(names[:20])}")
-    body = memoryview(text)[end:]
-    quoted = text.find(b'"', end) >= 0
-    return Sheet(what, names, notes, lambda positions: _load(what, body, quoted, len(names), separator, positions))
+    return Layout(names, separator, text, end, notes)
 
 
 def _as_utf8(what: str, content: bytes) -> tuple[bytes, list[str]]:
@@ -131,14 +169,14 @@ def _separator(header: bytes, suffix: str) -> str:
     return max(SEPARATORS, key=counts.__getitem__)  # the first one where none is there
 
 
-def _names(what: str, header: bytes, separator: str) -> list[str]:
+def _names(what: str, header: bytes, separator: str, *, alone: bool) -> list[str]:
     options = pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True)
     reading = pa.csv.ReadOptions(use_threads=False, block_size=max(len(header) + 1, BLOCK))
     try:
         names: list[str] = pa.csv.read_csv(pa.BufferReader(header + b"\n"), reading, options).column_names
     except pa.ArrowException as error:
         raise UsageError(f"{what} is not a CSV table: its header cannot be read: {error}") from None
-    if len(names) == 1:
+    if len(names) == 1 and not alone:
         raise UsageError(
             f"{what} has one column only, '{names[0][:80]}', and so no label. Separate SMILES and labels by one of"
             f" {', '.join(SEPARATORS.values())}, in the header line too."
@@ -207,12 +245,13 @@ def _open_parquet(what: str, content: bytes) -> Sheet:
         except (pa.ArrowException, OSError) as error:
             raise UsageError(f"{what} is a damaged Parquet table: {error}") from None
         read = [position for position, name in enumerate(names) if name in table.column_names]  # "a" also reads "a.b"
-        return [_as_text(table.column(read.index(position))) for position in positions]
+        return [as_text(table.column(read.index(position))) for position in positions]
 
     return Sheet(what, names, [], load)
 
 
-def _as_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+def as_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the cells of a Parquet column as text, "" where one is missing."""
     if pa.types.is_dictionary(cells.type):
         cells = cells.cast(cells.type.value_type)
     if pa.types.is_floating(cells.type):

@@ -36,14 +36,15 @@ def similarity_report(fingerprint: Packed, train: Indices, test: Indices, name: 
     }
 
 
-def nearest(queries: Packed, references: Packed, name: str) -> Similarities:
+def nearest(queries: Packed, references: Packed, name: str | None) -> Similarities:
     """Return the highest Tanimoto similarity of each query to any reference, [Q], each in [0, 1].
 
-    Common bits are counted by a product of 0/1 matrices, exactly: a float32 holds every count.
+    A bar of this name shows how far it is, if there is one. Common bits are counted by a product of 0/1 matrices,
+    exactly: a float32 holds every count.
     """
     best = np.zeros(len(queries))
     blocks = [(i, j) for i in range(0, len(queries), QUERIES) for j in range(0, len(references), REFERENCES)]
-    for i, j in bar(blocks, name, "block"):
+    for i, j in blocks if name is None else bar(blocks, name, "block"):
         found = _nearest(_unpacked(queries[i : i + QUERIES]), _unpacked(references[j : j + REFERENCES]))
         best[i : i + QUERIES] = np.maximum(best[i : i + QUERIES], found)
     return best

@@ -1,7 +1,7 @@
 """What a method is that trains no network: it is fitted to the features of a fingerprint, task by task."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +29,14 @@ class Estimator(ABC):
         Raises:
             SkipJob: the hyperparameters make no sense for this task.
         """
+
+    def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
+        """Return what `fit` gave as arrays, so that it can be kept in a file without code (`run.keep`)."""
+        raise NotImplementedError
+
+    def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
+        """Return what `fit` gave, from its `arrays`."""
+        raise NotImplementedError
 
 
 def constant(y: Labels, task: str) -> float | None:

@@ -1,5 +1,6 @@
 """Random forest: the baseline without a network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from roftbench.errors import SkipJob, check_choice, check_range
 from roftbench.methods.estimator import Estimator, Labels, Predict
+from roftbench.methods.forest import of_forest, predict_forest
 
 AUTO = {"classification": "sqrt", "regression": 1 / 3}
 CLASS_WEIGHTS = ("balanced", "balanced_subsample")
@@ -63,6 +65,15 @@ class RandomForest(Estimator):
         forest.fit(x, y)
         forest.set_params(n_jobs=1)  # threads would add up the trees' predictions in any order: other last bits
         return predict
+
+    def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
+        """Return the nodes of all trees, one tree after the other."""
+        forest = predict.args[0] if isinstance(predict, partial) else predict.__self__  # type: ignore[attr-defined]
+        return of_forest(forest)
+
+    def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
+        """Return the same predictions, bit for bit, without scikit-learn."""
+        return partial(predict_forest, arrays)
 
 
 def _probability(forest: Any, x: NDArray[Any]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from roftbench.data import descriptors
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.descriptors import BITS, Counts, count_chunk
+from roftbench.data.featurize import parse_smiles
 from roftbench.data.parallel import in_chunks
 from roftbench.data.quality import describe
 from roftbench.models.fingerprint import Fingerprint
@@ -31,13 +32,25 @@ class ECFP(Fingerprint):
         """Return bits or counts of the N molecules, [N, 2048]."""
         return _counts(dataset) if self.counts else np.unpackbits(describe(dataset).fingerprint, 1, bitorder="little")
 
+    def of_smiles(self, smiles: Sequence[str]) -> NDArray[Any]:
+        """Return bits or counts of N molecules, each of which has a graph, [N, 2048]."""
+        if self.counts:
+            return _dense(count_chunk(smiles))
+        packed = descriptors.fingerprints([parse_smiles(text) for text in smiles])
+        return np.unpackbits(packed, 1, bitorder="little")
+
 
 def _counts(dataset: MoleculeDataset) -> NDArray[np.int32]:
     kept = dataset.kept_beside("counts", str(descriptors.VERSION), _entry)
-    size, bit, times = (kept[name].numpy() for name in Counts._fields)
+    dense = _dense(Counts._make(kept[name].numpy() for name in Counts._fields))
+    return dense if dataset.position is None else dense[dataset.position]
+
+
+def _dense(counts: Counts) -> NDArray[np.int32]:
+    size, bit, times = counts
     dense = np.zeros((len(size), BITS), np.int32)
     dense[np.repeat(np.arange(len(size)), size), bit] = times
-    return dense if dataset.position is None else dense[dataset.position]
+    return dense
 
 
 def _entry(smiles: Sequence[str], name: str) -> Entry:

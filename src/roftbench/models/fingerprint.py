@@ -1,11 +1,13 @@
 """What a model is that has no network: numbers that follow from a molecule alone."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
 from roftbench.data.dataset import MoleculeDataset
+from roftbench.errors import UsageError
 
 
 class Fingerprint(ABC):
@@ -19,3 +21,11 @@ class Fingerprint(ABC):
     @abstractmethod
     def features(self, dataset: MoleculeDataset) -> NDArray[Any]:
         """Return the features of the N molecules, [N, D]; `dataset.kept_beside` keeps them for the next job."""
+
+    def of_smiles(self, smiles: Sequence[str]) -> NDArray[Any]:
+        """Return the features [N, D] of molecules that are in no data set, each of which has a graph.
+
+        Raises:
+            UsageError: this fingerprint describes molecules of data sets only.
+        """
+        raise UsageError(f"{type(self).__name__} has no `of_smiles`: it cannot describe new molecules")

@@ -1,0 +1,280 @@
+"""A table of any length read in chunks of rows, in bounded memory, every column carried as text."""
+
+import codecs
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from roftbench.data import guess
+from roftbench.data.reader import LAST, Layout, Sheet, as_text, is_parquet, layout, text_sheet
+from roftbench.errors import UsageError
+
+HEAD = 1 << 20  # bytes from which columns are guessed
+READ = 1 << 20
+LINE_END = re.compile(rb"[ \t]*(\r\n|\n|\r)?")
+GZIP = b"\x1f\x8b"
+ENCODINGS = {"utf-8-sig": "", "cp1252": "Windows-1252", "latin-1": "Latin-1", "utf-16": ""}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An open table: names of its columns, which of them is SMILES, number of rows, and what names its content."""
+
+    path: Path
+    names: list[str]
+    smiles: int
+    count: int
+    sha256: str
+    notes: list[str]
+    _way: "_Text | _Parquet"
+
+    def chunks(self, size: int, skip: int = 0) -> Iterator[list[list[str]]]:
+        """Yield the columns of each `size` rows (the last time fewer), after the first `skip` rows."""
+        held: list[list[str]] = [[] for _ in self.names]
+        for columns in self._way.blocks():
+            length = len(columns[0])
+            dropped = min(skip, length)
+            skip -= dropped
+            for kept, column in zip(held, columns, strict=True):
+                kept += column[dropped:]
+            while len(held[0]) >= size:
+                yield [column[:size] for column in held]
+                held = [column[size:] for column in held]
+        if held[0]:
+            yield held
+
+
+def open_rows(path: Path, smiles_column: str | None) -> Rows:
+    """Look through a whole table (CSV, TSV, gzipped, Parquet), so that what is wrong with it is told at once.
+
+    Raises:
+        UsageError: it cannot be read, is no table, or its SMILES column is not there or cannot be guessed.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.read(4)
+        way = _Parquet(path) if is_parquet(path.name, first) else _text(path)
+        sheet = way.head()
+        name = smiles_column or guess.smiles_column(sheet)
+        found = [] if smiles_column else [f"SMILES column {name}"]
+        position = sheet.position(name)
+        _each_once(path, sheet.names)
+        count = sum(len(block[0]) for block in way.blocks())
+    except OSError as error:
+        raise UsageError(
+            f"input={path} cannot be read: {error.strerror or error} (looked at {path.resolve()})"
+        ) from None
+    if not count:
+        raise UsageError(f"{path} has no rows")
+    return Rows(path, sheet.names, position, count, way.sha256, [*sheet.notes, *found], way)
+
+
+def _each_once(path: Path, names: list[str]) -> None:
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UsageError(f"{path} has {names.count(twice[0])} columns called '{twice[0]}': give each a name of its own")
+
+
+class _Parquet:
+    """Batches of a Parquet file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sha256 = _digest(path.open("rb"))
+
+    def head(self) -> Sheet:
+        columns = self._file().schema_arrow.names
+        first = next(self.blocks(), [[] for _ in columns])
+        return Sheet(str(self.path), columns, [], lambda at: [pa.chunked_array([first[i]], pa.string()) for i in at])
+
+    def _file(self) -> Any:
+        try:
+            return pa.parquet.ParquetFile(self.path)
+        except pa.ArrowException as error:
+            raise UsageError(f"{self.path} is not a Parquet table, or a damaged one: {error}") from None
+
+    def blocks(self) -> Iterator[list[list[str]]]:
+        """Yield the columns of some rows."""
+        file = self._file()
+        names = file.schema_arrow.names
+        try:
+            for batch in file.iter_batches(batch_size=8192, columns=names, use_threads=False):
+                batch.validate(full=True)
+                yield [as_text(pa.chunked_array([batch.column(name)])).to_pylist() for name in names]
+        except pa.ArrowException as error:
+            raise UsageError(f"{self.path} is a damaged Parquet table: {error}") from None
+
+
+def _digest(file: IO[bytes]) -> str:
+    with file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A table of text: how it is written, its encoding, whether a quote occurs, where rows begin."""
+
+    path: Path
+    sha256: str
+    encoding: str
+    quoted: bool
+    begin: int
+    layout: Layout
+
+    def head(self) -> Sheet:
+        """Return the table of the first rows."""
+        return text_sheet(str(self.path), self.layout)
+
+    def blocks(self) -> Iterator[list[list[str]]]:
+        """Yield the columns of some rows; raises UsageError where a row has more cells or fewer."""
+        names = [str(position) for position in range(len(self.layout.names))]
+        wrong: list[Any] = []
+
+        def judge(row: Any) -> str:
+            if row.text.strip():
+                wrong.append(row)
+            return "error" if wrong else "skip"
+
+        tail = self.layout.separator.join([LAST] * len(names)).encode() if self.quoted else b""
+        before: list[list[str]] | None = None
+        with io.BufferedReader(_Utf8(self.path, self.encoding, self.begin, tail), READ) as body:
+            try:
+                reader = pa.csv.open_csv(
+                    pa.PythonFile(body, "r"),
+                    pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=READ),
+                    pa.csv.ParseOptions(
+                        delimiter=self.layout.separator,
+                        newlines_in_values=self.quoted,
+                        ignore_empty_lines=len(names) > 1,  # of a single column they are rows, too
+                        invalid_row_handler=judge,
+                    ),
+                    pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+                )
+                for batch in reader:
+                    if not batch.num_rows:
+                        continue
+                    if before is not None:
+                        yield before
+                    before = [column.to_pylist() for column in batch.columns]
+            except pa.ArrowException as error:
+                raise UsageError(self._why_not(wrong, error)) from None
+        if before is None:
+            return
+        if self.quoted and any(column.pop() != LAST for column in before):
+            raise UsageError(f'{self.path}: a quote (") is opened and never closed')
+        yield before
+
+    def _why_not(self, wrong: list[Any], error: Exception) -> str:
+        if not wrong:
+            return f'{self.path} is not a CSV table: {error}. Is a quote (") left open?'
+        return (
+            f"{self.path}: a row has {wrong[0].actual_columns} cells, but the header has {len(self.layout.names)}"
+            f" names: {wrong[0].text[:80]!r}. Quote cells that hold the separator, and close every quote."
+        )
+
+
+def _text(path: Path) -> _Text:
+    """Read a table of text once: its encoding, its checksum, and how its first rows are written."""
+    digest, quoted, nul = hashlib.sha256(), False, False
+    possible = {name: codecs.getincrementaldecoder(name)() for name in ENCODINGS if name != "utf-16"}
+    try:
+        for block in _read(path):
+            digest.update(block)
+            quoted = quoted or b'"' in block
+            nul = nul or b"\0" in block
+            possible = {name: decoder for name, decoder in possible.items() if _decodes(decoder, block)}
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UsageError(f"{path} is a damaged gzip file: {error}. Copy or download it again.") from None
+    with _opened(path) as raw:
+        start = raw.read(2)
+    encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else next(iter(possible))
+    if nul and encoding != "utf-16":
+        raise UsageError(f"{path} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
+    try:
+        with io.BufferedReader(_Utf8(path, encoding)) as text:
+            head = text.read(HEAD)
+    except UnicodeError as error:
+        raise UsageError(f"{path} begins as UTF-16 text but is none: {error}. Save it in UTF-8.") from None
+    if not head.strip():
+        raise UsageError(f"{path} is empty: a table has a header line and a row for each molecule")
+    whole = _whole_rows(head)
+    found = layout(str(path), path.name, whole, alone=True)
+    notes = [*found.notes, *([f"the file is not UTF-8: read as {ENCODINGS[encoding]}"] if ENCODINGS[encoding] else [])]
+    end_of_line = LINE_END.match(found.text, found.begin).end()  # type: ignore[union-attr]  # it matches nothing, too
+    begin = len(whole) - len(found.text) + end_of_line
+    return _Text(path, digest.hexdigest(), encoding, quoted, begin, replace(found, notes=notes))
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
+    try:
+        decoder.decode(block)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _whole_rows(head: bytes) -> bytes:
+    """Cut the beginning of a text after a row, as far as lines and quotes tell; all of a short text is left."""
+    if len(head) < HEAD:
+        return head
+    end = head.rfind(b"\n")
+    while end > 0 and head.count(b'"', 0, end) % 2:
+        end = head.rfind(b"\n", 0, end)
+    return head[: end + 1] if end > 0 else head
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file, unpacking it if it is gzipped."""
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+    return gzip.open(path, "rb") if packed else path.open("rb")
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with _opened(path) as file:
+        while block := file.read(READ):
+            yield block
+
+
+class _Utf8(io.RawIOBase):
+    """The text of a file in UTF-8, without a byte order mark, after the first `skip` bytes; `tail` comes after it."""
+
+    def __init__(self, path: Path, encoding: str, skip: int = 0, tail: bytes = b"") -> None:
+        self._blocks, self._skip, self._held = self._decoded(path, encoding, tail), skip, memoryview(b"")
+
+    def _decoded(self, path: Path, encoding: str, tail: bytes) -> Iterator[bytes]:
+        decoder, ended = codecs.getincrementaldecoder(encoding)(), False
+        for block in _read(path):
+            text = decoder.decode(block).encode()
+            ended = text.endswith((b"\n", b"\r")) if text else ended
+            yield text
+        yield decoder.decode(b"", final=True).encode()
+        if tail:
+            yield tail if ended else b"\n" + tail
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with what comes next; returns how many bytes, 0 at the end."""
+        while not self._held:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            dropped = min(self._skip, len(block))
+            self._skip -= dropped
+            self._held = memoryview(block)[dropped:]
+        count = min(len(buffer), len(self._held))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        return count

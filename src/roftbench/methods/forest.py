@@ -1,0 +1,51 @@
+"""A random forest as plain arrays: kept in a file that holds no code, read without any version of scikit-learn."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROWS = 256  # molecules at a time: with 500 trees a few MB
+
+
+def of_forest(forest: Any) -> dict[str, NDArray[Any]]:
+    """Return the nodes of a fitted forest of scikit-learn, one tree after the other; ΣK of them.
+
+    root [trees]: each tree's first node; left, right [ΣK]: where a row goes whose feature [ΣK] is ≤ threshold [ΣK],
+    and where all others go, a leaf's being itself; value [ΣK]: the mean label, or the share of class 1.
+    """
+    trees = [one.tree_ for one in forest.estimators_]
+    root = np.cumsum([0, *(tree.node_count for tree in trees)])[:-1]
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("left", "right", "feature", "threshold", "value")}
+    for tree, start in zip(trees, root, strict=True):
+        itself = np.arange(tree.node_count)
+        leaf = tree.children_left < 0
+        columns["left"].append(np.where(leaf, itself, tree.children_left) + start)
+        columns["right"].append(np.where(leaf, itself, tree.children_right) + start)
+        columns["feature"].append(np.where(leaf, 0, tree.feature))
+        columns["threshold"].append(np.where(leaf, 0, tree.threshold))
+        columns["value"].append(tree.value[:, 0, -1])
+    types = {"left": np.int32, "right": np.int32, "feature": np.int32, "threshold": np.float64, "value": np.float64}
+    flat = {name: np.concatenate(parts).astype(types[name]) for name, parts in columns.items()}
+    return {"root": root.astype(np.int32), **flat}
+
+
+def predict_forest(arrays: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the mean over all trees for features x [m, D], [m]: bit for bit what scikit-learn gives."""
+    return np.concatenate([np.empty(0), *(_predict(arrays, x[i : i + ROWS]) for i in range(0, len(x), ROWS))])
+
+
+def _predict(arrays: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> NDArray[np.float64]:
+    columns, features = np.arange(len(x)), x.T.astype(np.float32)
+    node = np.repeat(arrays["root"][:, None], len(x), axis=1)  # [trees, m]
+    while True:
+        low = features[arrays["feature"][node], columns] <= arrays["threshold"][node]
+        following = np.where(low, arrays["left"][node], arrays["right"][node])
+        if np.array_equal(following, node):
+            break
+        node = following
+    total = np.zeros(len(x))
+    for values in arrays["value"][node]:  # in scikit-learn's order: another one gives other last bits
+        total += values
+    return total / len(node)

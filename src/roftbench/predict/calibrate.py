@@ -1,0 +1,63 @@
+"""Calibrated probabilities by Platt's method, which two numbers describe: what few held-out labels can bear."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roftbench.predict.held_out import HeldOut, Matrix
+
+LEAST = 5  # held-out labels of each class; with fewer the probabilities stay as they are
+CLIP = 1e-3  # in fitting: a probability of 0 must not decide alone
+EXTREME = 1e-5  # in use: certain models of few labels are not as certain as that
+BINS = 10
+
+
+def platt(held_out: HeldOut) -> NDArray[np.float64]:
+    """Return slope and offset of the logit for each of T tasks, [T, 2]; 1 and 0 where the labels do not say enough.
+
+    Labels are smoothed to (n₁ + 1)/(n₁ + 2) and 1/(n₀ + 2) (Platt 1999, Advances in Large Margin Classifiers). Held-out
+    labels that contradict the model's order leave it as it is, too: the order is never turned round.
+    """
+    return np.array([_platt(y, p) for y, p in zip(held_out.y.T, held_out.prediction.T, strict=True)]).reshape(-1, 2)
+
+
+def _platt(y: NDArray[np.float64], prediction: NDArray[np.float64]) -> tuple[float, float]:
+    known = ~np.isnan(y)
+    positive = y[known] == 1
+    ones, zeros = int(positive.sum()), int((~positive).sum())
+    if min(ones, zeros) < LEAST:
+        return 1.0, 0.0
+    from sklearn.linear_model import LogisticRegression  # only here: it takes a second
+
+    target = np.where(positive, (ones + 1) / (ones + 2), 1 / (zeros + 2))
+    x = np.tile(_logit(prediction[known], CLIP), 2)[:, None]
+    classes = np.repeat([1, 0], len(target))
+    fit = LogisticRegression(C=1e6).fit(x, classes, sample_weight=np.concatenate([target, 1 - target]))
+    slope, offset = float(fit.coef_[0, 0]), float(fit.intercept_[0])
+    return (slope, offset) if slope > 0 else (1.0, 0.0)
+
+
+def calibrated(probability: Matrix, maps: NDArray[np.float64]) -> Matrix:
+    """Return probabilities [M, T] after the maps [T, 2] of `platt`; what is not mapped stays bit for bit."""
+    mapped = 1 / (1 + np.exp(-(maps[:, 0] * _logit(probability, EXTREME) + maps[:, 1])))
+    return np.where((maps == (1.0, 0.0)).all(axis=1), probability, mapped)
+
+
+def _logit(probability: Matrix, clip: float) -> Matrix:
+    inside = np.clip(probability, clip, 1 - clip)
+    logit: Matrix = np.log(inside) - np.log1p(-inside)
+    return logit
+
+
+def calibration_error(held_out: HeldOut) -> list[float | None]:
+    """Return the expected calibration error of each task over ten bins of equal width; None without a label."""
+    return [_error(y, p) for y, p in zip(held_out.y.T, held_out.prediction.T, strict=True)]
+
+
+def _error(y: NDArray[np.float64], prediction: NDArray[np.float64]) -> float | None:
+    known = ~np.isnan(y)
+    if not known.any():
+        return None
+    y, prediction = y[known], prediction[known]
+    place = np.minimum((prediction * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(place, weights=prediction - y, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(y))

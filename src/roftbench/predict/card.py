@@ -1,0 +1,115 @@
+"""The model card of a kept model: what it predicts, what it was fitted to, how far it can be trusted."""
+
+from typing import Any
+
+from roftbench.predict.kept import Kept
+
+SHOWN = 20  # tasks in a table
+
+FOOT = """\
+## Intended range and limits
+
+- It is meant for molecules like the training molecules. These have {atoms[0]} to {atoms[3]} atoms, nine in ten of them
+  {atoms[1]} to {atoms[2]}. The column `similarity` says how near the nearest one is (Tanimoto, ECFP4): the lower, the
+  less is known of the error.
+- {held_out}
+- Errors on the test part are those of this data set's split, `{split}`; on other chemistry they may be larger.
+- It is no measurement: decisions on safety need one.
+
+## Use
+
+    roftbench predict model_dir=DIR input=new.csv output=predictions.csv
+    python -c "import roftbench; print(roftbench.load('DIR').predict(['CCO']))"
+
+`model.json` holds the job, scores and calibration, `weights.safetensors` the weights, `molecules.safetensors` the
+training molecules' fingerprints and the held-out labels with their predictions. Licence of the data: {licence}.
+"""
+
+
+def card(kept: Kept) -> str:
+    """Return the card as Markdown."""
+    facts, job = kept.facts, kept.facts["job"]
+    metric, units = facts["metric"], f" ({facts['units']})" if facts["units"] else ""
+    labels, scores = facts["count"]["labels"], facts["scores"]
+    tasks = ", ".join(kept.targets[:5]) + ", …" * (len(kept.targets) > 5)
+    data = (
+        f"data: `{job['dataset']['name']}`, sha256 `{job['dataset']['sha256']}`, split `{job['split']['name']}`,"
+        f" labels `{job['label_ratio']['name']}`"
+    )
+    used = (
+        f"labels used: {labels['weights']} for weights, {labels['selection']} for selection,"
+        f" {labels['interpolation']} for interpolation coefficients; {labels['test']} for the test scores"
+    )
+    lines = [
+        f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
+        "",
+        f"{kept.task.capitalize()}{units}, job `{facts['key']}` of roftbench {facts['env']['roftbench']}.",
+        "",
+        f"- {data}",
+        f"- {used}",
+        f"- {metric}: validation {_number(scores['val'][metric])}, test {_number(scores['test'][metric])}",
+        *(f"- caution: {warning}" for warning in facts["warnings"]),
+        "",
+        *_table(kept),
+        "",
+    ]
+    held_out = _words(facts["calibration"], kept.task, selects=labels["selection"] > 0)
+    foot = FOOT.format(
+        atoms=facts["atoms"], held_out=held_out, split=job["split"]["name"], licence=facts["licence"] or "not stated"
+    )
+    return "\n".join(lines) + "\n" + foot
+
+
+def _table(kept: Kept) -> list[str]:
+    facts, calibration = kept.facts, kept.facts["calibration"]
+    if kept.task == "regression":
+        head = "| task | training labels | mean ± std | range | 90 % interval | its coverage on test |"
+        rows = [
+            [one["task"], one["labels"], _spread(one), _range(one), f"± {_number(width)}", _share(share)]
+            for one, width, share in zip(
+                facts["labels"], calibration["half_width"], calibration["test_coverage"], strict=True
+            )
+        ]
+    else:
+        head = "| task | training labels | positives | calibration error on test: before | after |"
+        errors = zip(calibration["test_error_before"], calibration["test_error"], strict=True)
+        rows = [
+            [one["task"], one["labels"], one["positives"], _number(before), _number(after)]
+            for one, (before, after) in zip(facts["labels"], errors, strict=True)
+        ]
+    shown = [f"| {' | '.join(map(str, row))} |" for row in rows[:SHOWN]]
+    more = [f"\n{len(rows) - SHOWN} more tasks are in `model.json`."] if len(rows) > SHOWN else []
+    return [head, "|---" * (head.count("|") - 1) + "|", *shown, *more]
+
+
+def _words(calibration: dict[str, Any], task: str, *, selects: bool) -> str:
+    """Say on which labels intervals or probabilities rest, and what that is worth."""
+    fewest = min(calibration["count"])
+    what = "The 90 % intervals (split conformal)" if task == "regression" else "The probabilities (Platt's method)"
+    text = f"{what} rest on {fewest} labels a task at least, of the {calibration['labels']}."
+    if calibration["labels"] == "validation part":
+        text += " No weight was fitted to them"
+        text += ", but they chose the best epoch or candidate, so they flatter a little." if selects else "."
+    if calibration["fits_coefficients"]:
+        text += " ROFT-MOL's interpolation coefficients were fitted to the same labels: they flatter more."
+    if task == "regression" and None in calibration["half_width"]:
+        text += " Tasks with fewer than nine labels there have no interval: none of finite width would hold 90 %."
+    if task == "classification" and [1.0, 0.0] in calibration["slope_and_offset"]:
+        text += " Tasks with fewer than five labels of a class, or whose labels contradict the model, stay as they are."
+    return text
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{100 * value:.0f} %"
+
+
+def _spread(one: dict[str, Any]) -> str:
+    return f"{one['mean']:.3g} ± {one['std']:.3g}" if "mean" in one else "–"
+
+
+def _range(one: dict[str, Any]) -> str:
+    return f"{one['min']:.3g} to {one['max']:.3g}" if "mean" in one else "–"

@@ -1,0 +1,111 @@
+"""The command lines of `roftbench predict` and `roftbench embed`, from key=value to one line of what was done."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from roftbench.data.rows import Rows, open_rows
+from roftbench.errors import UsageError, suggest
+from roftbench.predict.embedding import embed_table, encoder_of
+from roftbench.predict.ensemble import Ensemble, load
+from roftbench.predict.table import check_paths, predict_table
+from roftbench.progress import duration, say
+from roftbench.schema import typed
+
+WITH_MODEL = ("model.", "paths.", "plugins=")  # overrides that say what a pretrained model is
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `predict` and `embed` take."""
+
+    model_dir: str = ""
+    input: str = ""
+    output: str = ""
+    smiles_column: str | None = None
+    prefix: str = ""
+    device: str = "auto"
+    threads: int | None = None
+    plugins: str = ""
+
+
+def settings_of(overrides: Sequence[str]) -> Settings:
+    """Return key=value overrides as settings.
+
+    Raises:
+        UsageError: an unknown key, a value of the wrong type, or input or output is not given.
+    """
+    given = dict(text.split("=", 1) for text in overrides)
+    if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
+        raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], Settings.__dataclass_fields__)}")
+    settings: Settings = typed(Settings, {key: None if value == "null" else value for key, value in given.items()}, "")
+    for name in ("input", "output"):
+        if not getattr(settings, name):
+            raise UsageError(f"{name} must be given: {name}=FILE")
+    if settings.threads is not None:
+        if settings.threads < 1:
+            raise UsageError(f"threads must be ≥ 1, got {settings.threads}")
+        torch.set_num_threads(settings.threads)
+    return settings
+
+
+def predict(overrides: Sequence[str]) -> int:
+    """Predict a table; returns 0."""
+    settings = settings_of(overrides)
+    if not settings.model_dir:
+        raise UsageError("model_dir must be given: model_dir=<results>/models/<key>, several with commas between")
+    began = time.monotonic()
+    check_paths(Path(settings.input), Path(settings.output))
+    ensemble = load(
+        *settings.model_dir.split(","), device=settings.device, plugins=list(filter(None, settings.plugins.split(",")))
+    )
+    source = _source(settings)
+    _announce(ensemble, source)
+    path = Path(settings.output).expanduser()
+    done = predict_table(ensemble, source, path, settings.prefix)
+    before = f", {done.before:,} of them before" if done.before else ""
+    without = f"; {done.without:,} without a prediction, the column 'reason' says why" if done.without else ""
+    say(f"{done.rows:,} rows in {duration(time.monotonic() - began)}{before}{without}")
+    say(f"output   {path}")
+    return 0
+
+
+def embed(overrides: Sequence[str], folder: Path | None) -> int:
+    """Embed a table; returns 0."""
+    with_model = [text for text in overrides if text.startswith(("model=", *WITH_MODEL))]
+    settings = settings_of([text for text in overrides if text not in with_model])
+    if bool(settings.model_dir) == bool(with_model):
+        raise UsageError("give either model=NAME (see roftbench list models) or model_dir=DIR (a kept model)")
+    began = time.monotonic()
+    if with_model:
+        member = encoder_of(with_model, folder, settings.device)
+    else:
+        [member] = load(settings.model_dir, device=settings.device).members
+    source = _source(settings)
+    path = Path(settings.output).expanduser()
+    without = embed_table(member, source, path)
+    none = f"; {without:,} without a representation" if without else ""
+    say(f"{source.count:,} rows in {duration(time.monotonic() - began)}{none}\noutput   {path}")
+    return 0
+
+
+def _source(settings: Settings) -> Rows:
+    source = open_rows(Path(settings.input).expanduser(), settings.smiles_column)
+    for note in source.notes:
+        say(f"  guessed: {note}")
+    return source
+
+
+def _announce(ensemble: Ensemble, source: Rows) -> None:
+    jobs = [one.facts["job"] for one in ensemble.kept]
+    models = ", ".join(sorted({f"{job['model']['name']} · {job['method']['name']}" for job in jobs}))
+    count = f"{len(jobs)} models: " if len(jobs) > 1 else ""
+    say(f"   model  {count}{models}, {len(ensemble.targets)} {ensemble.task} task{'s' * (len(ensemble.targets) > 1)}")
+    say(f"   input  {source.path}: {source.count:,} rows")
+    if ensemble.task == "regression":
+        shares = [share for share in ensemble.coverage() if share is not None]
+        told = f"{100 * sum(shares) / len(shares):.0f} % of the test labels" if shares else "unknown on test"
+        say(f"interval  90 % wanted; held {told}")

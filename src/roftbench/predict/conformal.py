@@ -1,0 +1,35 @@
+"""Split-conformal intervals: how wide a prediction must be taken to hold the label, from errors on held-out labels."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roftbench.predict.held_out import HeldOut, Matrix
+
+COVERAGE = 0.9
+
+
+def half_widths(held_out: HeldOut, coverage: float = COVERAGE) -> NDArray[np.float64]:
+    """Return for each of T tasks by how much a prediction ± that covers the label, NaN where too few labels tell.
+
+    It is the ⌈(n + 1)·coverage⌉-th smallest of n absolute errors (Lei et al. 2018, J. Am. Stat. Assoc. 113, 1094). Of a
+    new molecule like the held-out ones, the label is inside with at least this probability; 90 % needs nine labels.
+    """
+    errors = np.abs(held_out.y - held_out.prediction)
+    return np.array([_quantile(column[~np.isnan(column)], coverage) for column in errors.T])
+
+
+def _quantile(errors: NDArray[np.float64], coverage: float) -> float:
+    place = math.ceil(round((len(errors) + 1) * coverage, 9))
+    return float(np.sort(errors)[place - 1]) if 0 < place <= len(errors) else math.nan
+
+
+def covered(held_out: HeldOut, widths: Matrix) -> list[float | None]:
+    """Return for each of T tasks the share of labels inside ± widths [T]; None without a label or a width."""
+    inside = np.abs(held_out.y - held_out.prediction) <= widths
+    known = ~np.isnan(held_out.y)
+    return [
+        float(inside[known[:, t], t].mean()) if known[:, t].any() and not np.isnan(widths[t]) else None
+        for t in range(held_out.y.shape[1])
+    ]

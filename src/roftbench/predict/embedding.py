@@ -1,0 +1,88 @@
+"""Representations of molecules by a pretrained or a kept model: `roftbench embed` and `roftbench.embed`."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roftbench.config import parse
+from roftbench.data.parallel import SERIAL, ahead
+from roftbench.data.rows import Rows
+from roftbench.errors import UsageError
+from roftbench.files import atomic
+from roftbench.hydra_app import clear_errors, composed
+from roftbench.launchers import cores
+from roftbench.predict.ensemble import load
+from roftbench.predict.member import Member, Network, embedded, spread_out
+from roftbench.predict.molecules import CHUNK, featurized
+from roftbench.progress import bar
+from roftbench.sweep import fetch_sources
+from roftbench.workbench import choose_device, pretrained
+
+ENDINGS = (".npz", ".parquet")
+
+
+def embed(
+    smiles: Sequence[str], model: str | None = None, *, model_dir: str | Path | None = None, device: str = "auto"
+) -> NDArray[np.float32]:
+    """Return graph representations [N, d], in the order of the SMILES, NaN for one that has no graph.
+
+    `model` is a name of `roftbench list models`, or `model_dir` the folder of a kept model.
+
+    Raises:
+        UsageError: not exactly one of both is given, or the model cannot be had.
+    """
+    if (model is None) == (model_dir is None):
+        raise UsageError("give either model (a name of `roftbench list models`) or model_dir (a kept model)")
+    if model_dir is not None:
+        return load(model_dir, device=device).embed(smiles)
+    return embedded(encoder_of([f"model={model}"], None, device), [str(text) for text in smiles])
+
+
+def encoder_of(overrides: Sequence[str], folder: Path | None, device: str) -> Member:
+    """Return a pretrained model by the overrides of a config (model=NAME, model.checkpoint=…, paths.…)."""
+    with clear_errors(overrides, folder):
+        job, env, _ = parse(composed([*overrides, "method=lp"], folder))
+    fetch_sources([(job, env.places)])
+    return Network(pretrained(job, env), choose_device(device))
+
+
+def embed_table(member: Member, source: Rows, path: Path) -> int:
+    """Write the representations of a table's rows, in order, whole or not at all; returns how many rows have none.
+
+    .npz: arrays `embedding` [N, d] float32, `smiles` and `reason` [N]. .parquet: columns smiles, e0, e1, …, reason.
+
+    Raises:
+        UsageError: the output cannot be written.
+    """
+    if path.suffix not in ENDINGS:
+        raise UsageError(f"output={path} must end with {' or '.join(ENDINGS)}")
+    texts = [text for chunk in source.chunks(CHUNK) for text in chunk[source.smiles]]
+    chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
+    work = partial(featurized, featurizers=(member.featurizer,))
+    parts: list[NDArray[np.float32]] = []
+    reasons: list[str] = []
+    workers = cores() if len(texts) > SERIAL else 1
+    for molecules in bar(ahead(work, chunks, workers), "embed", "chunk", total=len(chunks)):
+        parts.append(spread_out(member.embed(molecules), molecules))
+        reasons += [molecules.reasons.get(row, "") for row in range(len(parts[-1]))]
+    try:
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            _write(file, path.suffix, np.concatenate(parts), texts, reasons)
+    except OSError as error:
+        raise UsageError(f"output={path} cannot be written: {error.strerror or error}") from None
+    return sum(map(bool, reasons))
+
+
+def _write(file: Any, ending: str, values: NDArray[np.float32], texts: list[str], reasons: list[str]) -> None:
+    if ending == ".npz":
+        np.savez(file, embedding=values, smiles=np.array(texts), reason=np.array(reasons))
+        return
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    columns = {f"e{i}": column for i, column in enumerate(values.T)}
+    pa.parquet.write_table(pa.table({"smiles": texts, **columns, "reason": reasons}), file)

@@ -1,0 +1,46 @@
+"""Molecules that a model has not been fitted to: labels and predictions, by which its errors are known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """M molecules: rows [M] of the data set's file, y [M, T] with NaN = no label, prediction [M, T]."""
+
+    rows: NDArray[np.int64]
+    y: Matrix
+    prediction: Matrix
+
+
+def pooled(parts: Sequence[tuple[str, HeldOut]]) -> HeldOut:
+    """Return each molecule once, predicted by the mean of the members that held it out.
+
+    Each member has the name of its data, where rows count, and what it held out. Members with the same parts (seeds)
+    give the errors of their mean; members of folds give each molecule the error of the one that was not fitted to it,
+    as in cross-conformal prediction (Vovk 2015, Ann. Math. Artif. Intell. 74, 9).
+    """
+    found: dict[tuple[str, int], list[tuple[Matrix, Matrix]]] = {}
+    for data, one in parts:
+        for row, y, prediction in zip(one.rows.tolist(), one.y, one.prediction, strict=True):
+            found.setdefault((data, row), []).append((y, prediction))
+    tasks = parts[0][1].y.shape[1]
+    rows = np.array([row for _, row in found], np.int64)
+    y = np.array([pairs[0][0] for pairs in found.values()]).reshape(-1, tasks)
+    prediction = np.array([np.mean([one for _, one in pairs], axis=0) for pairs in found.values()]).reshape(-1, tasks)
+    return HeldOut(rows, y, prediction)
+
+
+def common(parts: Sequence[tuple[str, HeldOut]]) -> HeldOut:
+    """Return the molecules that every member held out, predicted by the mean of all of them."""
+    shared = set.intersection(*({(data, row) for row in one.rows.tolist()} for data, one in parts))
+    chosen = []
+    for data, one in parts:
+        keep = np.array([(data, row) in shared for row in one.rows.tolist()], bool)
+        chosen.append((data, HeldOut(one.rows[keep], one.y[keep], one.prediction[keep])))
+    return pooled(chosen)

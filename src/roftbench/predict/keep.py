@@ -1,0 +1,102 @@
+"""From a finished bench to a kept model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roftbench.data.descriptors import fingerprints
+from roftbench.data.featurize import parse_smiles
+from roftbench.predict.calibrate import calibrated, calibration_error, platt
+from roftbench.predict.card import card
+from roftbench.predict.conformal import COVERAGE, covered, half_widths
+from roftbench.predict.held_out import HeldOut
+from roftbench.predict.kept import Kept, write_kept
+from roftbench.store import Record
+
+if TYPE_CHECKING:
+    from roftbench.bench import Bench
+
+
+def keep(bench: "Bench", record: Record, calibration: HeldOut | None = None) -> Path:
+    """Write the model of a bench that has done its work to `<results>/models/<key>` and return that folder.
+
+    `calibration` takes the place of the validation part as held-out labels for intervals and probabilities: out-of-fold
+    predictions of the same job's settings, for example, where the validation part is small.
+    """
+    val, test = _held_out(bench, "val"), _held_out(bench, "test")
+    used = val if calibration is None else calibration
+    smiles = [bench.dataset.smiles[i] for i in bench.parts.train]
+    train = fingerprints([parse_smiles(text) for text in smiles])
+    problem = bench.problem
+    facts = {
+        "key": bench.job.key,
+        "job": bench.job.identity(),
+        "kind": bench.job.model.kind,
+        "plugins": list(bench.env.plugins),
+        "targets": bench.dataset.targets,
+        "task": problem.task,
+        "metric": problem.metric.name,
+        "units": bench.job.dataset.units,
+        "offset": problem.offset.double().tolist(),
+        "scale": problem.scale.double().tolist(),
+        "method": record["chosen"],
+        "labels": _labels(bench),
+        "atoms": [int(size) for size in np.percentile(bench.dataset.sizes[bench.parts.train], (0, 5, 95, 100))],
+        "calibration": {
+            "labels": "validation part" if calibration is None else "out of folds",
+            "fits_coefficients": calibration is None and bool(bench.method.fits_on_validation),
+            **_calibration(problem.task, used, test),
+        },
+        "scores": record["scores"],
+        "count": record["count"],
+        "warnings": record["warnings"],
+        "data": {name: value for name, value in record["data"].items() if name != "dropped"},
+        "licence": bench.job.dataset.licence,
+        "env": record["env"],
+    }
+    kept = Kept(bench.store.model_path(bench.job.key), facts, bench.weights(), train, used, test)
+    write_kept(kept, card(kept))
+    return kept.folder
+
+
+def _held_out(bench: "Bench", part: str) -> HeldOut:
+    index: NDArray[np.int64] = getattr(bench.parts, part)
+    prediction = bench.predict(bench.chosen, getattr(bench.problem, part))
+    return HeldOut(bench.dataset.rows[index], bench.dataset.y[index], prediction)
+
+
+def _labels(bench: "Bench") -> list[dict[str, Any]]:
+    """Return for each task how many training labels there are and where they lie."""
+    found = []
+    for name, column in zip(bench.dataset.targets, bench.dataset.y[bench.parts.train].T, strict=True):
+        y = column[~np.isnan(column)]
+        one: dict[str, Any] = {"task": name, "labels": len(y)}
+        if bench.problem.task == "classification":
+            one["positives"] = int((y == 1).sum())
+        elif len(y):
+            one |= {"mean": float(y.mean()), "std": float(y.std()), "min": float(y.min()), "max": float(y.max())}
+        found.append(one)
+    return found
+
+
+def _calibration(task: str, used: HeldOut, test: HeldOut) -> dict[str, Any]:
+    """Return the numbers of intervals or probabilities, and how they do on the test part."""
+    count = (~np.isnan(used.y)).sum(axis=0).tolist()
+    if task == "regression":
+        widths = half_widths(used)
+        return {
+            "count": count,
+            "coverage": COVERAGE,
+            "half_width": [None if np.isnan(width) else float(width) for width in widths],
+            "test_coverage": covered(test, widths),
+        }
+    maps = platt(used)
+    after = HeldOut(test.rows, test.y, calibrated(test.prediction, maps))
+    return {
+        "count": count,
+        "slope_and_offset": maps.tolist(),
+        "test_error_before": calibration_error(test),
+        "test_error": calibration_error(after),
+    }

@@ -1,0 +1,109 @@
+"""The folder of a kept model: written whole or not at all, read without executing anything in it."""
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roftbench.errors import UsageError
+from roftbench.job import digest
+from roftbench.predict.held_out import HeldOut
+from roftbench.tensors import DamagedFileError, read_tensors, write_tensors
+
+SCHEMA = 1
+DESCRIPTION, WEIGHTS, MOLECULES, CARD = "model.json", "weights.safetensors", "molecules.safetensors", "README.md"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is in the folder of a kept model.
+
+    facts: model.json. weights: a network's state dict, or the arrays of estimators. train [n, 256] uint8: packed ECFP4
+    fingerprints of the training molecules. val and test: what the weights were not fitted to.
+    """
+
+    folder: Path
+    facts: dict[str, Any]
+    weights: dict[str, Tensor]
+    train: NDArray[np.uint8]
+    val: HeldOut
+    test: HeldOut
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the T tasks."""
+        return [str(name) for name in self.facts["targets"]]
+
+    @property
+    def task(self) -> str:
+        """What the tasks are: regression or classification."""
+        return str(self.facts["task"])
+
+    @property
+    def data(self) -> str:
+        """Names the table that rows count in."""
+        return str(self.facts["job"]["dataset"]["sha256"])
+
+
+def write_kept(kept: Kept, card: str) -> None:
+    """Write the folder of a kept model under a temporary name, then give it its own; an earlier one is replaced."""
+    folder = kept.folder
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        write_tensors(temporary / WEIGHTS, kept.weights, {})
+        parts = {"val": kept.val, "test": kept.test}
+        tensors = {
+            f"{part}.{name}": torch.from_numpy(a) for part, one in parts.items() for name, a in asdict(one).items()
+        }
+        write_tensors(temporary / MOLECULES, {**tensors, "train": torch.from_numpy(kept.train.copy())}, {})
+        (temporary / CARD).write_text(card, encoding="utf-8")
+        text = json.dumps({"schema": SCHEMA, **kept.facts}, indent=1, allow_nan=False, ensure_ascii=False)
+        (temporary / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        for file in temporary.iterdir():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_kept(folder: Path) -> Kept:
+    """Return the model in a folder.
+
+    Raises:
+        UsageError: there is no kept model, it is damaged, or a later version of roftbench has written it.
+    """
+    file = folder / DESCRIPTION
+    if not file.is_file():
+        raise UsageError(
+            f"model_dir={folder} holds no kept model (no {DESCRIPTION}). `roftbench run … run.keep=true` writes one to"
+            " <results>/models/<key>."
+        )
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        if facts["schema"] != SCHEMA:
+            raise UsageError(f"{file} has schema {facts['schema']}; this version of roftbench reads {SCHEMA}")
+        if digest(facts["job"]) != facts["key"]:
+            raise ValueError("its job is not the one that its key names")
+        weights, _ = read_tensors(folder / WEIGHTS)
+        molecules, _ = read_tensors(folder / MOLECULES)
+        arrays = {name: tensor.numpy() for name, tensor in molecules.items()}
+        val, test = (
+            HeldOut(*(arrays[f"{part}.{name}"] for name in ("rows", "y", "prediction"))) for part in ("val", "test")
+        )
+        return Kept(folder, facts, weights, arrays["train"], val, test)
+    except UsageError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, DamagedFileError) as error:
+        raise UsageError(f"model_dir={folder} is damaged: {error}. Write it again with run.keep=true.") from None

@@ -1,0 +1,142 @@
+"""A model at work on new molecules: a network with its weights, or estimators on a fingerprint."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roftbench.data.featurizers import HU
+from roftbench.data.packed import Batch, PackedGraphs
+from roftbench.errors import UsageError
+from roftbench.fingerprint_bench import CONSTANT, same
+from roftbench.job import NETWORK
+from roftbench.models.encoder import Encoder, Predictor
+from roftbench.plugins import import_allowed
+from roftbench.predict.kept import Kept
+from roftbench.predict.molecules import CHUNK, Molecules, featurized
+from roftbench.problem import EVAL_BATCH, to_predictions
+
+
+class Member(ABC):
+    """One of the models that predict together; `featurizer` names the graphs that it reads."""
+
+    featurizer: str = HU
+
+    @abstractmethod
+    def predict(self, molecules: Molecules) -> NDArray[np.float64]:
+        """Return values in the label's unit, or probabilities that are not calibrated, [K, T]."""
+
+    def embed(self, molecules: Molecules) -> NDArray[np.float32]:
+        """Return graph representations [K, d]."""
+        raise UsageError("a fingerprint has no representations to embed with: use a model with a network")
+
+
+class Network(Member):
+    """An encoder, with or without a head, in evaluation mode."""
+
+    def __init__(self, encoder: Encoder, device: torch.device) -> None:
+        self.encoder, self.device = encoder.eval().requires_grad_(False).to(device), device
+        self.featurizer = str(encoder.featurizer)
+
+    def predict(self, molecules: Molecules) -> NDArray[np.float64]:
+        """Refuse: there is no head."""
+        raise UsageError("a pretrained model alone predicts nothing: it has to be fine-tuned first (run.keep=true)")
+
+    def embed(self, molecules: Molecules) -> NDArray[np.float32]:
+        """Return what the head reads: the pooled node states [K, d]."""
+        found = [self.encoder.readout(self.encoder(batch).out, batch) for batch in self._batches(molecules)]
+        whole = torch.cat(found) if found else torch.empty(0, self.encoder.dim)
+        embedded: NDArray[np.float32] = whole.float().cpu().numpy()
+        return embedded
+
+    def _batches(self, molecules: Molecules) -> Iterator[Batch]:
+        if not molecules.places:
+            return
+        graphs = PackedGraphs.from_chunks([molecules.graphs[self.featurizer]]).to(self.device)
+        for index in torch.arange(len(graphs), device=self.device).split(EVAL_BATCH):
+            yield graphs.batch(index)
+
+
+class FineTuned(Network):
+    """A kept network."""
+
+    def __init__(self, kept: Kept, device: torch.device, plugins: tuple[str, ...]) -> None:
+        model = Predictor(_built(kept, "model", plugins), len(kept.targets))
+        try:
+            model.load_state_dict(kept.weights)
+        except RuntimeError as error:
+            raise UsageError(f"{kept.folder}: its weights do not fit {type(model.encoder).__name__}: {error}") from None
+        super().__init__(model.encoder, device)
+        self.head = model.head.eval().requires_grad_(False).to(device)
+        self.task = kept.task
+        self.scale, self.offset = (torch.tensor(kept.facts[name], device=device) for name in ("scale", "offset"))
+
+    def predict(self, molecules: Molecules) -> NDArray[np.float64]:
+        """Return values in the label's unit, or probabilities."""
+        outputs: list[Tensor] = [
+            self.head(self.encoder.readout(self.encoder(batch).out, batch)) for batch in self._batches(molecules)
+        ]
+        whole = torch.cat(outputs) if outputs else torch.empty(0, len(self.scale), device=self.device)
+        return to_predictions(whole, self.task, self.scale, self.offset)
+
+
+class Estimators(Member):
+    """An estimator for each task, on the features of a fingerprint."""
+
+    def __init__(self, kept: Kept, plugins: tuple[str, ...]) -> None:
+        self.fingerprint, estimator = _built(kept, "model", plugins), _built(kept, "method", plugins)
+        self.tasks: list[Any] = []
+        for task in range(len(kept.targets)):
+            start = f"{task}."
+            arrays = {
+                name.removeprefix(start): tensor.numpy()
+                for name, tensor in kept.weights.items()
+                if name.startswith(start)
+            }
+            constant = arrays.get(CONSTANT)
+            restored = (
+                partial(same, float(constant[0])) if constant is not None else estimator.restored(arrays, kept.task)
+            )
+            self.tasks.append(restored)
+
+    def predict(self, molecules: Molecules) -> NDArray[np.float64]:
+        """Return the predictions of all tasks, side by side."""
+        if not molecules.places:
+            return np.empty((0, len(self.tasks)))
+        x = self.fingerprint.of_smiles(molecules.smiles)
+        return np.column_stack([predict(x) for predict in self.tasks])
+
+
+def member_of(kept: Kept, device: torch.device, plugins: tuple[str, ...] = ()) -> Member:
+    """Return the model of a folder, ready to predict.
+
+    Raises:
+        UsageError: its code is not here, or weights and code do not fit.
+    """
+    return FineTuned(kept, device, plugins) if kept.facts["kind"] == NETWORK else Estimators(kept, plugins)
+
+
+def _built(kept: Kept, group: str, plugins: tuple[str, ...]) -> Any:
+    part = kept.facts["job"][group]
+    return import_allowed(part["target"], f"{kept.folder}: {group}", plugins)(**part["params"])
+
+
+def embedded(member: Member, smiles: Sequence[str]) -> NDArray[np.float32]:
+    """Return graph representations [N, d], NaN for a SMILES that has no graph."""
+    found = [
+        spread_out(member.embed(chunk), chunk)
+        for chunk in (featurized(smiles[i : i + CHUNK], [member.featurizer]) for i in range(0, len(smiles), CHUNK))
+    ]
+    return np.concatenate(found) if found else np.empty((0, 0), np.float32)
+
+
+def spread_out(values: NDArray[np.float32], molecules: Molecules) -> NDArray[np.float32]:
+    """Return values [K, d] of molecules at the places of their rows, [R, d], NaN elsewhere."""
+    whole = np.full((len(molecules.places) + len(molecules.reasons), values.shape[1]), np.nan, np.float32)
+    whole[molecules.places] = values
+    return whole

@@ -1,0 +1,68 @@
+"""SMILES to what models read, many at a time. This module runs in worker processes, so it imports nothing heavy."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roftbench.data.descriptors import fingerprints
+from roftbench.data.featurize import FeaturizeError, molecule_to_graph, pack, parse_smiles
+from roftbench.data.featurizers import FEATURIZERS, HU
+
+CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed run gives the same bits
+
+
+class Molecules(NamedTuple):
+    """R rows, of which K are molecules with a graph.
+
+    places [K]: their rows; smiles [K]; graphs: packed, by featuriser; fingerprint [K, 256] uint8: ECFP4; reasons:
+    for each other row why it has none.
+    """
+
+    places: list[int]
+    smiles: list[str]
+    graphs: dict[str, dict[str, NDArray[Any]]]
+    fingerprint: NDArray[np.uint8]
+    reasons: dict[int, str]
+
+
+def featurized(smiles: Sequence[str], featurizers: Iterable[str]) -> Molecules:
+    """Return some rows of SMILES as models read them; a row that has no graph has a reason instead.
+
+    As in a data set, the "hu" graph decides which rows are molecules, whatever graphs a model reads.
+    """
+    others = sorted({*featurizers} - {HU})
+    places, texts, molecules, graphs = [], [], [], []
+    reasons: dict[int, str] = {}
+    for place, text in enumerate(smiles):
+        try:
+            molecule = parse_smiles(text)
+            graph = molecule_to_graph(molecule)
+        except FeaturizeError as error:
+            reasons[place] = "empty SMILES" if not text.strip() else str(error)
+            continue
+        places.append(place)
+        texts.append(text.strip())
+        molecules.append(molecule)
+        graphs.append(graph)
+    try:
+        packed = {name: FEATURIZERS[name].chunk(texts) for name in others}
+    except Exception:  # of one molecule: the others must not be lost with it
+        return _without_failing(smiles, others)
+    return Molecules(places, texts, {HU: pack(graphs), **packed}, fingerprints(molecules), reasons)
+
+
+def _without_failing(smiles: Sequence[str], others: Sequence[str]) -> Molecules:
+    """Return the same without the molecules on which a featuriser fails."""
+    reasons = {}
+    for place, text in enumerate(smiles):
+        for name in others:
+            try:
+                FEATURIZERS[name].chunk([text])
+            except FeaturizeError:  # no molecule at all: told below
+                break
+            except Exception as error:
+                reasons[place] = f"no {name} graph: {type(error).__name__}: {error}"
+    found = featurized(["" if place in reasons else text for place, text in enumerate(smiles)], others)
+    return found._replace(reasons={**reasons, **{k: v for k, v in found.reasons.items() if k not in reasons}})

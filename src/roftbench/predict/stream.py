@@ -1,0 +1,89 @@
+"""A long output written piece by piece beside its final name: a process that is killed goes on where it was."""
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from roftbench.errors import UsageError
+from roftbench.files import write_text
+
+
+class Output:
+    """`path`.part while it is written, and `path`.part.json, which says how much of it counts.
+
+    `identity` are plain values that decide the content: a part of another identity is begun again. Of a path that ends
+    with .gz, each piece is a gzip member of its own.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        self.path, self.identity = path, identity
+        self.part = path.with_name(path.name + ".part")
+        self.state = path.with_name(path.name + ".part.json")
+        self._lock = FileLock(path.with_name(path.name + ".part.lock"))
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        """Take the output, and find out how many `rows` are in it already."""
+        with _clear(self.path):
+            if self.path.is_dir():
+                raise UsageError(f"output={self.path} is a folder: give the name of a file")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise UsageError(f"output={self.path} is being written by another process") from None
+            size = 0
+            if (found := self._found()) is not None:
+                self.rows, size = found
+            self._file = self.part.open("r+b" if self.part.exists() else "w+b")
+            self._file.truncate(size)
+            self._file.seek(size)
+        return self
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            state = json.loads(self.state.read_text(encoding="utf-8"))
+            fits = state["identity"] == self.identity and self.part.stat().st_size >= state["bytes"]
+            return (int(state["rows"]), int(state["bytes"])) if fits else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, text: str, rows: int) -> None:
+        """Add a piece that ends `rows` rows; it is on the disk when this returns."""
+        content = text.encode()
+        with _clear(self.path):
+            self._file.write(gzip.compress(content, mtime=0) if self.path.suffix == ".gz" else content)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self.rows += rows
+            state = {"identity": self.identity, "rows": self.rows, "bytes": self._file.tell()}
+            write_text(self.state, json.dumps(state) + "\n")
+
+    def finish(self) -> None:
+        """Give the output its name."""
+        with _clear(self.path):
+            self._file.close()
+            self.part.replace(self.path)
+            self.state.unlink(missing_ok=True)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Let go of the output; what is unfinished stays, for the next call."""
+        self._file.close()
+        self._lock.release()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+
+
+@contextmanager
+def _clear(path: Path) -> Iterator[None]:
+    """Turn what a disk may refuse into one clear message."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"output={path} cannot be written: {error.strerror or error}") from None

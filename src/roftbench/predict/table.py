@@ -1,0 +1,99 @@
+"""`roftbench predict`: a table of any length to the same table with predictions."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import rdkit
+import torch
+
+from roftbench import __version__
+from roftbench.data.parallel import SERIAL, ahead
+from roftbench.data.rows import Rows
+from roftbench.errors import UsageError
+from roftbench.launchers import cores
+from roftbench.predict.ensemble import REASON, Ensemble, Predicted
+from roftbench.predict.molecules import CHUNK, featurized
+from roftbench.predict.stream import Output
+from roftbench.progress import bar
+
+ENDINGS = (".csv", ".csv.gz")
+DIGITS = "{:.6g}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How many rows there are, how many of them have no prediction, and how many were there from an earlier call."""
+
+    rows: int
+    without: int
+    before: int
+
+
+def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = "") -> Summary:
+    """Write all columns of a table with those of an ensemble beside them, in its order of rows.
+
+    A call that was ended goes on with the next one of the same models, input and prefix.
+
+    Raises:
+        UsageError: the output cannot be written, or a column of the table has the name of one that is added.
+    """
+    added = [f"{prefix}{name}" for name in (*ensemble.columns, REASON)]
+    check_paths(source.path, path)
+    if double := [name for name in added if name in source.names]:
+        raise UsageError(f"{source.path} has a column '{double[0]}' already: give prefix=…, put before added names")
+    identity = {
+        "input": source.sha256,
+        "smiles": source.smiles,
+        "models": [str(one.facts["key"]) for one in ensemble.kept],
+        "prefix": prefix,
+        "versions": [__version__, torch.__version__, rdkit.__version__],
+    }
+    with Output(path, identity) as output:
+        before, without = output.rows, 0
+        if not output.rows:
+            output.write(_line([[name] for name in (*source.names, *added)]), 0)
+        chunks = list[list[list[str]]]()  # those whose molecules are at work
+
+        def texts() -> Iterator[list[str]]:
+            for chunk in source.chunks(CHUNK, output.rows):
+                chunks.append(chunk)
+                yield chunk[source.smiles]
+
+        workers = cores() if source.count - output.rows > SERIAL else 1
+        work = partial(featurized, featurizers=tuple(ensemble.featurizers))
+        progress = bar((), "predict", "mol", total=source.count)
+        progress.update(before)
+        for molecules in ahead(work, texts(), workers):
+            found = ensemble.rows(molecules)
+            chunk = chunks.pop(0)
+            output.write(_line([*chunk, *_cells(found)]), len(chunk[0]))
+            without += sum(map(bool, found.reasons))
+            progress.update(len(chunk[0]))
+        progress.close()
+        output.finish()
+    return Summary(source.count, without, before)
+
+
+def check_paths(source: Path, output: Path) -> None:
+    """Raise UsageError unless the output is another file than the input, of a kind that can be written."""
+    if not output.name.endswith(ENDINGS):
+        raise UsageError(f"output={output} must end with {' or '.join(ENDINGS)}")
+    if output.resolve() == source.resolve():
+        raise UsageError(f"output={output} is the input: give another name")
+
+
+def _cells(found: Predicted) -> list[list[str]]:
+    columns = [
+        ["" if value != value else DIGITS.format(value) for value in column] for column in found.values.T.tolist()
+    ]
+    return [*columns, found.reasons]
+
+
+def _line(columns: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(zip(*columns, strict=True))
+    return text.getvalue()

@@ -1,0 +1,47 @@
+"""Representations: those that the head reads, in the order of rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from command import Command
+from lab import Lab
+
+import roftbench
+
+TEXTS = ["CCO", "junk", "c1ccccc1O", "", "CC(=O)Oc1ccccc1C(=O)O"]
+
+
+def test_a_pretrained_model_gives_what_the_head_reads(lab: Lab) -> None:
+    bench = lab.bench("model=gin_masking")
+    index = bench.problem.test[:5]
+    with torch.no_grad():
+        expected = bench.model.eval().represent(bench.problem.graphs.batch(index)).numpy()
+    found = roftbench.embed([bench.dataset.smiles[i] for i in index.tolist()], model="gin_masking", device="cpu")
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_both_files_hold_the_rows_in_order(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("smiles\n" + "\n".join(TEXTS) + "\n", encoding="utf-8")
+    for name in ("z.npz", "z.parquet"):
+        assert cli("embed", "model=tiny_gin", f"input={tmp_path / 'in.csv'}", f"output={name}", "device=cpu").code == 0
+    expected = roftbench.embed(TEXTS, model="tiny_gin", device="cpu")
+    held = np.load("z.npz")
+    assert np.array_equal(held["embedding"], expected, equal_nan=True)
+    assert np.isnan(expected).all(axis=1).tolist() == [False, True, False, True, False]
+    assert held["smiles"].tolist() == TEXTS
+    assert [bool(reason) for reason in held["reason"]] == [False, True, False, True, False]
+    table = pd.read_parquet("z.parquet")
+    assert np.array_equal(table.filter(regex=r"^e\d+$").to_numpy(), expected, equal_nan=True)
+
+
+def test_a_kept_model_embeds_and_a_fingerprint_cannot(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("smiles\nCCO\n", encoding="utf-8")
+    folder = cli.lab.store.model_path(cli.lab.done("method=lp", "run.keep=true")["key"])
+    given = f"input={tmp_path / 'in.csv'}", "output=z.npz"
+    assert cli("embed", f"model_dir={folder}", *given).code == 0
+    assert np.load("z.npz")["embedding"].shape == (1, 16)
+    cli("embed", *given).refused("model=NAME", "model_dir=DIR")
+    cli("embed", "model=ecfp", *given).refused("fingerprint")
+    cli("embed", "model=gin_maskin", *given).refused("Did you mean 'gin_masking'")

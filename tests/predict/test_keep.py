@@ -1,0 +1,105 @@
+"""What run.keep=true leaves behind: for every method, whether the job is new, done, or done long ago."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from command import Command
+from lab import FOREST, METHODS, Lab, numbers
+
+import roftbench
+from roftbench.predict.kept import read_kept
+
+FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_kept_network_predicts_what_its_record_says(lab: Lab, method: str) -> None:
+    given = f"method={method}", "train.standardize_targets=true"
+    record = lab.done(*given, "run.keep=true")
+    folder = lab.store.model_path(record["key"])
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    bench = lab.bench(*given)
+    smiles = [bench.dataset.smiles[i] for i in bench.parts.test]
+    found = roftbench.load(folder, device="cpu").predict(smiles)
+    expected = [row[0] for row in record["test_predictions"]["prediction"]]
+    assert found.iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-4)
+    assert (found["reason"] == "").all()
+
+
+@pytest.mark.parametrize("more", [("dataset=esol",), ("dataset=bbbp",), ("dataset=esol", "model.counts=true")])
+def test_a_kept_forest_predicts_what_scikit_learn_says_bit_for_bit(lab: Lab, more: tuple[str, ...]) -> None:
+    record = lab.done(*FOREST, *more, "run.keep=true")
+    kept = read_kept(lab.store.model_path(record["key"]))
+    model = roftbench.load(kept.folder)
+    job, env = lab.job(*FOREST, *more)
+    from roftbench.fingerprint_bench import FingerprintBench
+
+    bench = FingerprintBench(job, env, lab.store)
+    bench.work()
+    from roftbench.predict.molecules import featurized
+
+    smiles = [bench.dataset.smiles[i] for i in bench.parts.test]
+    found = model.members[0].predict(featurized(smiles, []))
+    assert np.array_equal(found, bench.predict(bench.chosen, bench.problem.test))
+
+
+def test_a_job_that_is_done_is_worked_again_for_its_model_and_keeps_its_record(lab: Lab) -> None:
+    record = lab.done("method=roftmol")
+    outcome = lab.run("method=roftmol", "run.keep=true")
+    assert outcome.cached
+    assert outcome.record == record
+    folder = lab.store.model_path(record["key"])
+    first = read_kept(folder)
+    assert first.facts["scores"] == record["scores"]
+    shutil.rmtree(folder)
+    for path in lab.stages():
+        path.unlink()
+    lab.run("method=roftmol", "run.keep=true")
+    second = read_kept(folder)
+    assert first.weights.keys() == second.weights.keys()
+    assert all(torch.equal(tensor, second.weights[name]) for name, tensor in first.weights.items())
+    assert lab.done("method=roftmol") == record
+
+
+def test_keeping_changes_neither_key_nor_numbers(lab: Lab) -> None:
+    kept = lab.done("method=l2_sp", "run.keep=true")
+    plain = lab.elsewhere("plain").done("method=l2_sp")
+    assert numbers(kept) == numbers(plain)
+
+
+def test_the_card_says_what_the_intervals_rest_on(lab: Lab) -> None:
+    learned = lab.store.model_path(lab.done("method=roftmol", "run.keep=true")["key"])
+    forest = lab.store.model_path(lab.done(*FOREST, "dataset=bbbp", "run.keep=true")["key"])
+    card = (learned / "README.md").read_text(encoding="utf-8")
+    assert "rest on 113 labels" in card
+    assert "interpolation coefficients were fitted to the same labels" in card
+    assert "chose the best epoch" in card
+    other = (forest / "README.md").read_text(encoding="utf-8")
+    assert "No weight was fitted to them." in other
+    assert "coefficients were fitted" not in other
+
+
+def test_a_sweep_keeps_the_models_of_jobs_that_are_done(cli: Command) -> None:
+    cli.run("-m", "method=lp,full_ft")
+    ended = cli.run("-m", "method=lp,full_ft", "run.keep=true")
+    assert ended.code == 0, ended
+    assert len(list((cli.lab.results / "models").iterdir())) == 2
+    assert "2 done, 0 failed before, 0 to run" in cli.run("-m", "method=lp,full_ft", "run.keep=true").out
+
+
+def test_a_damaged_or_missing_model_is_told_in_one_message(cli: Command) -> None:
+    cli.lab.done("method=lp", "run.keep=true")
+    [folder] = (cli.lab.results / "models").iterdir()
+    (cli.lab.results / "in.csv").write_text("smiles\nCCO\n")
+    given = (f"input={cli.lab.results / 'in.csv'}", "output=out.csv")
+    cli("predict", "model_dir=nowhere", *given).refused("nowhere", "run.keep=true")
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-9])
+    cli("predict", f"model_dir={folder}", *given).refused("damaged")
+    facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    facts["job"]["seed"] = 7
+    (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
+    cli("predict", f"model_dir={folder}", *given).refused("damaged", "key")

@@ -1,0 +1,134 @@
+"""`roftbench predict` as a user calls it: no row is lost, whatever is in it and whenever the process ends."""
+
+import csv
+import gzip
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from command import Command, Terminal
+from lab import FOREST, Lab, molecules, start
+
+import roftbench
+
+GARBAGE = ("not a molecule", "", "C1CC", "[*]CC", "c1ccc", "CC(C", "☃", "nan", "Cl->[Fe]")
+
+
+def kept(lab: Lab, *overrides: str) -> Path:
+    return lab.store.model_path(lab.done(*overrides, "run.keep=true")["key"])
+
+
+def with_garbage(path: Path, lab: Lab, count: int) -> Path:
+    """Write a table of three columns, one row in a hundred of it garbage."""
+    texts, _ = molecules("lipo", lab.job("dataset=lipo")[0], 500)
+    draw = random.Random(0)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "SMILES", 'a "note", quoted'])
+        for row in range(count):
+            text = GARBAGE[row // 100 % len(GARBAGE)] if row % 100 == 7 else draw.choice(texts)
+            writer.writerow([row, text, "two\nlines" if row % 10 == 3 else "x,y"])
+    return path
+
+
+def test_no_row_is_lost_with_one_percent_garbage(cli: Command, tmp_path: Path) -> None:
+    source = with_garbage(tmp_path / "in.csv", cli.lab, 2500)
+    folder = kept(cli.lab, "method=lp")
+    ended = cli("predict", f"model_dir={folder}", f"input={source}", "output=new/pred.csv", "device=cpu")
+    assert ended.code == 0, ended
+    before, after = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (source, "new/pred.csv"))
+    assert after[list(before)].equals(before)
+    [value] = [name for name in after if name.endswith("_predicted")]
+    bad = before["id"].astype(int) % 100 == 7
+    assert (after["reason"] != "").equals(bad)
+    assert (after[value] == "").equals(bad)
+    assert (after["similarity"] == "").equals(bad)
+    assert f"{bad.sum()} without a prediction" in ended.out
+    assert [path.name for path in Path("new").iterdir()] == ["pred.csv"]
+    table = roftbench.load(folder, device="cpu").predict(before["SMILES"])
+    assert table[value].map(lambda x: "" if x != x else f"{x:.6g}").equals(after[value])
+    assert table["reason"].equals(after["reason"])
+
+
+def test_several_models_give_mean_and_spread(cli: Command) -> None:
+    folders = [kept(cli.lab, "method=lp", f"seed={seed}") for seed in range(3)]
+    texts = ["CCO", "c1ccccc1O", "junk", "CCN"]
+    each = [roftbench.load(folder).predict(texts) for folder in folders]
+    name = str(each[0].columns[1])
+    together = roftbench.load(*folders).predict(texts)
+    stacked = pd.concat([one[name] for one in each], axis=1)
+    assert together[name].to_numpy() == pytest.approx(stacked.mean(axis=1).to_numpy(), nan_ok=True)
+    spread = together[name.replace("_predicted", "_std")].to_numpy()
+    assert spread == pytest.approx(stacked.std(axis=1).to_numpy(), nan_ok=True)
+    low, high = (together[name.replace("_predicted", end)] for end in ("_low", "_high"))
+    assert ((low < together[name]) & (together[name] < high))[[0, 1, 3]].all()
+
+
+def test_models_of_different_tasks_are_refused(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("smiles\nCCO\n")
+    both = kept(cli.lab, "method=lp"), kept(cli.lab, *FOREST, "dataset=bbbp")
+    given = f"model_dir={both[0]},{both[1]}", f"input={tmp_path / 'in.csv'}", "output=out.csv"
+    cli("predict", *given).refused("only models of the same tasks", "p_np")
+
+
+def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("smiles,reason\nCCO,\n")
+    model = f"model_dir={kept(cli.lab, 'method=lp')}"
+    cli("predict", model, f"input={source}").refused("output must be given")
+    cli("predict", model, f"input={source}", f"output={source}").refused("is the input")
+    cli("predict", model, f"input={source}", "output=out.xlsx").refused("must end with .csv")
+    cli("predict", model, f"input={source}", "output=out.csv").refused("column 'reason'", "prefix=")
+    cli("predict", model, "input=none.csv", "output=out.csv").refused("none.csv", "cannot be read")
+    cli("predict", model, f"input={source}", "output=out.csv", "smiles_column=SMILE").refused("SMILE", "Did you mean")
+    cli("predict", model, f"input={source}", "output=out.csv", "modeldir=x").refused("modeldir", "Did you mean")
+    assert not list(Path().iterdir())
+    assert cli("predict", model, f"input={source}", "output=out.csv", "prefix=new_").code == 0
+    assert pd.read_csv("out.csv").columns[-1] == "new_reason"
+
+
+def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_path: Path) -> None:
+    source = with_garbage(tmp_path / "in.csv", lab, 12_000)
+    model = f"model_dir={kept(lab, *FOREST)}"
+    command = [sys.executable, "-m", "roftbench.cli", "predict", model, f"input={source}"]
+    killed, whole = tmp_path / "killed.csv", tmp_path / "whole.csv"
+    with start([*command, f"output={killed}"]) as process:
+        state = killed.with_name("killed.csv.part.json")
+        while not (state.exists() and '"rows": 0' not in state.read_text()):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert not killed.exists()
+    with killed.with_name("killed.csv.part").open("ab") as part:
+        part.write(b"half a li")  # what had not reached the disk whole
+    again = start([*command, f"output={killed}"])
+    output, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, output
+    assert "of them before" in output
+    assert start([*command, f"output={whole}"]).wait(timeout=120) == 0
+    assert killed.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("killed*")) == ["killed.csv"]
+
+
+def test_gzip_and_parquet_are_read_and_gzip_is_written(cli: Command, tmp_path: Path) -> None:
+    source = with_garbage(tmp_path / "in.csv", cli.lab, 1200)
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(source.read_bytes()))
+    pd.read_csv(source, dtype=str, keep_default_na=False).to_parquet(tmp_path / "in.parquet")
+    model = f"model_dir={kept(cli.lab, 'method=lp')}"
+    for name, output in (("in.csv", "a.csv"), ("in.csv.gz", "b.csv.gz"), ("in.parquet", "c.csv")):
+        assert cli("predict", model, f"input={tmp_path / name}", f"output={output}").code == 0
+    expected = Path("a.csv").read_bytes()
+    assert gzip.decompress(Path("b.csv.gz").read_bytes()) == expected == Path("c.csv").read_bytes()
+
+
+def test_importing_roftbench_is_light(lab: Lab, tmp_path: Path) -> None:
+    terminal = Terminal.of(lab, tmp_path)
+    code = "import sys, roftbench; print([name for name in ('torch', 'rdkit', 'pandas') if name in sys.modules])"
+    assert terminal.python("-c", code).out.strip() == "[]"
+    assert subprocess.run([sys.executable, "-c", "import roftbench; roftbench.nothing"], env=terminal.env,
+                          capture_output=True, check=False).returncode == 1  # fmt: skip

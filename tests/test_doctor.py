@@ -1,0 +1,28 @@
+import json
+from pathlib import Path
+
+import torch
+from command import Command
+
+from roftbench import __version__
+
+
+def test_doctor_tells_what_is_here(cli: Command) -> None:
+    facts = json.loads(cli("doctor", "--json", "paths.offline=true").out)
+    assert facts["roftbench"] == __version__
+    assert facts["packages"]["torch"] == torch.__version__
+    assert facts["offline"] is True
+    assert facts["training_step_ms"]["cpu"] > 0
+    assert facts["launchers"]["basic"] is True
+    assert facts["folders"]["results"]["problem"] is None
+    words = cli("doctor")
+    assert words.code == 0
+    assert "training step" in words.out
+    assert cli.files() == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_by_the_exit_code(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    ended = cli("doctor", f"paths.results={tmp_path / 'file'}")
+    assert ended.code == 1
+    assert "cannot be written" in ended.out
