@@ -8,6 +8,8 @@ from typing import Any
 from command import Command, Ended
 from lab import write_csv
 
+import roftbench
+
 SMALL = (
     "dataset=esol", "split=random", "train=smoke", "label_ratio.count=40", "label_ratio.val_budget=strict",
     "advise.models=tiny_gin", "advise.methods=lp,full_ft", "advise.folds=3", "advise.members=2", "advise.budget=14jobs",
@@ -40,6 +42,13 @@ def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_i
     assert "On the test part, used once" in ended.out
     markdown = next((cli.lab.results / "advise").glob("*/advice.md")).read_text(encoding="utf-8")
     assert all(reason in markdown for reason in advice["reasons"])
+    # What is kept predicts, with intervals from the folds' errors.
+    models = roftbench.load(*advice["models"])
+    said = models.predict(["CCO", "no molecule"])
+    assert said["measured log solubility in mols per litre_predicted"].notna().tolist() == [True, False]
+    assert len(advice["models"]) == 2
+    assert f"roftbench predict model_dir={Path(advice['models'][0])}," in ended.out
+    assert "90% intervals hold" in ended.out
     before = {path: path.stat().st_mtime_ns for path in (cli.lab.results / "runs").glob("*.json")}
     _, repeated = advise(cli)
     assert repeated["candidates"][0]["jobs"][: len(best["jobs"])] == best["jobs"]

@@ -1,7 +1,7 @@
 """The whole of `roftbench advise`: folds, race, the winner on the untouched test part, and what follows from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from roftbench.advise.bench import Jobs, reason, result
 from roftbench.advise.compare import Difference, difference
 from roftbench.advise.folds import Folds, Parts
+from roftbench.advise.keeping import covered, kept, out_of_folds
 from roftbench.advise.prior import Prior
 from roftbench.advise.race import Budget, Race, Runner
 from roftbench.advise.settings import BASELINES, AdviseSettings
@@ -17,8 +18,8 @@ from roftbench.config import build
 from roftbench.data.dataset import load_dataset
 from roftbench.errors import UsageError
 from roftbench.metrics import METRICS
-from roftbench.progress import say
-from roftbench.store import Record
+from roftbench.progress import bar, say
+from roftbench.store import Record, Store
 from roftbench.sweep import fetch_sources
 
 
@@ -41,8 +42,8 @@ class Advice:
     half: Difference | None
     stopped: str
     command: str
-    guesses: list[str] = field(default_factory=list)
-    kept: list[Path] = field(default_factory=list)
+    kept: list[Path]
+    coverage: str
 
     @property
     def winner(self) -> Runner:
@@ -82,6 +83,7 @@ class Advisor:
         if ranked[0].failure or not ranked[0].scores:
             raise UsageError(f"no candidate could be judged. {ranked[0].name}: {ranked[0].failure or race.stopped}")
         test = self._final(ranked[0])
+        kept = self._keep(ranked[0])
         half = self._half(ranked[0])
         _, parts = self.dataset.cut(build(self.job.split), self.job.label_ratio)
         share = 1 / (self.settings.folds - 2)
@@ -99,7 +101,8 @@ class Advisor:
             half=half,
             stopped=race.stopped,
             command=self._command(ranked[0]),
-            guesses=self.guesses,
+            kept=kept,
+            coverage=covered(kept) if kept else "",
         )
 
     def _judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
@@ -127,6 +130,14 @@ class Advisor:
                     shown = "undefined" if score is None else f"{score:.4f}"
                     say(f"  {one.name:<34} seed {job.seed + member:<3} test {self.metric} {shown}")
         return test
+
+    def _keep(self, winner: Runner) -> list[Path]:
+        """Keep the winner's members, with intervals from the errors on the folds where these were all judged."""
+        calibration = out_of_folds(self.dataset, winner.records, self.settings.folds)
+        job, env, _ = self.jobs.of(winner.model, winner.method)
+        members = [replace(job, seed=job.seed + member) for member in range(self.settings.members)]
+        done = [one for one in members if Store(env.results).get(one.key) is not None]
+        return [kept(one, env, calibration) for one in bar(done, "keeping", "model")]
 
     def _half(self, winner: Runner) -> Difference | None:
         """Judge the winner once more with half of the training molecules, as far as the budget lasts."""

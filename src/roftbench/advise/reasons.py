@@ -8,7 +8,15 @@ from roftbench.metrics import METRICS
 
 def reasons(advice: Advice) -> list[str]:
     """Return the recommendation and its reasons, a sentence or two each."""
-    lines = [_choice(advice), _alike(advice), _spread(advice), *_baselines(advice), _labels(advice), _test(advice)]
+    lines = [
+        _choice(advice),
+        _alike(advice),
+        _spread(advice),
+        *_baselines(advice),
+        _labels(advice),
+        _test(advice),
+        _kept(advice),
+    ]
     failed = [f"{one.name} ({one.failure})" for one in advice.ranked if one.failure]
     if failed:
         lines.append(f"Left out, as their jobs failed: {'; '.join(failed)}.")
@@ -91,3 +99,11 @@ def _test(advice: Advice) -> str:
     found = {name: mean_score(records, advice.metric) for name, records in advice.test.items()}
     shown = [f"{name} {value:.3f}" for name, value in found.items() if value is not None]
     return f"On the test part, used once: {', '.join(shown)} ({advice.metric})." if shown else ""
+
+
+def _kept(advice: Advice) -> str:
+    count = len(advice.kept)
+    if not count:
+        return ""
+    said = f"; {advice.coverage}" if advice.coverage else ""
+    return f"Kept for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{said}."

@@ -12,6 +12,7 @@ from roftbench.advise.advice import Advice, mean_score
 from roftbench.advise.race import Runner
 from roftbench.advise.reasons import alike, reasons
 from roftbench.files import write_text
+from roftbench.progress import shown
 from roftbench.report.text import MISSING, markdown_table, metric_name
 
 HEADER = ["", "candidate", "mean", "folds", "lowest", "highest", "winner minus it (95 %)", "s a job", "test"]
@@ -25,7 +26,7 @@ def show(advice: Advice, console: Console) -> None:
     for row in rows(advice):
         table.add_row(*row, style="bold" if row[0] == "1" else "")
     console.print(table)
-    for line in [*reasons(advice), "", advice.command]:
+    for line in [*reasons(advice), "", *commands(advice)]:
         console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -36,11 +37,19 @@ def write(advice: Advice, folder: Path) -> list[Path]:
         f"{metric_name(advice.metric)}, {advice.folds}.",
         markdown_table(HEADER, rows(advice)),
         "\n".join(f"- {line}" for line in reasons(advice)),
-        f"```\n{advice.command}\n```",
+        "```\n" + "\n".join(commands(advice)) + "\n```",
     ]
     write_text(folder / "advice.md", "\n\n".join(text) + "\n")
     write_text(folder / "advice.json", json.dumps(to_dict(advice), indent=1, allow_nan=False) + "\n")
     return [folder / "advice.md", folder / "advice.json"]
+
+
+def commands(advice: Advice) -> list[str]:
+    """Return the command that repeats the winner's job, and the one that predicts with what was kept."""
+    if not advice.kept:
+        return [advice.command]
+    folders = ",".join(shown(folder) for folder in advice.kept)
+    return [advice.command, f"roftbench predict model_dir={folders} input=new.csv output=predictions.csv"]
 
 
 def rows(advice: Advice) -> list[list[str]]:
