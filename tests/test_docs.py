@@ -42,6 +42,10 @@ def test_a_command_of_a_page_works(cli: Command, command: str) -> None:
         pytest.skip("tests/test_plugins.py runs it, with its files")
     smiles, labels = molecules("esol", cli.lab.job()[0], 60)
     write_csv(Path("my.csv"), {"smiles": smiles, "solubility": labels})
+    write_csv(Path("new.csv"), {"smiles": smiles[:3]})
+    if "models/KEY" in command:
+        key = cli.lab.done("method=lp", "train.epochs=1", "run.keep=true")["key"]
+        command = command.replace("results/models/KEY", str(cli.lab.results / "models" / key))
     if "results/paper" in command:
         shutil.copytree(ROOT / "results" / "gin_masking", "results/paper")
     words = [word.replace("DIR", str(cli.lab.results)) for word in shlex.split(command)[1:]]
