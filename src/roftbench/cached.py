@@ -40,10 +40,8 @@ def run(paths: Paths, action: str, *, dry_run: bool, as_json: bool) -> int:
     cache = absolute(paths.cache)
     found = kinds(cache)
     clean = action == "clean"
-    if clean and not dry_run:
-        removed = [path for kind in found for path in _removed(_files(cache, kind.name))]
-    else:
-        removed = []
+    doomed = found if clean and not dry_run else []
+    removed = [path for kind in doomed for path in _removed(_files(cache, kind.name))]
     if as_json:
         done = {"removed": len(removed), "dry_run": dry_run} if clean else {}
         print(json.dumps({"cache": str(cache), "kinds": [asdict(kind) for kind in found], **done}, indent=1))

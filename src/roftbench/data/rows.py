@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -89,11 +89,13 @@ class _Parquet:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.sha256 = _digest(path.open("rb"))
+        with path.open("rb") as file:
+            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
 
     def head(self) -> Sheet:
         columns = self._file().schema_arrow.names
-        first = next(self.blocks(), [[] for _ in columns])
+        none: list[list[str]] = [[] for _ in columns]
+        first = next(self.blocks(), none)
         return Sheet(str(self.path), columns, [], lambda at: [pa.chunked_array([first[i]], pa.string()) for i in at])
 
     def _file(self) -> Any:
@@ -112,11 +114,6 @@ class _Parquet:
                 yield [as_text(pa.chunked_array([batch.column(name)])).to_pylist() for name in names]
         except pa.ArrowException as error:
             raise UsageError(f"{self.path} is a damaged Parquet table: {error}") from None
-
-
-def _digest(file: IO[bytes]) -> str:
-    with file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -232,7 +229,7 @@ def _whole_rows(head: bytes) -> bytes:
     return head[: end + 1] if end > 0 else head
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> io.BufferedIOBase:
     """Open a file, unpacking it if it is gzipped."""
     with path.open("rb") as file:
         packed = file.read(2) == GZIP
