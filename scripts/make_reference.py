@@ -21,7 +21,8 @@ from roftbench.report.text import markdown_table
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 COMMANDS = (
-    "run", "plan", "advise", "tables", "report", "predict", "embed", "list", "data", "fetch", "splits", "doctor", "cache",
+    "run", "plan", "advise", "tables", "report", "predict", "embed", "list", "data",
+    "fetch", "splits", "doctor", "cache",
 )  # fmt: skip
 # What a model's or a data set's card tells, `roftbench list models` and `roftbench list datasets` show.
 CARDS = {each.name for card in (ModelCard, DatasetSpec) for each in fields(card)}

@@ -85,7 +85,9 @@ def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Pat
     cli("predict", model, f"input={source}", "output=out.xlsx").refused("must end with .csv")
     cli("predict", model, f"input={source}", "output=out.csv").refused("column 'reason'", "prefix=")
     cli("predict", model, "input=none.csv", "output=out.csv").refused("none.csv", "cannot be read")
-    cli("predict", model, f"input={source}", "output=out.csv", "smiles_column=SMILE").refused("SMILE", "Allowed: reason, smiles")
+    cli("predict", model, f"input={source}", "output=out.csv", "smiles_column=SMILE").refused(
+        "SMILE", "Allowed: reason, smiles"
+    )
     cli("predict", model, f"input={source}", "output=out.csv", "modeldir=x").refused("modeldir", "Did you mean")
     assert not list(Path().iterdir())
     assert cli("predict", model, f"input={source}", "output=out.csv", "prefix=new_").code == 0
