@@ -28,9 +28,8 @@ def work(
     with logged(store.log_path(job.key) if done is None else None, quiet=quiet, bars=bars):
         for guess in guesses:
             say(f"  guessed: {guess}")
-        if done is not None and (
-            not env.run.keep or store.has_model(job.key)
-        ):  # told even where nothing can be written
+        if done is not None and (not env.run.keep or store.has_model(job.key)):
+            # told even where nothing can be written
             conclude(Outcome("done", done, cached=True), store.record_path(job.key))
             return "done", ""
         try:

@@ -85,9 +85,7 @@ def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Pat
     cli("predict", model, f"input={source}", "output=out.xlsx").refused("must end with .csv")
     cli("predict", model, f"input={source}", "output=out.csv").refused("column 'reason'", "prefix=")
     cli("predict", model, "input=none.csv", "output=out.csv").refused("none.csv", "cannot be read")
-    cli("predict", model, f"input={source}", "output=out.csv", "smiles_column=SMILE").refused(
-        "SMILE", "Allowed: reason, smiles"
-    )
+    cli("predict", model, f"input={source}", "output=out.csv", "smiles_column=SMILE").refused("Allowed: reason, smiles")
     cli("predict", model, f"input={source}", "output=out.csv", "modeldir=x").refused("modeldir", "Did you mean")
     assert not list(Path().iterdir())
     assert cli("predict", model, f"input={source}", "output=out.csv", "prefix=new_").code == 0
@@ -95,7 +93,7 @@ def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Pat
 
 
 def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_path: Path) -> None:
-    source = with_garbage(tmp_path / "in.csv", lab, 12_000)
+    source = with_garbage(tmp_path / "in.csv", lab, 5_000)
     model = f"model_dir={kept(lab, *FOREST)}"
     command = [sys.executable, "-m", "roftbench.cli", "predict", model, f"input={source}"]
     killed, whole = tmp_path / "killed.csv", tmp_path / "whole.csv"
@@ -108,11 +106,13 @@ def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_pat
     assert not killed.exists()
     with killed.with_name("killed.csv.part").open("ab") as part:
         part.write(b"half a li")  # what had not reached the disk whole
-    again = start([*command, f"output={killed}"])
-    output, _ = again.communicate(timeout=120)
-    assert again.returncode == 0, output
+    with start([*command, f"output={killed}"]) as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
     assert "of them before" in output
-    assert start([*command, f"output={whole}"]).wait(timeout=120) == 0
+    with start([*command, f"output={whole}"]) as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
     assert killed.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.glob("killed*")) == ["killed.csv"]
 
