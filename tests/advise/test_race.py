@@ -7,7 +7,7 @@ import pytest
 from roftbench.advise.race import Budget, Race, Runner
 from roftbench.store import Record
 
-LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0}
+LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0, "quick": 1.5}
 
 
 class Track:
@@ -27,7 +27,7 @@ class Track:
 
 
 def race(track: Track, budget: Budget, folds: int = 5) -> Race:
-    runners = [Runner(name, "lp", baseline=name == "base") for name in ("d", "c", "b", "a", "base")]
+    runners = [Runner(name, "bss", baseline=name == "base") for name in ("d", "c", "b", "a", "base")]
     return Race(runners, track.judge, folds, budget, "rmse", 1, members=2)
 
 
@@ -39,7 +39,7 @@ def test_with_time_enough_all_run_all_folds_of_all_partitions() -> None:
     track = Track()
     found = race(track, Budget(1000, None))
     found.run()
-    assert sorted(track.ran) == sorted((name, fold) for name in LOSS for fold in range(15))
+    assert sorted(track.ran) == sorted((name, fold) for name in names(found.runners) for fold in range(15))
     assert names(found.ranked()) == ["a", "b", "base", "c", "d"]
     assert found.stopped == ""
 
@@ -70,7 +70,30 @@ def test_jobs_that_would_outlast_the_time_do_not_begin() -> None:
     found = race(slow, Budget(100, None))
     found.run()
     assert slow.ran == [("base", 0)]  # then 60 s for the winner's members and the baseline are not there
-    assert "the budget ended with d · lp at 0 of 1 folds" in found.stopped
+    assert "the budget ended with d · bss at 0 of 1 folds" in found.stopped
+
+
+def test_where_time_is_short_few_take_part_and_cheap_ones_are_judged_on_all_folds() -> None:
+    track = Track(seconds=10)
+    runners = [
+        Runner("base", "full_ft", baseline=True),
+        Runner("quick", "lp"),
+        *(Runner(name, "bss") for name in "dcba"),
+    ]
+    seconds = {"base": 10.0, "quick": 0.1}
+
+    def judge(one: Runner, fold: int) -> tuple[Record | None, bool]:
+        track.seconds = seconds.get(one.model, 10.0)
+        return track.judge(one, fold)
+
+    # 10 s a job: 13 each with a margin, on 1 + 1/2 + 3/4 folds 29.25; 150 s less the baseline's four folds (52)
+    # and what comes after the race (the best, quick, twice and the baseline once: 16.6) are enough for two.
+    found = Race(runners, judge, 5, Budget(150, None), "rmse", 1, members=2)
+    found.run()
+    judged = {one.model: len(one.scores) for one in found.runners}
+    assert (judged["quick"], judged["b"], judged["a"]) == (15, 0, 0)
+    assert judged["base"] >= judged["d"] > 0
+    assert judged["c"] > 0
 
 
 def test_who_fails_falls_out_and_costs_nobody_else() -> None:

@@ -10,7 +10,6 @@ from roftbench.advise.race import Runner
 from roftbench.report.text import method_name
 
 PATH = Path(__file__).parents[1] / "assets" / "prior.csv"  # made by scripts/make_prior.py
-CHEAP = ("lp",)  # methods that leave the encoder as it is: seconds, where the others take minutes
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,8 @@ class Prior:
         return cls(ranks, f"{tables} committed rankings of {task} at {nearest} labels")
 
     def order(self, runners: Sequence[Runner]) -> list[Runner]:
-        """Return the candidates, cheap methods first, then by rank; those without a rank last."""
-        return sorted(
-            runners, key=lambda one: (one.method not in CHEAP, self.ranks.get(one.method, math.inf))
-        )  # stable: models keep their order
+        """Return the candidates, quick methods first, then by rank; those without a rank last, models as they were."""
+        return sorted(runners, key=lambda one: (not one.quick, self.ranks.get(one.method, math.inf)))
 
     def words(self) -> str:
         """Say in which order the race begins, and why."""

@@ -8,12 +8,14 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 
 from roftbench.progress import duration, say
 from roftbench.store import Record
 
 MARGIN = 1.3  # by how much a job may take longer than the last one like it
+CHEAP = 0.02  # share of the budget that all folds of a candidate may cost to be judged on them at once
+QUICK = ("lp",)
 PARTITIONS = 3  # how often the molecules are folded anew, if time is left
 Judge = Callable[["Runner", int], tuple[Record | None, bool]]  # a job's record, None if it failed; whether it is old
 
@@ -31,14 +33,20 @@ class Runner:
     failure: str = ""
 
     @property
+    def quick(self) -> bool:
+        """Whether the encoder stays as it is: seconds where the other methods take minutes."""
+        return self.method in QUICK
+
+    @property
     def name(self) -> str:
         """Model and method."""
         return f"{self.model} · {self.method}"
 
-    def loss(self, sign: int) -> float:
-        """Return the mean over the folds, lower is better; infinite where one is undefined or the job failed."""
-        values = [value for value in self.scores.values() if value is not None]
-        if self.failure or not values or len(values) < len(self.scores):
+    def loss(self, sign: int, folds: int | None = None) -> float:
+        """Return the mean over the folds, or the first ones; lower is better, infinite where one is undefined."""
+        scores = [value for fold, value in self.scores.items() if folds is None or fold < folds]
+        values = [value for value in scores if value is not None]
+        if self.failure or not values or len(values) < len(scores):
             return float("inf")
         return sign * sum(values) / len(values)
 
@@ -85,14 +93,16 @@ class Race:
     def run(self) -> None:
         """Race to the end of the budget, or of the folds."""
         rungs = sorted({1, min(2, self.folds), *(self.folds * (1 + more) for more in range(PARTITIONS))})
-        running = sorted(self.runners, key=lambda one: not one.baseline)  # baselines are judged on every fold first
-        for number, rung in enumerate(rungs):
-            for one in running:
-                if not self._climb(one, rung):
-                    self.stopped = f"the budget ended with {one.name} at {len(one.scores)} of {rung} folds"
-                    return
-            if number + 1 < len(rungs):
-                running = self._survivors(running, rungs[number + 1])
+        # Baselines are judged on every fold that anybody is; quick methods show how quick they are.
+        running = sorted((one for one in self.runners if one.baseline or one.quick), key=lambda one: not one.baseline)
+        if not all(self._climb(one, 1) for one in running):
+            return
+        running += self._admitted([one for one in self.runners if one not in running])
+        for rung, following in zip_longest(rungs, rungs[1:]):
+            if not all(self._climb(one, rung) for one in running):
+                return
+            if following is not None:
+                running = self._survivors(running, rung, following)
 
     def ranked(self) -> list[Runner]:
         """Return the candidates, the best of those with most folds first."""
@@ -100,14 +110,37 @@ class Race:
         return sorted(self.runners, key=lambda one: (len(one.scores) < most, one.loss(self.sign), -len(one.scores)))
 
     def _climb(self, one: Runner, rung: int) -> bool:
-        """Judge a candidate on the folds that it lacks; returns whether there was budget for it."""
-        for fold in range(rung):
-            if fold in one.scores or one.failure:
-                continue
-            if not self.budget.allows(self._guess(one) + self._reserve(), 1 + self.members + self._baselines()):
-                return False
-            self._judge(one, fold)
+        """Judge a candidate on the folds that it lacks, on all where that costs little; returns whether it could be."""
+        fold = 0
+        while fold < (max(rung, self.folds) if self._cheap(one) else rung):
+            if fold not in one.scores and not one.failure:
+                if not self.budget.allows(self._guess(one) + self._reserve(), 1 + self.members + self._baselines()):
+                    self.stopped = f"the budget ended with {one.name} at {len(one.scores)} of {rung} folds"
+                    return False
+                self._judge(one, fold)
+            fold += 1
         return True
+
+    def _cheap(self, one: Runner) -> bool:
+        seconds = self.budget.seconds
+        return one.seconds is not None and seconds is not None and one.seconds * self.folds <= CHEAP * seconds
+
+    def _admitted(self, others: list[Runner]) -> list[Runner]:
+        """Return the first candidates for whom there is time: on one fold, half of them on two, a quarter on all.
+
+        One fold of few molecules tells little, so few candidates on all folds are worth more than all on one.
+        """
+        if self.budget.seconds is None:
+            return others
+        folds = 1 + 1 / 2 + max(0, self.folds - 2) / 4
+        left = self.budget.left() - self._reserve()
+        left -= sum(self._cost(one, self.folds) for one in self.runners if one.seconds is not None)
+        costs = accumulate(folds * self._guess(one) for one in others)
+        admitted = others[: max(2, sum(cost <= left for cost in costs))]
+        if len(admitted) < len(others):
+            names = ", ".join(one.name for one in admitted)
+            say(f"  there is time for {len(admitted)} of {len(others)} candidates to be judged well: {names}")
+        return admitted
 
     def _judge(self, one: Runner, fold: int) -> None:
         began = time.monotonic()
@@ -127,9 +160,12 @@ class Race:
             f"  {one.name:<34} fold {fold + 1:<3} {self.metric} {shown:<10} {duration(spent):<12} {self.budget.words()}"
         )
 
-    def _survivors(self, running: Sequence[Runner], rung: int) -> list[Runner]:
-        """Return the baselines, and the better half of the others, or more of them if their next folds fit in."""
-        ranked = sorted((one for one in running if not one.failure), key=lambda one: one.loss(self.sign))
+    def _survivors(self, running: Sequence[Runner], judged: int, rung: int) -> list[Runner]:
+        """Return the baselines, and the better half of the others, or more of them if their next folds fit in.
+
+        All have been judged on the first `judged` folds.
+        """
+        ranked = sorted((one for one in running if not one.failure), key=lambda one: one.loss(self.sign, judged))
         others = [one for one in ranked if not one.baseline]
         time_left = self.budget.left() - self._reserve()
         time_left -= sum(self._cost(one, rung) for one in ranked if one.baseline)
