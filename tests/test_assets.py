@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from lab import ROOT
 from omegaconf import OmegaConf
 from rdkit import Chem, rdBase
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ROOT
+from lab import ROOT
 from safetensors import safe_open
 
 from roftbench.checksums import sha256

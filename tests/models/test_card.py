@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT
-from lab import PLACES
+from lab import PLACES, ROOT
 from torch import nn
 
 from roftbench.catalog import options

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT
+from lab import ROOT
 from safetensors.torch import save
 from torch import Tensor
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 import yaml
-from conftest import ROOT
 from encoders import (
     SMILES,
     State,
@@ -23,7 +22,7 @@ from encoders import (
     random_state,
     run_small,
 )
-from lab import METHODS, Lab
+from lab import METHODS, ROOT, Lab
 from torch import Tensor
 
 from roftbench.data.minimol_features import smiles_to_graph

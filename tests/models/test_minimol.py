@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import ROOT
-from lab import METHODS, Lab
+from lab import METHODS, ROOT, Lab
 from minimol_reference import Reference, batch_of, graph, intermediate, reference
 from torch import Tensor
 
