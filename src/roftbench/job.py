@@ -15,7 +15,7 @@ from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.sources import Source
 
 NETWORK, FINGERPRINT = "network", "fingerprint"  # the kinds of models; a method goes with one of them
-PROTOCOL = 2  # raise it with any change of code that changes what a number means
+PROTOCOL = 3  # raise it with any change of code that changes what a number means
 
 FLOAT32, BF16 = "float32", "bf16"  # precisions of a training step
 

@@ -15,11 +15,12 @@ import torch.nn.functional as F
 from graphs import SMILES, batch_of
 from rdkit import Chem
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from roftbench.data.packed import Batch
 from roftbench.losses import masked_loss
 from roftbench.models.encoder import Predictor
-from roftbench.models.gin import GIN
+from roftbench.models.gin import GIN, GINLayer
 
 
 def randomised(module: nn.Module, seed: int = 0) -> Any:
@@ -357,3 +358,24 @@ def test_blocks_cover_every_tensor_exactly_once_and_in_order() -> None:
 def test_impossible_sizes(sizes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="num_layers ≥ 1, dim ≥ 1, 0 ≤ dropout < 1; got"):
         GIN(**sizes)
+
+
+@pytest.mark.parametrize("frozen", [[], ["mlp.0.weight", "mlp.0.bias"], ["mlp.2.weight", "edge_embedding1.weight"]])
+def test_gradients_of_a_layer_whatever_is_frozen(frozen: list[str]) -> None:
+    """Our own functions against finite differences and against the plain composition of torch's."""
+    torch.manual_seed(0)
+    layer = GINLayer(6).double()
+    for name in frozen:
+        layer.get_parameter(name).requires_grad_(False)
+    batch = batch_of(["CC(=O)Nc1ccccc1", "C"])
+    counts = layer.count(batch, torch.float64)
+    trained = {name: p for name, p in layer.named_parameters() if p.requires_grad}
+    h = torch.randn(len(batch.x), 6, dtype=torch.float64, requires_grad=True)
+
+    def forward(h: Tensor, *values: Tensor) -> Tensor:
+        out: Tensor = functional_call(layer, dict(zip(trained, values, strict=True)), (h, counts, batch))
+        return out
+
+    assert torch.autograd.gradcheck(forward, (h, *trained.values()))
+    layer(h, counts, batch).square().sum().backward()
+    assert all((p.grad is None) == (name in frozen) for name, p in layer.named_parameters())

@@ -25,6 +25,7 @@ from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.models.card import model_cards
 from roftbench.models.checkpoints import load_checkpoint, load_published
+from roftbench.models.dropout import Dropout
 from roftbench.models.encoder import HEAD, Predictor, copy_state
 from roftbench.models.gather import Wiring, sum_runs, take
 from roftbench.models.graphium import UNUSED
@@ -296,7 +297,7 @@ def test_gradients_are_those_of_plain_indexing(small: MiniMol, batch: Batch, mon
 @pytest.mark.parametrize("block", ["embed", "layer0", "layer1"])
 def test_only_the_trained_block_drops_out(small: MiniMol, batch: Batch, block: str) -> None:
     model = Predictor(small, 1)
-    for dropout in (m for m in model.modules() if isinstance(m, torch.nn.Dropout)):
+    for dropout in (m for m in model.modules() if isinstance(m, Dropout)):
         dropout.p = 0.5
     model.set_trained([HEAD])
     assert torch.equal(model.represent(batch), model.represent(batch))

@@ -20,8 +20,9 @@ def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
     [0, 1] a running variance stays at least 0: below, a batch norm would give NaN.
     """
     state: State = {}
-    for key, tuned in fitted.tuned.items():
-        block, is_buffer = fitted.block_of[key], key in fitted.buffers
+    # In the model's order: a file has another one, and the last bits of a coefficient's gradient follow from the order.
+    for key, block in fitted.block_of.items():
+        tuned, is_buffer = fitted.tuned[key], key in fitted.buffers
         if block == HEAD or not tuned.is_floating_point() or (is_buffer and buffers == "finetuned"):
             state[key] = tuned
         else:

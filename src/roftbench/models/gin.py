@@ -1,9 +1,38 @@
 """The 5-layer, 300-d GIN with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from roftbench.data.packed import Batch
-from roftbench.models.hu import Convolution, HuEncoder
+from roftbench.models.hu import Convolution, HuEncoder, as_autocast
+
+
+class _MLP(torch.autograd.Function):
+    """relu(h·W₁ᵀ + b₁)·W₂ᵀ + b₂, which overwrites what is not needed again: fresh memory costs more than the sums."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+        hidden = torch.mm(h, w1.T).add_(b1).relu_()
+        ctx.save_for_backward(h, hidden, w1, w2)
+        return torch.mm(hidden, w2.T).add_(b2)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        h, hidden, w1, w2 = ctx.saved_tensors
+        grad, (states, first, bias, second, last) = grads[0], ctx.needs_input_grad
+        inner = None
+        if states or first or bias:
+            inner = torch.mm(grad, w2)
+            torch.ops.aten.threshold_backward.grad_input(inner, hidden, 0, grad_input=inner)
+        return (
+            torch.mm(inner, w1) if states and inner is not None else None,
+            torch.mm(inner.T, h) if first and inner is not None else None,
+            inner.sum(0) if bias and inner is not None else None,
+            torch.mm(grad.T, hidden) if second else None,
+            grad.sum(0) if last else None,
+        )
 
 
 class GINLayer(Convolution):
@@ -16,8 +45,10 @@ class GINLayer(Convolution):
 
     def forward(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
         """Return new node states [N, d] from h [N, d] and the bond counts [N, 9]."""
-        out: Tensor = self.mlp(self.collect(h, counts, batch))
-        return out
+        first: Any = self.mlp[0]
+        second: Any = self.mlp[2]
+        weights = (first.weight, first.bias, second.weight, second.bias)
+        return _MLP.apply(*as_autocast(self.collect(h, counts, batch), *weights))  # type: ignore[no-any-return, no-untyped-call]
 
 
 class GIN(HuEncoder):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roftbench.data.packed import Batch
+from roftbench.models.dropout import Dropout
 from roftbench.models.gather import Wiring, sum_runs, take
 
 GATE_EPS = 1e-6
@@ -53,7 +54,7 @@ class GatedGCN(nn.Module):
         self.A, self.B, self.C, self.D, self.E = (nn.Linear(dim, dim) for _ in range(5))
         self.bn_node_x = nn.BatchNorm1d(dim)
         self.bn_edge_e = nn.BatchNorm1d(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, h: Tensor, e: Tensor, wiring: Wiring) -> tuple[Tensor, Tensor]:
         """Return new states of nodes [N, d] and edges [E, d]."""
@@ -102,7 +103,7 @@ class GPSLayer(nn.Module):
         self.norm1_local, self.norm1_attn = nn.BatchNorm1d(dim), nn.BatchNorm1d(dim)
         self.ff_linear1, self.ff_linear2 = nn.Linear(dim, 2 * dim), nn.Linear(2 * dim, dim)
         self.norm2 = nn.BatchNorm1d(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, h: Tensor, e: Tensor, wiring: Wiring, padding: Padding) -> tuple[Tensor, Tensor]:
         """Return new states of nodes [N, d] and edges [E, d]."""

@@ -4,12 +4,11 @@ The key names are those of their public files, so that each loads as it is.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes
@@ -22,21 +21,37 @@ NUM_BOND_DIRECTIONS = 3
 MASK_ATOM, SELF_LOOP, MASK_BOND = 119, 4, 5
 
 
-class _NeighbourSum(torch.autograd.Function):
-    """Sum the states of each node's neighbours: [N, d] -> [N, d].
+class _Collect(torch.autograd.Function):
+    """h_i + Σ_j h_j + (counts · tables)_i, j over the bonds that enter i: h [N, d], tables [K, d], counts [N, K].
 
     Bonds run both ways, so the adjacency is symmetric and the gradient is the same sum over the same lists.
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, h: Tensor, source: Tensor, offsets: Tensor) -> Tensor:
-        ctx.save_for_backward(source, offsets)
-        return F.embedding_bag(source, h, offsets, mode="sum")
+    def forward(ctx: Any, h: Tensor, tables: Tensor, counts: Tensor, source: Tensor, offsets: Tensor) -> Tensor:
+        ctx.save_for_backward(counts, source, offsets)
+        return F.embedding_bag(source, h, offsets, mode="sum").add_(h).addmm_(counts, tables)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, None]:
-        source, offsets = ctx.saved_tensors  # type: ignore[attr-defined]
-        return F.embedding_bag(source, grads[0].contiguous(), offsets, mode="sum"), None, None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        counts, source, offsets = ctx.saved_tensors
+        grad = grads[0].contiguous()
+        states, tables, *_ = ctx.needs_input_grad
+        return (
+            F.embedding_bag(source, grad, offsets, mode="sum").add_(grad) if states else None,
+            counts.T @ grad if tables else None,
+            None,
+            None,
+            None,
+        )
+
+
+def as_autocast(*tensors: Tensor) -> list[Tensor]:
+    """Return tensors in the type that autocast wants where it is on: it does not see into our own functions."""
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return list(tensors)
+    return [tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors]
 
 
 class Convolution(nn.Module, ABC):
@@ -71,8 +86,8 @@ class Convolution(nn.Module, ABC):
 
     def collect(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
         """Return h_i + e_loop + Σ_j (h_j + e_ji), j over the bonds that enter i: [N, d]."""
-        neighbours: Tensor = _NeighbourSum.apply(h, batch.edge_index[0], batch.edge_ptr[:-1])  # type: ignore[no-untyped-call]
-        return torch.addmm(h + neighbours, counts, self.bond_tables())
+        floats = as_autocast(h, self.bond_tables(), counts)
+        return _Collect.apply(*floats, batch.edge_index[0], batch.edge_ptr[:-1])  # type: ignore[no-any-return, no-untyped-call]
 
 
 def bond_kinds(batch: Batch, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from roftbench.models.dropout import Dropout
 from roftbench.models.gather import Wiring, sum_runs, take
 
 POSITIONAL = 32  # width of the positional encoding
@@ -22,7 +23,7 @@ class FC(nn.Sequential):
         if norm:
             parts["normalization"] = nn.LayerNorm(out_dim)
         if dropout:
-            parts["dropout"] = nn.Dropout(dropout)
+            parts["dropout"] = Dropout(dropout)
         if activation is not None:
             parts["activation"] = activation
         super().__init__(OrderedDict(parts))
@@ -79,7 +80,7 @@ class Layer(nn.Module):
         self.lin = nn.Linear(edge_dim, in_dim) if edge_dim else None
         self.nn = nn.Sequential(FC(in_dim, in_dim, activation=nn.GELU()), FC(in_dim, out_dim, norm=False))
         self.norm_layer = nn.LayerNorm(out_dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.virtual_node = VirtualNode(out_dim, dropout) if virtual_node else None
 
     def forward(self, h: Tensor, edges: Tensor | None, kind: Tensor | None, wiring: Wiring) -> Tensor:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from roftbench.models.dropout import dropout as drop
+from roftbench.models.dropout import relu_dropout_
 from roftbench.models.encoder import Nodes
 
 
@@ -28,7 +29,6 @@ def run_layers(h: Tensor, convolutions: nn.ModuleList, norms: nn.ModuleList, dro
     features, last = h, len(convolutions) - 1
     for i, (convolution, norm) in enumerate(zip(convolutions, norms, strict=True)):
         features = convolution(h, *given)
-        h = norm(features)
         # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
-        h = F.dropout(h if i == last else F.relu(h), dropout, training=norm.training)
+        h = (drop if i == last else relu_dropout_)(norm(features), dropout, training=norm.training)
     return Nodes(out=h, features=features)
