@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
 from command import Command, Ended
 from lab import write_csv
 
@@ -58,7 +59,7 @@ def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_i
 
 def test_the_command_that_it_ends_with_finds_the_winner_done(cli: Command) -> None:
     _, advice = advise(cli)
-    words = shlex.split(advice["command"])
+    words = shlex.split(advice["commands"][0])
     assert words[0] == "roftbench"
     repeated = cli(*words[1:])
     assert (repeated.code, "already done" in repeated.out) == (0, True)
@@ -81,3 +82,23 @@ def test_mistakes_are_told_before_any_job(cli: Command) -> None:
     cli("advise", *SMALL, "model=scratch").refused("advise.models=A,B")
     cli("advise", *SMALL, "label_ratio.count=8").refused("8 labelled molecules are too few")
     assert cli.files() == []
+
+
+def test_a_blend_that_wins_is_judged_kept_and_said_part_by_part(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("roftbench.advise.blend.GAIN", -10)  # any part is welcome, and the blend comes first
+    monkeypatch.setattr("roftbench.advise.blend.Blend.loss", lambda *_: float("-inf"), raising=False)
+    ended, advice = advise(cli, "advise.budget=60jobs")
+    assert ended.code == 0, ended
+    best = advice["candidates"][0]
+    assert " + " in best["model"]
+    parts = list(zip(best["model"].split(" + "), best["method"].split(" + "), strict=True))
+    assert len(parts) > 1
+    for command, (model, method) in zip(advice["commands"], parts, strict=True):
+        assert f"model={model} method={method} dataset=esol" in command
+    assert len(best["test"]) == 2
+    assert len(best["test_jobs"]) == len(advice["models"]) == 2 * len(parts)
+    models = roftbench.load(*advice["models"])
+    found = models.test()
+    rmse = float(((found.y - found.prediction) ** 2).mean() ** 0.5)
+    assert f"their mean has a test rmse of {rmse:.3f}" in ended.out
+    assert "Use the mean of " in ended.out

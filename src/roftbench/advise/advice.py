@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from roftbench.advise.bench import Jobs, reason, result
+from roftbench.advise.blend import Blender
 from roftbench.advise.compare import Difference, difference
 from roftbench.advise.folds import Folds, Parts
-from roftbench.advise.keeping import covered, kept, out_of_folds
+from roftbench.advise.keeping import kept, out_of_folds, tested
 from roftbench.advise.prior import Prior
 from roftbench.advise.race import Budget, Race, Runner
 from roftbench.advise.settings import BASELINES, AdviseSettings
@@ -24,12 +22,26 @@ from roftbench.sweep import fetch_sources
 
 
 @dataclass(frozen=True)
+class Tested:
+    """Scores on the test part by seed, and the keys of the jobs behind them."""
+
+    scores: list[float | None]
+    jobs: list[str]
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the seeds; None where a score is undefined."""
+        values = [score for score in self.scores if score is not None]
+        return sum(values) / len(values) if values and len(values) == len(self.scores) else None
+
+
+@dataclass(frozen=True)
 class Advice:
     """What came out: the candidates in order, how each differs from the first, and the first ones on the test part.
 
-    `behind` are mean differences of scores over folds, the winner minus the candidate. `test` holds records of the
-    winner (one a member) and of the baselines on the outer parts. `half` is the winner with half of the training
-    molecules, minus the winner with all of them.
+    `behind` are mean differences of scores over folds, the winner minus the candidate. `test` has the winner (a score
+    for each member) and the baselines on the outer parts. `half` is the winner with half of the training molecules,
+    minus the winner with all of them.
     """
 
     dataset: str
@@ -38,12 +50,12 @@ class Advice:
     folds: str
     ranked: list[Runner]
     behind: dict[str, Difference]
-    test: dict[str, list[Record]]
+    test: dict[str, Tested]
     half: Difference | None
     stopped: str
-    command: str
+    commands: list[str]
     kept: list[Path]
-    coverage: str
+    together: str
 
     @property
     def winner(self) -> Runner:
@@ -68,6 +80,7 @@ class Advisor:
         self.runners = self.prior.order(runners)
         self.metric = str(self.job.dataset.metric)
         self.sign = -1 if METRICS[self.metric].higher_is_better else 1
+        self.blender = Blender(self.dataset, settings.folds, self.metric, self.sign)
 
     def run(self) -> Advice:
         """Race, fit the winner for keeps, and return what came out.
@@ -79,7 +92,8 @@ class Advisor:
             self.runners, self._judge, self.settings.folds, self.budget, self.metric, self.sign, self.settings.members
         )
         race.run()
-        ranked = race.ranked()
+        blend = self.blender.blend(self.runners, race.affordable)
+        ranked = race.ranked(*([blend] if blend is not None else []))
         if ranked[0].failure or not ranked[0].scores:
             raise UsageError(f"no candidate could be judged. {ranked[0].name}: {ranked[0].failure or race.stopped}")
         test = self._final(ranked[0])
@@ -100,9 +114,9 @@ class Advisor:
             test=test,
             half=half,
             stopped=race.stopped,
-            command=self._command(ranked[0]),
+            commands=[self._command(one) for one in ranked[0].parts],
             kept=kept,
-            coverage=covered(kept) if kept else "",
+            together=tested(kept, self.metric) if kept else "",
         )
 
     def _judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
@@ -116,48 +130,49 @@ class Advisor:
             one.failure = reason(job, env)
         return record, old
 
-    def _final(self, winner: Runner) -> dict[str, list[Record]]:
+    def _final(self, winner: Runner) -> dict[str, Tested]:
         """Fit the winner and the baselines on the outer parts, and score the test part: the one time it is used."""
         say("the winner and the baselines, fitted to the labelled molecules and judged on the test part")
-        test: dict[str, list[Record]] = {}
+        test: dict[str, Tested] = {}
         for one in [winner, *(other for other in self.runners if other.baseline and other is not winner)]:
-            job, env, _ = self.jobs.of(one.model, one.method)
             for member in range(self.settings.members if one is winner else 1):
-                record, _ = result(replace(job, seed=job.seed + member), env)
-                if record is not None:
-                    test.setdefault(one.name, []).append(record)
-                    score = record["scores"]["test"][self.metric]
+                records = [self._outer(part, member) for part in one.parts]
+                if (done := [record for record in records if record is not None]) == records:
+                    score = self.blender.score(done)
+                    found = test.setdefault(one.name, Tested([], []))
+                    found.scores.append(score)
+                    found.jobs.extend(str(record["key"]) for record in done)
                     shown = "undefined" if score is None else f"{score:.4f}"
-                    say(f"  {one.name:<34} seed {job.seed + member:<3} test {self.metric} {shown}")
+                    say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {shown}")
         return test
+
+    def _outer(self, one: Runner, member: int) -> Record | None:
+        job, env, _ = self.jobs.of(one.model, one.method)
+        return result(replace(job, seed=job.seed + member), env)[0]
 
     def _keep(self, winner: Runner) -> list[Path]:
         """Keep the winner's members, with intervals from the errors on the folds where these were all judged."""
-        calibration = out_of_folds(self.dataset, winner.records, self.settings.folds)
-        job, env, _ = self.jobs.of(winner.model, winner.method)
-        members = [replace(job, seed=job.seed + member) for member in range(self.settings.members)]
-        done = [one for one in members if Store(env.results).get(one.key) is not None]
-        return [kept(one, env, calibration) for one in bar(done, "keeping", "model")]
+        todo = []
+        for part in winner.parts:
+            calibration = out_of_folds(self.dataset, part.records, self.settings.folds)
+            job, env, _ = self.jobs.of(part.model, part.method)
+            members = [replace(job, seed=job.seed + member) for member in range(self.settings.members)]
+            todo += [(one, env, calibration) for one in members if Store(env.results).get(one.key) is not None]
+        return [kept(*one) for one in bar(todo, "keeping", "model")]
 
     def _half(self, winner: Runner) -> Difference | None:
         """Judge the winner once more with half of the training molecules, as far as the budget lasts."""
         scores: dict[int, float | None] = {}
         for fold in sorted(winner.scores)[: self.settings.folds]:
-            if not self.budget.allows(winner.seconds or 0.0):
+            if not self.budget.allows(winner.seconds or 0.0, len(winner.parts)):
                 break
-            half = Runner(winner.model, winner.method)
-            record, old = self._on(half, self.folds.half(fold))
-            self.budget.done += not old
-            if record is not None:
-                scores[fold] = record["scores"]["test"][self.metric]
+            found = [self._on(Runner(part.model, part.method), self.folds.half(fold)) for part in winner.parts]
+            self.budget.done += sum(not old for _, old in found)
+            records = [record for record, _ in found if record is not None]
+            if len(records) == len(found):
+                scores[fold] = self.blender.score(records)
         return difference(scores, winner.scores, 1 / (self.settings.folds - 2))
 
     def _command(self, winner: Runner) -> str:
         chosen = [f"model={winner.model}", f"method={winner.method}"]
         return " ".join(["roftbench run", *chosen, *self.overrides])
-
-
-def mean_score(records: Sequence[dict[str, Any]], metric: str) -> float | None:
-    """Return the mean test score of records; None where one is undefined."""
-    values = [record["scores"]["test"][metric] for record in records]
-    return None if not values or None in values else float(np.mean(values))

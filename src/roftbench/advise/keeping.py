@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from roftbench.advise.blend import held_out
 from roftbench.config import Env
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.job import Job
+from roftbench.metrics import evaluate
 from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
@@ -25,12 +27,8 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
     """
     if not set(range(folds)) <= set(records):
         return None
-    found = [records[fold]["test_predictions"] for fold in range(folds)]
-    rows = np.concatenate([one["row"] for one in found]).astype(np.int64)
-    position = np.full(dataset.num_rows, -1)
-    position[dataset.rows] = np.arange(len(dataset))
-    prediction = np.concatenate([np.array(one["prediction"], np.float64) for one in found])
-    return HeldOut(rows, dataset.y[position[rows]], prediction)
+    found = [held_out(dataset, records[fold]) for fold in range(folds)]
+    return HeldOut(*(np.concatenate([getattr(one, name) for one in found]) for name in ("rows", "y", "prediction")))
 
 
 def kept(job: Job, env: Env, calibration: HeldOut | None) -> Path:
@@ -40,10 +38,13 @@ def kept(job: Job, env: Env, calibration: HeldOut | None) -> Path:
         return keep(bench, bench.work(), calibration)
 
 
-def covered(folders: list[Path]) -> str:
-    """Say which share of the test labels the intervals of kept models hold; "" where there are no intervals."""
+def tested(folders: list[Path], metric: str) -> str:
+    """Say how kept models together do on the test part: their score, and the labels that their intervals hold."""
     models = load(*folders)
+    found = models.test()
+    score = evaluate(models.task, found.y, found.prediction, [metric])[metric]
     shares = [share for share in models.coverage() if share is not None]
-    if models.task != "regression" or not shares:
-        return ""
-    return f"their {COVERAGE:.0%} intervals hold {np.mean(shares):.1%} of the test labels"
+    texts = [] if score is None else [f"their mean has a test {metric} of {score:.3f}"]
+    if models.task == "regression" and shares:
+        texts.append(f"their {COVERAGE:.0%} intervals hold {np.mean(shares):.1%} of the test labels")
+    return "; ".join(texts)

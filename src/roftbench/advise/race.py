@@ -20,7 +20,7 @@ PARTITIONS = 3  # how often the molecules are folded anew, if time is left
 Judge = Callable[["Runner", int], tuple[Record | None, bool]]  # a job's record, None if it failed; whether it is old
 
 
-@dataclass
+@dataclass(eq=False)
 class Runner:
     """A candidate in the race: its scores by fold (None: undefined), the seconds of a job, and why it fell out."""
 
@@ -41,6 +41,11 @@ class Runner:
     def name(self) -> str:
         """Model and method."""
         return f"{self.model} · {self.method}"
+
+    @property
+    def parts(self) -> tuple["Runner", ...]:
+        """The candidate alone; a blend has several."""
+        return (self,)
 
     def loss(self, sign: int, folds: int | None = None) -> float:
         """Return the mean over the folds, or the first ones; lower is better, infinite where one is undefined."""
@@ -99,15 +104,20 @@ class Race:
             return
         running += self._admitted([one for one in self.runners if one not in running])
         for rung, following in zip_longest(rungs, rungs[1:]):
-            if not all(self._climb(one, rung) for one in running):
-                return
+            running = [one for one in running if self._climb(one, rung)]
             if following is not None:
                 running = self._survivors(running, rung, following)
 
-    def ranked(self) -> list[Runner]:
-        """Return the candidates, the best of those with most folds first."""
-        most = max((len(one.scores) for one in self.runners if not one.failure), default=0)
-        return sorted(self.runners, key=lambda one: (len(one.scores) < most, one.loss(self.sign), -len(one.scores)))
+    def ranked(self, *more: Runner) -> list[Runner]:
+        """Return the candidates, and those given, the best of those judged on most folds of a partition first."""
+        runners = [*self.runners, *more]
+        most = min(self.folds, max((len(one.scores) for one in runners if not one.failure), default=0))
+        return sorted(runners, key=lambda one: (len(one.scores) < most, one.loss(self.sign), -len(one.scores)))
+
+    def affordable(self, parts: Sequence[Runner]) -> bool:
+        """Tell whether the jobs after the race still fit in if the winner has these parts."""
+        members = len(parts) * self.members
+        return self.budget.allows(self._after(parts), members + self._baselines())
 
     def _climb(self, one: Runner, rung: int) -> bool:
         """Judge a candidate on the folds that it lacks, on all where that costs little; returns whether it could be."""
@@ -115,7 +125,9 @@ class Race:
         while fold < (max(rung, self.folds) if self._cheap(one) else rung):
             if fold not in one.scores and not one.failure:
                 if not self.budget.allows(self._guess(one) + self._reserve(), 1 + self.members + self._baselines()):
-                    self.stopped = f"the budget ended with {one.name} at {len(one.scores)} of {rung} folds"
+                    self.stopped = self.stopped or (
+                        f"the budget ended with {one.name} at {len(one.scores)} of {rung} folds"
+                    )
                     return False
                 self._judge(one, fold)
             fold += 1
@@ -188,14 +200,15 @@ class Race:
         return MARGIN * max(known, default=0.0)
 
     def _reserve(self) -> float:
-        """Return the seconds that the jobs after the race may take; they train on more molecules than a fold."""
+        """Return the seconds that the jobs after the race may take if the best candidate so far wins."""
         known = [one for one in self.runners if one.seconds is not None and not one.failure]
-        if not known:
-            return 0.0
-        best = min(known, key=lambda one: one.loss(self.sign))
+        return self._after([min(known, key=lambda one: one.loss(self.sign))]) if known else 0.0
+
+    def _after(self, winners: Sequence[Runner]) -> float:
+        """Return the seconds of the jobs after the race; they train on more molecules than a fold."""
         more = self.folds / (self.folds - 1)
-        baselines = sum(one.seconds or 0.0 for one in known if one.baseline)
-        return MARGIN * more * (self.members * (best.seconds or 0.0) + baselines)
+        baselines = sum(one.seconds or 0.0 for one in self.runners if one.baseline)
+        return MARGIN * more * (self.members * sum(one.seconds or 0.0 for one in winners) + baselines)
 
     def _baselines(self) -> int:
         return sum(one.baseline for one in self.runners)

@@ -1,6 +1,6 @@
 """What an advice says in words: the recommendation, and why."""
 
-from roftbench.advise.advice import Advice, mean_score
+from roftbench.advise.advice import Advice
 from roftbench.advise.compare import Difference
 from roftbench.advise.race import Runner
 from roftbench.metrics import METRICS
@@ -31,7 +31,8 @@ def _choice(advice: Advice) -> str:
     best = advice.winner
     mean = sum(value for value in best.scores.values() if value is not None) / len(best.scores)
     folds = f"{len(best.scores)} folds" if len(best.scores) > 1 else "one fold alone, which says little"
-    return f"Use {best.name}: {advice.metric} {mean:.3f} on average over {folds}."
+    what = best.name if len(best.parts) == 1 else f"the mean of {' and '.join(one.name for one in best.parts)}"
+    return f"Use {what}: {advice.metric} {mean:.3f} on average over {folds}."
 
 
 def _alike(advice: Advice) -> str:
@@ -96,7 +97,7 @@ def _labels(advice: Advice) -> str:
 
 
 def _test(advice: Advice) -> str:
-    found = {name: mean_score(records, advice.metric) for name, records in advice.test.items()}
+    found = {name: tested.mean for name, tested in advice.test.items()}
     shown = [f"{name} {value:.3f}" for name, value in found.items() if value is not None]
     return f"On the test part, used once: {', '.join(shown)} ({advice.metric})." if shown else ""
 
@@ -105,5 +106,5 @@ def _kept(advice: Advice) -> str:
     count = len(advice.kept)
     if not count:
         return ""
-    said = f"; {advice.coverage}" if advice.coverage else ""
+    said = f"; {advice.together}" if advice.together else ""
     return f"Kept for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{said}."

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from roftbench.advise.advice import Advisor
 from roftbench.advise.settings import separated
-from roftbench.advise.show import show, to_dict, write
+from roftbench.advise.show import WIDTH, show, to_dict, write
 from roftbench.progress import logged, say, shown
 
 
@@ -31,6 +31,7 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(to_dict(advice), indent=1))
     else:
-        show(advice, Console())
+        console = Console()
+        show(advice, console if console.is_terminal else Console(width=WIDTH))
         print(f"written: {', '.join(shown(path) for path in written)}")
     return 0

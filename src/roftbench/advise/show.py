@@ -8,26 +8,27 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from roftbench.advise.advice import Advice, mean_score
+from roftbench.advise.advice import Advice
 from roftbench.advise.race import Runner
 from roftbench.advise.reasons import alike, reasons
 from roftbench.files import write_text
 from roftbench.progress import shown
 from roftbench.report.text import MISSING, markdown_table, metric_name
 
-HEADER = ["", "candidate", "mean", "folds", "lowest", "highest", "winner minus it (95 %)", "s a job", "test"]
+HEADER = ["", "candidate", "mean", "folds", "range", "winner minus it (95 %)", "s a job", "test"]
+WIDTH = 150  # where the output is no terminal
 
 
 def show(advice: Advice, console: Console) -> None:
     """Print the leaderboard and the recommendation."""
     table = Table(title=f"{advice.dataset} · {metric_name(advice.metric)} · {advice.folds}", box=None)
     for name in HEADER:
-        table.add_column(name, no_wrap=True, justify="left" if name in HEADER[:2] else "right")
+        table.add_column(name, no_wrap=name != "candidate", justify="left" if name in HEADER[:2] else "right")
     for row in rows(advice):
         table.add_row(*row, style="bold" if row[0] == "1" else "")
     console.print(table)
     for line in [*reasons(advice), "", *commands(advice)]:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def write(advice: Advice, folder: Path) -> list[Path]:
@@ -45,11 +46,11 @@ def write(advice: Advice, folder: Path) -> list[Path]:
 
 
 def commands(advice: Advice) -> list[str]:
-    """Return the command that repeats the winner's job, and the one that predicts with what was kept."""
+    """Return the commands that repeat the winner's jobs, and the one that predicts with what was kept."""
     if not advice.kept:
-        return [advice.command]
+        return advice.commands
     folders = ",".join(shown(folder) for folder in advice.kept)
-    return [advice.command, f"roftbench predict model_dir={folders} input=new.csv output=predictions.csv"]
+    return [*advice.commands, f"roftbench predict model_dir={folders} input=new.csv output=predictions.csv"]
 
 
 def rows(advice: Advice) -> list[list[str]]:
@@ -61,18 +62,17 @@ def _row(advice: Advice, number: int, one: Runner) -> list[str]:
     mark = str(number) + (" ≈" if alike(advice, one) else "")
     values = [value for value in one.scores.values() if value is not None]
     if one.failure or not values:
-        return [mark, one.name, "failed" if one.failure else "undefined", *[MISSING] * 6]
+        return [mark, one.name, "failed" if one.failure else "undefined", *[MISSING] * 5]
     found = advice.behind.get(one.name)
     behind = MISSING
     if found is not None:
         interval = "" if math.isnan(found.low) else f" [{found.low:.3f}, {found.high:.3f}]"
         behind = f"{found.mean:+.3f}{interval}"
-    test = mean_score(advice.test.get(one.name, []), advice.metric)
-    numbers = (sum(values) / len(values), min(values), max(values))
-    mean, low, high = (f"{value:.3f}" for value in numbers)
+    test = advice.test[one.name].mean if one.name in advice.test else None
+    mean, low, high = (f"{value:.3f}" for value in (sum(values) / len(values), min(values), max(values)))
     spent = MISSING if one.seconds is None else f"{one.seconds:.1f}"
     last = MISSING if test is None else f"{test:.3f}"
-    return [mark, one.name, mean, str(len(one.scores)), low, high, behind, spent, last]
+    return [mark, one.name, mean, str(len(one.scores)), f"{low} to {high}", behind, spent, last]
 
 
 def to_dict(advice: Advice) -> dict[str, Any]:
@@ -87,15 +87,15 @@ def to_dict(advice: Advice) -> dict[str, Any]:
                 "model": one.model,
                 "method": one.method,
                 "scores": list(one.scores.values()),
-                "jobs": [record["key"] for record in one.records.values()],
+                "jobs": [record["key"] for part in one.parts for record in part.records.values()],
                 "indistinguishable": alike(advice, one),
                 "failure": one.failure or None,
-                "test": [record["scores"]["test"][advice.metric] for record in advice.test.get(one.name, [])],
-                "test_jobs": [record["key"] for record in advice.test.get(one.name, [])],
+                "test": advice.test[one.name].scores if one.name in advice.test else [],
+                "test_jobs": advice.test[one.name].jobs if one.name in advice.test else [],
             }
             for one in advice.ranked
         ],
         "reasons": reasons(advice),
-        "command": advice.command,
+        "commands": advice.commands,
         "models": [str(path) for path in advice.kept],
     }

@@ -12,7 +12,7 @@ from roftbench.errors import UsageError
 from roftbench.plugins import load_plugin
 from roftbench.predict.calibrate import calibrated, platt
 from roftbench.predict.conformal import covered, half_widths
-from roftbench.predict.held_out import common, pooled
+from roftbench.predict.held_out import HeldOut, common, pooled
 from roftbench.predict.kept import Kept, read_kept
 from roftbench.predict.member import embedded, member_of
 from roftbench.predict.molecules import CHUNK, Molecules, featurized
@@ -61,9 +61,13 @@ class Ensemble:
         numbers = found["half_width"] if self.task == "regression" else found["slope_and_offset"]
         return np.array(numbers, dtype=np.float64)
 
+    def test(self) -> HeldOut:
+        """Return the test molecules that all members hold out, predicted by their mean."""
+        return common([(one.data, one.test) for one in self.kept])
+
     def coverage(self) -> list[float | None]:
-        """Return for each task the share of test labels inside the intervals, where all members hold them out."""
-        return covered(common([(one.data, one.test) for one in self.kept]), self.calibration)
+        """Return for each task the share of test labels inside the intervals."""
+        return covered(self.test(), self.calibration)
 
     def rows(self, molecules: Molecules) -> Predicted:
         """Return what is said of the rows of a chunk."""

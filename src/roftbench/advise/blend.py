@@ -1,0 +1,89 @@
+"""Candidates whose predictions are averaged: with few labels the mean often errs less than each of its parts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from roftbench.advise.race import Runner
+from roftbench.data.dataset import MoleculeDataset
+from roftbench.metrics import evaluate
+from roftbench.predict.held_out import HeldOut, pooled
+from roftbench.store import Record
+
+MOST = 3  # parts of a blend
+GAIN = 0.01  # by which share of its loss another part must better a blend: below, one model less is worth more
+
+
+@dataclass(eq=False)
+class Blend(Runner):
+    """Candidates that predict by their mean."""
+
+    of: tuple[Runner, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The names of the parts."""
+        return " + ".join(one.name for one in self.of)
+
+    @property
+    def parts(self) -> tuple[Runner, ...]:
+        """The candidates that are averaged."""
+        return self.of
+
+
+class Blender:
+    """Makes blends of candidates that were judged on the same folds of a data set."""
+
+    def __init__(self, dataset: MoleculeDataset, folds: int, metric: str, sign: int) -> None:
+        self.dataset, self.folds, self.metric, self.sign = dataset, folds, metric, sign
+
+    def blend(self, runners: Sequence[Runner], affordable: Callable[[Sequence[Runner]], bool]) -> Blend | None:
+        """Return the best candidate with those that better it, added one by one; None where none does.
+
+        Forward selection as by Caruana et al. (2004, ICML), without repetition, on the first partition's folds.
+        """
+        judged = [one for one in runners if not one.failure and set(range(self.folds)) <= set(one.records)]
+        ranked = sorted(judged, key=lambda one: one.loss(self.sign, self.folds))
+        chosen = ranked[:1]
+        while 0 < len(chosen) < MOST:
+            options = [[*chosen, one] for one in ranked if one not in chosen and affordable([*chosen, one])]
+            best = min(options, key=self._loss, default=[])
+            before = self._loss(chosen)
+            if not best or self._loss(best) >= before - GAIN * abs(before):
+                break
+            chosen = best
+        return self._made(chosen) if len(chosen) > 1 else None
+
+    def together(self, records: Sequence[Record]) -> HeldOut:
+        """Return the test molecules of records with the mean of their predictions."""
+        return pooled([("", held_out(self.dataset, record)) for record in records])
+
+    def score(self, records: Sequence[Record]) -> float | None:
+        """Return the metric of the mean of the records' test predictions; None where it is undefined."""
+        found = self.together(records)
+        return evaluate(str(self.dataset.spec.task), found.y, found.prediction, [self.metric])[self.metric]
+
+    def _loss(self, parts: Sequence[Runner]) -> float:
+        scores = [self.score([one.records[fold] for one in parts]) for fold in range(self.folds)]
+        values = [score for score in scores if score is not None]
+        return self.sign * sum(values) / len(values) if len(values) == self.folds else float("inf")
+
+    def _made(self, parts: Sequence[Runner]) -> Blend:
+        folds = sorted(set.intersection(*(set(one.records) for one in parts)))
+        return Blend(
+            " + ".join(one.model for one in parts),
+            " + ".join(one.method for one in parts),
+            scores={fold: self.score([one.records[fold] for one in parts]) for fold in folds},
+            seconds=sum(one.seconds or 0.0 for one in parts),
+            of=tuple(parts),
+        )
+
+
+def held_out(dataset: MoleculeDataset, record: Record) -> HeldOut:
+    """Return the test molecules of a record with their labels and predictions."""
+    found = record["test_predictions"]
+    rows = np.array(found["row"], np.int64)
+    position = np.full(dataset.num_rows, -1)
+    position[dataset.rows] = np.arange(len(dataset))
+    return HeldOut(rows, dataset.y[position[rows]], np.array(found["prediction"], np.float64))

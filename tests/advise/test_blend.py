@@ -1,0 +1,72 @@
+"""Blends of candidates, on real molecules: who is taken in, and what the mean's scores are."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from lab import Lab
+
+from roftbench.advise.blend import Blender, held_out
+from roftbench.advise.race import Runner
+from roftbench.data.dataset import MoleculeDataset, load_dataset
+
+FOLDS = 3
+
+
+@pytest.fixture
+def dataset(lab: Lab) -> MoleculeDataset:
+    job, env = lab.job("dataset=freesolv")[:2]
+    return load_dataset(job.dataset, env.cache / "data", env.places)
+
+
+def runner(dataset: MoleculeDataset, model: str, error: np.ndarray[Any, Any], seconds: float = 1.0) -> Runner:
+    """Return a candidate that was judged on 20 molecules a fold, and wrong by `error` [20]."""
+    one = Runner(model, "lp", seconds=seconds)
+    for fold in range(FOLDS):
+        index = np.arange(20 * fold, 20 * (fold + 1))
+        prediction = dataset.y[index] + error[:, None]
+        one.records[fold] = {
+            "test_predictions": {"row": dataset.rows[index].tolist(), "prediction": prediction.tolist()}
+        }
+        one.scores[fold] = float(np.sqrt(np.mean(error**2)))
+    return one
+
+
+def blender(dataset: MoleculeDataset) -> Blender:
+    return Blender(dataset, FOLDS, "rmse", 1)
+
+
+def test_errors_that_cancel_make_a_blend_and_others_stay_out(dataset: MoleculeDataset) -> None:
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=20), rng.normal(size=20)
+    good, other, bad = (
+        runner(dataset, name, error) for name, error in (("a", shared + own), ("b", shared - 1.1 * own), ("c", 9 * own))
+    )
+    found = blender(dataset).blend([bad, other, good], lambda _: True)
+    assert found is not None
+    assert found.parts == (good, other)
+    assert found.name == "a · lp + b · lp"
+    assert found.seconds == 2
+    expected = float(np.sqrt(np.mean((shared - 0.05 * own) ** 2)))
+    assert list(found.scores.values()) == pytest.approx([expected] * FOLDS)
+    assert found.loss(1) < good.loss(1)
+
+
+def test_no_blend_where_it_gains_little_costs_too_much_or_nobody_else_was_judged(dataset: MoleculeDataset) -> None:
+    error = np.random.default_rng(1).normal(size=20)
+    good, twin = runner(dataset, "a", error), runner(dataset, "b", error * 1.001)
+    assert blender(dataset).blend([good, twin], lambda _: True) is None
+    opposite = runner(dataset, "c", -error)
+    assert blender(dataset).blend([good, opposite], lambda _: True) is not None
+    assert blender(dataset).blend([good, opposite], lambda parts: len(parts) < 2) is None
+    del opposite.records[1]
+    assert blender(dataset).blend([good, opposite], lambda _: True) is None
+    opposite.failure = "failed"
+    assert blender(dataset).blend([opposite], lambda _: True) is None
+
+
+def test_labels_come_by_row_of_the_file(dataset: MoleculeDataset) -> None:
+    one = runner(dataset, "a", np.zeros(20))
+    found = held_out(dataset, one.records[1])
+    assert np.array_equal(found.y, found.prediction)
+    assert blender(dataset).score([one.records[1]]) == 0
