@@ -12,10 +12,11 @@ from speed_setting import Setting, nodes, reference, say, settings
 from speed_timing import Row, alternate
 from torch_geometric.data import Batch
 
+from roftbench.adam import Adam
 from roftbench.job import BF16, FLOAT32, TrainSettings
 from roftbench.methods.base import Method
 from roftbench.problem import EVAL_BATCH
-from roftbench.train import LiveView, adam, shuffled_batches, train_step
+from roftbench.train import LiveView, Modes, shuffled_batches, train_step
 from roftbench.workbench import Workbench
 
 
@@ -24,8 +25,9 @@ class Ours:
 
     def __init__(self, bench: Workbench) -> None:
         self.bench, self.problem = bench, bench.problem
-        self.view = LiveView(bench.model, bench.problem, bench.start, Method())
-        self.optimizer = adam(bench.model.parameters(), bench.job.train.lr)
+        self.modes = Modes(bench.model, list(bench.model.blocks()), bench.job.train.frozen_mode)
+        self.view = LiveView(bench.model, bench.problem, bench.start, Method(), self.modes)
+        self.optimizer = Adam(bench.model.parameters(), bench.job.train.lr, fused=True)
 
     def step(self, index: torch.Tensor, precision: str = FLOAT32) -> None:
         """Take a step."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from roftbench.adam import Adam
 from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, suggest
 from roftbench.job import FLOAT32, TrainSettings, derive_seed
@@ -37,6 +38,15 @@ class Fit:
     best_score: float | None
     history: list[dict[str, Any]]
     seconds: float
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best epoch so far: a copy of what moves in training, its number and its validation score."""
+
+    moving: State
+    epoch: int
+    score: float | None
 
 
 @dataclass(frozen=True)
@@ -71,39 +81,36 @@ def fit_stage(
     if missing := [name for name in trained if name not in model.blocks()]:
         raise SkipJob(f"this encoder has no block '{missing[0]}'.{suggest(missing[0], model.blocks())}")
     lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs
-    _set_modes(model, trained, settings.frozen_mode)
+    modes = Modes(model, trained, settings.frozen_mode)
+    modes.train()
     parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
-    optimizer = adam(parameters, lr, settings.weight_decay)
+    optimizer = Adam(parameters, lr, settings.weight_decay, fused=True)
     frozen_encoder = trained == [HEAD] and settings.frozen_mode == "eval" and not method.overrides("penalty")
-    view: View = _FrozenView(model, problem) if frozen_encoder else LiveView(model, problem, start, method)
-    best: Fit | None = None
+    view: View = _FrozenView(model, problem) if frozen_encoder else LiveView(model, problem, start, method, modes)
+    best: _Best | None = None
     history: list[dict[str, Any]] = []
     began = time.monotonic()
     with seeded(derive_seed(seed, "stage", number), problem.y.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
-            _set_modes(model, trained, settings.frozen_mode)
+            view.train()
             loss = _train_epoch(view, optimizer, problem, settings)
             if not math.isfinite(loss):
                 raise JobError(
                     f"training diverged: the loss is {loss} in epoch {epoch} of stage '{stage.name}'."
                     f" Lower train.lr ({lr:g}) or the method's weight, or check the labels' range."
                 )
-            model.eval()
+            view.eval()
             predictions = problem.to_predictions(view.val_outputs())
             score = problem.scores(predictions, problem.val, [problem.metric.name])[problem.metric.name]
             history.append({"stage": stage.name, "epoch": epoch, "train_loss": loss, "val_score": score})
-            if (
-                best is None
-                or problem.metric.better(score, best.best_score)
-                or (score is None and best.best_score is None)
-            ):
-                best = Fit(copy_state(model), epoch, score, history, 0.0)
+            if best is None or problem.metric.better(score, best.score) or (score is None and best.score is None):
+                best = _Best(modes.copy_moving(), epoch, score)
             progress.epoch_done(epoch, epochs, time.monotonic() - epoch_began, score)
     if best is None:
         raise ValueError("a stage has at least one epoch")
-    model.load_state_dict(best.state)
-    return Fit(best.state, best.best_epoch, best.best_score, history, time.monotonic() - began)
+    model.load_state_dict(best.moving, strict=False)
+    return Fit(copy_state(model), best.epoch, best.score, history, time.monotonic() - began)
 
 
 @contextmanager
@@ -114,18 +121,27 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _set_modes(model: Predictor, trained: Sequence[str], frozen_mode: str) -> None:
-    """Set every part to training or evaluation, also what is in no block: dropout without weights, a module's flag."""
-    model.train(frozen_mode == "train" or any(name != HEAD for name in trained))
-    model.set_trained(trained, frozen_mode=frozen_mode)
+class Modes:
+    """Which parts of a model train and which are frozen, in training and in evaluation."""
+
+    def __init__(self, model: Predictor, trained: Sequence[str], frozen_mode: str) -> None:
+        self.model, self.trained, self.frozen_mode = model, trained, frozen_mode
+        blocks = model.keys_of_blocks()
+        # With frozen_mode="train" the running statistics of frozen blocks move, too.
+        self.moving = {key for key, block in blocks.items() if block in trained or frozen_mode == "train"}
+
+    def train(self) -> None:
+        """Set every part to training or evaluation, also what is in no block: dropout without weights, say."""
+        self.model.train(self.frozen_mode == "train" or any(name != HEAD for name in self.trained))
+        self.model.set_trained(self.trained, frozen_mode=self.frozen_mode)
+
+    def copy_moving(self) -> State:
+        """Return a copy of all weights and buffers that training changes."""
+        state = self.model.state_dict()
+        return {key: value.detach().clone() for key, value in state.items() if key in self.moving}
 
 
-def adam(parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
-    """Return the optimiser of a stage."""
-    return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, fused=True)
-
-
-def _train_epoch(view: "View", optimizer: torch.optim.Optimizer, problem: Problem, settings: TrainSettings) -> float:
+def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: TrainSettings) -> float:
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
     total = torch.zeros((), device=problem.y.device)
     batches = shuffled_batches(problem.train, settings.batch_size)
@@ -134,14 +150,14 @@ def _train_epoch(view: "View", optimizer: torch.optim.Optimizer, problem: Proble
     return float(total) / len(batches)
 
 
-def train_step(view: "View", optimizer: torch.optim.Optimizer, index: Tensor, precision: str = FLOAT32) -> Tensor:
+def train_step(view: "View", optimizer: Adam, index: Tensor, precision: str = FLOAT32) -> Tensor:
     """Take one step on the graphs `index`; returns the loss, still on its device.
 
     With precision "bf16" the forward pass and the loss run under autocast; weights and optimiser stay in float32.
     """
     with nullcontext() if precision == FLOAT32 else torch.autocast(index.device.type, torch.bfloat16):
         loss = view.loss(index)
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     return loss.detach()
@@ -159,6 +175,12 @@ def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
 class View(Protocol):
     """How a stage sees data and model."""
 
+    def train(self) -> None:
+        """Set what runs to training."""
+
+    def eval(self) -> None:
+        """Set what runs to evaluation."""
+
     def loss(self, index: Tensor) -> Tensor:
         """Return the loss of a training batch."""
 
@@ -169,9 +191,17 @@ class View(Protocol):
 class LiveView:
     """Every step runs the whole network."""
 
-    def __init__(self, model: Predictor, problem: Problem, start: Start, method: Method) -> None:
-        self.model, self.problem, self.start, self.method = model, problem, start, method
+    def __init__(self, model: Predictor, problem: Problem, start: Start, method: Method, modes: Modes) -> None:
+        self.model, self.problem, self.start, self.method, self.modes = model, problem, start, method, modes
         self.val_batches = list(problem.eval_batches(problem.val))
+
+    def train(self) -> None:
+        """Set what the stage trains to training."""
+        self.modes.train()
+
+    def eval(self) -> None:
+        """Set the whole model to evaluation."""
+        self.model.eval()
 
     def loss(self, index: Tensor) -> Tensor:
         """Return task loss plus penalty of a training batch."""
@@ -204,6 +234,12 @@ class _FrozenView:
         # Row of each training graph in z_train, by its index in the data set.
         self.row = torch.empty(len(problem.y), dtype=torch.int64, device=problem.y.device)
         self.row[problem.train] = torch.arange(len(problem.train), device=problem.y.device)
+
+    def train(self) -> None:
+        self.head.train()
+
+    def eval(self) -> None:
+        self.head.eval()
 
     def loss(self, index: Tensor) -> Tensor:
         return self.problem.loss(self.head(self.z_train[self.row[index]]), index)

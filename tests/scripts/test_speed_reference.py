@@ -15,7 +15,7 @@ with warnings.catch_warnings(action="ignore"):  # torch_geometric scripts a clas
     from torch_geometric.data import Batch
 
 from roftbench.config import build
-from roftbench.train import LiveView
+from roftbench.train import LiveView, Modes
 from roftbench.workbench import Workbench
 
 GIVEN = ("model=gin_masking", "model.dropout=0")
@@ -53,7 +53,8 @@ def test_loss_and_gradients_of_a_batch_are_the_same(lab: Lab, dataset: str, meth
     index = bench.problem.train[:32]
     batch = Batch.from_data_list(molecules(bench.problem, index))
     bench.model.train()
-    ours = LiveView(bench.model, bench.problem, bench.start, bench.method).loss(index)
+    modes = Modes(bench.model, list(bench.model.blocks()), "eval")
+    ours = LiveView(bench.model, bench.problem, bench.start, bench.method, modes).loss(index)
     job = ReferenceJob(start, [], bench.problem.task, bench.method)
     theirs = task_loss(bench.problem.task, reference.train()(batch), batch.y)
     if method != "full_ft":

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from roftbench.adam import Adam
 from roftbench.errors import JobError, check_choice, check_range
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.methods.interpolate import BUFFERS, mix
@@ -40,7 +41,7 @@ class ROFTMol(Method):
     def finish(self, fitted: Fitted) -> Finished:
         """Train the coefficients; raises JobError when the validation loss is not finite."""
         raw = {block: self._initial() for block in fitted.encoder_blocks}
-        optimizer = torch.optim.Adam(raw.values(), lr=self.lr)
+        optimizer = Adam(raw.values(), self.lr)
         best = self._shares(raw)
         best_epoch, best_score = 0, fitted.val_score(mix(fitted, best, self.buffers))
         history: list[dict[str, Any]] = [{"epoch": 0, "val_score": best_score}]
@@ -62,7 +63,7 @@ class ROFTMol(Method):
         }
         return Finished(mix(fitted, best, self.buffers), info)
 
-    def _train_epoch(self, fitted: Fitted, raw: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> float:
+    def _train_epoch(self, fitted: Fitted, raw: dict[str, Tensor], optimizer: Adam) -> float:
         """Take one step for each mini-batch of the validation part; returns the mean loss."""
         losses = []
         for number in range(fitted.num_val_batches):

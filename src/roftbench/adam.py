@@ -1,0 +1,57 @@
+"""Adam by torch's function and not by its class, which loads a compiler (a second, 70 MB) and adds to each step."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # the defaults of `torch.optim.Adam`
+
+
+class Adam:
+    """Adam (Kingma and Ba, ICLR 2015) with the numbers of `torch.optim.Adam`, bit for bit.
+
+    `fused` as there: True for the kernel that goes over the memory once; None leaves the choice to torch.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0, *, fused: bool | None = None
+    ) -> None:
+        self.parameters, self.lr, self.weight_decay, self.fused = list(parameters), lr, weight_decay, fused
+        self._state: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Take a step with the gradients; parameters without one stay, as does their state."""
+        pairs = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
+        states = [self._of(one) for one, _ in pairs]
+        adam(
+            [one for one, _ in pairs],
+            [grad for _, grad in pairs],
+            [first for first, _, _ in states],
+            [second for _, second, _ in states],
+            [],
+            [count for _, _, count in states],
+            fused=self.fused,
+            amsgrad=False,
+            beta1=BETA1,
+            beta2=BETA2,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            eps=EPS,
+            maximize=False,
+        )
+
+    def _of(self, parameter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return both moments of a parameter, and the count of its steps."""
+        if id(parameter) not in self._state:
+            device = parameter.device if self.fused else "cpu"
+            count = torch.zeros((), dtype=torch.float32, device=device)
+            self._state[id(parameter)] = torch.zeros_like(parameter), torch.zeros_like(parameter), count
+        return self._state[id(parameter)]
