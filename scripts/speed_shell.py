@@ -46,7 +46,7 @@ def run(words: list[str], *, code: str | None = None) -> Run:
     Raises:
         RuntimeError: it failed; the message is what it printed.
     """
-    program = ["-m", "roftbench.cli"] if code is None else ["-c", code]
+    program = ["-m", "roftbench"] if code is None else ["-c", code]
     with TemporaryDirectory() as folder, Path(folder, "output").open("w+") as output:
         began = time.perf_counter()
         process = subprocess.Popen([sys.executable, *program, *words], stdout=output, stderr=subprocess.STDOUT)

@@ -47,7 +47,7 @@ def tables(arguments: argparse.Namespace) -> None:
         ):
             began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             before = used.ru_utime + used.ru_stime
-            subprocess.run([sys.executable, "-m", "roftbench.cli", "tables", *words], check=True, capture_output=True)
+            subprocess.run([sys.executable, "-m", "roftbench", "tables", *words], check=True, capture_output=True)
             spent, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
             print(f"{name:<26}{spent:6.1f} s, {used.ru_utime + used.ru_stime - before:6.1f} s of CPU", flush=True)
         print(f"peak memory of the largest {used.ru_maxrss / 1024:,.0f} MB")

@@ -77,7 +77,7 @@ class Command:
 INTERRUPTIBLE = """
 import runpy, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-runpy.run_module("roftbench.cli", run_name="__main__", alter_sys=True)
+runpy.run_module("roftbench", run_name="__main__", alter_sys=True)
 """
 
 
@@ -97,7 +97,7 @@ class Terminal:
 
     def __call__(self, *arguments: str) -> Ended:
         """Run `roftbench` to its end."""
-        return self.python("-m", "roftbench.cli", *arguments)
+        return self.python("-m", "roftbench", *arguments)
 
     def run(self, *overrides: str) -> Ended:
         """Run the lab's small job, an override in the place of its default."""
@@ -111,13 +111,13 @@ class Terminal:
 
     def begun(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start `roftbench` and return at once; `ended` collects what it printed."""
-        command, pipe = [sys.executable, "-m", "roftbench.cli", *arguments], subprocess.PIPE
+        command, pipe = [sys.executable, "-m", "roftbench", *arguments], subprocess.PIPE
         return subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=pipe, stderr=pipe, text=True)
 
     @contextmanager
     def killed(self, *arguments: str, when: Callable[[], object]) -> Iterator[int]:
         """Run `roftbench`, send it SIGKILL once `when` holds, and yield the number of its process group."""
-        command, null = [sys.executable, "-m", "roftbench.cli", *arguments], subprocess.DEVNULL
+        command, null = [sys.executable, "-m", "roftbench", *arguments], subprocess.DEVNULL
         child = subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=null, stderr=null, start_new_session=True)
         try:
             reached(child, when)

@@ -91,7 +91,7 @@ class Lab:
     def command(self, *overrides: str) -> list[str]:
         """Return the command line of a job."""
         folders = [f"paths.results={self.results}", f"paths.cache={self.cache}"]
-        return [sys.executable, "-m", "roftbench.cli", "run", *merged(overrides), *folders]
+        return [sys.executable, "-m", "roftbench", "run", *merged(overrides), *folders]
 
     def start(self, *overrides: str) -> "subprocess.Popen[str]":
         """Start a job in a process of its own."""

@@ -513,7 +513,7 @@ def test_a_reader_that_leaves_early_is_no_error(terminal: Terminal, tmp_path: Pa
     """As in `roftbench list datasets --json | true`."""
     code = (
         "import os, subprocess, sys; r, w = os.pipe(); os.close(r);"
-        "sys.exit(subprocess.call([sys.executable, '-m', 'roftbench.cli', 'list', 'datasets', '--json'], stdout=w))"
+        "sys.exit(subprocess.call([sys.executable, '-m', 'roftbench', 'list', 'datasets', '--json'], stdout=w))"
     )
     ended = terminal.python("-c", code)
     assert (ended.code, ended.err) == (0, "")

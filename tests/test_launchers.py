@@ -101,7 +101,7 @@ while sum(node["Alive"] for node in ray.nodes()) < {count}:
 
 def killed(terminal: Terminal, store: Store, arguments: list[str]) -> tuple[Ended, str]:
     """Run `roftbench`, kill the first process that has a job at work, and return how it ended, and the job's key."""
-    command = [sys.executable, "-m", "roftbench.cli", *arguments]
+    command = [sys.executable, "-m", "roftbench", *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=terminal.cwd, env=terminal.env, stdout=pipe, stderr=pipe, text=True) as child:
         end = time.monotonic() + WAIT_SECONDS

@@ -287,7 +287,7 @@ UNPRIVILEGED = """
 import ctypes, os, sys
 CAPBSET_DROP, DAC_OVERRIDE = 24, 1
 ctypes.CDLL(None).prctl(CAPBSET_DROP, DAC_OVERRIDE, 0, 0, 0)
-os.execv(sys.executable, [sys.executable, "-m", "roftbench.cli", *sys.argv[1:]])
+os.execv(sys.executable, [sys.executable, "-m", "roftbench", *sys.argv[1:]])
 """
 
 

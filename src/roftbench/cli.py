@@ -308,7 +308,3 @@ def _splits(arguments: argparse.Namespace) -> int:
     else:
         write_output(arguments.out, text + "\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

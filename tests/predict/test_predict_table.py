@@ -95,7 +95,7 @@ def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Pat
 def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_path: Path) -> None:
     source = with_garbage(tmp_path / "in.csv", lab, 5_000)
     model = f"model_dir={kept(lab, *FOREST)}"
-    command = [sys.executable, "-m", "roftbench.cli", "predict", model, f"input={source}"]
+    command = [sys.executable, "-m", "roftbench", "predict", model, f"input={source}"]
     killed, whole = tmp_path / "killed.csv", tmp_path / "whole.csv"
     with start([*command, f"output={killed}"]) as process:
         state = killed.with_name("killed.csv.part.json")
