@@ -250,7 +250,7 @@ def test_friedman_says_why_it_cannot_be_done() -> None:
     scores = {"full_ft": {"esol": 1.0, "lipo": 1.0}, "lp": {"esol": 1.0, "lipo": 2.0}, "bss": {"esol": 1.0}}
     assert friedman(table_of(scores)) == (
         "it needs at least 2 blocks in which all 3 methods have all seeds and a defined score, and there is 1:"
-        " bss has 1 of 2 blocks"
+        " BSS has 1 of 2 blocks"
     )
     assert "at least 2 data sets" in str(friedman(repeated()[lambda t: t["dataset"] == "esol"], unit="dataset"))
     assert friedman(rmse(a=[1, 2], b=[1, 2], c=[1, 2])) == "all methods have equal scores everywhere"

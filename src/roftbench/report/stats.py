@@ -34,6 +34,7 @@ from roftbench.report.inference import (
     signed_rank,
     t_interval,
 )
+from roftbench.report.text import method_name
 
 REFERENCE = "roftmol"
 MEAN_OF_OTHERS = "mean of the others"
@@ -205,9 +206,10 @@ def _too_few(blocks: Blocks, unit: Unit, n: int) -> str:
     """Say how many observations there are, and which method is the one that lacks most."""
     have = (~np.isnan(blocks.scores)).sum(axis=0)
     least, what = int(have.argmin()), {"block": "blocks", "dataset": "data sets"}[unit]
+    name = method_name(blocks.methods[least])
     return (
         f"it needs at least 2 {what} in which all {len(have)} methods have all seeds and a defined score, and there"
-        f" {'is' if n == 1 else 'are'} {n}: {blocks.methods[least]} has {have[least]} of {len(blocks.scores)} blocks"
+        f" {'is' if n == 1 else 'are'} {n}: {name} has {have[least]} of {len(blocks.scores)} blocks"
     )
 
 
