@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from roftbench.advise.race import Budget, Race, Runner
+from roftbench.advise.race import Budget, Race, Runner, levels
 from roftbench.store import Record
 
 LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0, "quick": 1.5}
@@ -114,3 +114,20 @@ def test_an_undefined_score_is_worse_than_any_other() -> None:
 def test_what_is_left_is_said_in_jobs_or_time() -> None:
     assert Budget(None, 3).words() == "3 jobs left"
     assert Budget(90, None).words() == "1 min 30 s left"
+
+
+def test_means_are_compared_on_equal_folds() -> None:
+    """Folds 5 to 9 are harder by 1: whoever was judged on them, too, must not look worse for it."""
+    hard = {fold: 1.0 + (fold >= 5) for fold in range(10)}
+    whole = Runner("a", "lp", scores={fold: value - 0.2 for fold, value in hard.items()})
+    half = Runner("b", "lp", scores={fold: hard[fold] for fold in range(5)})
+    found = levels([half, whole])
+    assert found["a · lp"] == pytest.approx(1.3)  # its plain mean
+    assert found["b · lp"] == pytest.approx(1.5)  # not 1.0
+    assert levels([half]) == {"b · lp": pytest.approx(1.0)}
+    none = Runner("c", "lp", scores={0: None, 1: 0.1})
+    assert levels([none, half, Runner("d", "lp")]) == {"b · lp": pytest.approx(1.0)}
+    assert levels([]) == {}
+    track = Track()
+    race = Race([half, none, whole], track.judge, 5, Budget(None, 1), "rmse", 1, members=1)
+    assert names(race.ranked()) == ["a", "b", "c"]

@@ -10,7 +10,7 @@ from roftbench.advise.compare import Difference, difference
 from roftbench.advise.folds import Folds, Parts
 from roftbench.advise.keeping import kept, out_of_folds, tested
 from roftbench.advise.prior import Prior
-from roftbench.advise.race import Budget, Race, Runner
+from roftbench.advise.race import Budget, Race, Runner, levels
 from roftbench.advise.settings import BASELINES, AdviseSettings
 from roftbench.config import build
 from roftbench.data.dataset import load_dataset
@@ -39,7 +39,8 @@ class Tested:
 class Advice:
     """What came out: the candidates in order, how each differs from the first, and the first ones on the test part.
 
-    `behind` are mean differences of scores over folds, the winner minus the candidate. `test` has the winner (a score
+    `levels` are mean scores as if all had been judged on the same folds; `behind` mean differences over the folds that
+    both have, the winner minus the candidate. `test` has the winner (a score
     for each member) and the baselines on the outer parts. `half` is the winner with half of the training molecules,
     minus the winner with all of them.
     """
@@ -49,6 +50,7 @@ class Advice:
     labels: int
     folds: str
     ranked: list[Runner]
+    levels: dict[str, float]
     behind: dict[str, Difference]
     test: dict[str, Tested]
     half: Difference | None
@@ -110,6 +112,7 @@ class Advisor:
             folds=f"{self.settings.folds} folds of {what} within the {len(self.folds.pool)} labelled ones;"
             f" {len(parts.test)} test molecules untouched",
             ranked=ranked,
+            levels=levels(ranked),
             behind={name: one for name, one in found.items() if one is not None},
             test=test,
             half=half,

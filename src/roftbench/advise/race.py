@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, zip_longest
 
+import numpy as np
+
 from roftbench.progress import duration, say
 from roftbench.store import Record
 
@@ -54,6 +56,23 @@ class Runner:
         if self.failure or not values or len(values) < len(scores):
             return float("inf")
         return sign * sum(values) / len(values)
+
+
+def levels(runners: Sequence[Runner]) -> dict[str, float]:
+    """Return the mean score of each candidate as if all had been judged on the same folds.
+
+    Folds differ in difficulty, and not all candidates have the same ones: a score is taken as a number of the candidate
+    plus one of the fold (least squares). Where all have the same folds it is the plain mean. Candidates that failed or
+    have an undefined score are left out.
+    """
+    known = [one for one in runners if one.scores and not one.failure and None not in one.scores.values()]
+    folds = sorted({fold for one in known for fold in one.scores})
+    pairs = [(i, folds.index(fold), score) for i, one in enumerate(known) for fold, score in one.scores.items()]
+    design = np.zeros((len(pairs), len(known) + len(folds)))
+    for row, (i, fold, _) in enumerate(pairs):
+        design[row, [i, len(known) + fold]] = 1
+    solution = np.linalg.lstsq(design, np.array([score for _, _, score in pairs], np.float64), rcond=None)[0]
+    return {one.name: float(solution[i] + solution[len(known) :].mean()) for i, one in enumerate(known)}
 
 
 class Budget:
@@ -109,10 +128,19 @@ class Race:
                 running = self._survivors(running, rung, following)
 
     def ranked(self, *more: Runner) -> list[Runner]:
-        """Return the candidates, and those given, the best of those judged on most folds of a partition first."""
+        """Return the candidates, and those given, by `level`; those judged on less than a whole partition come last."""
         runners = [*self.runners, *more]
         most = min(self.folds, max((len(one.scores) for one in runners if not one.failure), default=0))
-        return sorted(runners, key=lambda one: (len(one.scores) < most, one.loss(self.sign), -len(one.scores)))
+        known = levels(runners)
+        infinite = float("inf")
+        return sorted(
+            runners,
+            key=lambda one: (
+                len(one.scores) < most,
+                self.sign * known[one.name] if one.name in known else infinite,
+                -len(one.scores),
+            ),
+        )
 
     def affordable(self, parts: Sequence[Runner]) -> bool:
         """Tell whether the jobs after the race still fit in if the winner has these parts."""

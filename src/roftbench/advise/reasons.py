@@ -29,10 +29,9 @@ def reasons(advice: Advice) -> list[str]:
 
 def _choice(advice: Advice) -> str:
     best = advice.winner
-    mean = sum(value for value in best.scores.values() if value is not None) / len(best.scores)
     folds = f"{len(best.scores)} folds" if len(best.scores) > 1 else "one fold alone, which says little"
     what = best.name if len(best.parts) == 1 else f"the mean of {' and '.join(one.name for one in best.parts)}"
-    return f"Use {what}: {advice.metric} {mean:.3f} on average over {folds}."
+    return f"Use {what}: {advice.metric} {advice.levels[best.name]:.3f} on average over {folds}."
 
 
 def _alike(advice: Advice) -> str:

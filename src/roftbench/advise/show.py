@@ -69,7 +69,8 @@ def _row(advice: Advice, number: int, one: Runner) -> list[str]:
         interval = "" if math.isnan(found.low) else f" [{found.low:.3f}, {found.high:.3f}]"
         behind = f"{found.mean:+.3f}{interval}"
     test = advice.test[one.name].mean if one.name in advice.test else None
-    mean, low, high = (f"{value:.3f}" for value in (sum(values) / len(values), min(values), max(values)))
+    level = advice.levels.get(one.name, sum(values) / len(values))
+    mean, low, high = (f"{value:.3f}" for value in (level, min(values), max(values)))
     spent = MISSING if one.seconds is None else f"{one.seconds:.1f}"
     last = MISSING if test is None else f"{test:.3f}"
     return [mark, one.name, mean, str(len(one.scores)), f"{low} to {high}", behind, spent, last]
@@ -86,6 +87,7 @@ def to_dict(advice: Advice) -> dict[str, Any]:
             {
                 "model": one.model,
                 "method": one.method,
+                "mean": advice.levels.get(one.name),
                 "scores": list(one.scores.values()),
                 "jobs": [record["key"] for part in one.parts for record in part.records.values()],
                 "indistinguishable": alike(advice, one),
