@@ -17,7 +17,7 @@ from roftbench.store import Record
 
 MARGIN = 1.3  # by how much a job may take longer than the last one like it
 CHEAP = 0.02  # share of the budget that all folds of a candidate may cost to be judged on them at once
-QUICK = ("lp",)
+QUICK = ("lp", "random_forest")
 PARTITIONS = 3  # how often the molecules are folded anew, if time is left
 Judge = Callable[["Runner", int], tuple[Record | None, bool]]  # a job's record, None if it failed; whether it is old
 
@@ -36,7 +36,7 @@ class Runner:
 
     @property
     def quick(self) -> bool:
-        """Whether the encoder stays as it is: seconds where the other methods take minutes."""
+        """Whether no encoder is trained: seconds where the other methods take minutes."""
         return self.method in QUICK
 
     @property
@@ -118,7 +118,8 @@ class Race:
         """Race to the end of the budget, or of the folds."""
         rungs = sorted({1, min(2, self.folds), *(self.folds * (1 + more) for more in range(PARTITIONS))})
         # Baselines are judged on every fold that anybody is; quick methods show how quick they are.
-        running = sorted((one for one in self.runners if one.baseline or one.quick), key=lambda one: not one.baseline)
+        first = [one for one in self.runners if one.baseline or one.quick]
+        running = sorted(first, key=lambda one: (not one.baseline, not one.quick))
         if not all(self._climb(one, 1) for one in running):
             return
         running += self._admitted([one for one in self.runners if one not in running])
