@@ -210,7 +210,7 @@ def test_keys_stay_what_they_were() -> None:
         train=TrainSettings(loss="rmse"),
         seed=0,
     )
-    assert job.key == "3387756324a6abd0"
+    assert job.key == "ee233ae2ce0f10ee"
 
 
 def test_digest_does_not_depend_on_the_order_and_refuses_what_json_cannot_hold() -> None:
