@@ -19,7 +19,9 @@ from roftbench.models.encoder import Encoder, Predictor
 from roftbench.plugins import import_allowed
 from roftbench.predict.kept import Kept
 from roftbench.predict.molecules import CHUNK, Molecules, featurized
-from roftbench.problem import EVAL_BATCH, to_predictions
+from roftbench.problem import to_predictions
+
+BATCH = 128  # graphs: what a processor's cache likes; always the same, as it takes part in the last bits
 
 
 class Member(ABC):
@@ -58,7 +60,7 @@ class Network(Member):
         if not molecules.places:
             return
         graphs = PackedGraphs.from_chunks([molecules.graphs[self.featurizer]]).to(self.device)
-        for index in torch.arange(len(graphs), device=self.device).split(EVAL_BATCH):
+        for index in torch.arange(len(graphs), device=self.device).split(BATCH):
             yield graphs.batch(index)
 
 
