@@ -1,15 +1,18 @@
-"""Peak memory of a process and all below it, sampled while it works (Linux)."""
+"""Peak memory, sampled while processes work (Linux)."""
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 
 class PeakMemory:
-    """Samples, while open, the memory of this process and of those below it (Linux), in megabytes."""
+    """Samples, while open, a number of megabytes: the memory of this process and of those below it if none is given."""
 
-    peak = 0.0
+    def __init__(self, measured: Callable[[], float] | None = None, every: float = 0.5) -> None:
+        self.peak, self._every = 0.0, every
+        self._measured = measured or (lambda: sum(map(proportional_mb, family(os.getpid()))))
 
     def __enter__(self) -> Self:
         self._stop = threading.Event()
@@ -23,8 +26,8 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while True:
-            self.peak = max(self.peak, sum(map(proportional_mb, family(os.getpid()))))
-            if self._stop.wait(0.5):
+            self.peak = max(self.peak, self._measured())
+            if self._stop.wait(self._every):
                 return
 
 
@@ -44,3 +47,15 @@ def proportional_mb(process: int) -> float:
     except OSError:
         return 0.0
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def high_water_mb(process: int) -> float:
+    """Return the most memory that a process has had, 0 where it has ended.
+
+    The system's own account of an ended process begins with the memory of the one that started it, which may be more.
+    """
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024

@@ -1,17 +1,18 @@
 """What is felt at the shell: start-up, featurising, reading from the cache, peak memory; each in a fresh process."""
 
 import argparse
-import os
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+from speed_memory import PeakMemory, high_water_mb
 from speed_setting import say
 from speed_timing import Row
 
@@ -50,14 +51,14 @@ def run(words: list[str], *, code: str | None = None) -> Run:
     with TemporaryDirectory() as folder, Path(folder, "output").open("w+") as output:
         began = time.perf_counter()
         process = subprocess.Popen([sys.executable, *program, *words], stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        span = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
+        with PeakMemory(partial(high_water_mb, process.pid), every=0.05) as memory:
+            process.wait()
+            span = time.perf_counter() - began
         output.seek(0)
         text = output.read()
     if process.returncode:
         raise RuntimeError(f"{words}: {text}")
-    return Run(span, usage.ru_maxrss / 1024, text)
+    return Run(span, memory.peak, text)
 
 
 def start(arguments: argparse.Namespace) -> list[Row]:
