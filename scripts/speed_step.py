@@ -25,8 +25,8 @@ class Ours:
 
     def __init__(self, bench: Workbench) -> None:
         self.bench, self.problem = bench, bench.problem
-        self.modes = Modes(bench.model, list(bench.model.blocks()), bench.job.train.frozen_mode)
-        self.view = LiveView(bench.model, bench.problem, bench.start, Method(), self.modes)
+        modes = Modes(bench.model, list(bench.model.blocks()), bench.job.train.frozen_mode)
+        self.view = LiveView(modes, bench.problem, bench.start, Method())
         self.optimizer = Adam(bench.model.parameters(), bench.job.train.lr, fused=True)
 
     def step(self, index: torch.Tensor, precision: str = FLOAT32) -> None:

@@ -1,14 +1,18 @@
 """What a running job tells: lines on the terminal and in its log, bars, an estimate of the time left."""
 
 import logging
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class _Log:
@@ -42,6 +46,13 @@ class _Console:
 
 
 _console = _Console()
+
+
+def wide_console(least: int) -> "Console":
+    """Return rich's console: of a terminal's width, or at least so many columns where the output goes elsewhere."""
+    from rich.console import Console  # only here: a job needs none
+
+    return Console(width=None if sys.stdout.isatty() else max(least, shutil.get_terminal_size().columns))
 
 
 def say(text: str) -> None:

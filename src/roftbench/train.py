@@ -86,7 +86,7 @@ def fit_stage(
     parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
     optimizer = Adam(parameters, lr, settings.weight_decay, fused=True)
     frozen_encoder = trained == [HEAD] and settings.frozen_mode == "eval" and not method.overrides("penalty")
-    view: View = _FrozenView(model, problem) if frozen_encoder else LiveView(model, problem, start, method, modes)
+    view: View = _FrozenView(model, problem) if frozen_encoder else LiveView(modes, problem, start, method)
     best: _Best | None = None
     history: list[dict[str, Any]] = []
     began = time.monotonic()
@@ -105,7 +105,7 @@ def fit_stage(
             score = problem.scores(predictions, problem.val, [problem.metric.name])[problem.metric.name]
             history.append({"stage": stage.name, "epoch": epoch, "train_loss": loss, "val_score": score})
             if best is None or problem.metric.better(score, best.score) or (score is None and best.score is None):
-                best = _Best(modes.copy_moving(), epoch, score)
+                best = _Best(copy_state(model, modes.moving), epoch, score)
             progress.epoch_done(epoch, epochs, time.monotonic() - epoch_began, score)
     if best is None:
         raise ValueError("a stage has at least one epoch")
@@ -122,7 +122,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 class Modes:
-    """Which parts of a model train and which are frozen, in training and in evaluation."""
+    """Which parts of a model train and which are frozen; `moving` are the keys of what training changes."""
 
     def __init__(self, model: Predictor, trained: Sequence[str], frozen_mode: str) -> None:
         self.model, self.trained, self.frozen_mode = model, trained, frozen_mode
@@ -134,11 +134,6 @@ class Modes:
         """Set every part to training or evaluation, also what is in no block: dropout without weights, say."""
         self.model.train(self.frozen_mode == "train" or any(name != HEAD for name in self.trained))
         self.model.set_trained(self.trained, frozen_mode=self.frozen_mode)
-
-    def copy_moving(self) -> State:
-        """Return a copy of all weights and buffers that training changes."""
-        state = self.model.state_dict()
-        return {key: value.detach().clone() for key, value in state.items() if key in self.moving}
 
 
 def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: TrainSettings) -> float:
@@ -191,8 +186,8 @@ class View(Protocol):
 class LiveView:
     """Every step runs the whole network."""
 
-    def __init__(self, model: Predictor, problem: Problem, start: Start, method: Method, modes: Modes) -> None:
-        self.model, self.problem, self.start, self.method, self.modes = model, problem, start, method, modes
+    def __init__(self, modes: Modes, problem: Problem, start: Start, method: Method) -> None:
+        self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method
         self.val_batches = list(problem.eval_batches(problem.val))
 
     def train(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from roftbench.advise.bench import Jobs, reason, result
@@ -39,10 +40,9 @@ class Tested:
 class Advice:
     """What came out: the candidates in order, how each differs from the first, and the first ones on the test part.
 
-    `levels` are mean scores as if all had been judged on the same folds; `behind` mean differences over the folds that
-    both have, the winner minus the candidate. `test` has the winner (a score
-    for each member) and the baselines on the outer parts. `half` is the winner with half of the training molecules,
-    minus the winner with all of them.
+    `behind` are mean differences over the folds that both have, the winner minus the candidate. `test` has the winner
+    (a score for each member) and the baselines on the outer parts. `half` is the winner with half of the training
+    molecules, minus the winner with all of them.
     """
 
     dataset: str
@@ -50,7 +50,6 @@ class Advice:
     labels: int
     folds: str
     ranked: list[Runner]
-    levels: dict[str, float]
     behind: dict[str, Difference]
     test: dict[str, Tested]
     half: Difference | None
@@ -58,6 +57,11 @@ class Advice:
     commands: list[str]
     kept: list[Path]
     together: str
+
+    @cached_property
+    def levels(self) -> dict[str, float]:
+        """Mean scores as if all had been judged on the same folds."""
+        return levels(self.ranked)
 
     @property
     def winner(self) -> Runner:
@@ -112,7 +116,6 @@ class Advisor:
             folds=f"{self.settings.folds} folds of {what} within the {len(self.folds.pool)} labelled ones;"
             f" {len(parts.test)} test molecules untouched",
             ranked=ranked,
-            levels=levels(ranked),
             behind={name: one for name, one in found.items() if one is not None},
             test=test,
             half=half,

@@ -46,13 +46,14 @@ class Blender:
         judged = [one for one in runners if not one.failure and set(range(self.folds)) <= set(one.records)]
         ranked = sorted(judged, key=lambda one: one.loss(self.sign, self.folds))
         chosen = ranked[:1]
+        loss = self._loss(chosen) if chosen else 0.0
         while 0 < len(chosen) < MOST:
             options = [[*chosen, one] for one in ranked if one not in chosen and affordable([*chosen, one])]
-            best = min(options, key=self._loss, default=[])
-            before = self._loss(chosen)
-            if not best or self._loss(best) >= before - GAIN * abs(before):
+            losses = [self._loss(option) for option in options]
+            if not losses or min(losses) >= loss - GAIN * abs(loss):
                 break
-            chosen = best
+            loss = min(losses)
+            chosen = options[losses.index(loss)]
         return self._made(chosen) if len(chosen) > 1 else None
 
     def together(self, records: Sequence[Record]) -> HeldOut:
@@ -84,6 +85,5 @@ def held_out(dataset: MoleculeDataset, record: Record) -> HeldOut:
     """Return the test molecules of a record with their labels and predictions."""
     found = record["test_predictions"]
     rows = np.array(found["row"], np.int64)
-    position = np.full(dataset.num_rows, -1)
-    position[dataset.rows] = np.arange(len(dataset))
-    return HeldOut(rows, dataset.y[position[rows]], np.array(found["prediction"], np.float64))
+    position = np.searchsorted(dataset.rows, rows)  # kept rows are in the file's order
+    return HeldOut(rows, dataset.y[position], np.array(found["prediction"], np.float64))

@@ -129,19 +129,15 @@ class Race:
                 running = self._survivors(running, rung, following)
 
     def ranked(self, *more: Runner) -> list[Runner]:
-        """Return the candidates, and those given, by `level`; those judged on less than a whole partition come last."""
+        """Return the candidates, and those given, by `levels`; those judged on less than a partition come last."""
         runners = [*self.runners, *more]
         most = min(self.folds, max((len(one.scores) for one in runners if not one.failure), default=0))
-        known = levels(runners)
-        infinite = float("inf")
-        return sorted(
-            runners,
-            key=lambda one: (
-                len(one.scores) < most,
-                self.sign * known[one.name] if one.name in known else infinite,
-                -len(one.scores),
-            ),
-        )
+        losses = {name: self.sign * level for name, level in levels(runners).items()}
+
+        def place(one: Runner) -> tuple[bool, float, int]:
+            return len(one.scores) < most, losses.get(one.name, float("inf")), -len(one.scores)
+
+        return sorted(runners, key=place)
 
     def affordable(self, parts: Sequence[Runner]) -> bool:
         """Tell whether the jobs after the race still fit in if the winner has these parts."""

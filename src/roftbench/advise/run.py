@@ -4,12 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from roftbench.advise.advice import Advisor
 from roftbench.advise.settings import separated
 from roftbench.advise.show import WIDTH, show, to_dict, write
-from roftbench.progress import logged, say, shown
+from roftbench.progress import logged, say, shown, wide_console
 
 
 def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
@@ -31,7 +29,6 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(to_dict(advice), indent=1))
     else:
-        console = Console()
-        show(advice, console if console.is_terminal else Console(width=WIDTH))
+        show(advice, wide_console(WIDTH))
         print(f"written: {', '.join(shown(path) for path in written)}")
     return 0

@@ -1,7 +1,7 @@
 """What the methods see of a model: an encoder that tells its blocks, and a predictor with a head on top."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -109,6 +109,7 @@ class Predictor(nn.Module):
             block.requires_grad_(active)
 
 
-def copy_state(module: nn.Module) -> State:
-    """Return a copy of a module's weights and buffers: later training does not reach it."""
-    return {key: value.detach().clone() for key, value in module.state_dict().items()}
+def copy_state(module: nn.Module, keys: Container[str] | None = None) -> State:
+    """Return a copy of a module's weights and buffers, all or those of `keys`: later training does not reach it."""
+    state = module.state_dict()
+    return {key: value.detach().clone() for key, value in state.items() if keys is None or key in keys}

@@ -22,16 +22,16 @@ class _MLP(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         h, hidden, w1, w2 = ctx.saved_tensors
         grad, (states, first, bias, second, last) = grads[0], ctx.needs_input_grad
-        inner = None
-        if states or first or bias:
-            inner = torch.mm(grad, w2)
-            torch.ops.aten.threshold_backward.grad_input(inner, hidden, 0, grad_input=inner)
+        found = torch.mm(grad.T, hidden) if second else None, grad.sum(0) if last else None
+        if not (states or first or bias):
+            return None, None, None, *found
+        inner = torch.mm(grad, w2)
+        torch.ops.aten.threshold_backward.grad_input(inner, hidden, 0, grad_input=inner)
         return (
-            torch.mm(inner, w1) if states and inner is not None else None,
-            torch.mm(inner.T, h) if first and inner is not None else None,
-            inner.sum(0) if bias and inner is not None else None,
-            torch.mm(grad.T, hidden) if second else None,
-            grad.sum(0) if last else None,
+            torch.mm(inner, w1) if states else None,
+            torch.mm(inner.T, h) if first else None,
+            inner.sum(0) if bias else None,
+            *found,
         )
 
 

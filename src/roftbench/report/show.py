@@ -1,17 +1,13 @@
 """`roftbench tables`: read the records, print leaderboards, write them with what the scores prove."""
 
 import json
-import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from roftbench.errors import UsageError
 from roftbench.paths import absolute, paths_of
-from roftbench.progress import shown
+from roftbench.progress import shown, wide_console
 from roftbench.report.board import Board
 from roftbench.report.evidence import write_evidence
 from roftbench.report.layout import Leaderboard
@@ -76,8 +72,7 @@ def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> li
     if output.as_json:
         print(to_json(board))
     else:
-        width = None if sys.stdout.isatty() else max(WIDTH, shutil.get_terminal_size().columns)
-        print_rich(found, Console(width=width), suffix)
+        print_rich(found, wide_console(WIDTH), suffix)
     return written + write_evidence(board.long, folder, figures=output.figures)
 
 
