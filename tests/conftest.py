@@ -8,6 +8,8 @@ import pytest
 from command import Command
 from hypothesis import settings
 from lab import Lab
+from omegaconf import DictConfig
+from parsing import Parse, parser_of, plain_config
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,3 +52,15 @@ def cli(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     for name in ("DEBUG", "MIRROR", "OFFLINE"):
         monkeypatch.delenv(f"ROFTBENCH_{name}", raising=False)
     return Command(lab, capsys)
+
+
+@pytest.fixture(scope="session")
+def plain() -> DictConfig:
+    """The tests' default config, composed once: to be copied, never changed."""
+    return plain_config()
+
+
+@pytest.fixture
+def parsed(plain: DictConfig) -> Parse:
+    """Parse that config with some values replaced."""
+    return parser_of(plain)

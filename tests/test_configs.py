@@ -11,7 +11,8 @@ import yaml
 from lab import ESTIMATORS, METHODS, ROOT, write_csv
 from safetensors.torch import save_file
 
-from roftbench.config import Env, build, parse
+from roftbench.components import build
+from roftbench.config import Env, parse
 from roftbench.data.split import Splitter
 from roftbench.data.table import read_table
 from roftbench.hydra_app import composed

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench import record as records
-from roftbench.config import Env, build
+from roftbench.components import build
+from roftbench.config import Env
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.warn import warnings_of
 from roftbench.errors import JobError, UsageError

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from roftbench.config import build
+from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.errors import JobError, UsageError
 from roftbench.job import NETWORK, Job, digest

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.bench import Bench
-from roftbench.config import Env, build
+from roftbench.components import build
+from roftbench.config import Env
 from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.methods.base import combinations

@@ -23,7 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from roftbench.catalog import GROUPS, conf_dir, existing
-from roftbench.config import Env, build, parse
+from roftbench.components import build
+from roftbench.config import Env, parse
 from roftbench.data.dataset import load_dataset
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.launchers import follow, threads

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from roftbench.config import Env, Parser, build, without_weights
+from roftbench.components import build, without_weights
+from roftbench.config import Env, Parser
 from roftbench.job import NETWORK, Component, Job, ModelSpec, digest
 from roftbench.methods.base import Method
 from roftbench.progress import bar

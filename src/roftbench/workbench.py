@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from roftbench.bench import Bench
-from roftbench.config import Env, build
+from roftbench.components import build
+from roftbench.config import Env
 from roftbench.errors import UsageError
 from roftbench.job import NETWORK, Job, derive_seed
 from roftbench.methods.base import Finished, Fitted, Method

@@ -9,7 +9,7 @@ import pytest
 from lab import Lab
 
 from roftbench.advise.folds import Folds
-from roftbench.config import build
+from roftbench.components import build
 from roftbench.data.dataset import load_dataset
 from roftbench.errors import UsageError
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from lab import PLACES
 
-from roftbench.config import build
+from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.duplicates import conflicting_tasks, groups_of
 from roftbench.data.label_ratio import LabelRatio

@@ -13,7 +13,7 @@ from roftbench.advise.keeping import kept, out_of_folds, tested
 from roftbench.advise.prior import Prior
 from roftbench.advise.race import Budget, Race, Runner, levels
 from roftbench.advise.settings import BASELINES, AdviseSettings
-from roftbench.config import build
+from roftbench.components import build
 from roftbench.data.dataset import load_dataset
 from roftbench.errors import UsageError
 from roftbench.metrics import METRICS

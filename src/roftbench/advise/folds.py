@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from roftbench.config import build
+from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.label_ratio import strata
 from roftbench.data.predefined import FileSplit, file_sha256

@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from roftbench.catalog import existing, options
-from roftbench.config import build, parse
+from roftbench.components import build
+from roftbench.config import parse
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality import quality_report
 from roftbench.errors import UsageError, suggest

@@ -1,0 +1,177 @@
+"""Config groups that name a class by `_target_` (split, model, method), as checked components of a job."""
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from roftbench.checksums import Checksum, sha256
+from roftbench.data.featurizers import FEATURIZERS, HU
+from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
+from roftbench.data.spec import DatasetSpec
+from roftbench.data.split import ScaffoldSplit
+from roftbench.errors import UsageError, check_choice, suggest
+from roftbench.job import NETWORK, Component, MethodSpec, ModelSpec
+from roftbench.kinds import kind_of
+from roftbench.methods.base import ENCODER_BLOCKS
+from roftbench.models.card import PUBLISHED, ModelCard
+from roftbench.models.checkpoints import checked_checkpoint
+from roftbench.models.fingerprint import Fingerprint
+from roftbench.plugins import import_allowed, import_name
+from roftbench.schema import schema_of, typed
+
+UNUSED_SEED = 42  # stands in a job's identity where a seed decides nothing
+
+
+@dataclass(frozen=True)
+class _Method:
+    name: str
+    _target_: str
+    summary: str = ""
+    search: bool = False
+    grid: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Split:
+    name: str
+    _target_: str
+    summary: str = ""
+
+
+def build(component: Component) -> Any:
+    """Return an instance of a component; its target was checked by `parse`."""
+    return import_name(component.target)(**component.params)
+
+
+def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str, ...]) -> tuple[Any, Component]:
+    """Split a group into its own keys (those of `base`) and the parameters of its `_target_`, and check both."""
+    own = {key: value for key, value in values.items() if key in base.__dataclass_fields__}
+    head = typed(base, own, where)
+    target = import_allowed(head._target_, where, plugins)
+    if is_dataclass(target) and vars(target).get("__annotations__") and "__dataclass_params__" not in vars(target):
+        raise UsageError(
+            f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
+        )
+    params = asdict(typed(schema_of(target), {key: value for key, value in values.items() if key not in own}, where))
+    return head, Component(head.name, head._target_, params)
+
+
+def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...]) -> Component:
+    """Return the way of cutting, with what "auto" stands for and the checksum of a file of parts filled in.
+
+    Raises:
+        UsageError: as `parse` does.
+    """
+    split: Component = _component(_Split, values, "split", plugins)[1]
+    if import_name(split.target) is AutoSplit:
+        name, chosen = ("scaffold", ScaffoldSplit) if dataset.split_column is None else ("column", ColumnSplit)
+        params = {one.name: split.params[one.name] for one in fields(chosen)}
+        checked = asdict(typed(chosen, params, "split"))
+        split = Component(name, f"{chosen.__module__}.{chosen.__qualname__}", checked)
+    if "sha256" in split.params:
+        if dataset.duplicates != "keep":
+            raise UsageError(
+                f"dataset.duplicates={dataset.duplicates} does not know the parts of a file: name them in a column of"
+                " the table (dataset.split_column), or mend the duplicates in the table"
+            )
+        digest = file_sha256(split.params["path"])
+        if split.params["sha256"] not in (None, digest):
+            raise UsageError(f"split.path has sha256 {digest}, but split.sha256={split.params['sha256']}")
+        split = replace(split, params={**split.params, "sha256": digest})
+    if not getattr(import_name(split.target), "seeded", True):  # the same job, whatever the seed
+        split = replace(split, params={**split.params, "seed": UNUSED_SEED})
+    return split
+
+
+def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
+    """Return the model, with what names its weights; raises UsageError as `parse` does."""
+    head, component = _component(ModelCard, values, "model", plugins)
+    model = None
+    try:
+        model = without_weights(component)
+    except ValueError as error:
+        raise UsageError(f"model: {error}") from None
+    except RuntimeError:  # an encoder that looks into its weights while it is built needs memory: the job will tell
+        pass
+    kind = NETWORK if model is None else kind_of(model, "model", component.target)
+    parts = (component.name, component.target, component.params, head.checkpoint)
+    if isinstance(model, Fingerprint):
+        if head.checkpoint is not None:
+            raise UsageError(f"model.checkpoint={head.checkpoint}: {component.name} is a fingerprint, without weights")
+        return ModelSpec(*parts, kind=kind, version=model.version)
+    featurizer = _featurizer(component.target, import_name(component.target) if model is None else model)
+    return _weights(head, ModelSpec(*parts, featurizer=featurizer))
+
+
+def _featurizer(target: str, encoder: Any) -> str:
+    """Return the name of the graphs that an encoder, or its class, reads."""
+    featurizer = str(getattr(encoder, "featurizer", HU))
+    try:
+        check_choice("featurizer", featurizer, FEATURIZERS)
+    except ValueError as error:
+        raise UsageError(f"model._target_={target}: {error}") from None
+    return featurizer
+
+
+def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
+    """Return the spec with what names its weights; a published file is not read for that, one of the user's is."""
+    if card.checkpoint is None:
+        return spec
+    known = card.checksum()
+    source = card.source() if card.checkpoint == PUBLISHED else None
+    if source is None:
+        content = checked_checkpoint(card.checkpoint, known)
+        if not known:
+            known = Checksum(sha256(content))
+            card.check_kind(content)
+    return replace(
+        spec,
+        sha256=known.sha256,
+        pretraining=card.pretraining,
+        git_blob=known.git_blob,
+        source=source,
+        cautions=tuple(card.cautions()),
+    )
+
+
+def without_weights(component: Component) -> Any:
+    """Return a model whose tensors have sizes and no content: what can be known of it without memory or time.
+
+    Raises:
+        ValueError: a size that it cannot have.
+        RuntimeError: it looks into its weights while it is built.
+    """
+    with torch.device("meta"), _Unfilled():
+        return build(component)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Weights are not filled with random numbers: on the meta device torch imports for a second before it does."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return args[0] if args else named["tensor"]
+        return function(*args, **named)
+
+
+def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
+    """Return the method with its grid, each value checked; raises UsageError as `parse` does."""
+    head, component = _component(_Method, values, "method", plugins)
+    method = build(component)
+    kind = kind_of(method, "method", component.target)
+    grid: dict[str, Any] = {}
+    for name, choices in head.grid.items():
+        if name not in component.params:
+            raise UsageError(f"unknown key 'method.grid.{name}'.{suggest(name, component.params)}")
+        if choices == ENCODER_BLOCKS and kind == NETWORK:
+            grid[name] = choices
+            continue
+        if not isinstance(choices, list) or not choices:
+            raise UsageError(f"method.grid.{name} must be a list of values, got {choices!r}")
+        tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
+        grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
+    search = head.search and bool(grid)  # a method without a grid has one candidate: the same job, searched or not
+    return MethodSpec(component.name, component.target, component.params, search, grid, kind)

@@ -1,0 +1,51 @@
+"""Configs with some values replaced, and what is said of wrong ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from lab import DEFAULTS, ROOT
+from omegaconf import DictConfig, OmegaConf
+
+from roftbench.config import Env, parse
+from roftbench.errors import UsageError
+from roftbench.hydra_app import composed
+from roftbench.job import Job
+
+Parse = Callable[..., tuple[Job, Env, list[str]]]
+
+
+def plain_config() -> DictConfig:
+    """The tests' default config."""
+    return composed(DEFAULTS, None)
+
+
+def parser_of(plain: DictConfig) -> Parse:
+    """Parse the tests' default config with some values replaced; `method=NAME` chooses the method's file."""
+
+    def run(method: str = "roftmol", **values: Any) -> tuple[Job, Env, list[str]]:
+        config = plain.copy()
+        OmegaConf.set_struct(config, False)
+        config.method = OmegaConf.load(ROOT / "conf" / "method" / f"{method}.yaml")
+        for key, value in values.items():
+            OmegaConf.update(config, key, value, force_add=True)
+        return parse(config)
+
+    return run
+
+
+def refused(parsed: Parse, method: str = "roftmol", **values: Any) -> str:
+    with pytest.raises(UsageError) as caught:
+        parsed(method, **values)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def with_model(plain: DictConfig, name: str, **values: Any) -> DictConfig:
+    config = plain.copy()
+    OmegaConf.set_struct(config, False)
+    config.model = OmegaConf.load(ROOT / "conf" / "model" / f"{name}.yaml")
+    for key, value in values.items():
+        config.model[key] = value
+    return config

@@ -1,0 +1,151 @@
+"""Splits, models and methods: code that is imported by name, its parameters, grids and weights."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+from parsing import Parse, refused, with_model
+
+from roftbench.catalog import options
+from roftbench.components import build
+from roftbench.config import parse
+from roftbench.errors import UsageError
+from roftbench.models.gin import GIN
+
+# Grids.
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"method.grid.weigth": [1]}, "unknown key 'method.grid.weigth'. Did you mean 'weight'?"),
+        ({"method.grid.weight": 1}, "method.grid.weight must be a list of values, got 1"),
+        ({"method.grid.weight": []}, "method.grid.weight must be a list of values"),
+        ({"method.grid.weight": [1, -1]}, "method.grid.weight must be ≥ 0, got -1"),
+        ({"method.grid.weight": ["x"]}, "method.grid.weight"),
+        ({"method.search": "perhaps"}, "method.search"),
+    ],
+)
+def test_a_wrong_grid_is_refused_before_anything_runs(parsed: Parse, values: dict[str, Any], part: str) -> None:
+    assert part in refused(parsed, "l2_sp", **values)
+
+
+# Code: `_target_` is imported, so that only names of ours and of named plug-ins are.
+
+
+@pytest.mark.parametrize(
+    "target", ["os.system", "subprocess.Popen", "roftbenchmark.Thing", "roftbench", "torch.nn.Linear"]
+)
+@pytest.mark.parametrize("group", ["model", "method", "split"])
+def test_foreign_code_is_not_imported(parsed: Parse, group: str, target: str) -> None:
+    text = refused(parsed, **{f"{group}._target_": target})
+    assert f"{group}._target_={target}" in text
+    assert f"plugins=[{target.split('.')[0]}]" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "part"),
+    [
+        ("roftbench.methods.nope.Nope", "cannot be imported"),
+        ("roftbench.methods.lp.Nope", "cannot be imported"),
+        ("roftbench.models.gin.GIN", "unknown key"),
+    ],
+)
+def test_a_target_that_is_no_method_is_refused(parsed: Parse, target: str, part: str) -> None:
+    assert part in refused(parsed, "l2_sp", **{"method._target_": target})
+
+
+def test_another_class_of_ours_is_no_method_and_no_encoder(plain: DictConfig) -> None:
+    config = plain.copy()
+    OmegaConf.set_struct(config, False)
+    config.method = {"name": "x", "_target_": "roftbench.models.gin.GIN"}
+    with pytest.raises(UsageError, match=r"is no subclass of roftbench\.methods\.base\.Method"):
+        parse(config)
+    config = plain.copy()
+    OmegaConf.set_struct(config, False)
+    config.model = {"name": "x", "_target_": "roftbench.methods.lp.LinearProbing"}
+    with pytest.raises(UsageError, match=r"is no subclass of roftbench\.models\.encoder\.Encoder"):
+        parse(config)
+
+
+# Checkpoints.
+
+
+def test_a_published_checkpoint_is_named_by_its_checksum_without_being_read(plain: DictConfig, tmp_path: Path) -> None:
+    job = parse(with_model(plain, "gcn_contextpred"))[0]
+    card = options("model")["gcn_contextpred"]
+    assert job.identity()["model"]["sha256"] == card["sha256"]
+    assert "git_blob" not in job.identity()["model"]
+    assert job.model.source is not None
+    assert job.model.source.places == tuple(card["sources"])
+    elsewhere = parse(with_model(plain, "gcn_contextpred", sources=["mirror"], licence="mine", verified=False))[0]
+    assert elsewhere.key == job.key
+    assert parse(with_model(plain, "gcn_contextpred", sha256="0" * 64))[0].key != job.key
+
+
+def test_where_only_the_git_blob_id_is_known_it_takes_the_place_of_the_checksum(plain: DictConfig) -> None:
+    job = parse(with_model(plain, "gin_infomax"))[0]
+    named = {key: job.identity()["model"][key] for key in ("sha256", "git_blob")}
+    assert named == {"sha256": None, "git_blob": options("model")["gin_infomax"]["git_blob"]}
+    assert parse(with_model(plain, "gin_infomax", git_blob="0" * 40))[0].key != job.key
+
+
+def test_the_key_of_a_bundled_model_knows_no_git_blob_id(plain: DictConfig) -> None:
+    model = parse(with_model(plain, "gin_masking"))[0].identity()["model"]
+    assert model.keys() == {"name", "target", "params", "sha256"}
+    assert parse(with_model(plain, "scratch"))[0].identity()["model"]["sha256"] is None
+
+
+def test_a_published_file_given_by_its_path_is_the_same_job(plain: DictConfig, shared: Path) -> None:
+    path = str(shared / "checkpoints" / "gcn_contextpred.pth")
+    job = parse(with_model(plain, "gcn_contextpred", checkpoint=path))[0]
+    assert job.key == parse(with_model(plain, "gcn_contextpred"))[0].key
+    assert job.model.source is None
+
+
+@pytest.mark.parametrize("model", ["gcn_contextpred", "gcn_supervised", "gin_contextpred"])
+def test_a_published_model_takes_no_other_file(plain: DictConfig, shared: Path, model: str) -> None:
+    path = shared / "checkpoints" / "graphsage_contextpred.pth"
+    with pytest.raises(UsageError, match=r"graphsage_contextpred\.pth has (sha256|git blob id) \w+, expected \w+: "):
+        parse(with_model(plain, model, checkpoint=str(path)))
+
+
+@pytest.mark.parametrize(("model", "other"), [("gcn", "graphsage"), ("graphsage", "gcn")])
+def test_the_files_of_gcn_and_graphsage_are_told_apart_by_their_content(
+    plain: DictConfig, shared: Path, model: str, other: str
+) -> None:
+    """A strict load of one kind into the other succeeds, so that it must not come to that."""
+    right, wrong = (str(shared / "checkpoints" / f"{kind}_supervised.pth") for kind in (model, other))
+    job = parse(with_model(plain, model, checkpoint=right))[0]
+    digest = options("model")[f"{model}_supervised"]["sha256"]
+    assert (job.model.sha256, job.model.pretraining) == (digest, "self-supervised")
+    with pytest.raises(UsageError, match=f"weights of {other}_supervised, a .*Take model={other}_supervised"):
+        parse(with_model(plain, model, checkpoint=wrong))
+    insisted = options("model")[f"{other}_supervised"]["sha256"]
+    assert parse(with_model(plain, model, checkpoint=wrong, sha256=insisted))[0].model.sha256 == insisted
+
+
+def test_random_weights_of_any_model_are_called_so(plain: DictConfig) -> None:
+    model = parse(with_model(plain, "gcn_contextpred", checkpoint=None))[0].model
+    assert (model.pretraining, model.sha256, model.git_blob, model.source) == ("none", None, None, None)
+    assert model.cautions == ()
+
+
+def test_a_checkpoint_that_is_published_nowhere_is_refused(parsed: Parse) -> None:
+    assert "model.sources must be set for checkpoint=published" in refused(parsed, **{"model.checkpoint": "published"})
+    assert "model.pretraining is 'much'" in refused(parsed, **{"model.pretraining": "much"})
+
+
+def test_a_small_model_can_be_built_from_its_spec(parsed: Parse) -> None:
+    encoder = build(parsed(**{"model.dim": 7})[0].model)
+    assert isinstance(encoder, GIN)
+    assert encoder.dim == 7
+    assert not any(parameter.is_meta for parameter in encoder.parameters())
+
+
+def test_checking_a_huge_model_takes_no_memory(parsed: Parse) -> None:
+    job = parsed(**{"model.dim": 1_000_000, "model.num_layers": 30})[0]  # 10^14 weights
+    assert job.model.params["dim"] == 1_000_000
+    assert torch.get_default_device().type == "cpu"
