@@ -1,0 +1,13 @@
+"""What the command line takes."""
+
+import argparse
+
+from roftbench.arguments import parser
+from roftbench.cli import COMMANDS
+
+
+def test_every_command_that_is_offered_does_something() -> None:
+    [commands] = [one for one in parser()._actions if isinstance(one, argparse._SubParsersAction)]
+    assert {*commands.choices} - {"run", "plan"} == COMMANDS.keys()  # those two read Hydra's words
+    assert all(command.description or action.help for action, command in zip(
+        commands._choices_actions, commands.choices.values(), strict=True))  # fmt: skip
