@@ -52,7 +52,8 @@ class Ours:
         """Score all three parts by the primary metric."""
         forward = self.bench.model.eval()
         for index in (self.problem.train, self.problem.val, self.problem.test):
-            self.problem.scores(self.problem.predict(forward, index), index, [self.problem.metric.name])
+            predictions = self.problem.to_predictions(self.problem.outputs(forward, index))
+            self.problem.scores(predictions, index, [self.problem.metric.name])
 
 
 def step(arguments: argparse.Namespace) -> list[Row]:

@@ -132,18 +132,10 @@ def test_predictions_keep_the_order_over_several_batches(bench: Workbench) -> No
     problem, model = bench.problem, bench.model.eval()
     order = torch.randperm(len(problem.y), generator=torch.Generator().manual_seed(3))
     assert len(order) > 2 * EVAL_BATCH
-    together = problem.predict(model, order)
+    together = problem.to_predictions(problem.outputs(model, order))
     for position in (0, 1, EVAL_BATCH - 1, EVAL_BATCH, 2 * EVAL_BATCH, len(order) - 1):
-        alone = problem.predict(model, order[position : position + 1])
+        alone = problem.to_predictions(problem.outputs(model, order[position : position + 1]))
         np.testing.assert_allclose(together[position], alone[0], rtol=1e-4, atol=1e-6)
-
-
-def test_an_empty_part_has_no_predictions_and_no_score(bench: Workbench) -> None:
-    problem = bench.problem
-    nothing = problem.val[:0]
-    predictions = problem.predict(bench.model, nothing)
-    assert predictions.shape == (0, 1)
-    assert problem.scores(predictions, nothing) == dict.fromkeys(("rmse", "mae", "r2", "spearman"))
 
 
 def test_missing_labels_of_a_table_give_no_gradient(lab: Lab, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from lab import METHODS, Lab, clone, equal, moved, numbers
+from torch import Tensor
 
 from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob
@@ -53,6 +54,12 @@ def fit(
     chosen = TrainSettings(**{"epochs": 3, "lr": 0.01, **settings}).for_task(problem.task)
     progress = JobProgress(problem.metric.name)
     return fit_stage(bench.model, bench.start, method, stage, number, problem, chosen, seed, progress)
+
+
+def score(bench: Workbench, problem: Problem, index: Tensor) -> float | None:
+    """Score the bench's model as it is now by the problem's metric."""
+    predictions = problem.to_predictions(problem.outputs(bench.model.eval(), index))
+    return problem.scores(predictions, index)[problem.metric.name]
 
 
 def keys_of(bench: Workbench, *blocks: str) -> set[str]:
@@ -203,9 +210,9 @@ def test_weight_decay_shrinks_what_is_trained(lab: Lab) -> None:
 def test_twenty_molecules_can_be_learned_by_heart(lab: Lab) -> None:
     bench = lab.bench("label_ratio.count=20", "model.dropout=0")
     problem = replace(bench.problem, val=bench.problem.train)
-    before = problem.scores(problem.predict(bench.model.eval(), problem.train), problem.train)["rmse"]
+    before = score(bench, problem, problem.train)
     fit(bench, problem=problem, epochs=200, lr=0.01)
-    after = problem.scores(problem.predict(bench.model.eval(), problem.train), problem.train)["rmse"]
+    after = score(bench, problem, problem.train)
     assert before is not None
     assert before > 1
     assert after is not None
@@ -235,8 +242,7 @@ def test_the_first_best_epoch_by_the_metrics_direction_is_kept(lab: Lab, dataset
     assert fitted.best_score == best
     assert fitted.best_epoch == seen.index(best) + 1
     assert [row["epoch"] for row in fitted.history] == list(range(1, 9))
-    now = problem.scores(problem.predict(bench.model.eval(), problem.val), problem.val)[metric.name]
-    assert now == best  # its weights are in the model, too
+    assert score(bench, problem, problem.val) == best  # its weights are in the model, too
 
 
 def test_of_equal_epochs_the_first_is_kept(lab: Lab) -> None:

@@ -78,12 +78,10 @@ class Problem:
         """Yield the graphs `index` in large batches, in order."""
         return (self.graphs.batch(chunk) for chunk in index.split(EVAL_BATCH))
 
-    def predict(self, forward: Forward, index: Tensor) -> NDArray[np.float64]:
-        """Return predictions [len(index), T]: values in the label's unit, or probabilities."""
-        if len(index) == 0:
-            return np.empty((0, self.num_tasks))
+    def outputs(self, forward: Forward, index: Tensor) -> Tensor:
+        """Return what `forward` gives for the graphs `index`, one at least, in order and without gradient: [n, …]."""
         with torch.no_grad():
-            return self.to_predictions(torch.cat([forward(batch) for batch in self.eval_batches(index)]))
+            return torch.cat([forward(batch) for batch in self.eval_batches(index)])
 
     def to_predictions(self, outputs: Tensor) -> NDArray[np.float64]:
         """Turn network outputs [B, T] into values in the label's unit, or probabilities."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,8 +15,9 @@ from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, suggest
 from roftbench.job import FLOAT32, TrainSettings, derive_seed
 from roftbench.methods.base import Method, Stage, Step
-from roftbench.models.encoder import HEAD, Encoder, Nodes, Predictor, State, copy_state
+from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
 from roftbench.problem import Problem
+from roftbench.start import Start
 
 
 class Progress(Protocol):
@@ -49,14 +50,6 @@ class _Best:
     score: float | None
 
 
-@dataclass(frozen=True)
-class Start:
-    """Where fine-tuning starts: a frozen pretrained encoder in eval mode, and all weights under the model's keys."""
-
-    encoder: Encoder
-    state: State
-
-
 def fit_stage(
     model: Predictor,
     start: Start,
@@ -86,7 +79,7 @@ def fit_stage(
     parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
     optimizer = Adam(parameters, lr, settings.weight_decay, fused=True)
     frozen_encoder = trained == [HEAD] and settings.frozen_mode == "eval" and not method.overrides("penalty")
-    view: View = _FrozenView(model, problem) if frozen_encoder else LiveView(modes, problem, start, method)
+    view: View = _FrozenView(model, problem, start) if frozen_encoder else LiveView(modes, problem, start, method)
     best: _Best | None = None
     history: list[dict[str, Any]] = []
     began = time.monotonic()
@@ -214,18 +207,18 @@ class LiveView:
 
     def val_outputs(self) -> Tensor:
         """Return the network's outputs for the validation part, without gradient."""
-        return _outputs(self.model, self.val_batches, self.problem)
+        with torch.no_grad():
+            parts = [self.model(batch) for batch in self.val_batches]
+        return torch.cat(parts)
 
 
 class _FrozenView:
     """Only the head moves: the representations are computed once, in eval mode."""
 
-    def __init__(self, model: Predictor, problem: Problem) -> None:
+    def __init__(self, model: Predictor, problem: Problem, start: Start) -> None:
         self.head, self.problem = model.head, problem
         model.eval()
-        self.z_train, self.z_val = (
-            _outputs(model.represent, problem.eval_batches(index), problem) for index in (problem.train, problem.val)
-        )
+        self.z_train, self.z_val = (start.representations(model, index) for index in (problem.train, problem.val))
         # Row of each training graph in z_train, by its index in the data set.
         self.row = torch.empty(len(problem.y), dtype=torch.int64, device=problem.y.device)
         self.row[problem.train] = torch.arange(len(problem.train), device=problem.y.device)
@@ -243,9 +236,3 @@ class _FrozenView:
         with torch.no_grad():
             outputs: Tensor = self.head(self.z_val)
         return outputs
-
-
-def _outputs(forward: Callable[[Batch], Tensor], batches: Iterable[Batch], problem: Problem) -> Tensor:
-    with torch.no_grad():
-        parts = [forward(batch) for batch in batches]
-    return torch.cat(parts) if parts else torch.empty(0, problem.num_tasks, device=problem.y.device)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,13 @@ from roftbench.job import NETWORK, Job, derive_seed
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
-from roftbench.models.encoder import HEAD, Encoder, Predictor, State, copy_state
+from roftbench.models.encoder import HEAD, Encoder, Predictor, State
 from roftbench.progress import JobProgress, bar
 from roftbench.stages import FINISH, Needed, needed
+from roftbench.start import Start
 from roftbench.store import Store
 from roftbench.tensors import Entry
-from roftbench.train import Fit, Start, fit_stage, seeded
+from roftbench.train import Fit, fit_stage, seeded
 
 
 class Workbench(Bench):
@@ -40,8 +40,7 @@ class Workbench(Bench):
     def __init__(self, job: Job, env: Env, store: Store) -> None:
         super().__init__(job, env, store, choose_device(env.run.device))
         self.model = self._build_model()
-        encoder = deepcopy(self.model.encoder).eval().requires_grad_(False)
-        self.start = Start(encoder, copy_state(self.model))
+        self.start = Start(self.model, self.problem)
         self.progress = JobProgress(str(job.dataset.metric))
         self._at_hand: set[str] = set()  # keys of the stages that this job has fitted or loaded
 
@@ -103,7 +102,7 @@ class Workbench(Bench):
     def predict(self, fitted: State, index: Tensor) -> NDArray[np.float64]:
         """Return the predictions of these weights, in evaluation mode."""
         self.model.load_state_dict(fitted)
-        return self.problem.predict(self.model.eval(), index)
+        return self.problem.to_predictions(self.start.outputs(self.model.eval(), index))
 
     def weights(self) -> State:
         """Return the best candidate's state dict."""

@@ -71,7 +71,7 @@ def test_scores_of_all_parts_are_the_same(lab: Lab, dataset: str) -> None:
     problem, name = bench.problem, bench.problem.metric.name
     forward = bench.model.eval()
     for index, loader in zip((problem.train, problem.val, problem.test), loaders(problem, 32), strict=True):
-        score = problem.scores(problem.predict(forward, index), index, [name])[name]
+        score = problem.scores(problem.to_predictions(problem.outputs(forward, index)), index, [name])[name]
         assert score == pytest.approx(evaluate(reference, loader, problem.task), rel=1e-4)
 
 

@@ -1,0 +1,44 @@
+"""Where fine-tuning starts: the pretrained model as it came, and what its encoder says of the molecules, found once."""
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor
+
+from roftbench.models.encoder import Encoder, Predictor, copy_state
+from roftbench.problem import EVAL_BATCH, Problem
+
+
+class Start:
+    """The frozen pretrained `encoder`, in evaluation mode, and the `state` of all weights under the model's keys."""
+
+    def __init__(self, model: Predictor, problem: Problem) -> None:
+        self.encoder: Encoder = deepcopy(model.encoder).eval().requires_grad_(False)
+        self.state = copy_state(model)
+        self._problem = problem
+        self._known: dict[bytes, Tensor] = {}
+
+    def outputs(self, model: Predictor, index: Tensor) -> Tensor:
+        """Return what a model in evaluation mode says of the graphs `index`, in order, without gradient: [n, T]."""
+        if len(index) == 0:
+            return torch.empty(0, self._problem.num_tasks, device=index.device)
+        with torch.no_grad():
+            return torch.cat([model.head(z) for z in self.representations(model, index).split(EVAL_BATCH)])
+
+    def representations(self, model: Predictor, index: Tensor) -> Tensor:
+        """Return z [n, d] of the graphs `index` by a model in evaluation mode, without gradient.
+
+        Those of an encoder that has not moved are worked out once a part, however many candidates ask for them.
+        """
+        if len(index) == 0:
+            return torch.empty(0, model.encoder.dim, device=index.device)
+        if not self._is_still(model.encoder):
+            return self._problem.outputs(model.represent, index)
+        key = index.cpu().numpy().tobytes()
+        if key not in self._known:
+            self._known[key] = self._problem.outputs(model.represent, index)
+        return self._known[key]
+
+    def _is_still(self, encoder: Encoder) -> bool:
+        before = self.encoder.state_dict()
+        return all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
