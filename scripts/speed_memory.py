@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from roftbench.memory import told_mb
+
 
 class PeakMemory:
     """Samples, while open, a number of megabytes: the memory of this process and of those below it if none is given."""
@@ -42,7 +44,7 @@ def family(process: int) -> list[int]:
 
 def proportional_mb(process: int) -> float:
     """Return a process's memory, with shared pages divided among those that share them; 0 where it has ended."""
-    return _told_mb(process, "smaps_rollup", "Pss:")
+    return told_mb(process, "smaps_rollup", "Pss:")
 
 
 def high_water_mb(process: int) -> float:
@@ -50,12 +52,4 @@ def high_water_mb(process: int) -> float:
 
     The system's own account of an ended process begins with the memory of the one that started it, which may be more.
     """
-    return _told_mb(process, "status", "VmHWM:")
-
-
-def _told_mb(process: int, file: str, name: str) -> float:
-    try:
-        lines = Path(f"/proc/{process}/{file}").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+    return told_mb(process, "status", "VmHWM:")

@@ -1,6 +1,5 @@
 """One job from config to record: skip what is done, work, write. The one place that catches."""
 
-import resource
 import time
 import traceback
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from roftbench.devices import placed
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.fingerprint_bench import FingerprintBench
 from roftbench.job import FINGERPRINT, NETWORK, Job
+from roftbench.memory import forget_peak, peak_mb
 from roftbench.predict.keep import keep
 from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
@@ -62,6 +62,7 @@ def run_job(
 def _worked(job: Job, env: Env, store: Store, announce: Callable[[Bench], None]) -> Outcome:
     """Do a job and put what came out into the store."""
     began = time.monotonic()
+    forget_peak()
     device, loaded = CPU, False
     try:
         bench = BENCHES[job.model.kind](job, env, store)
@@ -86,7 +87,7 @@ def _worked(job: Job, env: Env, store: Store, announce: Callable[[Bench], None])
         store.put(done)
         return Outcome("done", done, cached=True)
     record["seconds"]["total"] = time.monotonic() - began
-    record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    record["peak_memory_mb"] = peak_mb()
     store.put(record)
     return Outcome("done", record)
 
