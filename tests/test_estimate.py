@@ -5,7 +5,11 @@ import logging
 import pytest
 from lab import FOREST, Lab
 
+from roftbench import estimate as module
+from roftbench.config import Env
 from roftbench.estimate import START, Estimate, Rates, estimate
+from roftbench.job import Job
+from roftbench.runner import Outcome, run_job
 from roftbench.store import Record
 
 FULL = ("method=full_ft", "train.epochs=4")
@@ -79,6 +83,22 @@ def test_of_a_model_without_a_record_one_epoch_is_measured_and_nothing_is_left_o
     assert found.measured == ("tiny_gin",)
     assert found.seconds > 4 * START
     assert not lab.results.exists()
+
+
+@pytest.mark.parametrize(("ratio", "measured"), [("full", "n256-strict"), ("n100", "n100")])
+def test_an_epoch_that_is_measured_is_short_however_large_the_data_set(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, ratio: str, measured: str
+) -> None:
+    jobs: list[Job] = []
+
+    def noted(job: Job, env: Env) -> Outcome:
+        jobs.append(job)
+        return run_job(job, env)
+
+    monkeypatch.setattr(module, "run_job", noted)
+    found = estimated(lab, "method=full_ft", f"label_ratio={ratio}", "train.epochs=100")
+    assert [(job.label_ratio.name, job.train.epochs) for job in jobs] == [(measured, 1)]
+    assert found.measured == ("tiny_gin",)
 
 
 def test_what_is_not_on_this_machine_is_named_with_the_command_that_brings_it(lab: Lab) -> None:

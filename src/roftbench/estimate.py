@@ -14,6 +14,7 @@ from pathlib import Path
 
 from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
 from roftbench.job import NETWORK, Job, digest
 from roftbench.models.encoder import HEAD
@@ -26,6 +27,7 @@ from roftbench.store import UNREADABLE, Record
 
 logger = logging.getLogger(__name__)
 
+MEASURED = 256  # labels of an epoch that is measured: enough for a rate, no more than seconds
 START = 1.0  # seconds a job spends on everything but fits, where no record says
 
 
@@ -176,13 +178,17 @@ class Rates:
 
     def _add_record(self, record: Record, atoms: dict[str, float]) -> None:
         job, seconds = record["job"], record["seconds"]
-        name, graphs = job["dataset"]["name"], record["count"]["graphs"]
-        own = {stage: span for stage, span in seconds.items() if stage != "total" and "(" not in stage}
+        name = job["dataset"]["name"]
+        own = _own(seconds)
         self._starts.append(seconds["total"] - sum(own.values()))
         self.totals.setdefault((job["model"]["name"], name), []).append(seconds["total"])
-        if name not in atoms or job["method"]["search"]:  # of a search only the chosen candidate's history is kept
-            return
-        for stage, span in own.items():
+        if name in atoms and not job["method"]["search"]:  # of a search only the chosen candidate's history is kept
+            self.add_stages(record, atoms[name])
+
+    def add_stages(self, record: Record, atoms: float) -> None:
+        """Take note of what a record's stages took, with so many atoms in a molecule on average."""
+        job, graphs = record["job"], record["count"]["graphs"]
+        for stage, span in _own(record["seconds"]).items():
             epochs = sum(one["stage"] == stage for one in record["history"])
             if stage == FINISH:
                 work = 4 * int(job["method"]["params"].get("epochs", 1)) * graphs["val"]
@@ -191,7 +197,7 @@ class Rates:
             else:
                 work = epochs * (3 * graphs["train"] + graphs["val"])
             if work:
-                self.add(job["model"]["name"], stage, span, work * atoms[name])
+                self.add(job["model"]["name"], stage, span, work * atoms)
 
     def of(self, model: str, stage: str) -> float | None:
         """Return seconds a unit; those of the model's other stages if this one was never seen; None if none was."""
@@ -205,15 +211,20 @@ class Rates:
         return statistics.median(self._starts) if self._starts else START
 
 
+def _own(seconds: dict[str, float]) -> dict[str, float]:
+    """Return the seconds of the stages that a job has fitted itself."""
+    return {stage: span for stage, span in seconds.items() if stage != "total" and "(" not in stage}
+
+
 def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: Rates) -> tuple[str, ...]:
-    """Measure one epoch of each model that no record tells of, on the smallest parts; returns their names."""
+    """Measure one short epoch of each model that no record tells of, where parts are smallest; returns their names."""
     smallest: dict[str, tuple[Planned, Sizes]] = {}
     for one, size in sized:
         model = one.job.model.name
         if one.fits and rates.of(model, "ft") is None:
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
-    for model, (one, size) in smallest.items():
-        rates.add(model, "ft", _one_epoch(one), 3 * size.train + size.val)
+    for one, size in smallest.values():
+        rates.add_stages(_one_epoch(one, few=size.train > MEASURED * size.mean), size.mean)
     return tuple(smallest)
 
 
@@ -221,12 +232,14 @@ def _atoms(item: tuple[Planned, Sizes]) -> int:
     return item[1].train + item[1].val
 
 
-def _one_epoch(one: Planned) -> float:
-    """Return the seconds of one epoch of full fine-tuning, run in a folder that is thrown away."""
+def _one_epoch(one: Planned, *, few: bool) -> Record:
+    """Return the record of one epoch of full fine-tuning, of few labels or all, run in a folder that is thrown away."""
     spec = replace(one.job.method, name="full_ft", target="roftbench.methods.full_ft.FullFT", params={}, search=False)
     job = replace(one.job, method=spec, train=replace(one.job.train, epochs=1))
+    if few:
+        job = replace(job, label_ratio=LabelRatio(count=MEASURED, val_budget="strict"))
     with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
         outcome = run_job(job, replace(one.env, results=Path(folder)))
     if outcome.status != "done":
         raise JobError(f"an epoch of model={job.model.name} could not be measured: {outcome.record['error']}")
-    return float(outcome.record["seconds"]["ft"])
+    return outcome.record
