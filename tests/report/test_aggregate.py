@@ -133,6 +133,7 @@ def test_settings_of_one_name_stay_apart_and_are_told_apart() -> None:
     [
         ({"protocol": 2}, "train", {"paper (protocol=1)", "paper (protocol=2)"}),
         ({"featurizer": 2}, "train", {"paper (featurizer=1)", "paper (featurizer=2)"}),
+        ({"train__precision": "bf16"}, "train", {"paper (precision=float32)", "paper (precision=bf16)"}),
         ({"train__loss": "mae"}, "train", {"paper (loss=null)", "paper (loss=mae)"}),
         (
             {"split__params": {"seed": 7, "sizes": [0.8, 0.1, 0.1]}},

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from roftbench.job import FLOAT32
 from roftbench.losses import DEFAULT_LOSS
 
 PARTS = ["model", "split", "label_ratio", "train"]
 NAMED = [*PARTS, "dataset", "method"]
+UNWRITTEN = {"precision": FLOAT32}  # what a field of a job means where its identity leaves it out
 _SEEDED = ("split", "label_ratio")  # parts with a seed of their own
 
 
@@ -155,7 +157,7 @@ def flat(part: dict[str, Any]) -> dict[str, Any]:
 
 def _text(values: dict[str, Any], field: str) -> str:
     if field not in values:
-        return "unset"
+        return UNWRITTEN.get(field, "unset")
     value = values[field]
     if field == "sha256":
         return str(value)[:8]
