@@ -42,6 +42,9 @@ def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_i
     assert ended.out.count("fold 1 ") == 4
     assert f"Use {best['model']} · {best['method']}: rmse" in ended.out
     assert "On the test part, used once" in ended.out
+    # Where some were judged on fewer folds, a mean may lie outside of the range beside it.
+    assert len({len(one["scores"]) for one in advice["candidates"]}) > 1
+    assert "Not all were judged on the same folds" in ended.out
     markdown = next((cli.lab.results / "advise").glob("*/advice.md")).read_text(encoding="utf-8")
     assert all(reason in markdown for reason in advice["reasons"])
     # What is kept predicts, with intervals from the folds' errors.

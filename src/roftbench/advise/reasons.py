@@ -11,6 +11,7 @@ def reasons(advice: Advice) -> list[str]:
     lines = [
         _choice(advice),
         _alike(advice),
+        _means(advice),
         _spread(advice),
         *_baselines(advice),
         _labels(advice),
@@ -40,6 +41,15 @@ def _alike(advice: Advice) -> str:
         return "Every other candidate that got as far is clearly behind it." if _rivals(advice) else ""
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     return f"No difference can be shown (95 %) between it and {shown}: taking one of them is no mistake."
+
+
+def _means(advice: Advice) -> str:
+    if len({frozenset(one.scores) for one in advice.ranked if one.name in advice.levels}) < 2:
+        return ""
+    return (
+        "Not all were judged on the same folds, and some folds are harder: a mean is as if all had been, and may lie"
+        " outside of what the candidate reached on its own."
+    )
 
 
 def _rivals(advice: Advice) -> bool:
