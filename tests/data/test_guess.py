@@ -170,7 +170,7 @@ def test_what_is_known_helps_to_find_the_targets(
         ("smiles,a\nC,high\n", {}, "has no numeric column to predict. Say"),
         ("smiles,a\nC,\n", {}, r"has no numeric column to predict \('a' is empty\)"),
         ("smiles,a\nC,1\nCC,<0.1\n", {}, "'a' has '<0.1' in data row 2, not a finite number; a value that is only"),
-        ("smiles;a\nC;1,5\nCC;2\n", {}, "'a' has '1,5' in data row 1, not a finite number; write a decimal point"),
+        ("smiles;a\nC;1,5\nCC;2.5\n", {}, "'a' has '1,5' in data row 1, not a finite number; write a decimal point"),
         ("smiles,a\nC,1\nCC,inf\n", {}, "'a' has 'inf' in data row 2, not a finite number"),
         ("smiles,a\nC,1.5\nCC,2\n", {"classes": ["no", "yes"]}, "has no column of no and yes"),
         ("smiles,a,a\nC,1,2\n", {}, "has 2 columns called 'a'"),
@@ -230,7 +230,7 @@ def test_names_of_molecules_are_not_taken_for_smiles(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("4,5", "'4,5' in data row 1, not a finite number; write a decimal point"),
+        ("4,500", "'4,500' in data row 1, not a finite number; write a decimal point"),
         ("4.5 uM", "'4.5 uM'"),
         (">5", "only bounded"),
     ],

@@ -330,3 +330,36 @@ def test_every_damage_to_a_gzip_file_is_told(kind: str) -> None:
     for content in damaged:
         with pytest.raises(UsageError, match=r"own\.csv is a damaged gzip file: .+"):
             unpack("own.csv", content)
+
+
+# Decimal commas, as spreadsheets of half the world write them.
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (["1,5", "-0,25", "", "3"], ["1.5", "-0.25", "", "3"]),
+        (["1,5e-3", "+2,0E4"], ["1.5e-3", "+2.0E4"]),
+        ([",5", "0,123"], [".5", "0.123"]),
+        (["1,234", "12,5"], ["1.234", "12.5"]),
+        (["1,234", "2,345"], ["1,234", "2,345"]),  # thousands? Nobody can tell
+        (["1,234,567"], ["1,234,567"]),
+        (["1,5", "2.5"], ["1,5", "2.5"]),
+        (["1,5", "high"], ["1,5", "high"]),
+        (["1,5", "<2"], ["1,5", "<2"]),
+        (["1", "2.5"], ["1", "2.5"]),
+        (["[1,5]", "C,C"], ["[1,5]", "C,C"]),
+    ],
+)
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_column_of_numbers_with_decimal_commas_comes_with_points(
+    separator: str, written: list[str], expected: list[str]
+) -> None:
+    text = "\n".join([f"smiles{separator}y", *(f"C{separator}{cell}" for cell in written)])
+    found = sheet(text)
+    assert [column.to_pylist() for column in found.columns(["y", "smiles"])] == [expected, ["C"] * len(written)]
+    assert found.commas == ({"y"} if written != expected else set())
+
+
+def test_where_the_comma_separates_a_quoted_one_is_no_decimal_comma() -> None:
+    assert cells('smiles,y\nC,"1,5"\n')["y"] == ["1,5"]

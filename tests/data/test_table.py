@@ -108,6 +108,13 @@ def test_several_targets_with_missing_labels(own: Path) -> None:
     np.testing.assert_array_equal(table.labels, [[NAN, 1], [0, NAN], [NAN, NAN]])
 
 
+def test_decimal_commas_are_guessed_and_said(own: Path) -> None:
+    text = "smiles;y;z\nC;1,5;1\nCC;-0,5;2\nCCC;;3,5\n"
+    completed, guesses = complete(spec(own, text, targets=["y", "z"]), NOWHERE)
+    assert "decimal comma in y, z" in guesses
+    np.testing.assert_array_equal(read_table(completed, NOWHERE).labels, [[1.5, 1], [-0.5, 2], [NAN, 3.5]])
+
+
 def test_all_other_columns_as_targets(own: Path) -> None:
     completed, table = load(own, "b,smiles,split,a\n1,C,train,0\n,CC,test,1\n", targets=["*"])
     assert completed.targets == ["*"]

@@ -5,7 +5,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ SEPARATOR_LINE = re.compile(rb"sep=.\r?\n")  # a spreadsheet's own first line
 BLANK_LINES = re.compile(rb"(?:[ \t]*[\r\n]+)*")
 HEADER = re.compile(rb'(?:[^"\r\n]+|"[^"]*")*')
 BLOCK = 1 << 24  # bytes read at a time: no row may be longer
+COMMA_NUMBER = r"^([+-]?[0-9]*(,[0-9]+)?([eE][+-]?[0-9]+)?)?$"  # or an empty cell
+THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+$"
 LAST = "\x04"  # in every cell of a row put after the last one: a quote that is left open swallows it
 
 
@@ -39,13 +41,15 @@ class Sheet:
     """An open table: the `names` of its columns, `notes` on what was guessed about the file, and `load` for cells.
 
     `load` takes positions of columns and returns their cells as text, "" where a cell is empty or missing. `what`
-    names the table in messages.
+    names the table in messages. `commas` are the columns that were found to have decimal commas, so far as they were
+    loaded: their cells come with a point.
     """
 
     what: str
     names: list[str]
     notes: list[str]
     load: Callable[[Sequence[int]], list[pa.ChunkedArray]]
+    commas: set[str] = field(default_factory=set)
 
     def position(self, name: str) -> int:
         """Return where the column of this name is.
@@ -111,7 +115,30 @@ def text_sheet(what: str, found: Layout) -> Sheet:
     body = memoryview(found.text)[found.begin :]
     quoted = found.text.find(b'"', found.begin) >= 0
     names = found.names
-    return Sheet(what, names, found.notes, lambda at: _load(what, body, quoted, len(names), found.separator, at))
+    commas: set[str] = set()
+
+    def load(positions: Sequence[int]) -> list[pa.ChunkedArray]:
+        columns = _load(what, body, quoted, len(names), found.separator, positions)
+        if found.separator == ",":
+            return columns
+        for at, (position, cells) in enumerate(zip(positions, columns, strict=True)):
+            if _has_decimal_commas(cells):
+                commas.add(names[position])
+                columns[at] = pc.replace_substring(cells, ",", ".")
+        return columns
+
+    return Sheet(what, names, found.notes, load, commas)
+
+
+def _has_decimal_commas(cells: pa.ChunkedArray) -> bool:
+    """Tell whether all cells are numbers with a decimal comma, or could be, and not all that have one are thousands."""
+    trimmed = pc.utf8_trim_whitespace(cells)
+    with_comma = trimmed.filter(pc.match_substring(trimmed, ","))
+    return (
+        len(with_comma) > 0
+        and pc.all(pc.match_substring_regex(trimmed, COMMA_NUMBER)).as_py()
+        and not pc.all(pc.match_substring_regex(with_comma, THOUSANDS)).as_py()
+    )
 
 
 def _suffix(file: str) -> str:

@@ -82,7 +82,10 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
         targets, left_out = guess.targets(done, sheet)
         done = replace(done, targets=targets)
         guesses += [*left_out, f"targets {', '.join(targets)}"]
-    task, classes = guess.task(done, sheet, guess.resolved_targets(done, sheet))
+    resolved = guess.resolved_targets(done, sheet)
+    task, classes = guess.task(done, sheet, resolved)
+    if commas := [name for name in resolved if name in sheet.commas]:
+        guesses.append(f"decimal comma in {', '.join(commas)}")
     guesses += _task_in_words(spec, task, classes)
     try:
         return replace(done, task=task, classes=classes, metric=spec.metric or DEFAULT_METRIC[task]), guesses
