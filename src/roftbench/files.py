@@ -51,6 +51,12 @@ def check_output(path: Path) -> None:
         raise UsageError(f"--out {path} is a folder: give the name of a file")
 
 
+def check_not_input(output: Path, source: Path) -> None:
+    """Raise UsageError where an output would overwrite the file that it is made from."""
+    if output.expanduser().resolve() == source.expanduser().resolve():
+        raise UsageError(f"output={output} is the input: give another name")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with atomic(path) as temporary:

@@ -24,7 +24,8 @@ def run(arguments: Sequence[str], *, as_json: bool) -> int:
     """
     plan, settings = hydra_app.plan(arguments)
     try:
-        found = _found(plan, workers(settings.launcher))
+        with hydra_app.clear_errors(arguments, None):
+            found = _found(plan, workers(settings.launcher))
     except JobError as error:
         raise UsageError(str(error)) from None
     print(json.dumps(found, indent=1) if as_json else "\n".join(_lines(plan, found)))

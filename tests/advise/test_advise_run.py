@@ -20,7 +20,11 @@ SMALL = (
 
 
 def advise(cli: Command, *more: str) -> tuple[Ended, dict[str, Any]]:
-    ended = cli("advise", *SMALL, *more)
+    return advise_with(cli, *SMALL, *more)
+
+
+def advise_with(cli: Command, *words: str) -> tuple[Ended, dict[str, Any]]:
+    ended = cli("advise", *words)
     [path] = (cli.lab.results / "advise").glob("*/advice.json")
     return ended, json.loads(path.read_text(encoding="utf-8"))
 
@@ -109,3 +113,39 @@ def test_a_blend_that_wins_is_judged_kept_and_said_part_by_part(cli: Command, mo
     rmse = float(((found.y - found.prediction) ** 2).mean() ** 0.5)
     assert f"their mean has a test rmse of {rmse:.3f}" in ended.out
     assert "Use the mean of " in ended.out
+
+
+@pytest.mark.parametrize("tasks", [1, 2])
+def test_classes_are_advised_on_to_the_end(cli: Command, tmp_path: Path, tasks: int) -> None:
+    smiles = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
+    columns = {f"y{task}": [(number + task) % 3 % 2 for number in range(len(smiles))] for task in range(tasks)}
+    path = write_csv(tmp_path / "my.csv", {"smiles": smiles, **columns})
+    words = [word for word in SMALL if not word.startswith(("dataset", "label_ratio"))]
+    ended, advice = advise_with(cli, *words, "dataset=csv", f"dataset.path={path}", "advise.by=random")
+    assert ended.code == 0, ended
+    assert advice["metric"] == "roc_auc"
+    assert "their mean has a test roc_auc of" in ended.out
+    said = roftbench.load(*advice["models"]).predict(["CCO"])
+    assert [f"y{task}_probability" in said for task in range(tasks)] == [True] * tasks
+
+
+def test_a_budget_of_jobs_is_kept(cli: Command) -> None:
+    advise(cli, "advise.budget=12jobs")
+    assert len(list((cli.lab.results / "runs").glob("*.json"))) <= 12
+
+
+def test_the_printed_command_repeats_a_searched_winner_of_a_file_with_blanks(cli: Command, tmp_path: Path) -> None:
+    smiles = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
+    path = write_csv(tmp_path / "my data (2).csv", {"smiles": smiles, "y": [len(one) * 0.5 for one in smiles]})
+    words = [word for word in SMALL if not word.startswith(("dataset", "label_ratio"))]
+    more = ("dataset=csv", f"dataset.path='{path}'", "advise.by=random", "advise.search=true")
+    ended, advice = advise_with(cli, *words, *more)
+    assert ended.code == 0, ended
+    repeated = cli(*shlex.split(advice["commands"][0])[1:])
+    assert (repeated.code, "already done" in repeated.out) == (0, True)
+
+
+def test_folders_that_cannot_be_had_are_told(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    cli("advise", *SMALL, f"paths.cache={tmp_path / 'file'}").refused("Set paths.results and paths.cache to folders")
+    cli("plan", "dataset=esol", f"paths.cache={tmp_path / 'file'}").refused("paths.results and paths.cache to folders")

@@ -74,3 +74,11 @@ def test_the_parts_are_a_file_that_an_ordinary_job_reads(lab: Lab) -> None:
 def test_what_cannot_be_folded_is_told(lab: Lab, overrides: tuple[str, ...], part: str) -> None:
     with pytest.raises(UsageError, match=part):
         folds(lab, *overrides)
+
+
+@pytest.mark.parametrize("count", [15, 18, 20, 24])
+def test_three_labels_a_fold_are_enough(lab: Lab, count: int) -> None:
+    found = folds(lab, "split=random", f"label_ratio.count={count}", "label_ratio.val_budget=strict", by="random")
+    each = [found[number] for number in range(5)]
+    assert sum(len(one.test) for one in each) == count
+    assert max(len(one.test) for one in each) - min(len(one.test) for one in each) <= 1

@@ -184,6 +184,20 @@ def test_targets_that_cannot_be_guessed(folder: Path, text: str, known: dict[str
     assert "dataset.targets=[A] or 'dataset.targets=[A,B]'" in str(caught.value) or "called" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("smiles,a,b\nC,>5,2\nCC,1.5,3\nCCC,2,5\n", r"'a' has '>5' in data row 1, .*'dataset\.targets=\[b\]'"),
+        ("smiles,a,b\nC,1,NaN\nCC,0,1\n", r"'b' has 'NaN' in data row 1, .*'dataset\.targets=\[a\]'"),
+    ],
+)
+def test_a_column_that_one_cell_keeps_from_being_numeric_is_not_passed_over(
+    folder: Path, text: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        guess(folder, text)
+
+
 # split column
 
 

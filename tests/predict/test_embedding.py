@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from command import Command
 from lab import Lab
 
 import roftbench
+from roftbench.errors import UsageError
 
 TEXTS = ["CCO", "junk", "c1ccccc1O", "", "CC(=O)Oc1ccccc1C(=O)O"]
 
@@ -44,4 +46,33 @@ def test_a_kept_model_embeds_and_a_fingerprint_cannot(cli: Command, tmp_path: Pa
     assert np.load("z.npz")["embedding"].shape == (1, 16)
     cli("embed", *given).refused("model=NAME", "model_dir=DIR")
     cli("embed", "model=ecfp", *given).refused("fingerprint")
+    assert cli("embed", f"model_dir={folder}", "paths.cache=elsewhere", "plugins=[json]", *given).code == 0
+    cli("embed", f"model_dir={folder}", "model=tiny_gin", *given).refused("model=NAME", "model_dir=DIR")
     cli("embed", "model=gin_maskin", *given).refused("Did you mean 'gin_masking'")
+
+
+def test_the_input_is_never_overwritten(cli: Command, tmp_path: Path) -> None:
+    table = tmp_path / "in.parquet"
+    pd.DataFrame({"smiles": ["CCO"], "y": [1.0]}).to_parquet(table)
+    before = table.read_bytes()
+    cli("embed", "model=tiny_gin", f"input={table}", f"output={tmp_path}/./in.parquet").refused("is the input")
+    assert table.read_bytes() == before
+    own = tmp_path / "own.csv"
+    own.write_text("smiles,y\nCCO,1.5\nCCN,2.5\nCCC,3.5\n", encoding="utf-8")
+    cli("data", str(own), "--out", str(own)).refused("is the input")
+    assert own.read_text(encoding="utf-8").startswith("smiles,y\nCCO")
+
+
+def test_a_text_is_no_list_of_smiles(lab: Lab) -> None:
+    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true")["key"])
+    model = roftbench.load(folder, device="cpu")
+    asked = (
+        lambda: model.predict("CCO"),
+        lambda: model.embed("CCO"),
+        lambda: roftbench.embed("CCO", model="tiny_gin", device="cpu"),
+    )
+    for ask in asked:
+        with pytest.raises(UsageError, match=r"give a list of SMILES: \['CCO'\]"):
+            ask()
+    with pytest.raises(UsageError, match="one by one"):
+        roftbench.load([folder])  # type: ignore[arg-type]

@@ -110,6 +110,8 @@ def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_pat
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert "of them before" in output
+    without = int((pd.read_csv(killed, dtype=str, keep_default_na=False)["reason"] != "").sum())
+    assert f"{without} without a prediction" in output  # those of the first call are counted, too
     with start([*command, f"output={whole}"]) as process:
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output

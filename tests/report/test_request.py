@@ -61,6 +61,13 @@ def test_filters_keep_what_passes_all_of_them() -> None:
     assert chosen("method=bss,lp", "model=gin", "label_ratio=full", "train=paper") == chosen("method=lp,bss")
     assert len(chosen("split=scaffold")) == 9
     assert chosen("method=l2_sp", "dataset=bace") == []
+    everything = chosen()
+    for name in ("fold1of5", "fold12", "fold2of3-half"):
+        fold = record("lp", "esol", 0)
+        fold["job"]["split"] = {"name": name, "target": "roftbench.data.predefined.FileSplit", "params": {}}
+        records.append(fold)
+    assert chosen() == everything  # the folds of `advise` are no results of their own
+    assert chosen("split=fold1of5,fold12") == [("lp", "esol", 0)] * 2
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The whole of `roftbench advise`: folds, race, the winner on the untouched test part, and what follows from it."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -73,7 +74,7 @@ class Advisor:
     """A race over the labelled molecules of one data set."""
 
     def __init__(self, settings: AdviseSettings, overrides: Sequence[str], folder: Path | None) -> None:
-        self.settings, self.overrides = settings, list(overrides)
+        self.settings, self.overrides, self.folder = settings, list(overrides), folder
         self.budget = Budget(*settings.limit())
         self.jobs = Jobs(overrides, folder, search=settings.search)
         runners = [Runner(*pair, baseline=pair in BASELINES) for pair in settings.pairs()]
@@ -154,7 +155,9 @@ class Advisor:
 
     def _outer(self, one: Runner, member: int) -> Record | None:
         job, env, _ = self.jobs.of(one.model, one.method)
-        return result(replace(job, seed=job.seed + member), env)[0]
+        record, old = result(replace(job, seed=job.seed + member), env)
+        self.budget.done += not old
+        return record
 
     def _keep(self, winner: Runner) -> list[Path]:
         """Keep the winner's members, with intervals from the errors on the folds where these were all judged."""
@@ -180,5 +183,6 @@ class Advisor:
         return difference(scores, winner.scores, 1 / (self.settings.folds - 2))
 
     def _command(self, winner: Runner) -> str:
-        chosen = [f"model={winner.model}", f"method={winner.method}"]
-        return " ".join(["roftbench run", *chosen, *self.overrides])
+        chosen = [f"model={winner.model}", f"method={winner.method}", *["method.search=true"] * self.settings.search]
+        folder = [] if self.folder is None else ["--config-dir", str(self.folder)]
+        return shlex.join(["roftbench", "run", *folder, *chosen, *self.overrides])

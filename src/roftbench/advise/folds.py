@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset
-from roftbench.data.label_ratio import strata
+from roftbench.data.label_ratio import BINS, strata
 from roftbench.data.predefined import FileSplit, file_sha256
 from roftbench.data.split import Indices
 from roftbench.errors import UsageError
@@ -34,8 +34,8 @@ class Folds:
     """K folds, and after them K of another partition, of the molecules that a job uses for weights and selection.
 
     Fold k is judged on its own molecules, selects on those of fold k + 1 and trains on all others. Whole scaffold
-    groups lie in one fold with by="scaffold". Folds hold the classes, or fifths of a regression label, in their shares
-    as far as groups allow (`StratifiedGroupKFold` of scikit-learn). The job's test part is in none of them.
+    groups lie in one fold with by="scaffold". Folds hold the classes, or fifths of a regression label, in their
+    shares as far as groups allow (`StratifiedGroupKFold` of scikit-learn). The job's test part is in none of them.
     """
 
     def __init__(self, job: Job, dataset: MoleculeDataset, count: int, by: str, folder: Path) -> None:
@@ -91,14 +91,20 @@ class Folds:
 
     def _cut(self, seed: int) -> Iterator[Indices]:
         labels = strata(self.dataset.y[self.pool], str(self.dataset.spec.task))
-        if self.dataset.spec.task == "regression":
-            labels = labels // 2  # fifths
+        if self.dataset.spec.task == "regression":  # fifths, or fewer where these would not reach all folds
+            labels = labels * min(5, len(self.pool) // self.count) // BINS
         groups: Any = self.dataset.scaffold_groups()[self.pool] if self.by == "scaffold" else None
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
         with warnings.catch_warnings():  # a class with fewer molecules than folds is what few labels are like
             warnings.simplefilter("ignore", UserWarning)
             cuts = kind(self.count, shuffle=True, random_state=seed).split(labels, labels, groups)
-            found = [self.pool[test] for _, test in cuts]
+            try:
+                found = [self.pool[test] for _, test in cuts]
+            except ValueError:  # all strata, such as rare classes of several tasks, are smaller than that
+                raise UsageError(
+                    f"no class of the {len(self.pool)} labelled molecules has {self.count} of them, one a fold."
+                    " Give advise.folds=3, or more labels (label_ratio, split.fractions)."
+                ) from None
         if min(map(len, found)) == 0:
             raise UsageError(
                 f"the {len(self.pool)} labelled molecules have too few scaffolds for {self.count} folds of whole ones."

@@ -45,6 +45,6 @@ def tested(folders: list[Path], metric: str) -> str:
     score = evaluate(models.task, found.y, found.prediction, [metric])[metric]
     shares = [share for share in models.coverage() if share is not None]
     texts = [] if score is None else [f"their mean has a test {metric} of {score:.3f}"]
-    if models.task == "regression" and shares:
+    if shares:
         texts.append(f"their {COVERAGE:.0%} intervals hold {np.mean(shares):.1%} of the test labels")
     return "; ".join(texts)

@@ -7,6 +7,7 @@ from pathlib import Path
 from roftbench.advise.advice import Advisor
 from roftbench.advise.settings import separated
 from roftbench.advise.show import WIDTH, show, to_dict, write
+from roftbench.hydra_app import clear_errors
 from roftbench.progress import logged, say, shown, wide_console
 
 
@@ -17,7 +18,7 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
         UsageError: an override that cannot be understood, too few labels to fold, or no candidate that can be judged.
     """
     settings, others = separated(overrides)
-    with logged(None, quiet=as_json):
+    with logged(None, quiet=as_json), clear_errors(others, folder):
         advisor = Advisor(settings, others, folder)
         for guess in advisor.guesses:
             say(f"  guessed: {guess}")
@@ -25,7 +26,7 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
         say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command goes on")
         say(advisor.prior.words())
         advice = advisor.run()
-    written = write(advice, advisor.folds.folder)
+        written = write(advice, advisor.folds.folder)
     if as_json:
         print(json.dumps(to_dict(advice), indent=1))
     else:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def commands(advice: Advice) -> list[str]:
     if not advice.kept:
         return advice.commands
     folders = ",".join(shown(folder) for folder in advice.kept)
-    return [*advice.commands, f"roftbench predict model_dir={folders} input=new.csv output=predictions.csv"]
+    words = ["roftbench", "predict", f"model_dir={folders}", "input=new.csv", "output=predictions.csv"]
+    return [*advice.commands, shlex.join(words)]
 
 
 def rows(advice: Advice) -> list[list[str]]:

@@ -21,6 +21,7 @@ CLASS_WORDS = (
 ROW_NUMBERS = re.compile(r"(|id|index|idx|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
 LEFT_OUT = {"row number": "looks like a row number", "split": "no cell of it names a part: train, val, test"}
 MOSTLY = 0.8  # share of the cells looked at
+NUMERIC = 0.5  # share of numbers from which a column of text may have been meant as numbers
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 # The kinds of columns that can be targets, by task; a lesser kind counts where there is no better one.
 TARGET_KINDS: dict[str | None, tuple[tuple[str, ...], ...]] = {
@@ -90,8 +91,11 @@ def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
     return targets
 
 
-def smiles_column(sheet: Sheet) -> str:
-    """Return the column with a usual name and SMILES below it, or else the only one whose first cells are SMILES."""
+def smiles_column(sheet: Sheet, key: str = "dataset.smiles_column") -> str:
+    """Return the column with a usual name and SMILES below it, or else the only one whose first cells are SMILES.
+
+    `key` is what the user can set instead.
+    """
     lowered = {name.strip().lower(): name for name in reversed(sheet.names)}
     usual = [lowered[name] for name in SMILES_NAMES if name in lowered]
     for name in usual:
@@ -110,7 +114,7 @@ def smiles_column(sheet: Sheet) -> str:
         problem = f"has {len(found)} columns of SMILES:"
     else:
         problem = f"has no column called {', '.join(SMILES_NAMES)}, and none that holds SMILES:"
-    raise UsageError(f"{sheet.what} {problem} set dataset.smiles_column to one of {_listed(found or sheet.names)}")
+    raise UsageError(f"{sheet.what} {problem} set {key} to one of {_listed(found or sheet.names)}")
 
 
 def _are_smiles(texts: list[str]) -> bool:
@@ -160,6 +164,11 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     ]
     for name in found:
         sheet.position(name)
+    spoilt = [_spoilt(name, cells) for name, kind, cells in zip(names, kinds, columns, strict=True) if kind == "text"]
+    if found and (reasons := "; ".join(filter(None, spoilt))):
+        raise UsageError(
+            f"{sheet.what}: {reasons}. Mend it if it is to be predicted, or say what is: 'dataset.targets=[{found[0]}]'"
+        )
     many = {"class"} if spec.classes else {"binary"}  # several of these are the tasks of one data set
     if len(found) == 1 or (found and spec.task != "regression" and set(kinds) & set(pool) == many):
         return found, left_out
@@ -198,6 +207,13 @@ def _content_kind(cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
     if any(texts == set(pair) for pair in CLASS_WORDS):
         return "class"
     return "two texts" if len(texts) == 2 and not np.isfinite(known).any() else "text"
+
+
+def _spoilt(name: str, cells: pa.ChunkedArray) -> str | None:
+    """Return what keeps a column from being numeric, if many of its cells are numbers."""
+    values = as_numbers(cells)
+    known = ~np.isnan(values)
+    return _almost(name, cells) if np.isfinite(values[known]).sum() >= NUMERIC * known.sum() else None
 
 
 def _almost(name: str, cells: pa.ChunkedArray) -> str | None:

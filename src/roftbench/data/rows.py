@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,9 @@ from roftbench.errors import UsageError
 
 HEAD = 1 << 20  # bytes from which columns are guessed
 READ = 1 << 20
+# The last readers, kept until the process ends: pyarrow reads ahead in a thread of its own, and one that is dropped
+# just before Python ends can abort the process.
+_READERS: deque[Any] = deque(maxlen=4)
 LINE_END = re.compile(rb"[ \t]*(\r\n|\n|\r)?")
 GZIP = b"\x1f\x8b"
 ENCODINGS = {"utf-8-sig": "", "cp1252": "Windows-1252", "latin-1": "Latin-1", "utf-16": ""}
@@ -65,7 +69,7 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
             first = file.read(4)
         way = _Parquet(path) if is_parquet(path.name, first) else _text(path)
         sheet = way.head()
-        name = smiles_column or guess.smiles_column(sheet)
+        name = smiles_column or guess.smiles_column(sheet, "smiles_column")
         found = [] if smiles_column else [f"SMILES column {name}"]
         position = sheet.position(name)
         _each_once(path, sheet.names)
@@ -156,6 +160,7 @@ class _Text:
                     ),
                     pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
                 )
+                _READERS.append(reader)
                 for batch in reader:
                     if not batch.num_rows:
                         continue

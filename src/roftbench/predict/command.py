@@ -9,13 +9,15 @@ import torch
 
 from roftbench.data.rows import Rows, open_rows
 from roftbench.errors import UsageError, suggest
+from roftbench.predict.embedding import check_paths as check_embed_paths
 from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.table import check_paths, predict_table
 from roftbench.progress import duration, say
 from roftbench.schema import typed
 
-WITH_MODEL = ("model.", "paths.", "plugins=")  # overrides that say what a pretrained model is
+OF_MODEL = ("model=", "model.")  # overrides that say what a pretrained model is
+BESIDE = ("paths.", "plugins=")  # and what may stand beside them
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,7 @@ def predict(overrides: Sequence[str]) -> int:
         raise UsageError("model_dir must be given: model_dir=<results>/models/<key>, several with commas between")
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output))
-    ensemble = load(
-        *settings.model_dir.split(","), device=settings.device, plugins=list(filter(None, settings.plugins.split(",")))
-    )
+    ensemble = load(*settings.model_dir.split(","), device=settings.device, plugins=_plugins(settings))
     source = _source(settings)
     _announce(ensemble, source)
     path = Path(settings.output).expanduser()
@@ -75,21 +75,28 @@ def predict(overrides: Sequence[str]) -> int:
 
 def embed(overrides: Sequence[str], folder: Path | None) -> int:
     """Embed a table; returns 0."""
-    with_model = [text for text in overrides if text.startswith(("model=", *WITH_MODEL))]
-    settings = settings_of([text for text in overrides if text not in with_model])
-    if bool(settings.model_dir) == bool(with_model):
+    named = any(text.startswith(OF_MODEL) for text in overrides)
+    with_model = [text for text in overrides if text.startswith((*OF_MODEL, *BESIDE))] if named else []
+    settings = settings_of([text for text in overrides if text not in with_model and not text.startswith("paths.")])
+    if bool(settings.model_dir) == named:
         raise UsageError("give either model=NAME (see roftbench list models) or model_dir=DIR (a kept model)")
     began = time.monotonic()
-    if with_model:
+    check_embed_paths(Path(settings.input), Path(settings.output))
+    if named:
         member = encoder_of(with_model, folder, settings.device)
     else:
-        [member] = load(settings.model_dir, device=settings.device).members
+        [member] = load(settings.model_dir, device=settings.device, plugins=_plugins(settings)).members
     source = _source(settings)
     path = Path(settings.output).expanduser()
     without = embed_table(member, source, path)
     none = f"; {without:,} without a representation" if without else ""
     say(f"{source.count:,} rows in {duration(time.monotonic() - began)}{none}\noutput   {path}")
     return 0
+
+
+def _plugins(settings: Settings) -> list[str]:
+    """Return the names of plug-ins, given as A,B or as [A,B]."""
+    return [name.strip() for name in settings.plugins.strip("[]").split(",") if name.strip()]
 
 
 def _source(settings: Settings) -> Rows:

@@ -12,11 +12,11 @@ from roftbench.config import parse
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.rows import Rows
 from roftbench.errors import UsageError
-from roftbench.files import atomic
+from roftbench.files import atomic, check_not_input
 from roftbench.hydra_app import clear_errors, composed
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import load
-from roftbench.predict.member import Member, Network, embedded, spread_out
+from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
 from roftbench.predict.molecules import CHUNK, featurized
 from roftbench.progress import bar
 from roftbench.sweep import fetch_sources
@@ -39,7 +39,7 @@ def embed(
         raise UsageError("give either model (a name of `roftbench list models`) or model_dir (a kept model)")
     if model_dir is not None:
         return load(model_dir, device=device).embed(smiles)
-    return embedded(encoder_of([f"model={model}"], None, device), [str(text) for text in smiles])
+    return embedded(encoder_of([f"model={model}"], None, device), as_list(smiles))
 
 
 def encoder_of(overrides: Sequence[str], folder: Path | None, device: str) -> Member:
@@ -58,8 +58,7 @@ def embed_table(member: Member, source: Rows, path: Path) -> int:
     Raises:
         UsageError: the output cannot be written.
     """
-    if path.suffix not in ENDINGS:
-        raise UsageError(f"output={path} must end with {' or '.join(ENDINGS)}")
+    check_paths(source.path, path)
     texts = [text for chunk in source.chunks(CHUNK) for text in chunk[source.smiles]]
     chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
     work = partial(featurized, featurizers=(member.featurizer,))
@@ -75,6 +74,13 @@ def embed_table(member: Member, source: Rows, path: Path) -> int:
     except OSError as error:
         raise UsageError(f"output={path} cannot be written: {error.strerror or error}") from None
     return sum(map(bool, reasons))
+
+
+def check_paths(source: Path, output: Path) -> None:
+    """Raise UsageError unless the output is another file than the input, of a kind that can be written."""
+    if output.suffix not in ENDINGS:
+        raise UsageError(f"output={output} must end with {' or '.join(ENDINGS)}")
+    check_not_input(output, source)
 
 
 def _write(file: Any, ending: str, values: NDArray[np.float32], texts: list[str], reasons: list[str]) -> None:

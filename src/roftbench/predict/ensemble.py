@@ -14,7 +14,7 @@ from roftbench.predict.calibrate import calibrated, platt
 from roftbench.predict.conformal import covered, half_widths
 from roftbench.predict.held_out import HeldOut, common, pooled
 from roftbench.predict.kept import Kept, read_kept
-from roftbench.predict.member import embedded, member_of
+from roftbench.predict.member import as_list, embedded, member_of
 from roftbench.predict.molecules import CHUNK, Molecules, featurized
 from roftbench.workbench import choose_device
 
@@ -66,8 +66,8 @@ class Ensemble:
         return common([(one.data, one.test) for one in self.kept])
 
     def coverage(self) -> list[float | None]:
-        """Return for each task the share of test labels inside the intervals."""
-        return covered(self.test(), self.calibration)
+        """Return for each regression task the share of test labels inside the intervals; classes have none."""
+        return covered(self.test(), self.calibration) if self.task == "regression" else []
 
     def rows(self, molecules: Molecules) -> Predicted:
         """Return what is said of the rows of a chunk."""
@@ -102,7 +102,7 @@ class Ensemble:
         """
         import pandas as pd
 
-        texts = [str(text) for text in smiles]
+        texts = as_list(smiles)
         chunks = [featurized(texts[i : i + CHUNK], self.featurizers) for i in range(0, len(texts), CHUNK)]
         found = [self.rows(chunk) for chunk in chunks]
         values = np.concatenate([np.empty((0, len(self.columns))), *(one.values for one in found)])
@@ -115,7 +115,7 @@ class Ensemble:
         """Return graph representations [N, d] of a single model's network, NaN for a SMILES that has no graph."""
         if len(self.members) > 1:
             raise UsageError("several models have several representations: embed with one of them")
-        return embedded(self.members[0], smiles)
+        return embedded(self.members[0], as_list(smiles))
 
 
 def _check_same_tasks(kept: Sequence[Kept]) -> None:
@@ -137,6 +137,6 @@ def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] =
     Raises:
         UsageError: a folder holds no kept model or a damaged one, or the models have different tasks.
     """
-    if not model_dirs:
-        raise UsageError("load() takes at least one folder of a kept model")
+    if not model_dirs or not all(isinstance(folder, str | Path) for folder in model_dirs):
+        raise UsageError("load() takes the folder of a kept model, or several one by one: load(a, b)")
     return Ensemble([read_kept(Path(folder).expanduser()) for folder in model_dirs], device, plugins)

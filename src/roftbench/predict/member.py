@@ -128,6 +128,13 @@ def _built(kept: Kept, group: str, plugins: tuple[str, ...]) -> Any:
     return import_allowed(part["target"], f"{kept.folder}: {group}", plugins)(**part["params"])
 
 
+def as_list(smiles: Sequence[str]) -> list[str]:
+    """Return SMILES as a list of texts; raises UsageError for a single text, whose letters are SMILES, too."""
+    if isinstance(smiles, str):
+        raise UsageError(f"give a list of SMILES: ['{smiles[:80]}'], not a text")
+    return [str(text) for text in smiles]
+
+
 def embedded(member: Member, smiles: Sequence[str]) -> NDArray[np.float32]:
     """Return graph representations [N, d], NaN for a SMILES that has no graph."""
     found = [

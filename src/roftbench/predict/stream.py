@@ -27,10 +27,10 @@ class Output:
         self.part = path.with_name(path.name + ".part")
         self.state = path.with_name(path.name + ".part.json")
         self._lock = FileLock(path.with_name(path.name + ".part.lock"))
-        self.rows = 0
+        self.rows = self.without = 0
 
     def __enter__(self) -> Self:
-        """Take the output, and find out how many `rows` are in it already."""
+        """Take the output, and find out how many `rows` are in it already, and how many `without` a result."""
         with _clear(self.path):
             if self.path.is_dir():
                 raise UsageError(f"output={self.path} is a folder: give the name of a file")
@@ -41,29 +41,31 @@ class Output:
                 raise UsageError(f"output={self.path} is being written by another process") from None
             size = 0
             if (found := self._found()) is not None:
-                self.rows, size = found
+                self.rows, self.without, size = found
             self._file = self.part.open("r+b" if self.part.exists() else "w+b")
             self._file.truncate(size)
             self._file.seek(size)
         return self
 
-    def _found(self) -> tuple[int, int] | None:
+    def _found(self) -> tuple[int, int, int] | None:
         try:
             state = json.loads(self.state.read_text(encoding="utf-8"))
             fits = state["identity"] == self.identity and self.part.stat().st_size >= state["bytes"]
-            return (int(state["rows"]), int(state["bytes"])) if fits else None
+            return (int(state["rows"]), int(state["without"]), int(state["bytes"])) if fits else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, text: str, rows: int) -> None:
-        """Add a piece that ends `rows` rows; it is on the disk when this returns."""
+    def write(self, text: str, rows: int, without: int = 0) -> None:
+        """Add a piece that ends `rows` rows, some of them `without` a result; it is on the disk when this returns."""
         content = text.encode()
         with _clear(self.path):
             self._file.write(gzip.compress(content, mtime=0) if self.path.suffix == ".gz" else content)
             self._file.flush()
             os.fsync(self._file.fileno())
             self.rows += rows
-            state = {"identity": self.identity, "rows": self.rows, "bytes": self._file.tell()}
+            self.without += without
+            counts = {"rows": self.rows, "without": self.without, "bytes": self._file.tell()}
+            state = {"identity": self.identity, **counts}
             write_text(self.state, json.dumps(state) + "\n")
 
     def finish(self) -> None:

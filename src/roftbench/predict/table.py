@@ -14,6 +14,7 @@ from roftbench import __version__
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.rows import Rows
 from roftbench.errors import UsageError
+from roftbench.files import check_not_input
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted
 from roftbench.predict.molecules import CHUNK, featurized
@@ -53,7 +54,7 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
         "versions": [__version__, torch.__version__, rdkit.__version__],
     }
     with Output(path, identity) as output:
-        before, without = output.rows, 0
+        before = output.rows
         if not output.rows:
             output.write(_line([[name] for name in (*source.names, *added)]), 0)
         chunks = list[list[list[str]]]()  # those whose molecules are at work
@@ -70,20 +71,18 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
         for molecules in ahead(work, texts(), workers):
             found = ensemble.rows(molecules)
             chunk = chunks.pop(0)
-            output.write(_line([*chunk, *_cells(found)]), len(chunk[0]))
-            without += sum(map(bool, found.reasons))
+            output.write(_line([*chunk, *_cells(found)]), len(chunk[0]), sum(map(bool, found.reasons)))
             progress.update(len(chunk[0]))
         progress.close()
         output.finish()
-    return Summary(source.count, without, before)
+    return Summary(source.count, output.without, before)
 
 
 def check_paths(source: Path, output: Path) -> None:
     """Raise UsageError unless the output is another file than the input, of a kind that can be written."""
     if not output.name.endswith(ENDINGS):
         raise UsageError(f"output={output} must end with {' or '.join(ENDINGS)}")
-    if output.resolve() == source.resolve():
-        raise UsageError(f"output={output} is the input: give another name")
+    check_not_input(output, source)
 
 
 def _cells(found: Predicted) -> list[list[str]]:

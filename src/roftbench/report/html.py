@@ -15,6 +15,7 @@ from roftbench.report.aggregate import long_table
 from roftbench.report.page_data import page_data
 from roftbench.report.page_jobs import POINTS
 from roftbench.report.records import read_records
+from roftbench.report.request import Request
 from roftbench.store import Store
 
 PAGE = Path(__file__).parent / "page"
@@ -30,7 +31,7 @@ def write_report(results: Path, out: Path) -> dict[str, Any]:
     """
     check_output(out)
     store = Store(results)
-    records, failures = read_records(store)
+    records, failures = Request().chosen(*read_records(store))
     long = long_table(records)
     if long.empty:
         raise UsageError(f"no finished jobs under {results}: run `roftbench run method=… dataset=…` first")

@@ -16,7 +16,7 @@ from roftbench.config import parse
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality import quality_report
 from roftbench.errors import UsageError, suggest
-from roftbench.files import check_output, write_output
+from roftbench.files import check_not_input, check_output, write_output
 from roftbench.hydra_app import clear_errors, composed
 from roftbench.job import Component, Job
 from roftbench.report.quality_tables import print_report
@@ -33,6 +33,7 @@ def run(dataset: str, overrides: Sequence[str], config_dir: Path | None, out: Pa
     folder = config_dir and existing(config_dir)
     if out is not None:
         check_output(out)  # before minutes of work
+        check_not_input(out, Path(dataset))
     with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a download would speak between the JSON
         report = make_report(dataset, overrides, folder)
     text = json.dumps(report, indent=1, allow_nan=False)

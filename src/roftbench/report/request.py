@@ -1,5 +1,6 @@
 """What `roftbench tables` is asked for: which records, which scores, and what a table is for."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,9 @@ GROUP = ("model", "split", "label_ratio")  # what one table is for, besides task
 CHOICES: dict[str, tuple[str, ...]] = {"metric": tuple(METRICS), "select": ("val", "test"), "pool": ("split_seed",)}
 KEYS = (*FILTERS, *CHOICES, "group")
 _Values = tuple[str, ...]
+
+
+FOLD = re.compile(r"fold\d+(of\d+)?(-half)?")  # how `advise` calls its parts
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Request:
     def chosen(self, records: list[Record], failures: list[Record]) -> tuple[list[Record], list[Record]]:
         """Return the finished jobs, and the failed and skipped ones, that pass all filters.
 
+        Those on the folds of `roftbench advise` are no results of their own: they pass where `split` names them.
+
         Raises:
             UsageError: a filter names what no record has.
         """
@@ -76,6 +82,8 @@ class Request:
         return [one for one in records if self._passes(one)], [one for one in failures if self._passes(one)]
 
     def _passes(self, record: Record) -> bool:
+        if "split" not in self.filters and _is_fold(record["job"]["split"]):
+            return False
         return all(name_of(record["job"], key) in wanted for key, wanted in self.filters.items())
 
 
@@ -99,3 +107,7 @@ def _one(key: str, values: _Values) -> str:
     if len(values) > 1:
         raise UsageError(f"{key}={','.join(values)}: give one of them")
     return values[0]
+
+
+def _is_fold(split: Mapping[str, Any]) -> bool:
+    return str(split["target"]).endswith(".FileSplit") and FOLD.fullmatch(str(split["name"])) is not None
