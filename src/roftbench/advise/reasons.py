@@ -99,10 +99,11 @@ def _labels(advice: Advice) -> str:
     if half is None:
         return "Whether more labels would help was not asked: the budget was spent."
     worse = (half.mean < 0) == METRICS[advice.metric].higher_is_better
+    folds = f"{half.folds} fold{'s' * (half.folds != 1)}"
     start = f"With half of the labels its score is {abs(half.mean):.3f} {'worse' if worse else 'better'}"
     if half.clear and worse:
-        return f"{start} ({half.folds} fold{'s' * (half.folds != 1)}, clearly): more labels will help."
-    return f"{start} ({half.folds} fold{'s' * (half.folds != 1)}, which may be chance): no proof that more labels would help."
+        return f"{start} ({folds}, clearly): more labels will help."
+    return f"{start} ({folds}, which may be chance): no proof that more labels would help."
 
 
 def _test(advice: Advice) -> str:
