@@ -110,4 +110,4 @@ def _one(key: str, values: _Values) -> str:
 
 
 def _is_fold(split: Mapping[str, Any]) -> bool:
-    return str(split["target"]).endswith(".FileSplit") and FOLD.fullmatch(str(split["name"])) is not None
+    return FOLD.fullmatch(str(split["name"])) is not None and str(split["target"]).endswith(".FileSplit")
