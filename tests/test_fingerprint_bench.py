@@ -11,7 +11,9 @@ from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 from sklearn.ensemble import RandomForestRegressor
 
+from roftbench.errors import UsageError
 from roftbench.hydra_app import load_split
+from roftbench.methods.random_forest import RandomForest
 
 
 def test_one_command_leaves_one_ordinary_record_and_is_not_done_twice(cli: Command, lab: Lab) -> None:
@@ -144,3 +146,13 @@ def test_a_sweep_runs_and_only_a_forest_imports_scikit_learn(lab: Lab, tmp_path:
     forests = terminal.python("-c", code.format(sweep))
     assert (forests.code, forests.out.splitlines()[-1]) == (0, "True"), forests
     assert "8 jobs: 8 done" in forests.out
+
+
+@pytest.mark.parametrize("hook", ["arrays", "restored"])
+def test_an_estimator_without_a_hook_works_and_is_not_kept(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    monkeypatch.delattr(RandomForest, hook)
+    with pytest.raises(UsageError, match="random_forest has no `arrays` or no `restored`, and so cannot be kept"):
+        lab.run(*FOREST, "run.keep=true")
+    assert lab.done(*FOREST)["status"] == "done"

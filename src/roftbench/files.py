@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +49,13 @@ def check_output(path: Path) -> None:
     """Raise UsageError if what `--out` names is a folder."""
     if path.is_dir():
         raise UsageError(f"--out {path} is a folder: give the name of a file")
+
+
+def check_paths(source: Path, output: Path, endings: Sequence[str]) -> None:
+    """Raise UsageError unless the output is another file than its source and has one of the endings."""
+    if not output.name.endswith(tuple(endings)):
+        raise UsageError(f"output={output} must end with {' or '.join(endings)}")
+    check_not_input(output, source)
 
 
 def check_not_input(output: Path, source: Path) -> None:

@@ -34,8 +34,10 @@ class FingerprintBench(Bench):
         self.features = fingerprint.features(self.dataset)
         self.labels = [y[~np.isnan(y)] for y in self.dataset.y[self.parts.train].T]  # of each task, the known ones
         constants = [constant(y, self.problem.task) for y in self.labels]
-        if env.run.keep and type(self.method).arrays is Estimator.arrays:
-            raise UsageError(f"run.keep: method {job.method.name} has no `arrays`, and so cannot be kept")
+        if env.run.keep and not self.method.can_be_kept():
+            raise UsageError(
+                f"run.keep: method {job.method.name} has no `arrays` or no `restored`, and so cannot be kept"
+            )
         self.constants = {t: value for t, value in enumerate(constants) if value is not None}
         if self.constants and self.problem.task == "regression":
             count = f"{len(self.constants)} of {len(constants)} tasks"

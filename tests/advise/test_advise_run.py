@@ -17,6 +17,9 @@ SMALL = (
     "advise.models=tiny_gin", "advise.methods=lp,full_ft", "advise.folds=3", "advise.members=2", "advise.budget=14jobs",
     "run.device=cpu", "run.threads=1",
 )  # fmt: skip
+# Of a table of one's own: its molecules, and the settings that are not ESOL's.
+SMILES = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
+OWN = tuple(word for word in SMALL if not word.startswith(("dataset", "label_ratio")))
 
 
 def advise(cli: Command, *more: str) -> tuple[Ended, dict[str, Any]]:
@@ -74,10 +77,8 @@ def test_the_command_that_it_ends_with_finds_the_winner_done(cli: Command) -> No
 
 
 def test_a_table_of_ones_own_is_guessed_and_json_is_all_that_is_printed(cli: Command, tmp_path: Path) -> None:
-    smiles = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
-    path = write_csv(tmp_path / "my.csv", {"smiles": smiles, "y": [len(one) * 0.5 for one in smiles]})
-    words = [word for word in SMALL if not word.startswith(("dataset", "label_ratio"))]
-    ended = cli("advise", "--json", *words, "dataset=csv", f"dataset.path={path}", "advise.by=random")
+    path = write_csv(tmp_path / "my.csv", {"smiles": SMILES, "y": [len(one) * 0.5 for one in SMILES]})
+    ended = cli("advise", "--json", *OWN, "dataset=csv", f"dataset.path={path}", "advise.by=random")
     assert ended.code == 0, ended
     advice = json.loads(ended.out)
     assert advice["metric"] == "rmse"
@@ -117,11 +118,9 @@ def test_a_blend_that_wins_is_judged_kept_and_said_part_by_part(cli: Command, mo
 
 @pytest.mark.parametrize("tasks", [1, 2])
 def test_classes_are_advised_on_to_the_end(cli: Command, tmp_path: Path, tasks: int) -> None:
-    smiles = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
-    columns = {f"y{task}": [(number + task) % 3 % 2 for number in range(len(smiles))] for task in range(tasks)}
-    path = write_csv(tmp_path / "my.csv", {"smiles": smiles, **columns})
-    words = [word for word in SMALL if not word.startswith(("dataset", "label_ratio"))]
-    ended, advice = advise_with(cli, *words, "dataset=csv", f"dataset.path={path}", "advise.by=random")
+    columns = {f"y{task}": [(number + task) % 3 % 2 for number in range(len(SMILES))] for task in range(tasks)}
+    path = write_csv(tmp_path / "my.csv", {"smiles": SMILES, **columns})
+    ended, advice = advise_with(cli, *OWN, "dataset=csv", f"dataset.path={path}", "advise.by=random")
     assert ended.code == 0, ended
     assert advice["metric"] == "roc_auc"
     assert "their mean has a test roc_auc of" in ended.out
@@ -135,11 +134,9 @@ def test_a_budget_of_jobs_is_kept(cli: Command) -> None:
 
 
 def test_the_printed_command_repeats_a_searched_winner_of_a_file_with_blanks(cli: Command, tmp_path: Path) -> None:
-    smiles = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
-    path = write_csv(tmp_path / "my data (2).csv", {"smiles": smiles, "y": [len(one) * 0.5 for one in smiles]})
-    words = [word for word in SMALL if not word.startswith(("dataset", "label_ratio"))]
+    path = write_csv(tmp_path / "my data (2).csv", {"smiles": SMILES, "y": [len(one) * 0.5 for one in SMILES]})
     more = ("dataset=csv", f"dataset.path='{path}'", "advise.by=random", "advise.search=true")
-    ended, advice = advise_with(cli, *words, *more)
+    ended, advice = advise_with(cli, *OWN, *more)
     assert ended.code == 0, ended
     repeated = cli(*shlex.split(advice["commands"][0])[1:])
     assert (repeated.code, "already done" in repeated.out) == (0, True)

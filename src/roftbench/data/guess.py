@@ -21,7 +21,6 @@ CLASS_WORDS = (
 ROW_NUMBERS = re.compile(r"(|id|index|idx|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
 LEFT_OUT = {"row number": "looks like a row number", "split": "no cell of it names a part: train, val, test"}
 MOSTLY = 0.8  # share of the cells looked at
-NUMERIC = 0.5  # share of numbers from which a column of text may have been meant as numbers
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 # The kinds of columns that can be targets, by task; a lesser kind counts where there is no better one.
 TARGET_KINDS: dict[str | None, tuple[tuple[str, ...], ...]] = {
@@ -164,8 +163,8 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     ]
     for name in found:
         sheet.position(name)
-    spoilt = [_spoilt(name, cells) for name, kind, cells in zip(names, kinds, columns, strict=True) if kind == "text"]
-    if found and (reasons := "; ".join(filter(None, spoilt))):
+    texts = [pair for kind, *pair in zip(kinds, names, columns, strict=True) if kind == "text"]
+    if found and (reasons := "; ".join(filter(None, (_almost(*pair, looks=False) for pair in texts)))):
         raise UsageError(
             f"{sheet.what}: {reasons}. Mend it if it is to be predicted, or say what is: 'dataset.targets=[{found[0]}]'"
         )
@@ -209,15 +208,8 @@ def _content_kind(cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
     return "two texts" if len(texts) == 2 and not np.isfinite(known).any() else "text"
 
 
-def _spoilt(name: str, cells: pa.ChunkedArray) -> str | None:
-    """Return what keeps a column from being numeric, if many of its cells are numbers."""
-    values = as_numbers(cells)
-    known = ~np.isnan(values)
-    return _almost(name, cells) if np.isfinite(values[known]).sum() >= NUMERIC * known.sum() else None
-
-
-def _almost(name: str, cells: pa.ChunkedArray) -> str | None:
-    """Return what keeps a column from being numeric, if most of its cells are numbers or look like some."""
+def _almost(name: str, cells: pa.ChunkedArray, *, looks: bool = True) -> str | None:
+    """Return what keeps a column from being numeric, if most cells are numbers or, with `looks`, look like some."""
     values = as_numbers(cells)
     if np.isnan(values).all():
         return f"'{name}' is empty"
@@ -225,7 +217,7 @@ def _almost(name: str, cells: pa.ChunkedArray) -> str | None:
     if not np.isinf(values[row]):
         return None
     text = cells[row].as_py()
-    if np.isinf(values).sum() > np.isfinite(values).sum() and not (text[0].isdigit() or _hint(text)):
+    if np.isinf(values).sum() > np.isfinite(values).sum() and not (looks and (text[0].isdigit() or _hint(text))):
         return None
     return f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{_hint(text)}"
 

@@ -19,6 +19,11 @@ class Estimator(ABC):
 
     fits_on_validation: ClassVar[bool] = False  # as `Method` has it
 
+    @classmethod
+    def can_be_kept(cls) -> bool:
+        """Tell whether there are the two hooks that `run.keep` and `roftbench predict` need."""
+        return cls.arrays is not Estimator.arrays and cls.restored is not Estimator.restored
+
     @abstractmethod
     def fit(self, x: NDArray[Any], y: Labels, task: str, *, seed: int, threads: int) -> Predict:
         """Fit one task, "regression" or "classification", to features x [n, D] and labels y [n], none missing.
@@ -31,12 +36,15 @@ class Estimator(ABC):
         """
 
     def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
-        """Return what `fit` gave as arrays, so that it can be kept in a file without code (`run.keep`)."""
-        raise NotImplementedError
+        """Return what `fit` gave as arrays, so that it can be kept in a file without code (`run.keep`).
+
+        Optional, with `restored`: what cannot be kept is refused before anything is fitted, so this one is not called.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no `arrays`")
 
     def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
-        """Return what `fit` gave, from its `arrays`."""
-        raise NotImplementedError
+        """Return what `fit` gave, from its `arrays`; optional as they are."""
+        raise NotImplementedError(f"{type(self).__name__} has no `restored`")
 
 
 def constant(y: Labels, task: str) -> float | None:

@@ -9,10 +9,11 @@ import torch
 
 from roftbench.data.rows import Rows, open_rows
 from roftbench.errors import UsageError, suggest
-from roftbench.predict.embedding import check_paths as check_embed_paths
+from roftbench.files import check_paths
+from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
-from roftbench.predict.table import check_paths, predict_table
+from roftbench.predict.table import predict_table
 from roftbench.progress import duration, say
 from roftbench.schema import typed
 
@@ -60,7 +61,7 @@ def predict(overrides: Sequence[str]) -> int:
     if not settings.model_dir:
         raise UsageError("model_dir must be given: model_dir=<results>/models/<key>, several with commas between")
     began = time.monotonic()
-    check_paths(Path(settings.input), Path(settings.output))
+    check_paths(Path(settings.input), Path(settings.output), table.ENDINGS)
     ensemble = load(*settings.model_dir.split(","), device=settings.device, plugins=_plugins(settings))
     source = _source(settings)
     _announce(ensemble, source)
@@ -81,7 +82,7 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     if bool(settings.model_dir) == named:
         raise UsageError("give either model=NAME (see roftbench list models) or model_dir=DIR (a kept model)")
     began = time.monotonic()
-    check_embed_paths(Path(settings.input), Path(settings.output))
+    check_paths(Path(settings.input), Path(settings.output), embedding.ENDINGS)
     if named:
         member = encoder_of(with_model, folder, settings.device)
     else:

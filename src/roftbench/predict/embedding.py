@@ -12,7 +12,7 @@ from roftbench.config import parse
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.rows import Rows
 from roftbench.errors import UsageError
-from roftbench.files import atomic, check_not_input
+from roftbench.files import atomic, check_paths
 from roftbench.hydra_app import clear_errors, composed
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import load
@@ -58,7 +58,7 @@ def embed_table(member: Member, source: Rows, path: Path) -> int:
     Raises:
         UsageError: the output cannot be written.
     """
-    check_paths(source.path, path)
+    check_paths(source.path, path, ENDINGS)
     texts = [text for chunk in source.chunks(CHUNK) for text in chunk[source.smiles]]
     chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
     work = partial(featurized, featurizers=(member.featurizer,))
@@ -74,13 +74,6 @@ def embed_table(member: Member, source: Rows, path: Path) -> int:
     except OSError as error:
         raise UsageError(f"output={path} cannot be written: {error.strerror or error}") from None
     return sum(map(bool, reasons))
-
-
-def check_paths(source: Path, output: Path) -> None:
-    """Raise UsageError unless the output is another file than the input, of a kind that can be written."""
-    if output.suffix not in ENDINGS:
-        raise UsageError(f"output={output} must end with {' or '.join(ENDINGS)}")
-    check_not_input(output, source)
 
 
 def _write(file: Any, ending: str, values: NDArray[np.float32], texts: list[str], reasons: list[str]) -> None:

@@ -14,7 +14,7 @@ from roftbench import __version__
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.rows import Rows
 from roftbench.errors import UsageError
-from roftbench.files import check_not_input
+from roftbench.files import check_paths
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted
 from roftbench.predict.molecules import CHUNK, featurized
@@ -43,7 +43,7 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
         UsageError: the output cannot be written, or a column of the table has the name of one that is added.
     """
     added = [f"{prefix}{name}" for name in (*ensemble.columns, REASON)]
-    check_paths(source.path, path)
+    check_paths(source.path, path, ENDINGS)
     if double := [name for name in added if name in source.names]:
         raise UsageError(f"{source.path} has a column '{double[0]}' already: give prefix=…, put before added names")
     identity = {
@@ -76,13 +76,6 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
         progress.close()
         output.finish()
     return Summary(source.count, output.without, before)
-
-
-def check_paths(source: Path, output: Path) -> None:
-    """Raise UsageError unless the output is another file than the input, of a kind that can be written."""
-    if not output.name.endswith(ENDINGS):
-        raise UsageError(f"output={output} must end with {' or '.join(ENDINGS)}")
-    check_not_input(output, source)
 
 
 def _cells(found: Predicted) -> list[list[str]]:
