@@ -23,8 +23,7 @@ def prior(paths: list[Path]) -> pd.DataFrame:
 
     A ranking is one data set, split and label ratio in which all methods have all seeds.
     """
-    records = [record for path in paths for record in read_scores(path)[0]]
-    table = cells(long_table(records))
+    table = cells(long_table(read_scores(*paths)[0]))
     table = table[~table["baseline"]].assign(loss=complete_losses(table))
     table["pretraining"] = table["model"].map({name: spec["pretraining"] for name, spec in options("model").items()})
     block = ["setting", "dataset"]

@@ -80,7 +80,15 @@ def parser() -> argparse.ArgumentParser:
     tables.add_argument(
         "--by", choices=("method", "model"), default="method", help="what the rows are (default: method)"
     )
-    tables.add_argument("--from", dest="scores", type=Path, metavar="CSV", help="a scores.csv instead of the records")
+    tables.add_argument(
+        "--from",
+        dest="scores",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CSV",
+        help="a scores.csv instead of the records; several are joined (--from A --from B --out DIR)",
+    )
     tables.add_argument("--no-figures", action="store_true", help="leave the figures out")
     tables.add_argument("--out", type=Path, help="folder to write to (default: <results>/tables, or beside the CSV)")
     tables.formatter_class, tables.epilog = argparse.RawDescriptionHelpFormatter, TABLES_HELP

@@ -22,7 +22,7 @@ def written(lab: Lab, tmp_path: Path) -> Path:
     lab.done("method=full_ft", "train.epochs=1", "dataset=bbbp")
     lab.done("method=wise_ft", "train.epochs=1", "method.search=true", "method.grid.alpha=[0.1,1.0]")
     lab.done(*FOREST)
-    put_failure(lab.store, lab.job("method=lp")[0], 'it broke,\nin "two" lines')
+    put_failure(lab.store, lab.job("method=lp", "train.epochs=1")[0], 'it broke,\nin "two" lines')
     assert lab.run("method=surgical_ft", "method.block=layer9").status == "skipped"
     write_scores(*read_records(lab.store), tmp_path / "out")
     return tmp_path / "out" / "scores.csv"
@@ -124,3 +124,23 @@ def test_what_cannot_be_read_is_one_clear_error(written: Path, damage: Callable[
         read_scores(written)
     assert part in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_several_files_are_joined_and_a_job_counts_once(
+    lab: Lab, written: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = read_scores(written)
+    lab.done("method=lp", "train.epochs=1")  # it had failed before
+    lab.done("method=l2_sp", "train.epochs=1")
+    more = read_records(lab.store)
+    write_scores(*more, tmp_path / "more")
+    joined = read_scores(written, tmp_path / "more" / "scores.csv")
+    assert joined == (whole(more[0]), whole(more[1])) == read_scores(tmp_path / "more" / "scores.csv", written)
+    assert (len(first[0]), len(joined[0]), len(joined[1])) == (3, 5, 1)
+    assert not caplog.records
+
+    other = read_scores(written)[0][:1]
+    other[0]["candidates"][0]["test"] = dict.fromkeys(other[0]["candidates"][0]["test"], 0.5)
+    write_scores(other, [], tmp_path / "other")
+    assert read_scores(written, tmp_path / "other" / "scores.csv") == first
+    assert "1 jobs have other scores in a later file" in caplog.text

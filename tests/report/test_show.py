@@ -89,6 +89,23 @@ def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, severa
     assert b"Made by `roftbench tables method=lp`." in now["leaderboard.md"]
 
 
+def test_scores_of_several_machines_make_the_tables_of_all_records(cli: Command, several: Lab, tmp_path: Path) -> None:
+    cli("tables", "--out", str(tmp_path / "all"))
+    for dataset in ("esol", "freesolv"):
+        cli("tables", f"dataset={dataset}", "--no-figures", "--out", str(tmp_path / dataset))
+    sources = [str(tmp_path / name / "scores.csv") for name in ("esol", "freesolv")]
+    both = ("tables", "--from", sources[0], "--from", sources[1])
+    before = cli.files()
+    cli(*both).refused("--from names several files", "--out DIR")
+    cli(*both, "dataset=esol", "--out", str(tmp_path / "freesolv")).refused(
+        "scores.csv would lose", "give another --out"
+    )
+    assert cli.files() == before
+    joined = cli(*both, "--out", str(tmp_path / "freesolv"))  # grows by what the other has
+    assert (joined.code, joined.err) == (0, ""), joined
+    assert files(tmp_path / "freesolv") == files(tmp_path / "all")
+
+
 def test_filters_choose_and_refuse(cli: Command, several: Lab) -> None:
     rows = json.loads(cli("tables", "--json", "--no-figures", "dataset=esol", "label_ratio=n50", "seed=1").out)
     assert [(row["method"], row["dataset"], row["label_ratio"], row["n"]) for row in rows] == [

@@ -48,7 +48,7 @@ class Board:
     failed: pd.DataFrame
 
     @classmethod
-    def create(cls, records: list[Record], failures: list[Record], request: Request, source: Path) -> "Board":
+    def create(cls, records: list[Record], failures: list[Record], request: Request, source: Path | str) -> "Board":
         """Compute it from all records of `source`; raises UsageError if none that is asked for is finished."""
         done, beside = request.chosen(records, failures)
         long = long_table(done, request.metric, pool=request.pool)

@@ -1,7 +1,7 @@
 """The scores of all jobs as a table that outlives the records: scores.csv, and settings.json for what its hashes mean.
 
     write_scores(records, failures, folder) -> [Path]
-    read_scores(path) -> (records, failures)       as `read_records` gives them
+    read_scores(*paths) -> (records, failures)     as `read_records` gives them
 
 One row a job and candidate; a failed or skipped job has one row without scores. Numbers are written in full precision,
 so that a job that is run again can be compared bit for bit. An empty cell is what the job does not have, such as the
@@ -11,6 +11,7 @@ metrics of the other task; `nan` is a metric that is undefined for it.
 import csv
 import io
 import json
+import logging
 import math
 from collections.abc import Iterator
 from itertools import groupby
@@ -25,6 +26,8 @@ from roftbench.files import write_text
 from roftbench.metrics import METRICS
 from roftbench.report.places import short_hash
 from roftbench.store import Record
+
+logger = logging.getLogger(__name__)
 
 SCORES, SETTINGS = "scores.csv", "settings.json"
 PARTS = ("model", "method", "dataset", "split", "label_ratio", "train")
@@ -59,12 +62,34 @@ def write_scores(records: list[Record], failures: list[Record], folder: Path) ->
     return [folder / SCORES, folder / SETTINGS]
 
 
-def read_scores(path: Path) -> tuple[list[Record], list[Record]]:
-    """Return the finished jobs, and the failed and skipped ones, as `read_records` does.
+def read_scores(*paths: Path) -> tuple[list[Record], list[Record]]:
+    """Return the finished jobs, and the failed and skipped ones, of one or several files, as `read_records` does.
+
+    A job that is in several of them counts once: where it is finished before where it is not, else where it comes
+    first. A warning says how many jobs have other scores elsewhere.
 
     Raises:
         UsageError: a file is missing or is none that `write_scores` writes.
     """
+    found: dict[str, Record] = {}
+    others = set()
+    for record in (record for path in paths for record in _read(path)):
+        first = found.setdefault(record["key"], record)
+        if _done(record) and not _done(first):
+            found[record["key"]] = record
+        elif _done(record) and record["candidates"] != first["candidates"]:
+            others.add(record["key"])
+    if others:
+        logger.warning("%d jobs have other scores in a later file; those of the first count", len(others))
+    ordered = [found[key] for key in sorted(found)]
+    return [one for one in ordered if _done(one)], [one for one in ordered if not _done(one)]
+
+
+def _done(record: Record) -> bool:
+    return bool(record["status"] == "done")
+
+
+def _read(path: Path) -> list[Record]:
     beside = path.with_name(SETTINGS)
     try:
         settings = json.loads(beside.read_text(encoding="utf-8"))
@@ -73,13 +98,12 @@ def read_scores(path: Path) -> tuple[list[Record], list[Record]]:
             if rows.fieldnames != COLUMNS:
                 raise ValueError(f"{path.name} has not the columns of a {SCORES} of this version")
             whole = map(_whole, rows)
-            found = [_record(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
+            return [_record(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
     except OSError as error:
         raise UsageError(f"--from {path}: {error.filename}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         reason = f"{beside.name} lacks {error}" if isinstance(error, KeyError) else error
         raise UsageError(f"--from {path} is not what `roftbench tables` writes: {reason}") from None
-    return [one for one in found if one["status"] == "done"], [one for one in found if one["status"] != "done"]
 
 
 def _whole(row: dict[str, Any]) -> _Row:

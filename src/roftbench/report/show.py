@@ -31,10 +31,10 @@ class Output:
     figures: bool = True
 
 
-def show_tables(words: Sequence[str], scores: Path | None, output: Output) -> int:
+def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) -> int:
     """Print the tables of the records that `words` ask for, and write them; returns 0.
 
-    The records are those of the results folder, or of a scores.csv that was written before.
+    The records are those of the results folder, or of the scores.csv files that were written before.
 
     Raises:
         UsageError: `words` ask for what is not there, there is no finished job, or the tables cannot be written.
@@ -42,15 +42,20 @@ def show_tables(words: Sequence[str], scores: Path | None, output: Output) -> in
     request, rest = Request.parse(words)
     if output.by == "model" and (request.select == "test" or request.group != GROUP):
         raise UsageError("--by model has tables of its own: it goes without select=test and group=")
+    if len(scores) > 1 and output.out is None:
+        raise UsageError("--from names several files: say where their tables belong, by --out DIR")
     results = absolute(paths_of(rest).results)
-    records, failures = read_records(Store(results)) if scores is None else read_scores(scores)
-    board = Board.create(records, failures, request, scores or results)
-    folder = output.out or (results / "tables" if scores is None else scores.absolute().parent)
+    records, failures = read_scores(*scores) if scores else read_records(Store(results))
+    board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
+    folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
+    over = (folder / SCORES).exists() and any((folder / SCORES).samefile(path) for path in scores)
+    if over and len(scores) > 1 and (left := len(records) + len(failures) - len(board.records) - len(board.failures)):
+        raise UsageError(f"{folder / SCORES} would lose {left} jobs: give another --out, or ask for all of them")
     show = _show_models if output.by == "model" else _show_methods
     suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
     try:
         written = show(board, folder, output, suffix)
-        if scores is None or not (folder / SCORES).exists() or not (folder / SCORES).samefile(scores):
+        if not over or len(scores) > 1:
             written += write_scores(board.records, board.failures, folder)
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}") from None
