@@ -63,6 +63,10 @@ def test_a_worker_process_prints_nothing_and_leaves_the_reason_in_the_store(
 def test_a_key_of_another_method_is_unknown_and_gets_a_close_one(cli: Command) -> None:
     cli.run("method=lp", "method.alpha=0.5").refused("unknown key 'method.alpha'")
     cli.run("method=wise_ft", "method.alhpa=0.5").refused("Did you mean 'method.alpha'?")
+    cli.run("method=wise_ft", "method.grid={buffers:[interpolate]}").refused(
+        "method.grid has no 'buffers', only alpha", "+method.grid.buffers=[…]"
+    )
+    cli.run("method=wise_ft", "method.grid={alpha:encoder_blocks}").refused("method.grid.alpha")
 
 
 def test_nothing_of_hydras_own_is_written(cli: Command) -> None:

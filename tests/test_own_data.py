@@ -197,6 +197,11 @@ def test_a_seed_that_decides_nothing_is_no_other_job(cli: Command) -> None:
             ["run", "dataset.smiles_column=Structure (SMILES)"],
             ["quotes within quotes", "\"dataset.smiles_column='Struct"],
         ),
+        (
+            ["run", "model.checkpoint=qu'ote.pth"],
+            ["quotes within quotes", r"""'model.checkpoint='"'"'qu\'"'"'ote.pth'"'"''"""],
+        ),
+        (["run", r"model.checkpoint='qu\'ote.pth'"], ["model.checkpoint=qu'ote.pth cannot be read"]),
         (["run", "dataset=csv", "dataset.path=a,b.csv"], ["add -m for a sweep", "\"dataset.path='a,b.csv'\""]),
         (["run", "dataset=my.csv"], ["For a table of your own: dataset=csv dataset.path=my.csv"]),
         (["run", "split=random_scaffold", "split.seed=-1"], ["split.seed must be ≥ 0", "got -1"]),

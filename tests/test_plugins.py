@@ -125,6 +125,83 @@ def test_a_tenth_method_is_one_file_and_one_yaml(lab: Lab, tmp_path: Path, lines
     assert "| mine_lines | " in (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
 
 
+def test_a_plug_in_that_is_changed_is_another_job(lab: Lab, tmp_path: Path) -> None:
+    penalty = "\n    def penalty(self, step):\n        return {} * step.model.head.weight.square().sum()\n"
+    words = write(tmp_path, "mine_lines", LINES_METHOD + penalty.format(0), "method", LINES_YAML)
+    terminal = Terminal.of(lab, tmp_path)
+    command = (*words, "method=mine_lines")
+    for weight, jobs, stages in ((0, 1, 1), (0, 1, 1), (9, 2, 2)):
+        (tmp_path / "mine_lines.py").write_text(LINES_METHOD + penalty.format(weight), encoding="utf-8")
+        assert terminal.run(*command).code == 0
+        assert (len(lab.store.load()), len(lab.stages())) == (jobs, stages)
+    first, second = lab.store.load()
+    assert first["scores"] != second["scores"]
+    rows = json.loads(terminal("tables", "--json").out)
+    codes = sorted(f"mine_lines (code={one['job']['method']['code']})" for one in (first, second))
+    assert sorted(row["method"] for row in rows) == codes
+
+
+WRONG_STAGES = {
+    '[Stage("ft", blocks=("head",)), Stage("ft")]': "stages() of LiNeS gives ft, ft: there must be one at least, each",
+    '[Stage("finish")]': "stages() of LiNeS gives finish: ",
+    "[]": "stages() of LiNeS gives none: ",
+    '[Stage("ft", epochs=0)]': "epochs must be ≥ 1, got 0",
+    '[Stage("ft", lr=0.0)]': "lr must be > 0, got 0",
+}
+
+
+@pytest.mark.parametrize("stages", WRONG_STAGES)
+def test_stages_that_cannot_be_told_apart_are_refused(cli: Command, tmp_path: Path, stages: str) -> None:
+    code = LINES_METHOD.replace("import Finished, Fitted, Method", "import Finished, Fitted, Method, Stage")
+    words = write(
+        tmp_path, "mine_stages", f"{code}\n    def stages(self):\n        return {stages}\n", "method", LINES_YAML
+    )
+    cli.run(*words, "method=mine_stages").refused(WRONG_STAGES[stages])
+    assert cli.lab.store.load() == []
+
+
+SPLIT = '''
+from dataclasses import dataclass
+
+import numpy as np
+
+from roftbench.data.split import Split, Splitter
+
+
+@dataclass(frozen=True)
+class Mine(Splitter):
+    """Parts as they are written here."""
+
+    def __call__(self, molecules):
+        order = np.arange(len(molecules.sizes))
+        return Split({parts})
+'''
+SPLIT_YAML = "name: {module}\n_target_: {module}.Mine\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ("order[20:], order[:10], order[10:20]", ""),
+        ("order[20:], order[:10], order[5:20]", "Mine gives 5 molecules more than once"),
+        ("order[20:], order[:10], order[10:20] - 11", "Mine gives indices from -1 to "),
+        ("order[20:] + 1, order[:10], order[10:20]", "molecules"),
+    ],
+)
+def test_the_parts_of_a_way_of_cutting_are_checked(cli: Command, tmp_path: Path, parts: str, said: str) -> None:
+    words = write(tmp_path, "mine_split", SPLIT.format(parts=parts), "split", SPLIT_YAML)
+    ended = cli.run(*words, "split=mine_split", "label_ratio=n50")
+    if said:
+        ended.refused(said)
+    else:
+        assert ended.code == 0, ended
+
+
+def test_an_encoder_that_does_not_say_its_width_is_told_so(cli: Command, tmp_path: Path) -> None:
+    words = write(tmp_path, "mine_wide", ENCODER.replace("self.dim = dim", "pass"), "model", ENCODER_YAML)
+    cli.run(*words, "model=mine_wide").refused("Counts sets no self.dim")
+
+
 def test_its_hyperparameters_are_checked_and_its_grid_searched(cli: Command, lines: tuple[str, str]) -> None:
     cli.run(*lines, "method=mine_lines", "method.alpha=1.5").refused("method.alpha must be ≥ 0 and ≤ 1, got 1.5")
     cli.run(*lines, "method=mine_lines", "method.alhpa=1").refused("Did you mean 'method.alpha'?")

@@ -83,6 +83,19 @@ def test_a_stage_is_not_shared_between_different_fits(lab: Lab, other: str) -> N
     assert len(lab.stages()) == 2
 
 
+def test_a_stage_of_other_threads_is_fitted_again(lab: Lab) -> None:
+    """Sums in another order have other last digits: what ran before must not be seen in a job's numbers."""
+    two = ("method=wise_ft", "run.threads=2", "train.epochs=3")
+    alone = lab.elsewhere("alone").done(*two)
+    lab.done("method=full_ft", "run.threads=1", "train.epochs=3")
+    after = lab.done(*two)
+    assert numbers(after) == numbers(alone)
+    assert "ft" in after["seconds"]
+    [path] = lab.stages()
+    assert read_tensors(path)[1]["made_with"]["threads"] == 2
+    assert "ft (reused)" in lab.done(*two, "method.alpha=0.3")["seconds"]
+
+
 def test_penalised_and_partial_fits_share_nothing_with_full_fine_tuning(lab: Lab) -> None:
     jobs: list[tuple[str, ...]] = [(f"method={name}",) for name in ("full_ft", "lp", "l2_sp", "bss", "feature_map")]
     jobs += [("method=surgical_ft", f"method.block={block}") for block in ("embed", "layer0")]

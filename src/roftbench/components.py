@@ -18,7 +18,7 @@ from roftbench.methods.base import ENCODER_BLOCKS
 from roftbench.models.card import PUBLISHED, ModelCard
 from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.models.fingerprint import Fingerprint
-from roftbench.plugins import import_allowed, import_name
+from roftbench.plugins import code_of, import_allowed, import_name
 from roftbench.schema import schema_of, typed
 
 UNUSED_SEED = 42  # stands in a job's identity where a seed decides nothing
@@ -55,7 +55,7 @@ def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str
             f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
         )
     params = asdict(typed(schema_of(target), {key: value for key, value in values.items() if key not in own}, where))
-    return head, Component(head.name, head._target_, params)
+    return head, Component(head.name, head._target_, params, code=code_of(target, plugins))
 
 
 def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...]) -> Component:
@@ -100,9 +100,9 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     if isinstance(model, Fingerprint):
         if head.checkpoint is not None:
             raise UsageError(f"model.checkpoint={head.checkpoint}: {component.name} is a fingerprint, without weights")
-        return ModelSpec(*parts, kind=kind, version=model.version)
+        return ModelSpec(*parts, kind=kind, version=model.version, code=component.code)
     featurizer = _featurizer(component.target, import_name(component.target) if model is None else model)
-    return _weights(head, ModelSpec(*parts, featurizer=featurizer))
+    return _weights(head, ModelSpec(*parts, featurizer=featurizer, code=component.code))
 
 
 def _featurizer(target: str, encoder: Any) -> str:
@@ -168,10 +168,12 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
             raise UsageError(f"unknown key 'method.grid.{name}'.{suggest(name, component.params)}")
         if choices == ENCODER_BLOCKS and kind == NETWORK:
             grid[name] = choices
+            typed(type(method), {**component.params, name: "layer0"}, "method.grid")  # a block's name must fit
             continue
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"method.grid.{name} must be a list of values, got {choices!r}")
         tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     search = head.search and bool(grid)  # a method without a grid has one candidate: the same job, searched or not
-    return MethodSpec(component.name, component.target, component.params, search, grid, kind)
+    parts = (component.name, component.target, component.params)
+    return MethodSpec(*parts, search, grid, kind, code=component.code)

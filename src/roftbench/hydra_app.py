@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--
 FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
 
 
+GRID = "method.grid."
 _PARENT = "ROFTBENCH_PARENT"  # the process that waits for the jobs, so that a worker knows that it is none
 _ended: list[int | UsageError] = []  # the exit code of the one job that this process was asked for, or its error
 
@@ -209,7 +211,7 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
     except OverrideParseException as error:
         raise UsageError(f"cannot understand '{error.override}': {_how_to_write(str(error.override))}") from error
     except ConfigCompositionException as error:
-        raise UsageError(_wrong_override(str(error) or str(error.__cause__), overrides, folder)) from error
+        raise UsageError(_wrong_override(f"{error}\n{error.__cause__}", overrides, folder)) from error
     except yaml.YAMLError as error:
         raise UsageError(f"a config file is no valid YAML: {' '.join(str(error).split())}") from error
     except BrokenPipeError:
@@ -224,7 +226,10 @@ def _how_to_write(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals:
         return "write key=value, for example method=lp"
-    return f"put a value with blanks, brackets or commas into quotes within quotes: \"{key}='{value}'\""
+    bare = value.strip("'\"")
+    quoted = bare.replace("\\", "\\\\").replace("'", "\\'")
+    shown = shlex.quote(f"{key}='{quoted}'") if "'" in bare else f"\"{key}='{bare}'\""
+    return f"put a value with blanks, brackets, commas or quotes into quotes within quotes: {shown}"
 
 
 def _missing_option(error: MissingConfigException) -> str:
@@ -250,8 +255,13 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
         key, _, value = found.group(1).partition("=")
         single = f", or \"{key}='{value}'\" for one text with a comma" if value else ""
         return f"'{found.group(1)}' has several values: add -m for a sweep, or write key=[a,b] for one list{single}"
-    key = found.group(1).split("=")[0].lstrip("+~").split("@")[0]
-    close = get_close_matches(key, _known_keys(overrides, folder), n=1, cutoff=0.5)
+    whole = re.search(r"full_key: (\S+)", message)  # of a value that is a dictionary, the key inside
+    key = whole.group(1) if whole else found.group(1).split("=")[0].lstrip("+~").split("@")[0]
+    known = _known_keys(overrides, folder)
+    if key.startswith(GRID):
+        there = ", ".join(name.removeprefix(GRID) for name in known if name.startswith(GRID)) or "nothing"
+        return f"method.grid has no '{key.removeprefix(GRID)}', only {there}. To search it as well: +{key}=[…]"
+    close = get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     return f"unknown key '{key}'.{hint} `roftbench run --cfg job` shows all keys."
 

@@ -1,7 +1,7 @@
 """A job: everything that decides a number, in plain values, and the key that names it."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -67,11 +67,15 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Component:
-    """A class of ours or of a plug-in by its import path, with its parameters as plain values."""
+    """A class of ours or of a plug-in by its import path, with its parameters as plain values.
+
+    `code` names a plug-in's code, so that its numbers are not taken for those of another version; ours has PROTOCOL.
+    """
 
     name: str
     target: str
     params: dict[str, Any]
+    code: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,8 @@ def _plain(component: Component) -> dict[str, Any]:
     params = {
         key: value for key, value in component.params.items() if key != "path" or "sha256" not in component.params
     }
-    return {"name": component.name, "target": component.target, "params": params}
+    code = {} if component.code is None else {"code": component.code}
+    return {"name": component.name, "target": component.target, "params": params, **code}
 
 
 def digest(value: Any) -> str:

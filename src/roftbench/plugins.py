@@ -3,9 +3,11 @@
 import importlib
 import importlib.util
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from roftbench.checksums import sha256
 from roftbench.errors import UsageError
 
 PACKAGE = "roftbench"
@@ -17,13 +19,29 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...]) -> Any:
     allowed = (PACKAGE, *plugins)
     if not any(path.startswith(f"{name}.") for name in allowed):
         raise UsageError(
-            f"{where}._target_={path} is neither in roftbench nor in a plug-in. If you trust it, say plugins=[{root}]"
-            f" (now: {', '.join(plugins) or 'none'})."
+            f"{where}._target_={path} is neither in roftbench nor in a plug-in. If you trust it, say"
+            f" plugins=[PATH/{root}.py], or plugins=[{root}] if Python finds it (now: {', '.join(plugins) or 'none'})."
         )
     try:
         return import_name(path)
     except Exception as error:  # a plug-in's own code may raise anything
         raise UsageError(f"{where}._target_={path} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def code_of(target: Any, plugins: tuple[str, ...]) -> str | None:
+    """Return 16 hex digits that name the plug-in files which define a class and its bases; None where there are none.
+
+    Other code that those files import does not count.
+    """
+    modules = {getattr(one, "__module__", "") for one in getattr(target, "__mro__", (target,))}
+    own = sorted(name for name in modules if any(f"{name}.".startswith(f"{plugin}.") for plugin in plugins))
+    files = [file for name in own if (file := getattr(sys.modules.get(name), "__file__", None))]
+    return sha256("".join(map(_contents, files)).encode())[:16] if files else None
+
+
+@cache  # what was imported, even if the file is changed since
+def _contents(file: str) -> str:
+    return sha256(Path(file).read_bytes())
 
 
 def import_name(path: str) -> Any:

@@ -85,11 +85,19 @@ def environment(device: torch.device) -> dict[str, Any]:
         "commit": commit(),
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
+        **arithmetic(device),
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+    }
+
+
+def arithmetic(device: torch.device) -> dict[str, Any]:
+    """Return what decides the last digits of a result: the order in which sums are made follows from it."""
+    return {
+        "torch": _version("torch"),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from roftbench.errors import UsageError
 from roftbench.job import Job, digest
 from roftbench.methods.base import Method, Stage
 
@@ -22,16 +23,39 @@ class Needed:
     stage: Stage | None  # None: the finish
 
 
+def stages_of(method: Method) -> list[Stage]:
+    """Return a method's stages.
+
+    Raises:
+        UsageError: a stage is wrong, or there is none, or two have one name, which curves could not tell apart.
+    """
+    try:
+        stages = method.stages()
+    except ValueError as error:
+        raise UsageError(f"stages() of {type(method).__name__}: {error}") from error
+    names = [stage.name for stage in stages]
+    if not names or len({*names, FINISH}) <= len(names):
+        raise UsageError(
+            f"stages() of {type(method).__name__} gives {', '.join(names) or 'none'}: there must be one at least, each"
+            f" with a name of its own, and not '{FINISH}'"
+        )
+    return stages
+
+
 def needed(job: Job, method: Method, device: str) -> list[Needed]:
-    """Return what a candidate needs, in order, on a type of device ("cpu", "cuda")."""
+    """Return what a candidate needs, in order, on a type of device ("cpu", "cuda"): its stages, then its finish.
+
+    Raises:
+        UsageError: as `stages_of` does.
+    """
     chain: list[Any] = []
     found = []
-    for stage in method.stages():
+    for stage in stages_of(method):
         spec = {"blocks": stage.blocks, "epochs": stage.epochs, "lr": stage.lr}
-        chain.append({**spec, "penalty": _penalty_identity(method)})
+        chain.append({**spec, "penalty": _penalty_identity(job, method)})
         found.append(Needed(stage.name, _key(job, device, chain), stage))
     if method.fits_on_validation:
-        found.append(Needed(FINISH, _key(job, device, [*chain, {FINISH: _identity(method)}]), None))
+        found.append(Needed(FINISH, _key(job, device, [*chain, {FINISH: _identity(job, method)}]), None))
     return found
 
 
@@ -39,10 +63,11 @@ def _key(job: Job, device: str, chain: list[Any]) -> str:
     return digest({**job.fit_identity(), "device": device, "stages": chain})
 
 
-def _penalty_identity(method: Method) -> Any:
+def _penalty_identity(job: Job, method: Method) -> Any:
     """Return what a penalty adds to a stage's identity: nothing where there is none, so that stages are shared."""
-    return _identity(method) if method.overrides("penalty") else None
+    return _identity(job, method) if method.overrides("penalty") else None
 
 
-def _identity(method: Method) -> dict[str, Any]:
-    return {"class": f"{type(method).__module__}.{type(method).__qualname__}", **asdict(method)}
+def _identity(job: Job, method: Method) -> dict[str, Any]:
+    code = {} if job.method.code is None else {"code": job.method.code}
+    return {"class": f"{type(method).__module__}.{type(method).__qualname__}", **code, **asdict(method)}

@@ -73,7 +73,7 @@ def fit_stage(
     trained = list(model.blocks()) if stage.blocks is None else list(stage.blocks)
     if missing := [name for name in trained if name not in model.blocks()]:
         raise SkipJob(f"this encoder has no block '{missing[0]}'.{suggest(missing[0], model.blocks())}")
-    lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs
+    lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs  # neither is ever 0
     modes = Modes(model, trained, settings.frozen_mode)
     modes.train()
     parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)

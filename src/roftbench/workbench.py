@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
+from roftbench import record as records
 from roftbench.bench import Bench
 from roftbench.components import build
 from roftbench.config import Env
@@ -19,12 +20,14 @@ from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
-from roftbench.progress import JobProgress, bar
-from roftbench.stages import FINISH, Needed, needed
+from roftbench.progress import JobProgress, bar, say
+from roftbench.stages import FINISH, Needed, needed, stages_of
 from roftbench.start import Start
 from roftbench.store import Store
 from roftbench.tensors import Entry
 from roftbench.train import Fit, fit_stage, seeded
+
+FIT = ("best_epoch", "best_score", "history", "seconds")  # what is kept beside a stage's weights
 
 
 class Workbench(Bench):
@@ -48,10 +51,10 @@ class Workbench(Bench):
         """Return encoder and head; random weights follow from the job's seed alone."""
         cpu = torch.device("cpu")
         encoder = pretrained(self.job, self.env)
-        with seeded(derive_seed(self.job.seed, "head"), cpu):
-            model = Predictor(encoder, self.problem.num_tasks)
-        try:
-            model.keys_of_blocks()  # a wrong encoder is told so before any training
+        try:  # a wrong encoder is told so before any training
+            with seeded(derive_seed(self.job.seed, "head"), cpu):
+                model = Predictor(encoder, self.problem.num_tasks)
+            model.keys_of_blocks()
         except ValueError as error:
             raise UsageError(f"model {self.job.model.name}: {error}") from None
         return model.to(self.device)
@@ -61,7 +64,7 @@ class Workbench(Bench):
         spec, settings, blocks = self.job.model, self.job.train, self.model.blocks()
         total = sum(parameter.numel() for parameter in self.model.parameters())
         texts = []
-        for stage in self.method.stages():
+        for stage in stages_of(self.method):
             names = [name for name in stage.blocks or blocks if name in blocks]
             trained = sum(parameter.numel() for name in names for parameter in blocks[name].parameters())
             texts.append(f"{stage.name} trains {trained:,}")
@@ -81,16 +84,17 @@ class Workbench(Bench):
     def fit(self, method: Method) -> dict[str, Any]:
         """Fit the stages of a candidate and let it finish; what came out is a state dict."""
         self.model.load_state_dict(self.start.state)
-        needs = {need.name: need for need in needed(self.job, method, self.device.type)}
+        stages = needed(self.job, method, self.device.type)
+        learnt = stages.pop() if method.fits_on_validation else None
         history: list[dict[str, Any]] = []
-        for number, stage in enumerate(method.stages()):
-            fit = self._fit_stage(method, needs[stage.name], number)
+        for number, need in enumerate(stages):
+            fit = self._fit_stage(method, need, number)
             history += fit.history
         base = None
         finished = Finished(fit.state)
         if method.overrides("finish"):
             base = {"method": "full_ft", **self.scores(fit.state)[0], "best_epoch": fit.best_epoch}
-            finished = self._finished(method, needs.get(FINISH), fit)
+            finished = self._finished(method, learnt, fit)
         return {
             "fitted": finished.state,
             "best_epoch": finished.info.get("best_epoch", fit.best_epoch),
@@ -114,13 +118,11 @@ class Workbench(Bench):
         def fit() -> Entry:
             given = (method, method.stages()[number], number, self.problem, self.job.train, self.job.seed)
             made = fit_stage(self.model, self.start, *given, self.progress)
-            return made.state, {
-                name: getattr(made, name) for name in ("best_epoch", "best_score", "history", "seconds")
-            }
+            return made.state, {name: getattr(made, name) for name in FIT}
 
         state, description = self._kept(need, fit)
         self.model.load_state_dict(state)
-        return Fit(state=state, **description)
+        return Fit(state=state, **{name: description[name] for name in FIT})
 
     def _finished(self, method: Method, need: Needed | None, fit: Fit) -> Finished:
         """Return what a method makes of the fitted weights; what it learns for that is kept like a stage."""
@@ -138,12 +140,21 @@ class Workbench(Bench):
         return Finished(state, description["info"])
 
     def _kept(self, need: Needed, make: Callable[[], Entry]) -> Entry:
-        """Return weights and description from the store, or make and keep them; who else wants them waits."""
+        """Return weights and description from the store, or make and keep them; who else wants them waits.
+
+        Those that were made with other threads, another torch or another kind of device have other last digits, which
+        would be this job's then: they are made again.
+        """
         with self.store.stage_lock(need.key):
             remake = self.env.run.rerun and need.key not in self._at_hand
             kept = None if remake else self.store.get_stage(need.key)
+            made_with = records.arithmetic(self.device)
+            if kept is not None and kept[1].get("made_with") != made_with:
+                say(f"  {need.name} is in the store, made with {_said(kept[1].get('made_with'))}: it is fitted again")
+                kept = None
             if kept is None:
-                made = make()
+                state, description = make()
+                made = state, {**description, "made_with": made_with}
                 self.store.put_stage(need.key, made)
                 self.add_seconds(need.name, made[1]["seconds"])
                 self._at_hand.add(need.key)
@@ -185,6 +196,10 @@ class Workbench(Bench):
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )
+
+
+def _said(made_with: dict[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (made_with or {"an older": "version"}).items())
 
 
 def pretrained(job: Job, env: Env) -> Encoder:

@@ -112,9 +112,11 @@ class MoleculeDataset:
         """Return the split of all molecules, and the parts that are used: cut to the labels that `ratio` grants.
 
         Raises:
-            UsageError: the splitter cannot cut these molecules, or there are fewer labels than asked for.
+            UsageError: the splitter cannot cut these molecules, or its parts are not disjoint, or there are fewer
+                labels than asked for.
         """
         split = splitter(self)
+        split.check(len(self), type(splitter).__name__)
         return split, ratio.apply(split, self.y, str(self.spec.task))
 
     def resolved(self, policy: str) -> "MoleculeDataset":

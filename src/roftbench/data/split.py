@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.errors import check_range
+from roftbench.errors import UsageError, check_range
 
 Indices = NDArray[np.int64]
 
@@ -54,6 +54,18 @@ class Split:
     def to_dict(self) -> dict[str, list[int]]:
         """Return the parts as plain lists."""
         return {"train": self.train.tolist(), "val": self.val.tolist(), "test": self.test.tolist()}
+
+    def check(self, total: int, name: str) -> None:
+        """Raise UsageError unless the parts, cut by the splitter `name`, are disjoint indices below `total`."""
+        found = np.concatenate([self.train, self.val, self.test])
+        if len(found) and not 0 <= found.min() <= found.max() < total:
+            raise UsageError(
+                f"{name} gives indices from {found.min()} to {found.max()}, but there are {total} molecules"
+            )
+        if again := len(found) - len(np.unique(found)):
+            raise UsageError(
+                f"{name} gives {again} molecules more than once: train, val and test must be disjoint lists"
+            )
 
     @property
     def sha256(self) -> str:

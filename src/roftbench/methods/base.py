@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from torch import Tensor
 
 from roftbench.data.packed import Batch
+from roftbench.errors import check_range
 from roftbench.models.encoder import Nodes, Predictor, State
 
 ENCODER_BLOCKS = "encoder_blocks"  # in a grid: every block of the encoder at hand
@@ -24,6 +25,12 @@ class Stage:
     blocks: tuple[str, ...] | None = None
     epochs: int | None = None
     lr: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None:
+            check_range("epochs", self.epochs, 1)
+        if self.lr is not None:
+            check_range("lr", self.lr, 0, open_low=True)
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Method:
     fits_on_validation: ClassVar[bool] = False  # True: validation labels are used for gradients, not only to select
 
     def stages(self) -> list[Stage]:
-        """Return the training phases, each starting from the best weights of the one before."""
+        """Return the training phases, each starting from the best weights of the one before; each has its own name."""
         return [Stage("ft")]
 
     def penalty(self, step: Step) -> Tensor | float:

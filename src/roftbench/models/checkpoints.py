@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
+from torch import Tensor
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from roftbench.checksums import Checksum
 from roftbench.errors import UsageError
@@ -18,6 +20,7 @@ from roftbench.models.card import BUNDLED
 from roftbench.models.encoder import Encoder, State
 from roftbench.sources import Places, Source, read
 
+SHOWN = 4  # problems of a kind in a message
 WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # under which training programs keep weights
 
 
@@ -77,19 +80,38 @@ def load_published(encoder: Encoder, source: Source, places: Places) -> None:
 
 
 def _load(encoder: Encoder, content: bytes, what: str) -> None:
-    state = encoder.translate(_parse(content, what))
+    state = _parse(content, what)
+    consume_prefix_in_state_dict_if_present(state, "module.")  # of nn.DataParallel
+    state = encoder.translate(state)
     wanted = encoder.state_dict()
-    problems = [f"missing {key}" for key in wanted if key not in state]
-    problems += [f"unexpected {key}" for key in state if key not in wanted]
-    problems += [
-        f"{key} is {tuple(state[key].shape)}, the encoder wants {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
+    problems = [
+        *_some([f"missing {key}" for key in wanted if key not in state]),
+        *_some([f"unexpected {key}" for key in state if key not in wanted]),
+        *_some([text for key in wanted if key in state and (text := _misfit(key, state[key], wanted[key]))]),
     ]
     if problems:
-        shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
-        raise UsageError(f"{what} does not fit {type(encoder).__name__}: {shown}")
+        raise UsageError(f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}")
+    if endless := [key for key, tensor in state.items() if not tensor.isfinite().all()]:
+        raise UsageError(
+            f"{what} holds numbers that are not finite, in {', '.join(_some(endless))}: its training diverged, or it"
+            " was saved as float16, which ends at 65,504 (save it as float32)"
+        )
     encoder.load_state_dict(state)
+
+
+def _some(problems: list[str]) -> list[str]:
+    return problems[:SHOWN] + ([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])
+
+
+def _misfit(key: str, found: Tensor, wanted: Tensor) -> str | None:
+    """Say why a tensor cannot stand for another one, if it cannot."""
+    if found.shape != wanted.shape:
+        return f"{key} is {tuple(found.shape)}, the encoder wants {tuple(wanted.shape)}"
+    if found.layout != torch.strided or found.is_floating_point() != wanted.is_floating_point():
+        return f"{key} is {found.layout} {found.dtype}, the encoder wants {wanted.layout} {wanted.dtype}".replace(
+            "torch.", ""
+        )
+    return None
 
 
 def _parse(content: bytes, what: str) -> State:
@@ -130,4 +152,4 @@ def _candidates(loaded: Any) -> Iterator[Any]:
 
 
 def _is_state(loaded: Any) -> bool:
-    return isinstance(loaded, dict) and all(isinstance(value, torch.Tensor) for value in loaded.values())
+    return isinstance(loaded, dict) and bool(loaded) and all(isinstance(value, Tensor) for value in loaded.values())

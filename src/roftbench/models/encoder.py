@@ -30,7 +30,8 @@ class Nodes:
 class Encoder(nn.Module, ABC):
     """A network that also tells its parts. A new architecture is one subclass; no method needs to know it.
 
-    `featurizer` names the graphs that it reads, one of `roftbench.data.featurizers.FEATURIZERS`.
+    `featurizer` names the graphs that it reads, one of `roftbench.data.featurizers.FEATURIZERS`; `dim` is the width of
+    its representations.
     """
 
     featurizer: ClassVar[str] = HU
@@ -52,7 +53,10 @@ class Encoder(nn.Module, ABC):
         """Return a new head with random weights, z [B, d] to logits [B, T]; linear unless a subclass says otherwise.
 
         All of it is the one block "head": `lp` trains it whole. It has no running statistics and no dropout.
+        Raises ValueError for an encoder that does not say how wide its representations are.
         """
+        if not hasattr(self, "dim"):
+            raise ValueError(f"{type(self).__name__} sets no self.dim, the width of its representations")
         return nn.Linear(self.dim, num_tasks)
 
     def translate(self, state: State) -> State:

@@ -118,7 +118,7 @@ def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         **{part: job[part] for part in ("model", "split", "label_ratio", "dataset")},
         "train": {**train, "protocol": job["protocol"], "featurizer": job.get("featurizer")},
-        "method": {field: job["method"][field] for field in ("name", "target")},
+        "method": {field: job["method"][field] for field in ("name", "target", "code") if field in job["method"]},
     }
 
 
