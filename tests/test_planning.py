@@ -33,6 +33,18 @@ def test_jobs_done_failed_and_missing_are_counted_and_the_failed_named(cli: Comm
     assert cli.files() == before
 
 
+def test_skipped_jobs_are_not_called_failed(cli: Command) -> None:
+    words = ("method=surgical_ft", "method.block=layer0,layer9")
+    assert cli.lab.run("method=surgical_ft", "method.block=layer9").status == "skipped"
+    cli.capture.readouterr()
+    lines = plan(cli, *words)
+    assert [lines[2], lines[3]] == ["failed before  0", "skipped before 1"]
+    assert not [line for line in lines if line.startswith("  failed: ")]
+    found = json.loads(cli("plan", "--json", *merged(words)).out)
+    assert (found["failed_before"], found["skipped_before"], found["to_run"]) == (0, 1, 2)
+    assert "0 failed before, 1 skipped before, 2 to run" in cli.run("-m", *words).out
+
+
 def test_a_plan_needs_no_record_runs_nothing_and_writes_nothing(cli: Command) -> None:
     lines = plan(cli, "method=lp,full_ft", "seed=0,1")
     assert lines[0] == "jobs           4"

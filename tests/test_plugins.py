@@ -176,7 +176,7 @@ class Mine(Splitter):
         order = np.arange(len(molecules.sizes))
         return Split({parts})
 '''
-SPLIT_YAML = "name: {module}\n_target_: {module}.Mine\n"
+SPLIT_YAML = "name: {module}\n_target_: {module}.Mine\nseed: 42\n"
 
 
 @pytest.mark.parametrize(

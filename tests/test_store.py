@@ -12,6 +12,8 @@ import torch
 from lab import Lab, equal, numbers
 
 from roftbench.errors import UsageError
+from roftbench.report.records import read_records
+from roftbench.runner import put_failure
 from roftbench.store import SCHEMA, Store
 
 KEY = "0123456789abcdef"
@@ -99,6 +101,31 @@ def test_success_removes_the_failure_and_nothing_else(store: Store) -> None:
     store.put(record())
     assert [one["key"] for one in store.load_failures()] == [other]
     assert [one["key"] for one in store.load()] == [KEY]
+
+
+def test_a_done_job_that_fails_when_it_is_done_again_stays_a_done_one(lab: Lab) -> None:
+    done = lab.done("method=lp", "train.epochs=1")
+    put_failure(lab.store, lab.job("method=lp", "train.epochs=1")[0], "killed")
+    assert lab.store.load_failures() == []
+    assert [[one["key"] for one in kind] for kind in read_records(lab.store)] == [[done["key"]], []]
+    lab.store.record_path(done["key"]).unlink()
+    assert [one["error"] for one in lab.store.load_failures()] == ["killed"]
+
+
+@pytest.mark.parametrize(("place", "value"), [("seed", "zero"), ("val", "abc"), ("test", [1.0])])
+def test_a_record_with_values_that_it_cannot_have_is_named_and_not_counted(
+    lab: Lab, caplog: pytest.LogCaptureFixture, place: str, value: Any
+) -> None:
+    lab.done("method=lp", "train.epochs=1", "seed=1")
+    spoilt = lab.done("method=lp", "train.epochs=1", "seed=0")
+    path = lab.store.record_path(spoilt["key"])
+    if place == "seed":
+        spoilt["job"]["seed"] = value
+    else:
+        spoilt["candidates"][0][place]["rmse"] = value
+    path.write_text(json.dumps(spoilt))
+    assert [one["job"]["seed"] for one in read_records(lab.store)[0]] == [1]
+    assert f"{path} cannot be read and is not counted" in caplog.text
 
 
 def entry(seed: int, size: int = 1000) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from command import Command, Terminal, ended, reached
-from lab import Lab, merged, numbers
+from lab import Lab, merged, molecules, numbers, write_csv
 
 from roftbench.launchers import EXTRAS
 from roftbench.store import Record
-from roftbench.sweep import Sweep
+from roftbench.sweep import Answer, Sweep
 
 # Two searches of ROFT-MOL, each a fit and four candidates that learn from it; every stage long enough to be met.
 SEARCHES = ("seed=0,1", "method=roftmol,lp", "method.search=true", "train.epochs=5", "train.interpolation_epochs=25")
@@ -241,19 +241,39 @@ def test_a_launcher_that_stops_between_two_jobs_is_started_again(lab: Lab, capsy
     plan = lab.plan("method=lp", "seed=0,1,2")
     launched: list[int] = []
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[str]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
         launched.append(len(batch))
         own = [text for text in batch[0] if not text.startswith("paths.")]
         lab.done(*own)
         if len(batch) > 1:
             raise RuntimeError("a worker has left")
-        return [""]
+        return []
 
     Sweep(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
     assert launched == [3, 2, 1]
     out = capsys.readouterr().out
     assert "a worker process was lost (RuntimeError: a worker has left); 2 jobs are still to be run" in out
     assert summary(out) == "3 jobs: 3 done, 0 skipped, 0 failed"
+
+
+def test_a_table_that_is_changed_meanwhile_ends_the_sweep_with_one_message(
+    lab: Lab, terminal: Terminal, tmp_path: Path
+) -> None:
+    smiles, y = molecules("esol", lab.job()[0], 81)
+    table = write_csv(tmp_path / "mine.csv", {"smiles": smiles[:80], "y": y[:80]})
+    words = ["dataset=csv", f"dataset.path={table}", "label_ratio=n50", "method=lp", "seed=0,1,2"]
+    child = terminal.begun("run", "-m", *merged(words))
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("job 2 of 3"):
+            write_csv(table, {"smiles": smiles, "y": y})
+            break
+    done = ended(child)
+    assert done.code == 1, done
+    assert done.err.count("has changed since the sweep began") == 1
+    assert "the same command goes on with what is there now" in done.err
+    again = terminal("run", "-m", *merged(words))
+    assert summary(again.out).startswith("3 jobs: 3 done")
 
 
 def test_a_disk_that_is_full_in_the_middle_ends_the_sweep_with_one_message_and_loses_nothing(

@@ -32,7 +32,7 @@ from roftbench.launchers import follow, threads
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
 from roftbench.space import expand
-from roftbench.sweep import Sweep, fetch_sources
+from roftbench.sweep import Answer, Sweep, fetch_sources
 from roftbench.work import work
 
 MULTIRUN = ("-m", "--multirun")
@@ -96,31 +96,37 @@ def launch_sweep(arguments: Sequence[str], context: HydraContext, config: DictCo
     def compose_job(texts: Sequence[str]) -> DictConfig:
         return context.config_loader.load_sweep_config(config, list(texts))
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[str]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
         returned = launcher.launch(batch, initial_job_idx=number)
-        return [_returned(one) for one in returned]
+        return [answer for one in returned if (answer := _returned(one)) is not None]
 
     jobs = plan_sweep(expand(sweep_texts(config.hydra, arguments), compose_job))
     _, flags, _ = _understood(sys.argv[1:])
     Sweep(jobs, launch, config.hydra.launcher, ["roftbench", "run", *flags]).run()
 
 
-def _returned(one: JobReturn) -> str:
+def _returned(one: JobReturn) -> Answer | None:
     """Return what a job returned, or raise what it raised; Hydra's `return_value` would print about it, too."""
     if isinstance(one._return_value, BaseException):
         raise one._return_value
-    return str(one._return_value or "")
+    return Answer(*one._return_value) if one._return_value else None
 
 
 def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
-    """Return the overrides of a sweep: those of the config's own (`hydra.sweeper.params`) before the command line's."""
+    """Return the overrides of a sweep: those of the config's own (`hydra.sweeper.params`) before the command line's.
+
+    Raises:
+        UsageError: several presets at once, of which each has its own.
+    """
     named = {text.split("=", 1)[0].lstrip("+") for text in overrides}
+    if several := [text for text in overrides if text.startswith("experiment=") and _is_sweep(text)]:
+        raise UsageError(f"{several[0]} names several presets: run one after another, what they share is done once")
     preset = settings.sweeper.get("params") or {}
     return [*(f"{key}={value}" for key, value in preset.items() if key not in named), *overrides]
 
 
-def _task(config: DictConfig) -> str:
-    """Run one composed job; Hydra calls this, in this process or in a launcher's worker."""
+def _task(config: DictConfig) -> tuple[str, str]:
+    """Run one composed job; Hydra calls this, in this process or in a launcher's worker. Returns an `Answer`."""
     hydra_config = HydraConfig.get()
     job, env, guesses = parse(config)
     if hydra_config.mode == RunMode.MULTIRUN:
@@ -128,14 +134,14 @@ def _task(config: DictConfig) -> str:
         own = parent == os.getpid()
         if not own:
             follow(hydra_config.launcher, parent)
-        return work(job, _with_threads(env, hydra_config.launcher), [], in_sweep=True, quiet=not own)[1]
+        return job.key, work(job, _with_threads(env, hydra_config.launcher), [], in_sweep=True, quiet=not own)[1]
     if hydra_config.sweeper.get("params"):
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
     try:
         _ended.append(int(work(job, env, guesses, in_sweep=False, quiet=False)[0] != "done"))
     except UsageError as error:  # Hydra would print the arguments and more before passing it on
         _ended.append(error)
-    return ""
+    return job.key, ""
 
 
 def _with_threads(env: Env, launcher: DictConfig) -> Env:

@@ -20,7 +20,7 @@ from roftbench.workbench import choose_device
 class Planned:
     """A job of a sweep with its overrides.
 
-    state: "done", "failed" (or skipped: tried before, without success) or "new". fits: what it needs fitted, for all
+    state: "done", "failed" or "skipped" (tried before, without success), or "new". fits: what it needs fitted, for all
     its candidates, in order; empty for a model without a network, whose fits are not kept.
     """
 
@@ -75,11 +75,11 @@ def plan_sweep(points: Iterable[Point]) -> Plan:
 
 
 def _state(store: Store, key: str, *, keep: bool) -> str:
-    if keep and not store.has_model(key):
-        return "failed" if store.failure_path(key).exists() else "new"
-    if store.get(key) is not None:  # read, not only seen: a damaged record is named and does not count
-        return "done"
-    return "failed" if store.failure_path(key).exists() else "new"
+    if not (keep and not store.has_model(key)) and store.get(key) is not None:
+        return "done"  # read, not only seen: a damaged record is named and does not count
+    if not store.failure_path(key).exists():
+        return "new"
+    return str((store.failure(key) or {"status": "failed"})["status"])
 
 
 def _fits(job: Job, env: Env) -> tuple[Needed, ...]:

@@ -11,9 +11,11 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ValueType
 from omegaconf import DictConfig, OmegaConf
 
 from roftbench.config import check_groups, follow
+from roftbench.errors import UsageError
 
 Compose = Callable[[Sequence[str]], DictConfig]
 Sections = dict[str, Any]
@@ -49,6 +51,8 @@ def expand(texts: Sequence[str], compose: Compose) -> Iterator[Point]:
 def _axes(texts: Sequence[str]) -> dict[str, list[str]]:
     """Return the overrides by their keys, one text a value; the last override of a key counts."""
     parsed = OverridesParser.create().parse_overrides(list(texts))
+    if globs := [one.input_line for one in parsed if one.value_type is ValueType.GLOB_CHOICE_SWEEP]:
+        raise UsageError(f"{globs[0]}: glob() is not supported here; write the names with commas between")
     last = {override.get_key_element(): override for override in parsed}
     return {key: [one for [one] in BasicSweeper.split_arguments([value], None)[0]] for key, value in last.items()}
 

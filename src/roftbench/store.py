@@ -104,9 +104,15 @@ class Store:
         return [record for record in found if record is not None]
 
     def load_failures(self) -> list[Record]:
-        """Return the records of failed jobs."""
-        found = (read_record(path) for path in sorted((self.root / "failures").glob("*.json")))
+        """Return the records of jobs that failed or were skipped, in order of their keys."""
+        found = (read_record(path) for path in self.failure_paths())
         return [record for record in found if record is not None]
+
+    def failure_paths(self) -> list[Path]:
+        """Return the files of `load_failures`: a job that is done and failed when it was done again is a done one."""
+        return [
+            path for path in sorted((self.root / "failures").glob("*.json")) if not self.record_path(path.stem).exists()
+        ]
 
     def get_stage(self, key: str) -> "Entry | None":
         """Return a stage's weights and description; None if there is none or if it is damaged (which is reported)."""

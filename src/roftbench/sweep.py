@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from roftbench.endings import Ending, Endings
 from roftbench.errors import JobError
@@ -20,8 +20,21 @@ from roftbench.runner import put_failure
 from roftbench.sources import Places, fetch, present
 from roftbench.watch import Watch
 
-Launch = Callable[[Sequence[Sequence[str]], int], Sequence[str]]
+
+class Answer(NamedTuple):
+    """What a worker says of a job: its key as the worker understood it, and why it could not be recorded, or ""."""
+
+    key: str
+    refusal: str
+
+
+Launch = Callable[[Sequence[Sequence[str]], int], Sequence[Answer]]
 BUSY_SECONDS = 1.0
+KEPT = "Finished jobs are kept: the same command goes on"
+CHANGED = (
+    "a job was not the one that was planned: a file that decides its numbers (a table, a checkpoint, a plug-in) or"
+    " roftbench itself has changed since the sweep began, or is another one on the worker"
+)
 LOST = "its worker process was lost twice ({reason}); if memory ran out, run fewer jobs at a time"
 
 
@@ -32,8 +45,8 @@ class JobsFailedError(JobError):
 class Sweep:
     """The missing jobs of a plan, and how to launch them.
 
-    `launch` takes the overrides of jobs and the number of the first one, and returns for each job "" or why it could
-    not be recorded; `launcher` is the config of what launches, `command` comes before a job's overrides to repeat it.
+    `launch` takes the overrides of jobs and the number of the first one, and returns the answers of those that it did
+    not lose; `launcher` is the config of what launches, `command` comes before a job's overrides to repeat it.
     """
 
     def __init__(self, plan: Plan, launch: Launch, launcher: Mapping[str, Any], command: Sequence[str]) -> None:
@@ -52,7 +65,8 @@ class Sweep:
         Raises:
             JobsFailedError: jobs failed; all others are done.
             UsageError: results cannot be written, or a file that is needed cannot be had; no job has begun.
-            JobError: results can no longer be written, or the launcher itself failed before a job began.
+            JobError: results can no longer be written, the launcher itself failed before a job began, or a file that
+                decides numbers was changed meanwhile.
         """
         say(headline(self.plan))
         if self.todo:
@@ -85,13 +99,15 @@ class Sweep:
                 say(f"\n{self._progress(number)}: {shlex.join(chunk[0].overrides)}")
             try:
                 with Watch(chunk, self.endings) if self.parallel else nullcontext():
-                    lines = self.launch([one.overrides for one in chunk], number)
+                    answers = self.launch([one.overrides for one in chunk], number)
             except BrokenPipeError:  # the reader of our output has left
                 raise
             except Exception as error:  # whatever a launcher raises when a worker of its own dies
                 return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-            if refusals := [line for line in lines if line]:
-                raise JobError(f"{refusals[0]} Finished jobs are kept: the same command goes on.")
+            if refusals := [answer.refusal for answer in answers if answer.refusal]:
+                raise JobError(f"{refusals[0]} {KEPT}.")
+            if any(answer.key not in self.number for answer in answers):
+                raise JobError(f"{CHANGED}. {KEPT} with what is there now.")
         return ""
 
     def _progress(self, number: int) -> str:
@@ -127,7 +143,7 @@ class Sweep:
 
     def _name(self, one: Planned, ending: Ending) -> None:
         log = one.store.log_path(one.key)
-        say(f"  failed: {shlex.join([*self.command, *one.overrides])}\n          {ending.words}")
+        say(f"  failed: {shlex.join([*self.command, *one.overrides])}\n          {' '.join(ending.words.split())}")
         if log.exists():
             say(f"          log: {shown(log)}")
 
@@ -136,7 +152,9 @@ def headline(plan: Plan) -> str:
     """Return in a line what a sweep has to do, with what was guessed of the user's own table below."""
     states = [one.state for one in plan.jobs]
     same = f" ({plan.combinations} combinations)" if plan.combinations != len(states) else ""
-    parts = [f"{states.count('done')} done", f"{states.count('failed')} failed before", f"{len(plan.open)} to run"]
+    skipped = [f"{states.count('skipped')} skipped before"] if "skipped" in states else []
+    parts = [f"{states.count('done')} done", f"{states.count('failed')} failed before", *skipped]
+    parts.append(f"{len(plan.open)} to run")
     return "\n".join([f"{len(states)} jobs{same}: {', '.join(parts)}", *(f"  guessed: {one}" for one in plan.guesses)])
 
 

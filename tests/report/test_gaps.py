@@ -90,3 +90,25 @@ def test_pooled_split_seeds_are_replicates_and_their_gaps_commands() -> None:
     assert "| LP | **1.500 ± 0.500 (4)** | -- |\n| BSS | 2/4 | -- |\n" in text
     fill = "method=bss dataset=esol split=scaffold label_ratio=n50 split.seed=7 seed=0,1"
     assert f"\nroftbench run -m model=gin_masking {fill}\n" in text
+
+
+def test_a_gap_on_a_data_set_of_the_other_task_has_that_tasks_loss() -> None:
+    """Records name the loss that the task filled in; a job of the other task is not asked for it."""
+    records = [*runs("lp", "esol", [1.0]), *runs("lp", "bace", [0.7]), *runs("bss", "bace", [0.7])]
+    records += [*runs("lp", "lipo", [1.0]), *runs("bss", "lipo", [1.0])]
+    for record in records:
+        loss = "bce" if record["job"]["dataset"]["task"] == "classification" else "rmse"
+        record["job"]["train"] = {**record["job"]["train"], "loss": loss}
+    text = render_markdown(computed(records))
+    fill = "roftbench run -m model=gin_masking method=bss dataset=esol split=scaffold label_ratio=full seed=0"
+    assert fill in text.splitlines()
+
+
+def test_what_another_candidate_was_skipped_for_is_still_missing() -> None:
+    done = [*runs("lp", "esol", [1.0, 2.0]), *runs("surgical_ft", "esol", [1.0])]
+    skipped = ended(runs("surgical_ft", "esol", [0.0, 0.0]), "skipped", "no block layer9 in this encoder.")
+    for record in skipped:
+        record["key"] += "-layer9"
+    text = render_markdown(computed(done, failures=skipped))
+    fill = "roftbench run -m model=gin_masking method=surgical_ft dataset=esol split=scaffold label_ratio=full seed=1"
+    assert fill in text.splitlines()

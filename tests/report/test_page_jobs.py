@@ -77,7 +77,9 @@ def test_candidate_has_the_fixed_params_too() -> None:
     ("place", "shown"),
     [
         ("/data/me/my.csv", "my.csv"),
+        ("data/me/my.csv", "my.csv"),
         ("bundled", "bundled"),
+        ("package:MoleculeACE==3.0.0:Data/a.csv", "package:MoleculeACE==3.0.0:Data/a.csv"),
         ("https://a.org/b.csv", "https://a.org/b.csv"),
         (None, None),
     ],

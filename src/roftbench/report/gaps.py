@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from roftbench.losses import DEFAULT_LOSS
 from roftbench.report.board import Board
 from roftbench.report.command import NotShippedError, commands, overrides
 
@@ -44,15 +45,25 @@ class Filler:
         """The jobs that a cell lacks."""
         there = set(row["replicates"].split())
         cell = row["home"], row["dataset"], row["method"]
-        lacking = [one for one in row["expected"].split() if one not in there and (*cell, one) not in self._skipped]
+        lacking = [one for one in row["expected"].split() if one not in there]
+        if not row["n"]:  # what is shown of a cell is one candidate's; what was skipped was another one's
+            lacking = [one for one in lacking if (*cell, one) not in self._skipped]
         if not lacking:
             return []
         if row["n"]:
             like = self.jobs[row["key"]]
         else:
             like = self.jobs[self._of_method[row["home"], row["method"]]]
-            like = {**like, "dataset": self.jobs[self._of_dataset[row["dataset"]]]["dataset"]}
+            like = _on(like, self.jobs[self._of_dataset[row["dataset"]]]["dataset"])
         return [_repeated(like, replicate) for replicate in lacking]
+
+
+def _on(job: _Job, dataset: dict[str, Any]) -> _Job:
+    """A job on another data set; a loss that its task filled in is the other task's then."""
+    train = job["train"]
+    if train.get("loss") == DEFAULT_LOSS[job["dataset"]["task"]]:
+        train = {**train, "loss": DEFAULT_LOSS[dataset["task"]]}
+    return {**job, "dataset": dataset, "train": train}
 
 
 def _repeated(job: _Job, replicate: str) -> _Job:

@@ -18,19 +18,23 @@ REFERENCE = "scratch"
 _Row = dict[Any, Any]  # of a data frame
 LEGEND = f"""\
 Rows are models. Cells: mean ± standard deviation (ddof 0) of the test score over seeds, and the number of seeds; the
-best of a column is **bold**. `rank`: average over the columns in which every model of the table has a score. `beats
-{REFERENCE}`: in how many of the columns that both have the mean is better than that of random weights."""
+best of a column is **bold**; `3/5` lacks seeds that other models of the column have, and is not averaged or ranked.
+`rank`: average over the columns in which every model of the table has a score. `beats {REFERENCE}`: in how many of the
+columns that both have the mean is better than that of random weights."""
 
 
 def by_model(table: pd.DataFrame) -> pd.DataFrame:
     """Return `cells` arranged for comparing models, with rank and wins; a baseline stands beside each method.
 
-    Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, rank (over models, within the
-    column), average_rank (NaN for a model that lacks a column), wins and compared (against `scratch`).
+    Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, n_expected (seeds that any model
+    of the column has), rank (over models, within the column; NaN where seeds are missing), average_rank (NaN for a
+    model that lacks a column), wins and compared (against `scratch`).
     """
-    kept = [*GROUP, "model", *COLUMN, "metric", "mean", "std", "n"]
+    kept = [*GROUP, "model", *COLUMN, "metric", "mean", "std", "n", "replicates"]
     frame = _with_baselines(table)[kept].sort_values([*GROUP, *COLUMN, "model"], ignore_index=True)
-    loss = frame["mean"] * sign(frame["metric"])
+    every = frame.groupby([*GROUP, *COLUMN])["replicates"].agg(lambda texts: len(set(" ".join(texts).split())))
+    frame = frame.drop(columns="replicates").merge(every.rename("n_expected").reset_index(), on=[*GROUP, *COLUMN])
+    loss = (frame["mean"] * sign(frame["metric"])).where(frame["n"] == frame["n_expected"])
     frame["rank"] = loss.groupby([frame[name] for name in [*GROUP, *COLUMN]]).rank()
     models = frame.groupby(GROUP)["model"].transform("nunique")
     shared = frame["rank"].notna() & (frame.groupby([*GROUP, *COLUMN])["rank"].transform("count") == models)
@@ -74,6 +78,8 @@ def _with_baselines(table: pd.DataFrame) -> pd.DataFrame:
 
 def _table(rows: list[_Row]) -> str:
     """One Markdown table of rows that share method, split and training settings."""
+    ranked = sorted((row for row in rows if not math.isnan(row["rank"])), key=itemgetter("rank"), reverse=True)
+    best = {(row["dataset"], row["label_ratio"]): row["rank"] for row in ranked}  # the last one of a column counts
     at = {(row["model"], row["dataset"], row["label_ratio"]): row for row in rows}
     columns = sorted({(row["dataset"], amount(row["label_ratio"]), row["label_ratio"], row["metric"]) for row in rows})
     models = {row["model"]: row for row in rows}
@@ -83,12 +89,14 @@ def _table(rows: list[_Row]) -> str:
     for model in order:
         row = models[model]
         wins = f"{row['wins']}/{row['compared']}" if row["compared"] else MISSING
-        cells = (_cell(at.get((model, name, ratio))) for name, _, ratio, _ in columns)
+        cells = (_cell(at.get((model, name, ratio)), best.get((name, ratio))) for name, _, ratio, _ in columns)
         lines.append([model, *cells, rank(row), wins])
     return markdown_table(["model", *header, "rank", f"beats {REFERENCE}"], lines)
 
 
-def _cell(row: _Row | None) -> str:
+def _cell(row: _Row | None, best: float | None) -> str:
     if row is None:
         return MISSING
-    return f"**{score(row)}**" if row["rank"] == 1 else score(row)
+    if row["n"] < row["n_expected"]:
+        return f"{row['n']}/{row['n_expected']}"
+    return f"**{score(row)}**" if row["rank"] == best else score(row)

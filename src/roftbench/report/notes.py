@@ -40,7 +40,7 @@ def _ended(board: Board, rows: list[_Row]) -> list[str]:
     failed = board.failed[board.failed["setting"].isin({home for home, _, _ in labels})]
     for row in failed.sort_values(["status", "method", "dataset", "seed", "key"]).to_dict("records"):
         if label := labels.get((row["setting"], row["dataset"], row["method"])):
-            cells = found.setdefault((row["status"], str(row["error"])), {})
+            cells = found.setdefault((row["status"], " ".join(str(row["error"]).split())), {})
             cells.setdefault(f"{label} on {row['dataset']}", []).append(row["replicate"])
     words = {"failed": "Failed", "skipped": "Not applicable (n/a)"}
     notes = [f"{words[status]}: {_cells(cells)}: {error.rstrip('.')}." for (status, error), cells in found.items()]

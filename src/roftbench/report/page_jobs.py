@@ -97,7 +97,7 @@ def data_of(record: Record) -> dict[str, Any]:
 
 def _without_folders(place: str) -> str:
     """The name of a file of the user's own: a page may be published, and folders tell of a person and a machine."""
-    return Path(place).name if Path(place).is_absolute() else place
+    return place if place.startswith(("http://", "https://", "package:")) else Path(place).name
 
 
 def _stages(record: Record) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -47,7 +47,7 @@ def read_records(store: Store) -> tuple[list[Record], list[Record]]:
     name and left out.
     """
     reader = _Reader()
-    return reader.read(store.root / "runs"), reader.read(store.root / "failures")
+    return reader.read(sorted((store.root / "runs").glob("*.json"))), reader.read(store.failure_paths())
 
 
 class _Reader:
@@ -57,9 +57,8 @@ class _Reader:
         self._decoder = msgspec.json.Decoder(_Light)
         self._known: dict[bytes, Any] = {}
 
-    def read(self, folder: Path) -> list[Record]:
-        paths = sorted(folder.glob("*.json"))
-        contents = bar(_contents(paths), f"reading {folder.name}", "record", delay=PATIENCE, total=len(paths))
+    def read(self, paths: list[Path]) -> list[Record]:
+        contents = bar(_contents(paths), "reading records", "record", delay=PATIENCE, total=len(paths))
         found = (self._record(path, content) for path, content in zip(paths, contents, strict=True))
         return [record for record in found if record is not None]
 
@@ -81,7 +80,12 @@ class _Reader:
         for part in ("model", "split", "label_ratio", "train", "dataset", "method"):
             job[part]["name"]
         metric = job["dataset"]["metric"]
+        if not isinstance(job["seed"], int):
+            raise TypeError(f"its seed is {job['seed']!r}")
         for candidate in light.candidates:
+            for score in (*candidate["val"].values(), *candidate["test"].values()):
+                if score is not None and not isinstance(score, int | float):
+                    raise TypeError(f"one of its scores is {score!r}")
             candidate["val"][metric], candidate["test"][metric], candidate["params"]
         if light.status == "done" and not light.candidates:
             raise KeyError("candidates")

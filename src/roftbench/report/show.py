@@ -15,7 +15,7 @@ from roftbench.report.models import by_model, render, write_models
 from roftbench.report.records import read_records
 from roftbench.report.request import GROUP, Request
 from roftbench.report.scores import SCORES, read_scores, write_scores
-from roftbench.report.tables import print_rich, to_json, write_tables
+from roftbench.report.tables import plain_rows, print_rich, to_json, write_tables
 from roftbench.store import Store
 
 WIDTH = 250  # of what is not printed to a terminal
@@ -84,5 +84,5 @@ def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> li
 def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
     frame = by_model(board.table)
     written = write_models(frame, folder)
-    print(json.dumps(json.loads(frame.to_json(orient="records")), indent=1) if output.as_json else render(frame))
+    print(json.dumps(plain_rows(frame), indent=1, ensure_ascii=False) if output.as_json else render(frame))
     return written

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -65,10 +66,15 @@ def to_frame(board: Board) -> pd.DataFrame:
 
 def to_json(board: Board) -> str:
     """The rows of `to_frame` as a JSON list; params as an object, null for what is missing or undefined."""
-    plain = [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in to_frame(board).to_dict("records")]
+    plain = plain_rows(to_frame(board))
     for row in plain:
         row["params"] = row["params"] and json.loads(row["params"])
     return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as JSON takes them: null for what is missing or undefined."""
+    return [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def render_markdown(found: Leaderboard) -> str:
