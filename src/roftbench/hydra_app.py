@@ -31,6 +31,7 @@ from roftbench.errors import JobError, UsageError, suggest
 from roftbench.launchers import follow, threads
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
+from roftbench.quoting import quoted
 from roftbench.space import expand
 from roftbench.sweep import Answer, Sweep, fetch_sources
 from roftbench.work import work
@@ -233,8 +234,8 @@ def _how_to_write(override: str) -> str:
     if not equals:
         return "write key=value, for example method=lp"
     bare = value.strip("'\"")
-    quoted = bare.replace("\\", "\\\\").replace("'", "\\'")
-    shown = shlex.quote(f"{key}='{quoted}'") if "'" in bare else f"\"{key}='{bare}'\""
+    word = f"{key}={quoted(bare)}"
+    shown = f'"{word}"' if not set(word) & set('\\$`"') else shlex.quote(word)
     return f"put a value with blanks, brackets, commas or quotes into quotes within quotes: {shown}"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from roftbench.catalog import options
 from roftbench.losses import DEFAULT_LOSS
+from roftbench.quoting import quoted
 from roftbench.report.places import canonical_json
 
 AXES = ("seed", "dataset", "method", "split.seed", "label_ratio")  # whose values may be joined by commas, in this order
@@ -109,7 +110,7 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_text, value))}]"
     if isinstance(value, str) and not _PLAIN.fullmatch(value):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return quoted(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 
