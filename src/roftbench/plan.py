@@ -79,7 +79,7 @@ def _state(store: Store, key: str, *, keep: bool) -> str:
         return "done"  # read, not only seen: a damaged record is named and does not count
     if not store.failure_path(key).exists():
         return "new"
-    return str((store.failure(key) or {"status": "failed"})["status"])
+    return str((store.failure(key) or {}).get("status", "failed"))
 
 
 def _fits(job: Job, env: Env) -> tuple[Needed, ...]:

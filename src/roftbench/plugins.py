@@ -35,7 +35,9 @@ def code_of(target: Any, plugins: tuple[str, ...]) -> str | None:
     """
     modules = {getattr(one, "__module__", "") for one in getattr(target, "__mro__", (target,))}
     own = sorted(name for name in modules if any(f"{name}.".startswith(f"{plugin}.") for plugin in plugins))
-    files = [file for name in own if (file := getattr(sys.modules.get(name), "__file__", None))]
+    files = [
+        file for name in own if (file := getattr(sys.modules.get(name), "__file__", None)) and Path(file).is_file()
+    ]
     return sha256("".join(map(_contents, files)).encode())[:16] if files else None
 
 

@@ -21,6 +21,7 @@ from roftbench.models.encoder import Encoder, State
 from roftbench.sources import Places, Source, read
 
 SHOWN = 4  # problems of a kind in a message
+PARALLEL = "module."  # what nn.DataParallel puts before every name
 WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # under which training programs keep weights
 
 
@@ -80,10 +81,10 @@ def load_published(encoder: Encoder, source: Source, places: Places) -> None:
 
 
 def _load(encoder: Encoder, content: bytes, what: str) -> None:
-    state = _parse(content, what)
-    consume_prefix_in_state_dict_if_present(state, "module.")  # of nn.DataParallel
+    state, wanted = _parse(content, what), encoder.state_dict()
+    if not any(key.startswith(PARALLEL) for key in wanted):
+        consume_prefix_in_state_dict_if_present(state, PARALLEL)
     state = encoder.translate(state)
-    wanted = encoder.state_dict()
     problems = [
         *_some([f"missing {key}" for key in wanted if key not in state]),
         *_some([f"unexpected {key}" for key in state if key not in wanted]),
@@ -91,7 +92,8 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
     ]
     if problems:
         raise UsageError(f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}")
-    if endless := [key for key, tensor in state.items() if not tensor.isfinite().all()]:
+    # Where the encoder's own value is endless, as in a mask of attention, a file's may be.
+    if endless := [key for key, one in state.items() if not one.isfinite().all() and wanted[key].isfinite().all()]:
         raise UsageError(
             f"{what} holds numbers that are not finite, in {', '.join(_some(endless))}: its training diverged, or it"
             " was saved as float16, which ends at 65,504 (save it as float32)"
