@@ -109,7 +109,7 @@ def _misfit(key: str, found: Tensor, wanted: Tensor) -> str | None:
     """Say why a tensor cannot stand for another one, if it cannot."""
     if found.shape != wanted.shape:
         return f"{key} is {tuple(found.shape)}, the encoder wants {tuple(wanted.shape)}"
-    if found.layout != torch.strided or found.is_floating_point() != wanted.is_floating_point():
+    if found.layout != torch.strided or (wanted.is_floating_point() and not found.is_floating_point()):
         return f"{key} is {found.layout} {found.dtype}, the encoder wants {wanted.layout} {wanted.dtype}".replace(
             "torch.", ""
         )
