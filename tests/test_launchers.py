@@ -62,7 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--include-dashboard=false",
         "--node-ip-address=127.0.0.1",
     ]
-    terminal = Terminal.of(Lab(folder, folder), folder)
+    terminal = Terminal.of(Lab(folder, folder), folder, **NO_TOKEN)
     nodes = [started(terminal, [*head, *common])]
     try:
         await_nodes(terminal, address, 1)
@@ -158,7 +158,7 @@ def test_a_killed_worker_of_a_ray_cluster(
 def test_the_process_that_waits_is_killed_its_workers_end_and_the_same_command_goes_on(
     lab: Lab, tmp_path: Path, undisturbed: dict[str, Record]
 ) -> None:
-    terminal = Terminal.of(lab, tmp_path)
+    terminal = Terminal.of(lab, tmp_path, **NO_TOKEN)
     arguments = ["run", "-m", *merged(SWEEP), *LAUNCHERS["joblib"]]
     with terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json"))) as group:
         assert len(lab.store.load()) < 4
