@@ -66,11 +66,14 @@ def test_a_key_of_another_method_is_unknown_and_gets_a_close_one(cli: Command) -
     cli.run("method=wise_ft", "method.grid={buffers:[interpolate]}").refused(
         "method.grid has no 'buffers', only alpha", "+method.grid.buffers=[…]"
     )
+    cli.run("method=wise_ft", "method.grid={alpha:encoder_blocks}").refused("method.grid.alpha")
+
+
+def test_sweeps_that_cannot_be_told_are_refused(cli: Command) -> None:
     cli.run("-m", "method=glob(l*)").refused("method=glob(l*): glob() is not supported here")
     several = ["experiment=smoke,few_shot", "model=tiny_gin"]
     cli.run("-m", *several).refused("experiment=smoke,few_shot names several presets")
     cli("plan", *several).refused("experiment=smoke,few_shot names several presets")
-    cli.run("method=wise_ft", "method.grid={alpha:encoder_blocks}").refused("method.grid.alpha")
 
 
 def test_nothing_of_hydras_own_is_written(cli: Command) -> None:

@@ -158,7 +158,7 @@ def test_a_killed_worker_of_a_ray_cluster(
 def test_the_process_that_waits_is_killed_its_workers_end_and_the_same_command_goes_on(
     lab: Lab, tmp_path: Path, undisturbed: dict[str, Record]
 ) -> None:
-    terminal = Terminal.of(lab, tmp_path, **NO_TOKEN)
+    terminal = Terminal.of(lab, tmp_path)
     arguments = ["run", "-m", *merged(SWEEP), *LAUNCHERS["joblib"]]
     with terminal.killed(*arguments, when=lambda: list(lab.results.glob("running/*.json"))) as group:
         assert len(lab.store.load()) < 4

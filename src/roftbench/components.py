@@ -96,13 +96,12 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     except RuntimeError:  # an encoder that looks into its weights while it is built needs memory: the job will tell
         pass
     kind = NETWORK if model is None else kind_of(model, "model", component.target)
-    parts = (component.name, component.target, component.params, head.checkpoint)
     if isinstance(model, Fingerprint):
         if head.checkpoint is not None:
             raise UsageError(f"model.checkpoint={head.checkpoint}: {component.name} is a fingerprint, without weights")
-        return ModelSpec(*parts, kind=kind, version=model.version, code=component.code)
+        return ModelSpec(**vars(component), kind=kind, version=model.version)
     featurizer = _featurizer(component.target, import_name(component.target) if model is None else model)
-    return _weights(head, ModelSpec(*parts, featurizer=featurizer, code=component.code))
+    return _weights(head, ModelSpec(**vars(component), checkpoint=head.checkpoint, featurizer=featurizer))
 
 
 def _featurizer(target: str, encoder: Any) -> str:
@@ -175,5 +174,4 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
         tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     search = head.search and bool(grid)  # a method without a grid has one candidate: the same job, searched or not
-    parts = (component.name, component.target, component.params)
-    return MethodSpec(*parts, search, grid, kind, code=component.code)
+    return MethodSpec(**vars(component), search=search, grid=grid, kind=kind)

@@ -233,10 +233,14 @@ def _how_to_write(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals:
         return "write key=value, for example method=lp"
-    bare = value.strip("'\"")
-    word = f"{key}={quoted(bare)}"
-    shown = f'"{word}"' if not set(word) & set('\\$`"') else shlex.quote(word)
+    shown = _in_quotes(key, value.strip("'\""))
     return f"put a value with blanks, brackets, commas or quotes into quotes within quotes: {shown}"
+
+
+def _in_quotes(key: str, value: str) -> str:
+    """Return the word of a command line that gives a key this text as its value."""
+    word = f"{key}={quoted(value)}"
+    return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'
 
 
 def _missing_option(error: MissingConfigException) -> str:
@@ -260,7 +264,7 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
         return first
     if "Ambiguous value" in first or "requires --multirun" in first:
         key, _, value = found.group(1).partition("=")
-        single = f", or \"{key}='{value}'\" for one text with a comma" if value else ""
+        single = f", or {_in_quotes(key, value)} for one text with a comma" if value else ""
         return f"'{found.group(1)}' has several values: add -m for a sweep, or write key=[a,b] for one list{single}"
     whole = re.search(r"full_key: (\S+)", message)  # of a value that is a dictionary, the key inside
     key = whole.group(1) if whole else found.group(1).split("=")[0].lstrip("+~").split("@")[0]

@@ -77,6 +77,10 @@ class Component:
     params: dict[str, Any]
     code: str | None = field(default=None, kw_only=True)
 
+    def code_identity(self) -> dict[str, str]:
+        """Return what names a plug-in's code; nothing where the class is ours."""
+        return {} if self.code is None else {"code": self.code}
+
 
 @dataclass(frozen=True)
 class ModelSpec(Component):
@@ -178,8 +182,7 @@ def _plain(component: Component) -> dict[str, Any]:
     params = {
         key: value for key, value in component.params.items() if key != "path" or "sha256" not in component.params
     }
-    code = {} if component.code is None else {"code": component.code}
-    return {"name": component.name, "target": component.target, "params": params, **code}
+    return {"name": component.name, "target": component.target, "params": params, **component.code_identity()}
 
 
 def digest(value: Any) -> str:

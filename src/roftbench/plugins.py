@@ -38,11 +38,11 @@ def code_of(target: Any, plugins: tuple[str, ...]) -> str | None:
     files = [
         file for name in own if (file := getattr(sys.modules.get(name), "__file__", None)) and Path(file).is_file()
     ]
-    return sha256("".join(map(_contents, files)).encode())[:16] if files else None
+    return sha256("".join(map(_sha256_of, files)).encode())[:16] if files else None
 
 
 @cache  # what was imported, even if the file is changed since
-def _contents(file: str) -> str:
+def _sha256_of(file: str) -> str:
     return sha256(Path(file).read_bytes())
 
 

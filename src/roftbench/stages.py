@@ -69,5 +69,5 @@ def _penalty_identity(job: Job, method: Method) -> Any:
 
 
 def _identity(job: Job, method: Method) -> dict[str, Any]:
-    code = {} if job.method.code is None else {"code": job.method.code}
-    return {"class": f"{type(method).__module__}.{type(method).__qualname__}", **code, **asdict(method)}
+    name = f"{type(method).__module__}.{type(method).__qualname__}"
+    return {"class": name, **job.method.code_identity(), **asdict(method)}

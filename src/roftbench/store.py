@@ -100,13 +100,17 @@ class Store:
 
     def load(self) -> list[Record]:
         """Return all records that can be read, in order of their keys; the others are reported by name."""
-        found = (read_record(path) for path in sorted((self.root / "runs").glob("*.json")))
+        found = (read_record(path) for path in self.record_paths())
         return [record for record in found if record is not None]
 
     def load_failures(self) -> list[Record]:
         """Return the records of jobs that failed or were skipped, in order of their keys."""
         found = (read_record(path) for path in self.failure_paths())
         return [record for record in found if record is not None]
+
+    def record_paths(self) -> list[Path]:
+        """Return the files of `load`."""
+        return sorted((self.root / "runs").glob("*.json"))
 
     def failure_paths(self) -> list[Path]:
         """Return the files of `load_failures`: a job that is done and failed when it was done again is a done one."""

@@ -199,7 +199,9 @@ class Workbench(Bench):
 
 
 def _said(made_with: dict[str, Any] | None) -> str:
-    return ", ".join(f"{name} {value}" for name, value in (made_with or {"an older": "version"}).items())
+    if made_with is None:
+        return "an older version"
+    return ", ".join(f"{name} {value}" for name, value in made_with.items())
 
 
 def pretrained(job: Job, env: Env) -> Encoder:

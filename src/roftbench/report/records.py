@@ -47,7 +47,7 @@ def read_records(store: Store) -> tuple[list[Record], list[Record]]:
     name and left out.
     """
     reader = _Reader()
-    return reader.read(sorted((store.root / "runs").glob("*.json"))), reader.read(store.failure_paths())
+    return reader.read(store.record_paths()), reader.read(store.failure_paths())
 
 
 class _Reader:
