@@ -36,13 +36,15 @@ def test_nothing_asked_for_is_everything() -> None:
         ("select=tset", ["select is 'tset'", "Allowed: test, val"]),
         ("group=method", ["group is 'method'", "Allowed: label_ratio, model, split"]),
         ("pool=seed", ["pool is 'seed'", "split_seed"]),
+        ("pool=split_seed group=model,label_ratio", ["without split in group=", "splits into one table"]),
+        ("pool=split_seed group=model", ["without split and label_ratio", "keep split and label_ratio in group="]),
         ("dataset=", ["dataset=", "dataset=NAME"]),
         ("dataset=esol,", ["dataset=esol,", "commas"]),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(word: str, parts: list[str]) -> None:
     with pytest.raises(UsageError) as error:
-        Request.parse([word])
+        Request.parse(word.split())
     assert all(part in str(error.value) for part in parts), error.value
 
 

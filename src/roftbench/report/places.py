@@ -12,7 +12,7 @@ from roftbench.losses import DEFAULT_LOSS
 PARTS = ["model", "split", "label_ratio", "train"]
 NAMED = [*PARTS, "dataset", "method"]
 UNWRITTEN = {"precision": FLOAT32}  # what a field of a job means where its identity leaves it out
-_SEEDED = ("split", "label_ratio")  # parts with a seed of their own
+SEEDED = ("split", "label_ratio")  # parts with a seed of their own, or some of them none that counts
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Placer:
     def _place(self, job: dict[str, Any]) -> Place:
         named = _named_parts(job)
         if self.pool:
-            named |= {part: _without_seed(named[part]) for part in _SEEDED}
+            named |= {part: _without_seed(named[part]) for part in SEEDED}
         setting = {part: named[part] for part in PARTS}
         versions = {field: named["train"][field] for field in ("protocol", "featurizer")}
         terms = {"split": named["split"], "label_ratio": named["label_ratio"], **versions}

@@ -8,6 +8,7 @@ from typing import Any
 from roftbench.errors import UsageError, suggest
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import By
+from roftbench.report.places import SEEDED
 from roftbench.store import Record
 
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")
@@ -55,6 +56,12 @@ class Request:
         filters = {key: given[key] for key in FILTERS if key in given}
         by: By = "test" if choice.get("select") == "test" else "val"
         group = tuple(name for name in GROUP if name in given.get("group", GROUP))
+        if "pool" in choice and (inside := [part for part in SEEDED if part not in group]):
+            words = " or ".join(f"{part}s" for part in inside)
+            raise UsageError(
+                f"pool=split_seed without {' and '.join(inside)} in group= would put {words} into one table whose"
+                f" replicates differ: keep {' and '.join(SEEDED)} in group="
+            )
         return cls(filters, choice.get("metric"), by, group, "pool" in choice), rest
 
     def words(self) -> list[str]:
