@@ -50,7 +50,7 @@ def test_foreign_code_is_not_imported(parsed: Parse, group: str, target: str) ->
     [
         ("roftbench.methods.nope.Nope", "cannot be imported"),
         ("roftbench.methods.lp.Nope", "cannot be imported"),
-        ("roftbench.models.gin.GIN", "unknown key"),
+        ("roftbench.models.gin.GIN", "is no subclass of roftbench.methods.base.Method"),
     ],
 )
 def test_a_target_that_is_no_method_is_refused(parsed: Parse, target: str, part: str) -> None:
@@ -68,6 +68,21 @@ def test_another_class_of_ours_is_no_method_and_no_encoder(plain: DictConfig) ->
     config.model = {"name": "x", "_target_": "roftbench.methods.lp.LinearProbing"}
     with pytest.raises(UsageError, match=r"is no subclass of roftbench\.models\.encoder\.Encoder"):
         parse(config)
+
+
+@pytest.mark.parametrize("group", ["model", "method", "split"])
+@pytest.mark.parametrize("target", ["roftbench.plugins.load_plugin", "roftbench.methods.lp.HEAD", "roftbench.job.Job"])
+def test_what_is_no_class_of_the_group_is_never_called(
+    plain: DictConfig, tmp_path: Path, group: str, target: str
+) -> None:
+    trace = tmp_path / "trace"
+    (tmp_path / "note.py").write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
+    config = plain.copy()
+    OmegaConf.set_struct(config, False)
+    config[group] = {"name": "x", "_target_": target, "plugin": str(tmp_path / "note.py")}
+    with pytest.raises(UsageError, match=rf"^{group}\._target_={target} is no subclass of roftbench\.\w+\.\w+\.\w+"):
+        parse(config)
+    assert not trace.exists()
 
 
 # Checkpoints.

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib.metadata import entry_points
@@ -67,6 +68,20 @@ def test_the_wheel_holds_configs_data_checkpoints_and_types(wheel: Path) -> None
     assert f"\nVersion: {roftbench.__version__}\n" in text
     assert len(licences) == 1
     assert {name.split("/")[0] for name in held} == {*PACKAGES, f"roftbench-{roftbench.__version__}.dist-info"}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the history")
+def test_the_source_archive_holds_what_the_repository_does(tmp_path: Path) -> None:
+    """Its tests need all of it: docs, results, scripts."""
+    pytest.importorskip("hatchling")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [path] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    assert set(tracked) <= held
+    assert not [name for name in held if name.startswith((".venv", ".git/", "results/runs"))]
 
 
 @pytest.mark.slow

@@ -115,11 +115,11 @@ def parser() -> argparse.ArgumentParser:
     cache.add_argument("action", choices=("info", "clean"))
     cache.add_argument("--dry-run", action="store_true", help="say what clean would remove, and remove nothing")
     cache.add_argument("--json", action="store_true", help="print JSON")
-    cache.usage = f"{cache.prog} [--json] [--dry-run] {{info,clean}} [paths.…=…]"
+    cache.usage = f"{cache.prog} [options] {{info,clean}} [paths.…=…]"
 
     splits = commands.add_parser("splits", help="write the data rows (from 0) of train, val and test")
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
-    for command in (listing, fetch, data, advise, embed, splits):
+    for command in (listing, fetch, data, advise, embed, cache, splits):
         command.add_argument("--config-dir", type=Path, help="a folder with config groups of your own")
     listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs}} [key=value …]"
     fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"

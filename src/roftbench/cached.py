@@ -1,22 +1,26 @@
 """`roftbench cache`: what is kept for speed alone, how large it is, and its removal. Results are never touched."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import Timeout
 
+from roftbench.data.spec import dataset_specs
 from roftbench.errors import UsageError
-from roftbench.files import locked
+from roftbench.files import final_name, locked
+from roftbench.models.card import PUBLISHED, model_cards
 from roftbench.paths import Paths, absolute
 from roftbench.progress import shown
+from roftbench.sources import either_way
 
-LOCKS = ".locks"
-KINDS = {  # a folder of the cache: what is in it, what it costs to have it again, and the files that are ours
-    "data": ("featurised data sets", "computed again when needed", ("*.safetensors",)),
-    "downloads": ("published files", "downloaded again when needed", ("*",)),
+KINDS = {  # a folder of the cache: what is in it, and what it costs to have it again
+    "data": ("featurised data sets", "computed again when needed"),
+    "downloads": ("published files", "downloaded again when needed"),
 }
+FEATURISED = re.compile(r".+-[0-9a-f]{16}\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -31,17 +35,17 @@ class Kind:
     cost: str
 
 
-def run(paths: Paths, action: str, *, dry_run: bool, as_json: bool) -> int:
-    """Show the cache, or remove what is in it; returns 0.
+def run(paths: Paths, action: str, folder: Path | None = None, *, dry_run: bool, as_json: bool) -> int:
+    """Show the cache, or remove what is in it; returns 0. What only a config of `folder` names is known with it.
 
     Raises:
         UsageError: a file cannot be removed.
     """
     cache = absolute(paths.cache)
-    found = kinds(cache)
+    files = files_of(cache, folder)
+    found = kinds(cache, files)
     clean = action == "clean"
-    doomed = found if clean and not dry_run else []
-    removed = [path for kind in doomed for path in _removed(_files(cache, kind.name))]
+    removed = [path for paths in files.values() for path in _removed(paths)] if clean and not dry_run else []
     if as_json:
         done = {"removed": len(removed), "dry_run": dry_run} if clean else {}
         print(json.dumps({"cache": str(cache), "kinds": [asdict(kind) for kind in found], **done}, indent=1))
@@ -57,27 +61,36 @@ def run(paths: Paths, action: str, *, dry_run: bool, as_json: bool) -> int:
     return 0
 
 
-def kinds(cache: Path) -> list[Kind]:
+def kinds(cache: Path, files: Mapping[str, Sequence[Path]]) -> list[Kind]:
     """Return what is in a cache, by kind."""
-    found = []
-    for name, (what, cost, _) in KINDS.items():
-        files = _files(cache, name)
-        total = sum(path.stat().st_size for path in files)
-        found.append(Kind(name, what, str(cache / name), len(files), total, cost))
-    return found
+    return [
+        Kind(name, what, str(cache / name), len(paths), sum(path.stat().st_size for path in paths), cost)
+        for (name, (what, cost)), paths in zip(KINDS.items(), files.values(), strict=True)
+    ]
 
 
-def _files(cache: Path, name: str) -> list[Path]:
-    patterns = KINDS[name][2]
-    found = {path for pattern in patterns for path in (cache / name).rglob(pattern)}
-    return sorted(path for path in found if path.is_file() and LOCKS not in path.parts)
+def files_of(cache: Path, folder: Path | None = None) -> dict[str, list[Path]]:
+    """Return the files of each kind, known by their names: whatever else lies there is not ours."""
+    cards = model_cards(folder).values()
+    sources = [spec.source() for spec in dataset_specs(folder).values() if spec is not None]
+    sources += [card.source() for card in cards if card.checkpoint == PUBLISHED]
+    published = {name for one in sources for name in either_way(one.file)}
+    ours: dict[str, Callable[[str], object]] = {"data": FEATURISED.fullmatch, "downloads": published.__contains__}
+    return {
+        name: sorted(path for path in _inside(cache / name) if path.is_file() and ours[name](final_name(path)))
+        for name in KINDS
+    }
 
 
-def _removed(files: Iterable[Path]) -> Iterable[Path]:
+def _inside(folder: Path) -> Iterable[Path]:
+    return folder.iterdir() if folder.is_dir() else ()
+
+
+def _removed(files: Iterable[Path]) -> Iterator[Path]:
     """Remove files and yield them; those that another process is making at this moment stay."""
     for path in files:
         try:
-            with locked(path).acquire(timeout=0):
+            with locked(path.with_name(final_name(path))).acquire(timeout=0):
                 path.unlink(missing_ok=True)
         except Timeout:
             continue

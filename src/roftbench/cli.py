@@ -164,7 +164,7 @@ def _cache(arguments: argparse.Namespace) -> int:
     from roftbench import cached
     from roftbench.paths import paths_of
 
-    given = paths_of(arguments.overrides), arguments.action
+    given = paths_of(arguments.overrides), arguments.action, arguments.config_dir
     return cached.run(*given, dry_run=arguments.dry_run, as_json=arguments.json)
 
 

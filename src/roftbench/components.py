@@ -1,5 +1,6 @@
 """Config groups that name a class by `_target_` (split, model, method), as checked components of a job."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -10,14 +11,13 @@ from roftbench.checksums import Checksum, sha256
 from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.spec import DatasetSpec
-from roftbench.data.split import ScaffoldSplit
+from roftbench.data.split import ScaffoldSplit, Splitter
 from roftbench.errors import UsageError, check_choice, suggest
-from roftbench.job import NETWORK, Component, MethodSpec, ModelSpec
-from roftbench.kinds import kind_of
+from roftbench.job import FINGERPRINT, NETWORK, Component, MethodSpec, ModelSpec
+from roftbench.kinds import bases_of, kind_of
 from roftbench.methods.base import ENCODER_BLOCKS
 from roftbench.models.card import PUBLISHED, ModelCard
 from roftbench.models.checkpoints import checked_checkpoint
-from roftbench.models.fingerprint import Fingerprint
 from roftbench.plugins import code_of, import_allowed, import_name
 from roftbench.schema import schema_of, typed
 
@@ -46,10 +46,11 @@ def build(component: Component) -> Any:
 
 
 def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str, ...]) -> tuple[Any, Component]:
-    """Split a group into its own keys (those of `base`) and the parameters of its `_target_`, and check both."""
+    """Split a group, `where`, into its own keys (those of `base`) and the parameters of its `_target_`; check both."""
     own = {key: value for key, value in values.items() if key in base.__dataclass_fields__}
     head = typed(base, own, where)
-    target = import_allowed(head._target_, where, plugins)
+    bases = (Splitter, AutoSplit) if where == "split" else bases_of(where)
+    target = import_allowed(head._target_, where, plugins, bases)
     if is_dataclass(target) and vars(target).get("__annotations__") and "__dataclass_params__" not in vars(target):
         raise UsageError(
             f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
@@ -88,24 +89,23 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
 def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     """Return the model, with what names its weights; raises UsageError as `parse` does."""
     head, component = _component(ModelCard, values, "model", plugins)
-    model = None
-    try:
-        model = without_weights(component)
-    except ValueError as error:
-        raise UsageError(f"model: {error}") from None
-    except RuntimeError:  # an encoder that looks into its weights while it is built needs memory: the job will tell
-        pass
-    kind = NETWORK if model is None else kind_of(model, "model", component.target)
-    if isinstance(model, Fingerprint):
+    model: Any = import_name(component.target)
+    kind = kind_of(model, "model")
+    with suppress(RuntimeError):  # an encoder that looks into its weights while it is built needs memory: the job tells
+        try:
+            model = without_weights(component)
+        except ValueError as error:
+            raise UsageError(f"model: {error}") from None
+    if kind == FINGERPRINT:
         if head.checkpoint is not None:
             raise UsageError(f"model.checkpoint={head.checkpoint}: {component.name} is a fingerprint, without weights")
         return ModelSpec(**vars(component), kind=kind, version=model.version)
-    featurizer = _featurizer(component.target, import_name(component.target) if model is None else model)
+    featurizer = _featurizer(component.target, model)
     return _weights(head, ModelSpec(**vars(component), checkpoint=head.checkpoint, featurizer=featurizer))
 
 
 def _featurizer(target: str, encoder: Any) -> str:
-    """Return the name of the graphs that an encoder, or its class, reads."""
+    """Return the name of the graphs that an encoder, or its class where it could not be built, reads."""
     featurizer = str(getattr(encoder, "featurizer", HU))
     try:
         check_choice("featurizer", featurizer, FEATURIZERS)
@@ -160,7 +160,7 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
     """Return the method with its grid, each value checked; raises UsageError as `parse` does."""
     head, component = _component(_Method, values, "method", plugins)
     method = build(component)
-    kind = kind_of(method, "method", component.target)
+    kind = kind_of(type(method), "method")
     grid: dict[str, Any] = {}
     for name, choices in head.grid.items():
         if name not in component.params:

@@ -15,7 +15,7 @@ import torch
 
 from roftbench import __version__
 from roftbench.adam import Adam
-from roftbench.cached import kinds, size
+from roftbench.cached import files_of, kinds, size
 from roftbench.data.featurize import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.launchers import EXTRAS, cores
@@ -58,7 +58,7 @@ def examine(paths: Paths) -> Facts:
             **{extra: find_spec(package) is not None for extra, package in _launchers().items()},
         },
         "folders": {"results": _folder(absolute(paths.results)), "cache": _folder(cache)},
-        "cache": {kind.name: {"files": kind.files, "bytes": kind.bytes} for kind in kinds(cache)},
+        "cache": {kind.name: {"files": kind.files, "bytes": kind.bytes} for kind in kinds(cache, files_of(cache))},
         "mirror": paths.mirror,
         "offline": paths.offline,
         "training_step_ms": {name: step_ms(torch.device(name)) for name in _devices()},

@@ -1,6 +1,7 @@
 """Files that are whole or absent: atomic writes and locks between processes."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,12 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def final_name(path: Path) -> str:
+    """Return the name that a file is to have: its own, or that which `atomic` wrote it for when it was killed."""
+    found = re.fullmatch(r"\.(.+)\.\d+\.[0-9a-f]{8}\.tmp", path.name)
+    return found[1] if found else path.name
 
 
 def write_output(path: Path, text: str) -> None:

@@ -1,7 +1,5 @@
 """Which methods go with which models: those of networks, and estimators on fingerprints."""
 
-from typing import Any
-
 from roftbench.catalog import options
 from roftbench.errors import UsageError
 from roftbench.job import FINGERPRINT, NETWORK, MethodSpec, ModelSpec
@@ -18,13 +16,14 @@ KINDS: dict[str, dict[str, type]] = {
 SHOWN = 10  # names in a message
 
 
-def kind_of(instance: Any, group: str, target: str) -> str:
-    """Return the kind of a model or method built from `target`; raises UsageError where it is neither."""
-    for name, kind in KINDS.items():
-        if isinstance(instance, kind[group]):
-            return name
-    bases = " or ".join(f"{kind[group].__module__}.{kind[group].__qualname__}" for kind in KINDS.values())
-    raise UsageError(f"{group}._target_={target} is no subclass of {bases}")
+def bases_of(group: str) -> tuple[type, ...]:
+    """Return what a model or a method is a subclass of, one class for each kind."""
+    return tuple(kind[group] for kind in KINDS.values())
+
+
+def kind_of(target: type, group: str) -> str:
+    """Return the kind of a class of models or methods, a subclass of one of `bases_of`."""
+    return next(name for name, kind in KINDS.items() if issubclass(target, kind[group]))
 
 
 def check_pair(model: ModelSpec, method: MethodSpec) -> None:
@@ -39,6 +38,6 @@ def check_pair(model: ModelSpec, method: MethodSpec) -> None:
 
 def _names(group: str, kind: str) -> str:
     """Return the shipped options of a group that are of a kind."""
-    base = KINDS[kind][group]
-    names = [name for name, content in options(group).items() if issubclass(import_name(content["_target_"]), base)]
+    targets = {name: import_name(content["_target_"]) for name, content in options(group).items()}
+    names = [name for name, target in targets.items() if kind_of(target, group) == kind]
     return ",".join(names) if len(names) <= SHOWN else f"{','.join(names[:SHOWN])},… (see roftbench list {group}s)"

@@ -13,8 +13,12 @@ from roftbench.errors import UsageError
 PACKAGE = "roftbench"
 
 
-def import_allowed(path: str, where: str, plugins: tuple[str, ...]) -> Any:
-    """Import a `_target_`: it is code, so only our own names and those of plug-ins that the user names are allowed."""
+def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple[type, ...]) -> type[Any]:
+    """Import a `_target_`: it will be called, so only classes of ours, or of plug-ins that the user names, are allowed.
+
+    Raises:
+        UsageError: it is elsewhere, cannot be imported, or is no subclass of one of `bases`.
+    """
     root = path.partition(".")[0]
     allowed = (PACKAGE, *plugins)
     if not any(path.startswith(f"{name}.") for name in allowed):
@@ -23,17 +27,21 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...]) -> Any:
             f" plugins=[PATH/{root}.py], or plugins=[{root}] if Python finds it (now: {', '.join(plugins) or 'none'})."
         )
     try:
-        return import_name(path)
+        found = import_name(path)
     except Exception as error:  # a plug-in's own code may raise anything
         raise UsageError(f"{where}._target_={path} cannot be imported: {type(error).__name__}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, bases)):
+        allowed_bases = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
+        raise UsageError(f"{where}._target_={path} is no subclass of {allowed_bases}")
+    return found
 
 
-def code_of(target: Any, plugins: tuple[str, ...]) -> str | None:
+def code_of(target: type, plugins: tuple[str, ...]) -> str | None:
     """Return 16 hex digits that name the plug-in files which define a class and its bases; None where there are none.
 
     Other code that those files import does not count.
     """
-    modules = {getattr(one, "__module__", "") for one in getattr(target, "__mro__", (target,))}
+    modules = {one.__module__ for one in target.__mro__}
     own = sorted(name for name in modules if any(f"{name}.".startswith(f"{plugin}.") for plugin in plugins))
     files = [
         file for name in own if (file := getattr(sys.modules.get(name), "__file__", None)) and Path(file).is_file()
@@ -47,7 +55,7 @@ def _sha256_of(file: str) -> str:
 
 
 def import_name(path: str) -> Any:
-    """Import a class by its dotted path."""
+    """Import a class by its dotted path, which `import_allowed` has checked or which is a shipped one."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)
 

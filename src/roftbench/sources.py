@@ -130,6 +130,11 @@ def fetch(source: Source, places: Places) -> str:
     return found.place
 
 
+def either_way(name: str) -> list[str]:
+    """Return the names under which a file may lie, gzipped or plain."""
+    return list(dict.fromkeys([name, f"{name}.gz", name.removesuffix(".gz")]))
+
+
 def _files(source: Source, place: str, places: Places) -> list[Path]:
     """Return the files of a place of this machine that may be the wanted one: at least one, or _NotHereError."""
     folder = {"bundled": ASSETS, "cache": places.downloads, "mirror": places.mirror}[place]
@@ -138,8 +143,7 @@ def _files(source: Source, place: str, places: Places) -> list[Path]:
         raise _NotHereError("not set (ROFTBENCH_MIRROR or paths.mirror)")
     if place == "mirror" and not folder.is_dir():
         raise _NotHereError(f"{folder} is not a folder")
-    names = dict.fromkeys([name, f"{name}.gz", name.removesuffix(".gz")])
-    if not (files := [folder / name for name in names if (folder / name).is_file()]):
+    if not (files := [folder / one for one in either_way(name) if (folder / one).is_file()]):
         raise _NotHereError(f"{folder} has no {name}" if place == "mirror" else f"not there ({folder})")
     return files
 

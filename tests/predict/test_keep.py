@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from command import Command
 from lab import FOREST, METHODS, Lab, numbers
 
 import roftbench
+from roftbench.errors import UsageError
+from roftbench.job import digest
 from roftbench.predict.kept import read_kept
 
 FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]
@@ -103,3 +106,28 @@ def test_a_damaged_or_missing_model_is_told_in_one_message(cli: Command) -> None
     facts["job"]["seed"] = 7
     (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
     cli("predict", f"model_dir={folder}", *given).refused("damaged", "key")
+    facts["job"]["seed"], facts["kind"] = 0, "oracle"
+    (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
+    cli("predict", f"model_dir={folder}", *given).refused("damaged", "its kind is 'oracle'")
+
+
+@pytest.mark.parametrize("group", ["model", "method"])
+@pytest.mark.parametrize("given", [("method=lp",), FOREST])
+def test_a_stranger_s_model_calls_nothing_but_models_and_methods(
+    lab: Lab, tmp_path: Path, group: str, given: tuple[str, ...]
+) -> None:
+    """What the description names is built: a function of ours that runs a file would do so for whoever sent it."""
+    lab.done(*given, "run.keep=true")
+    [folder] = (lab.results / "models").iterdir()
+    note, trace = tmp_path / "note.py", tmp_path / "trace"
+    note.write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
+    facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    facts["job"][group] |= {"target": "roftbench.plugins.load_plugin", "params": {"plugin": str(note)}}
+    facts["key"] = digest(facts["job"])
+    (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
+    if given != FOREST and group == "method":
+        roftbench.load(folder)  # a network's method plays no part in its predictions
+    else:
+        with pytest.raises(UsageError, match=r"roftbench\.plugins\.load_plugin is no subclass of roftbench\."):
+            roftbench.load(folder)
+    assert not trace.exists()

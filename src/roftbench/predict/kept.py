@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.errors import UsageError
-from roftbench.job import digest
+from roftbench.job import FINGERPRINT, NETWORK, digest
 from roftbench.predict.held_out import HeldOut
 from roftbench.tensors import DamagedFileError, read_tensors, write_tensors
 
@@ -96,6 +96,8 @@ def read_kept(folder: Path) -> Kept:
             raise UsageError(f"{file} has schema {facts['schema']}; this version of roftbench reads {SCHEMA}")
         if digest(facts["job"]) != facts["key"]:
             raise ValueError("its job is not the one that its key names")
+        if facts["kind"] not in (NETWORK, FINGERPRINT):
+            raise ValueError(f"its kind is {facts['kind']!r}")
         weights, _ = read_tensors(folder / WEIGHTS)
         molecules, _ = read_tensors(folder / MOLECULES)
         arrays = {name: tensor.numpy() for name, tensor in molecules.items()}

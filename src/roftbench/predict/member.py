@@ -15,6 +15,7 @@ from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
 from roftbench.fingerprint_bench import CONSTANT, same
 from roftbench.job import NETWORK
+from roftbench.kinds import KINDS
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.plugins import import_allowed
 from roftbench.predict.kept import Kept
@@ -125,7 +126,8 @@ def member_of(kept: Kept, device: torch.device, plugins: tuple[str, ...] = ()) -
 
 def _built(kept: Kept, group: str, plugins: tuple[str, ...]) -> Any:
     part = kept.facts["job"][group]
-    return import_allowed(part["target"], f"{kept.folder}: {group}", plugins)(**part["params"])
+    base = KINDS[kept.facts["kind"]][group]
+    return import_allowed(part["target"], f"{kept.folder}: {group}", plugins, (base,))(**part["params"])
 
 
 def as_list(smiles: Sequence[str]) -> list[str]:
