@@ -78,6 +78,29 @@ def test_probing_and_coefficients_cost_what_they_read(lab: Lab) -> None:
     assert Rates().start == START
 
 
+def test_a_head_that_trains_behind_a_moving_encoder_costs_every_epoch(lab: Lab) -> None:
+    """Running statistics move with frozen_mode=train: the encoder is run again each time, whatever the stage's name."""
+    given = "method=lp", "train.frozen_mode=train", "train.epochs=4"
+    record = lab.done(*given)
+    assert record["stages"] == [{"name": "lp", "blocks": ["head"], "epochs": None, "lr": None, "frozen": False}]
+    rates, graphs, mean = Rates(), record["count"]["graphs"], float(lab.bench(*given).dataset.sizes.mean())
+    rates.add_record(record, {"esol": mean})
+    work = 4 * (3 * graphs["train"] + graphs["val"]) * mean
+    assert rates.of("tiny_gin", "lp") == pytest.approx(record["seconds"]["lp"] / work)
+    train, val = atoms(lab, *given)
+    missing = estimated(lab, *given, "seed=1").seconds - start_of(record)
+    assert missing == pytest.approx(4 * (3 * train + val) * record["seconds"]["lp"] / work)
+
+
+def test_a_record_of_an_older_version_says_nothing_of_its_stages(lab: Lab) -> None:
+    record = lab.done(*FULL)
+    del record["stages"]
+    rates = Rates()
+    rates.add_record(record, {"esol": 20.0})
+    assert rates.of("tiny_gin", "ft") is None
+    assert rates.start == pytest.approx(start_of(record))
+
+
 def test_of_a_model_without_a_record_one_epoch_is_measured_and_nothing_is_left_of_it(lab: Lab) -> None:
     found = estimated(lab, "method=lp,full_ft", "label_ratio=n50,full")
     assert found.measured == ("tiny_gin",)

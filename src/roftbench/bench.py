@@ -1,7 +1,7 @@
 """A job at work, whatever the kind of its model: data loaded, candidates compared, the best one recorded."""
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,8 +19,38 @@ from roftbench.job import Job
 from roftbench.problem import Problem
 from roftbench.store import Record, Store
 
+Scores = dict[str, dict[str, float | None]]  # of each part, each metric's
 DEFAULT_THREADS = torch.get_num_threads()
-Scores = dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What fitting a candidate gave.
+
+    fitted: what `Bench.predict` takes. stages, history: the training stages and their epochs. base: scores before a
+    finish. info: what the method says of how the weights came about.
+    """
+
+    fitted: Any
+    best_epoch: int | None = None
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    base: dict[str, Any] | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A candidate: its hyperparameters, what fitting it gave, its val and test scores, its test predictions [n, T]."""
+
+    params: dict[str, Any]
+    fitting: Fitting
+    scores: Scores
+    predictions: NDArray[np.float64]
+
+    def row(self) -> dict[str, Any]:
+        """Return what a record says of each candidate."""
+        return {"params": self.params, **self.scores, "best_epoch": self.fitting.best_epoch}
 
 
 class Bench(ABC):
@@ -49,7 +79,7 @@ class Bench(ABC):
         )
         self.method: Any = build(job.method)
         self.seconds: dict[str, float] = {}
-        self.chosen: Any = None  # what `fit` gave for the best candidate, once `work` is done
+        self.chosen: Any = None  # `Fitting.fitted` of the best candidate, once `work` is done
 
     @abstractmethod
     def words(self) -> dict[str, str]:
@@ -65,8 +95,8 @@ class Bench(ABC):
         """Return the methods to try: the grid's, or the one that was asked for."""
 
     @abstractmethod
-    def fit(self, method: Any) -> dict[str, Any]:
-        """Fit a candidate; returns what came out of it as `fitted`, its best_epoch, base, info and history."""
+    def fit(self, method: Any) -> Fitting:
+        """Fit a candidate."""
 
     @abstractmethod
     def predict(self, fitted: Any, index: Tensor) -> NDArray[np.float64]:
@@ -79,23 +109,22 @@ class Bench(ABC):
     def work(self) -> Record:
         """Fit every candidate, choose by validation score, and return the record."""
         name = self.problem.metric.name
-        tried: list[dict[str, Any]] = []
-        best: dict[str, Any] = {}
+        rows: list[dict[str, Any]] = []  # of all candidates; fitted weights are kept of the best one alone
+        best: Tried | None = None
         for candidate in self.candidates():
             one = self._try(candidate)
-            tried.append(one)
-            if not best or self.problem.metric.better(one["val"][name], best["val"][name]):
-                best = {**one}
-            del one["fitted"], one["predictions"]  # of all candidates only the best one's are kept in memory
-        self.chosen = best["fitted"]
-        train = self.predict(best["fitted"], self.problem.train)
-        return records.assemble(self, tried, best, self.problem.scores(train, self.problem.train))
+            rows.append(one.row())
+            if best is None or self.problem.metric.better(one.scores["val"][name], best.scores["val"][name]):
+                best = one
+        if best is None:
+            raise ValueError("a grid has at least one candidate")
+        self.chosen = best.fitting.fitted
+        train = self.predict(self.chosen, self.problem.train)
+        return records.assemble(self, rows, best, self.problem.scores(train, self.problem.train))
 
-    def _try(self, method: Any) -> dict[str, Any]:
-        """Fit one candidate and return its scores, history and test predictions."""
-        one = self.fit(method)
-        scores, predictions = self.scores(one["fitted"])
-        return {"params": asdict(method), **one, **scores, "predictions": predictions}
+    def _try(self, method: Any) -> Tried:
+        fitting = self.fit(method)
+        return Tried(asdict(method), fitting, *self.scores(fitting.fitted))
 
     def scores(self, fitted: Any) -> tuple[Scores, NDArray[np.float64]]:
         """Return val and test scores, and the test predictions [n, T]. The only reading of the test part.

@@ -17,7 +17,6 @@ from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
 from roftbench.job import NETWORK, Job, digest
-from roftbench.models.encoder import HEAD
 from roftbench.plan import Plan, Planned
 from roftbench.progress import bar, logged
 from roftbench.runner import run_job
@@ -151,9 +150,12 @@ def units(need: Needed, job: Job, sizes: Sizes) -> float:
     """Return the work of a stage, or of what a method learns after the last one."""
     if need.stage is None:
         return 4.0 * int(job.method.params.get("epochs", 1)) * sizes.val
-    if need.stage.blocks == (HEAD,) and job.train.frozen_mode == "eval":
-        return float(sizes.train + sizes.val)
-    return float(need.stage.epochs or job.train.epochs) * (3 * sizes.train + sizes.val)
+    return _work(sizes.train, sizes.val, need.stage.epochs or job.train.epochs, frozen=need.frozen)
+
+
+def _work(train: float, val: float, epochs: int, *, frozen: bool) -> float:
+    """The work of a stage on so many atoms or graphs of the training and the validation part."""
+    return train + val if frozen else epochs * (3 * train + val)
 
 
 class Rates:
@@ -188,16 +190,16 @@ class Rates:
     def add_stages(self, record: Record, atoms: float) -> None:
         """Take note of what a record's stages took, with so many atoms in a molecule on average."""
         job, graphs = record["job"], record["count"]["graphs"]
+        frozen = {one["name"]: one["frozen"] for one in record.get("stages", ())}  # older ones say nothing
         for stage, span in _own(record["seconds"]).items():
-            epochs = sum(one["stage"] == stage for one in record["history"])
             if stage == FINISH:
-                work = 4 * int(job["method"]["params"].get("epochs", 1)) * graphs["val"]
-            elif job["method"]["name"] == "lp" or stage == "lp":
-                work = graphs["train"] + graphs["val"]
+                work = 4.0 * int(job["method"]["params"].get("epochs", 1)) * graphs["val"]
+            elif stage in frozen:
+                epochs = sum(one["stage"] == stage for one in record["history"])
+                work = _work(graphs["train"], graphs["val"], epochs, frozen=frozen[stage])
             else:
-                work = epochs * (3 * graphs["train"] + graphs["val"])
-            if work:
-                self.add(job["model"]["name"], stage, span, work * atoms)
+                continue
+            self.add(job["model"]["name"], stage, span, work * atoms)
 
     def of(self, model: str, stage: str) -> float | None:
         """Return seconds a unit; those of the model's other stages if this one was never seen; None if none was."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.bench import Bench
+from roftbench.bench import Bench, Fitting
 from roftbench.components import build
 from roftbench.config import Env
 from roftbench.errors import UsageError
@@ -62,7 +62,7 @@ class FingerprintBench(Bench):
         """Return the grid's estimators, or the one that was asked for."""
         return combinations(self.method, self.job.method.grid) if self.job.method.search else [self.method]
 
-    def fit(self, method: Estimator) -> dict[str, Any]:
+    def fit(self, method: Estimator) -> Fitting:
         """Fit each task to the training molecules that have its label."""
         began = time.monotonic()
         tasks = bar(range(self.problem.num_tasks), self.job.method.name, "task")
@@ -70,7 +70,7 @@ class FingerprintBench(Bench):
         self.add_seconds("fit", time.monotonic() - began)
         constants = {self.dataset.targets[task]: value for task, value in self.constants.items()}
         info = {"constants": constants} if constants else {}
-        return {"fitted": fitted, "best_epoch": None, "base": None, "info": info, "history": []}
+        return Fitting(fitted, info=info)
 
     def _fit_task(self, method: Estimator, task: int) -> Predict:
         if task in self.constants:

@@ -17,7 +17,7 @@ from roftbench.metrics import undefined_tasks
 from roftbench.store import SCHEMA, Record
 
 if TYPE_CHECKING:
-    from roftbench.bench import Bench
+    from roftbench.bench import Bench, Tried
 
 PACKAGES = ("torch", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
 
@@ -27,18 +27,19 @@ def head(job: Job, status: str) -> Record:
     return {"schema": SCHEMA, "key": job.key, "status": status, "job": job.identity()}
 
 
-def assemble(bench: "Bench", candidates: list[dict[str, Any]], best: dict[str, Any], train: dict[str, Any]) -> Record:
+def assemble(bench: "Bench", candidates: list[dict[str, Any]], best: "Tried", train: dict[str, Any]) -> Record:
     """Return the record of a finished job; the chosen candidate gives its scores, history and test predictions."""
-    dataset, problem = bench.dataset, bench.problem
+    dataset, problem, fitting = bench.dataset, bench.problem, best.fitting
     return {
         **head(bench.job, "done"),
-        "scores": {"train": train, "val": best["val"], "test": best["test"]},
-        "base": best["base"],
-        "chosen": best["params"],
-        "candidates": [{key: one[key] for key in ("params", "val", "test", "best_epoch")} for one in candidates],
-        "best_epoch": best["best_epoch"],
-        "details": best["info"],
-        "history": best["history"],
+        "scores": {"train": train, **best.scores},
+        "base": fitting.base,
+        "chosen": best.params,
+        "candidates": candidates,
+        "best_epoch": fitting.best_epoch,
+        "details": fitting.info,
+        "stages": fitting.stages,
+        "history": fitting.history,
         "count": count(bench),
         "warnings": bench.warnings,
         "data": {
@@ -56,7 +57,7 @@ def assemble(bench: "Bench", candidates: list[dict[str, Any]], best: dict[str, A
         },
         "test_predictions": {
             "row": dataset.rows[bench.parts.test].tolist(),
-            "prediction": [[round(float(value), 6) for value in row] for row in best["predictions"]],
+            "prediction": [[round(float(value), 6) for value in row] for row in best.predictions],
         },
         "seconds": dict(bench.seconds),
         "env": environment(bench.device),

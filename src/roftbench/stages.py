@@ -6,6 +6,7 @@ from typing import Any
 from roftbench.errors import UsageError
 from roftbench.job import Job, digest
 from roftbench.methods.base import Method, Stage
+from roftbench.models.encoder import HEAD
 
 FINISH = "finish"
 
@@ -21,6 +22,7 @@ class Needed:
     name: str
     key: str
     stage: Stage | None  # None: the finish
+    frozen: bool = False  # `is_frozen`
 
 
 def stages_of(method: Method) -> list[Stage]:
@@ -42,6 +44,11 @@ def stages_of(method: Method) -> list[Stage]:
     return stages
 
 
+def is_frozen(stage: Stage, method: Method, frozen_mode: str) -> bool:
+    """Tell whether a stage reads each molecule once: nothing of the encoder moves, and no penalty looks into it."""
+    return list(stage.blocks or ()) == [HEAD] and frozen_mode == "eval" and not method.overrides("penalty")
+
+
 def needed(job: Job, method: Method, device: str) -> list[Needed]:
     """Return what a candidate needs, in order, on a type of device ("cpu", "cuda"): its stages, then its finish.
 
@@ -53,7 +60,8 @@ def needed(job: Job, method: Method, device: str) -> list[Needed]:
     for stage in stages_of(method):
         spec = {"blocks": stage.blocks, "epochs": stage.epochs, "lr": stage.lr}
         chain.append({**spec, "penalty": _penalty_identity(job, method)})
-        found.append(Needed(stage.name, _key(job, device, chain), stage))
+        frozen = is_frozen(stage, method, job.train.frozen_mode)
+        found.append(Needed(stage.name, _key(job, device, chain), stage, frozen))
     if method.fits_on_validation:
         found.append(Needed(FINISH, _key(job, device, [*chain, {FINISH: _identity(job, method)}]), None))
     return found

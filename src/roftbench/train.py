@@ -17,6 +17,7 @@ from roftbench.job import FLOAT32, TrainSettings, derive_seed
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
 from roftbench.problem import Problem
+from roftbench.stages import is_frozen
 from roftbench.start import Start
 
 
@@ -78,8 +79,8 @@ def fit_stage(
     modes.train()
     parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
     optimizer = Adam(parameters, lr, settings.weight_decay, fused=True)
-    frozen_encoder = trained == [HEAD] and settings.frozen_mode == "eval" and not method.overrides("penalty")
-    view: View = _FrozenView(model, problem, start) if frozen_encoder else LiveView(modes, problem, start, method)
+    frozen = is_frozen(stage, method, settings.frozen_mode)
+    view: View = _FrozenView(model, problem, start) if frozen else LiveView(modes, problem, start, method)
     best: _Best | None = None
     history: list[dict[str, Any]] = []
     began = time.monotonic()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from roftbench import record as records
-from roftbench.bench import Bench
+from roftbench.bench import Bench, Fitting
 from roftbench.components import build
 from roftbench.config import Env
 from roftbench.errors import UsageError
@@ -81,7 +82,7 @@ class Workbench(Bench):
             return [self.method]
         return self.method.candidates(self.job.method.grid, list(self.model.encoder.blocks()))
 
-    def fit(self, method: Method) -> dict[str, Any]:
+    def fit(self, method: Method) -> Fitting:
         """Fit the stages of a candidate and let it finish; what came out is a state dict."""
         self.model.load_state_dict(self.start.state)
         stages = needed(self.job, method, self.device.type)
@@ -93,15 +94,17 @@ class Workbench(Bench):
         base = None
         finished = Finished(fit.state)
         if method.overrides("finish"):
-            base = {"method": "full_ft", **self.scores(fit.state)[0], "best_epoch": fit.best_epoch}
+            name = "before finish" if method.overrides("stages") or method.overrides("penalty") else "full_ft"
+            base = {"method": name, **self.scores(fit.state)[0], "best_epoch": fit.best_epoch}
             finished = self._finished(method, learnt, fit)
-        return {
-            "fitted": finished.state,
-            "best_epoch": finished.info.get("best_epoch", fit.best_epoch),
-            "base": base,
-            "info": finished.info,
-            "history": history,
-        }
+        return Fitting(
+            finished.state,
+            finished.info.get("best_epoch", fit.best_epoch),
+            [_described(need) for need in stages],
+            history,
+            base,
+            finished.info,
+        )
 
     def predict(self, fitted: State, index: Tensor) -> NDArray[np.float64]:
         """Return the predictions of these weights, in evaluation mode."""
@@ -196,6 +199,12 @@ class Workbench(Bench):
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )
+
+
+def _described(need: Needed) -> dict[str, Any]:
+    stage = need.stage
+    assert stage is not None
+    return {**asdict(stage), "blocks": stage.blocks and list(stage.blocks), "frozen": need.frozen}
 
 
 def _said(made_with: dict[str, Any] | None) -> str:
