@@ -15,7 +15,6 @@ from torch_geometric.loader import DataLoader
 from roftbench.config import Env, parse
 from roftbench.hydra_app import composed
 from roftbench.job import Job
-from roftbench.store import Store
 from roftbench.workbench import Workbench
 
 LABELS = ("50", "500", "full")
@@ -41,7 +40,7 @@ class Setting:
     def bench(self, method: str = "full_ft") -> Workbench:
         """Return a job with everything loaded."""
         job, env = self.job(method, self.cache / "unused")
-        return Workbench(job, env, Store(env.results))
+        return Workbench(job, env)
 
     def __str__(self) -> str:
         return f"{self.dataset.upper()} {self.labels}"

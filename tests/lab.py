@@ -61,7 +61,7 @@ class Lab:
     def bench(self, *overrides: str) -> Workbench:
         """Load everything for a job without running it."""
         job, env = self.job(*overrides)
-        return Workbench(job, env, self.store)
+        return Workbench(job, env)
 
     def fitted(self, *overrides: str) -> Fitted:
         """Run full fine-tuning and return what a method is then given to finish with."""

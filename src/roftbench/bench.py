@@ -17,7 +17,7 @@ from roftbench.data.warn import warnings_of
 from roftbench.errors import JobError, UsageError
 from roftbench.job import Job
 from roftbench.problem import Problem
-from roftbench.store import Record, Store
+from roftbench.store import Record
 
 Scores = dict[str, dict[str, float | None]]  # of each part, each metric's
 DEFAULT_THREADS = torch.get_num_threads()
@@ -58,8 +58,8 @@ class Bench(ABC):
 
     not_finite: ClassVar[str] = "the fitted model's predictions are not all finite numbers."
 
-    def __init__(self, job: Job, env: Env, store: Store, device: torch.device) -> None:
-        self.job, self.env, self.store, self.device = job, env, store, device
+    def __init__(self, job: Job, env: Env, device: torch.device) -> None:
+        self.job, self.env, self.store, self.device = job, env, env.store, device
         torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
         self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
         self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)

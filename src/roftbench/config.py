@@ -20,6 +20,7 @@ from roftbench.paths import Paths, absolute
 from roftbench.plugins import load_plugin
 from roftbench.schema import first_line, typed
 from roftbench.sources import Places
+from roftbench.store import Record, Store
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,20 @@ class Env:
     cache: Path
     places: Places
     plugins: tuple[str, ...] = ()
+
+    @property
+    def store(self) -> Store:
+        """Where results are."""
+        return Store(self.results, self.run.stage_cap_gb)
+
+    def finished(self, key: str) -> Record | None:
+        """Return the record of a job of which nothing is left to do: it is in the store, as is its model if asked for.
+
+        None with run.rerun, which asks for it once more.
+        """
+        if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
+            return None
+        return self.store.get(key)
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,7 @@ def _before(one: Planned) -> tuple[int | None, int | None]:
     Planning takes its time, and another sweep may have done the job meanwhile: its record is new then.
     """
     record, failure = _stamps(one)
-    lacks_model = one.env.run.keep and not one.store.has_model(one.key)
-    meanwhile = record is not None and not lacks_model and not one.env.run.rerun and one.store.get(one.key) is not None
-    return None if meanwhile else record, failure
+    return None if one.env.finished(one.key) is not None else record, failure
 
 
 def _stamps(one: Planned) -> tuple[int | None, int | None]:

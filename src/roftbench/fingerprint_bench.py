@@ -18,7 +18,6 @@ from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant
 from roftbench.models.fingerprint import Fingerprint
 from roftbench.progress import bar
-from roftbench.store import Store
 
 CONSTANT = "constant"  # of a task that has nothing to learn from, among the weights
 
@@ -28,8 +27,8 @@ class FingerprintBench(Bench):
 
     method: Estimator
 
-    def __init__(self, job: Job, env: Env, store: Store) -> None:
-        super().__init__(job, env, store, torch.device("cpu"))
+    def __init__(self, job: Job, env: Env) -> None:
+        super().__init__(job, env, torch.device("cpu"))
         fingerprint: Fingerprint = build(job.model)
         self.features = fingerprint.features(self.dataset)
         self.labels = [y[~np.isnan(y)] for y in self.dataset.y[self.parts.train].T]  # of each task, the known ones

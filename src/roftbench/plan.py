@@ -20,8 +20,8 @@ from roftbench.workbench import choose_device
 class Planned:
     """A job of a sweep with its overrides.
 
-    state: "done", "failed" or "skipped" (tried before, without success), or "new". fits: what it needs fitted, for all
-    its candidates, in order; empty for a model without a network, whose fits are not kept.
+    state: "done", "failed" or "skipped" (tried before, without success), or "new", with run.rerun whatever there is.
+    fits: what it needs fitted for all its candidates, in order; none of a model without a network: they are not kept.
     """
 
     overrides: tuple[str, ...]
@@ -38,7 +38,7 @@ class Planned:
     @property
     def store(self) -> Store:
         """Where its record will be."""
-        return Store(self.env.results, self.env.run.stage_cap_gb)
+        return self.env.store
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Plan:
 
     @property
     def open(self) -> tuple[Planned, ...]:
-        """The jobs that are not done, or are to be done again."""
-        return tuple(one for one in self.jobs if one.state != "done" or one.env.run.rerun)
+        """The jobs that are not done."""
+        return tuple(one for one in self.jobs if one.state != "done")
 
 
 def plan_sweep(points: Iterable[Point]) -> Plan:
@@ -69,17 +69,16 @@ def plan_sweep(points: Iterable[Point]) -> Plan:
         job, env, guessed = parser.parse(point.config)
         guesses |= dict.fromkeys(guessed)
         if job.key not in jobs:
-            state = _state(Store(env.results), job.key, keep=env.run.keep)
-            jobs[job.key] = Planned(point.overrides, job, env, state, _fits(job, env))
+            jobs[job.key] = Planned(point.overrides, job, env, _state(job, env), _fits(job, env))
     return Plan(tuple(jobs.values()), tuple(guesses), count)
 
 
-def _state(store: Store, key: str, *, keep: bool) -> str:
-    if not (keep and not store.has_model(key)) and store.get(key) is not None:
+def _state(job: Job, env: Env) -> str:
+    if env.finished(job.key) is not None:
         return "done"  # read, not only seen: a damaged record is named and does not count
-    if not store.failure_path(key).exists():
+    if env.run.rerun or not env.store.failure_path(job.key).exists():
         return "new"
-    return str((store.failure(key) or {}).get("status", "failed"))
+    return str((env.store.failure(job.key) or {}).get("status", "failed"))
 
 
 def _fits(job: Job, env: Env) -> tuple[Needed, ...]:

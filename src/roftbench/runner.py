@@ -20,7 +20,7 @@ from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
 
 CPU = torch.device("cpu")
-BENCHES: dict[str, Callable[[Job, Env, Store], Bench]] = {NETWORK: Workbench, FINGERPRINT: FingerprintBench}
+BENCHES: dict[str, Callable[[Job, Env], Bench]] = {NETWORK: Workbench, FINGERPRINT: FingerprintBench}
 
 
 @dataclass(frozen=True)
@@ -45,27 +45,27 @@ def run_job(
         OSError: a file or folder that the job reads cannot be had, or the store cannot take what came out.
         KeyboardInterrupt: always passed on; finished stages are kept, nothing half-written is left.
     """
-    store = Store(env.results, env.run.stage_cap_gb)
+    store = env.store
     store.check_writable()
     with store.claim(job.key, wait=wait) as ours:
         if not ours:
             return Outcome("busy", {})
-        done = None if env.run.rerun else store.get(job.key)
-        if done is not None and (not env.run.keep or store.has_model(job.key)):
+        if (done := env.finished(job.key)) is not None:
             return Outcome("done", done, cached=True)
         if job.model.kind != NETWORK:
-            return _worked(job, env, store, announce)
+            return _worked(job, env, announce)
         with placed(env.run.device, env.cache / "gpus", env.run.jobs_per_gpu) as device:
-            return _worked(job, replace(env, run=replace(env.run, device=device)), store, announce)
+            return _worked(job, replace(env, run=replace(env.run, device=device)), announce)
 
 
-def _worked(job: Job, env: Env, store: Store, announce: Callable[[Bench], None]) -> Outcome:
+def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
     """Do a job and put what came out into the store."""
+    store = env.store
     began = time.monotonic()
     forget_peak()
     device, loaded = CPU, False
     try:
-        bench = BENCHES[job.model.kind](job, env, store)
+        bench = BENCHES[job.model.kind](job, env)
         device, loaded = bench.device, True
         announce(bench)
         record = bench.work()

@@ -23,13 +23,11 @@ def work(
         UsageError: outside a sweep, data, split, labels, model or device cannot be had as asked, or results cannot be
             written.
     """
-    store = Store(env.results, env.run.stage_cap_gb)
-    done = None if env.run.rerun else store.get(job.key)
+    store, done = env.store, env.finished(job.key)
     with logged(store.log_path(job.key) if done is None else None, quiet=quiet, bars=bars):
         for guess in guesses:
             say(f"  guessed: {guess}")
-        if done is not None and (not env.run.keep or store.has_model(job.key)):
-            # told even where nothing can be written
+        if done is not None:  # told even where nothing can be written
             conclude(Outcome("done", done, cached=True), store.record_path(job.key))
             return "done", ""
         try:

@@ -24,7 +24,6 @@ from roftbench.models.encoder import HEAD, Encoder, Predictor, State
 from roftbench.progress import JobProgress, bar, say
 from roftbench.stages import FINISH, Needed, needed, stages_of
 from roftbench.start import Start
-from roftbench.store import Store
 from roftbench.tensors import Entry
 from roftbench.train import Fit, fit_stage, seeded
 
@@ -41,8 +40,8 @@ class Workbench(Bench):
     )
     selects = True  # the best epoch
 
-    def __init__(self, job: Job, env: Env, store: Store) -> None:
-        super().__init__(job, env, store, choose_device(env.run.device))
+    def __init__(self, job: Job, env: Env) -> None:
+        super().__init__(job, env, choose_device(env.run.device))
         self.model = self._build_model()
         self.start = Start(self.model, self.problem)
         self.progress = JobProgress(str(job.dataset.metric))

@@ -40,7 +40,7 @@ def test_a_kept_forest_predicts_what_scikit_learn_says_bit_for_bit(lab: Lab, mor
     job, env = lab.job(*FOREST, *more)
     from roftbench.fingerprint_bench import FingerprintBench
 
-    bench = FingerprintBench(job, env, lab.store)
+    bench = FingerprintBench(job, env)
     bench.work()
     from roftbench.predict.molecules import featurized
 

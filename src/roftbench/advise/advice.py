@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from roftbench.advise.bench import Jobs, reason, result
+from roftbench.advise.bench import Jobs, reason
 from roftbench.advise.blend import Blender
 from roftbench.advise.compare import Difference, difference
 from roftbench.advise.folds import Folds, Parts
@@ -19,7 +19,7 @@ from roftbench.data.dataset import load_dataset
 from roftbench.errors import UsageError
 from roftbench.metrics import METRICS
 from roftbench.progress import bar, say
-from roftbench.store import Record, Store
+from roftbench.store import Record
 from roftbench.sweep import fetch_sources
 
 
@@ -132,7 +132,7 @@ class Advisor:
 
     def _on(self, one: Runner, parts: Parts) -> tuple[Record | None, bool]:
         job, env = self.jobs.on(one.model, one.method, self.folds.split(parts))
-        record, old = result(job, env)
+        record, old = self.jobs.result(job, env)
         if record is None:
             one.failure = reason(job, env)
         return record, old
@@ -155,7 +155,7 @@ class Advisor:
 
     def _outer(self, one: Runner, member: int) -> Record | None:
         job, env, _ = self.jobs.of(one.model, one.method)
-        record, old = result(replace(job, seed=job.seed + member), env)
+        record, old = self.jobs.result(replace(job, seed=job.seed + member), env)
         self.budget.done += not old
         return record
 
@@ -166,7 +166,7 @@ class Advisor:
             calibration = out_of_folds(self.dataset, part.records, self.settings.folds)
             job, env, _ = self.jobs.of(part.model, part.method)
             members = [replace(job, seed=job.seed + member) for member in range(self.settings.members)]
-            todo += [(one, env, calibration) for one in members if Store(env.results).get(one.key) is not None]
+            todo += [(one, env, calibration) for one in members if env.store.get(one.key) is not None]
         return [kept(*one) for one in bar(todo, "keeping", "model")]
 
     def _half(self, winner: Runner) -> Difference | None:

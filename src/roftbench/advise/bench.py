@@ -9,7 +9,7 @@ from roftbench.config import Env, parse
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.hydra_app import clear_errors, composed
 from roftbench.job import Component, Job
-from roftbench.store import Record, Store
+from roftbench.store import Record
 from roftbench.work import work
 
 BUSY_SECONDS = 1.0
@@ -21,6 +21,7 @@ class Jobs:
     def __init__(self, overrides: Sequence[str], folder: Path | None, *, search: bool) -> None:
         self.overrides, self.folder, self.search = list(overrides), folder, search
         self._known: dict[tuple[str, str], tuple[Job, Env, list[str]]] = {}
+        self._again: set[str] = set()  # keys of the jobs that run.rerun has had done again
 
     def of(self, model: str, method: str) -> tuple[Job, Env, list[str]]:
         """Return a job with the parts and the seed of the overrides, what it runs in, and what was guessed.
@@ -39,18 +40,19 @@ class Jobs:
         job, env, _ = self.of(model, method)
         return replace(job, split=split, label_ratio=LabelRatio()), env
 
-
-def result(job: Job, env: Env) -> tuple[Record | None, bool]:
-    """Run a job, or take it from the store; returns its record, None where it failed, and whether it was there."""
-    store = Store(env.results, env.run.stage_cap_gb)
-    if (found := store.get(job.key)) is not None:
-        return found, True
-    while work(job, env, [], in_sweep=True, quiet=True, bars=True)[0] == "busy":  # another process has it at work
-        time.sleep(BUSY_SECONDS)
-    return store.get(job.key), False
+    def result(self, job: Job, env: Env) -> tuple[Record | None, bool]:
+        """Run a job, or take it from the store; returns its record, None where it failed, and whether it was there."""
+        if job.key in self._again:
+            env = replace(env, run=replace(env.run, rerun=False))
+        if (found := env.finished(job.key)) is not None:
+            return found, True
+        while (status := work(job, env, [], in_sweep=True, quiet=True, bars=True)[0]) == "busy":  # in another process
+            time.sleep(BUSY_SECONDS)
+        self._again.add(job.key)
+        return env.store.get(job.key) if status == "done" else None, False
 
 
 def reason(job: Job, env: Env) -> str:
     """Return why a job failed."""
-    failure = Store(env.results).failure(job.key) or {}
+    failure = env.store.failure(job.key) or {}
     return f"{failure.get('status', 'failed')}: {failure.get('error', 'no record was left')}"

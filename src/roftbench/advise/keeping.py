@@ -1,6 +1,7 @@
 """The winner's models, kept for `roftbench predict`, with intervals from the folds' errors."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from roftbench.predict.held_out import HeldOut
 from roftbench.predict.keep import keep
 from roftbench.progress import logged
 from roftbench.runner import BENCHES
-from roftbench.store import Record, Store
+from roftbench.store import Record
 
 
 def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds: int) -> HeldOut | None:
@@ -32,8 +33,9 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
 
 
 def kept(job: Job, env: Env, calibration: HeldOut | None) -> Path:
-    """Keep the model of a finished job; its stages are in the store. Returns its folder."""
-    bench = BENCHES[job.model.kind](job, env, Store(env.results, env.run.stage_cap_gb))
+    """Keep the model of a finished job; its stages are in the store, fresh if they had to be. Returns its folder."""
+    env = replace(env, run=replace(env.run, rerun=False))
+    bench = BENCHES[job.model.kind](job, env)
     with logged(None, quiet=True):
         return keep(bench, bench.work(), calibration)
 
