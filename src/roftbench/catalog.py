@@ -1,6 +1,6 @@
 """The config folders and what they offer: the registry of models, methods, data sets and splits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,8 @@ def conf_dir() -> Path:
 
 def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
     """Return the options of a config group, name to content, those of the user's own folder `extra` included."""
-    found: dict[str, dict[str, Any]] = {}
-    for folder in _folders(extra):
-        for path in sorted((folder / group).glob("*.yaml")):
-            found[path.stem] = _content(path)
-    return dict(sorted(found.items()))
+    files = {path.stem: path for folder in _folders(extra) for path in (folder / group).glob("*.yaml")}
+    return {name: _content(name, files) for name in sorted(files)}
 
 
 def existing(folder: Path) -> Path:
@@ -34,7 +31,20 @@ def existing(folder: Path) -> Path:
     return folder
 
 
-def _content(path: Path) -> dict[str, Any]:
+def _content(name: str, files: Mapping[str, Path], below: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What is in an option, over the options of its group that it names as `defaults`, as Hydra composes them."""
+    own = _read(files[name])
+    bases = own.pop("defaults", None) or []
+    found: dict[str, Any] = {}
+    for base in bases if "_self_" in bases else [*bases, "_self_"]:
+        if base == "_self_":
+            found |= own
+        elif isinstance(base, str) and base in files and base not in (name, *below):
+            found |= _content(base, files, (name, *below))
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
