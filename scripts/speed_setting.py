@@ -12,8 +12,8 @@ from speed_reference import ReferenceModel, loaders
 from torch import Tensor
 from torch_geometric.loader import DataLoader
 
+from roftbench.compose import composed
 from roftbench.config import Env, parse
-from roftbench.hydra_app import composed
 from roftbench.job import Job
 from roftbench.workbench import Workbench
 

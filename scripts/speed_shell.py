@@ -24,7 +24,7 @@ import sys, time
 from pathlib import Path
 from roftbench.config import parse
 from roftbench.data.dataset import load_dataset
-from roftbench.hydra_app import composed
+from roftbench.compose import composed
 job, env, _ = parse(composed(sys.argv[1:], None))
 began = time.perf_counter()
 load_dataset(job.dataset, env.cache / "data", env.places)

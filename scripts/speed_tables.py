@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from roftbench.compose import composed
 from roftbench.config import parse
-from roftbench.hydra_app import composed
 from roftbench.job import digest
 from roftbench.report.text import METHODS
 from roftbench.runner import run_job

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from roftbench.compose import composed
 from roftbench.config import Env, parse
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.table import read_table
-from roftbench.hydra_app import composed
 from roftbench.job import Job
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.plan import Plan, plan_sweep

@@ -7,9 +7,9 @@ import pytest
 from lab import DEFAULTS, ROOT
 from omegaconf import DictConfig, OmegaConf
 
+from roftbench.compose import composed
 from roftbench.config import Env, parse
 from roftbench.errors import UsageError
-from roftbench.hydra_app import composed
 from roftbench.job import Job
 
 Parse = Callable[..., tuple[Job, Env, list[str]]]

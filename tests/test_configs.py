@@ -12,10 +12,10 @@ from lab import ESTIMATORS, METHODS, ROOT, write_csv
 from safetensors.torch import save_file
 
 from roftbench.components import build
+from roftbench.compose import composed
 from roftbench.config import Env, parse
 from roftbench.data.split import Splitter
 from roftbench.data.table import read_table
-from roftbench.hydra_app import composed
 from roftbench.hydra_app import plan as planned
 from roftbench.job import Job
 from roftbench.methods.base import Method

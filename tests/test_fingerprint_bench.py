@@ -12,8 +12,8 @@ from rdkit.Chem import rdFingerprintGenerator
 from sklearn.ensemble import RandomForestRegressor
 
 from roftbench.errors import UsageError
-from roftbench.hydra_app import load_split
 from roftbench.methods.random_forest import RandomForest
+from roftbench.splits import rows
 
 
 def test_one_command_leaves_one_ordinary_record_and_is_not_done_twice(cli: Command, lab: Lab) -> None:
@@ -47,7 +47,7 @@ def test_the_numbers_are_those_of_scikit_learn_on_rdkits_fingerprints(lab: Lab) 
     smiles, labels = molecules("esol", job, 1128)
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     x = np.stack([generator.GetFingerprintAsNumPy(Chem.MolFromSmiles(text)) for text in smiles])
-    parts = load_split(["label_ratio=n50", f"paths.cache={lab.cache}"], None)
+    parts = rows(["label_ratio=n50", f"paths.cache={lab.cache}"], None)
     forest = RandomForestRegressor(20, max_features=1 / 3, random_state=3)
     forest.fit(x[parts["train"]], np.array(labels)[parts["train"]])
     for part in ("train", "val", "test"):

@@ -33,14 +33,6 @@ def test_a_wrong_value_in_the_sweep_of_an_experiment_is_refused(tmp_path: Path) 
         hydra_app.plan(["experiment=mine", "model=tiny_gin", f"--config-dir={tmp_path}"])
 
 
-def test_ones_own_configs_are_found_beside_the_shipped_ones(tmp_path: Path) -> None:
-    (tmp_path / "train").mkdir()
-    text = (ROOT / "conf" / "train" / "smoke.yaml").read_text().replace("epochs: 3", "epochs: 7")
-    (tmp_path / "train" / "week.yaml").write_text(text)
-    config = hydra_app.composed(["train=week"], tmp_path)
-    assert (config.train.epochs, config.method.name, config.split.name) == (7, "roftmol", "auto")
-
-
 @pytest.mark.parametrize(
     ("wrong", "reason"), [("method=full_ft train.lr=1e30", "diverged"), ("label_ratio.count=903", "903")]
 )
@@ -58,15 +50,6 @@ def test_a_worker_process_prints_nothing_and_leaves_the_reason_in_the_store(
     assert reason in failure["error"]
     assert failure["error"] in ended.out.partition("1 failed")[2]
     assert failure["error"] in cli.lab.store.log_path(failure["key"]).read_text()
-
-
-def test_a_key_of_another_method_is_unknown_and_gets_a_close_one(cli: Command) -> None:
-    cli.run("method=lp", "method.alpha=0.5").refused("unknown key 'method.alpha'")
-    cli.run("method=wise_ft", "method.alhpa=0.5").refused("Did you mean 'method.alpha'?")
-    cli.run("method=wise_ft", "method.grid={buffers:[interpolate]}").refused(
-        "method.grid has no 'buffers', only alpha", "+method.grid.buffers=[…]"
-    )
-    cli.run("method=wise_ft", "method.grid={alpha:encoder_blocks}").refused("method.grid.alpha")
 
 
 def test_sweeps_that_cannot_be_told_are_refused(cli: Command) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
+from roftbench.compose import composed
 from roftbench.config import parse, resolved
 from roftbench.errors import UsageError
-from roftbench.hydra_app import composed
 from roftbench.space import expand
 
 

@@ -169,10 +169,10 @@ def _cache(arguments: argparse.Namespace) -> int:
 
 
 def _splits(arguments: argparse.Namespace) -> int:
-    from roftbench import hydra_app
+    from roftbench import splits
     from roftbench.files import write_output
 
-    text = json.dumps(hydra_app.load_split(arguments.overrides, arguments.config_dir))
+    text = json.dumps(splits.rows(arguments.overrides, arguments.config_dir))
     if arguments.out is None:
         print(text)
     else:

@@ -1,39 +1,29 @@
 """`roftbench run`: Hydra composes the config and launches jobs; its errors become one clear message each."""
 
 import os
-import re
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import hydra
-import yaml
-from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
-from roftbench.catalog import GROUPS, conf_dir, existing
-from roftbench.components import build
+from roftbench.catalog import conf_dir, existing
+from roftbench.compose import clear_errors, composed
 from roftbench.config import Env, parse
-from roftbench.data.dataset import load_dataset
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.launchers import follow, threads
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
-from roftbench.quoting import quoted
+from roftbench.sources import fetch_missing
 from roftbench.space import expand
-from roftbench.sweep import Answer, Sweep, fetch_sources
+from roftbench.sweep import Answer, Sweep
 from roftbench.work import work
 
 MULTIRUN = ("-m", "--multirun")
@@ -41,7 +31,6 @@ FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--
 FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
 
 
-GRID = "method.grid."
 _PARENT = "ROFTBENCH_PARENT"  # the process that waits for the jobs, so that a worker knows that it is none
 _ended: list[int | UsageError] = []  # the exit code of the one job that this process was asked for, or its error
 
@@ -158,17 +147,7 @@ def precheck(overrides: Sequence[str], folder: Path | None) -> None:
     """
     with clear_errors(overrides, folder):
         job, env, _ = parse(composed(overrides, folder))
-        fetch_sources([(job, env.places)])
-
-
-def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
-    """Return the config that Hydra composes for one job."""
-    search = [] if folder is None else [f"hydra.searchpath=[file://{folder.absolute()}]"]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
-        try:
-            return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
-        except ValueError as error:  # a group that is null or a number
-            raise UsageError(str(error).strip().splitlines()[0]) from error
+        fetch_missing((source, env.places) for source in job.sources())
 
 
 def _is_sweep(text: str) -> bool:
@@ -206,98 +185,3 @@ def _config_folder(flags: Sequence[str]) -> Path | None:
         if name in ("--config-dir", "-cd"):
             return existing(Path(value or flags[position + 1]))
     return None
-
-
-@contextmanager
-def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None]:
-    """Turn the errors of Hydra and OmegaConf into a UsageError with a hint."""
-    try:
-        yield
-    except MissingConfigException as error:
-        raise UsageError(_missing_option(error)) from error
-    except OverrideParseException as error:
-        raise UsageError(f"cannot understand '{error.override}': {_how_to_write(str(error.override))}") from error
-    except ConfigCompositionException as error:
-        raise UsageError(_wrong_override(f"{error}\n{error.__cause__}", overrides, folder)) from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"a config file is no valid YAML: {' '.join(str(error).split())}") from error
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # Hydra makes the sweep's folder before the first job
-        raise UsageError(_no_file(error)) from error
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UsageError(str(error).strip().splitlines()[0]) from error
-
-
-def _how_to_write(override: str) -> str:
-    key, equals, value = override.partition("=")
-    if not equals:
-        return "write key=value, for example method=lp"
-    shown = _in_quotes(key, value.strip("'\""))
-    return f"put a value with blanks, brackets, commas or quotes into quotes within quotes: {shown}"
-
-
-def _in_quotes(key: str, value: str) -> str:
-    """Return the word of a command line that gives a key this text as its value."""
-    word = f"{key}={quoted(value)}"
-    return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'
-
-
-def _missing_option(error: MissingConfigException) -> str:
-    group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    if not group:
-        return str(error).strip().splitlines()[0]
-    hint = " For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
-    if group == "dataset" and (Path(name).suffix or Path(name).exists()):
-        hint = f" For a table of your own: dataset=csv dataset.path={name}"
-    return f"unknown {group} '{name}'.{suggest(name, error.options or [])}{hint}"
-
-
-def _no_file(error: OSError) -> str:
-    return f"{error.filename or 'a file'}: {error.strerror}. Set paths.results and paths.cache to folders of yours."
-
-
-def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None) -> str:
-    first = message.strip().splitlines()[0]
-    found = re.search(r"'([^']+)'", first)
-    if found is None or "override " in found.group(1):
-        return first
-    if "Ambiguous value" in first or "requires --multirun" in first:
-        key, _, value = found.group(1).partition("=")
-        single = f", or {_in_quotes(key, value)} for one text with a comma" if value else ""
-        return f"'{found.group(1)}' has several values: add -m for a sweep, or write key=[a,b] for one list{single}"
-    whole = re.search(r"full_key: (\S+)", message)  # of a value that is a dictionary, the key inside
-    key = whole.group(1) if whole else found.group(1).split("=")[0].lstrip("+~").split("@")[0]
-    known = _known_keys(overrides, folder)
-    if key.startswith(GRID):
-        there = ", ".join(name.removeprefix(GRID) for name in known if name.startswith(GRID)) or "nothing"
-        return f"method.grid has no '{key.removeprefix(GRID)}', only {there}. To search it as well: +{key}=[…]"
-    close = get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
-    return f"unknown key '{key}'.{hint} `roftbench run --cfg job` shows all keys."
-
-
-def _known_keys(overrides: Sequence[str], folder: Path | None) -> list[str]:
-    """Return every dotted key of the config with the chosen groups, as far as they compose."""
-    chosen = [text for text in overrides if text.split("=")[0] in GROUPS]
-    try:
-        config = composed(chosen, folder)
-    except (HydraException, OmegaConfBaseException):
-        config = composed([], folder)
-    return list(_flatten(OmegaConf.to_container(config), ""))
-
-
-def _flatten(node: Any, prefix: str) -> Iterator[str]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield f"{prefix}{key}"
-            yield from _flatten(value, f"{prefix}{key}.")
-
-
-def load_split(overrides: Sequence[str], folder: Path | None) -> dict[str, list[int]]:
-    """Return the data rows of the parts, labels cut, that a config asks for."""
-    with clear_errors(overrides, folder):
-        job, env, _ = parse(composed(overrides, folder and existing(folder)))
-        dataset = load_dataset(job.dataset, env.cache / "data", env.places)
-        _, parts = dataset.cut(build(job.split), job.label_ratio)
-    return {name: dataset.rows[index].tolist() for name, index in parts.to_dict().items()}

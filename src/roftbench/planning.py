@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from roftbench import hydra_app
+from roftbench.compose import clear_errors
 from roftbench.errors import JobError, UsageError
 from roftbench.estimate import estimate
 from roftbench.launchers import workers
@@ -24,7 +25,7 @@ def run(arguments: Sequence[str], *, as_json: bool) -> int:
     """
     plan, settings = hydra_app.plan(arguments)
     try:
-        with hydra_app.clear_errors(arguments, None):
+        with clear_errors(arguments, None):
             found = _found(plan, workers(settings.launcher))
     except JobError as error:
         raise UsageError(str(error)) from None

@@ -4,7 +4,7 @@ import gzip
 import logging
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +128,17 @@ def fetch(source: Source, places: Places) -> str:
         with _writing(path), atomic(path) as temporary:
             temporary.write_bytes(packed)
     return found.place
+
+
+def fetch_missing(wanted: Iterable[tuple[Source, Places]]) -> None:
+    """Fetch each file that is nowhere on this machine.
+
+    Raises:
+        UsageError: one of them cannot be had.
+    """
+    for source, places in dict.fromkeys(wanted):
+        if present(source, places) is None:
+            fetch(source, places)
 
 
 def either_way(name: str) -> list[str]:

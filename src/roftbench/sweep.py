@@ -6,18 +6,17 @@ not relied on: one forgets the jobs that a dead worker had, another calls failed
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from roftbench.endings import Ending, Endings
 from roftbench.errors import JobError
-from roftbench.job import Job
 from roftbench.launchers import workers
 from roftbench.plan import Plan, Planned, in_groups
 from roftbench.progress import duration, say, shown
 from roftbench.runner import put_failure
-from roftbench.sources import Places, fetch, present
+from roftbench.sources import fetch_missing
 from roftbench.watch import Watch
 
 
@@ -71,7 +70,7 @@ class Sweep:
         say(headline(self.plan))
         if self.todo:
             self.todo[0].store.check_writable()
-            fetch_sources([(one.job, one.env.places) for one in self.todo])
+            fetch_missing((source, one.env.places) for one in self.todo for source in one.job.sources())
         left, suspects = self.todo, list[Planned]()
         while left or suspects:
             alone = not left
@@ -156,14 +155,3 @@ def headline(plan: Plan) -> str:
     parts = [f"{states.count('done')} done", f"{states.count('failed')} failed before", *skipped]
     parts.append(f"{len(plan.open)} to run")
     return "\n".join([f"{len(states)} jobs{same}: {', '.join(parts)}", *(f"  guessed: {one}" for one in plan.guesses)])
-
-
-def fetch_sources(jobs: Iterable[tuple[Job, Places]]) -> None:
-    """Fetch every published file that jobs need, now and not after hours of other jobs.
-
-    Raises:
-        UsageError: one of them cannot be had.
-    """
-    for source, places in dict.fromkeys((source, places) for job, places in jobs for source in job.sources()):
-        if present(source, places) is None:
-            fetch(source, places)

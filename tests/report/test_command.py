@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from lab import FOREST, Lab, write_csv
 
+from roftbench.compose import composed
 from roftbench.config import parse
-from roftbench.hydra_app import composed, plan
+from roftbench.hydra_app import plan
 from roftbench.job import Job
 from roftbench.report.command import NotShippedError, commands, overrides
 

@@ -19,8 +19,8 @@ from roftbench.data.dataset import load_dataset
 from roftbench.errors import UsageError
 from roftbench.metrics import METRICS
 from roftbench.progress import bar, say
+from roftbench.sources import fetch_missing
 from roftbench.store import Record
-from roftbench.sweep import fetch_sources
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Advisor:
         runners = [Runner(*pair, baseline=pair in BASELINES) for pair in settings.pairs()]
         parsed = [self.jobs.of(one.model, one.method) for one in runners]
         self.job, self.env, self.guesses = parsed[0]
-        fetch_sources([(job, env.places) for job, env, _ in parsed])
+        fetch_missing((source, env.places) for job, env, _ in parsed for source in job.sources())
         self.dataset = load_dataset(self.job.dataset, self.env.cache / "data", self.env.places)
         self.folds = Folds(self.job, self.dataset, settings.folds, settings.by, self.env.results / "advise")
         self.prior = Prior.of(str(self.job.dataset.task), len(self.folds.pool))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from roftbench.compose import clear_errors, composed
 from roftbench.config import Env, parse
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.hydra_app import clear_errors, composed
 from roftbench.job import Component, Job
 from roftbench.store import Record
 from roftbench.work import work

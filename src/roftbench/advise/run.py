@@ -7,7 +7,7 @@ from pathlib import Path
 from roftbench.advise.advice import Advisor
 from roftbench.advise.settings import separated
 from roftbench.advise.show import WIDTH, show, to_dict, write
-from roftbench.hydra_app import clear_errors
+from roftbench.compose import clear_errors
 from roftbench.progress import logged, say, shown, wide_console
 
 

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roftbench.compose import clear_errors, composed
 from roftbench.config import parse
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.rows import Rows
 from roftbench.errors import UsageError
 from roftbench.files import atomic, check_paths
-from roftbench.hydra_app import clear_errors, composed
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import load
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
 from roftbench.predict.molecules import CHUNK, featurized
 from roftbench.progress import bar
-from roftbench.sweep import fetch_sources
+from roftbench.sources import fetch_missing
 from roftbench.workbench import choose_device, pretrained
 
 ENDINGS = (".npz", ".parquet")
@@ -46,7 +46,7 @@ def encoder_of(overrides: Sequence[str], folder: Path | None, device: str) -> Me
     """Return a pretrained model by the overrides of a config (model=NAME, model.checkpoint=…, paths.…)."""
     with clear_errors(overrides, folder):
         job, env, _ = parse(composed([*overrides, "method=lp"], folder))
-    fetch_sources([(job, env.places)])
+    fetch_missing((source, env.places) for source in job.sources())
     return Network(pretrained(job, env), choose_device(device))
 
 

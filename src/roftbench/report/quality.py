@@ -12,12 +12,12 @@ from rich.console import Console
 
 from roftbench.catalog import existing, options
 from roftbench.components import build
+from roftbench.compose import clear_errors, composed
 from roftbench.config import parse
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality import quality_report
 from roftbench.errors import UsageError, suggest
 from roftbench.files import check_not_input, check_output, write_output
-from roftbench.hydra_app import clear_errors, composed
 from roftbench.job import Component, Job
 from roftbench.report.quality_tables import print_report
 

@@ -1,0 +1,117 @@
+"""One job's config from overrides, composed by Hydra, whose errors become one clear message each."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from roftbench.catalog import GROUPS, conf_dir
+from roftbench.errors import UsageError, suggest
+from roftbench.quoting import quoted
+
+GRID = "method.grid."
+
+
+def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
+    """Return the config that Hydra composes for one job."""
+    search = [] if folder is None else [f"hydra.searchpath=[file://{folder.absolute()}]"]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
+        try:
+            return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
+        except ValueError as error:  # a group that is null or a number
+            raise UsageError(str(error).strip().splitlines()[0]) from error
+
+
+@contextmanager
+def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None]:
+    """Turn the errors of Hydra and OmegaConf into a UsageError with a hint."""
+    try:
+        yield
+    except MissingConfigException as error:
+        raise UsageError(_missing_option(error)) from error
+    except OverrideParseException as error:
+        raise UsageError(f"cannot understand '{error.override}': {_how_to_write(str(error.override))}") from error
+    except ConfigCompositionException as error:
+        raise UsageError(_wrong_override(f"{error}\n{error.__cause__}", overrides, folder)) from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"a config file is no valid YAML: {' '.join(str(error).split())}") from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # Hydra makes the sweep's folder before the first job
+        raise UsageError(_no_file(error)) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(str(error).strip().splitlines()[0]) from error
+
+
+def _how_to_write(override: str) -> str:
+    key, equals, value = override.partition("=")
+    if not equals:
+        return "write key=value, for example method=lp"
+    shown = _in_quotes(key, value.strip("'\""))
+    return f"put a value with blanks, brackets, commas or quotes into quotes within quotes: {shown}"
+
+
+def _in_quotes(key: str, value: str) -> str:
+    """Return the word of a command line that gives a key this text as its value."""
+    word = f"{key}={quoted(value)}"
+    return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'
+
+
+def _missing_option(error: MissingConfigException) -> str:
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if not group:
+        return str(error).strip().splitlines()[0]
+    hint = " For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
+    if group == "dataset" and (Path(name).suffix or Path(name).exists()):
+        hint = f" For a table of your own: dataset=csv dataset.path={name}"
+    return f"unknown {group} '{name}'.{suggest(name, error.options or [])}{hint}"
+
+
+def _no_file(error: OSError) -> str:
+    return f"{error.filename or 'a file'}: {error.strerror}. Set paths.results and paths.cache to folders of yours."
+
+
+def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None) -> str:
+    first = message.strip().splitlines()[0]
+    found = re.search(r"'([^']+)'", first)
+    if found is None or "override " in found.group(1):
+        return first
+    if "Ambiguous value" in first or "requires --multirun" in first:
+        key, _, value = found.group(1).partition("=")
+        single = f", or {_in_quotes(key, value)} for one text with a comma" if value else ""
+        return f"'{found.group(1)}' has several values: add -m for a sweep, or write key=[a,b] for one list{single}"
+    whole = re.search(r"full_key: (\S+)", message)  # of a value that is a dictionary, the key inside
+    key = whole.group(1) if whole else found.group(1).split("=")[0].lstrip("+~").split("@")[0]
+    known = _known_keys(overrides, folder)
+    if key.startswith(GRID):
+        there = ", ".join(name.removeprefix(GRID) for name in known if name.startswith(GRID)) or "nothing"
+        return f"method.grid has no '{key.removeprefix(GRID)}', only {there}. To search it as well: +{key}=[…]"
+    close = get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    return f"unknown key '{key}'.{hint} `roftbench run --cfg job` shows all keys."
+
+
+def _known_keys(overrides: Sequence[str], folder: Path | None) -> list[str]:
+    """Return every dotted key of the config with the chosen groups, as far as they compose."""
+    chosen = [text for text in overrides if text.split("=")[0] in GROUPS]
+    try:
+        config = composed(chosen, folder)
+    except (HydraException, OmegaConfBaseException):
+        config = composed([], folder)
+    return list(_flatten(OmegaConf.to_container(config), ""))
+
+
+def _flatten(node: Any, prefix: str) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield f"{prefix}{key}"
+            yield from _flatten(value, f"{prefix}{key}.")

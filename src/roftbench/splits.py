@@ -1,0 +1,19 @@
+"""`roftbench splits`: the data rows of train, val and test, labels cut, as a job has them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from roftbench.catalog import existing
+from roftbench.components import build
+from roftbench.compose import clear_errors, composed
+from roftbench.config import parse
+from roftbench.data.dataset import load_dataset
+
+
+def rows(overrides: Sequence[str], folder: Path | None) -> dict[str, list[int]]:
+    """Return the rows of each part that a config asks for; `folder` holds configs of the user's own."""
+    with clear_errors(overrides, folder):
+        job, env, _ = parse(composed(overrides, folder and existing(folder)))
+        dataset = load_dataset(job.dataset, env.cache / "data", env.places)
+        _, parts = dataset.cut(build(job.split), job.label_ratio)
+    return {name: dataset.rows[index].tolist() for name, index in parts.to_dict().items()}
