@@ -5,8 +5,15 @@ from typing import TYPE_CHECKING
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+from roftbench.report.figures import rendered
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def svg(figure: "Figure") -> str:
+    """Return a figure's SVG file."""
+    return rendered(figure, "svg").decode("utf-8")
 
 
 def texts_outside(figure: "Figure") -> list[str]:

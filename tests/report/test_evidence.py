@@ -8,9 +8,7 @@ import pandas as pd
 import pytest
 from score_tables import long_of, of
 
-from roftbench.report import evidence
 from roftbench.report.evidence import write_evidence
-from roftbench.report.figures import write_figure
 
 METHODS = {"roftmol": 0.9, "lp": 1.0, "bss": 0.95}
 
@@ -56,10 +54,7 @@ def test_the_same_records_give_the_same_bytes_in_any_order(long: pd.DataFrame, t
         assert a.read_bytes() == b.read_bytes(), a.name
 
 
-def test_training_settings_and_variants_have_files_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evidence, "write_figure", lambda figure, stem: write_figure(figure, stem, ("svg",)))
+def test_training_settings_and_variants_have_files_of_their_own(tmp_path: Path) -> None:
     parts = [
         of(m, d, [s], labels, **more)
         for m, s in METHODS.items()
@@ -67,7 +62,7 @@ def test_training_settings_and_variants_have_files_of_their_own(
         for labels in ("n50", "n50-strict", "full")
         for more in ({}, {"train__epochs": 30})
     ]
-    names = {path.name for path in write_evidence(long_of(*parts), tmp_path)}
+    names = {path.name for path in write_evidence(long_of(*parts), tmp_path) if path.suffix != ".pdf"}
     trains = ("paper_epochs=100", "paper_epochs=30")
     assert names == {
         *("comparison.md", "comparison.csv"),

@@ -4,10 +4,9 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from drawn import texts_outside
+from drawn import svg, texts_outside
 from matplotlib.axes import Axes
 
-from roftbench.report.figures import svg
 from roftbench.report.rank_figure import draw_critical_difference
 from roftbench.report.stats import Friedman
 

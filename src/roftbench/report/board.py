@@ -12,7 +12,7 @@ from roftbench.errors import UsageError
 from roftbench.report.aggregate import CELL, By, cells, complete_losses, long_table, mean_rank, select, unfinished_table
 from roftbench.report.overall import overall_ranks
 from roftbench.report.request import GROUP, Request
-from roftbench.report.text import METHODS, amount, method_name
+from roftbench.report.text import amount, method_name, method_order
 from roftbench.store import Record
 
 TABLE = ["setting", "task"]  # after `_grouped`: what makes a table
@@ -128,12 +128,11 @@ class Board:
     def _grouped(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Name the row of each cell, and make `setting` what one table is for: a baseline's is its own."""
         inside = [part for part in GROUP if part not in self.request.group]
-        order = {name: i for i, name in enumerate(METHODS)}
         frame = frame.assign(
             home=frame["setting"],
             row=_joined([frame["method"], *(frame[part] for part in inside)], "\0"),
             label=_joined([frame["method"].map(method_name), *(frame[part] for part in inside)], " · "),
-            order=frame["method"].map(order).fillna(len(order)),
+            order=[method_order(name)[0] for name in frame["method"]],
         )
         if "labels_interpolation" in frame:
             frame["label"] += (frame["labels_interpolation"] > 0).map({True: " ‡", False: ""})

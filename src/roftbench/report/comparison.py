@@ -14,7 +14,7 @@ import pandas as pd
 
 from roftbench.report.inference import ALPHA, MIN_PAIRS
 from roftbench.report.stats import COLUMNS, MEAN_OF_OTHERS, REFERENCE, Friedman, Unit, compare, friedman
-from roftbench.report.text import METHODS, MISSING, markdown_table, method_name
+from roftbench.report.text import MISSING, markdown_table, method_name, method_order
 
 ALL_MODELS = "all models"
 UNITS: dict[Unit, str] = {"block": "blocks", "dataset": "data sets"}
@@ -130,10 +130,8 @@ def _against_each(section: Section, every: pd.DataFrame, reference: str) -> Iter
 
 def _ordered(frame: pd.DataFrame) -> list[_Row]:
     """The rivals in the paper's order, then the user's own, then the mean of all."""
-    place = {name: i for i, name in enumerate(METHODS)}
     rows: list[_Row] = frame.to_dict("records")
-    last = len(place)
-    return sorted(rows, key=lambda row: (place.get(row["method"], last), row["method"] == MEAN_OF_OTHERS))
+    return sorted(rows, key=lambda row: (row["method"] == MEAN_OF_OTHERS, method_order(row["method"])))
 
 
 def _line(row: _Row, rows: int) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from roftbench.report.figures import appearance, style
-from roftbench.report.text import BASELINES, METHODS, method_name, metric_name
+from roftbench.report.text import BASELINES, method_name, method_order, metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def _drawn(rows: pd.DataFrame) -> pd.DataFrame:
 def _lines(rows: pd.DataFrame) -> dict[str, str]:
     """Label to method, in the paper's order, then the user's own, then the baselines, each with its model."""
     pairs = rows[["method", "model", "baseline"]].drop_duplicates().itertuples(index=False)
-    order = sorted({(bool(b), [*METHODS, m].index(m), m, model if b else "") for m, model, b in pairs})
+    order = sorted({(bool(b), method_order(m), m, model if b else "") for m, model, b in pairs})
     return {_label(method, model): method for _, _, method, model in order}
 
 

@@ -1,7 +1,6 @@
 """What all figures share: the look of each method, the style, and files that are the same whenever they are drawn.
 
     appearance(method) -> Appearance          colour, marker and line of a method, the same in every figure
-    svg(figure) -> str                        for a page
     write_figure(figure, stem) -> [Path]      stem.svg and stem.pdf
 
 Matplotlib is imported when a figure is drawn, and without pyplot: no window, no figure that stays behind.
@@ -49,7 +48,6 @@ _STYLE: Any = {  # a dictionary, in whose keys Matplotlib's types are stricter t
 _NO_DATES: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "png": {"Software": None},
 }
 
 
@@ -89,22 +87,17 @@ def style() -> Iterator[None]:
         yield
 
 
-def svg(figure: "Figure") -> str:
-    """Return a figure as an SVG element with a title, to be put into a page."""
-    text = _rendered(figure, "svg").decode("utf-8")
-    return text[text.index("<svg") :]
-
-
-def write_figure(figure: "Figure", stem: Path, formats: tuple[str, ...] = ("svg", "pdf")) -> list[Path]:
-    """Write stem.svg and stem.pdf (png can be asked for), each replaced as a whole; returns their paths."""
-    paths = [stem.with_name(f"{stem.name}.{form}") for form in formats]
-    for form, path in zip(formats, paths, strict=True):
+def write_figure(figure: "Figure", stem: Path) -> list[Path]:
+    """Write stem.svg and stem.pdf, each replaced as a whole; returns their paths."""
+    paths = {form: stem.with_name(f"{stem.name}.{form}") for form in _NO_DATES}
+    for form, path in paths.items():
         with atomic(path) as temporary:
-            temporary.write_bytes(_rendered(figure, form))
-    return paths
+            temporary.write_bytes(rendered(figure, form))
+    return list(paths.values())
 
 
-def _rendered(figure: "Figure", form: str) -> bytes:
+def rendered(figure: "Figure", form: str) -> bytes:
+    """Return what is in the file of a figure, "svg" or "pdf"."""
     buffer = io.BytesIO()
     with style():
         title = {"Title": figure.get_label()} if figure.get_label() else {}

@@ -12,7 +12,7 @@ from rich.text import Text
 from roftbench.report.board import TABLE, Board
 from roftbench.report.gaps import Filler
 from roftbench.report.notes import notes_of
-from roftbench.report.text import METHODS, MISSING, method_name, metric_name, rank, score
+from roftbench.report.text import MISSING, method_name, method_order, metric_name, rank, score
 
 BASELINE, BY_TEST = " †", " §"
 MARKS = {1: "bold", 2: "underline"}
@@ -69,13 +69,11 @@ def _overall(board: Board) -> Iterator[Layout]:
         counts = section.drop_duplicates("scope").set_index("scope")
         scopes = list(counts.index)
         ranks = section.pivot(index="method", columns="scope", values="average_rank")
-        order = [*METHODS, *sorted(set(ranks.index) - set(METHODS))]
         blocks = [f"{scope} ({counts['blocks'][scope]} of {counts['of'][scope]} blocks)" for scope in scopes]
         best = ranks.rank(method="min")
         rows = [
             [Text(method_name(method)), *(_rank(ranks[scope][method], best[scope][method]) for scope in scopes)]
-            for method in order
-            if method in ranks.index
+            for method in sorted(ranks.index, key=method_order)
         ]
         yield Layout(f"Average rank over everything · {model} · {train} training", ["Method", *blocks], rows)
 

@@ -7,7 +7,7 @@ import pandas as pd
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import PARTS
 from roftbench.report.figures import appearance
-from roftbench.report.text import BASELINES, METHODS, METRIC_NAMES, method_name
+from roftbench.report.text import METRIC_NAMES, method_name, method_order
 from roftbench.store import Record
 
 OWN = "own"  # each data set's own metric, where those of a task differ
@@ -25,7 +25,7 @@ def lists_of(long: pd.DataFrame, done: list[Record]) -> _Data:
     settings = long[_SETTING].drop_duplicates().merge(_label_order(long, done), on="setting")
     settings = settings.sort_values(["baseline", "model", "split", "train", "order", "label_ratio"])
     networks = set(long.loc[~long["baseline"].astype(bool), "method"])
-    methods = sorted(long["method"].unique(), key=_method_order)
+    methods = sorted(long["method"].unique(), key=method_order)
     primary = {str(task): sorted(group["own"].unique()) for task, group in datasets.groupby("task")}
     tasks = [task for task in ("regression", "classification") if task in primary]
     return {
@@ -74,13 +74,6 @@ def _metric_name(name: str) -> str:
 def _metrics_of(task: str, primary: list[str]) -> list[str]:
     others = [metric.name for metric in METRICS.values() if metric.task == task and metric.name not in primary]
     return [*primary, *others]
-
-
-def _method_order(name: str) -> tuple[bool, int, str]:
-    """The paper's methods in its order, variants of one beside it; then others, then baselines."""
-    known = [*METHODS]
-    plain = name.partition(" (")[0]
-    return (plain in BASELINES, known.index(plain) if plain in known else len(known), name)
 
 
 def _label_order(long: pd.DataFrame, done: list[Record]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from roftbench.report.aggregate import CELL, cells, sign
 from roftbench.report.board import Board
-from roftbench.report.text import METHODS, MISSING, markdown_table, method_name
+from roftbench.report.text import MISSING, markdown_table, method_name, method_order
 
 WARNING = """\
 These numbers are NOT REPORTABLE as scores: the test labels chose the hyperparameters. Of each method's cells with a
@@ -37,8 +37,8 @@ def render_selection(board: Board) -> str:
     title = "## Selection on test scores (NOT REPORTABLE)"
     if gap.empty:
         return f"{title}\n\nNo cell had a choice of hyperparameters."
-    order = [*METHODS, *sorted(set(gap["method"]) - set(METHODS))]
-    rows = [_line(method_name(name), gap[gap["method"] == name]) for name in order if name in set(gap["method"])]
+    methods = sorted(set(gap["method"]), key=method_order)
+    rows = [_line(method_name(name), gap[gap["method"] == name]) for name in methods]
     rows += [_line("all", gap)] if len(rows) > 1 else []
     return f"{title}\n\n{WARNING}\n\n{markdown_table(_HEADER, rows)}"
 

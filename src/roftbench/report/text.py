@@ -23,8 +23,22 @@ MISSING = "--"
 
 
 def method_name(method: str) -> str:
-    """Return a method's name as the paper writes it, if it is one of the paper's or a baseline."""
-    return {**METHODS, **BASELINES}.get(method, method)
+    """Return a method's name as the paper writes it, if it is one of the paper's or a baseline, or a variant of one."""
+    plain, variant = _variant(method)
+    return {**METHODS, **BASELINES}.get(plain, plain) + variant
+
+
+def method_order(method: str) -> tuple[int, str]:
+    """Return what sorts methods: the paper's in its order, variants of one beside it, then others, then baselines."""
+    plain = _variant(method)[0]
+    known = [*METHODS]
+    return (known.index(plain) if plain in known else len(known) + (plain in BASELINES), method)
+
+
+def _variant(method: str) -> tuple[str, str]:
+    """A name that `places.names` gave, and what it says of how contents of that name differ, or ""."""
+    plain, blank, rest = method.partition(" (")
+    return plain, blank + rest
 
 
 def metric_name(metric: str) -> str:
