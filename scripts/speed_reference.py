@@ -82,7 +82,7 @@ def molecules(problem: Problem, index: Tensor) -> list[Data]:
     found = []
     for one in index:
         graph = problem.graphs.batch(one[None])
-        y = problem.y[one][None]
+        y = problem.targets[one][None]
         found.append(Data(x=graph.x, edge_index=graph.edge_index, edge_attr=graph.edge_attr, y=y))
     return found
 

@@ -35,6 +35,10 @@ SAME = {
     "cache": ((), ("paths.cache=/elsewhere",)),
     "plug-ins that are not used": ((), ("plugins=[json]",)),
     "words about it": ((), ("model.summary=x", "dataset.units=mol", "method.summary=y")),
+    "how all labels are counted": (
+        ("label_ratio=full",), ("label_ratio=full", "label_ratio.val_budget=strict", "label_ratio.stratified=true")
+    ),
+    "a scale of classes": (("dataset=bbbp",), ("dataset=bbbp", "train.standardize_targets=true")),
     "epochs of an interpolation that is not done": (("method=lp",), ("method=lp", "train.interpolation_epochs=9")),
 }  # fmt: skip
 

@@ -56,7 +56,7 @@ def test_unscaled_targets_are_the_default(bench: Workbench) -> None:
     problem = bench.problem
     outputs = torch.tensor([[1.5], [-2.0]])
     assert problem.to_predictions(outputs).tolist() == outputs.tolist()
-    expected = (outputs - problem.y[[3, 9]]).square().mean().sqrt()
+    expected = (outputs - problem.targets[[3, 9]]).square().mean().sqrt()
     torch.testing.assert_close(problem.loss(outputs, torch.tensor([3, 9])), expected)
 
 
@@ -64,25 +64,36 @@ def test_scale_comes_from_the_training_labels_alone(bench: Workbench) -> None:
     y = two_columns(bench)
     problem = problem_of(bench, y, standardize=True)
     train = y[bench.parts.train]
-    np.testing.assert_allclose(problem.offset.numpy(), np.nanmean(train, 0), rtol=1e-5)
-    np.testing.assert_allclose(problem.scale.numpy(), np.nanstd(train, 0), rtol=1e-5)
+    np.testing.assert_allclose(problem.offset, np.nanmean(train, 0), rtol=1e-5)
+    np.testing.assert_allclose(problem.scale, np.nanstd(train, 0), rtol=1e-5)
     y[bench.parts.val] = 1e6
     y[bench.parts.test] = NAN
     other = problem_of(bench, y, standardize=True)
-    assert torch.equal(problem.offset, other.offset)
-    assert torch.equal(problem.scale, other.scale)
+    assert problem.offset.tolist() == other.offset.tolist()
+    assert problem.scale.tolist() == other.scale.tolist()
 
 
 def test_standardised_outputs_come_back_in_the_labels_unit(bench: Workbench) -> None:
     problem = problem_of(bench, bench.dataset.y, standardize=True)
     index = problem.test
-    exact = (problem.y[index] - problem.offset) / problem.scale
+    exact = problem.targets[index]
     assert problem.loss(exact, index).item() == 0
     np.testing.assert_allclose(problem.to_predictions(exact), bench.dataset.y[bench.parts.test], rtol=1e-5, atol=1e-5)
     zero = problem.to_predictions(torch.zeros(len(index), 1))
     mean = bench.dataset.y[bench.parts.train].mean()
     spread = np.sqrt(np.mean((bench.dataset.y[bench.parts.test] - mean) ** 2))
     assert problem.scores(zero, index)["rmse"] == pytest.approx(spread, rel=1e-5)
+
+
+def test_labels_that_float32_does_not_tell_apart_are_learnt_and_scored_as_they_are(bench: Workbench) -> None:
+    """Total energies, say: float32 has steps of 8 at 1e8."""
+    y = 1e8 + bench.dataset.y
+    problem = problem_of(bench, y, standardize=True)
+    plain = problem_of(bench, bench.dataset.y, standardize=True)
+    torch.testing.assert_close(problem.targets, plain.targets, atol=1e-6, rtol=0)
+    outputs = torch.zeros(len(problem.test), 1)
+    rmse = plain.scores(plain.to_predictions(outputs), plain.test)["rmse"]
+    assert problem.scores(problem.to_predictions(outputs), problem.test)["rmse"] == pytest.approx(rmse, rel=1e-6)
 
 
 def test_a_column_without_labels_or_spread_has_offset_and_scale_all_the_same(bench: Workbench) -> None:

@@ -86,6 +86,11 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
     return split
 
 
+def names_parts(split: Component) -> bool:
+    """Tell whether a way of cutting reads the parts off the table's own column."""
+    return issubclass(import_name(split.target), ColumnSplit)
+
+
 def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     """Return the model, with what names its weights; raises UsageError as `parse` does."""
     head, component = _component(ModelCard, values, "model", plugins)

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 
-from roftbench.components import UNUSED_SEED, method_of, model_of, split_of
+from roftbench.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.table import complete
@@ -98,6 +98,8 @@ class Parser:
         paths, places = self._once(_paths, plain["paths"])
         dataset, guesses = self._once(_dataset, plain["dataset"], plain["paths"])
         split = self._once(split_of, plain["split"], dataset, plugins)
+        if not names_parts(split):  # the column plays no part, neither in the key nor where duplicates are merged
+            dataset = replace(dataset, split_column=None)
         label_ratio: LabelRatio = self._once(_typed_group, LabelRatio, "label_ratio", plain["label_ratio"])
         train = self._once(_train, plain["train"], str(dataset.task))
         model = self._once(model_of, plain["model"], plugins)
@@ -108,7 +110,7 @@ class Parser:
             method=method,
             dataset=dataset,
             split=split,
-            label_ratio=replace(label_ratio, seed=UNUSED_SEED) if label_ratio.name == "full" else label_ratio,
+            label_ratio=LabelRatio(seed=UNUSED_SEED) if label_ratio.name == "full" else label_ratio,
             train=train,
             seed=top.seed,
         )

@@ -58,11 +58,15 @@ class TrainSettings:
         return values
 
     def for_task(self, task: str) -> "TrainSettings":
-        """Return the settings with the loss filled in; raises ValueError where loss and task do not fit."""
+        """Return the settings with the loss filled in; raises ValueError where loss and task do not fit.
+
+        Classes are never standardised, whatever is asked: it is the same job.
+        """
         if self.loss is not None and (self.loss == "bce") != (task == "classification"):
             allowed = ", ".join(REGRESSION_LOSSES if task == "regression" else ("bce",))
             raise ValueError(f"loss '{self.loss}' does not fit a {task} data set. Allowed: {allowed}.")
-        return replace(self, loss=self.loss or DEFAULT_LOSS[task])
+        standardize = self.standardize_targets and task == "regression"
+        return replace(self, loss=self.loss or DEFAULT_LOSS[task], standardize_targets=standardize)
 
 
 @dataclass(frozen=True)

@@ -19,22 +19,25 @@ Forward = Callable[[Batch], Tensor]
 
 @dataclass(frozen=True)
 class Problem:
-    """Graphs with labels y [N, T] (NaN = missing) and the indices of the three parts, all on one device.
+    """Graphs with what the network is to give for them, and the indices of the three parts, all on one device.
 
-    The network's outputs times `scale` [T] plus `offset` [T] are in the label's unit: 1 and 0 unless targets are
-    standardised. Classification outputs are logits.
+    y [N, T]: the labels, NaN = missing. Outputs times `scale` [T] plus `offset` [T] are in the label's unit: 1 and 0
+    unless targets are standardised; `targets` [N, T] are the labels before that. Classification outputs are logits.
+    Labels may be so large, or so close together, that float32 does not tell them apart: they are scored, and scaled,
+    in float64.
     """
 
     graphs: PackedGraphs
-    y: Tensor
+    y: NDArray[np.float64]
+    targets: Tensor
     train: Tensor
     val: Tensor
     test: Tensor
     task: str
     metric: Metric
     loss_name: str
-    offset: Tensor
-    scale: Tensor
+    offset: NDArray[np.float64]
+    scale: NDArray[np.float64]
 
     @classmethod
     def create(
@@ -49,30 +52,26 @@ class Problem:
         device: torch.device,
     ) -> "Problem":
         """Move everything to the device; the scale comes from the training labels alone."""
-        labels = torch.from_numpy(y).float().to(device)
         train, val, test = (torch.from_numpy(part).to(device) for part in parts)
         task = METRICS[metric].task
-        offset, scale = (
-            torch.zeros(labels.shape[1], device=device),
-            torch.ones(labels.shape[1], device=device),
-        )
+        offset, scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
         if standardize and task == "regression":
             seen = y[parts[0]]
             counts = np.maximum((~np.isnan(seen)).sum(0), 1)
-            mean = np.nansum(seen, axis=0) / counts
-            std = np.sqrt(np.nansum((seen - mean) ** 2, axis=0) / counts)
-            offset = torch.from_numpy(mean).float().to(device)
-            scale = torch.from_numpy(np.where(std > 0, std, 1.0)).float().to(device)
-        return cls(graphs.to(device), labels, train, val, test, task, METRICS[metric], loss, offset, scale)
+            offset = np.nansum(seen, axis=0) / counts
+            std = np.sqrt(np.nansum((seen - offset) ** 2, axis=0) / counts)
+            scale = np.where(std > 0, std, 1.0)
+        targets = torch.from_numpy((y - offset) / scale).float().to(device)
+        return cls(graphs.to(device), y, targets, train, val, test, task, METRICS[metric], loss, offset, scale)
 
     @property
     def num_tasks(self) -> int:
         """Number of prediction tasks, T."""
-        return self.y.shape[1]
+        return self.targets.shape[1]
 
     def loss(self, outputs: Tensor, index: Tensor) -> Tensor:
         """Return the task loss of outputs [B, T] for the graphs `index` [B]."""
-        return masked_loss(self.loss_name)(outputs, (self.y[index] - self.offset) / self.scale)
+        return masked_loss(self.loss_name)(outputs, self.targets[index])
 
     def eval_batches(self, index: Tensor) -> Iterator[Batch]:
         """Yield the graphs `index` in large batches, in order."""
@@ -91,14 +90,18 @@ class Problem:
         self, predictions: NDArray[np.float64], index: Tensor, names: Collection[str] | None = None
     ) -> dict[str, float | None]:
         """Return metrics for predictions [len(index), T], all if no `names` are given; None where not all finite."""
-        y = self.y[index].double().cpu().numpy()
+        y = self.y[index.cpu().numpy()]
         if not np.isfinite(predictions).all():
             own = [name for name, metric in METRICS.items() if metric.task == self.task]
             return dict.fromkeys(own if names is None else names)
         return evaluate(self.task, y, predictions, names)
 
 
-def to_predictions(outputs: Tensor, task: str, scale: Tensor, offset: Tensor) -> NDArray[np.float64]:
+def to_predictions(
+    outputs: Tensor, task: str, scale: NDArray[np.float64], offset: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Turn network outputs [B, T] into probabilities, or by scale and offset [T] into values in the label's unit."""
-    values = outputs.sigmoid() if task == "classification" else outputs * scale + offset
-    return values.double().cpu().numpy()
+    if task == "classification":
+        outputs = outputs.sigmoid()
+    values: NDArray[np.float64] = outputs.double().cpu().numpy()
+    return values if task == "classification" else values * scale + offset

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from roftbench import __version__
@@ -57,7 +58,7 @@ def assemble(bench: "Bench", candidates: list[dict[str, Any]], best: "Tried", tr
         },
         "test_predictions": {
             "row": dataset.rows[bench.parts.test].tolist(),
-            "prediction": [[round(float(value), 6) for value in row] for row in best.predictions],
+            "prediction": [[float(f"{value:.9g}") for value in row] for row in best.predictions],
         },
         "seconds": dict(bench.seconds),
         "env": environment(bench.device),
@@ -67,7 +68,7 @@ def assemble(bench: "Bench", candidates: list[dict[str, Any]], best: "Tried", tr
 def count(bench: "Bench") -> dict[str, Any]:
     """Return how many graphs each part has and how many labels were used for what (PROTOCOL §3)."""
     parts = {"train": bench.parts.train, "val": bench.parts.val, "test": bench.parts.test}
-    labels = {name: int((~torch.isnan(bench.problem.y[index])).sum()) for name, index in parts.items()}
+    labels = {name: int((~np.isnan(bench.dataset.y[index])).sum()) for name, index in parts.items()}
     return {
         "graphs": {name: len(index) for name, index in parts.items()},
         "labels": {
@@ -94,9 +95,10 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def arithmetic(device: torch.device) -> dict[str, Any]:
-    """Return what decides the last digits of a result: the order in which sums are made follows from it."""
+    """Return what decides the last digits of a result, or the graphs it rests on: another RDKit may make other ones."""
     return {
         "torch": _version("torch"),
+        "rdkit": _version("rdkit"),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
     }

@@ -84,7 +84,7 @@ def fit_stage(
     best: _Best | None = None
     history: list[dict[str, Any]] = []
     began = time.monotonic()
-    with seeded(derive_seed(seed, "stage", number), problem.y.device):
+    with seeded(derive_seed(seed, "stage", number), problem.targets.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
             view.train()
@@ -132,7 +132,7 @@ class Modes:
 
 def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: TrainSettings) -> float:
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
-    total = torch.zeros((), device=problem.y.device)
+    total = torch.zeros((), device=problem.targets.device)
     batches = shuffled_batches(problem.train, settings.batch_size)
     for index in batches:
         total += train_step(view, optimizer, index, settings.precision)
@@ -221,8 +221,8 @@ class _FrozenView:
         model.eval()
         self.z_train, self.z_val = (start.representations(model, index) for index in (problem.train, problem.val))
         # Row of each training graph in z_train, by its index in the data set.
-        self.row = torch.empty(len(problem.y), dtype=torch.int64, device=problem.y.device)
-        self.row[problem.train] = torch.arange(len(problem.train), device=problem.y.device)
+        self.row = torch.empty(len(problem.y), dtype=torch.int64, device=problem.targets.device)
+        self.row[problem.train] = torch.arange(len(problem.train), device=problem.targets.device)
 
     def train(self) -> None:
         self.head.train()

@@ -90,17 +90,27 @@ def test_every_row_is_kept_or_dropped_once_and_no_conflict_is_left(
         assert not conflicting_tasks(found.y[group]).any()
 
 
+def test_what_is_dropped_says_the_same_of_all_rows_of_a_molecule() -> None:
+    canonical = np.array([1, 1, 1, 2, 2])
+    found = resolve("merge", canonical, labels(0.0, 1, 0, 1, 1), np.arange(5), "classification")
+    assert found.kept.tolist() == [3]
+    reasons = dict(found.dropped)
+    assert {reasons[p] for p in (0, 1, 2)} == {"labels disagree between data rows 1, 2, 3 of one molecule"}
+    assert reasons[4] == "merged into data row 4, the same molecule"
+
+
 def test_shared_molecules_and_contradicting_labels_are_told_part_by_part() -> None:
     canonical = np.array([1, 2, 3, 4, 1, 2, 2, 9, 4])
     y = labels(0, 1, 0, 1, 0, 0, 0, 1, NAN)
     parts = Split(np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([6, 7, 8]))
-    val, test, between = across_parts(canonical, y, parts)
+    val, test, between = across_parts(canonical, y, parts, "so it is mended")
     assert val.startswith("2 of 2 val molecules also occur in train (same canonical SMILES), 1 of them with another")
     assert test.startswith("2 of 3 test molecules also occur in train (same canonical SMILES), 1 of them with another")
     assert between.startswith("1 of 3 test molecules also occur in val (same canonical SMILES), 0 of them with another")
-    assert across_parts(np.arange(9), y, parts) == []
+    assert val.endswith(" so it is mended")
+    assert across_parts(np.arange(9), y, parts, "") == []
     empty = Split(np.arange(0), np.arange(0), np.arange(0))
-    assert across_parts(canonical, y, empty) == []
+    assert across_parts(canonical, y, empty, "") == []
 
 
 @pytest.mark.parametrize("text", ["", "C", "é", "C" * 1000])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rdkit import Chem
+from rdkit import Chem, rdBase
 
 from roftbench.data.featurize import (
     BOND_DIRECTION,
@@ -15,6 +15,7 @@ from roftbench.data.featurize import (
     Graph,
     molecule_to_graph,
     parse_smiles,
+    scaffold_smiles,
     smiles_to_graph,
 )
 
@@ -129,3 +130,10 @@ def test_rdkit_keeps_quiet(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_molecule_that_is_already_there() -> None:
     assert_same(molecule_to_graph(Chem.MolFromSmiles("C[C@H](N)C(=O)O")), smiles_to_graph("C[C@H](N)C(=O)O"))
+
+
+@pytest.mark.parametrize("smiles", ["O=c1ccc2c=c(O)c(O)cc2=o1", "SC1nc(S)c2nc(Nc3ccccc3)=sc2n1"])
+def test_a_molecule_whose_canonical_smiles_rdkit_cannot_read_has_a_scaffold(smiles: str) -> None:
+    with rdBase.BlockLogs():
+        assert Chem.MolFromSmiles(Chem.MolToSmiles(Chem.MolFromSmiles(smiles))) is None
+    assert scaffold_smiles(smiles).count("1") == 2

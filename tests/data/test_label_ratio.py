@@ -55,7 +55,7 @@ def test_the_seed_of_the_subset_is_its_own(split: Split) -> None:
 
 
 def test_more_labels_than_there_are(split: Split) -> None:
-    with pytest.raises(UsageError, match=r"193 training labels, but the training part has 192"):
+    with pytest.raises(UsageError, match=r"193 training molecules, but the training part has 192"):
         used(LabelRatio(count=193), split)
     assert len(used(LabelRatio(count=192), split).train) == 192
 

@@ -372,7 +372,7 @@ def test_a_split_that_cannot_be_made_is_told_beside_the_others(own: Callable[...
     assert list(report["splits"]["column"]) == ["error"]
     assert report["splits"]["random"]["parts"]["train"]["molecules"] == 2
     assert any(text.startswith("column split: split=column: the table has no column") for text in report["warnings"])
-    with pytest.raises(UsageError, match="asks for 9 training labels"):
+    with pytest.raises(UsageError, match="asks for 9 training molecules"):
         quality_report(dataset, {"random": RandomSplit()}, LabelRatio(count=9))
 
 

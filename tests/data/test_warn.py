@@ -46,6 +46,30 @@ def test_one_class_in_some_tasks_and_no_label_at_all(tmp_path: Path) -> None:
     both = dataset(tmp_path, a=Y, b=[0, 1, 0, None, None, 1, None, None], c=[1, 1, None, None, None, 0, None, None])
     found = warnings_of(both, parts([0, 1, 5], [3, 2], [6, 7]))
     assert found == ["the val part has one class only in 1 of 3 tasks: ROC-AUC is undefined there"]
+    found = warnings_of(both, parts([2, 4], [5, 1], [0, 3]))
+    assert "the train part has no label in 1 of 3 tasks: nothing is learnt for them" in found
     other = dataset(tmp_path, task="regression", a=[1.5, 2, 3, None, None, 1, None, None])
     assert warnings_of(other, parts([0, 1], [2, 5], [6, 7])) == ["the test part has no label: its scores are undefined"]
     assert "the test part has no label: its scores are undefined" in warnings_of(other, parts([0, 1], [2, 5], []))
+    [found_one] = warnings_of(other, parts([0, 1, 3, 4, 6], [2], [5]))
+    assert found_one == "3 of 5 train molecules have no label: they are counted, and tell nothing"
+
+
+def test_what_is_advised_helps(tmp_path: Path) -> None:
+    twice = {"smiles": ["CCO", "OCC", "CC", "CCC", "CO", "OC"], "y": [1.0, 1.0, 2.0, 3.0, 4.0, 9.0]}
+    path = write_csv(tmp_path / "t.csv", {**twice, "split": ["train", "test", "train", "val", "train", "val"]})
+
+    def said(**more: Any) -> list[str]:
+        spec, _ = complete(DatasetSpec(path=str(path), **more), PLACES)
+        found = load_dataset(spec, tmp_path / "cache", PLACES)
+        index = {int(row): i for i, row in enumerate(found.rows)}
+        cut = [[index[row] for row in rows if row in index] for rows in ([0, 2, 4], [3, 5], [1])]
+        return warnings_of(found, parts(*cut))
+
+    assert all(one.endswith("the table names the parts: mend it there") for one in said(duplicates="merge"))
+    write_csv(path, twice)
+    assert len(said()) == 2
+    assert all("dataset.duplicates=merge leaves one row of each" in one for one in said())
+    [left] = said(duplicates="drop_conflicts")
+    assert left.endswith("; dataset.duplicates=merge leaves one row of each")
+    assert not [one for one in said(duplicates="merge") if "also occur" in one]

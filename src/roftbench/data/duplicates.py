@@ -53,9 +53,10 @@ def resolve(policy: str, canonical: NDArray[np.int64], y: Labels, rows: Indices,
             continue
         had_label = not np.isnan(y[group]).all()
         y[group[0]] = _merged(y[group], conflicts, task)
-        dropped += [(int(p), f"merged into data row {rows[group[0]] + 1}, the same molecule") for p in group[1:]]
         if had_label and np.isnan(y[group[0]]).all():
-            dropped.append((int(group[0]), f"labels disagree between data rows {names} of one molecule"))
+            dropped += [(int(p), f"labels disagree between data rows {names} of one molecule") for p in group]
+        else:
+            dropped += [(int(p), f"merged into data row {rows[group[0]] + 1}, the same molecule") for p in group[1:]]
     kept = np.setdiff1d(np.arange(len(y)), [position for position, _ in dropped])
     return Resolved(kept, y[kept], sorted(dropped))
 
@@ -67,8 +68,8 @@ def _merged(y: Labels, conflicts: NDArray[np.bool_], task: str) -> Labels:
     return np.where(conflicts, np.nan, mean) if task == "classification" else mean
 
 
-def across_parts(canonical: NDArray[np.int64], y: Labels, parts: Split) -> list[str]:
-    """Return a warning for each pair of parts that share molecules: how many, and how many with other labels."""
+def across_parts(canonical: NDArray[np.int64], y: Labels, parts: Split, mend: str) -> list[str]:
+    """Return a warning for each pair of parts that share molecules: how many, of other labels how many, what helps."""
     found = []
     for name, part, other_name, other in (
         ("val", parts.val, "train", parts.train),
@@ -80,7 +81,7 @@ def across_parts(canonical: NDArray[np.int64], y: Labels, parts: Split) -> list[
             found.append(
                 f"{len(shared)} of {len(part)} {name} molecules also occur in {other_name} (same canonical SMILES),"
                 f" {_differing(shared, other, canonical, y)} of them with another label;"
-                " dataset.duplicates=merge or drop_conflicts mends it"
+                f" {mend}"
             )
     return found
 

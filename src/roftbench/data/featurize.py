@@ -155,10 +155,17 @@ def scaffold_chunk(smiles: Sequence[str]) -> list[str]:
 
 
 def scaffold_smiles(smiles: str) -> str:
-    """Return the Bemis-Murcko scaffold with chirality, computed from RDKit's canonical SMILES ("" without rings)."""
-    canonical = Chem.MolToSmiles(parse_smiles(smiles))
+    """Return the Bemis-Murcko scaffold with chirality, computed from RDKit's canonical SMILES ("" without rings).
+
+    Of the few molecules whose canonical SMILES RDKit itself cannot read, it is computed from the molecule.
+    """
+    molecule = parse_smiles(smiles)
+    canonical = Chem.MolToSmiles(molecule)
     with rdBase.BlockLogs():
-        return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=canonical, includeChirality=True))
+        try:
+            return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=canonical, includeChirality=True))
+        except ValueError:
+            return str(Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule)))
 
 
 def _no_row(value: object) -> str:

@@ -14,13 +14,14 @@ BINS = 10  # equally filled bins of a regression label, for a stratified subset
 
 @dataclass(frozen=True)
 class LabelRatio:
-    """How many training labels are used: all, a fraction of them, or a count.
+    """How many training molecules are used: all, a fraction of them, or a count.
 
-    Smaller subsets are nested in larger ones, of one `seed`. With `stratified` each subset holds every stratum in its
-    share of the training part, to within one molecule: the two classes of one task; of several tasks, the rarest
-    class-1 label of a molecule; tenths of a regression label. `val_budget` "paper" keeps the whole validation set
-    whatever the count is; "strict" counts validation labels within the n labels: 80 % of them train, the rest validate
-    (drawn from the validation part in the same way). With all labels (`full`) there is nothing to count.
+    It is molecules that are counted, with their labels: of one that has none nothing is learnt. Smaller subsets are
+    nested in larger ones, of one `seed`. With `stratified` each subset holds every stratum in its share of the training
+    part, to within a molecule or two: the two classes of one task; of several tasks, the rarest class-1 label of a
+    molecule; tenths of a regression label. `val_budget` "paper" keeps the whole validation set whatever the count is;
+    "strict" counts validation labels within the n labels: 80 % of them train, the rest validate (drawn from the
+    validation part in the same way). With all labels (`full`) there is nothing to count.
     """
 
     fraction: float | None = None
@@ -43,7 +44,7 @@ class LabelRatio:
 
     @property
     def name(self) -> str:
-        """Short name: "full", "r25" for a quarter, "n50" for fifty labels, "n50-stratified-strict"."""
+        """Short name: "full", "r25" for a quarter, "n50" for fifty molecules, "n50-stratified-strict"."""
         if self.fraction is None and self.count is None:
             return "full"
         amount = f"r{100 * self.fraction:02g}" if self.fraction is not None else f"n{self.count}"
@@ -79,7 +80,7 @@ class LabelRatio:
     def _number(self, available: int) -> int | None:
         if self.count is not None and self.count > available:
             raise UsageError(
-                f"label_ratio asks for {self.count} training labels, but the training part has {available} molecules."
+                f"label_ratio asks for {self.count} training molecules, but the training part has {available}."
                 f" Use label_ratio=full or a count ≤ {available}."
             )
         if self.fraction is not None:
@@ -116,7 +117,7 @@ def strata(y: NDArray[np.float64], task: str) -> Indices:
 
 
 def _interleaved(stratum: Indices) -> Indices:
-    """Return an order in which each prefix holds every stratum in its share, to within one; ties keep their order."""
+    """Return an order whose prefixes hold every stratum in its share, to within one or two; ties keep their order."""
     position = np.empty(len(stratum))
     for value in np.unique(stratum):
         members = np.flatnonzero(stratum == value)

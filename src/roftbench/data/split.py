@@ -1,5 +1,6 @@
 """Cutting a data set into train, val and test (PROTOCOL §3)."""
 
+import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
@@ -106,8 +107,8 @@ class RandomSplit(Splitter):
         """Cut the molecules."""
         total = len(molecules.sizes)
         order = shuffled(range(total), self.seed)
-        train = int(self.fractions[0] * total)
-        val = train + int(self.fractions[1] * total)
+        train = share(self.fractions[0], total)
+        val = train + share(self.fractions[1], total)
         return Split(order[:train], order[train:val], order[val:], order_seed=self.seed)
 
 
@@ -145,7 +146,7 @@ class RandomScaffoldSplit(Splitter):
         """Cut the molecules."""
         groups = _group(molecules.scaffold_groups().tolist())
         total = len(molecules.sizes)
-        room_val, room_test = (int(fraction * total) for fraction in self.fractions[1:])
+        room_val, room_test = (share(fraction, total) for fraction in self.fractions[1:])
         train: list[int] = []
         val: list[int] = []
         test: list[int] = []
@@ -158,6 +159,11 @@ class RandomScaffoldSplit(Splitter):
             else:
                 train += group
         return Split(np.array(train, np.int64), np.array(val, np.int64), np.array(test, np.int64))
+
+
+def share(fraction: float, total: int) -> int:
+    """Return a fraction of so many molecules, rounded down; 0.58 of 100 are 58, though 0.58 · 100 < 58 in floats."""
+    return math.floor(round(fraction * total, 6))
 
 
 def shuffled(items: Sequence[int], seed: int) -> Indices:
@@ -178,7 +184,7 @@ def _group(keys: Sequence[Hashable]) -> list[list[int]]:
 def _fill(groups: list[list[int]], fractions: Sequence[float]) -> Split:
     """Put each group into train while it fits, else into val while both fit, else into test."""
     total = sum(map(len, groups))
-    train_end, val_end = fractions[0] * total, (fractions[0] + fractions[1]) * total
+    train_end, val_end = share(fractions[0], total), share(fractions[0] + fractions[1], total)
     train: list[int] = []
     val: list[int] = []
     test: list[int] = []

@@ -13,12 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from roftbench.checksums import sha256
 from roftbench.errors import UsageError
 from roftbench.job import FINGERPRINT, NETWORK, digest
 from roftbench.predict.held_out import HeldOut
 from roftbench.tensors import DamagedFileError, read_tensors, write_tensors
 
-SCHEMA = 1
+SCHEMA = 2
+AGAIN = "Write it again: the command of its job with run.keep=true run.rerun=true."
 DESCRIPTION, WEIGHTS, MOLECULES, CARD = "model.json", "weights.safetensors", "molecules.safetensors", "README.md"
 
 
@@ -27,7 +29,8 @@ class Kept:
     """What is in the folder of a kept model.
 
     facts: model.json. weights: a network's state dict, or the arrays of estimators. train [n, 256] uint8: packed ECFP4
-    fingerprints of the training molecules. val and test: what the weights were not fitted to.
+    fingerprints of the training molecules. val and test: what the weights were not fitted to. sha256: of model.json,
+    which the other files name, so that all of them belong together; it names the model.
     """
 
     folder: Path
@@ -36,6 +39,7 @@ class Kept:
     train: NDArray[np.uint8]
     val: HeldOut
     test: HeldOut
+    sha256: str = ""  # until it is written
 
     @property
     def targets(self) -> list[str]:
@@ -54,28 +58,39 @@ class Kept:
 
 
 def write_kept(kept: Kept, card: str) -> None:
-    """Write the folder of a kept model under a temporary name, then give it its own; an earlier one is replaced."""
+    """Write the folder of a kept model under a temporary name, then give it its own.
+
+    An earlier one is replaced; files in it that are the user's stay.
+    """
     folder = kept.folder
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    earlier = temporary.with_suffix(".old")
+    text = json.dumps({"schema": SCHEMA, **kept.facts}, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    belongs = {DESCRIPTION: sha256(text.encode())}
     try:
         temporary.mkdir(parents=True)
-        write_tensors(temporary / WEIGHTS, kept.weights, {})
+        write_tensors(temporary / WEIGHTS, kept.weights, belongs)
         parts = {"val": kept.val, "test": kept.test}
         tensors = {
             f"{part}.{name}": torch.from_numpy(a) for part, one in parts.items() for name, a in asdict(one).items()
         }
-        write_tensors(temporary / MOLECULES, {**tensors, "train": torch.from_numpy(kept.train.copy())}, {})
+        write_tensors(temporary / MOLECULES, {**tensors, "train": torch.from_numpy(kept.train.copy())}, belongs)
         (temporary / CARD).write_text(card, encoding="utf-8")
-        text = json.dumps({"schema": SCHEMA, **kept.facts}, indent=1, allow_nan=False, ensure_ascii=False)
-        (temporary / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        (temporary / DESCRIPTION).write_text(text, encoding="utf-8")
         for file in temporary.iterdir():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.replace(earlier)
         temporary.replace(folder)
+        for file in earlier.iterdir() if earlier.exists() else ():
+            if not (folder / file.name).exists():
+                file.replace(folder / file.name)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if earlier.exists() and not folder.exists():
+            earlier.replace(folder)
+        for one in (temporary, earlier):
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def read_kept(folder: Path) -> Kept:
@@ -91,21 +106,24 @@ def read_kept(folder: Path) -> Kept:
             " <results>/models/<key>."
         )
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        content = file.read_bytes()
+        facts = json.loads(content)
         if facts["schema"] != SCHEMA:
-            raise UsageError(f"{file} has schema {facts['schema']}; this version of roftbench reads {SCHEMA}")
+            raise UsageError(f"{file} has schema {facts['schema']}; this version of roftbench reads {SCHEMA}. {AGAIN}")
         if digest(facts["job"]) != facts["key"]:
             raise ValueError("its job is not the one that its key names")
         if facts["kind"] not in (NETWORK, FINGERPRINT):
             raise ValueError(f"its kind is {facts['kind']!r}")
-        weights, _ = read_tensors(folder / WEIGHTS)
-        molecules, _ = read_tensors(folder / MOLECULES)
+        weights, of_weights = read_tensors(folder / WEIGHTS)
+        molecules, of_molecules = read_tensors(folder / MOLECULES)
+        if not of_weights == of_molecules == {DESCRIPTION: sha256(content)}:
+            raise ValueError("its files do not belong together, or one was changed")
         arrays = {name: tensor.numpy() for name, tensor in molecules.items()}
         val, test = (
             HeldOut(*(arrays[f"{part}.{name}"] for name in ("rows", "y", "prediction"))) for part in ("val", "test")
         )
-        return Kept(folder, facts, weights, arrays["train"], val, test)
+        return Kept(folder, facts, weights, arrays["train"], val, test, sha256(content))
     except UsageError:
         raise
     except (OSError, ValueError, KeyError, TypeError, DamagedFileError) as error:
-        raise UsageError(f"model_dir={folder} is damaged: {error}. Write it again with run.keep=true.") from None
+        raise UsageError(f"model_dir={folder} is damaged: {error}. {AGAIN}") from None

@@ -77,7 +77,7 @@ class FineTuned(Network):
         super().__init__(model.encoder, device)
         self.head = model.head.eval().requires_grad_(False).to(device)
         self.task = kept.task
-        self.scale, self.offset = (torch.tensor(kept.facts[name], device=device) for name in ("scale", "offset"))
+        self.scale, self.offset = (np.array(kept.facts[name], np.float64) for name in ("scale", "offset"))
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Return values in the label's unit, or probabilities."""

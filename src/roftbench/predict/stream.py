@@ -28,9 +28,10 @@ class Output:
         self.state = path.with_name(path.name + ".part.json")
         self._lock = FileLock(path.with_name(path.name + ".part.lock"))
         self.rows = self.without = 0
+        self.begun = False
 
     def __enter__(self) -> Self:
-        """Take the output, and find out how many `rows` are in it already, and how many `without` a result."""
+        """Take the output, and find out whether it was `begun`, how many `rows` it has, how many `without` a result."""
         with _clear(self.path):
             if self.path.is_dir():
                 raise UsageError(f"output={self.path} is a folder: give the name of a file")
@@ -42,6 +43,9 @@ class Output:
             size = 0
             if (found := self._found()) is not None:
                 self.rows, self.without, size = found
+                self.begun = size > 0
+            elif self.part.exists() and not self.state.exists():
+                raise UsageError(f"{self.part} is in the way and none of ours: rename it, or give another output=")
             self._file = self.part.open("r+b" if self.part.exists() else "w+b")
             self._file.truncate(size)
             self._file.seek(size)

@@ -22,7 +22,6 @@ from roftbench.predict.stream import Output
 from roftbench.progress import bar
 
 ENDINGS = (".csv", ".csv.gz")
-DIGITS = "{:.6g}"
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,13 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
     identity = {
         "input": source.sha256,
         "smiles": source.smiles,
-        "models": [str(one.facts["key"]) for one in ensemble.kept],
+        "models": [one.sha256 for one in ensemble.kept],
         "prefix": prefix,
         "versions": [__version__, torch.__version__, rdkit.__version__],
     }
     with Output(path, identity) as output:
         before = output.rows
-        if not output.rows:
+        if not output.begun:
             output.write(_line([[name] for name in (*source.names, *added)]), 0)
         chunks = list[list[list[str]]]()  # those whose molecules are at work
 
@@ -79,9 +78,7 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
 
 
 def _cells(found: Predicted) -> list[list[str]]:
-    columns = [
-        ["" if value != value else DIGITS.format(value) for value in column] for column in found.values.T.tolist()
-    ]
+    columns = [["" if value != value else repr(value) for value in column] for column in found.values.T.tolist()]
     return [*columns, found.reasons]
 
 
