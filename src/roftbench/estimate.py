@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from roftbench.components import build
+from roftbench.config import Env
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
@@ -226,7 +227,7 @@ def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: Rates) -> tu
         if one.fits and rates.of(model, "ft") is None:
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
     for one, size in smallest.values():
-        rates.add_stages(_one_epoch(one, few=size.train > MEASURED * size.mean), size.mean)
+        rates.add_stages(one_epoch(one.job, one.env, few=size.train > MEASURED * size.mean), size.mean)
     return tuple(smallest)
 
 
@@ -234,14 +235,18 @@ def _atoms(item: tuple[Planned, Sizes]) -> int:
     return item[1].train + item[1].val
 
 
-def _one_epoch(one: Planned, *, few: bool) -> Record:
-    """Return the record of one epoch of full fine-tuning, of few labels or all, run in a folder that is thrown away."""
-    spec = replace(one.job.method, name="full_ft", target="roftbench.methods.full_ft.FullFT", params={}, search=False)
-    job = replace(one.job, method=spec, train=replace(one.job.train, epochs=1))
+def one_epoch(job: Job, env: Env, *, few: bool = False) -> Record:
+    """Return the record of one epoch of full fine-tuning, of few labels or all, run in a folder that is thrown away.
+
+    Raises:
+        JobError: it failed.
+    """
+    spec = replace(job.method, name="full_ft", target="roftbench.methods.full_ft.FullFT", params={}, search=False)
+    job = replace(job, method=spec, train=replace(job.train, epochs=1))
     if few:
         job = replace(job, label_ratio=LabelRatio(count=MEASURED, val_budget="strict"))
     with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
-        outcome = run_job(job, replace(one.env, results=Path(folder)))
+        outcome = run_job(job, replace(env, results=Path(folder)))
     if outcome.status != "done":
         raise JobError(f"an epoch of model={job.model.name} could not be measured: {outcome.record['error']}")
     return outcome.record

@@ -49,7 +49,7 @@ def test_errors_that_cancel_make_a_blend_and_others_stay_out(dataset: MoleculeDa
     assert found.seconds == 2
     expected = float(np.sqrt(np.mean((shared - 0.05 * own) ** 2)))
     assert list(found.scores.values()) == pytest.approx([expected] * FOLDS)
-    assert found.loss(1) < good.loss(1)
+    assert found.loss(1, range(5)) < good.loss(1, range(5))
 
 
 def test_no_blend_where_it_gains_little_costs_too_much_or_nobody_else_was_judged(dataset: MoleculeDataset) -> None:

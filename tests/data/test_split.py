@@ -193,8 +193,6 @@ def test_parts_as_plain_lists(split: Split) -> None:
         ([0.7, 0.1, 0.2], 10, (7, 1, 2)),  # (0.7 + 0.1) · 10 < 8 in floats
         ([0.7, 0.2, 0.1], 100, (70, 20, 10)),
         ([0.58, 0.22, 0.2], 100, (58, 22, 20)),  # 0.58 · 100 < 58 in floats
-        ([0.8, 0.1, 0.1], 1128, (902, 113, 113)),
-        ([0.8, 0.1, 0.1], 9, (7, 1, 1)),
     ],
 )
 @pytest.mark.parametrize("splitter", [SizeSplit, RandomSplit])
@@ -202,6 +200,4 @@ def test_a_fraction_is_what_it_says_whatever_floats_make_of_it(
     splitter: type[Splitter], fractions: list[float], total: int, parts: tuple[int, int, int]
 ) -> None:
     found = splitter(fractions=fractions)(given(list(range(1, total + 1))))
-    if splitter is SizeSplit and total in (1128, 9):  # it fills val up to the sum of both
-        parts = (parts[0], int(0.9 * total) - parts[0], total - int(0.9 * total))
     assert (len(found.train), len(found.val), len(found.test)) == parts

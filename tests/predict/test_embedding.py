@@ -63,6 +63,12 @@ def test_the_input_is_never_overwritten(cli: Command, tmp_path: Path) -> None:
     assert own.read_text(encoding="utf-8").startswith("smiles,y\nCCO")
 
 
+def test_nothing_embeds_to_no_rows_of_the_models_width(lab: Lab) -> None:
+    assert roftbench.embed([], "gin_masking").shape == (0, 300)
+    found = roftbench.embed(["CCO", None, float("nan")], "gin_masking")  # type: ignore[list-item]
+    assert np.isnan(found).all(axis=1).tolist() == [False, True, True]
+
+
 def test_a_text_is_no_list_of_smiles(lab: Lab) -> None:
     folder = lab.store.model_path(lab.done("method=lp", "run.keep=true")["key"])
     model = roftbench.load(folder, device="cpu")

@@ -13,7 +13,7 @@ from lab import FOREST, METHODS, Lab, numbers
 import roftbench
 from roftbench.errors import UsageError
 from roftbench.job import digest
-from roftbench.predict.kept import read_kept
+from roftbench.predict.kept import read_kept, write_kept
 
 FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]
 
@@ -109,6 +109,31 @@ def test_a_damaged_or_missing_model_is_told_in_one_message(cli: Command) -> None
     facts["job"]["seed"], facts["kind"] = 0, "oracle"
     (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
     cli("predict", f"model_dir={folder}", *given).refused("damaged", "its kind is 'oracle'")
+    facts["schema"] = 1
+    (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
+    cli("predict", f"model_dir={folder}", *given).refused("has schema 1", "run.keep=true run.rerun=true")
+    cli.lab.done("method=lp", "run.keep=true", "run.rerun=true")
+    assert cli("predict", f"model_dir={folder}", *given).code == 0
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_the_files_of_a_model_belong_together(lab: Lab, tmp_path: Path) -> None:
+    """Of two models with the same network, the weights of one in the folder of the other would predict something."""
+    for seed in (0, 1):
+        lab.done("method=lp", f"seed={seed}", "run.keep=true")
+    one, other = sorted((lab.results / "models").iterdir())
+    for name in ("weights.safetensors", "molecules.safetensors", "model.json"):
+        mixed = tmp_path / name
+        shutil.copytree(one, mixed)
+        shutil.copy(other / name, mixed / name)
+        with pytest.raises(UsageError, match="its files do not belong together"):
+            read_kept(mixed)
+    edited = tmp_path / "edited"
+    shutil.copytree(one, edited)
+    text = (one / "model.json").read_text(encoding="utf-8")
+    (edited / "model.json").write_text(text.replace('"coverage": 0.9', '"coverage": 0.5'), encoding="utf-8")
+    with pytest.raises(UsageError, match="or one was changed"):
+        read_kept(edited)
 
 
 @pytest.mark.parametrize("group", ["model", "method"])
@@ -121,10 +146,10 @@ def test_a_stranger_s_model_calls_nothing_but_models_and_methods(
     [folder] = (lab.results / "models").iterdir()
     note, trace = tmp_path / "note.py", tmp_path / "trace"
     note.write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
-    facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    facts["job"][group] |= {"target": "roftbench.plugins.load_plugin", "params": {"plugin": str(note)}}
-    facts["key"] = digest(facts["job"])
-    (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
+    found = read_kept(folder)
+    found.facts["job"][group] |= {"target": "roftbench.plugins.load_plugin", "params": {"plugin": str(note)}}
+    found.facts["key"] = digest(found.facts["job"])
+    write_kept(found, "no card")
     if given != FOREST and group == "method":
         roftbench.load(folder)  # a network's method plays no part in its predictions
     else:

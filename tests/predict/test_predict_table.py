@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import os
 import random
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command import Command, Terminal
-from lab import FOREST, Lab, molecules, start
+from lab import FOREST, Lab, molecules, start, write_csv
 
 import roftbench
+from roftbench.predict.kept import read_kept, write_kept
 
 GARBAGE = ("not a molecule", "", "C1CC", "[*]CC", "c1ccc", "CC(C", "☃", "nan", "Cl->[Fe]")
 
@@ -51,7 +53,7 @@ def test_no_row_is_lost_with_one_percent_garbage(cli: Command, tmp_path: Path) -
     assert f"{bad.sum()} without a prediction" in ended.out
     assert [path.name for path in Path("new").iterdir()] == ["pred.csv"]
     table = roftbench.load(folder, device="cpu").predict(before["SMILES"])
-    assert table[value].map(lambda x: "" if x != x else f"{x:.6g}").equals(after[value])
+    assert table[value].map(lambda x: "" if x != x else repr(x)).equals(after[value])
     assert table["reason"].equals(after["reason"])
 
 
@@ -76,6 +78,82 @@ def test_models_of_different_tasks_are_refused(cli: Command, tmp_path: Path) -> 
     cli("predict", *given).refused("only models of the same tasks", "p_np")
 
 
+def test_models_whose_probabilities_are_of_other_classes_are_refused(cli: Command, tmp_path: Path) -> None:
+    texts = [f"{'C' * n}{end}" for n in range(1, 21) for end in ("O", "N")]
+    own = write_csv(tmp_path / "own.csv", {"smiles": texts, "y": ["A", "B"] * 20})
+    words = *FOREST, "dataset=csv", f"dataset.path={own}", "split=random", "label_ratio=full"
+    both = [kept(cli.lab, *words, f"dataset.classes=[{classes}]") for classes in ("A,B", "B,A")]
+    (tmp_path / "in.csv").write_text("smiles\nCCO\n")
+    given = f"input={tmp_path / 'in.csv'}", "output=out.csv"
+    cli("predict", f"model_dir={both[0]},{both[1]}", *given).refused("probability of 'A' against 'B'")
+    said = cli("predict", f"model_dir={both[0]}", *given).out
+    assert "probabilities are those of 'B', against 'A'" in said
+    assert "(probabilities are those of `A`, against `B`)" in (both[1] / "README.md").read_text()
+    each = [roftbench.load(folder).predict(["CCO"])["y_probability"][0] for folder in both]
+    assert sum(each) == pytest.approx(1, abs=0.2)  # one and the same class, seen from both sides
+    cli("predict", f"model_dir={both[0]},{both[0]}", *given).refused("given twice")
+
+
+def test_a_task_without_any_training_label_has_no_prediction(cli: Command, tmp_path: Path) -> None:
+    texts = ["C" * n + "O" for n in range(1, 41)]
+    cut = ["train"] * 24 + ["val"] * 8 + ["test"] * 8
+    one = [n / 10 for n in range(40)]
+    columns = {"smiles": texts, "a": one, "b": [""] * 24 + one[24:], "split": cut}
+    own = write_csv(tmp_path / "own.csv", columns)
+    words = "method=lp", "dataset=csv", f"dataset.path={own}", "dataset.targets=[a,b]", "label_ratio=full", "split=auto"
+    folder = kept(cli.lab, *words)
+    found = roftbench.load(folder).predict(["CCO"])
+    assert found["a_predicted"].notna().all()
+    assert found[["b_predicted", "b_low", "b_high"]].isna().all(axis=None)
+    assert found["reason"].tolist() == [""]
+    (tmp_path / "in.csv").write_text("smiles\nCCO\n")
+    said = cli("predict", f"model_dir={folder}", f"input={tmp_path / 'in.csv'}", "output=out.csv").out
+    assert "no training label in 1 tasks, which have no prediction: b" in said
+    assert "no label in 1 of 2 tasks" in (folder / "README.md").read_text()
+
+
+def test_a_model_that_was_written_anew_begins_again(cli: Command, tmp_path: Path) -> None:
+    source = with_garbage(tmp_path / "in.csv", cli.lab, 3000)
+    folder = kept(cli.lab, *FOREST)
+    with start([sys.executable, "-m", "roftbench", "predict", f"model_dir={folder}", f"input={source}",
+                f"output={tmp_path / 'out.csv'}"]) as process:  # fmt: skip
+        state = tmp_path / "out.csv.part.json"
+        while not (state.exists() and '"rows": 0' not in state.read_text()):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    (folder / "notes.txt").write_text("the user's")
+    found = read_kept(folder)
+    found.facts["calibration"]["half_width"] = [9.0]  # as after `advise`, whose intervals come from the folds
+    write_kept(found, "no card")
+    assert (folder / "notes.txt").read_text() == "the user's"
+    ended = cli("predict", f"model_dir={folder}", f"input={source}", f"output={tmp_path / 'out.csv'}")
+    assert ended.code == 0, ended
+    assert "of them before" not in ended.out
+
+
+def test_no_file_that_is_in_the_way_is_written_over(cli: Command, tmp_path: Path) -> None:
+    model = f"model_dir={kept(cli.lab, *FOREST)}"
+    for name in ("out.csv.part", "in.csv"):
+        (tmp_path / name).write_text("smiles\nCCO\n")
+    for name in ("out.csv.part", "in.csv"):
+        given = f"input={tmp_path / name}", f"output={tmp_path / 'out.csv'}"
+        cli("predict", model, *given).refused("out.csv.part is in the way")
+    assert (tmp_path / "out.csv.part").read_text() == "smiles\nCCO\n"
+    os.mkfifo(tmp_path / "pipe")
+    cli("predict", model, f"input={tmp_path / 'pipe'}", "output=out.csv").refused("no regular file")
+
+
+def test_a_folder_may_have_a_comma_in_its_name_and_smiles_are_one_line(cli: Command, tmp_path: Path) -> None:
+    folder = kept(cli.lab, "method=lp").rename(tmp_path / "model, v2")
+    (tmp_path / "in.csv").write_text('smiles,id\n"CC\nO",1\nCCO,2\n')
+    given = f"input={tmp_path / 'in.csv'}", "output=out.csv"
+    assert cli("predict", f"model_dir={folder}", *given).code == 0
+    assert pd.read_csv("out.csv")["reason"].fillna("").tolist() == ["a SMILES is one line", ""]
+    cli("predict", f"model_dir={folder},", *given).refused("a name is missing between commas")
+    cli("embed", f"model_dir={tmp_path},{tmp_path}", *given[:1], "output=out.npz").refused("one model has")
+
+
 def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text("smiles,reason\nCCO,\n")
@@ -92,14 +170,16 @@ def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Pat
     assert pd.read_csv("out.csv").columns[-1] == "new_reason"
 
 
-def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", ["", '"rows": 0'])
+def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_path: Path, rows: str) -> None:
+    """Killed when only the header is there, or later."""
     source = with_garbage(tmp_path / "in.csv", lab, 5_000)
     model = f"model_dir={kept(lab, *FOREST)}"
     command = [sys.executable, "-m", "roftbench", "predict", model, f"input={source}"]
     killed, whole = tmp_path / "killed.csv", tmp_path / "whole.csv"
     with start([*command, f"output={killed}"]) as process:
         state = killed.with_name("killed.csv.part.json")
-        while not (state.exists() and '"rows": 0' not in state.read_text()):
+        while not (state.exists() and (not rows or rows not in state.read_text())):
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
@@ -109,7 +189,7 @@ def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_pat
     with start([*command, f"output={killed}"]) as process:
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    assert "of them before" in output
+    assert not rows or "of them before" in output
     without = int((pd.read_csv(killed, dtype=str, keep_default_na=False)["reason"] != "").sum())
     assert f"{without} without a prediction" in output  # those of the first call are counted, too
     with start([*command, f"output={whole}"]) as process:

@@ -16,7 +16,8 @@ from roftbench.advise.race import Budget, Race, Runner, levels
 from roftbench.advise.settings import BASELINES, AdviseSettings
 from roftbench.components import build
 from roftbench.data.dataset import load_dataset
-from roftbench.errors import UsageError
+from roftbench.errors import JobError, UsageError
+from roftbench.estimate import one_epoch
 from roftbench.metrics import METRICS
 from roftbench.progress import bar, say
 from roftbench.sources import fetch_missing
@@ -88,6 +89,7 @@ class Advisor:
         self.metric = str(self.job.dataset.metric)
         self.sign = -1 if METRICS[self.metric].higher_is_better else 1
         self.blender = Blender(self.dataset, settings.folds, self.metric, self.sign)
+        self._epochs: dict[str, dict[str, float]] = {}  # seconds of one measured epoch, by model
 
     def run(self) -> Advice:
         """Race, fit the winner for keeps, and return what came out.
@@ -95,15 +97,18 @@ class Advisor:
         Raises:
             UsageError: no candidate could be judged.
         """
-        race = Race(
-            self.runners, self._judge, self.settings.folds, self.budget, self.metric, self.sign, self.settings.members
-        )
+        race = Race(self.runners, self, self.settings.folds, self.budget, self.metric, self.sign, self.settings.members)
         race.run()
         blend = self.blender.blend(self.runners, race.affordable)
         ranked = race.ranked(*([blend] if blend is not None else []))
         if ranked[0].failure or not ranked[0].scores:
             raise UsageError(f"no candidate could be judged. {ranked[0].name}: {ranked[0].failure or race.stopped}")
-        test = self._final(ranked[0])
+        if ranked[0].name not in levels(ranked):
+            raise UsageError(
+                f"{self.metric} is defined on no fold: each lacks a class, or labels that differ. More labels of the"
+                f" rarer class are needed, or fewer folds (advise.folds, now {self.settings.folds}; at least 3)"
+            )
+        test = self._final(ranked[0], race)
         kept = self._keep(ranked[0])
         half = self._half(ranked[0])
         _, parts = self.dataset.cut(build(self.job.split), self.job.label_ratio)
@@ -126,9 +131,27 @@ class Advisor:
             together=tested(kept, self.metric) if kept else "",
         )
 
-    def _judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
-        record, old = self._on(one, self.folds[fold])
-        return record, old
+    def judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
+        """Run a candidate on a fold, or take its record; returns that, None if it failed, and whether it was there."""
+        return self._on(one, self.folds[fold])
+
+    def known(self, one: Runner, fold: int) -> bool:
+        """Tell whether a candidate's job on a fold is done."""
+        job, env = self.jobs.on(one.model, one.method, self.folds.split(self.folds[fold]))
+        return self.jobs.finished(job, env) is not None
+
+    def expected(self, one: Runner) -> float:
+        """Return the seconds of a job of a model that nobody has trained yet, from one epoch that is measured."""
+        if one.quick or self.budget.seconds is None:
+            return 0.0
+        if one.model not in self._epochs:
+            job, env = self.jobs.on(one.model, "full_ft", self.folds.split(self.folds[0]))
+            try:
+                self._epochs[one.model] = one_epoch(job, env)["seconds"]
+            except JobError:  # the job itself will tell
+                self._epochs[one.model] = {"total": 0.0, "ft": 0.0}
+        epoch = self._epochs[one.model]
+        return float(epoch["total"] + (self.job.train.epochs - 1) * epoch["ft"])
 
     def _on(self, one: Runner, parts: Parts) -> tuple[Record | None, bool]:
         job, env = self.jobs.on(one.model, one.method, self.folds.split(parts))
@@ -137,11 +160,16 @@ class Advisor:
             one.failure = reason(job, env)
         return record, old
 
-    def _final(self, winner: Runner) -> dict[str, Tested]:
-        """Fit the winner and the baselines on the outer parts, and score the test part: the one time it is used."""
-        say("the winner and the baselines, fitted to the labelled molecules and judged on the test part")
+    def _final(self, winner: Runner, race: Race) -> dict[str, Tested]:
+        """Fit the winner, and baselines for which there is time, to the outer parts, and score the test part.
+
+        It is the one time that the test part is used.
+        """
+        others = [one for one in self.runners if one.baseline and one.scores and one not in winner.parts]
+        affordable = [one for one in others if one.quick or self.budget.allows(race.after(one.seconds or 0.0))]
+        say("the winner and baselines, fitted to the labelled molecules and judged on the test part")
         test: dict[str, Tested] = {}
-        for one in [winner, *(other for other in self.runners if other.baseline and other is not winner)]:
+        for one in [winner, *affordable]:
             for member in range(self.settings.members if one is winner else 1):
                 records = [self._outer(part, member) for part in one.parts]
                 if (done := [record for record in records if record is not None]) == records:

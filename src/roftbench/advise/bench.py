@@ -38,13 +38,18 @@ class Jobs:
     def on(self, model: str, method: str, split: Component) -> tuple[Job, Env]:
         """Return a job on all rows that other parts name."""
         job, env, _ = self.of(model, method)
+        env = replace(env, run=replace(env.run, keep=False))  # the models of a fold are of no use
         return replace(job, split=split, label_ratio=LabelRatio()), env
+
+    def finished(self, job: Job, env: Env) -> Record | None:
+        """Return the record of a job of which nothing is left to do in this race."""
+        if job.key in self._again:
+            env = replace(env, run=replace(env.run, rerun=False))
+        return env.finished(job.key)
 
     def result(self, job: Job, env: Env) -> tuple[Record | None, bool]:
         """Run a job, or take it from the store; returns its record, None where it failed, and whether it was there."""
-        if job.key in self._again:
-            env = replace(env, run=replace(env.run, rerun=False))
-        if (found := env.finished(job.key)) is not None:
+        if (found := self.finished(job, env)) is not None:
             return found, True
         while (status := work(job, env, [], in_sweep=True, quiet=True, bars=True)[0]) == "busy":  # in another process
             time.sleep(BUSY_SECONDS)

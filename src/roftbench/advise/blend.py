@@ -44,13 +44,13 @@ class Blender:
         Forward selection as by Caruana et al. (2004, ICML), without repetition, on the first partition's folds.
         """
         judged = [one for one in runners if not one.failure and set(range(self.folds)) <= set(one.records)]
-        ranked = sorted(judged, key=lambda one: one.loss(self.sign, self.folds))
+        ranked = sorted(judged, key=lambda one: one.loss(self.sign, range(self.folds)))
         chosen = ranked[:1]
         loss = self._loss(chosen) if chosen else 0.0
         while 0 < len(chosen) < MOST:
             options = [[*chosen, one] for one in ranked if one not in chosen and affordable([*chosen, one])]
             losses = [self._loss(option) for option in options]
-            if not losses or min(losses) >= loss - GAIN * abs(loss):
+            if not losses or not min(losses) < loss - GAIN * abs(loss):
                 break
             loss = min(losses)
             chosen = options[losses.index(loss)]
@@ -68,7 +68,7 @@ class Blender:
     def _loss(self, parts: Sequence[Runner]) -> float:
         scores = [self.score([one.records[fold] for one in parts]) for fold in range(self.folds)]
         values = [score for score in scores if score is not None]
-        return self.sign * sum(values) / len(values) if len(values) == self.folds else float("inf")
+        return self.sign * sum(values) / len(values) if values else float("inf")
 
     def _made(self, parts: Sequence[Runner]) -> Blend:
         folds = sorted(set.intersection(*(set(one.records) for one in parts)))

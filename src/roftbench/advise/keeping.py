@@ -48,5 +48,7 @@ def tested(folders: list[Path], metric: str) -> str:
     shares = [share for share in models.coverage() if share is not None]
     texts = [] if score is None else [f"their mean has a test {metric} of {score:.3f}"]
     if shares:
-        texts.append(f"their {COVERAGE:.0%} intervals hold {np.mean(shares):.1%} of the test labels")
+        source = " and the ".join(sorted({str(one.facts["calibration"]["labels"]) for one in models.kept}))
+        held = f"hold {np.mean(shares):.1%} of the test labels"
+        texts.append(f"their {COVERAGE:.0%} intervals, made from the {source}, {held}")
     return "; ".join(texts)

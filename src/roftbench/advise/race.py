@@ -6,9 +6,10 @@ that all of it is in the store, and the same command goes on where it was.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, zip_longest
+from typing import Protocol
 
 import numpy as np
 
@@ -19,7 +20,19 @@ MARGIN = 1.3  # by how much a job may take longer than the last one like it
 CHEAP = 0.02  # share of the budget that all folds of a candidate may cost to be judged on them at once
 QUICK = ("lp", "random_forest")
 PARTITIONS = 3  # how often the molecules are folded anew, if time is left
-Judge = Callable[["Runner", int], tuple[Record | None, bool]]  # a job's record, None if it failed; whether it is old
+
+
+class Course(Protocol):
+    """The jobs of a race."""
+
+    def judge(self, one: "Runner", fold: int) -> tuple[Record | None, bool]:
+        """Return the record of a candidate's job on a fold, None if it failed, and whether it was there before."""
+
+    def known(self, one: "Runner", fold: int) -> bool:
+        """Tell whether that job is done, so that it costs nothing."""
+
+    def expected(self, one: "Runner") -> float:
+        """Return how many seconds a job may take of a candidate like which none has run."""
 
 
 @dataclass(eq=False)
@@ -49,25 +62,35 @@ class Runner:
         """The candidate alone; a blend has several."""
         return (self,)
 
-    def loss(self, sign: int, folds: int | None = None) -> float:
-        """Return the mean over the folds, or the first ones; lower is better, infinite where one is undefined."""
-        scores = [value for fold, value in self.scores.items() if folds is None or fold < folds]
+    def loss(self, sign: int, folds: Collection[int]) -> float:
+        """Return the mean over those of the folds that it has; lower is better, infinite where one is undefined."""
+        scores = [value for fold, value in self.scores.items() if fold in folds]
         values = [value for value in scores if value is not None]
         if self.failure or not values or len(values) < len(scores):
             return float("inf")
         return sign * sum(values) / len(values)
 
 
+def defined(runners: Sequence[Runner]) -> set[int]:
+    """Return the folds on which somebody has a score; on others there is none to be had, for want of a class say."""
+    return {fold for one in runners for fold, score in one.scores.items() if score is not None}
+
+
 def levels(runners: Sequence[Runner]) -> dict[str, float]:
     """Return the mean score of each candidate as if all had been judged on the same folds.
 
     Folds differ in difficulty, and not all candidates have the same ones: a score is taken as a number of the candidate
-    plus one of the fold (least squares). Where all have the same folds it is the plain mean. Candidates that failed or
-    have an undefined score are left out.
+    plus one of the fold (least squares). Where all have the same folds it is the plain mean. Folds on which nobody has
+    a score do not count. Candidates that failed, or have no score where others have one, are left out.
     """
-    known = [one for one in runners if one.scores and not one.failure and None not in one.scores.values()]
-    folds = sorted({fold for one in known for fold in one.scores})
-    pairs = [(i, folds.index(fold), score) for i, one in enumerate(known) for fold, score in one.scores.items()]
+    folds = sorted(defined(runners))
+    known = [one for one in runners if math.isfinite(one.loss(1, folds))]
+    pairs = [
+        (i, folds.index(fold), score)
+        for i, one in enumerate(known)
+        for fold, score in one.scores.items()
+        if score is not None
+    ]
     design = np.zeros((len(pairs), len(known) + len(folds)))
     for row, (i, fold, _) in enumerate(pairs):
         design[row, [i, len(known) + fold]] = 1
@@ -101,28 +124,35 @@ class Budget:
 
 
 class Race:
-    """Runs candidates over folds within a budget; `judge` gives the record of a candidate's job on a fold.
+    """Runs candidates over folds within a budget.
 
     `sign` makes a lower score the better one; `members` jobs of the winner and one of each baseline must still fit in
-    after the race.
+    after the race, where time is counted of each quick baseline.
     """
 
     def __init__(
-        self, runners: Sequence[Runner], judge: Judge, folds: int, budget: Budget, metric: str, sign: int, members: int
+        self,
+        runners: Sequence[Runner],
+        course: Course,
+        folds: int,
+        budget: Budget,
+        metric: str,
+        sign: int,
+        members: int,
     ) -> None:
-        self.runners, self.judge, self.folds, self.budget = list(runners), judge, folds, budget
+        self.runners, self.course, self.folds, self.budget = list(runners), course, folds, budget
         self.metric, self.sign, self.members = metric, sign, members
         self.stopped = ""
 
     def run(self) -> None:
         """Race to the end of the budget, or of the folds."""
         rungs = sorted({1, min(2, self.folds), *(self.folds * (1 + more) for more in range(PARTITIONS))})
-        # Baselines are judged on every fold that anybody is; quick methods show how quick they are.
+        # Baselines are judged on every fold that anybody is; what trains no encoder tells something within seconds.
         first = [one for one in self.runners if one.baseline or one.quick]
-        running = sorted(first, key=lambda one: (not one.baseline, not one.quick))
-        if not all(self._climb(one, 1) for one in running):
-            return
-        running += self._admitted([one for one in self.runners if one not in running])
+        others = [one for one in self.runners if one not in first]
+        first.sort(key=lambda one: (not one.quick, not one.baseline))
+        running = [one for one in first if self._climb(one, 1)]
+        running += self._admitted(others)
         for rung, following in zip_longest(rungs, rungs[1:]):
             running = [one for one in running if self._climb(one, rung)]
             if following is not None:
@@ -149,7 +179,7 @@ class Race:
         fold = 0
         while fold < (max(rung, self.folds) if self._cheap(one) else rung):
             if fold not in one.scores and not one.failure:
-                if not self.budget.allows(self._guess(one) + self._reserve(), 1 + self.members + self._baselines()):
+                if not (self.course.known(one, fold) or self._affords(one)):
                     self.stopped = self.stopped or (
                         f"the budget ended with {one.name} at {len(one.scores)} of {rung} folds"
                     )
@@ -157,6 +187,10 @@ class Race:
                 self._judge(one, fold)
             fold += 1
         return True
+
+    def _affords(self, one: Runner) -> bool:
+        """Tell whether another job of a candidate, and those after the race, still fit in."""
+        return self.budget.allows(self._guess(one) + self._reserve(), 1 + self.members + self._baselines())
 
     def _cheap(self, one: Runner) -> bool:
         seconds = self.budget.seconds
@@ -181,7 +215,7 @@ class Race:
 
     def _judge(self, one: Runner, fold: int) -> None:
         began = time.monotonic()
-        record, old = self.judge(one, fold)
+        record, old = self.course.judge(one, fold)
         spent = time.monotonic() - began
         self.budget.done += not old
         if record is None:
@@ -202,7 +236,8 @@ class Race:
 
         All have been judged on the first `judged` folds.
         """
-        ranked = sorted((one for one in running if not one.failure), key=lambda one: one.loss(self.sign, judged))
+        folds = [fold for fold in defined(self.runners) if fold < judged]
+        ranked = sorted((one for one in running if not one.failure), key=lambda one: one.loss(self.sign, folds))
         others = [one for one in ranked if not one.baseline]
         time_left = self.budget.left() - self._reserve()
         time_left -= sum(self._cost(one, rung) for one in ranked if one.baseline)
@@ -217,23 +252,27 @@ class Race:
         return MARGIN * (one.seconds or 0.0) * max(0, rung - len(one.scores))
 
     def _guess(self, one: Runner) -> float:
-        """Return how long the next job of a candidate may take: as its last one, or as the longest of its model."""
+        """Return how long the next job of a candidate may take: as its last one, or as the longest of one like it."""
         if one.seconds is not None:
             return MARGIN * one.seconds
-        same = [other.seconds for other in self.runners if other.seconds is not None and other.model == one.model]
-        known = same or [other.seconds for other in self.runners if other.seconds is not None]
-        return MARGIN * max(known, default=0.0)
+        timed = [other for other in self.runners if other.seconds is not None and other.quick == one.quick]
+        known = [other.seconds or 0.0 for other in timed if one.quick or other.model == one.model]
+        return MARGIN * (max(known) if known else self.course.expected(one))
 
     def _reserve(self) -> float:
         """Return the seconds that the jobs after the race may take if the best candidate so far wins."""
         known = [one for one in self.runners if one.seconds is not None and not one.failure]
-        return self._after([min(known, key=lambda one: one.loss(self.sign))]) if known else 0.0
+        folds = defined(known)
+        return self._after([min(known, key=lambda one: one.loss(self.sign, folds))]) if known else 0.0
 
     def _after(self, winners: Sequence[Runner]) -> float:
-        """Return the seconds of the jobs after the race; they train on more molecules than a fold."""
-        more = self.folds / (self.folds - 1)
-        baselines = sum(one.seconds or 0.0 for one in self.runners if one.baseline)
-        return MARGIN * more * (self.members * sum(one.seconds or 0.0 for one in winners) + baselines)
+        """Return the seconds of the jobs after the race."""
+        baselines = sum(one.seconds or 0.0 for one in self.runners if one.baseline and one.quick)
+        return self.after(self.members * sum(one.seconds or 0.0 for one in winners) + baselines)
+
+    def after(self, seconds: float) -> float:
+        """Return how long jobs that took so long on a fold may take on the outer parts, which are larger."""
+        return MARGIN * self.folds / (self.folds - 1) * seconds
 
     def _baselines(self) -> int:
         return sum(one.baseline for one in self.runners)

@@ -78,10 +78,19 @@ def _baselines(advice: Advice) -> list[str]:
         if one.baseline and one.scores and not one.failure:
             what = "the forest on fingerprints" if one.model == "ecfp" else "full fine-tuning without pretraining"
             if one is advice.winner:
-                lines.append(f"The winner is a baseline: {what}. A pretrained network does not pay here.")
+                lines.append(f"The winner is a baseline: {what}. {_pays(advice)}")
             elif (found := advice.behind.get(one.name)) is not None:
                 lines.append(f"Against {what}: {_words(found, advice.metric)}.")
     return lines
+
+
+def _pays(advice: Advice) -> str:
+    """Say whether a pretrained network pays, if one was judged as far as the winner."""
+    folds = set(advice.winner.scores)
+    pretrained = [one for one in advice.ranked if not any(part.baseline for part in one.parts)]
+    if any(folds <= set(one.scores) and not one.failure for one in pretrained):
+        return "A pretrained network does not pay here."
+    return "No pretrained network was judged on as many folds: whether one pays is open."
 
 
 def _words(found: Difference, metric: str) -> str:
@@ -101,8 +110,8 @@ def _labels(advice: Advice) -> str:
     worse = (half.mean < 0) == METRICS[advice.metric].higher_is_better
     folds = f"{half.folds} fold{'s' * (half.folds != 1)}"
     start = f"With half of the labels its score is {abs(half.mean):.3f} {'worse' if worse else 'better'}"
-    if half.clear and worse:
-        return f"{start} ({folds}, clearly): more labels will help."
+    if half.clear:
+        return f"{start} ({folds}, clearly): more labels {'will' if worse else 'did not'} help."
     return f"{start} ({folds}, which may be chance): no proof that more labels would help."
 
 

@@ -8,6 +8,7 @@ from roftbench.advise.advice import Advisor
 from roftbench.advise.settings import separated
 from roftbench.advise.show import WIDTH, show, to_dict, write
 from roftbench.compose import clear_errors
+from roftbench.errors import UsageError
 from roftbench.progress import logged, say, shown, wide_console
 
 
@@ -18,6 +19,8 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
         UsageError: an override that cannot be understood, too few labels to fold, or no candidate that can be judged.
     """
     settings, others = separated(overrides)
+    if not any(text.startswith("dataset=") for text in others):
+        raise UsageError("say on which data: roftbench advise dataset=csv dataset.path=my.csv, or dataset=NAME")
     with logged(None, quiet=as_json), clear_errors(others, folder):
         advisor = Advisor(settings, others, folder)
         for guess in advisor.guesses:

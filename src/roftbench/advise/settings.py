@@ -51,7 +51,9 @@ class AdviseSettings:
         if found is None or float(found[1]) <= 0:
             raise ValueError(f"budget must be a time such as 90s, 30m or 2h, or a number such as 40jobs: {self.budget}")
         if found[2].startswith("job"):
-            return None, int(float(found[1]))
+            if not found[1].isdigit():
+                raise ValueError(f"budget must be a whole number of jobs, got {self.budget}")
+            return None, int(found[1])
         return float(found[1]) * SECONDS[found[2]], None
 
     def pairs(self) -> list[tuple[str, str]]:

@@ -64,6 +64,8 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
     Raises:
         UsageError: it cannot be read, is no table, or its SMILES column is not there or cannot be guessed.
     """
+    if path.exists() and not path.is_file():  # a pipe can be read once only
+        raise UsageError(f"input={path} is no regular file: save what it holds, and give that file")
     try:
         with path.open("rb") as file:
             first = file.read(4)

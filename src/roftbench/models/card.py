@@ -16,6 +16,7 @@ PRETRAINING = {  # as it is set, and in words
     "self-supervised": "self-supervised",
     "supervised": "supervised",
     "both": "self-supervised and supervised",
+    "unknown": "not stated",
 }
 
 

@@ -29,6 +29,7 @@ training molecules' fingerprints and the held-out labels with their predictions.
 def card(kept: Kept) -> str:
     """Return the card as Markdown."""
     facts, job = kept.facts, kept.facts["job"]
+    version = facts["env"]["roftbench"]
     metric, units = facts["metric"], f" ({facts['units']})" if facts["units"] else ""
     labels, scores = facts["count"]["labels"], facts["scores"]
     tasks = ", ".join(kept.targets[:5]) + ", …" * (len(kept.targets) > 5)
@@ -43,7 +44,7 @@ def card(kept: Kept) -> str:
     lines = [
         f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
         "",
-        f"{kept.task.capitalize()}{units}, job `{facts['key']}` of roftbench {facts['env']['roftbench']}.",
+        f"{kept.task.capitalize()}{units}{_classes(kept)}, job `{facts['key']}` of roftbench {version}.",
         "",
         f"- {data}",
         f"- {used}",
@@ -58,6 +59,13 @@ def card(kept: Kept) -> str:
         atoms=facts["atoms"], held_out=held_out, split=job["split"]["name"], licence=facts["licence"] or "not stated"
     )
     return "\n".join(lines) + "\n" + foot
+
+
+def _classes(kept: Kept) -> str:
+    if kept.task == "regression":
+        return ""
+    negative, positive = kept.classes
+    return f" (probabilities are those of `{positive}`, against `{negative}`)"
 
 
 def _table(kept: Kept) -> list[str]:
@@ -86,7 +94,7 @@ def _words(calibration: dict[str, Any], task: str, *, selects: bool) -> str:
     """Say on which labels intervals or probabilities rest, and what that is worth."""
     fewest = min(calibration["count"])
     what = "The 90 % intervals (split conformal)" if task == "regression" else "The probabilities (Platt's method)"
-    text = f"{what} rest on {fewest} labels a task at least, of the {calibration['labels']}."
+    text = f"{what} rest on {fewest} labels a task at least, those of the {calibration['labels']}."
     if calibration["labels"] == "validation part":
         text += " No weight was fitted to them"
         text += ", but they chose the best epoch or candidate, so they flatter a little." if selects else "."

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from roftbench.data.rows import Rows, open_rows
@@ -62,7 +63,7 @@ def predict(overrides: Sequence[str]) -> int:
         raise UsageError("model_dir must be given: model_dir=<results>/models/<key>, several with commas between")
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output), table.ENDINGS)
-    ensemble = load(*settings.model_dir.split(","), device=settings.device, plugins=_plugins(settings))
+    ensemble = load(*_folders(settings.model_dir), device=settings.device, plugins=_plugins(settings))
     source = _source(settings)
     _announce(ensemble, source)
     path = Path(settings.output).expanduser()
@@ -86,6 +87,8 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     if named:
         member = encoder_of(with_model, folder, settings.device)
     else:
+        if len(_folders(settings.model_dir)) > 1:
+            raise UsageError(f"model_dir={settings.model_dir}: one model has representations, several have several")
         [member] = load(settings.model_dir, device=settings.device, plugins=_plugins(settings)).members
     source = _source(settings)
     path = Path(settings.output).expanduser()
@@ -93,6 +96,16 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     none = f"; {without:,} without a representation" if without else ""
     say(f"{source.count:,} rows in {duration(time.monotonic() - began)}{none}\noutput   {path}")
     return 0
+
+
+def _folders(model_dir: str) -> list[str]:
+    """Return the folders of kept models, given with commas between; a folder's own name may hold one."""
+    if Path(model_dir).expanduser().is_dir():
+        return [model_dir]
+    folders = [folder.strip() for folder in model_dir.split(",")]
+    if not all(folders):
+        raise UsageError(f"model_dir={model_dir}: a name is missing between commas")
+    return folders
 
 
 def _plugins(settings: Settings) -> list[str]:
@@ -113,7 +126,15 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
     count = f"{len(jobs)} models: " if len(jobs) > 1 else ""
     say(f"   model  {count}{models}, {len(ensemble.targets)} {ensemble.task} task{'s' * (len(ensemble.targets) > 1)}")
     say(f"   input  {source.path}: {source.count:,} rows")
-    if ensemble.task == "regression":
+    if ensemble.task == "classification":
+        negative, positive = ensemble.kept[0].classes
+        say(f"   class  probabilities are those of '{positive}', against '{negative}'")
+    else:
         shares = [share for share in ensemble.coverage() if share is not None]
         told = f"{100 * sum(shares) / len(shares):.0f} % of the test labels" if shares else "unknown on test"
-        say(f"interval  90 % wanted; held {told}")
+        without = int(np.isnan(ensemble.calibration).sum())
+        none = f"; {without} of {len(ensemble.targets)} tasks have none" if without else ""
+        say(f"interval  90 % wanted; held {told}{none}")
+    if ensemble.untrained:
+        names = ", ".join(ensemble.targets[place] for place in ensemble.untrained[:5])
+        say(f" caution  no training label in {len(ensemble.untrained)} tasks, which have no prediction: {names}")

@@ -42,6 +42,7 @@ class Ensemble:
         self.members = [member_of(one, choose_device(device), names) for one in self.kept]
         self.featurizers = sorted({one.featurizer for one in self.members})
         self.task, self.targets = self.kept[0].task, self.kept[0].targets
+        self.untrained = sorted({place for one in self.kept for place in one.untrained})
         self.train = np.unique(np.concatenate([one.train for one in self.kept]), axis=0)
         self.calibration = self._calibration()
         self.columns = [f"{name}{end}" for name in self.targets for end in self._endings()] + [SIMILARITY]
@@ -91,14 +92,17 @@ class Ensemble:
             parts = [calibrated(mean, self.calibration), *spread]
         else:
             parts = [mean, *spread, mean - self.calibration, mean + self.calibration]
-        return np.stack(parts, axis=2).reshape(len(mean), -1)
+        said = np.stack(parts, axis=2)
+        said[:, self.untrained] = np.nan  # nothing was learnt for them
+        return said.reshape(len(mean), -1)
 
     def predict(self, smiles: Sequence[str]) -> "pd.DataFrame":
         """Return a row for each SMILES, in order: it, the columns of each task, `similarity` and `reason`.
 
         Columns of a task: "…_predicted" in the label's unit with "…_low" and "…_high", the ends of the 90 % interval,
-        or "…_probability", calibrated; "…_std" over the members where there are several. A SMILES that has no graph
-        has NaN there, and why not as its reason, which is otherwise empty.
+        or "…_probability" of the positive class (1, or the second of `dataset.classes`), calibrated; "…_std" over the
+        members where there are several. A SMILES that has no graph has NaN there, and why not as its reason, which is
+        otherwise empty; a task without any training label has NaN everywhere.
         """
         import pandas as pd
 
@@ -126,6 +130,11 @@ def _check_same_tasks(kept: Sequence[Kept]) -> None:
                 f"{one.folder} predicts {', '.join(one.targets[:5])} ({one.task}), but {first.folder} predicts"
                 f" {', '.join(first.targets[:5])} ({first.task}): only models of the same tasks can predict together"
             )
+        if one.task == "classification" and one.classes != first.classes:
+            raise UsageError(
+                f"{one.folder} gives the probability of '{one.classes[1]}' against '{one.classes[0]}', but"
+                f" {first.folder} that of '{first.classes[1]}' against '{first.classes[0]}'"
+            )
         if one.facts["units"] != first.facts["units"]:
             units = one.facts["units"], first.facts["units"]
             raise UsageError(f"{one.folder} predicts in {units[0]}, but {first.folder} in {units[1]}")
@@ -139,4 +148,7 @@ def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] =
     """
     if not model_dirs or not all(isinstance(folder, str | Path) for folder in model_dirs):
         raise UsageError("load() takes the folder of a kept model, or several one by one: load(a, b)")
-    return Ensemble([read_kept(Path(folder).expanduser()) for folder in model_dirs], device, plugins)
+    folders = [Path(folder).expanduser() for folder in model_dirs]
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UsageError(f"one model counts once, but a folder is given twice: {', '.join(map(str, folders))}")
+    return Ensemble([read_kept(folder) for folder in folders], device, plugins)

@@ -45,7 +45,7 @@ def keep(bench: "Bench", record: Record, calibration: HeldOut | None = None) -> 
         "labels": _labels(bench),
         "atoms": [int(size) for size in np.percentile(bench.dataset.sizes[bench.parts.train], (0, 5, 95, 100))],
         "calibration": {
-            "labels": "validation part" if calibration is None else "out of folds",
+            "labels": "validation part" if calibration is None else "folds",
             "fits_coefficients": calibration is None and bool(bench.method.fits_on_validation),
             **_calibration(problem.task, used, test),
         },

@@ -52,6 +52,17 @@ class Kept:
         return str(self.facts["task"])
 
     @property
+    def classes(self) -> tuple[str, str]:
+        """The texts of the negative and the positive class in the table; a probability is that of the positive one."""
+        negative, positive = self.facts["job"]["dataset"].get("classes") or ("0", "1")
+        return str(negative), str(positive)
+
+    @property
+    def untrained(self) -> list[int]:
+        """The tasks of which no training molecule had a label, by their place."""
+        return [place for place, one in enumerate(self.facts["labels"]) if not one["labels"]]
+
+    @property
     def data(self) -> str:
         """Names the table that rows count in."""
         return str(self.facts["job"]["dataset"]["sha256"])

@@ -131,19 +131,21 @@ def _built(kept: Kept, group: str, plugins: tuple[str, ...]) -> Any:
 
 
 def as_list(smiles: Sequence[str]) -> list[str]:
-    """Return SMILES as a list of texts; raises UsageError for a single text, whose letters are SMILES, too."""
-    if isinstance(smiles, str):
-        raise UsageError(f"give a list of SMILES: ['{smiles[:80]}'], not a text")
-    return [str(text) for text in smiles]
+    """Return SMILES as a list of texts, "" for what is missing (None, NaN).
+
+    Raises:
+        UsageError: a single text, whose letters are SMILES, too.
+    """
+    if isinstance(smiles, str | bytes):
+        raise UsageError(f"give a list of SMILES: [{smiles[:80]!r}], not a text")
+    return ["" if text is None or text != text else str(text) for text in smiles]
 
 
 def embedded(member: Member, smiles: Sequence[str]) -> NDArray[np.float32]:
     """Return graph representations [N, d], NaN for a SMILES that has no graph."""
-    found = [
-        spread_out(member.embed(chunk), chunk)
-        for chunk in (featurized(smiles[i : i + CHUNK], [member.featurizer]) for i in range(0, len(smiles), CHUNK))
-    ]
-    return np.concatenate(found) if found else np.empty((0, 0), np.float32)
+    starts = range(0, len(smiles), CHUNK) or [0]  # of no SMILES, too, there are d columns
+    chunks = (featurized(smiles[i : i + CHUNK], [member.featurizer]) for i in starts)
+    return np.concatenate([spread_out(member.embed(chunk), chunk) for chunk in chunks])
 
 
 def spread_out(values: NDArray[np.float32], molecules: Molecules) -> NDArray[np.float32]:

@@ -37,6 +37,8 @@ def featurized(smiles: Sequence[str], featurizers: Iterable[str]) -> Molecules:
     reasons: dict[int, str] = {}
     for place, text in enumerate(smiles):
         try:
+            if "\n" in text.strip() or "\r" in text.strip():
+                raise FeaturizeError("a SMILES is one line")  # RDKit would read the first
             molecule = parse_smiles(text)
             graph = molecule_to_graph(molecule)
         except FeaturizeError as error:
