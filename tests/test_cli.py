@@ -52,7 +52,7 @@ REFUSED = {
     "half an epoch": (["train.epochs=1.5"], ["train.epochs", "'1.5'"]),
     "endless rate": (["train.lr=inf"], ["train.lr must be finite, got inf"]),
     "no number": (["split.fractions=[nan,0.5,0.5]"], ["split.fractions must be finite"]),
-    "word for a list": (["dataset.targets=abc"], ["dataset.targets must be a list, such as dataset.targets=[abc]"]),
+    "word for a list": (["dataset.targets=abc"], ["dataset.targets must be a list, such as \"dataset.targets=[abc]\""]),
     "negative seed": (["seed=-1"], ["seed must be ≥ 0, got -1"]),
     "negative weight": (["method=l2_sp", "method.weight=-1"], ["method.weight must be ≥ 0, got -1"]),
     "fraction above 1": (["label_ratio=full", "label_ratio.fraction=1.5"], ["must be > 0 and ≤ 1, got 1.5"]),

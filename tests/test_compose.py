@@ -23,3 +23,30 @@ def test_a_key_of_another_method_is_unknown_and_gets_a_close_one(cli: Command) -
         "method.grid has no 'buffers', only alpha", "+method.grid.buffers=[…]"
     )
     cli.run("method=wise_ft", "method.grid={alpha:encoder_blocks}").refused("method.grid.alpha")
+
+
+def test_one_option_of_a_group_is_one_option(cli: Command) -> None:
+    cli.run("method=[lp,wise_ft]").refused("method is one option", "roftbench run -m method=lp,wise_ft")
+    cli.run("-m", "dataset=[esol, freesolv]").refused("roftbench run -m dataset=esol,freesolv")
+    cli.run("method=lp,lp_ft").refused("'method=lp,lp_ft' has several values: add -m for a sweep")
+    assert "[a,b]" not in cli.run("method=lp,lp_ft").err
+    cli.run("label_ratio=50").refused("label_ratio.count=50")
+    cli.run("dataset=3").refused("unknown dataset '3'. Allowed: bace")
+    cli.run("dataset=ESOL").refused("Did you mean 'esol'?")
+    assert cli.files() == []
+
+
+def test_a_name_with_blanks_in_a_list_is_shown_as_it_works(cli: Command, tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text("smiles,LogD (pH 7.4)\n" + "".join(f"{'C' * n}O,{n}\n" for n in range(1, 40)), encoding="utf-8")
+    given = "dataset=csv", f"dataset.path={path}", "label_ratio=full", "method=lp", "split=random"
+    right = "dataset.targets=['LogD (pH 7.4)']"
+    for wrong in ("[LogD (pH 7.4)]", "'LogD (pH 7.4)'", "'[LogD (pH 7.4)]'"):
+        cli.run(*given, f"dataset.targets={wrong}").refused(f'"{right}"')
+    assert cli.run(*given, right).code == 0
+
+
+def test_what_must_be_given_is_told_with_where_it_lies(cli: Command) -> None:
+    cli.run("model=graphgps").refused("model.checkpoint=FILE", "published at https://")
+    cli.run("model=gin").refused("model.checkpoint must be given: model.checkpoint=FILE on the command line")
+    cli.run("-m", "experiment=smoke", "--cfg", "job").refused("--cfg shows one job: leave -m out")

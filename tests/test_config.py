@@ -107,7 +107,7 @@ def parsed_number(parsed: Parse, method: str, key: str, value: float) -> Any:
         ("lp", {"dataset.path": "x.csv"}, ["dataset.path", "sources", "exactly one"]),
         ("lp", {"dataset.task": "regresion"}, ["dataset.task is 'regresion'", "'regression'"]),
         ("lp", {"dataset.metric": "roc_auc"}, ["dataset.metric is 'roc_auc'", "rmse"]),
-        ("lp", {"plugins": "mine.py"}, ["plugins must be a list, such as plugins=[mine.py]"]),
+        ("lp", {"plugins": "mine.py"}, ["plugins must be a list, such as \"plugins=[mine.py]\""]),
         ("lp", {"paths.cache": ""}, ["paths.cache is empty"]),
         ("lp", {"paths.results": None}, ["paths.results"]),
     ],
@@ -154,7 +154,7 @@ def test_what_every_component_must_have_is_asked_for(plain: DictConfig, key: str
 
 def test_a_value_that_the_config_leaves_to_the_user_is_asked_for(parsed: Parse) -> None:
     text = refused(parsed, **{"model.checkpoint": "???"})
-    assert text == "model.checkpoint must be given, for example model.checkpoint=VALUE on the command line"
+    assert text == "model.checkpoint must be given: model.checkpoint=FILE on the command line"
 
 
 def test_a_reference_to_nowhere_is_told(parsed: Parse) -> None:

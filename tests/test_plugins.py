@@ -197,6 +197,25 @@ def test_the_parts_of_a_way_of_cutting_are_checked(cli: Command, tmp_path: Path,
         assert ended.code == 0, ended
 
 
+def test_a_fault_of_a_plug_in_names_its_line(cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = LINES_METHOD + "\n    def penalty(self, step):\n        return step.weights * 2\n"
+    words = write(tmp_path, "mine_fault", code, "method", LINES_YAML)
+    ended = cli.run(*words, "method=mine_fault")
+    assert ended.code == 1
+    line = len(code.splitlines())
+    assert f"AttributeError: 'Step' object has no attribute 'weights' (mine_fault.py, line {line})" in ended.out
+    assert "Traceback" not in ended.out
+    monkeypatch.setenv("ROFTBENCH_DEBUG", "1")
+    assert "return step.weights * 2" in cli.run(*words, "method=mine_fault").out
+
+
+def test_scores_before_a_finish_are_full_fine_tunings_only_where_they_are(lab: Lab, tmp_path: Path) -> None:
+    code = LINES_METHOD + "\n    def penalty(self, step):\n        return step.model.head.weight.square().sum()\n"
+    folder, plugins = write(tmp_path, "mine_pulled", code, "method", LINES_YAML)
+    assert lab.done(folder, plugins, "method=mine_pulled")["base"]["method"] == "before finish"
+    assert lab.done("method=wise_ft")["base"]["method"] == "full_ft"
+
+
 def test_an_encoder_that_does_not_say_its_width_is_told_so(cli: Command, tmp_path: Path) -> None:
     words = write(tmp_path, "mine_wide", ENCODER.replace("self.dim = dim", "pass"), "model", ENCODER_YAML)
     cli.run(*words, "model=mine_wide").refused("Counts sets no self.dim")

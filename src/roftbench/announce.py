@@ -1,5 +1,6 @@
 """The lines before and after a job: what will happen, and what came out."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,8 @@ def conclude(outcome: Outcome, path: Path) -> None:
     """Print a job's result as a small table, or why there is none."""
     record = outcome.record
     if outcome.status != "done":
+        if os.environ.get("ROFTBENCH_DEBUG") and record["traceback"]:
+            say(record["traceback"])
         say(f"{outcome.status}: {record['error']}")
         say(f"recorded in {shown(path)}; the same command tries again")
         return

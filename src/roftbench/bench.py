@@ -66,7 +66,8 @@ class Bench(ABC):
         self.warnings = [*warnings_of(self.dataset, self.parts), *job.model.cautions]
         if len(self.parts.train) == 0:
             raise UsageError(
-                f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules"
+                f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules, cut by"
+                f" split={job.split.name}. A scaffold or size that most of them share lies in one part: try split=random"
             )
         self.problem = Problem.create(
             self.dataset.graphs_of(job.model.featurizer),

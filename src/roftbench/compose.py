@@ -1,8 +1,7 @@
 """One job's config from overrides, composed by Hydra, whose errors become one clear message each."""
 
 import re
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,9 +13,9 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from roftbench.catalog import GROUPS, conf_dir
+from roftbench.catalog import GROUPS, conf_dir, options
 from roftbench.errors import UsageError, suggest
-from roftbench.quoting import quoted
+from roftbench.quoting import elements, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
 
@@ -33,7 +32,13 @@ def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool 
 
 @contextmanager
 def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None]:
-    """Turn the errors of Hydra and OmegaConf into a UsageError with a hint."""
+    """Turn the errors of Hydra and OmegaConf into a UsageError with a hint.
+
+    Raises:
+        UsageError: at once, where a config group is given a list or a number, of which Hydra would make something else.
+    """
+    for text in overrides:
+        _check_option(*text.partition("=")[::2], folder)
     try:
         yield
     except MissingConfigException as error:
@@ -52,28 +57,41 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
         raise UsageError(str(error).strip().splitlines()[0]) from error
 
 
+def _check_option(key: str, value: str, folder: Path | None) -> None:
+    if key not in GROUPS:
+        return
+    if value.startswith("["):
+        raise UsageError(
+            f"{key} is one option, but {key}={value} is a list. Several are a sweep: roftbench run -m"
+            f" {key}={','.join(elements(value))}"
+        )
+    if value.isdigit():
+        raise UsageError(_unknown_option(key, value, options(key, folder)))
+
+
 def _how_to_write(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals:
         return "write key=value, for example method=lp"
-    shown = _in_quotes(key, value.strip("'\""))
+    is_list = value.startswith("[") and value.endswith("]")
+    shown = shell_word(key, quoted_list(elements(value)) if is_list else quoted(value.strip("'\"")))
     return f"put a value with blanks, brackets, commas or quotes into quotes within quotes: {shown}"
-
-
-def _in_quotes(key: str, value: str) -> str:
-    """Return the word of a command line that gives a key this text as its value."""
-    word = f"{key}={quoted(value)}"
-    return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'
 
 
 def _missing_option(error: MissingConfigException) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if not group:
         return str(error).strip().splitlines()[0]
+    return _unknown_option(group, name, error.options or [])
+
+
+def _unknown_option(group: str, name: str, known: Iterable[str]) -> str:
+    if group == "label_ratio" and name.isdigit():
+        return f"unknown label_ratio '{name}': {name} molecules are label_ratio.count={name}, shares r25, r50, …"
     hint = " For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
     if group == "dataset" and (Path(name).suffix or Path(name).exists()):
         hint = f" For a table of your own: dataset=csv dataset.path={name}"
-    return f"unknown {group} '{name}'.{suggest(name, error.options or [])}{hint}"
+    return f"unknown {group} '{name}'.{suggest(name, known)}{hint}"
 
 
 def _no_file(error: OSError) -> str:
@@ -87,8 +105,11 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
         return first
     if "Ambiguous value" in first or "requires --multirun" in first:
         key, _, value = found.group(1).partition("=")
-        single = f", or {_in_quotes(key, value)} for one text with a comma" if value else ""
-        return f"'{found.group(1)}' has several values: add -m for a sweep, or write key=[a,b] for one list{single}"
+        several = f"'{found.group(1)}' has several values: add -m for a sweep"
+        if key in GROUPS:
+            return several
+        single = f", or {shell_word(key, quoted(value))} for one text with a comma" if value else ""
+        return f"{several}, or write key=[a,b] for one list{single}"
     whole = re.search(r"full_key: (\S+)", message)  # of a value that is a dictionary, the key inside
     key = whole.group(1) if whole else found.group(1).split("=")[0].lstrip("+~").split("@")[0]
     known = _known_keys(overrides, folder)

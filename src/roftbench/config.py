@@ -178,7 +178,10 @@ def follow(config: DictConfig) -> dict[str, Any]:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except omega.MissingMandatoryValue as error:
         key = error.full_key or "a value"
-        raise UsageError(f"{key} must be given, for example {key}=VALUE on the command line") from None
+        value = "FILE" if key.endswith((".checkpoint", ".path")) else "VALUE"
+        sources = OmegaConf.select(config, "model.sources") if key == "model.checkpoint" else None
+        where = f" (published at {sources[0]})" if sources else ""
+        raise UsageError(f"{key} must be given: {key}={value} on the command line{where}") from None
     except omega.OmegaConfBaseException as error:
         raise UsageError(first_line(error)) from None
     assert isinstance(plain, dict)

@@ -19,8 +19,9 @@ class SkipJob(JobError):  # noqa: N818 (nothing went wrong)
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return " Did you mean 'x'? Allowed: …" for an unknown name."""
     names = sorted(allowed)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
+    by_lower = {one.lower(): one for one in names}
+    close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    hint = f" Did you mean '{by_lower[close[0]]}'?" if close else ""
     return f"{hint} Allowed: {', '.join(names)}."
 
 

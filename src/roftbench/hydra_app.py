@@ -28,6 +28,7 @@ from roftbench.work import work
 
 MULTIRUN = ("-m", "--multirun")
 FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")
+SHOW = ("--cfg", "-c", "--info", "-i")
 FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
 
 
@@ -43,7 +44,10 @@ def run(arguments: Sequence[str]) -> int:
             as asked.
     """
     sweep, flags, overrides = _understood(arguments)
-    if not sweep and not any(flag in ("--cfg", "-c", "--info", "-i") for flag in flags):
+    shown = [flag for flag in flags if flag.partition("=")[0] in SHOW]
+    if sweep and shown:
+        raise UsageError(f"{shown[0]} shows one job: leave -m out. Of a sweep, roftbench plan tells the jobs.")
+    if not sweep and not shown:
         precheck(overrides, _config_folder(flags))
     os.environ |= {"HYDRA_FULL_ERROR": "1", _PARENT: str(os.getpid())}  # 1: Hydra raises instead of printing
     sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *flags, *overrides]  # argparse wants flags first

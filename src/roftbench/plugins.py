@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+import traceback
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ def code_of(target: type, plugins: tuple[str, ...]) -> str | None:
         file for name in own if (file := getattr(sys.modules.get(name), "__file__", None)) and Path(file).is_file()
     ]
     return sha256("".join(map(_sha256_of, files)).encode())[:16] if files else None
+
+
+def place_of(error: BaseException, plugins: tuple[str, ...]) -> str:
+    """Return the last line of a plug-in's file that an error passed, as " (mine.py, line 8)", or ""."""
+    files = {str(getattr(sys.modules.get(name), "__file__", None)) for name in plugins}
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno})" if lines else ""
 
 
 @cache  # what was imported, even if the file is changed since

@@ -1,7 +1,10 @@
 """How a text is written as the value of an override, so that Hydra reads the same text."""
 
 import re
+import shlex
+from collections.abc import Iterable
 
+_PLAIN = re.compile(r"[\w.+-]+")
 _BEFORE_QUOTE = re.compile(r"(\\*)('|$)")
 
 
@@ -9,3 +12,20 @@ def quoted(text: str) -> str:
     """Return a text in single quotes; backslashes are doubled only where a quote follows, as Hydra's grammar has it."""
     inside = _BEFORE_QUOTE.sub(lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
     return f"'{inside}'"
+
+
+def quoted_list(texts: Iterable[str]) -> str:
+    """Return texts as a list that Hydra reads, each in quotes where it needs them."""
+    return f"[{','.join(text if _PLAIN.fullmatch(text) else quoted(text) for text in texts)}]"
+
+
+def elements(text: str) -> list[str]:
+    """Return what is between the commas of a text that was meant as a list, with or without brackets and quotes."""
+    inside = text.strip("'\"").removeprefix("[").removesuffix("]")
+    return [part.strip().strip("'\"") for part in inside.split(",")]
+
+
+def shell_word(key: str, value: str) -> str:
+    """Return the word of a command line that gives a key a value which is written as Hydra reads it."""
+    word = f"{key}={value}"
+    return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'

@@ -15,6 +15,7 @@ from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.fingerprint_bench import FingerprintBench
 from roftbench.job import FINGERPRINT, NETWORK, Job
 from roftbench.memory import forget_peak, peak_mb
+from roftbench.plugins import place_of
 from roftbench.predict.keep import keep
 from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
@@ -80,7 +81,7 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
     except Exception as error:
         if isinstance(error, OSError) and not loaded:  # a file or folder that cannot be had
             raise
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}{place_of(error, env.plugins)}"
         trace = traceback.format_exc()
         return Outcome("failed", put_failure(store, job, reason, trace=trace, device=device))
     if not env.run.rerun and (done := store.get(job.key)) is not None:  # worked again for its model alone

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf import errors as omega
 
 from roftbench.errors import UsageError, suggest
+from roftbench.quoting import elements, quoted_list, shell_word
 
 
 def typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] = ()) -> Any:
@@ -28,8 +29,10 @@ def typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] =
             schema[key] = value
         except (omega.ValidationError, omega.UnsupportedValueType) as error:
             wants_list = "not a ListConfig" in str(error)
-            reason = f"must be a list, such as {prefix}{key}=[{value}]" if wants_list else first_line(error)
-            raise UsageError(f"{prefix}{key}{' ' if wants_list else ': '}{reason}") from None
+            if wants_list:
+                example = shell_word(f"{prefix}{key}", quoted_list(elements(str(value))))
+                raise UsageError(f"{prefix}{key} must be a list, such as {example}") from None
+            raise UsageError(f"{prefix}{key}: {first_line(error)}") from None
     if missing := [name for name in names if OmegaConf.is_missing(schema, name)]:
         raise UsageError(f"{prefix}{missing[0]} must be given")
     fields = {name: _plain(schema[name]) for name in names}

@@ -111,7 +111,7 @@ def _no_number(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "part"),
     [
-        (_without_settings, "settings.json: No such file"),
+        (_without_settings, "no settings.json lies beside it"),
         (_another_table, "has not the columns"),
         (_another_setting, "settings.json lacks"),
         (_cut_short, "is not what `roftbench tables` writes"),
@@ -143,4 +143,6 @@ def test_several_files_are_joined_and_a_job_counts_once(
     other[0]["candidates"][0]["test"] = dict.fromkeys(other[0]["candidates"][0]["test"], 0.5)
     write_scores(other, [], tmp_path / "other")
     assert read_scores(written, tmp_path / "other" / "scores.csv") == first
-    assert "1 jobs have other scores in a later file" in caplog.text
+    assert "1 jobs have other scores in a later file, the test score by up to " in caplog.text
+    names = ", ".join(other[0]["job"][part]["name"] for part in ("model", "method", "dataset"))
+    assert f" % ({names}, seed 0); those of the first count" in caplog.text

@@ -91,7 +91,7 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
         *_some([text for key in wanted if key in state and (text := _misfit(key, state[key], wanted[key]))]),
     ]
     if problems:
-        raise UsageError(f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}")
+        raise UsageError(f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}{_prefix(state, wanted)}")
     # Where the encoder's own value is endless, as in a mask of attention, a file's may be.
     if endless := [key for key, one in state.items() if not one.isfinite().all() and wanted[key].isfinite().all()]:
         raise UsageError(
@@ -99,6 +99,16 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
             " was saved as float16, which ends at 65,504 (save it as float32)"
         )
     encoder.load_state_dict(state)
+
+
+def _prefix(state: State, wanted: State) -> str:
+    """Say so where keys would fit without a beginning that they share."""
+    first = next(iter(state), "").split(".")
+    for parts in range(1, len(first)):
+        start = ".".join(first[:parts]) + "."
+        if set(wanted) <= {key.removeprefix(start) for key in state if key.startswith(start)}:
+            return f". The keys begin with '{start}': save them without it, and they fit"
+    return ""
 
 
 def _some(problems: list[str]) -> list[str]:

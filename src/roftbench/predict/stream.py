@@ -39,7 +39,9 @@ class Output:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
-                raise UsageError(f"output={self.path} is being written by another process") from None
+                lock = Path(self._lock.lock_file)
+                held = "is being written by another process" if lock.exists() else f"cannot be written ({lock})"
+                raise UsageError(f"output={self.path} {held}") from None
             size = 0
             if (found := self._found()) is not None:
                 self.rows, self.without, size = found

@@ -72,17 +72,34 @@ def read_scores(*paths: Path) -> tuple[list[Record], list[Record]]:
         UsageError: a file is missing or is none that `write_scores` writes.
     """
     found: dict[str, Record] = {}
-    others = set()
+    others: dict[str, float] = {}
     for record in (record for path in paths for record in _read(path)):
         first = found.setdefault(record["key"], record)
         if _done(record) and not _done(first):
             found[record["key"]] = record
         elif _done(record) and record["candidates"] != first["candidates"]:
-            others.add(record["key"])
+            others[record["key"]] = _apart(first, record)
     if others:
-        logger.warning("%d jobs have other scores in a later file; those of the first count", len(others))
+        worst = max(others, key=lambda key: others[key])
+        job = found[worst]["job"]
+        name = ", ".join(str(job[part]["name"]) for part in ("model", "method", "dataset")) + f", seed {job['seed']}"
+        logger.warning(
+            "%d jobs have other scores in a later file, the test score by up to %.2g %% (%s); those of the first count",
+            len(others),
+            100 * others[worst],
+            name,
+        )
     ordered = [found[key] for key in sorted(found)]
     return [one for one in ordered if _done(one)], [one for one in ordered if not _done(one)]
+
+
+def _apart(first: Record, other: Record) -> float:
+    """By which share of it a test score of a job differs in another file, at most; 1 where one is undefined."""
+    metric = first["job"]["dataset"]["metric"]
+    pairs = [
+        (a["test"][metric], b["test"][metric]) for a, b in zip(first["candidates"], other["candidates"], strict=False)
+    ]
+    return max((1.0 if None in (a, b) else abs(a - b) / max(abs(a), 1e-12) for a, b in pairs), default=1.0)
 
 
 def _done(record: Record) -> bool:
@@ -100,7 +117,11 @@ def _read(path: Path) -> list[Record]:
             whole = map(_whole, rows)
             return [_record(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
     except OSError as error:
-        raise UsageError(f"--from {path}: {error.filename}: {error.strerror}") from None
+        if path.is_file() and not beside.exists():
+            raise UsageError(
+                f"--from {path} is not what `roftbench tables` writes: no {SETTINGS} lies beside it"
+            ) from None
+        raise UsageError(f"--from {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         reason = f"{beside.name} lacks {error}" if isinstance(error, KeyError) else error
         raise UsageError(f"--from {path} is not what `roftbench tables` writes: {reason}") from None
