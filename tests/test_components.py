@@ -79,7 +79,7 @@ def test_what_is_no_class_of_the_group_is_never_called(
     (tmp_path / "note.py").write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
     config = plain.copy()
     OmegaConf.set_struct(config, False)
-    config[group] = {"name": "x", "_target_": target, "plugin": str(tmp_path / "note.py")}
+    config[group] = {"name": "x", "_target_": target, "plugin": str(tmp_path / "note.py"), "seed": 42}
     with pytest.raises(UsageError, match=rf"^{group}\._target_={target} is no subclass of roftbench\.\w+\.\w+\.\w+"):
         parse(config)
     assert not trace.exists()
@@ -135,7 +135,7 @@ def test_the_files_of_gcn_and_graphsage_are_told_apart_by_their_content(
     right, wrong = (str(shared / "checkpoints" / f"{kind}_supervised.pth") for kind in (model, other))
     job = parse(with_model(plain, model, checkpoint=right))[0]
     digest = options("model")[f"{model}_supervised"]["sha256"]
-    assert (job.model.sha256, job.model.pretraining) == (digest, "self-supervised")
+    assert (job.model.sha256, job.model.pretraining) == (digest, "unknown")
     with pytest.raises(UsageError, match=f"weights of {other}_supervised, a .*Take model={other}_supervised"):
         parse(with_model(plain, model, checkpoint=wrong))
     insisted = options("model")[f"{other}_supervised"]["sha256"]

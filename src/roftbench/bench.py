@@ -67,7 +67,7 @@ class Bench(ABC):
         if len(self.parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules, cut by"
-                f" split={job.split.name}. A scaffold or size that most of them share lies in one part: try split=random"
+                f" split={job.split.name}. What most of them share, a scaffold say, is in one part: try split=random"
             )
         self.problem = Problem.create(
             self.dataset.graphs_of(job.model.featurizer),

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from roftbench.launchers import EXTRAS, cores
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.paths import Paths, absolute
-from roftbench.record import PACKAGES
+from roftbench.record import PACKAGES, version_of
 
 MORE_PACKAGES = ("pandas", "pyarrow", "safetensors", "hydra-joblib-launcher", "hydra-submitit-launcher", "ray")
 BATCH = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C"] * 16  # 32 molecules of 13 and 14 atoms
@@ -49,7 +48,7 @@ def examine(paths: Paths) -> Facts:
         "roftbench": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in (*PACKAGES, *MORE_PACKAGES)},
+        "packages": {name: version_of(name) for name in (*PACKAGES, *MORE_PACKAGES)},
         "cores": cores(),
         "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
@@ -71,13 +70,6 @@ def _devices() -> list[str]:
 
 def _launchers() -> dict[str, str]:
     return {extra: package.partition(".")[0] if package == "ray" else package for extra, package in EXTRAS.values()}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _folder(path: Path) -> Facts:

@@ -86,7 +86,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "roftbench": __version__,
         "commit": commit(),
         "python": platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
+        **{name: version_of(name) for name in PACKAGES},
         **arithmetic(device),
         "platform": platform.platform(),
         "processor": _processor(),
@@ -97,8 +97,8 @@ def environment(device: torch.device) -> dict[str, Any]:
 def arithmetic(device: torch.device) -> dict[str, Any]:
     """Return what decides the last digits of a result, or the graphs it rests on: another RDKit may make other ones."""
     return {
-        "torch": _version("torch"),
-        "rdkit": _version("rdkit"),
+        "torch": version_of("torch"),
+        "rdkit": version_of("rdkit"),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
     }
@@ -119,7 +119,8 @@ def commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Return the version of an installed package, None where it is not there."""
     try:
         return version(package)
     except PackageNotFoundError:

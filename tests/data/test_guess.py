@@ -40,7 +40,7 @@ def column(*labels: object, smiles: str = "C") -> str:
 
 def test_everything_is_guessed_from_a_plain_table(folder: Path) -> None:
     completed, guesses = guess(folder, "id,smiles,logS\nmol1,CCO,-0.5\nmol2,c1ccccc1,1.25\n")
-    assert guesses == ["SMILES column smiles", "targets logS", "task regression"]
+    assert guesses == ["SMILES column smiles", "columns not used: id", "targets logS", "task regression"]
     assert (completed.smiles_column, completed.targets, completed.split_column) == ("smiles", ["logS"], None)
     assert (completed.task, completed.metric, completed.classes) == ("regression", "rmse", None)
 

@@ -161,6 +161,8 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
         for name, kind in zip(names, kinds, strict=True)
         if kind in LEFT_OUT
     ]
+    beside = [name for name, kind in zip(names, kinds, strict=True) if name not in found and kind not in LEFT_OUT]
+    unused = [f"columns not used: {_listed(beside)}"] if beside else []
     for name in found:
         sheet.position(name)
     texts = [pair for kind, *pair in zip(kinds, names, columns, strict=True) if kind == "text"]
@@ -170,7 +172,7 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
         )
     many = {"class"} if spec.classes else {"binary"}  # several of these are the tasks of one data set
     if len(found) == 1 or (found and spec.task != "regression" and set(kinds) & set(pool) == many):
-        return found, left_out
+        return found, left_out + unused
     if found:
         problem = f"{len(found)} columns that can be labels, {_listed(found)}"
     else:
