@@ -9,6 +9,7 @@ import torch
 from lab import Lab, molecules, write_csv
 from numpy.typing import NDArray
 
+from roftbench.errors import UsageError
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.problem import EVAL_BATCH, Problem
@@ -94,6 +95,14 @@ def test_labels_that_float32_does_not_tell_apart_are_learnt_and_scored_as_they_a
     outputs = torch.zeros(len(problem.test), 1)
     rmse = plain.scores(plain.to_predictions(outputs), plain.test)["rmse"]
     assert problem.scores(problem.to_predictions(outputs), problem.test)["rmse"] == pytest.approx(rmse, rel=1e-6)
+
+
+@pytest.mark.parametrize("offset", [1e8, 1e39])
+def test_labels_that_float32_does_not_tell_apart_are_refused_as_they_are(bench: Workbench, offset: float) -> None:
+    with pytest.raises(UsageError, match=r"more than float32 can tell apart .* train\.standardize_targets=true"):
+        problem_of(bench, offset + bench.dataset.y)
+    y = two_columns(bench)
+    np.testing.assert_array_equal(problem_of(bench, y).y, y.astype(np.float32))
 
 
 def test_a_column_without_labels_or_spread_has_offset_and_scale_all_the_same(bench: Workbench) -> None:

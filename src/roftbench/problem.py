@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.data.packed import Batch, PackedGraphs
+from roftbench.errors import UsageError
 from roftbench.losses import masked_loss
 from roftbench.metrics import METRICS, Metric, evaluate
 
@@ -23,8 +24,6 @@ class Problem:
 
     y [N, T]: the labels, NaN = missing. Outputs times `scale` [T] plus `offset` [T] are in the label's unit: 1 and 0
     unless targets are standardised; `targets` [N, T] are the labels before that. Classification outputs are logits.
-    Labels may be so large, or so close together, that float32 does not tell them apart: they are scored, and scaled,
-    in float64.
     """
 
     graphs: PackedGraphs
@@ -51,7 +50,13 @@ class Problem:
         standardize: bool,
         device: torch.device,
     ) -> "Problem":
-        """Move everything to the device; the scale comes from the training labels alone."""
+        """Move everything to the device; the scale comes from the training labels alone.
+
+        Labels are learnt and scored in float32; where they are standardised, scaled and scored in float64.
+
+        Raises:
+            UsageError: float32 does not tell the labels apart.
+        """
         train, val, test = (torch.from_numpy(part).to(device) for part in parts)
         task = METRICS[metric].task
         offset, scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
@@ -61,6 +66,9 @@ class Problem:
             offset = np.nansum(seen, axis=0) / counts
             std = np.sqrt(np.nansum((seen - offset) ** 2, axis=0) / counts)
             scale = np.where(std > 0, std, 1.0)
+        else:
+            _check_float32(y)
+            y = y.astype(np.float32).astype(np.float64)
         targets = torch.from_numpy((y - offset) / scale).float().to(device)
         return cls(graphs.to(device), y, targets, train, val, test, task, METRICS[metric], loss, offset, scale)
 
@@ -95,6 +103,18 @@ class Problem:
             own = [name for name, metric in METRICS.items() if metric.task == self.task]
             return dict.fromkeys(own if names is None else names)
         return evaluate(self.task, y, predictions, names)
+
+
+def _check_float32(y: NDArray[np.float64]) -> None:
+    """Raise UsageError where the steps of float32 at the largest label are not small beside the labels' spread."""
+    for values in (column[~np.isnan(column)] for column in y.T):
+        largest = float(np.abs(values).max(initial=0.0))
+        step, spread = float(np.spacing(np.float32(min(largest, 3e38)))), float(values.std()) if len(values) else 0.0
+        if largest > 3e38 or 0 < spread < 1000 * step:
+            raise UsageError(
+                f"labels up to {largest:g} that spread by {spread:.3g} are more than float32 can tell apart (its step"
+                f" there is {step:.1g}): subtract a constant or take another unit, or train.standardize_targets=true"
+            )
 
 
 def to_predictions(
