@@ -149,7 +149,7 @@ def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
         "model": "tiny_gin (pretraining: none), ft trains 4,481 of 4,481 parameters",
         "method": "roftmol: alpha=0.9, lr=0.001, epochs=5, constraint=none, buffers=interpolate",
         "training": "3 epochs a stage, batch 32, Adam 0.001, loss rmse",
-        "device": "cpu, 1 threads; seed 0",
+        "device": "cpu, 1 thread; seed 0",
         "record": str(cli.lab.results / "runs" / f"{record['key']}.json"),
     }
     assert ended.header == expected

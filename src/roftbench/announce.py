@@ -26,6 +26,7 @@ def announce(bench: Bench) -> None:
     uses = f"{labels['weights']} for weights, {labels['selection']} for selection"
     if labels["interpolation"]:
         uses += f", {labels['interpolation']} of them also for interpolation coefficients"
+    threads = torch.get_num_threads()
     dropped = "1 row" if len(dataset.dropped) == 1 else f"{len(dataset.dropped)} rows"
     lines = {
         "data set": f"{job.dataset.name}: {job.dataset.task}, {len(dataset)} molecules"
@@ -37,7 +38,7 @@ def announce(bench: Bench) -> None:
         "model": words["model"],
         "method": _method(bench),
         "training": words["training"],
-        "device": f"{bench.device}, {torch.get_num_threads()} threads; seed {job.seed}",
+        "device": f"{bench.device}, {threads} thread{'s' * (threads != 1)}; seed {job.seed}",
         "record": shown(bench.store.record_path(job.key)),
     }
     for name, text in lines.items():

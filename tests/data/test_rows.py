@@ -69,3 +69,18 @@ def test_what_is_no_table_is_told(tmp_path: Path, content: bytes, words: str) ->
     path.write_bytes(content)
     with pytest.raises(UsageError, match=words):
         open_rows(path, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"smiles,y\nC,1\n\nCC,2,3\n", "data row 2 has 3 cells, but the header has 2 names"),
+        (b"smiles,y\n" + b"C,1\n" * 300_000 + b"\nCC,2,3\n", "data row 300001 has 3 cells"),  # beyond the first block
+        (b"\x89PNG123\nx\n", "a PNG picture"),
+    ],
+)
+def test_what_is_no_table_is_told_as_for_a_data_set(tmp_path: Path, content: bytes, part: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=part):
+        open_rows(path, None)

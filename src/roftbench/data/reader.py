@@ -152,9 +152,7 @@ def layout(what: str, file: str, content: bytes, *, alone: bool = False) -> Layo
         UsageError: it is no table, or has no rows.
     """
     suffix = _suffix(file)
-    for signature, hint in SIGNATURES:
-        if content.startswith(signature):
-            raise UsageError(f"{what} is not a table of text ({hint}); allowed: CSV, TSV (plain or .gz) and Parquet")
+    check_signature(what, content)
     text, notes = _as_utf8(what, content)
     if b"\0" in text:
         raise UsageError(f"{what} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
@@ -171,6 +169,13 @@ def layout(what: str, file: str, content: bytes, *, alone: bool = False) -> Layo
     if re.compile(rb"\S").search(text, end) is None:
         raise UsageError(f"{what} has no rows: there is nothing below the header {', '.join(names[:20])}")
     return Layout(names, separator, text, end, notes)
+
+
+def check_signature(what: str, start: bytes) -> None:
+    """Raise UsageError where a file begins as one of another kind does."""
+    for signature, hint in SIGNATURES:
+        if start.startswith(signature):
+            raise UsageError(f"{what} is not a table of text ({hint}); allowed: CSV, TSV (plain or .gz) and Parquet")
 
 
 def _as_utf8(what: str, content: bytes) -> tuple[bytes, list[str]]:
@@ -236,7 +241,7 @@ def _load(
             ),
         )
     except pa.ArrowException as error:
-        raise UsageError(_why_not(what, width, ragged, len(blank), error)) from None
+        raise UsageError(why_not(what, width, ragged, len(blank), error)) from None
     columns: list[pa.ChunkedArray] = table.columns
     if quoted:
         if any(column[-1].as_py() != LAST for column in columns):
@@ -245,7 +250,8 @@ def _load(
     return columns
 
 
-def _why_not(what: str, width: int, ragged: list[Any], blank: int, error: Exception) -> str:
+def why_not(what: str, width: int, ragged: list[Any], blank: int, error: Exception) -> str:
+    """Return why a text is no table of so many columns: its first ragged row (after `blank` others), or the error."""
     if not ragged:
         return f'{what} is not a CSV table: {error}. Is a quote (") left open?'
     row, count = ragged[0], ragged[0].actual_columns

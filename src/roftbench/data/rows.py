@@ -17,7 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from roftbench.data import guess
-from roftbench.data.reader import LAST, Layout, Sheet, as_text, is_parquet, layout, text_sheet
+from roftbench.data.reader import LAST, Layout, Sheet, as_text, check_signature, is_parquet, layout, text_sheet, why_not
 from roftbench.errors import UsageError
 
 HEAD = 1 << 20  # bytes from which columns are guessed
@@ -140,12 +140,12 @@ class _Text:
     def blocks(self) -> Iterator[list[list[str]]]:
         """Yield the columns of some rows; raises UsageError where a row has more cells or fewer."""
         names = [str(position) for position in range(len(self.layout.names))]
-        wrong: list[Any] = []
+        ragged: list[Any] = []
+        blank: list[Any] = []
 
         def judge(row: Any) -> str:
-            if row.text.strip():
-                wrong.append(row)
-            return "error" if wrong else "skip"
+            (ragged if row.text.strip() else blank).append(row)
+            return "error" if ragged else "skip"
 
         tail = self.layout.separator.join([LAST] * len(names)).encode() if self.quoted else b""
         before: list[list[str]] | None = None
@@ -170,20 +170,12 @@ class _Text:
                         yield before
                     before = [column.to_pylist() for column in batch.columns]
             except pa.ArrowException as error:
-                raise UsageError(self._why_not(wrong, error)) from None
+                raise UsageError(why_not(str(self.path), len(names), ragged, len(blank), error)) from None
         if before is None:
             return
         if self.quoted and any(column.pop() != LAST for column in before):
             raise UsageError(f'{self.path}: a quote (") is opened and never closed')
         yield before
-
-    def _why_not(self, wrong: list[Any], error: Exception) -> str:
-        if not wrong:
-            return f'{self.path} is not a CSV table: {error}. Is a quote (") left open?'
-        return (
-            f"{self.path}: a row has {wrong[0].actual_columns} cells, but the header has {len(self.layout.names)}"
-            f" names: {wrong[0].text[:80]!r}. Quote cells that hold the separator, and close every quote."
-        )
 
 
 def _text(path: Path) -> _Text:
@@ -199,8 +191,9 @@ def _text(path: Path) -> _Text:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{path} is a damaged gzip file: {error}. Copy or download it again.") from None
     with _opened(path) as raw:
-        start = raw.read(2)
-    encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else next(iter(possible))
+        start = raw.read(16)
+    check_signature(str(path), start)
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else next(iter(possible))
     if nul and encoding != "utf-16":
         raise UsageError(f"{path} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
     try:

@@ -80,6 +80,8 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     named = any(text.startswith(OF_MODEL) for text in overrides)
     with_model = [text for text in overrides if text.startswith((*OF_MODEL, *BESIDE))] if named else []
     settings = settings_of([text for text in overrides if text not in with_model and not text.startswith("paths.")])
+    if settings.prefix:
+        raise UsageError(f"prefix={settings.prefix} is for predict: embed adds no columns to a table")
     if bool(settings.model_dir) == named:
         raise UsageError("give either model=NAME (see roftbench list models) or model_dir=DIR (a kept model)")
     began = time.monotonic()

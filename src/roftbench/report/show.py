@@ -48,20 +48,31 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     records, failures = read_scores(*scores) if scores else read_records(Store(results))
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
     folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
-    over = (folder / SCORES).exists() and any((folder / SCORES).samefile(path) for path in scores)
-    if over and len(scores) > 1 and (left := len(records) + len(failures) - len(board.records) - len(board.failures)):
-        raise UsageError(f"{folder / SCORES} would lose {left} jobs: give another --out, or ask for all of them")
+    left_out = len(records) + len(failures) - len(board.records) - len(board.failures)
+    keeps = _keeps_scores(folder, scores, left_out)
     show = _show_models if output.by == "model" else _show_methods
     suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
     try:
         written = show(board, folder, output, suffix)
-        if not over or len(scores) > 1:
-            written += write_scores(board.records, board.failures, folder)
+        written += [] if keeps else write_scores(board.records, board.failures, folder)
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}") from None
     if not output.as_json:
         print(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}")
     return 0
+
+
+def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
+    """Tell whether a folder's own scores.csv stays as it is: its tables are made from it alone.
+
+    Raises:
+        UsageError: it is joined with others, but a filter leaves jobs out, which it would lose.
+    """
+    own = folder / SCORES
+    over = own.exists() and any(own.samefile(path) for path in scores)
+    if over and len(scores) > 1 and left_out:
+        raise UsageError(f"{own} would lose {left_out} jobs: give another --out, or ask for all of them")
+    return over and len(scores) == 1
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
