@@ -183,7 +183,7 @@ def test_a_job_that_cannot_even_be_loaded_costs_no_other_job(lab: Lab, cli: Comm
     assert ended.code == 1
     assert "\n2 jobs: 1 done, 0 skipped, 1 failed\n" in ended.out
     [row] = failures(ended.out).values()
-    assert row["reason"] == "KeyError: 'no weights'"
+    assert re.fullmatch(r"KeyError: 'no weights' \(fragile_code\.py, line \d+\)", row["reason"])
     assert [record["job"]["model"]["name"] for record in lab.store.load()] == ["tiny_gin"]
 
 
