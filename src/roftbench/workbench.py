@@ -241,7 +241,7 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"run.device={name} is no device. Allowed: auto, cpu, cuda, cuda:N.") from None
+        raise UsageError(f"device={name} is no device. Allowed: auto, cpu, cuda, cuda:N.") from None
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"run.device={name} is not supported. Allowed: auto, cpu, cuda, cuda:N.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():

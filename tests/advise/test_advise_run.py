@@ -62,6 +62,13 @@ def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_i
     assert len(advice["models"]) == 2
     assert f"roftbench predict model_dir={Path(advice['models'][0])}," in ended.out
     assert re.search(r"their 90% intervals, made from the (folds|validation part), hold \d", ended.out)
+    [written] = (cli.lab.results / "advise").glob("*/advice.json")
+    kept = written.read_bytes()
+    assert cli("advise", *SMALL, "advise.members=1", "seed=3", "advise.budget=6jobs").code == 0
+    assert written.read_bytes() == kept  # another race has another folder
+    others = set((cli.lab.results / "advise").glob("*/advice.json")) - {written}
+    assert len(others) == 1
+    others.pop().unlink()
     before = {path: path.stat().st_mtime_ns for path in (cli.lab.results / "runs").glob("*.json")}
     _, repeated = advise(cli)
     assert repeated["candidates"][0]["jobs"][: len(best["jobs"])] == best["jobs"]

@@ -18,6 +18,7 @@ from roftbench.components import build
 from roftbench.data.dataset import load_dataset
 from roftbench.errors import JobError, UsageError
 from roftbench.estimate import one_epoch
+from roftbench.job import digest
 from roftbench.metrics import METRICS
 from roftbench.progress import bar, say
 from roftbench.sources import fetch_missing
@@ -90,6 +91,13 @@ class Advisor:
         self.sign = -1 if METRICS[self.metric].higher_is_better else 1
         self.blender = Blender(self.dataset, settings.folds, self.metric, self.sign)
         self._epochs: dict[str, dict[str, float]] = {}  # seconds of one measured epoch, by model
+
+    @property
+    def place(self) -> Path:
+        """The folder of this advice; a race with other candidates, or settings of their jobs, has another one."""
+        keys = sorted(self.jobs.of(one.model, one.method)[0].key for one in self.runners)
+        chosen = {"folds": self.folds.folder.name, "jobs": keys, "members": self.settings.members}
+        return self.env.results / "advise" / digest(chosen)
 
     def run(self) -> Advice:
         """Race, fit the winner for keeps, and return what came out.

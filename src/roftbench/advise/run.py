@@ -29,7 +29,7 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
         say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command goes on")
         say(advisor.prior.words())
         advice = advisor.run()
-        written = write(advice, advisor.folds.folder)
+        written = write(advice, advisor.place)
     if as_json:
         print(json.dumps(to_dict(advice), indent=1))
     else:
