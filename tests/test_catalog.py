@@ -22,12 +22,15 @@ def test_an_option_may_build_on_others_of_its_group(tmp_path: Path) -> None:
         under="defaults: [_self_, mine]\nname: under\nlayers: 2\n",
         round="defaults: [round, under]\nname: round\n",
         other="defaults: [{/method: lp}]\nname: other\n",
+        deep="a: {b: 1, c: 2}\nname: deep\n",
+        deeper="defaults: [/model/deep]\na: {c: 3}\n",
     )
     found, base = options("model", tmp_path), options("model")["gin_masking"]
     assert found["mine"] == {**base, "name": "mine", "dim": 7}
     assert found["under"] == {**base, "name": "mine", "dim": 7, "layers": 2}
     assert found["round"] == {**found["under"], "name": "round"}
     assert found["other"] == {"name": "other"}
+    assert found["deeper"] == {"name": "deep", "a": {"b": 1, "c": 3}}
 
 
 def test_a_file_that_holds_no_keys_is_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from command import Command, Terminal
-from lab import Lab, molecules, write_csv
+from lab import FOREST, Lab, molecules, write_csv
 
 
 @pytest.fixture
@@ -225,3 +225,14 @@ def test_a_reader_that_leaves_is_no_failure_of_the_job(lab: Lab, tmp_path: Path)
     assert "Set paths.results" not in ended.err
     assert "Traceback" not in ended.err
     assert not list((lab.results / "failures").glob("*.json"))
+
+
+def test_labels_that_float32_cannot_tell_apart_are_no_matter_to_a_forest(cli: Command, tmp_path: Path) -> None:
+    texts = ["C" * n + end for n in range(1, 21) for end in ("O", "N")]
+    path = write_csv(tmp_path / "far.csv", {"smiles": texts, "y": [1e8 + n / 2 for n in range(40)]})
+    given = "dataset=csv", f"dataset.path={path}", "split=random", "label_ratio=full"
+    cli.run(*given, "method=lp").refused("more than float32 can tell apart", "train.standardize_targets=true")
+    assert cli.run(*given, *FOREST).code == 0
+    [record] = cli.lab.store.load()
+    assert 0 < record["scores"]["train"]["rmse"] < 5
+    assert cli.run(*given, "method=lp", "train.standardize_targets=true").code == 0

@@ -36,12 +36,22 @@ def _content(name: str, files: Mapping[str, Path], below: tuple[str, ...] = ()) 
     own = _read(files[name])
     bases = own.pop("defaults", None) or []
     found: dict[str, Any] = {}
-    for base in bases if "_self_" in bases else [*bases, "_self_"]:
+    for entry in bases if "_self_" in bases else [*bases, "_self_"]:
+        base = str(entry).removeprefix(f"/{files[name].parent.name}/")
         if base == "_self_":
-            found |= own
-        elif isinstance(base, str) and base in files and base not in (name, *below):
-            found |= _content(base, files, (name, *below))
+            found = _merged(found, own)
+        elif base in files and base not in (name, *below):
+            found = _merged(found, _content(base, files, (name, *below)))
     return found
+
+
+def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Two dictionaries as one, the second winning, the dictionaries in them likewise."""
+    merged = dict(first)
+    for key, value in second.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _read(path: Path) -> dict[str, Any]:

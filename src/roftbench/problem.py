@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.data.packed import Batch, PackedGraphs
-from roftbench.errors import UsageError
 from roftbench.losses import masked_loss
 from roftbench.metrics import METRICS, Metric, evaluate
 
@@ -22,8 +21,8 @@ Forward = Callable[[Batch], Tensor]
 class Problem:
     """Graphs with what the network is to give for them, and the indices of the three parts, all on one device.
 
-    y [N, T]: the labels, NaN = missing. Outputs times `scale` [T] plus `offset` [T] are in the label's unit: 1 and 0
-    unless targets are standardised; `targets` [N, T] are the labels before that. Classification outputs are logits.
+    y [N, T]: the labels, NaN = missing. `targets` [N, T]: what outputs are to be for them. Outputs times `scale` [T]
+    plus `offset` [T] are in the label's unit: 1 and 0 unless targets are standardised. Those of classes are logits.
     """
 
     graphs: PackedGraphs
@@ -52,10 +51,7 @@ class Problem:
     ) -> "Problem":
         """Move everything to the device; the scale comes from the training labels alone.
 
-        Labels are learnt and scored in float32; where they are standardised, scaled and scored in float64.
-
-        Raises:
-            UsageError: float32 does not tell the labels apart.
+        Labels are learnt and scored in float32; in float64 where they are standardised, or too close together.
         """
         train, val, test = (torch.from_numpy(part).to(device) for part in parts)
         task = METRICS[metric].task
@@ -66,8 +62,7 @@ class Problem:
             offset = np.nansum(seen, axis=0) / counts
             std = np.sqrt(np.nansum((seen - offset) ** 2, axis=0) / counts)
             scale = np.where(std > 0, std, 1.0)
-        else:
-            _check_float32(y)
+        elif not too_close(y):
             y = y.astype(np.float32).astype(np.float64)
         targets = torch.from_numpy((y - offset) / scale).float().to(device)
         return cls(graphs.to(device), y, targets, train, val, test, task, METRICS[metric], loss, offset, scale)
@@ -105,16 +100,17 @@ class Problem:
         return evaluate(self.task, y, predictions, names)
 
 
-def _check_float32(y: NDArray[np.float64]) -> None:
-    """Raise UsageError where the steps of float32 at the largest label are not small beside the labels' spread."""
+def too_close(y: NDArray[np.float64]) -> str:
+    """Return in words that the steps of float32 at the largest label are not small beside the labels' spread, or ""."""
     for values in (column[~np.isnan(column)] for column in y.T):
         largest = float(np.abs(values).max(initial=0.0))
         step, spread = float(np.spacing(np.float32(min(largest, 3e38)))), float(values.std()) if len(values) else 0.0
         if largest > 3e38 or 0 < spread < 1000 * step:
-            raise UsageError(
+            return (
                 f"labels up to {largest:g} that spread by {spread:.3g} are more than float32 can tell apart (its step"
                 f" there is {step:.1g}): subtract a constant or take another unit, or train.standardize_targets=true"
             )
+    return ""
 
 
 def to_predictions(

@@ -21,6 +21,7 @@ from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
+from roftbench.problem import too_close
 from roftbench.progress import JobProgress, bar, say
 from roftbench.stages import FINISH, Needed, needed, stages_of
 from roftbench.start import Start
@@ -42,6 +43,8 @@ class Workbench(Bench):
 
     def __init__(self, job: Job, env: Env) -> None:
         super().__init__(job, env, choose_device(env.run.device))
+        if not job.train.standardize_targets and (words := too_close(self.dataset.y)):
+            raise UsageError(words)
         self.model = self._build_model()
         self.start = Start(self.model, self.problem)
         self.progress = JobProgress(str(job.dataset.metric))

@@ -249,7 +249,7 @@ def test_a_long_list_of_problems_is_cut(tmp_path: Path, state: State) -> None:
     assert len(state) == 24
     kinds = message.split("; and 20 more")  # 4 of what is missing, 4 of what is unexpected
     assert [part.count("missing ") + part.count("unexpected gnn.") for part in kinds] == [4, 4, 0]
-    assert message.endswith("; and 20 more. The keys begin with 'gnn.': save them without it, and they fit")
+    assert message.endswith("; and 20 more. Those that begin with 'gnn.' fit: save them alone, without it")
 
 
 def test_what_data_parallel_puts_before_the_names_is_taken_off(tmp_path: Path, state: State) -> None:

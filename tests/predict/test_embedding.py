@@ -67,6 +67,8 @@ def test_nothing_embeds_to_no_rows_of_the_models_width(lab: Lab) -> None:
     assert roftbench.embed([], "gin_masking").shape == (0, 300)
     found = roftbench.embed(["CCO", None, float("nan")], "gin_masking")  # type: ignore[list-item]
     assert np.isnan(found).all(axis=1).tolist() == [False, True, True]
+    found = roftbench.embed(pd.Series(["CCO", None], dtype="string"), "gin_masking")  # type: ignore[arg-type]
+    assert np.isnan(found).all(axis=1).tolist() == [False, True]
 
 
 def test_a_text_is_no_list_of_smiles(lab: Lab) -> None:

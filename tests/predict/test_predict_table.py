@@ -91,7 +91,7 @@ def test_models_whose_probabilities_are_of_other_classes_are_refused(cli: Comman
     assert "(probabilities are those of `A`, against `B`)" in (both[1] / "README.md").read_text()
     each = [roftbench.load(folder).predict(["CCO"])["y_probability"][0] for folder in both]
     assert sum(each) == pytest.approx(1, abs=0.2)  # one and the same class, seen from both sides
-    cli("predict", f"model_dir={both[0]},{both[0]}", *given).refused("given twice")
+    cli("predict", f"model_dir={both[0]},{both[0]}", *given).refused("is given twice")
 
 
 def test_a_task_without_any_training_label_has_no_prediction(cli: Command, tmp_path: Path) -> None:
@@ -140,6 +140,10 @@ def test_no_file_that_is_in_the_way_is_written_over(cli: Command, tmp_path: Path
         given = f"input={tmp_path / name}", f"output={tmp_path / 'out.csv'}"
         cli("predict", model, *given).refused("out.csv.part is in the way")
     assert (tmp_path / "out.csv.part").read_text() == "smiles\nCCO\n"
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.csv.part"]  # and no lock beside it
+    (tmp_path / "out.csv.part").write_bytes(b"")  # a call that was killed as soon as it had begun
+    assert cli("predict", model, f"input={tmp_path / 'in.csv'}", f"output={tmp_path / 'out.csv'}").code == 0
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.csv"]
     os.mkfifo(tmp_path / "pipe")
     cli("predict", model, f"input={tmp_path / 'pipe'}", "output=out.csv").refused("no regular file")
 

@@ -44,8 +44,8 @@ class Advice:
     """What came out: the candidates in order, how each differs from the first, and the first ones on the test part.
 
     `behind` are mean differences over the folds that both have, the winner minus the candidate. `test` has the winner
-    (a score for each member) and the baselines on the outer parts. `half` is the winner with half of the training
-    molecules, minus the winner with all of them.
+    (a score for each member), and baselines for which there was time, on the outer parts. `half` is the winner with
+    half of the training molecules, minus the winner with all of them. `pretrained` are names of candidates.
     """
 
     dataset: str
@@ -60,6 +60,7 @@ class Advice:
     commands: list[str]
     kept: list[Path]
     together: str
+    pretrained: frozenset[str]
 
     @cached_property
     def levels(self) -> dict[str, float]:
@@ -90,6 +91,8 @@ class Advisor:
         self.metric = str(self.job.dataset.metric)
         self.sign = -1 if METRICS[self.metric].higher_is_better else 1
         self.blender = Blender(self.dataset, settings.folds, self.metric, self.sign)
+        kinds = zip(runners, parsed, strict=True)
+        self.pretrained = frozenset(one.name for one, (job, _, _) in kinds if job.model.pretraining != "none")
         self._epochs: dict[str, dict[str, float]] = {}  # seconds of one measured epoch, by model
 
     @property
@@ -136,7 +139,8 @@ class Advisor:
             stopped=race.stopped,
             commands=[self._command(one) for one in ranked[0].parts],
             kept=kept,
-            together=tested(kept, self.metric) if kept else "",
+            together=tested(kept, self.metric, self.env) if kept else "",
+            pretrained=self.pretrained,
         )
 
     def judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
@@ -153,10 +157,10 @@ class Advisor:
         if one.quick or self.budget.seconds is None:
             return 0.0
         if one.model not in self._epochs:
-            job, env = self.jobs.on(one.model, "full_ft", self.folds.split(self.folds[0]))
             try:
+                job, env = self.jobs.on(one.model, "full_ft", self.folds.split(self.folds[0]))
                 self._epochs[one.model] = one_epoch(job, env)["seconds"]
-            except JobError:  # the job itself will tell
+            except (JobError, UsageError, OSError):  # the job itself will tell, or it is no network
                 self._epochs[one.model] = {"total": 0.0, "ft": 0.0}
         epoch = self._epochs[one.model]
         return float(epoch["total"] + (self.job.train.epochs - 1) * epoch["ft"])
@@ -174,10 +178,11 @@ class Advisor:
         It is the one time that the test part is used.
         """
         others = [one for one in self.runners if one.baseline and one.scores and one not in winner.parts]
-        affordable = [one for one in others if one.quick or self.budget.allows(race.after(one.seconds or 0.0))]
         say("the winner and baselines, fitted to the labelled molecules and judged on the test part")
         test: dict[str, Tested] = {}
-        for one in [winner, *affordable]:
+        for one in [winner, *others]:
+            if not (one is winner or one.quick or self.budget.allows(race.after(one.seconds or 0.0))):
+                continue
             for member in range(self.settings.members if one is winner else 1):
                 records = [self._outer(part, member) for part in one.parts]
                 if (done := [record for record in records if record is not None]) == records:

@@ -40,9 +40,9 @@ def kept(job: Job, env: Env, calibration: HeldOut | None) -> Path:
         return keep(bench, bench.work(), calibration)
 
 
-def tested(folders: list[Path], metric: str) -> str:
+def tested(folders: list[Path], metric: str, env: Env) -> str:
     """Say how kept models together do on the test part: their score, and the labels that their intervals hold."""
-    models = load(*folders)
+    models = load(*folders, device=env.run.device, plugins=env.plugins)
     found = models.test()
     score = evaluate(models.task, found.y, found.prediction, [metric])[metric]
     shares = [share for share in models.coverage() if share is not None]

@@ -19,6 +19,7 @@ from roftbench.store import Record
 MARGIN = 1.3  # by how much a job may take longer than the last one like it
 CHEAP = 0.02  # share of the budget that all folds of a candidate may cost to be judged on them at once
 QUICK = ("lp", "random_forest")
+FEWEST = 2  # candidates that take part beside the quick ones and the baselines, however short the time
 PARTITIONS = 3  # how often the molecules are folded anew, if time is left
 
 
@@ -161,11 +162,12 @@ class Race:
     def ranked(self, *more: Runner) -> list[Runner]:
         """Return the candidates, and those given, by `levels`; those judged on less than a partition come last."""
         runners = [*self.runners, *more]
-        most = min(self.folds, max((len(one.scores) for one in runners if not one.failure), default=0))
         losses = {name: self.sign * level for name, level in levels(runners).items()}
+        most = min(self.folds, max((len(one.scores) for one in runners if one.name in losses), default=0))
 
-        def place(one: Runner) -> tuple[bool, float, int]:
-            return len(one.scores) < most, losses.get(one.name, float("inf")), -len(one.scores)
+        def place(one: Runner) -> tuple[bool, bool, float, int]:
+            shown = one.name in losses
+            return not shown, len(one.scores) < most, losses[one.name] if shown else 0.0, -len(one.scores)
 
         return sorted(runners, key=place)
 
@@ -203,11 +205,18 @@ class Race:
         """
         if self.budget.seconds is None:
             return others
+        for one in others:
+            if self.course.known(one, 0):  # it costs nothing, and tells what the next one will
+                self._judge(one, 0)
         folds = 1 + 1 / 2 + max(0, self.folds - 2) / 4
         left = self.budget.left() - self._reserve()
-        left -= sum(self._cost(one, self.folds) for one in self.runners if one.seconds is not None)
-        costs = accumulate(folds * self._guess(one) for one in others)
-        admitted = others[: max(2, sum(cost <= left for cost in costs))]
+        left -= sum(self._cost(one, self.folds) for one in self.runners if one.baseline or one.quick)
+        admitted: list[Runner] = []
+        for one in others:
+            left -= folds * self._guess(one)
+            if left < 0 and len(admitted) >= FEWEST:  # of those after it nothing has to be measured
+                break
+            admitted.append(one)
         if len(admitted) < len(others):
             names = ", ".join(one.name for one in admitted)
             say(f"  there is time for {len(admitted)} of {len(others)} candidates to be judged well: {names}")

@@ -87,7 +87,7 @@ def _baselines(advice: Advice) -> list[str]:
 def _pays(advice: Advice) -> str:
     """Say whether a pretrained network pays, if one was judged as far as the winner."""
     folds = set(advice.winner.scores)
-    pretrained = [one for one in advice.ranked if not one.failure and not any(part.baseline for part in one.parts)]
+    pretrained = [one for one in advice.ranked if one.name in advice.pretrained and one.name in advice.levels]
     if any(2 * len(folds & set(one.scores)) >= len(folds) for one in pretrained):
         return "A pretrained network does not pay here."
     return "No pretrained network was judged on half as many folds: whether one pays is open."

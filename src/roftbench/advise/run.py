@@ -19,7 +19,7 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
         UsageError: an override that cannot be understood, too few labels to fold, or no candidate that can be judged.
     """
     settings, others = separated(overrides)
-    if not any(text.startswith("dataset=") for text in others):
+    if not any(text.startswith(("dataset=", "experiment=")) for text in others):
         raise UsageError("say on which data: roftbench advise dataset=csv dataset.path=my.csv, or dataset=NAME")
     with logged(None, quiet=as_json), clear_errors(others, folder):
         advisor = Advisor(settings, others, folder)

@@ -102,12 +102,12 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
 
 
 def _prefix(state: State, wanted: State) -> str:
-    """Say so where keys would fit without a beginning that they share."""
-    first = next(iter(state), "").split(".")
-    for parts in range(1, len(first)):
-        start = ".".join(first[:parts]) + "."
-        if set(wanted) <= {key.removeprefix(start) for key in state if key.startswith(start)}:
-            return f". The keys begin with '{start}': save them without it, and they fit"
+    """Say so where the keys that share a beginning would fit without it."""
+    wanted_shapes = {key: tensor.shape for key, tensor in wanted.items()}
+    starts = {key[: at + 1] for key in state for at, letter in enumerate(key) if letter == "."}
+    for start in sorted(starts):
+        if {key.removeprefix(start): one.shape for key, one in state.items() if key.startswith(start)} == wanted_shapes:
+            return f". Those that begin with '{start}' fit: save them alone, without it"
     return ""
 
 

@@ -148,7 +148,7 @@ def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] =
     """
     if not model_dirs or not all(isinstance(folder, str | Path) for folder in model_dirs):
         raise UsageError("load() takes the folder of a kept model, or several one by one: load(a, b)")
-    folders = [Path(folder).expanduser() for folder in model_dirs]
-    if len({folder.resolve() for folder in folders}) < len(folders):
-        raise UsageError(f"one model counts once, but a folder is given twice: {', '.join(map(str, folders))}")
-    return Ensemble([read_kept(folder) for folder in folders], device, plugins)
+    kept = [read_kept(Path(folder).expanduser()) for folder in model_dirs]
+    if len({one.sha256 for one in kept}) < len(kept):
+        raise UsageError(f"one model counts once, but is given twice: {', '.join(str(one.folder) for one in kept)}")
+    return Ensemble(kept, device, plugins)

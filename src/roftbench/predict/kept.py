@@ -97,11 +97,11 @@ def write_kept(kept: Kept, card: str) -> None:
         for file in earlier.iterdir() if earlier.exists() else ():
             if not (folder / file.name).exists():
                 file.replace(folder / file.name)
+        shutil.rmtree(earlier, ignore_errors=True)  # not before all that is the user's has left it
     finally:
         if earlier.exists() and not folder.exists():
             earlier.replace(folder)
-        for one in (temporary, earlier):
-            shutil.rmtree(one, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_kept(folder: Path) -> Kept:

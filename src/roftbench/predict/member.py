@@ -138,7 +138,14 @@ def as_list(smiles: Sequence[str]) -> list[str]:
     """
     if isinstance(smiles, str | bytes):
         raise UsageError(f"give a list of SMILES: [{smiles[:80]!r}], not a text")
-    return ["" if text is None or text != text else str(text) for text in smiles]
+    return [text if isinstance(text, str) else "" if _missing(text) else str(text) for text in smiles]
+
+
+def _missing(value: object) -> bool:
+    try:
+        return value is None or bool(value != value)  # NaN
+    except TypeError:  # pandas' NA
+        return True
 
 
 def embedded(member: Member, smiles: Sequence[str]) -> NDArray[np.float32]:

@@ -42,16 +42,34 @@ class Output:
                 lock = Path(self._lock.lock_file)
                 held = "is being written by another process" if lock.exists() else f"cannot be written ({lock})"
                 raise UsageError(f"output={self.path} {held}") from None
-            size = 0
-            if (found := self._found()) is not None:
-                self.rows, self.without, size = found
-                self.begun = size > 0
-            elif self.part.exists() and not self.state.exists():
-                raise UsageError(f"{self.part} is in the way and none of ours: rename it, or give another output=")
-            self._file = self.part.open("r+b" if self.part.exists() else "w+b")
-            self._file.truncate(size)
-            self._file.seek(size)
+            try:
+                self._open()
+            except BaseException:
+                self._let_go()
+                raise
         return self
+
+    def _open(self) -> None:
+        size = 0
+        if (found := self._found()) is not None:
+            self.rows, self.without, size = found
+            self.begun = size > 0
+        else:
+            if not self.state.exists() and self.part.exists() and self.part.stat().st_size:
+                raise UsageError(f"{self.part} is in the way and none of ours: rename it, or give another output=")
+            self._note(0)  # before there is a part, so that it is known for ours
+        self._file = self.part.open("r+b" if self.part.exists() else "w+b")
+        self._file.truncate(size)
+        self._file.seek(size)
+
+    def _note(self, size: int) -> None:
+        """Write down how much of the part counts."""
+        state = {"identity": self.identity, "rows": self.rows, "without": self.without, "bytes": size}
+        write_text(self.state, json.dumps(state) + "\n")
+
+    def _let_go(self) -> None:
+        self._lock.release()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
 
     def _found(self) -> tuple[int, int, int] | None:
         try:
@@ -70,9 +88,7 @@ class Output:
             os.fsync(self._file.fileno())
             self.rows += rows
             self.without += without
-            counts = {"rows": self.rows, "without": self.without, "bytes": self._file.tell()}
-            state = {"identity": self.identity, **counts}
-            write_text(self.state, json.dumps(state) + "\n")
+            self._note(self._file.tell())
 
     def finish(self) -> None:
         """Give the output its name."""
@@ -84,8 +100,7 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Let go of the output; what is unfinished stays, for the next call."""
         self._file.close()
-        self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._let_go()
 
 
 @contextmanager

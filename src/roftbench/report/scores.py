@@ -94,12 +94,17 @@ def read_scores(*paths: Path) -> tuple[list[Record], list[Record]]:
 
 
 def _apart(first: Record, other: Record) -> float:
-    """By which share of it a test score of a job differs in another file, at most; 1 where one is undefined."""
+    """By which share of it a test score of a job differs in another file, at most; 1 where one alone is undefined."""
     metric = first["job"]["dataset"]["metric"]
-    pairs = [
-        (a["test"][metric], b["test"][metric]) for a, b in zip(first["candidates"], other["candidates"], strict=False)
-    ]
-    return max((1.0 if None in (a, b) else abs(a - b) / max(abs(a), 1e-12) for a, b in pairs), default=1.0)
+    of = {str(one["params"]): one["test"].get(metric) for one in first["candidates"]}
+    pairs = [(of.get(str(one["params"])), one["test"].get(metric)) for one in other["candidates"]]
+    return max((_share(a, b) for a, b in pairs), default=0.0)
+
+
+def _share(a: float | None, b: float | None) -> float:
+    if a is None or b is None:
+        return float(a is not b)
+    return abs(a - b) / max(abs(a), 1e-12)
 
 
 def _done(record: Record) -> bool:
