@@ -98,6 +98,24 @@ def test_what_trains_no_encoder_comes_first_and_what_is_done_costs_nothing() -> 
     assert again.ran == [("quick", 0), ("base", 0), ("a", 0)]
 
 
+def test_a_slow_baseline_takes_nothing_from_what_is_quick() -> None:
+    """Its next folds do not fit in, those of linear probing do, of two models."""
+
+    class Slow(Track):
+        def judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
+            self.seconds = 1.0 if one.quick else 50.0
+            return super().judge(one, fold)
+
+        def expected(self, one: Runner) -> float:
+            return 0.0 if one.quick else 30.0
+
+    runners = [Runner("base", "full_ft", baseline=True), *(Runner(name, "lp") for name in "ab")]
+    found = Race(runners, Slow(), 5, Budget(60, None), "rmse", 1, members=2)
+    found.run()
+    assert [len(one.scores) for one in found.runners] == [1, 15, 15]
+    assert "base · full_ft at 1 of 2 folds" in found.stopped
+
+
 def test_where_time_is_short_few_take_part_and_cheap_ones_are_judged_on_all_folds() -> None:
     runners = [
         Runner("base", "full_ft", baseline=True),

@@ -155,7 +155,7 @@ class Race:
         running = [one for one in first if self._climb(one, 1)]
         running += self._admitted(others)
         for rung, following in zip_longest(rungs, rungs[1:]):
-            running = [one for one in running if self._climb(one, rung)]
+            running = [one for one in sorted(running, key=lambda one: not one.quick) if self._climb(one, rung)]
             if following is not None:
                 running = self._survivors(running, rung, following)
 
@@ -249,7 +249,7 @@ class Race:
         ranked = sorted((one for one in running if not one.failure), key=lambda one: one.loss(self.sign, folds))
         others = [one for one in ranked if not one.baseline]
         time_left = self.budget.left() - self._reserve()
-        time_left -= sum(self._cost(one, rung) for one in ranked if one.baseline)
+        time_left -= sum(self._cost(one, rung) for one in ranked if one.baseline and one.quick)
         costs = accumulate(self._cost(one, max(rung, self.folds)) for one in others)
         fit = sum(cost <= time_left for cost in costs) if self.budget.jobs is None else 0
         kept = others[: max(fit, math.ceil(len(others) / 2))]
