@@ -56,6 +56,10 @@ class Env:
         """Where results are."""
         return Store(self.results, self.run.stage_cap_gb)
 
+    def running(self, **settings: Any) -> "Env":
+        """Return the same with other `RunSettings`."""
+        return replace(self, run=replace(self.run, **settings))
+
     def finished(self, key: str) -> Record | None:
         """Return the record of a job of which nothing is left to do: it is in the store, as is its model if asked for.
 

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import hydra
@@ -140,7 +139,7 @@ def _task(config: DictConfig) -> tuple[str, str]:
 
 def _with_threads(env: Env, launcher: DictConfig) -> Env:
     """Return what a job of several at a time runs in: its share of the cores, unless it asks for threads."""
-    return env if env.run.threads else replace(env, run=replace(env.run, threads=threads(launcher)))
+    return env if env.run.threads else env.running(threads=threads(launcher))
 
 
 def precheck(overrides: Sequence[str], folder: Path | None) -> None:

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable
 
-_PLAIN = re.compile(r"[\w.+-]+")
+_PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 _BEFORE_QUOTE = re.compile(r"(\\*)('|$)")
 
 
@@ -14,9 +14,14 @@ def quoted(text: str) -> str:
     return f"'{inside}'"
 
 
+def as_needed(text: str) -> str:
+    """Return a text in quotes, or as it is where Hydra reads it as a text all the same."""
+    return text if _PLAIN.fullmatch(text) else quoted(text)
+
+
 def quoted_list(texts: Iterable[str]) -> str:
     """Return texts as a list that Hydra reads, each in quotes where it needs them."""
-    return f"[{','.join(text if _PLAIN.fullmatch(text) else quoted(text) for text in texts)}]"
+    return f"[{','.join(map(as_needed, texts))}]"
 
 
 def elements(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -56,7 +56,7 @@ def run_job(
         if job.model.kind != NETWORK:
             return _worked(job, env, announce)
         with placed(env.run.device, env.cache / "gpus", env.run.jobs_per_gpu) as device:
-            return _worked(job, replace(env, run=replace(env.run, device=device)), announce)
+            return _worked(job, env.running(device=device), announce)
 
 
 def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:

@@ -38,13 +38,13 @@ class Jobs:
     def on(self, model: str, method: str, split: Component) -> tuple[Job, Env]:
         """Return a job on all rows that other parts name."""
         job, env, _ = self.of(model, method)
-        env = replace(env, run=replace(env.run, keep=False))  # the models of a fold are of no use
+        env = env.running(keep=False)  # the models of a fold are of no use
         return replace(job, split=split, label_ratio=LabelRatio()), env
 
     def finished(self, job: Job, env: Env) -> Record | None:
         """Return the record of a job of which nothing is left to do in this race."""
         if job.key in self._again:
-            env = replace(env, run=replace(env.run, rerun=False))
+            env = env.running(rerun=False)
         return env.finished(job.key)
 
     def result(self, job: Job, env: Env) -> tuple[Record | None, bool]:

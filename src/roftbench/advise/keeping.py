@@ -1,7 +1,6 @@
 """The winner's models, kept for `roftbench predict`, with intervals from the folds' errors."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,7 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
 
 def kept(job: Job, env: Env, calibration: HeldOut | None) -> Path:
     """Keep the model of a finished job; its stages are in the store, fresh if they had to be. Returns its folder."""
-    env = replace(env, run=replace(env.run, rerun=False))
+    env = env.running(rerun=False)
     bench = BENCHES[job.model.kind](job, env)
     with logged(None, quiet=True):
         return keep(bench, bench.work(), calibration)

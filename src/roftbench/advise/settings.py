@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from roftbench.errors import UsageError, check_choice, check_range
+from roftbench.quoting import elements
 from roftbench.report.text import METHODS
 from roftbench.schema import typed
 
@@ -80,7 +81,7 @@ def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
         if not key.startswith(PREFIX):
             others.append(text)
         elif name in lists:
-            own[name] = [part for part in value.strip("[] ").replace(" ", "").split(",") if part]
+            own[name] = [part for part in elements(value) if part]
         else:
             own[name] = value if name == "budget" else OmegaConf.from_dotlist([f"value={value}"]).value
     return typed(AdviseSettings, own, "advise"), others

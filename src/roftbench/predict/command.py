@@ -16,6 +16,7 @@ from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.table import predict_table
 from roftbench.progress import duration, say
+from roftbench.quoting import elements
 from roftbench.schema import typed
 
 OF_MODEL = ("model=", "model.")  # overrides that say what a pretrained model is
@@ -112,7 +113,7 @@ def _folders(model_dir: str) -> list[str]:
 
 def _plugins(settings: Settings) -> list[str]:
     """Return the names of plug-ins, given as A,B or as [A,B]."""
-    return [name.strip() for name in settings.plugins.strip("[]").split(",") if name.strip()]
+    return [name for name in elements(settings.plugins) if name]
 
 
 def _source(settings: Settings) -> Rows:

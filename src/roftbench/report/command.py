@@ -1,7 +1,6 @@
 """From a recorded job back to the command that runs it, and the fewest commands for many jobs."""
 
 import json
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -9,13 +8,12 @@ from typing import Any
 
 from roftbench.catalog import options
 from roftbench.losses import DEFAULT_LOSS
-from roftbench.quoting import quoted
+from roftbench.quoting import as_needed
 from roftbench.report.places import canonical_json
 
 AXES = ("seed", "dataset", "method", "split.seed", "label_ratio")  # whose values may be joined by commas, in this order
 _ORDER = ("model", "method", "dataset", "split", "label_ratio", "train")  # then all others, the seed last
 _FIXED = ("_target_", "sha256", "git_blob")  # what no override changes
-_PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 _Words = dict[str, str]
 
 
@@ -109,9 +107,7 @@ def _text(value: Any) -> str:
     """A value as Hydra reads it."""
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_text, value))}]"
-    if isinstance(value, str) and not _PLAIN.fullmatch(value):
-        return quoted(value)
-    return value if isinstance(value, str) else json.dumps(value)
+    return as_needed(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _place(item: tuple[str, tuple[str, ...]]) -> tuple[int, bool]:
