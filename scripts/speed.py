@@ -3,6 +3,7 @@
 python scripts/speed.py [--json FILE] [--markdown results/speed.md] [--quick]     the whole table
 python scripts/speed.py step
 python scripts/speed.py jobs --labels 50
+python scripts/speed.py gpu --device cuda:0
 python scripts/speed.py tables --records 40000
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import torch
 from speed_data import featurise, metrics
+from speed_gpu import throughput
 from speed_jobs import jobs, note, workers
 from speed_setting import LABELS
 from speed_shell import scale, start
@@ -28,6 +30,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "start": start,
     "scale": scale,
 }
+EXTRA = {"gpu": throughput}  # only where it is asked for
 # Benchmarks that print tables of their own.
 OTHERS: dict[str, Callable[[argparse.Namespace], None]] = {
     "metrics": metrics,
@@ -45,6 +48,8 @@ def table(arguments: argparse.Namespace) -> None:
     for name, part in PARTS.items():
         if arguments.command in (None, name):
             rows += part(arguments)
+    if arguments.command in EXTRA:
+        rows += EXTRA[arguments.command](arguments)
     facts["load afterwards"] = machine()["load (1, 5, 15 minutes)"]
     notes = [note(1 if arguments.quick else arguments.epochs, 1 if arguments.quick else 3)]
     print_table(HEADER, [row.cells() for row in rows])
@@ -74,11 +79,13 @@ def parsed() -> argparse.Namespace:
     timed.add_argument("--epochs", type=int, default=argparse.SUPPRESS, help="epochs that are timed (default: 2)")
     parser = argparse.ArgumentParser(description="Time roftbench.", parents=[timed])
     commands = parser.add_subparsers(dest="command")
-    for name, function in {**PARTS, **OTHERS}.items():
-        parent = timed if name in PARTS else quick
+    for name, function in {**PARTS, **EXTRA, **OTHERS}.items():
+        parent = quick if name in OTHERS else timed
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__, parents=[parent])
         if function is tables:
             command.add_argument("--records", type=int, default=40_000, help="how many (default: 40,000)")
+        if function is throughput:
+            command.add_argument("--device", default="cuda:0", help="where the jobs run (default: cuda:0)")
         if function is featurise:
             command.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (default: a million)")
     unset = {"json": None, "markdown": None, "dataset": None, "labels": None, "epochs": 2}

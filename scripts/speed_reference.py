@@ -31,7 +31,7 @@ class EdgeGIN(MessagePassing):  # type: ignore[misc]  # PyG is not typed
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
         """Return new node states [N, d]."""
         edge_index, _ = add_self_loops(edge_index, num_nodes=len(x))
-        loops = torch.tensor([[SELF_LOOP, 0]], dtype=edge_attr.dtype).expand(len(x), 2)
+        loops = torch.tensor([[SELF_LOOP, 0]], dtype=edge_attr.dtype, device=x.device).expand(len(x), 2)
         edge_attr = torch.cat([edge_attr, loops])
         embedding = self.edge_embedding1(edge_attr[:, 0]) + self.edge_embedding2(edge_attr[:, 1])
         out: Tensor = self.mlp(self.propagate(edge_index, x=x, edge_attr=embedding))
@@ -108,8 +108,9 @@ def task_loss(task: str, logits: Tensor, y: Tensor) -> Tensor:
 def evaluate(model: nn.Module, loader: DataLoader, task: str) -> float:
     """Return RMSE, or the mean ROC-AUC over tasks that have both classes."""
     model.eval()
+    device = next(model.parameters()).device
     with torch.no_grad():
-        pairs = [(model(batch), batch.y) for batch in loader]
+        pairs = [(model(batch.to(device)).cpu(), batch.y.cpu()) for batch in loader]
     prediction, y = (torch.cat(part).numpy() for part in zip(*pairs, strict=True))
     if task == "regression":
         return float(np.sqrt(np.mean((prediction - y) ** 2)))

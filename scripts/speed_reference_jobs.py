@@ -41,8 +41,10 @@ def train_epoch(
 ) -> float:
     """Take a step for each batch, the loss read after each; returns the mean loss."""
     model.train()
+    device = next(model.parameters()).device
     losses = []
     for batch in loader:
+        batch = batch.to(device)
         loss = task_loss(task, model(batch), batch.y)
         if penalty is not None:
             loss = loss + penalty(batch)
@@ -146,7 +148,7 @@ class _Mixed(nn.Module):
         super().__init__()
         self.tuned = deepcopy(tuned).requires_grad_(False)
         self.then = {key: p.detach().clone() for key, p in start.named_parameters()}
-        self.alpha = nn.Parameter(torch.full((1 + len(tuned.encoder.gnns),), alpha))
+        self.alpha = nn.Parameter(torch.full((1 + len(tuned.encoder.gnns),), alpha, device=tuned.head.weight.device))
 
     def forward(self, batch: Data) -> Tensor:
         """Return logits [B, T]."""

@@ -22,17 +22,18 @@ LABELS = ("50", "500", "full")
 
 @dataclass(frozen=True)
 class Setting:
-    """A data set with so many labels, in folders of its own."""
+    """A data set with so many labels on a device, in folders of its own."""
 
     dataset: str
     labels: str
     cache: Path
     threads: int
+    device: str = "cpu"
 
     def job(self, method: str, results: Path, *more: str) -> tuple[Job, Env]:
         """Return a job of the shipped configs with the default model, and its environment."""
         ratio = "full" if self.labels == "full" else f"n{self.labels}"
-        words = [f"dataset={self.dataset}", f"label_ratio={ratio}", f"method={method}", "run.device=cpu"]
+        words = [f"dataset={self.dataset}", f"label_ratio={ratio}", f"method={method}", f"run.device={self.device}"]
         folders = [f"paths.results={results}", f"paths.cache={self.cache}", f"run.threads={self.threads}"]
         job, env, _ = parse(composed([*words, *folders, *more], None))
         return job, env

@@ -1,6 +1,7 @@
 """Training step, epoch and evaluation: ours, the reference, the floor."""
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 
@@ -29,21 +30,17 @@ class Ours:
         self.view = LiveView(modes, bench.problem, bench.start, Method())
         self.optimizer = Adam(bench.model.parameters(), bench.job.train.lr, fused=True)
 
-    def step(self, index: torch.Tensor, precision: str = FLOAT32) -> None:
-        """Take a step."""
-        train_step(self.view, self.optimizer, index, precision)
-
-    def steps(self, index: torch.Tensor, number: int, precision: str = FLOAT32) -> None:
-        """Take steps on the same batch."""
+    def steps(self, batches: Sequence[torch.Tensor], precision: str = FLOAT32) -> None:
+        """Take a step on each batch, and wait for the last."""
         self.bench.model.train()
-        for _ in range(number):
-            self.step(index, precision)
+        device = self.problem.targets.device
+        for loss in self.view.losses(batches):
+            last = train_step(loss, self.optimizer, precision, device)
+        last.item()
 
     def epoch(self, settings: TrainSettings) -> None:
         """Train on every batch and score the validation part, as every epoch of a job does."""
-        self.bench.model.train()
-        for index in shuffled_batches(self.problem.train, settings.batch_size):
-            self.step(index)
+        self.steps(shuffled_batches(self.problem.train, settings.batch_size))
         self.bench.model.eval()
         predictions = self.problem.to_predictions(self.view.val_outputs())
         self.problem.scores(predictions, self.problem.val, [self.problem.metric.name])
@@ -92,10 +89,10 @@ def _steps(setting: Setting, repeats: int, number: int) -> list[Row]:
 
     times = alternate(
         {
-            "ours": partial(ours.steps, index, number),
+            "ours": partial(ours.steps, [index] * number),
             "reference": textbook,
             "floor": products,
-            BF16: partial(ours.steps, index, number, BF16),
+            BF16: partial(ours.steps, [index] * number, BF16),
         },
         repeats,
     )

@@ -19,7 +19,7 @@ Forward = Callable[[Batch], Tensor]
 
 @dataclass(frozen=True)
 class Problem:
-    """Graphs with what the network is to give for them, and the indices of the three parts, all on one device.
+    """Graphs with what the network is to give for them, on one device, and the indices of the three parts on the host.
 
     y [N, T]: the labels, NaN = missing. `targets` [N, T]: what outputs are to be for them. Outputs times `scale` [T]
     plus `offset` [T] are in the label's unit: 1 and 0 unless targets are standardised. Those of classes are logits.
@@ -49,11 +49,11 @@ class Problem:
         standardize: bool,
         device: torch.device,
     ) -> "Problem":
-        """Move everything to the device; the scale comes from the training labels alone.
+        """Move graphs and targets to the device; the scale comes from the training labels alone.
 
         Labels are learnt and scored in float32; in float64 where they are standardised, or too close together.
         """
-        train, val, test = (torch.from_numpy(part).to(device) for part in parts)
+        train, val, test = map(torch.from_numpy, parts)
         task = METRICS[metric].task
         offset, scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
         if standardize and task == "regression":
@@ -73,12 +73,12 @@ class Problem:
         return self.targets.shape[1]
 
     def loss(self, outputs: Tensor, index: Tensor) -> Tensor:
-        """Return the task loss of outputs [B, T] for the graphs `index` [B]."""
+        """Return the task loss of outputs [B, T] for the graphs `index` [B], best on the device: else it is moved."""
         return masked_loss(self.loss_name)(outputs, self.targets[index])
 
     def eval_batches(self, index: Tensor) -> Iterator[Batch]:
         """Yield the graphs `index` in large batches, in order."""
-        return (self.graphs.batch(chunk) for chunk in index.split(EVAL_BATCH))
+        return self.graphs.batches(index.split(EVAL_BATCH))
 
     def outputs(self, forward: Forward, index: Tensor) -> Tensor:
         """Return what `forward` gives for the graphs `index`, one at least, in order and without gradient: [n, …]."""
@@ -93,7 +93,7 @@ class Problem:
         self, predictions: NDArray[np.float64], index: Tensor, names: Collection[str] | None = None
     ) -> dict[str, float | None]:
         """Return metrics for predictions [len(index), T], all if no `names` are given; None where not all finite."""
-        y = self.y[index.cpu().numpy()]
+        y = self.y[index.numpy()]
         if not np.isfinite(predictions).all():
             own = [name for name, metric in METRICS.items() if metric.task == self.task]
             return dict.fromkeys(own if names is None else names)

@@ -21,7 +21,7 @@ class Start:
     def outputs(self, model: Predictor, index: Tensor) -> Tensor:
         """Return what a model in evaluation mode says of the graphs `index`, in order, without gradient: [n, T]."""
         if len(index) == 0:
-            return torch.empty(0, self._problem.num_tasks, device=index.device)
+            return torch.empty(0, self._problem.num_tasks, device=self._problem.targets.device)
         with torch.no_grad():
             return torch.cat([model.head(z) for z in self.representations(model, index).split(EVAL_BATCH)])
 
@@ -31,10 +31,10 @@ class Start:
         Those of an encoder that has not moved are worked out once a part, however many candidates ask for them.
         """
         if len(index) == 0:
-            return torch.empty(0, model.encoder.dim, device=index.device)
+            return torch.empty(0, model.encoder.dim, device=self._problem.targets.device)
         if not self._is_still(model.encoder):
             return self._problem.outputs(model.represent, index)
-        key = index.cpu().numpy().tobytes()
+        key = index.numpy().tobytes()
         if key not in self._known:
             self._known[key] = self._problem.outputs(model.represent, index)
         return self._known[key]

@@ -2,9 +2,11 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from typing import Any, Protocol
 
 import torch
@@ -17,6 +19,7 @@ from roftbench.job import FLOAT32, TrainSettings, derive_seed
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
 from roftbench.problem import Problem
+from roftbench.repeated import Repeated
 from roftbench.stages import is_frozen
 from roftbench.start import Start
 
@@ -134,18 +137,18 @@ def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: Trai
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
     total = torch.zeros((), device=problem.targets.device)
     batches = shuffled_batches(problem.train, settings.batch_size)
-    for index in batches:
-        total += train_step(view, optimizer, index, settings.precision)
+    for loss in view.losses(batches):
+        total += train_step(loss, optimizer, settings.precision, total.device)
     return float(total) / len(batches)
 
 
-def train_step(view: "View", optimizer: Adam, index: Tensor, precision: str = FLOAT32) -> Tensor:
-    """Take one step on the graphs `index`; returns the loss, still on its device.
+def train_step(work_out: Callable[[], Tensor], optimizer: Adam, precision: str, device: torch.device) -> Tensor:
+    """Take one step on a loss; returns the loss, still on its device.
 
     With precision "bf16" the forward pass and the loss run under autocast; weights and optimiser stay in float32.
     """
-    with nullcontext() if precision == FLOAT32 else torch.autocast(index.device.type, torch.bfloat16):
-        loss = view.loss(index)
+    with nullcontext() if precision == FLOAT32 else torch.autocast(device.type, torch.bfloat16):
+        loss = work_out()
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -154,11 +157,16 @@ def train_step(view: "View", optimizer: Adam, index: Tensor, precision: str = FL
 
 def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
     """Cut a permutation of `index` into batches; a single graph left over joins the last one (batch norm needs two)."""
-    order = index[torch.randperm(len(index)).to(index.device)]
-    batches = list(order.split(batch_size))
+    batches = list(index[torch.randperm(len(index))].split(batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
+
+
+def _on(device: torch.device, batches: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return indices on the device, moved there at once."""
+    moved: Tensor = torch.cat(list(batches)).to(device)
+    return moved.tensor_split(list(accumulate(map(len, batches)))[:-1])
 
 
 class View(Protocol):
@@ -170,8 +178,8 @@ class View(Protocol):
     def eval(self) -> None:
         """Set what runs to evaluation."""
 
-    def loss(self, index: Tensor) -> Tensor:
-        """Return the loss of a training batch."""
+    def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
+        """Yield for each training batch, indices on the host, what works out its loss."""
 
     def val_outputs(self) -> Tensor:
         """Return the network's outputs for the validation part, without gradient."""
@@ -182,7 +190,10 @@ class LiveView:
 
     def __init__(self, modes: Modes, problem: Problem, start: Start, method: Method) -> None:
         self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method
-        self.val_batches = list(problem.eval_batches(problem.val))
+        val_batches = list(problem.eval_batches(problem.val))
+        self._val_outputs = Repeated(
+            lambda: torch.cat([self.model(batch) for batch in val_batches]), problem.targets.device
+        )
 
     def train(self) -> None:
         """Set what the stage trains to training."""
@@ -192,9 +203,14 @@ class LiveView:
         """Set the whole model to evaluation."""
         self.model.eval()
 
-    def loss(self, index: Tensor) -> Tensor:
-        """Return task loss plus penalty of a training batch."""
-        batch = self.problem.graphs.batch(index)
+    def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
+        """Yield for each training batch, indices on the host, what works out its loss."""
+        moved = _on(self.problem.targets.device, batches)
+        for batch, index in zip(self.problem.graphs.batches(batches), moved, strict=True):
+            yield partial(self.loss, batch, index)
+
+    def loss(self, batch: Batch, index: Tensor) -> Tensor:
+        """Return task loss plus penalty of a training batch, whose graphs are `index`."""
         nodes: Nodes = self.model.encoder(batch)
         z = self.model.encoder.readout(nodes.out, batch)
         task_loss = self.problem.loss(self.model.head(z), index)
@@ -209,8 +225,7 @@ class LiveView:
     def val_outputs(self) -> Tensor:
         """Return the network's outputs for the validation part, without gradient."""
         with torch.no_grad():
-            parts = [self.model(batch) for batch in self.val_batches]
-        return torch.cat(parts)
+            return self._val_outputs()
 
 
 class _FrozenView:
@@ -221,8 +236,8 @@ class _FrozenView:
         model.eval()
         self.z_train, self.z_val = (start.representations(model, index) for index in (problem.train, problem.val))
         # Row of each training graph in z_train, by its index in the data set.
-        self.row = torch.empty(len(problem.y), dtype=torch.int64, device=problem.targets.device)
-        self.row[problem.train] = torch.arange(len(problem.train), device=problem.targets.device)
+        self.row = torch.empty(len(problem.y), dtype=torch.int64)
+        self.row[problem.train] = torch.arange(len(problem.train))
 
     def train(self) -> None:
         self.head.train()
@@ -230,8 +245,14 @@ class _FrozenView:
     def eval(self) -> None:
         self.head.eval()
 
-    def loss(self, index: Tensor) -> Tensor:
-        return self.problem.loss(self.head(self.z_train[self.row[index]]), index)
+    def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
+        device = self.problem.targets.device
+        rows = [self.row[batch] for batch in batches]
+        for row, index in zip(_on(device, rows), _on(device, batches), strict=True):
+            yield partial(self._loss, row, index)
+
+    def _loss(self, row: Tensor, index: Tensor) -> Tensor:
+        return self.problem.loss(self.head(self.z_train[row]), index)
 
     def val_outputs(self) -> Tensor:
         with torch.no_grad():

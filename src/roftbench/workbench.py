@@ -173,8 +173,8 @@ class Workbench(Bench):
     def _finish(self, method: Method, fit: Fit) -> Finished:
         model, problem = self.model.eval().requires_grad_(False), self.problem
         size = self.job.train.batch_size
-        index = problem.val.split(size)
-        small = [problem.graphs.batch(chunk) for chunk in index]
+        index = problem.val.to(self.device).split(size)
+        small = list(problem.graphs.batches(problem.val.split(size)))
         large = list(problem.eval_batches(problem.val))
 
         def val_loss(state: State, number: int) -> torch.Tensor:
@@ -198,6 +198,7 @@ class Workbench(Bench):
                 val_loss=val_loss,
                 val_score=val_score,
                 better=problem.metric.better,
+                device=self.device,
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )

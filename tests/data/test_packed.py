@@ -122,7 +122,18 @@ def test_batches_leave_the_pack_alone() -> None:
     assert_same(packed, PackedGraphs.from_graphs(GRAPHS))
 
 
-def test_to_a_device_keeps_every_tensor() -> None:
+def test_to_a_device_moves_all_but_the_pointers() -> None:
     packed = PackedGraphs.from_graphs(GRAPHS)
     assert_same(packed.to(torch.device("cpu")), packed)
-    assert {getattr(packed.to(torch.device("meta")), field.name).device.type for field in fields(packed)} == {"meta"}
+    moved = packed.to(torch.device("meta"))
+    on_the_host = {field.name for field in fields(packed) if getattr(moved, field.name).device.type == "cpu"}
+    assert on_the_host == {"node_ptr", "edge_ptr"}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 64])
+def test_batches_gathered_together_are_those_gathered_alone(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("roftbench.data.packed.AT_ONCE", at_once)
+    packed = PackedGraphs.from_graphs(GRAPHS)
+    groups = [torch.tensor(index, dtype=torch.int64) for index in ([3, 0], [], [5, 5, 1], [2])]
+    for batch, group in zip(packed.batches(groups), groups, strict=True):
+        assert_same(batch, naive([GRAPHS[i] for i in group]))

@@ -58,6 +58,7 @@ def fitted(shared: Path, golden: dict[str, Any]) -> Fitted:
         val_loss=val_loss,
         val_score=lambda state: val_loss(state, 0).item(),
         better=METRICS["rmse"].better,
+        device=torch.device("cpu"),
         progress=lambda numbers: numbers,
     )
 

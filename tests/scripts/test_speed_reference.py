@@ -54,7 +54,7 @@ def test_loss_and_gradients_of_a_batch_are_the_same(lab: Lab, dataset: str, meth
     batch = Batch.from_data_list(molecules(bench.problem, index))
     bench.model.train()
     modes = Modes(bench.model, list(bench.model.blocks()), "eval")
-    ours = LiveView(modes, bench.problem, bench.start, bench.method).loss(index)
+    ours = LiveView(modes, bench.problem, bench.start, bench.method).loss(bench.problem.graphs.batch(index), index)
     job = ReferenceJob(start, [], bench.problem.task, bench.method)
     theirs = task_loss(bench.problem.task, reference.train()(batch), batch.y)
     if method != "full_ft":

@@ -1,7 +1,8 @@
 """All graphs of a data set in a few flat arrays; a batch is a gather, with no Python per molecule."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import accumulate, pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.data.featurize import Graph, pack
+
+AT_ONCE = 64  # batches gathered in one go: few enough for memory
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class PackedGraphs:
     """G graphs in flat tensors: small numbers on disk and in memory, int64 (or float32) only in a batch.
 
     x [ΣN, F] uint8, float16 or float32; source [ΣE] int32, counted from the first node of its own graph; edge_attr
-    [ΣE, A] uint8; degree [ΣN] int32, the edges entering each node; node_ptr and edge_ptr [G + 1] int64. Edges are
-    sorted by the node they enter, so the target of an edge follows from `degree`.
+    [ΣE, A] uint8; degree [ΣN] int32, the edges entering each node; node_ptr and edge_ptr [G + 1] int64, on the host
+    wherever the rest is. Edges are sorted by the node they enter, so the target of an edge follows from `degree`.
     """
 
     x: Tensor
@@ -71,8 +74,10 @@ class PackedGraphs:
         return np.diff(self.node_ptr.cpu().numpy())
 
     def to(self, device: torch.device) -> "PackedGraphs":
-        """Return the same graphs on another device."""
-        return PackedGraphs(*(getattr(self, field.name).to(device) for field in fields(self)))
+        """Return the same graphs with what they consist of on another device; the pointers stay on the host."""
+        parts = (getattr(self, field.name) for field in fields(self))
+        x, source, edge_attr, degree, *pointers = parts
+        return PackedGraphs(*(part.to(device) for part in (x, source, edge_attr, degree)), *pointers)
 
     def select(self, index: Tensor) -> "PackedGraphs":
         """Return the graphs `index` [B] (int64), packed, in that order."""
@@ -83,20 +88,41 @@ class PackedGraphs:
         )
 
     def batch(self, index: Tensor) -> Batch:
-        """Gather the graphs `index` [B] (int64, on the device of the pack) into one batch."""
+        """Gather the graphs `index` [B] (int64, on the host) into one batch."""
+        return next(self.batches([index]))
+
+    def batches(self, groups: Sequence[Tensor]) -> Iterator[Batch]:
+        """Gather a batch for each group of graphs (int64, on the host), many groups in one go.
+
+        The host knows where everything lies, so that nothing is asked of the device, which would have to stop for it.
+        """
+        for first in range(0, len(groups), AT_ONCE):
+            yield from self._gathered(groups[first : first + AT_ONCE])
+
+    def _gathered(self, groups: Sequence[Tensor]) -> Iterator[Batch]:
+        index = torch.cat(list(groups))
         nodes, node_ptr = _ranges(self.node_ptr, index)
         edges, edge_count = _ranges(self.edge_ptr, index)
         shift = torch.repeat_interleave(node_ptr[:-1], edge_count.diff(), output_size=len(edges))
-        degree = self.degree[nodes].long()
-        target = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), degree, output_size=len(edges))
-        x = self.x[nodes]
-        return Batch(
-            x.float() if x.is_floating_point() else x.long(),
-            torch.stack([self.source[edges].long() + shift, target]),
-            self.edge_attr[edges].long(),
-            node_ptr,
-            torch.nn.functional.pad(degree.cumsum(0), (1, 0)),
-        )
+        graph_cuts = [0, *accumulate(map(len, groups))]
+        node_cuts, edge_cuts = node_ptr[graph_cuts].tolist(), edge_count[graph_cuts].tolist()
+
+        nodes, edges, node_ptr, shift = (part.to(self.x.device) for part in (nodes, edges, node_ptr, shift))
+        x, edge_attr, degree = self.x[nodes], self.edge_attr[edges], self.degree[nodes].long()
+        target = torch.repeat_interleave(torch.arange(len(nodes), device=x.device), degree, output_size=len(edges))
+        edge_index = torch.stack([self.source[edges].long() + shift, target])
+        edge_ptr = torch.nn.functional.pad(degree.cumsum(0), (1, 0))
+        wide = torch.float32 if x.is_floating_point() else torch.int64
+        for (g0, g1), (n0, n1), (e0, e1) in zip(
+            pairwise(graph_cuts), pairwise(node_cuts), pairwise(edge_cuts), strict=True
+        ):
+            yield Batch(
+                x[n0:n1].to(wide, copy=True),
+                edge_index[:, e0:e1] - n0,
+                edge_attr[e0:e1].long(),
+                node_ptr[g0 : g1 + 1] - n0,
+                edge_ptr[n0 : n1 + 1] - e0,
+            )
 
 
 def _offsets(lengths: Sequence[NDArray[np.int64]]) -> Tensor:

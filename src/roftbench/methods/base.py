@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 
 from roftbench.data.packed import Batch
@@ -58,7 +59,7 @@ class Fitted:
     that are no parameters (running statistics); encoder_blocks: names in order, the head left out;
     val_loss(state, batch number) -> scalar with gradient, over mini-batches 0 … num_val_batches - 1;
     val_score(state) -> primary metric or None; better(a, b): whether score a beats score b;
-    progress: wraps an iterable in a progress bar.
+    device: where all of this is; progress: wraps an iterable in a progress bar.
     """
 
     start: State
@@ -70,6 +71,7 @@ class Fitted:
     val_loss: Callable[[State, int], Tensor]
     val_score: Callable[[State], float | None]
     better: Callable[[float | None, float | None], bool]
+    device: torch.device
     progress: Callable[[Iterable[int]], Iterable[int]]
 
 

@@ -26,7 +26,7 @@ def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
         if block == HEAD or not tuned.is_floating_point() or (is_buffer and buffers == "finetuned"):
             state[key] = tuned
         else:
-            alpha = share[block].detach() if is_buffer else share[block]
+            alpha = (share[block].detach() if is_buffer else share[block]).to(tuned.device)
             mixed = torch.lerp(fitted.start[key], tuned, alpha)
             state[key] = mixed.clamp_min(0) if is_buffer and key.endswith(VARIANCE) else mixed
     return state

@@ -11,6 +11,7 @@ from roftbench.adam import Adam
 from roftbench.errors import JobError, check_choice, check_range
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.methods.interpolate import BUFFERS, mix
+from roftbench.repeated import Repeated
 
 CONSTRAINTS = ("none", "clamp", "sigmoid")
 
@@ -40,13 +41,14 @@ class ROFTMol(Method):
 
     def finish(self, fitted: Fitted) -> Finished:
         """Train the coefficients; raises JobError when the validation loss is not finite."""
-        raw = {block: self._initial() for block in fitted.encoder_blocks}
-        optimizer = Adam(raw.values(), self.lr)
+        raw = {block: self._initial(fitted.device) for block in fitted.encoder_blocks}
+        optimizer = Adam(raw.values(), self.lr, fused=True if fitted.device.type == "cuda" else None)
+        train_epoch = Repeated(lambda: self._train_epoch(fitted, raw, optimizer), fitted.device)
         best = self._shares(raw)
         best_epoch, best_score = 0, fitted.val_score(mix(fitted, best, self.buffers))
         history: list[dict[str, Any]] = [{"epoch": 0, "val_score": best_score}]
         for epoch in fitted.progress(range(1, self.epochs + 1)):
-            loss = self._train_epoch(fitted, raw, optimizer)
+            loss = float(train_epoch())
             if not math.isfinite(loss):
                 raise JobError(
                     f"the validation loss is {loss} in epoch {epoch} of ROFT-MOL: lower method.lr ({self.lr:g})"
@@ -63,8 +65,8 @@ class ROFTMol(Method):
         }
         return Finished(mix(fitted, best, self.buffers), info)
 
-    def _train_epoch(self, fitted: Fitted, raw: dict[str, Tensor], optimizer: Adam) -> float:
-        """Take one step for each mini-batch of the validation part; returns the mean loss."""
+    def _train_epoch(self, fitted: Fitted, raw: dict[str, Tensor], optimizer: Adam) -> Tensor:
+        """Take one step for each mini-batch of the validation part; returns the mean loss, on its device."""
         losses = []
         for number in range(fitted.num_val_batches):
             shares = {block: self._constrained(a) for block, a in raw.items()}
@@ -77,10 +79,10 @@ class ROFTMol(Method):
                     for alpha in raw.values():
                         alpha.clamp_(0, 1)
             losses.append(loss.detach())
-        return float(torch.stack(losses).mean())
+        return torch.stack(losses).mean()
 
-    def _initial(self) -> Tensor:
-        start = torch.tensor(self.alpha)
+    def _initial(self, device: torch.device) -> Tensor:
+        start = torch.tensor(self.alpha, device=device)
         return (start.logit(eps=1e-6) if self.constraint == "sigmoid" else start).requires_grad_()
 
     def _constrained(self, alpha: Tensor) -> Tensor:

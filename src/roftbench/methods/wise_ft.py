@@ -22,6 +22,6 @@ class WiSEFT(Method):
 
     def finish(self, fitted: Fitted) -> Finished:
         """Interpolate every block of the encoder with the same share."""
-        alpha = torch.tensor(self.alpha)
+        alpha = torch.tensor(self.alpha, device=fitted.device)
         share = dict.fromkeys(fitted.encoder_blocks, alpha)
         return Finished(mix(fitted, share, self.buffers), {"alpha": dict.fromkeys(share, self.alpha)})

@@ -1,0 +1,83 @@
+"""The nine methods' jobs on a GPU: the reference alone, ours alone, and ours in several processes at a time."""
+
+import argparse
+import multiprocessing
+from dataclasses import replace
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
+
+import torch
+from speed_jobs import METHODS, ours, wanted
+from speed_reference_jobs import ReferenceJob
+from speed_setting import Setting, reference, say, settings
+from speed_timing import Row
+
+from roftbench.components import build
+
+PROCESSES = (1, 4, 8, 16)
+EPOCHS = 20  # of ours, scaled to a job's; fewer of the reference, which has nothing that has to warm up
+TARGET = "≥ 20 × with all"
+
+
+def throughput(arguments: argparse.Namespace) -> list[Row]:
+    """The nine jobs of a seed on a GPU, one process and several: seconds per seed, all processes counted."""
+    quick = arguments.quick
+    dataset, labels = ("freesolv", "50") if quick else (arguments.dataset or "esol", arguments.labels or "500")
+    counts = (1, 2) if quick else PROCESSES
+    rows = []
+    with settings(dataset, labels) as host:
+        setting = replace(host, device=arguments.device)
+        textbook = _textbook(setting, 1 if quick else arguments.epochs)
+        for count in counts:
+            say(f"{setting}, {count} processes")
+            spans = _together(setting, count, 1 if quick else EPOCHS)
+            for method in (*METHODS, None):
+                name = f"{setting}: {method or 'the nine jobs together'}, {count} at a time"
+                each = [sum(one.values()) if method is None else one[method] for one in spans]
+                whole = sum(textbook.values()) if method is None else textbook[method]
+                rows.append(Row(name, mean(each) / count, whole, target="" if method else TARGET))
+    return rows
+
+
+def _textbook(setting: Setting, epochs: int) -> dict[str, float]:
+    """Return the seconds of the reference's jobs on the device, its molecules on the host as a DataLoader has them."""
+    host = replace(setting, device="cpu")
+    bench = host.bench()
+    model, parts = reference(bench)
+    model.to(setting.device)
+    spans = {}
+    for method in METHODS:
+        say(f"{setting}, reference, {method}")
+        job, _ = host.job(method, host.cache / "unused")
+        textbook = ReferenceJob(model, parts, str(job.dataset.task), build(job.method))
+        textbook.run(method, 1)
+        spans[method] = textbook.run(method, epochs).scaled(wanted(method))
+    return spans
+
+
+def _together(setting: Setting, count: int, epochs: int) -> list[dict[str, float]]:
+    """Return for each of `count` processes the seconds of its nine jobs, all working at the same time."""
+    context = multiprocessing.get_context("spawn")
+    barrier, answers = context.Barrier(count), context.SimpleQueue()
+    workers = [context.Process(target=_worker, args=(setting, epochs, barrier, answers)) for _ in range(count)]
+    for worker in workers:
+        worker.start()
+    spans = [answers.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    return spans
+
+
+def _worker(
+    setting: Setting, epochs: int, barrier: Barrier, answers: "multiprocessing.SimpleQueue[dict[str, float]]"
+) -> None:
+    torch.set_num_threads(1)
+    with TemporaryDirectory() as folder:
+        for method in METHODS:
+            ours(setting, method, Path(folder, "warm-up"), 1)
+        barrier.wait()
+        spans = {method: ours(setting, method, Path(folder, "timed"), epochs) for method in METHODS}
+        answers.put(spans)
+        barrier.wait()  # the others are still being timed: this one's place stays taken, if idle

@@ -1,0 +1,95 @@
+"""On a GPU: every method runs, repeats itself bit for bit, and scores what it scores on a CPU; no step waits for it."""
+
+import pytest
+import torch
+from lab import METHODS, Lab, numbers, primary
+
+from roftbench.methods.base import Method
+from roftbench.repeated import Repeated
+from roftbench.train import LiveView, Modes, shuffled_batches
+
+CUDA = "run.device=cuda:0"
+MODELS = {
+    "gin": ["model=gin_descriptors"],
+    **{name: [f"model={name}", "model.checkpoint=null"] for name in ("gcn", "graphsage", "gat", "graphgps", "minimol")},
+}
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+
+def repeats(lab: Lab, *words: str) -> None:
+    """Run a job in two empty results folders: everything but times must be equal."""
+    first, second = (
+        numbers(lab.elsewhere(name).done(CUDA, "method.search=false", *words)) for name in ("first", "second")
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("dataset", ["esol", "bbbp"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_job_repeats_itself_bit_for_bit(lab: Lab, method: str, dataset: str) -> None:
+    repeats(lab, f"method={method}", "model=gin_masking", f"dataset={dataset}")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("method", ["lp_ft", "feature_map", "roftmol"])
+def test_every_architecture_repeats_itself(lab: Lab, method: str, model: str) -> None:
+    repeats(lab, f"method={method}", *MODELS[model])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_replaying_what_is_the_same_changes_no_number(lab: Lab, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (CUDA, f"method={method}", "method.search=false", "model=gin_masking", "train.epochs=4")
+    replayed = numbers(lab.done(*words))
+    monkeypatch.setattr(Repeated, "_record", lambda self: None)
+    assert numbers(lab.elsewhere("called").done(*words)) == replayed
+
+
+def test_linear_probing_scores_what_it_scores_on_a_cpu(lab: Lab) -> None:
+    words = ("method=lp", "model=gin_masking", "dataset=bbbp", "train.epochs=30")
+    here, there = (lab.elsewhere(device[-6:]).done(*words, device) for device in ("run.device=cpu", CUDA))
+    for part in ("val", "test"):
+        assert primary(there, part) == pytest.approx(primary(here, part), abs=2e-3)
+    assert there["env"]["device"] == torch.cuda.get_device_name()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_step_waits_for_the_gpu(lab: Lab, model: str) -> None:
+    bench = lab.bench(CUDA, "method=full_ft", "label_ratio=n100", *MODELS[model])
+    modes = Modes(bench.model, list(bench.model.blocks()), "eval")
+    view = LiveView(modes, bench.problem, bench.start, Method())
+    losses = list(view.losses(shuffled_batches(bench.problem.train, 32)))
+    losses[0]().backward()  # what is made once, handles of libraries for instance, is made here
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for loss in losses:
+            loss().backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+class _Counter:
+    """Work that adds 1 to a tensor, with or without asking the GPU in between."""
+
+    def __init__(self, *, asks: bool) -> None:
+        self.total, self.calls, self.asks = torch.zeros((), device="cuda"), 0, asks
+
+    def __call__(self) -> torch.Tensor:
+        self.calls += 1
+        self.total += 1
+        if self.asks:
+            self.total.item()
+        return self.total * 2
+
+
+def test_what_is_replayed_is_done_each_time() -> None:
+    work = _Counter(asks=False)
+    again = Repeated(work, torch.device("cuda"))
+    assert [again().item() for _ in range(5)] == [2, 4, 6, 8, 10]
+    assert work.calls == 2  # once as ever, once to record it
+
+
+def test_work_that_asks_the_gpu_goes_on_as_ever() -> None:
+    work = _Counter(asks=True)
+    again = Repeated(work, torch.device("cuda"))
+    assert [again().item() for _ in range(5)] == [2, 4, 6, 8, 10]
+    assert work.total.item() == 5
