@@ -86,6 +86,7 @@ def parsed() -> argparse.Namespace:
             command.add_argument("--records", type=int, default=40_000, help="how many (default: 40,000)")
         if function is throughput:
             command.add_argument("--device", default="cuda:0", help="where the jobs run (default: cuda:0)")
+            command.add_argument("--processes", default="1,4,8,16", help="how many at a time, one after another")
         if function is featurise:
             command.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (default: a million)")
     unset = {"json": None, "markdown": None, "dataset": None, "labels": None, "epochs": 2}

@@ -16,7 +16,7 @@ from speed_timing import Row
 
 from roftbench.components import build
 
-PROCESSES = (1, 4, 8, 16)
+WARM_UP = ("full_ft", "bss", "roftmol")  # all libraries and kinds of kernels
 EPOCHS = 20  # of ours, scaled to a job's; fewer of the reference, which has nothing that has to warm up
 TARGET = "≥ 20 × with all"
 
@@ -25,7 +25,7 @@ def throughput(arguments: argparse.Namespace) -> list[Row]:
     """The nine jobs of a seed on a GPU, one process and several: seconds per seed, all processes counted."""
     quick = arguments.quick
     dataset, labels = ("freesolv", "50") if quick else (arguments.dataset or "esol", arguments.labels or "500")
-    counts = (1, 2) if quick else PROCESSES
+    counts = [1, 2] if quick else [int(count) for count in arguments.processes.split(",")]
     rows = []
     with settings(dataset, labels) as host:
         setting = replace(host, device=arguments.device)
@@ -38,6 +38,7 @@ def throughput(arguments: argparse.Namespace) -> list[Row]:
                 each = [sum(one.values()) if method is None else one[method] for one in spans]
                 whole = sum(textbook.values()) if method is None else textbook[method]
                 rows.append(Row(name, mean(each) / count, whole, target="" if method else TARGET))
+            say(f"{rows[-1].name}: {rows[-1].ours:.2f} s, reference {rows[-1].reference:.2f} s")
     return rows
 
 
@@ -75,7 +76,7 @@ def _worker(
 ) -> None:
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
-        for method in METHODS:
+        for method in WARM_UP:
             ours(setting, method, Path(folder, "warm-up"), 1)
         barrier.wait()
         spans = {method: ours(setting, method, Path(folder, "timed"), epochs) for method in METHODS}
