@@ -192,7 +192,9 @@ class LiveView:
         self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method
         val_batches = list(problem.eval_batches(problem.val))
         self._val_outputs = Repeated(
-            lambda: torch.cat([self.model(batch) for batch in val_batches]), problem.targets.device
+            lambda: torch.cat([self.model(batch) for batch in val_batches]),
+            problem.targets.device,
+            recorded=self.model.encoder.asks_nothing,
         )
 
     def train(self) -> None:

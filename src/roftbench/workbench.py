@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
 from roftbench.problem import too_close
 from roftbench.progress import JobProgress, bar, say
+from roftbench.repeated import Repeated
 from roftbench.stages import FINISH, Needed, needed, stages_of
 from roftbench.start import Start
 from roftbench.tensors import Entry
@@ -199,6 +201,7 @@ class Workbench(Bench):
                 val_score=val_score,
                 better=problem.metric.better,
                 device=self.device,
+                repeated=partial(Repeated, device=self.device, recorded=model.encoder.asks_nothing),
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )

@@ -59,6 +59,7 @@ def fitted(shared: Path, golden: dict[str, Any]) -> Fitted:
         val_score=lambda state: val_loss(state, 0).item(),
         better=METRICS["rmse"].better,
         device=torch.device("cpu"),
+        repeated=lambda work: work,
         progress=lambda numbers: numbers,
     )
 

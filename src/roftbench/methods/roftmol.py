@@ -11,7 +11,6 @@ from roftbench.adam import Adam
 from roftbench.errors import JobError, check_choice, check_range
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.methods.interpolate import BUFFERS, mix
-from roftbench.repeated import Repeated
 
 CONSTRAINTS = ("none", "clamp", "sigmoid")
 
@@ -43,7 +42,7 @@ class ROFTMol(Method):
         """Train the coefficients; raises JobError when the validation loss is not finite."""
         raw = {block: self._initial(fitted.device) for block in fitted.encoder_blocks}
         optimizer = Adam(raw.values(), self.lr, fused=True if fitted.device.type == "cuda" else None)
-        train_epoch = Repeated(lambda: self._train_epoch(fitted, raw, optimizer), fitted.device)
+        train_epoch = fitted.repeated(lambda: self._train_epoch(fitted, raw, optimizer))
         best = self._shares(raw)
         best_epoch, best_score = 0, fitted.val_score(mix(fitted, best, self.buffers))
         history: list[dict[str, Any]] = [{"epoch": 0, "val_score": best_score}]

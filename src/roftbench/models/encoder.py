@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,11 +31,18 @@ class Encoder(nn.Module, ABC):
     """A network that also tells its parts. A new architecture is one subclass; no method needs to know it.
 
     `featurizer` names the graphs that it reads, one of `roftbench.data.featurizers.FEATURIZERS`; `dim` is the width of
-    its representations.
+    its representations. `asks_nothing` is a promise: what it does never waits for a number from a GPU (no `.item()`, no
+    boolean mask, no size that follows from values), so that validation can be replayed as a CUDA graph. A subclass does
+    not inherit it: it may do more.
     """
 
     featurizer: ClassVar[str] = HU
+    asks_nothing: ClassVar[bool] = False
     dim: int
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.asks_nothing = bool(vars(cls).get("asks_nothing", False))
 
     @abstractmethod
     def blocks(self) -> dict[str, nn.Module]:

@@ -1,6 +1,7 @@
 """The graph attention network with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
 
 import math
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -79,4 +80,5 @@ def _weighted_sum(z: Tensor, tables: Tensor, counts: Tensor, bonds: Tensor, loop
 class GAT(HuEncoder):
     """GAT encoder of Hu et al., two heads a layer."""
 
+    asks_nothing: ClassVar[bool] = True
     convolution = GATLayer

@@ -1,5 +1,7 @@
 """The GCN with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +35,7 @@ class GCNLayer(Convolution):
 class GCN(HuEncoder):
     """GCN encoder of Hu et al. Its files have the keys and shapes of the GraphSAGE files: only the checksum tells."""
 
+    asks_nothing: ClassVar[bool] = True
     convolution = GCNLayer
 
 

@@ -1,6 +1,6 @@
 """The 5-layer, 300-d GIN with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -54,4 +54,5 @@ class GINLayer(Convolution):
 class GIN(HuEncoder):
     """GIN encoder of Hu et al."""
 
+    asks_nothing: ClassVar[bool] = True
     convolution = GINLayer

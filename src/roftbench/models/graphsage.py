@@ -1,5 +1,7 @@
 """The GraphSAGE with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
 
+from typing import ClassVar
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -26,4 +28,5 @@ class GraphSAGELayer(Convolution):
 class GraphSAGE(HuEncoder):
     """GraphSAGE encoder of Hu et al. Its files have the keys and shapes of the GCN files: only the checksum tells."""
 
+    asks_nothing: ClassVar[bool] = True
     convolution = GraphSAGELayer
