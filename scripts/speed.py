@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from speed_data import featurise, metrics
-from speed_gpu import throughput
+from speed_gpu import gpu_note, throughput
 from speed_jobs import jobs, note, workers
 from speed_setting import LABELS
 from speed_shell import scale, start
@@ -51,7 +51,8 @@ def table(arguments: argparse.Namespace) -> None:
     if arguments.command in EXTRA:
         rows += EXTRA[arguments.command](arguments)
     facts["load afterwards"] = machine()["load (1, 5, 15 minutes)"]
-    notes = [note(1 if arguments.quick else arguments.epochs, 1 if arguments.quick else 3)]
+    epochs, rounds = (1, 1) if arguments.quick else (arguments.epochs, 3)
+    notes = [gpu_note(epochs) if arguments.command in EXTRA else note(epochs, rounds)]
     print_table(HEADER, [row.cells() for row in rows])
     print(f"load afterwards: {facts['load afterwards']}", *notes, sep="\n")
     if arguments.json is not None:

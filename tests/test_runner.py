@@ -245,6 +245,8 @@ PLUGIN = '''
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+import torch
 from roftbench.methods.base import Finished, Method
 
 @dataclass(frozen=True)
@@ -259,6 +261,8 @@ class Fragile(Method):
             raise KeyboardInterrupt
         if word == "nan":
             return Finished({**fitted.tuned, "head.bias": fitted.tuned["head.bias"] * float("nan")})
+        if word == "memory":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         if word != "good":
             raise ZeroDivisionError(f"the file says {word}")
         return Finished(fitted.tuned, {"word": word})
@@ -357,6 +361,16 @@ def test_a_method_that_ends_with_nan_is_a_failure(lab: Lab, fragile: tuple[tuple
     overrides, word = fragile
     word.write_text("nan")
     assert "not all finite" in failed(lab.run(*overrides), lab)["error"]
+
+
+def test_a_gpu_without_room_is_a_failure_with_advice(lab: Lab, fragile: tuple[tuple[str, ...], Path]) -> None:
+    overrides, word = fragile
+    word.write_text("memory")
+    error = failed(lab.run("run.jobs_per_gpu=7", *overrides), lab)["error"]
+    assert error == (
+        "the GPU's memory ran out: fewer jobs at a time on it (run.jobs_per_gpu, 7 now) or a smaller train.batch_size:"
+        " CUDA out of memory"
+    )
 
 
 def test_a_block_that_is_not_there_is_skipped_with_its_reason(lab: Lab) -> None:

@@ -28,7 +28,7 @@ class RunSettings:
     """How a job runs, never what it computes: none of it is in the job's key."""
 
     device: str = "auto"
-    jobs_per_gpu: int = 1
+    jobs_per_gpu: int = 4
     threads: int | None = None
     rerun: bool = False
     keep: bool = False

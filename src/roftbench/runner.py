@@ -20,6 +20,9 @@ from roftbench.predict.keep import keep
 from roftbench.store import Record, Store
 from roftbench.workbench import Workbench
 
+NO_MEMORY = (
+    "the GPU's memory ran out: fewer jobs at a time on it (run.jobs_per_gpu, {jobs} now) or a smaller train.batch_size"
+)
 CPU = torch.device("cpu")
 BENCHES: dict[str, Callable[[Job, Env], Bench]] = {NETWORK: Workbench, FINGERPRINT: FingerprintBench}
 
@@ -78,6 +81,9 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
         raise
     except JobError as error:
         return Outcome("failed", put_failure(store, job, str(error), device=device))
+    except torch.OutOfMemoryError as error:
+        reason = f"{NO_MEMORY.format(jobs=env.run.jobs_per_gpu)}: {str(error).partition('.')[0]}"
+        return Outcome("failed", put_failure(store, job, reason, trace=traceback.format_exc(), device=device))
     except Exception as error:
         if isinstance(error, OSError) and not loaded:  # a file or folder that cannot be had
             raise

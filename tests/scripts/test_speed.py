@@ -66,6 +66,19 @@ def test_step_prints_and_writes_the_table_with_the_machine(tmp_path: Path) -> No
         assert f"| {row['name']} |" in page.read_text()
 
 
+def test_gpu_prints_a_row_for_each_method_and_one_for_all(tmp_path: Path) -> None:
+    file = tmp_path / "speed.json"
+    result = speed("gpu", "--quick", "--device", "cpu", "--json", str(file))  # any device does
+    assert result.returncode == 0, result.stderr
+    table = json.loads(file.read_text())
+    *methods, whole = table["rows"]
+    assert {row["name"].split()[2].rstrip(",") for row in methods} == set(METHODS)
+    assert whole["name"].endswith("the nine jobs together, 2 at a time")
+    for side in ("ours", "reference"):
+        assert whole[side] == pytest.approx(sum(row[side] for row in methods))
+    assert "Seconds of wall time a seed" in result.stdout
+
+
 def test_jobs_prints_a_row_for_each_method_and_one_for_all(tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
     result = speed("jobs", "--quick", "--json", str(file))
