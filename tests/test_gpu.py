@@ -4,6 +4,7 @@ import pytest
 import torch
 from lab import METHODS, Lab, numbers, primary
 
+import roftbench
 from roftbench.methods.base import Method
 from roftbench.models.gin import GIN
 from roftbench.repeated import Repeated
@@ -51,6 +52,16 @@ def test_linear_probing_scores_what_it_scores_on_a_cpu(lab: Lab) -> None:
     for part in ("val", "test"):
         assert primary(there, part) == pytest.approx(primary(here, part), abs=2e-3)
     assert there["env"]["device"] == torch.cuda.get_device_name()
+
+
+def test_a_model_kept_there_predicts_there_and_elsewhere_what_its_record_says(lab: Lab) -> None:
+    record = lab.done(CUDA, "method=roftmol", "model=gin_masking", "run.keep=true")
+    bench = lab.bench("method=roftmol", "model=gin_masking")
+    smiles = [bench.dataset.smiles[i] for i in bench.parts.test]
+    expected = [row[0] for row in record["test_predictions"]["prediction"]]
+    for device in ("cuda:0", "cpu"):
+        found = roftbench.load(lab.store.model_path(record["key"]), device=device).predict(smiles)
+        assert found.iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode")

@@ -190,11 +190,11 @@ class LiveView:
 
     def __init__(self, modes: Modes, problem: Problem, start: Start, method: Method) -> None:
         self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method
-        val_batches = list(problem.eval_batches(problem.val))
+        model, val_batches = modes.model, list(problem.eval_batches(problem.val))
         self._val_outputs = Repeated(
-            lambda: torch.cat([self.model(batch) for batch in val_batches]),
+            lambda: torch.cat([model(batch) for batch in val_batches]),  # not `self`: a circle would keep GPU memory
             problem.targets.device,
-            recorded=self.model.encoder.asks_nothing,
+            recorded=model.encoder.asks_nothing,
         )
 
     def train(self) -> None:

@@ -61,8 +61,7 @@ class Network(Member):
         if not molecules.places:
             return
         graphs = PackedGraphs.from_chunks([molecules.graphs[self.featurizer]]).to(self.device)
-        for index in torch.arange(len(graphs), device=self.device).split(BATCH):
-            yield graphs.batch(index)
+        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH))
 
 
 class FineTuned(Network):
