@@ -154,7 +154,7 @@ def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
     }
     assert ended.header == expected
     assert list(ended.header) == list(expected)
-    assert re.search(r"^  about \d.* for 3 epochs \(\d+\.\d\d s the first\)$", ended.out, re.MULTILINE)
+    assert re.search(r"^  about \d.* for 3 epochs \(\d+\.\d\d s the second\)$", ended.out, re.MULTILINE)
 
 
 def test_the_last_lines_are_the_result_and_that_of_the_full_fine_tuning_beneath(cli: Command) -> None:

@@ -160,6 +160,13 @@ def known_start(lab: Lab) -> float:
     return start_of(record)
 
 
+def test_what_a_gpu_took_says_nothing_of_a_processor(lab: Lab) -> None:
+    record = lab.done(*FULL)
+    there = {**record, "env": {**record["env"], "device": "NVIDIA H200"}, "seconds": {"ft": 1e6, "total": 2e6}}
+    plan = lab.plan(*FULL, "seed=1")
+    assert estimate(plan, [record, there]) == estimate(plan, [record])
+
+
 def test_a_record_that_lost_its_seconds_is_named_and_left_out(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     record = lab.done(*FULL)
     with caplog.at_level(logging.WARNING):

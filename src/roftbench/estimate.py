@@ -24,10 +24,12 @@ from roftbench.runner import run_job
 from roftbench.sources import Places, Source, present
 from roftbench.stages import FINISH, Needed
 from roftbench.store import UNREADABLE, Record
+from roftbench.workbench import choose_device
 
 logger = logging.getLogger(__name__)
 
 MEASURED = 256  # labels of an epoch that is measured: enough for a rate, no more than seconds
+CPU = "cpu"
 START = 1.0  # seconds a job spends on everything but fits, where no record says
 
 
@@ -58,8 +60,10 @@ def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
     sized, reasons = _sized(plan.open)
     rates = Rates()
     atoms = {str(one.job.dataset.name): size.mean for one, size in sized}
+    on_cpu = {_on_cpu(one.env) for one in plan.open}
     for record in records:
-        rates.add_record(record, atoms)
+        if (record.get("env", {}).get("device") == CPU) in on_cpu:  # what a GPU took says nothing of a processor
+            rates.add_record(record, atoms)
     measured = _measure_missing(sized, rates)
     networks = [one for one in plan.open if one.job.model.kind == NETWORK]
     fits = {need.key: one for one in networks for need in one.fits}
@@ -79,6 +83,10 @@ def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
                 reasons.append(f"no record tells of {one.job.model.name} on {one.job.dataset.name}")
     needs = sum(len(one.fits) for one in networks)
     return Estimate(seconds, dict(Counter(reasons)), needs, len(fits), len(kept), measured)
+
+
+def _on_cpu(env: Env) -> bool:
+    return choose_device(env.run.device).type == CPU
 
 
 @dataclass(frozen=True)
@@ -245,8 +253,9 @@ def one_epoch(job: Job, env: Env, *, few: bool = False) -> Record:
     job = replace(job, method=spec, train=replace(job.train, epochs=1))
     if few:
         job = replace(job, label_ratio=LabelRatio(count=MEASURED, val_budget="strict"))
-    with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
-        outcome = run_job(job, replace(env, results=Path(folder)))
+    for _ in range(1 if _on_cpu(env) else 2):  # what a process does first on a GPU takes long: libraries are loaded
+        with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
+            outcome = run_job(job, replace(env, results=Path(folder)))
     if outcome.status != "done":
         raise JobError(f"an epoch of model={job.model.name} could not be measured: {outcome.record['error']}")
     return outcome.record

@@ -142,8 +142,11 @@ class JobProgress:
         yield from self._bar
 
     def epoch_done(self, epoch: int, total: int, seconds: float, score: float | None) -> None:
-        """Show the validation score; after a stage's first epoch, say how long the stage will take."""
+        """Show the validation score; after a stage's second epoch, say how long the stage will take.
+
+        The first one says little: on a GPU it may take twenty times as long, as libraries are loaded.
+        """
         if self._bar is not None and score is not None:
             self._bar.set_postfix_str(f"val {self.metric} {score:.3f}")
-        if epoch == 1 and total > 1:
-            say(f"  about {duration(seconds * total)} for {total} epochs ({seconds:.2f} s the first)")
+        if epoch == 2 < total:
+            say(f"  about {duration(seconds * total)} for {total} epochs ({seconds:.2f} s the second)")
