@@ -9,7 +9,7 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 import torch
-from speed_jobs import METHODS, ours, wanted
+from speed_jobs import EPOCHS, METHODS, ours, titled, wanted
 from speed_reference_jobs import ReferenceJob
 from speed_setting import Setting, reference, say, settings
 from speed_timing import Row
@@ -17,17 +17,18 @@ from speed_timing import Row
 from roftbench.components import build
 
 WARM_UP = ("full_ft", "bss", "roftmol")  # all libraries and kinds of kernels
-EPOCHS = 20  # of ours, scaled to a job's; fewer of the reference, which has nothing that has to warm up
+TIMED = 20  # epochs of ours, scaled to a job's
+LONGEST = 600  # seconds that one process waits for the others
 TARGET = "≥ 20 × with all"
 
 
 def gpu_note(epochs: int) -> str:
     """Say how the times came about."""
     return (
-        f"Seconds of wall time a seed: those of a process, divided by how many worked at the same time. Ours: {EPOCHS}"
-        f" epochs of each phase in processes of one thread, loading included, scaled to whole jobs; lp is run whole."
-        f" The reference: one process, epochs timed after one that warms up: {epochs}, scaled; its molecules wait on"
-        " the host, as a DataLoader has them."
+        f"Seconds a seed: those of a process, divided by how many worked at the same time. Ours: {TIMED} epochs of each"
+        " phase in processes of one thread, loading included, scaled to whole jobs; lp is run whole, lp_ft after lp."
+        f" The reference: one process, {epochs} epochs after one that warms up, scaled; lp_ft with both its phases; its"
+        " molecules wait on the host, as a DataLoader has them."
     )
 
 
@@ -42,9 +43,10 @@ def throughput(arguments: argparse.Namespace) -> list[Row]:
         textbook = _textbook(setting, 1 if quick else arguments.epochs)
         for count in counts:
             say(f"{setting}, {count} processes")
-            spans = _together(setting, count, 1 if quick else EPOCHS)
+            spans = _together(setting, count, 1 if quick else TIMED)
             for method in (*METHODS, None):
-                name = f"{setting}: {method or 'the nine jobs together'}, {count} at a time"
+                what = "the nine jobs together" if method is None else titled(method)
+                name = f"{setting}: {what}, {count} at a time"
                 each = [sum(one.values()) if method is None else one[method] for one in spans]
                 whole = sum(textbook.values()) if method is None else textbook[method]
                 rows.append(Row(name, mean(each) / count, whole, target="" if method else TARGET))
@@ -69,26 +71,37 @@ def _textbook(setting: Setting, epochs: int) -> dict[str, float]:
 
 
 def _together(setting: Setting, count: int, epochs: int) -> list[dict[str, float]]:
-    """Return for each of `count` processes the seconds of its nine jobs, all working at the same time."""
+    """Return for each of `count` processes the seconds of its nine jobs, all working at the same time.
+
+    Raises:
+        RuntimeError: one of them failed.
+    """
     context = multiprocessing.get_context("spawn")
-    barrier, answers = context.Barrier(count), context.SimpleQueue()
+    barrier, answers = context.Barrier(count, timeout=LONGEST), context.SimpleQueue()
     workers = [context.Process(target=_worker, args=(setting, epochs, barrier, answers)) for _ in range(count)]
     for worker in workers:
         worker.start()
     spans = [answers.get() for _ in workers]
     for worker in workers:
         worker.join()
+    if lost := [one for one in spans if isinstance(one, str)]:
+        raise RuntimeError(f"{len(lost)} of {count} processes failed, the first: {lost[0]}")
     return spans
 
 
 def _worker(
-    setting: Setting, epochs: int, barrier: Barrier, answers: "multiprocessing.SimpleQueue[dict[str, float]]"
+    setting: Setting, epochs: int, barrier: Barrier, answers: "multiprocessing.SimpleQueue[dict[str, float] | str]"
 ) -> None:
     torch.set_num_threads(1)
-    with TemporaryDirectory() as folder:
-        for method in WARM_UP:
-            ours(setting, method, Path(folder, "warm-up"), 1)
-        barrier.wait()
-        spans = {method: ours(setting, method, Path(folder, "timed"), epochs) for method in METHODS}
-        answers.put(spans)
-        barrier.wait()  # the others are still being timed: this one's place stays taken, if idle
+    try:
+        with TemporaryDirectory() as folder:
+            for method in WARM_UP:
+                ours(setting, method, Path(folder, "warm-up"), 1)
+            barrier.wait()
+            whole = {"lp": EPOCHS}
+            spans = {one: ours(setting, one, Path(folder, "timed"), whole.get(one, epochs)) for one in METHODS}
+            barrier.wait()  # whoever is done stays, so that its place is taken, if idle
+            answers.put(spans)
+    except Exception as error:
+        barrier.abort()
+        answers.put(f"{type(error).__name__}: {error}")

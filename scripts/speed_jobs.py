@@ -78,13 +78,18 @@ def suite(setting: Setting, epochs: int, rounds: int) -> list[Row]:
     return [*rows, Row(f"{setting}: the nine jobs together", own, textbook_sum, target="≥ 4 ×, aim 6 ×")]
 
 
+def titled(method: str) -> str:
+    """Return a method with what ours takes from the store."""
+    return f"{method} after {AFTER[method]}" if method in AFTER else method
+
+
 def wanted(method: str) -> list[int]:
     """Return the epochs of each phase of a whole job."""
     return {"roftmol": [COEFFICIENT_EPOCHS], "wise_ft": [], "lp_ft": [EPOCHS, EPOCHS]}.get(method, [EPOCHS])
 
 
 def _row(setting: Setting, method: str, middle: dict[tuple[str, str], float]) -> Row:
-    name = f"{setting}: {method}" + (f" after {AFTER[method]}" if method in AFTER else "")
+    name = f"{setting}: {titled(method)}"
     return Row(name, middle[method, "ours"], middle[method, "reference"], target=TARGETS.get(method, ""))
 
 

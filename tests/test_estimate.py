@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+import torch
 from lab import FOREST, Lab
 
 from roftbench import estimate as module
@@ -165,6 +166,25 @@ def test_what_a_gpu_took_says_nothing_of_a_processor(lab: Lab) -> None:
     there = {**record, "env": {**record["env"], "device": "NVIDIA H200"}, "seconds": {"ft": 1e6, "total": 2e6}}
     plan = lab.plan(*FULL, "seed=1")
     assert estimate(plan, [record, there]) == estimate(plan, [record])
+
+
+def test_what_a_gpu_took_is_better_than_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = lab.done(*FULL)
+    there = {**record, "env": {**record["env"], "device": "NVIDIA H200"}}
+    plan = lab.plan(*FULL, "seed=1")
+    assert estimate(plan, [there]) == estimate(plan, [record])
+    monkeypatch.setattr(module, "choose_device", lambda name: torch.device("cuda"))
+    slow = {**record, "seconds": {"ft": 1e6, "total": 2e6}}
+    assert estimate(plan, [there, slow]) == estimate(plan, [there])
+
+
+def test_a_forest_works_on_the_processor_of_a_machine_with_a_gpu(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = lab.done(*FOREST)
+    plan = lab.plan(*FOREST, "seed=1")
+    expected = estimate(plan, [record])
+    assert expected.without == {}
+    monkeypatch.setattr(module, "choose_device", lambda name: torch.device("cuda"))
+    assert estimate(plan, [record]) == expected
 
 
 def test_a_record_that_lost_its_seconds_is_named_and_left_out(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,10 +5,13 @@ import torch
 from lab import METHODS, Lab, numbers, primary
 
 import roftbench
+from roftbench.adam import Adam
+from roftbench.job import FLOAT32
 from roftbench.methods.base import Method
 from roftbench.models.gin import GIN
+from roftbench.models.graphgps import GraphGPS
 from roftbench.repeated import Repeated
-from roftbench.train import LiveView, Modes, shuffled_batches
+from roftbench.train import LiveView, Modes, shuffled_batches, train_step
 
 CUDA = "run.device=cuda:0"
 MODELS = {
@@ -41,7 +44,17 @@ def test_every_architecture_repeats_itself(lab: Lab, method: str, model: str) ->
 @pytest.mark.parametrize("method", METHODS)
 def test_replaying_what_is_the_same_changes_no_number(lab: Lab, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words = (CUDA, f"method={method}", "method.search=false", "model=gin_masking", "train.epochs=4")
+    replays = 0
+    replay = torch.cuda.CUDAGraph.replay
+
+    def counting(graph: torch.cuda.CUDAGraph) -> None:
+        nonlocal replays
+        replays += 1
+        replay(graph)
+
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", counting)
     replayed = numbers(lab.done(*words))
+    assert replays >= (0 if method == "lp" else 3)
     monkeypatch.setattr(GIN, "asks_nothing", False)
     assert numbers(lab.elsewhere("called").done(*words)) == replayed
 
@@ -70,14 +83,23 @@ def test_no_step_waits_for_the_gpu(lab: Lab, model: str) -> None:
     bench = lab.bench(CUDA, "method=full_ft", "label_ratio=n100", *MODELS[model])
     modes = Modes(bench.model, list(bench.model.blocks()), "eval")
     view = LiveView(modes, bench.problem, bench.start, Method())
-    losses = list(view.losses(shuffled_batches(bench.problem.train, 32)))
-    losses[0]().backward()  # what is made once, handles of libraries for instance, is made here
+    optimizer, device = Adam(bench.model.parameters(), 1e-3, fused=True), torch.device("cuda")
+    steps = view.losses(shuffled_batches(bench.problem.train, 32))
+    train_step(next(steps), optimizer, FLOAT32, device)  # gathers the batches, and makes what is made once
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for loss in losses:
-            loss().backward()
+        for work_out in steps:
+            train_step(work_out, optimizer, FLOAT32, device)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_broken_promise_fails_with_advice_and_spoils_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GraphGPS, "asks_nothing", True)
+    outcome = lab.run(CUDA, "method=full_ft", *MODELS["graphgps"])
+    assert outcome.status == "failed"
+    assert "asks_nothing = True" in outcome.record["error"]
+    assert lab.done(CUDA, "method=full_ft", "model=gin_masking")
 
 
 class Counter:

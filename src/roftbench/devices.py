@@ -20,13 +20,24 @@ SECONDS = 0.5
 def placed(device: str, folder: Path, jobs_per_gpu: int) -> Iterator[str]:
     """Yield the device to run on: of `auto` and `cuda` a GPU with a free place, held meanwhile; any other as it is.
 
-    `folder` is where the processes of this machine meet. Without a GPU the device is left as it is.
+    `folder` is where the processes of this machine meet. Without a GPU the device is left as it is. GPU memory that
+    this process keeps for later is given back at the end: another process may need it first.
     """
     if device not in SHARED or not torch.cuda.is_available():
-        yield device
+        with _memory_given_back():
+            yield device
         return
-    with a_place(gpus(), folder, jobs_per_gpu) as number:
+    with a_place(gpus(), folder, jobs_per_gpu) as number, _memory_given_back():
         yield f"cuda:{number}"
+
+
+@contextmanager
+def _memory_given_back() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
 
 
 @contextmanager

@@ -58,35 +58,29 @@ def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
         JobError: the measured epoch failed.
     """
     sized, reasons = _sized(plan.open)
-    rates = Rates()
+    rates = RatesByDevice()
     atoms = {str(one.job.dataset.name): size.mean for one, size in sized}
-    on_cpu = {_on_cpu(one.env) for one in plan.open}
     for record in records:
-        if (record.get("env", {}).get("device") == CPU) in on_cpu:  # what a GPU took says nothing of a processor
-            rates.add_record(record, atoms)
+        rates.add_record(record, atoms)
     measured = _measure_missing(sized, rates)
     networks = [one for one in plan.open if one.job.model.kind == NETWORK]
     fits = {need.key: one for one in networks for need in one.fits}
     kept = {key for key, one in fits.items() if one.store.stage_path(key).exists() and not one.env.run.rerun}
     spans = {
-        need.key: units(need, one.job, size) * (rates.of(one.job.model.name, need.name) or 0.0)
+        need.key: units(need, one.job, size) * (rates.of(one).of(one.job.model.name, need.name) or 0.0)
         for one, size in sized
         for need in one.fits
         if need.key not in kept
     }
-    seconds = rates.start * len(sized) + sum(spans.values())
+    seconds = sum(rates.of(one).start for one, _ in sized) + sum(spans.values())
     for one, _ in sized:
         if not one.fits:
-            totals = rates.totals.get((one.job.model.name, str(one.job.dataset.name)))
+            totals = rates.of(one).totals.get((one.job.model.name, str(one.job.dataset.name)))
             seconds += statistics.fmean(totals) if totals else 0.0
             if not totals:
                 reasons.append(f"no record tells of {one.job.model.name} on {one.job.dataset.name}")
     needs = sum(len(one.fits) for one in networks)
     return Estimate(seconds, dict(Counter(reasons)), needs, len(fits), len(kept), measured)
-
-
-def _on_cpu(env: Env) -> bool:
-    return choose_device(env.run.device).type == CPU
 
 
 @dataclass(frozen=True)
@@ -210,6 +204,10 @@ class Rates:
                 continue
             self.add(job["model"]["name"], stage, span, work * atoms)
 
+    def knows(self, model: str) -> bool:
+        """Tell whether a job of a model was seen."""
+        return any(name == model for name, _ in self.totals) or self.of(model, "ft") is not None
+
     def of(self, model: str, stage: str) -> float | None:
         """Return seconds a unit; those of the model's other stages if this one was never seen; None if none was."""
         keys = [(model, stage)] if (model, stage) in self._spent else [key for key in self._spent if key[0] == model]
@@ -222,20 +220,42 @@ class Rates:
         return statistics.median(self._starts) if self._starts else START
 
 
+class RatesByDevice:
+    """What jobs took on processors and on GPUs: one says little of the other, but more than nothing."""
+
+    def __init__(self) -> None:
+        self._rates = {True: Rates(), False: Rates()}  # on a processor, on a GPU
+
+    def add_record(self, record: Record, atoms: dict[str, float]) -> None:
+        """Take note of what a record says of its kind of device."""
+        self._rates[record.get("env", {}).get("device") == CPU].add_record(record, atoms)
+
+    def of(self, one: Planned) -> Rates:
+        """Return the rates of a job's kind of device, or of the other if only that one knows its model."""
+        on_cpu = one.job.model.kind != NETWORK or _on_cpu(one.env)
+        own, other = self._rates[on_cpu], self._rates[not on_cpu]
+        return other if other.knows(one.job.model.name) and not own.knows(one.job.model.name) else own
+
+
+def _on_cpu(env: Env) -> bool:
+    return choose_device(env.run.device).type == CPU
+
+
 def _own(seconds: dict[str, float]) -> dict[str, float]:
     """Return the seconds of the stages that a job has fitted itself."""
     return {stage: span for stage, span in seconds.items() if stage != "total" and "(" not in stage}
 
 
-def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: Rates) -> tuple[str, ...]:
+def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevice) -> tuple[str, ...]:
     """Measure one short epoch of each model that no record tells of, where parts are smallest; returns their names."""
     smallest: dict[str, tuple[Planned, Sizes]] = {}
     for one, size in sized:
         model = one.job.model.name
-        if one.fits and rates.of(model, "ft") is None:
+        if one.fits and rates.of(one).of(model, "ft") is None:
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
     for one, size in smallest.values():
-        rates.add_stages(one_epoch(one.job, one.env, few=size.train > MEASURED * size.mean), size.mean)
+        epoch = one_epoch(one.job, one.env, few=size.train > MEASURED * size.mean)
+        rates.of(one).add_stages(epoch, size.mean)
     return tuple(smallest)
 
 
@@ -256,6 +276,6 @@ def one_epoch(job: Job, env: Env, *, few: bool = False) -> Record:
     for _ in range(1 if _on_cpu(env) else 2):  # what a process does first on a GPU takes long: libraries are loaded
         with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
             outcome = run_job(job, replace(env, results=Path(folder)))
-    if outcome.status != "done":
-        raise JobError(f"an epoch of model={job.model.name} could not be measured: {outcome.record['error']}")
+        if outcome.status != "done":
+            raise JobError(f"an epoch of model={job.model.name} could not be measured: {outcome.record['error']}")
     return outcome.record

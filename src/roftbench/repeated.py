@@ -1,9 +1,14 @@
 """Work that is the same again and again, on the same tensors: a GPU is told of it once."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor
+
+from roftbench.errors import JobError
 
 
 class Repeated:
@@ -13,47 +18,75 @@ class Repeated:
     then on the graph is replayed: one launch instead of hundreds, of the same kernels, with the same numbers. What it
     returns is then overwritten by the next call. Elsewhere it is called.
 
-    A recording that fails spoils the random numbers of its process, so there is no trying: whoever makes this must know
-    that the work asks the GPU for no number in between (`Encoder.asks_nothing`).
+    Work that is recorded must not ask the GPU for a number in between (`Encoder.asks_nothing`). The first call sees to
+    that, because a recording that fails spoils the random numbers of its process.
     """
 
     def __init__(self, work: Callable[[], Tensor], device: torch.device, *, recorded: bool) -> None:
         self.work = work
         self._device = device
         self._recorded = recorded and device.type == "cuda"
-        self._stream: torch.cuda.Stream | None = None
+        self._warm = False
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Tensor | None = None
 
     def __call__(self) -> Tensor:
-        """Do the work."""
+        """Do the work.
+
+        Raises:
+            JobError: it was to be recorded, and asks the GPU for a number.
+        """
         if not self._recorded:
             return self.work()
-        if self._stream is None:
-            self._stream = torch.cuda.Stream(self._device)
-            return self._warmed_up(self._stream)
+        if not self._warm:
+            self._warm = True
+            return self._warmed_up()
         if self._graph is None or self._result is None:
-            self._graph, self._result = self._record(self._stream)
+            self._graph, self._result = self._record()
         self._graph.replay()
         return self._result
 
-    def _warmed_up(self, stream: torch.cuda.Stream) -> Tensor:
+    def _warmed_up(self) -> Tensor:
         """Do the work on the stream that will be recorded: what it makes for good, an optimiser's state, is made."""
-        now = torch.cuda.current_stream(self._device)
+        now, stream = torch.cuda.current_stream(self._device), _stream(self._device)
         stream.wait_stream(now)
-        with torch.cuda.stream(stream):
+        with torch.cuda.stream(stream), _asking_nothing():
             result = self.work()
         now.wait_stream(stream)
         return result
 
-    def _record(self, stream: torch.cuda.Stream) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+    def _record(self) -> tuple[torch.cuda.CUDAGraph, Tensor]:
         """Record the work without doing it; returns the graph, and where it leaves its result."""
-        torch.cuda.synchronize(self._device)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.stream(stream):
-            graph.capture_begin()
-            try:
-                result = self.work()
-            finally:
-                graph.capture_end()
+        with torch.cuda.graph(graph, stream=_stream(self._device)):
+            result = self.work()
         return graph, result
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the one stream on which all work of a device is recorded: each new one would keep memory of its own."""
+    return torch.cuda.Stream(device)
+
+
+@contextmanager
+def _asking_nothing() -> Iterator[None]:
+    before = torch.cuda.get_sync_debug_mode()
+    _debug("error")
+    try:
+        yield
+    except RuntimeError as error:
+        if "synchronizing" not in str(error):
+            raise
+        raise JobError(
+            "what validation repeats waits for a number from the GPU, although the encoder promises asks_nothing ="
+            " True: set it to False, or leave out .item(), boolean masks and tensors made from Python lists"
+        ) from error
+    finally:
+        _debug(before)
+
+
+def _debug(mode: int | str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this mode is a prototype
+        torch.cuda.set_sync_debug_mode(mode)

@@ -81,13 +81,12 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
         raise
     except JobError as error:
         return Outcome("failed", put_failure(store, job, str(error), device=device))
-    except torch.OutOfMemoryError as error:
-        reason = f"{NO_MEMORY.format(jobs=env.run.jobs_per_gpu)}: {str(error).partition('.')[0]}"
-        return Outcome("failed", put_failure(store, job, reason, trace=traceback.format_exc(), device=device))
     except Exception as error:
         if isinstance(error, OSError) and not loaded:  # a file or folder that cannot be had
             raise
         reason = f"{type(error).__name__}: {error}{place_of(error, env.plugins)}"
+        if "CUDA" in reason and "out of memory" in reason:  # of several types, none of which says only that
+            reason = f"{NO_MEMORY.format(jobs=env.run.jobs_per_gpu)}: {str(error).partition('.')[0]}"
         trace = traceback.format_exc()
         return Outcome("failed", put_failure(store, job, reason, trace=trace, device=device))
     if not env.run.rerun and (done := store.get(job.key)) is not None:  # worked again for its model alone

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 from typing import Any, Protocol
 
 import torch
@@ -137,8 +136,8 @@ def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: Trai
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
     total = torch.zeros((), device=problem.targets.device)
     batches = shuffled_batches(problem.train, settings.batch_size)
-    for loss in view.losses(batches):
-        total += train_step(loss, optimizer, settings.precision, total.device)
+    for work_out in view.losses(batches):
+        total += train_step(work_out, optimizer, settings.precision, total.device)
     return float(total) / len(batches)
 
 
@@ -165,8 +164,8 @@ def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
 
 def _on(device: torch.device, batches: Sequence[Tensor]) -> Sequence[Tensor]:
     """Return indices on the device, moved there at once."""
-    moved: Tensor = torch.cat(list(batches)).to(device)
-    return moved.tensor_split(list(accumulate(map(len, batches)))[:-1])
+    moved: tuple[Tensor, ...] = torch.cat(list(batches)).to(device).split([len(batch) for batch in batches])
+    return moved
 
 
 class View(Protocol):

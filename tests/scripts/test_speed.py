@@ -76,7 +76,7 @@ def test_gpu_prints_a_row_for_each_method_and_one_for_all(tmp_path: Path) -> Non
     assert whole["name"].endswith("the nine jobs together, 2 at a time")
     for side in ("ours", "reference"):
         assert whole[side] == pytest.approx(sum(row[side] for row in methods))
-    assert "Seconds of wall time a seed" in result.stdout
+    assert "Seconds a seed: those of a process" in result.stdout
 
 
 def test_jobs_prints_a_row_for_each_method_and_one_for_all(tmp_path: Path) -> None:

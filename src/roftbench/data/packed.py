@@ -71,7 +71,7 @@ class PackedGraphs:
     @property
     def sizes(self) -> NDArray[np.int64]:
         """Number of atoms of each graph, [G]."""
-        return np.diff(self.node_ptr.cpu().numpy())
+        return np.diff(self.node_ptr.numpy())
 
     def to(self, device: torch.device) -> "PackedGraphs":
         """Return the same graphs with what they consist of on another device; the pointers stay on the host."""
@@ -134,5 +134,5 @@ def _ranges(pointer: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
     start, length = pointer[index], pointer[index + 1] - pointer[index]
     offsets = torch.nn.functional.pad(length.cumsum(0), (1, 0))
     total = int(offsets[-1])
-    position = torch.arange(total, device=pointer.device)
+    position = torch.arange(total)
     return position + torch.repeat_interleave(start - offsets[:-1], length, output_size=total), offsets

@@ -59,8 +59,9 @@ class Fitted:
     that are no parameters (running statistics); encoder_blocks: names in order, the head left out;
     val_loss(state, batch number) -> scalar with gradient, over mini-batches 0 … num_val_batches - 1;
     val_score(state) -> primary metric or None; better(a, b): whether score a beats score b;
-    device: where all of this is; repeated(work): work that is the same at each call, on tensors that stay where they
-    are, which a GPU may then replay (`roftbench.repeated`); progress: wraps an iterable in a progress bar.
+    device: where all of this is; repeated(work): a function that does the same at each call, on tensors that stay where
+    they are, and asks the device for nothing; a GPU replays it from the third call on without calling it, and what it
+    returns is overwritten by the next call (`roftbench.repeated`); progress: wraps an iterable in a progress bar.
     """
 
     start: State

@@ -48,6 +48,7 @@ class Graphium(Encoder):
     """By default the GIN of 4 layers, 768 wide, for LargeMix; with edge_dim > 0 a GINE, which sees bond features."""
 
     featurizer: ClassVar[str] = "minimol"
+    asks_nothing: ClassVar[bool] = True
     virtual_nodes: ClassVar[bool] = False
 
     def __init__(
@@ -149,8 +150,11 @@ class Graphium(Encoder):
 
 def one_hot(classes: Tensor, sizes: Sequence[int]) -> Tensor:
     """Return the one-hot vectors of classes [M, K], column k having sizes[k] of them, side by side as float32."""
-    starts = torch.tensor([sum(sizes[:k]) for k in range(len(sizes))], device=classes.device)
-    return torch.zeros(len(classes), sum(sizes), device=classes.device).scatter_(1, classes + starts, 1.0)
+    ones = [
+        column[:, None] == torch.arange(size, device=classes.device)
+        for column, size in zip(classes.unbind(dim=1), sizes, strict=True)
+    ]
+    return torch.cat(ones, dim=1).float()
 
 
 def _edge_inputs(edge_attr: Tensor) -> Tensor:
