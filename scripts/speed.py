@@ -29,8 +29,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "workers": workers,
     "start": start,
     "scale": scale,
+    "gpu": throughput,
 }
-EXTRA = {"gpu": throughput}  # only where it is asked for
+ALONE = "gpu"  # no part of the whole table: only where it is asked for
 # Benchmarks that print tables of their own.
 OTHERS: dict[str, Callable[[argparse.Namespace], None]] = {
     "metrics": metrics,
@@ -46,13 +47,11 @@ def table(arguments: argparse.Namespace) -> None:
         print(f"{name}: {value}", flush=True)
     rows = []
     for name, part in PARTS.items():
-        if arguments.command in (None, name):
+        if arguments.command == name or (arguments.command is None and name != ALONE):
             rows += part(arguments)
-    if arguments.command in EXTRA:
-        rows += EXTRA[arguments.command](arguments)
     facts["load afterwards"] = machine()["load (1, 5, 15 minutes)"]
     epochs, rounds = (1, 1) if arguments.quick else (arguments.epochs, 3)
-    notes = [gpu_note(epochs) if arguments.command in EXTRA else note(epochs, rounds)]
+    notes = [gpu_note(epochs) if arguments.command == ALONE else note(epochs, rounds)]
     print_table(HEADER, [row.cells() for row in rows])
     print(f"load afterwards: {facts['load afterwards']}", *notes, sep="\n")
     if arguments.json is not None:
@@ -80,8 +79,8 @@ def parsed() -> argparse.Namespace:
     timed.add_argument("--epochs", type=int, default=argparse.SUPPRESS, help="epochs that are timed (default: 2)")
     parser = argparse.ArgumentParser(description="Time roftbench.", parents=[timed])
     commands = parser.add_subparsers(dest="command")
-    for name, function in {**PARTS, **EXTRA, **OTHERS}.items():
-        parent = quick if name in OTHERS else timed
+    for name, function in {**PARTS, **OTHERS}.items():
+        parent = timed if name in PARTS else quick
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__, parents=[parent])
         if function is tables:
             command.add_argument("--records", type=int, default=40_000, help="how many (default: 40,000)")

@@ -40,7 +40,7 @@ def throughput(arguments: argparse.Namespace) -> list[Row]:
     rows = []
     with settings(dataset, labels) as host:
         setting = replace(host, device=arguments.device)
-        textbook = _textbook(setting, 1 if quick else arguments.epochs)
+        textbook = _textbook(host, arguments.device, 1 if quick else arguments.epochs)
         for count in counts:
             say(f"{setting}, {count} processes")
             spans = _together(setting, count, 1 if quick else TIMED)
@@ -54,15 +54,13 @@ def throughput(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
-def _textbook(setting: Setting, epochs: int) -> dict[str, float]:
+def _textbook(host: Setting, device: str, epochs: int) -> dict[str, float]:
     """Return the seconds of the reference's jobs on the device, its molecules on the host as a DataLoader has them."""
-    host = replace(setting, device="cpu")
-    bench = host.bench()
-    model, parts = reference(bench)
-    model.to(setting.device)
+    model, parts = reference(host.bench())
+    model.to(device)
     spans = {}
     for method in METHODS:
-        say(f"{setting}, reference, {method}")
+        say(f"{host}, reference, {method}")
         job, _ = host.job(method, host.cache / "unused")
         textbook = ReferenceJob(model, parts, str(job.dataset.task), build(job.method))
         textbook.run(method, 1)
@@ -98,8 +96,10 @@ def _worker(
             for method in WARM_UP:
                 ours(setting, method, Path(folder, "warm-up"), 1)
             barrier.wait()
-            whole = {"lp": EPOCHS}
-            spans = {one: ours(setting, one, Path(folder, "timed"), whole.get(one, epochs)) for one in METHODS}
+            spans = {
+                method: ours(setting, method, Path(folder, "timed"), EPOCHS if method == "lp" else epochs)
+                for method in METHODS
+            }
             barrier.wait()  # whoever is done stays, so that its place is taken, if idle
             answers.put(spans)
     except Exception as error:

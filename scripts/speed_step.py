@@ -33,7 +33,7 @@ class Ours:
     def steps(self, batches: Sequence[torch.Tensor], precision: str = FLOAT32) -> None:
         """Take a step on each batch, and wait for the last."""
         self.bench.model.train()
-        device = self.problem.targets.device
+        device = self.problem.device
         for loss in self.view.losses(batches):
             last = train_step(loss, self.optimizer, precision, device)
         last.item()

@@ -72,6 +72,11 @@ class Problem:
         """Number of prediction tasks, T."""
         return self.targets.shape[1]
 
+    @property
+    def device(self) -> torch.device:
+        """Where graphs and targets are."""
+        return self.targets.device
+
     def loss(self, outputs: Tensor, index: Tensor) -> Tensor:
         """Return the task loss of outputs [B, T] for the graphs `index` [B], best on the device: else it is moved."""
         return masked_loss(self.loss_name)(outputs, self.targets[index])

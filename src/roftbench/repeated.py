@@ -23,12 +23,11 @@ class Repeated:
     """
 
     def __init__(self, work: Callable[[], Tensor], device: torch.device, *, recorded: bool) -> None:
-        self.work = work
+        self._work = work
         self._device = device
         self._recorded = recorded and device.type == "cuda"
         self._warm = False
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._result: Tensor | None = None
+        self._recording: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
 
     def __call__(self) -> Tensor:
         """Do the work.
@@ -37,21 +36,22 @@ class Repeated:
             JobError: it was to be recorded, and asks the GPU for a number.
         """
         if not self._recorded:
-            return self.work()
+            return self._work()
         if not self._warm:
             self._warm = True
             return self._warmed_up()
-        if self._graph is None or self._result is None:
-            self._graph, self._result = self._record()
-        self._graph.replay()
-        return self._result
+        if self._recording is None:
+            self._recording = self._record()
+        graph, result = self._recording
+        graph.replay()
+        return result
 
     def _warmed_up(self) -> Tensor:
         """Do the work on the stream that will be recorded: what it makes for good, an optimiser's state, is made."""
         now, stream = torch.cuda.current_stream(self._device), _stream(self._device)
         stream.wait_stream(now)
         with torch.cuda.stream(stream), _asking_nothing():
-            result = self.work()
+            result = self._work()
         now.wait_stream(stream)
         return result
 
@@ -59,7 +59,7 @@ class Repeated:
         """Record the work without doing it; returns the graph, and where it leaves its result."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=_stream(self._device)):
-            result = self.work()
+            result = self._work()
         return graph, result
 
 

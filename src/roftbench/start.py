@@ -21,7 +21,7 @@ class Start:
     def outputs(self, model: Predictor, index: Tensor) -> Tensor:
         """Return what a model in evaluation mode says of the graphs `index`, in order, without gradient: [n, T]."""
         if len(index) == 0:
-            return torch.empty(0, self._problem.num_tasks, device=self._problem.targets.device)
+            return torch.empty(0, self._problem.num_tasks, device=self._problem.device)
         with torch.no_grad():
             return torch.cat([model.head(z) for z in self.representations(model, index).split(EVAL_BATCH)])
 
@@ -31,7 +31,7 @@ class Start:
         Those of an encoder that has not moved are worked out once a part, however many candidates ask for them.
         """
         if len(index) == 0:
-            return torch.empty(0, model.encoder.dim, device=self._problem.targets.device)
+            return torch.empty(0, model.encoder.dim, device=self._problem.device)
         if not self._is_still(model.encoder):
             return self._problem.outputs(model.represent, index)
         key = index.numpy().tobytes()

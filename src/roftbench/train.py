@@ -86,7 +86,7 @@ def fit_stage(
     best: _Best | None = None
     history: list[dict[str, Any]] = []
     began = time.monotonic()
-    with seeded(derive_seed(seed, "stage", number), problem.targets.device):
+    with seeded(derive_seed(seed, "stage", number), problem.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
             view.train()
@@ -134,7 +134,7 @@ class Modes:
 
 def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: TrainSettings) -> float:
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
-    total = torch.zeros((), device=problem.targets.device)
+    total = torch.zeros((), device=problem.device)
     batches = shuffled_batches(problem.train, settings.batch_size)
     for work_out in view.losses(batches):
         total += train_step(work_out, optimizer, settings.precision, total.device)
@@ -192,7 +192,7 @@ class LiveView:
         model, val_batches = modes.model, list(problem.eval_batches(problem.val))
         self._val_outputs = Repeated(
             lambda: torch.cat([model(batch) for batch in val_batches]),  # not `self`: a circle would keep GPU memory
-            problem.targets.device,
+            problem.device,
             recorded=model.encoder.asks_nothing,
         )
 
@@ -206,7 +206,7 @@ class LiveView:
 
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
         """Yield for each training batch, indices on the host, what works out its loss."""
-        moved = _on(self.problem.targets.device, batches)
+        moved = _on(self.problem.device, batches)
         for batch, index in zip(self.problem.graphs.batches(batches), moved, strict=True):
             yield partial(self.loss, batch, index)
 
@@ -247,7 +247,7 @@ class _FrozenView:
         self.head.eval()
 
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
-        device = self.problem.targets.device
+        device = self.problem.device
         rows = [self.row[batch] for batch in batches]
         for row, index in zip(_on(device, rows), _on(device, batches), strict=True):
             yield partial(self._loss, row, index)
