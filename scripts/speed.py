@@ -50,8 +50,8 @@ def table(arguments: argparse.Namespace) -> None:
         if arguments.command == name or (arguments.command is None and name != ALONE):
             rows += part(arguments)
     facts["load afterwards"] = machine()["load (1, 5, 15 minutes)"]
-    epochs, rounds = (1, 1) if arguments.quick else (arguments.epochs, 3)
-    notes = [gpu_note(epochs) if arguments.command == ALONE else note(epochs, rounds)]
+    gpu = arguments.command == ALONE
+    notes = [gpu_note(1 if arguments.quick else arguments.epochs) if gpu else note(arguments)]
     print_table(HEADER, [row.cells() for row in rows])
     print(f"load afterwards: {facts['load afterwards']}", *notes, sep="\n")
     if arguments.json is not None:

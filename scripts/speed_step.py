@@ -47,9 +47,9 @@ class Ours:
 
     def evaluate(self) -> None:
         """Score all three parts by the primary metric."""
-        forward = self.bench.model.eval()
+        model = self.bench.model.eval()
         for index in (self.problem.train, self.problem.val, self.problem.test):
-            predictions = self.problem.to_predictions(self.problem.outputs(forward, index))
+            predictions = self.problem.to_predictions(self.problem.outputs(model, index, model.encoder.shared_layers()))
             self.problem.scores(predictions, index, [self.problem.metric.name])
 
 

@@ -154,9 +154,9 @@ def test_predictions_keep_the_order_over_several_batches(bench: Workbench) -> No
     problem, model = bench.problem, bench.model.eval()
     order = torch.randperm(len(problem.y), generator=torch.Generator().manual_seed(3))
     assert len(order) > 2 * EVAL_BATCH
-    together = problem.to_predictions(problem.outputs(model, order))
+    together = problem.to_predictions(problem.outputs(model, order, model.encoder.shared_layers()))
     for position in (0, 1, EVAL_BATCH - 1, EVAL_BATCH, 2 * EVAL_BATCH, len(order) - 1):
-        alone = problem.to_predictions(problem.outputs(model, order[position : position + 1]))
+        alone = problem.to_predictions(problem.outputs(model, order[position : position + 1], 0))
         np.testing.assert_allclose(together[position], alone[0], rtol=1e-4, atol=1e-6)
 
 

@@ -58,7 +58,8 @@ def fit(
 
 def score(bench: Workbench, problem: Problem, index: Tensor) -> float | None:
     """Score the bench's model as it is now by the problem's metric."""
-    predictions = problem.to_predictions(problem.outputs(bench.model.eval(), index))
+    model = bench.model.eval()
+    predictions = problem.to_predictions(problem.outputs(model, index, model.encoder.shared_layers()))
     return problem.scores(predictions, index)[problem.metric.name]
 
 

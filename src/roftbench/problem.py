@@ -81,14 +81,14 @@ class Problem:
         """Return the task loss of outputs [B, T] for the graphs `index` [B], best on the device: else it is moved."""
         return masked_loss(self.loss_name)(outputs, self.targets[index])
 
-    def eval_batches(self, index: Tensor) -> Iterator[Batch]:
-        """Yield the graphs `index` in large batches, in order."""
-        return self.graphs.batches(index.split(EVAL_BATCH))
+    def eval_batches(self, index: Tensor, shared_layers: int) -> Iterator[Batch]:
+        """Yield the graphs `index` in large batches, in order, for an encoder with so many `shared_layers`."""
+        return self.graphs.batches(index.split(EVAL_BATCH), shared_layers)
 
-    def outputs(self, forward: Forward, index: Tensor) -> Tensor:
+    def outputs(self, forward: Forward, index: Tensor, shared_layers: int) -> Tensor:
         """Return what `forward` gives for the graphs `index`, one at least, in order and without gradient: [n, …]."""
         with torch.no_grad():
-            return torch.cat([forward(batch) for batch in self.eval_batches(index)])
+            return torch.cat([forward(batch) for batch in self.eval_batches(index, shared_layers)])
 
     def to_predictions(self, outputs: Tensor) -> NDArray[np.float64]:
         """Turn network outputs [B, T] into values in the label's unit, or probabilities."""

@@ -20,6 +20,7 @@ from roftbench.store import SCHEMA, Record
 if TYPE_CHECKING:
     from roftbench.bench import Bench, Tried
 
+ARITHMETIC = 2  # raise it when sums are made in another order, which moves last digits
 PACKAGES = ("torch", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
 
 
@@ -101,6 +102,7 @@ def arithmetic(device: torch.device) -> dict[str, Any]:
         "rdkit": version_of("rdkit"),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
+        "arithmetic": ARITHMETIC,
     }
 
 

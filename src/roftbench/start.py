@@ -33,11 +33,14 @@ class Start:
         if len(index) == 0:
             return torch.empty(0, model.encoder.dim, device=self._problem.device)
         if not self._is_still(model.encoder):
-            return self._problem.outputs(model.represent, index)
+            return self._work_out(model, index)
         key = index.numpy().tobytes()
         if key not in self._known:
-            self._known[key] = self._problem.outputs(model.represent, index)
+            self._known[key] = self._work_out(model, index)
         return self._known[key]
+
+    def _work_out(self, model: Predictor, index: Tensor) -> Tensor:
+        return self._problem.outputs(model.represent, index, model.encoder.shared_layers())
 
     def _is_still(self, encoder: Encoder) -> bool:
         before = self.encoder.state_dict()

@@ -189,7 +189,8 @@ class LiveView:
 
     def __init__(self, modes: Modes, problem: Problem, start: Start, method: Method) -> None:
         self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method
-        model, val_batches = modes.model, list(problem.eval_batches(problem.val))
+        model = modes.model.eval()
+        val_batches = list(problem.eval_batches(problem.val, model.encoder.shared_layers()))
         self._val_outputs = Repeated(
             lambda: torch.cat([model(batch) for batch in val_batches]),  # not `self`: a circle would keep GPU memory
             problem.device,
@@ -207,7 +208,8 @@ class LiveView:
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
         """Yield for each training batch, indices on the host, what works out its loss."""
         moved = _on(self.problem.device, batches)
-        for batch, index in zip(self.problem.graphs.batches(batches), moved, strict=True):
+        gathered = self.problem.graphs.batches(batches, self.model.encoder.shared_layers())
+        for batch, index in zip(gathered, moved, strict=True):
             yield partial(self.loss, batch, index)
 
     def loss(self, batch: Batch, index: Tensor) -> Tensor:

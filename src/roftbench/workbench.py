@@ -174,10 +174,10 @@ class Workbench(Bench):
 
     def _finish(self, method: Method, fit: Fit) -> Finished:
         model, problem = self.model.eval().requires_grad_(False), self.problem
-        size = self.job.train.batch_size
+        size, shared_layers = self.job.train.batch_size, model.encoder.shared_layers()
         index = problem.val.to(self.device).split(size)
-        small = list(problem.graphs.batches(problem.val.split(size)))
-        large = list(problem.eval_batches(problem.val))
+        small = list(problem.graphs.batches(problem.val.split(size), shared_layers))
+        large = list(problem.eval_batches(problem.val, shared_layers))
 
         def val_loss(state: State, number: int) -> torch.Tensor:
             return problem.loss(functional_call(model, state, (small[number],)), index[number])
@@ -214,7 +214,7 @@ def _described(need: Needed) -> dict[str, Any]:
 
 
 def _said(made_with: dict[str, Any] | None) -> str:
-    if made_with is None:
+    if made_with is None or "arithmetic" not in made_with:
         return "an older version"
     return ", ".join(f"{name} {value}" for name, value in made_with.items())
 

@@ -17,6 +17,7 @@ from rdkit import Chem
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from roftbench.data.colours import whole_hop
 from roftbench.data.packed import Batch
 from roftbench.losses import masked_loss
 from roftbench.models.encoder import Predictor
@@ -368,14 +369,15 @@ def test_gradients_of_a_layer_whatever_is_frozen(frozen: list[str]) -> None:
     for name in frozen:
         layer.get_parameter(name).requires_grad_(False)
     batch = batch_of(["CC(=O)Nc1ccccc1", "C"])
-    counts = layer.count(batch, torch.float64)
+    hop = whole_hop(batch.edge_index, batch.edge_attr, batch.edge_ptr)
+    counts = layer.count(hop, torch.float64)
     trained = {name: p for name, p in layer.named_parameters() if p.requires_grad}
     h = torch.randn(len(batch.x), 6, dtype=torch.float64, requires_grad=True)
 
     def forward(h: Tensor, *values: Tensor) -> Tensor:
-        out: Tensor = functional_call(layer, dict(zip(trained, values, strict=True)), (h, counts, batch))
+        out: Tensor = functional_call(layer, dict(zip(trained, values, strict=True)), (h, hop, counts))
         return out
 
     assert torch.autograd.gradcheck(forward, (h, *trained.values()))
-    layer(h, counts, batch).square().sum().backward()
+    layer(h, hop, counts).square().sum().backward()
     assert all((p.grad is None) == (name in frozen) for name, p in layer.named_parameters())

@@ -1,7 +1,9 @@
 """The encoders of Hu et al. against an edge-by-edge reference, and against the statistics that their files hold."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +12,8 @@ from graphs import SMILES, batch_of
 from lab import PLACES
 from torch import Tensor, nn
 
-from roftbench.data.packed import Batch
+from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.data.spec import dataset_specs
 from roftbench.data.table import read_table
 from roftbench.models.checkpoints import load_checkpoint
@@ -260,9 +263,9 @@ def test_molecules_have_the_statistics_that_the_files_remember(
     assert min(variances) > 6
 
 
-DEPARTURES: dict[str, Callable[[Batch], Tensor]] = {
-    "whole powers of the degree": lambda batch: 1 / (batch.edge_ptr.diff() + 1),
-    "degree without the self-loop": lambda batch: batch.edge_ptr.diff().clamp_min(1) ** -0.5,
+DEPARTURES: dict[str, Callable[[Tensor], Tensor]] = {
+    "whole powers of the degree": lambda degree: 1 / degree,
+    "degree without the self-loop": lambda degree: (degree - 1).clamp_min(1) ** -0.5,
 }
 
 
@@ -275,5 +278,64 @@ def test_the_statistics_see_a_wrong_normalisation(
     means, variances = distances(encoder, many)
     assert max(means) < 0.1
     assert max(variances) < 0.2
-    monkeypatch.setattr("roftbench.models.gcn._scale", lambda batch, dtype: DEPARTURES[case](batch).to(dtype))
+    monkeypatch.setattr("roftbench.models.gcn._scale", lambda degree, dtype: DEPARTURES[case](degree).to(dtype))
     assert max(distances(encoder, many)[0]) > 0.2
+
+
+# --- What atoms have in common, worked out once
+
+
+def outcome(encoder: HuEncoder, batch: Batch) -> list[Tensor]:
+    """Return states, running statistics and gradients of a pass with the same random numbers every time."""
+    encoder = deepcopy(encoder)
+    torch.manual_seed(5)
+    nodes = encoder(batch)
+    weights = torch.linspace(-1, 1, nodes.out.numel(), dtype=nodes.out.dtype).view_as(nodes.out)
+    (nodes.out * weights).sum().backward()
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in encoder.parameters()]
+    return [nodes.out.detach(), nodes.features.detach(), *encoder.buffers(), *gradients]
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("training", [[], [0, 1, 2], [2], [1]], ids=["none", "all", "last", "middle"])
+def test_sharing_changes_nothing(kind: str, training: list[int]) -> None:
+    """Neither states nor gradients nor statistics, whichever layers train."""
+    encoder = randomised(KINDS[kind](3, 8, 0.3)).double().eval()
+    for layer in training:
+        encoder.batch_norms[layer].train()
+    expected_layers = min([*training, 2]) + 1
+    assert encoder.shared_layers() == expected_layers
+    graphs = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES))
+    whole, folded = (graphs.batch(torch.arange(len(SMILES)), layers) for layers in (0, expected_layers))
+    for one, other in zip(outcome(encoder, folded), outcome(encoder, whole), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+@EVERY_KIND
+def test_fewer_sums_are_made_where_atoms_are_alike(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = KINDS[kind](3, 8).eval()
+    rows: list[int] = []
+    linear = F.linear
+
+    def counting(x: Tensor, *given: Any) -> Tensor:
+        rows.append(len(x))
+        return linear(x, *given)
+
+    monkeypatch.setattr(F, "linear", counting)
+    monkeypatch.setattr("roftbench.models.gin.torch.mm", lambda a, b: rows.append(len(a)) or torch.matmul(a, b))
+    graphs = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES))
+    seen = []
+    for layers in (0, encoder.shared_layers()):
+        rows.clear()
+        encoder(graphs.batch(torch.arange(len(SMILES)), layers))
+        seen.append(sum(rows))
+    assert 0 < seen[1] < 0.8 * seen[0]
+
+
+def test_a_batch_that_shares_more_than_the_mode_allows_is_worked_out_whole() -> None:
+    """Dropout would give atoms of one colour one mask."""
+    encoder = randomised(GIN(3, 8, 0.5)).double().train()
+    graphs = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES))
+    whole, folded = (graphs.batch(torch.arange(len(SMILES)), layers) for layers in (0, 3))
+    for one, other in zip(outcome(encoder, folded), outcome(encoder, whole), strict=True):
+        assert torch.equal(one, other)

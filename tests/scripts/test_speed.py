@@ -88,7 +88,9 @@ def test_jobs_prints_a_row_for_each_method_and_one_for_all(tmp_path: Path) -> No
     assert {row["name"].split()[2] for row in methods} == set(METHODS)
     for side in ("ours", "reference"):
         assert whole[side] == pytest.approx(sum(row[side] for row in methods))
-    assert table["notes"][0].startswith("Jobs: 1 epochs of each phase are run on both sides and scaled to 100")
+    assert table["notes"][0].startswith(
+        "Jobs: 1 epochs of each phase (1 with 50 labels) are run on both sides and scaled to 100"
+    )
 
 
 def test_start_times_the_commands() -> None:

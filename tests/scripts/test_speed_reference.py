@@ -52,9 +52,9 @@ def test_loss_and_gradients_of_a_batch_are_the_same(lab: Lab, dataset: str, meth
     start.load_state_dict(bench.start.state)
     index = bench.problem.train[:32]
     batch = Batch.from_data_list(molecules(bench.problem, index))
-    bench.model.train()
-    modes = Modes(bench.model, list(bench.model.blocks()), "eval")
-    ours = LiveView(modes, bench.problem, bench.start, bench.method).loss(bench.problem.graphs.batch(index), index)
+    view = LiveView(Modes(bench.model, list(bench.model.blocks()), "eval"), bench.problem, bench.start, bench.method)
+    view.train()
+    ours = next(view.losses([index]))()
     job = ReferenceJob(start, [], bench.problem.task, bench.method)
     theirs = task_loss(bench.problem.task, reference.train()(batch), batch.y)
     if method != "full_ft":
@@ -69,9 +69,11 @@ def test_loss_and_gradients_of_a_batch_are_the_same(lab: Lab, dataset: str, meth
 def test_scores_of_all_parts_are_the_same(lab: Lab, dataset: str) -> None:
     bench, reference = pair(lab, f"dataset={dataset}")
     problem, name = bench.problem, bench.problem.metric.name
-    forward = bench.model.eval()
+    model = bench.model.eval()
     for index, loader in zip((problem.train, problem.val, problem.test), loaders(problem, 32), strict=True):
-        score = problem.scores(problem.to_predictions(problem.outputs(forward, index)), index, [name])[name]
+        score = problem.scores(
+            problem.to_predictions(problem.outputs(model, index, model.encoder.shared_layers())), index, [name]
+        )[name]
         assert score == pytest.approx(evaluate(reference, loader, problem.task), rel=1e-4)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from roftbench.data.colours import Shared, share
 from roftbench.data.featurize import Graph, pack
 
 AT_ONCE = 64  # batches gathered in one go: few enough for memory
@@ -22,7 +23,8 @@ class Batch:
     x [N, F]; edge_index [2, E] (row 0 the source, row 1 the target); edge_attr [E, A]; node_ptr [B + 1], the nodes of
     graph g being node_ptr[g]:node_ptr[g + 1]; edge_ptr [N + 1], the edges that enter node i being
     edge_ptr[i]:edge_ptr[i + 1]. All int64 (x float32 where the featuriser gives real numbers), on one device.
-    "hu" graphs, those of an encoder that asks for no others, have F = A = 2.
+    "hu" graphs, those of an encoder that asks for no others, have F = A = 2. `shared` is what the first layers need to
+    work out only once, if it was asked for.
     """
 
     x: Tensor
@@ -30,6 +32,7 @@ class Batch:
     edge_attr: Tensor
     node_ptr: Tensor
     edge_ptr: Tensor
+    shared: Shared | None = None
 
     @property
     def num_graphs(self) -> int:
@@ -87,19 +90,21 @@ class PackedGraphs:
             self.x[nodes], self.source[edges], self.edge_attr[edges], self.degree[nodes], node_ptr, edge_ptr
         )
 
-    def batch(self, index: Tensor) -> Batch:
-        """Gather the graphs `index` [B] (int64, on the host) into one batch."""
-        return next(self.batches([index]))
+    def batch(self, index: Tensor, shared_layers: int = 0) -> Batch:
+        """Gather the graphs `index` [B] (int64, on the host) into one batch; see `batches`."""
+        return next(self.batches([index], shared_layers))
 
-    def batches(self, groups: Sequence[Tensor]) -> Iterator[Batch]:
+    def batches(self, groups: Sequence[Tensor], shared_layers: int = 0) -> Iterator[Batch]:
         """Gather a batch for each group of graphs (int64, on the host), many groups in one go.
 
         The host knows where everything lies, so that nothing is asked of the device, which would have to stop for it.
+        So many layers share what atoms have in common (`Encoder.shared_layers`), on a CPU: a GPU waits for launches,
+        not for sums.
         """
         for first in range(0, len(groups), AT_ONCE):
-            yield from self._gathered(groups[first : first + AT_ONCE])
+            yield from self._gathered(groups[first : first + AT_ONCE], shared_layers)
 
-    def _gathered(self, groups: Sequence[Tensor]) -> Iterator[Batch]:
+    def _gathered(self, groups: Sequence[Tensor], shared_layers: int) -> Iterator[Batch]:
         index = torch.cat(list(groups))
         nodes, node_ptr = _ranges(self.node_ptr, index)
         edges, edge_count = _ranges(self.edge_ptr, index)
@@ -113,8 +118,11 @@ class PackedGraphs:
         edge_index = torch.stack([self.source[edges].long() + shift, target])
         edge_ptr = torch.nn.functional.pad(degree.cumsum(0), (1, 0))
         wide = torch.float32 if x.is_floating_point() else torch.int64
-        for (g0, g1), (n0, n1), (e0, e1) in zip(
-            pairwise(graph_cuts), pairwise(node_cuts), pairwise(edge_cuts), strict=True
+        shared: Iterable[Shared | None] = repeat(None, len(groups))
+        if shared_layers and x.device.type == "cpu":
+            shared = share(x, edge_index, edge_attr, edge_ptr, node_cuts, shared_layers)
+        for (g0, g1), (n0, n1), (e0, e1), alike in zip(
+            pairwise(graph_cuts), pairwise(node_cuts), pairwise(edge_cuts), shared, strict=True
         ):
             yield Batch(
                 x[n0:n1].to(wide, copy=True),
@@ -122,6 +130,7 @@ class PackedGraphs:
                 edge_attr[e0:e1].long(),
                 node_ptr[g0 : g1 + 1] - n0,
                 edge_ptr[n0 : n1 + 1] - e0,
+                alike,
             )
 
 

@@ -52,6 +52,14 @@ class Encoder(nn.Module, ABC):
     def forward(self, batch: Batch) -> Nodes:
         """Return the node states of a batch."""
 
+    def shared_layers(self) -> int:
+        """Return how many of its first layers, in the mode it is in, give atoms with equal surroundings equal states.
+
+        A batch made with that number holds what is needed to work them out once (`Batch.shared`). None unless an
+        encoder says otherwise.
+        """
+        return 0
+
     def readout(self, out: Tensor, batch: Batch) -> Tensor:
         """Pool node states [N, d] to graph representations z [B, d]; the mean unless a subclass says otherwise."""
         return torch.segment_reduce(out, "mean", offsets=batch.node_ptr, axis=0)

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roftbench.data.packed import Batch
-from roftbench.models.hu import NUM_BOND_TYPES, SELF_LOOP, Convolution, HuEncoder, bond_kinds
+from roftbench.data.colours import Hop
+from roftbench.models.hu import Convolution, HuEncoder, bond_kinds
 
 HEADS = 2
 SLOPE = 0.2  # of the leaky ReLU, where its input is negative
@@ -32,49 +32,47 @@ class GATLayer(Convolution):
         nn.init.uniform_(self.att, -bound, bound)
 
     @staticmethod
-    def count(batch: Batch, dtype: torch.dtype) -> Tensor:
-        """Return the kind of each bond as ones, [E, 9]: each layer weighs every bond anew."""
-        kind, kinds = bond_kinds(batch, dtype)
+    def count(hop: Hop, dtype: torch.dtype) -> Tensor:
+        """Return the kind of each message's bond as ones, [M, 9]: each layer weighs every bond anew."""
+        kind, kinds = bond_kinds(hop, dtype)
         return kinds[kind]
 
-    def forward(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
-        """Return new node states [N, d] from h [N, d] and the kinds of the bonds [E, 9]."""
+    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+        """Return new node states [V, d] from h [U, d] and the kinds of the bonds [M, 9]."""
         z = self.weight_linear(h).view(len(h), HEADS, -1)
         tables = self.bond_tables()
         tables = tables.view(len(tables), HEADS, -1)
-        bonds, loops = self._attention(z, tables, counts, batch)
+        weights = self._attention(z, tables, counts, hop)
         heads = [
-            _weighted_sum(z[:, k].contiguous(), tables[:, k], counts, bonds[:, k], loops[:, k], batch)
+            _weighted_sum(z[:, k].contiguous(), tables[:, k], counts, weights[:, k].contiguous(), hop)
             for k in range(HEADS)
         ]
         return torch.stack(heads).mean(dim=0) + self.bias
 
-    def _attention(self, z: Tensor, tables: Tensor, counts: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return α of every bond, [E, heads], and of every self-loop, [N, heads], from z and tables [·, heads, d].
+    def _attention(self, z: Tensor, tables: Tensor, counts: Tensor, hop: Hop) -> Tensor:
+        """Return α of every message, [M, heads], from z and tables [·, heads, d].
 
-        A score is a sum of three numbers, one of each end and one of the bond, so that no [E, d] tensor is needed.
+        A score is a sum of three numbers, one of each end and one of the bond, so that no [M, d] tensor is needed.
         """
         own, other = self.att.chunk(2, dim=-1)
         receives, sends, bond = (z * own).sum(-1), (z * other).sum(-1), (tables * other).sum(-1)
-        source, target = batch.edge_index
-        bonds = F.leaky_relu(F.embedding(target, receives) + F.embedding(source, sends) + counts @ bond, SLOPE)
-        loops = F.leaky_relu(receives + sends + bond[SELF_LOOP] + bond[NUM_BOND_TYPES], SLOPE)
+        entered = torch.repeat_interleave(hop.offsets.diff(), output_size=len(hop.source))
+        before = hop.source[hop.offsets[:-1]][entered]  # the state of the receiving node: its own message comes first
+        scores = F.leaky_relu(F.embedding(before, receives) + F.embedding(hop.source, sends) + counts @ bond, SLOPE)
         with torch.no_grad():  # the softmax does not change with it, and exp() of a large score would overflow
-            largest = torch.maximum(loops, torch.segment_reduce(bonds, "max", offsets=batch.edge_ptr, axis=0))
-        bonds, loops = (bonds - largest[target]).exp(), (loops - largest).exp()
-        total = loops + torch.segment_reduce(bonds, "sum", offsets=batch.edge_ptr, axis=0)
-        return bonds / F.embedding(target, total), loops / total
+            largest = torch.segment_reduce(scores, "max", offsets=hop.offsets, axis=0)
+        powers = (scores - largest[entered]).exp()
+        return powers / F.embedding(entered, torch.segment_reduce(powers, "sum", offsets=hop.offsets, axis=0))
 
 
-def _weighted_sum(z: Tensor, tables: Tensor, counts: Tensor, bonds: Tensor, loops: Tensor, batch: Batch) -> Tensor:
-    """Return Σ_j α_ij (z_j + e_ji) of one head, [N, d].
+def _weighted_sum(z: Tensor, tables: Tensor, counts: Tensor, weights: Tensor, hop: Hop) -> Tensor:
+    """Return Σ_j α_ij (z_j + e_ji) of one head, [V, d].
 
-    z [N, d]; tables [9, d]; counts [E, 9], the kinds of the bonds; α of the bonds [E] and of the self-loops [N].
+    z [U, d]; tables [9, d]; counts [M, 9], the kinds of the bonds; weights [M], α of the messages.
     """
-    neighbours = F.embedding_bag(batch.edge_index[0], z, batch.edge_ptr[:-1], mode="sum", per_sample_weights=bonds)
-    weights = torch.segment_reduce(counts * bonds[:, None], "sum", offsets=batch.edge_ptr, axis=0)
-    loop = z + tables[SELF_LOOP] + tables[NUM_BOND_TYPES]
-    return torch.addmm(neighbours + loops[:, None] * loop, weights, tables)
+    neighbours = F.embedding_bag(hop.source, z, hop.offsets[:-1], mode="sum", per_sample_weights=weights)
+    bonds = torch.segment_reduce(counts * weights[:, None], "sum", offsets=hop.offsets, axis=0)
+    return torch.addmm(neighbours, bonds, tables)
 
 
 class GAT(HuEncoder):

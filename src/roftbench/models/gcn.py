@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from roftbench.data.packed import Batch
+from roftbench.data.colours import Hop
 from roftbench.models.hu import Convolution, HuEncoder, count_bonds
 
 
@@ -22,14 +22,14 @@ class GCNLayer(Convolution):
         super().__init__(dim, linear=nn.Linear(dim, dim))
 
     @staticmethod
-    def count(batch: Batch, dtype: torch.dtype) -> Tensor:
-        """Count the bonds that enter each node, [N, 9], one from node j as d_j^(-1/2)."""
-        return count_bonds(batch, _scale(batch, dtype))
+    def count(hop: Hop, dtype: torch.dtype) -> Tensor:
+        """Count the bonds that enter each node, [V, 9], one from node j as d_j^(-1/2)."""
+        return count_bonds(hop, _scale(hop.degree, dtype))
 
-    def forward(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
-        """Return new node states [N, d] from h [N, d] and the bond counts [N, 9]."""
-        scale = _scale(batch, h.dtype)[:, None]
-        return scale * self.collect(scale * self.linear(h), counts, batch)
+    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+        """Return new node states [V, d] from h [U, d] and the bond counts [V, 9]."""
+        sent = _scale(hop.degree, h.dtype)[:, None] * self.linear(h)
+        return _scale(hop.offsets.diff(), h.dtype)[:, None] * self.collect(sent, hop, counts)
 
 
 class GCN(HuEncoder):
@@ -39,6 +39,6 @@ class GCN(HuEncoder):
     convolution = GCNLayer
 
 
-def _scale(batch: Batch, dtype: torch.dtype) -> Tensor:
-    """Return d^(-1/2) of each node, [N]. Bonds run both ways: as many leave a node as enter it."""
-    return (batch.edge_ptr.diff() + 1).to(dtype).rsqrt()
+def _scale(degree: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return d^(-1/2) of each node, its self-loop counted."""
+    return degree.to(dtype).rsqrt()

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from roftbench.data.packed import Batch
+from roftbench.data.colours import Hop
 from roftbench.models.hu import Convolution, HuEncoder, as_autocast
 
 
@@ -43,12 +43,12 @@ class GINLayer(Convolution):
     def __init__(self, dim: int) -> None:
         super().__init__(dim, mlp=nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim)))
 
-    def forward(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
-        """Return new node states [N, d] from h [N, d] and the bond counts [N, 9]."""
+    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+        """Return new node states [V, d] from h [U, d] and the bond counts [V, 9]."""
         first: Any = self.mlp[0]
         second: Any = self.mlp[2]
         weights = (first.weight, first.bias, second.weight, second.bias)
-        return _MLP.apply(*as_autocast(self.collect(h, counts, batch), *weights))  # type: ignore[no-any-return, no-untyped-call]
+        return _MLP.apply(*as_autocast(self.collect(h, hop, counts), *weights))  # type: ignore[no-any-return, no-untyped-call]
 
 
 class GIN(HuEncoder):

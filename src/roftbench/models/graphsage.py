@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roftbench.data.packed import Batch
+from roftbench.data.colours import Hop
 from roftbench.models.hu import Convolution, HuEncoder
 
 
@@ -20,9 +20,9 @@ class GraphSAGELayer(Convolution):
     def __init__(self, dim: int) -> None:
         super().__init__(dim, linear=nn.Linear(dim, dim))
 
-    def forward(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
-        """Return new node states [N, d], each of length 1, from h [N, d] and the bond counts [N, 9]."""
-        return F.normalize(self.collect(self.linear(h), counts, batch), dim=1)
+    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+        """Return new node states [V, d], each of length 1, from h [U, d] and the bond counts [V, 9]."""
+        return F.normalize(self.collect(self.linear(h), hop, counts), dim=1)
 
 
 class GraphSAGE(HuEncoder):

@@ -4,14 +4,19 @@ The key names are those of their public files, so that each loads as it is.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from roftbench.data.colours import Hop, Shared, whole_hop
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes
+from roftbench.models.gather import take
 from roftbench.models.stack import check_sizes, layer_blocks, run_layers
 
 NUM_ATOM_TYPES = 120  # atomic number - 1; the last row is the mask token of masking pretraining
@@ -20,27 +25,26 @@ NUM_BOND_TYPES = 6  # single, double, triple, aromatic, self-loop, mask
 NUM_BOND_DIRECTIONS = 3
 MASK_ATOM, SELF_LOOP, MASK_BOND = 119, 4, 5
 
+Layer = Callable[[Tensor], Tensor]
+
 
 class _Collect(torch.autograd.Function):
-    """h_i + Σ_j h_j + (counts · tables)_i, j over the bonds that enter i: h [N, d], tables [K, d], counts [N, K].
-
-    Bonds run both ways, so the adjacency is symmetric and the gradient is the same sum over the same lists.
-    """
+    """Σ_j h_j + (counts · tables)_i over the messages j that enter i: h [U, d], tables [K, d], counts [V, K]."""
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, tables: Tensor, counts: Tensor, source: Tensor, offsets: Tensor) -> Tensor:
-        ctx.save_for_backward(counts, source, offsets)
-        return F.embedding_bag(source, h, offsets, mode="sum").add_(h).addmm_(counts, tables)
+    def forward(ctx: Any, h: Tensor, tables: Tensor, counts: Tensor, hop: Hop) -> Tensor:
+        ctx.save_for_backward(counts)
+        ctx.hop = hop
+        return F.embedding_bag(hop.source, h, hop.offsets[:-1], mode="sum").addmm_(counts, tables)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        counts, source, offsets = ctx.saved_tensors
+        (counts,), hop = ctx.saved_tensors, ctx.hop
         grad = grads[0].contiguous()
         states, tables, *_ = ctx.needs_input_grad
         return (
-            F.embedding_bag(source, grad, offsets, mode="sum").add_(grad) if states else None,
+            F.embedding_bag(hop.target, grad, hop.starts[:-1], mode="sum") if states else None,
             counts.T @ grad if tables else None,
-            None,
             None,
             None,
         )
@@ -72,44 +76,41 @@ class Convolution(nn.Module, ABC):
         nn.init.xavier_uniform_(self.edge_embedding2.weight)
 
     @abstractmethod
-    def forward(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
-        """Return new node states [N, d] from h [N, d] and what `count` returned for the batch."""
+    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+        """Return new node states [V, d] from h [U, d] and what `count` returned for the hop."""
 
     @staticmethod
-    def count(batch: Batch, dtype: torch.dtype) -> Tensor:
-        """Count the bonds that enter each node, [N, 9], once for all layers."""
-        return count_bonds(batch, torch.ones(len(batch.x), dtype=dtype, device=batch.x.device))
+    def count(hop: Hop, dtype: torch.dtype) -> Tensor:
+        """Count the bonds that enter each node, [V, 9], once for all layers with the same hop."""
+        return count_bonds(hop, torch.ones(len(hop.degree), dtype=dtype, device=hop.degree.device))
 
     def bond_tables(self) -> Tensor:
         """Return the embeddings of types and directions, in the order of `count`'s columns: [9, width]."""
         return torch.cat([self.edge_embedding1.weight, self.edge_embedding2.weight])
 
-    def collect(self, h: Tensor, counts: Tensor, batch: Batch) -> Tensor:
-        """Return h_i + e_loop + Σ_j (h_j + e_ji), j over the bonds that enter i: [N, d]."""
-        floats = as_autocast(h, self.bond_tables(), counts)
-        return _Collect.apply(*floats, batch.edge_index[0], batch.edge_ptr[:-1])  # type: ignore[no-any-return, no-untyped-call]
+    def collect(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+        """Return Σ_j (h_j + e_ji), j over the bonds that enter i and the self-loop: [V, d]."""
+        return _Collect.apply(*as_autocast(h, self.bond_tables(), counts), hop)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def bond_kinds(batch: Batch, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return the kind of each bond, [E], and for each of the 18 kinds its type and direction as ones, [18, 9]."""
+def bond_kinds(hop: Hop, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return the kind of each message's bond, [M], and for each of 18 kinds its type and direction as ones, [18, 9]."""
     types, directions = (
-        torch.eye(size, dtype=dtype, device=batch.x.device) for size in (NUM_BOND_TYPES, NUM_BOND_DIRECTIONS)
+        torch.eye(size, dtype=dtype, device=hop.attr.device) for size in (NUM_BOND_TYPES, NUM_BOND_DIRECTIONS)
     )
     kinds = [types.repeat_interleave(NUM_BOND_DIRECTIONS, dim=0), directions.repeat(NUM_BOND_TYPES, 1)]
-    return batch.edge_attr[:, 0] * NUM_BOND_DIRECTIONS + batch.edge_attr[:, 1], torch.cat(kinds, dim=1)
+    kind = hop.attr[:, 0] * NUM_BOND_DIRECTIONS + hop.attr[:, 1]
+    kind.index_fill_(0, hop.offsets[:-1], SELF_LOOP * NUM_BOND_DIRECTIONS)
+    return kind, torch.cat(kinds, dim=1)
 
 
-def count_bonds(batch: Batch, weight: Tensor) -> Tensor:
-    """Count the bonds that enter each node by type (6) and by direction (3), the self-loop included: [N, 9].
+def count_bonds(hop: Hop, weight: Tensor) -> Tensor:
+    """Count the bonds that enter each node by type (6) and by direction (3), the self-loop included: [V, 9].
 
-    A bond that comes from node j counts weight[j], with weight [N].
+    A bond that comes from node j counts weight[j], with weight [U].
     """
-    kind, kinds = bond_kinds(batch, weight.dtype)
-    each = weight[batch.edge_index[0]]
-    counts = F.embedding_bag(kind, kinds, batch.edge_ptr[:-1], mode="sum", per_sample_weights=each)
-    counts[:, SELF_LOOP] += weight
-    counts[:, NUM_BOND_TYPES] += weight
-    return counts
+    kind, kinds = bond_kinds(hop, weight.dtype)
+    return F.embedding_bag(kind, kinds, hop.offsets[:-1], mode="sum", per_sample_weights=weight[hop.source])
 
 
 class HuEncoder(Encoder):
@@ -136,8 +137,36 @@ class HuEncoder(Encoder):
         embed = nn.ModuleList([self.x_embedding1, self.x_embedding2])
         return {"embed": embed, **layer_blocks(self.gnns, self.batch_norms)}
 
+    def shared_layers(self) -> int:
+        """Return how many layers come before anything random, or the statistics of a batch, enters."""
+        still = takewhile(lambda norm: not norm.training, self.batch_norms)
+        return min(sum(1 for _ in still) + 1, len(self.batch_norms))
+
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the last convolution's output, before its batch norm."""
-        h = self.x_embedding1(batch.x[:, 0]) + self.x_embedding2(batch.x[:, 1])
-        counts = self.convolution.count(batch, h.dtype)
-        return run_layers(h, self.gnns, self.batch_norms, self.dropout, counts, batch)
+        shared = batch.shared
+        if shared is not None and len(shared.hops) > self.shared_layers():
+            shared = None
+        atoms = batch.x if shared is None else batch.x[shared.atoms]
+        h = self.x_embedding1(atoms[:, 0]) + self.x_embedding2(atoms[:, 1])
+        return run_layers(h, self._layers(batch, shared, h.dtype), self.batch_norms, self.dropout)
+
+    def _layers(self, batch: Batch, shared: Shared | None, dtype: torch.dtype) -> list[Layer]:
+        """Return the convolutions with what each reads: colours as long as they are shared, then all nodes."""
+        count = self.convolution.count
+        hops = () if shared is None else shared.hops
+        reads = [(hop, count(hop, dtype)) for hop in hops]
+        if own := len(self.gnns) - len(hops):
+            hop = whole_hop(batch.edge_index, batch.edge_attr, batch.edge_ptr)
+            reads += [(hop, count(hop, dtype))] * own
+        layers: list[Layer] = [
+            partial(gnn, hop=hop, counts=counts) for gnn, (hop, counts) in zip(self.gnns, reads, strict=True)
+        ]
+        if shared is not None:
+            layers[len(hops) - 1] = _for_nodes(layers[len(hops) - 1], shared)
+        return layers
+
+
+def _for_nodes(layer: Layer, shared: Shared) -> Layer:
+    """Return a layer whose states of colours are handed to the nodes that have them."""
+    return lambda h: take(layer(h), shared.colour, shared.order, shared.starts[:-1])

@@ -5,6 +5,7 @@ builds. A key name of the public file, and the 4 rows of its table of chiralitie
 chao1224/MoleculeSTM; the other names follow from the published class.
 """
 
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -58,7 +59,8 @@ class MoleculeSTM(Encoder):
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the last convolution's output, before its batch norm."""
         h, wiring = self.atom_encoder(batch.x), Wiring.of(batch)
-        return run_layers(h, self.gnns, self.batch_norms, self.dropout, batch.edge_attr, wiring)
+        layers = [partial(layer, edge_attr=batch.edge_attr, wiring=wiring) for layer in self.gnns]
+        return run_layers(h, layers, self.batch_norms, self.dropout)
 
     def translate(self, state: State) -> State:
         """Return the published file's tensors under our names, without its untrained head."""

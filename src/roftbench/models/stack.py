@@ -1,7 +1,6 @@
 """Layers of convolution, batch norm, ReLU (not after the last) and dropout: what several published encoders are."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor, nn
 
@@ -21,14 +20,14 @@ def layer_blocks(convolutions: Iterable[nn.Module], norms: Iterable[nn.Module]) 
     return {f"layer{i}": nn.ModuleList(pair) for i, pair in enumerate(zip(convolutions, norms, strict=True))}
 
 
-def run_layers(h: Tensor, convolutions: nn.ModuleList, norms: nn.ModuleList, dropout: float, *given: Any) -> Nodes:
-    """Return the node states after all layers, from h [N, d]; a convolution is called with h and what is `given`.
+def run_layers(h: Tensor, layers: Sequence[Callable[[Tensor], Tensor]], norms: nn.ModuleList, dropout: float) -> Nodes:
+    """Return the node states after all layers, from h [N, d]; each takes states and returns those before its norm.
 
-    `features` is the last convolution's output, before its batch norm.
+    `features` is what the last of them returns, before its batch norm.
     """
-    features, last = h, len(convolutions) - 1
-    for i, (convolution, norm) in enumerate(zip(convolutions, norms, strict=True)):
-        features = convolution(h, *given)
+    features, last = h, len(layers) - 1
+    for i, (layer, norm) in enumerate(zip(layers, norms, strict=True)):
+        features = layer(h)
         # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
         h = (drop if i == last else relu_dropout_)(norm(features), dropout, training=norm.training)
     return Nodes(out=h, features=features)

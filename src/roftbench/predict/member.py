@@ -61,7 +61,7 @@ class Network(Member):
         if not molecules.places:
             return
         graphs = PackedGraphs.from_chunks([molecules.graphs[self.featurizer]]).to(self.device)
-        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH))
+        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), self.encoder.shared_layers())
 
 
 class FineTuned(Network):

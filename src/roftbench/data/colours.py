@@ -1,0 +1,182 @@
+"""Atoms that look alike to message passing, found by colour refinement (Weisfeiler and Leman, 1968), worked out once.
+
+After k layers the state of an atom follows from what lies within k bonds of it, as long as nothing random is mixed in:
+atoms of one colour of depth k share it (Sourek et al., arXiv 2007.06567; Bollen et al., arXiv 2304.14793). The 2,002
+atoms of ESOL's validation part (scaffold split) have 6 % as many colours at depth 1, and 74 % at depth 5.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Hop:
+    """What one layer of message passing reads: V new states from U old ones, by M messages. All int64.
+
+    Messages are sorted by the new state that they enter; the first that enters each comes from the atom itself.
+    source [M]: the old state that a message comes from; attr [M, A]: its bond, zeros where it is the atom's own;
+    offsets [V + 1]: messages offsets[v]:offsets[v + 1] enter new state v; degree [U]: how many enter an atom of each
+    old state. Sorted by source instead, as the gradient needs them: target [M] are the new states, and messages
+    starts[u]:starts[u + 1] leave old state u.
+    """
+
+    source: Tensor
+    attr: Tensor
+    offsets: Tensor
+    degree: Tensor
+    target: Tensor
+    starts: Tensor
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The first layers of a batch of N atoms, worked out once for atoms of one colour.
+
+    atoms [U]: an atom of each colour of depth 0; hops: one a layer, from colours of its depth to those of the next;
+    colour [N]: that of each atom after the last hop. order [N] lists the atoms by colour, and starts [V + 1] say where
+    those of each colour begin.
+    """
+
+    atoms: Tensor
+    hops: tuple[Hop, ...]
+    colour: Tensor
+    order: Tensor
+    starts: Tensor
+
+
+def whole_hop(edge_index: Tensor, edge_attr: Tensor, edge_ptr: Tensor) -> Hop:
+    """Return the hop of a layer that works out every atom of a batch; see `roftbench.data.packed.Batch`.
+
+    Bonds run both ways: what enters an atom leaves it as well, and both lists are the same.
+    """
+    nodes = torch.arange(len(edge_ptr), device=edge_ptr.device)
+    offsets = edge_ptr + nodes
+    place = torch.arange(1, edge_index.shape[1] + 1, device=edge_ptr.device) + edge_index[1]
+    source = nodes.new_empty(edge_index.shape[1] + len(nodes) - 1)
+    attr = edge_attr.new_zeros(len(source), edge_attr.shape[1])
+    source[offsets[:-1]] = nodes[:-1]
+    source[place], attr[place] = edge_index[0], edge_attr
+    return Hop(source, attr, offsets, offsets.diff(), source, offsets)
+
+
+def share(
+    x: Tensor, edge_index: Tensor, edge_attr: Tensor, edge_ptr: Tensor, node_cuts: Sequence[int], depth: int
+) -> Iterator[Shared]:
+    """Yield for each of several batches what its first `depth` layers (at least one) can share.
+
+    The batches lie one behind the other on the host, with integers x [N, F] and edge_attr [E, A], edges sorted by the
+    node they enter; batch i has the nodes node_cuts[i]:node_cuts[i + 1]. Nothing is shared between two batches.
+    """
+    (source, target), ptr = edge_index.numpy(), edge_ptr.numpy()
+    degree = np.diff(ptr)
+    bond = _columns(edge_attr.numpy())
+    owner = np.repeat(np.arange(len(node_cuts) - 1), np.diff(node_cuts))
+    colours = [_columns(np.column_stack([owner, degree, x.numpy()]))]
+    for _ in range(depth):
+        colours.append(_refined(colours[-1], source, target, bond, ptr))
+    firsts = [_firsts(colour) for colour in colours]
+    # Colours are numbered as they first appear, and so those of a batch follow one another.
+    cuts = [np.searchsorted(first, node_cuts).tolist() for first in firsts]
+    hops = [
+        _hop(old, len(first_old), first, degree, source, edge_attr.numpy(), ptr)
+        for old, first_old, first in zip(colours, firsts, firsts[1:], strict=False)
+    ]
+    order, starts = _by(colours[-1], len(firsts[-1]))
+    atoms, colour = torch.from_numpy(firsts[0]), torch.from_numpy(colours[-1])
+    for i, (n0, n1) in enumerate(pairwise(node_cuts)):
+        ranges = [(cut[i], cut[i + 1]) for cut in cuts]
+        (u0, u1), (v0, v1) = ranges[0], ranges[-1]
+        yield Shared(
+            atoms[u0:u1] - n0,
+            tuple(_part(hop, *old, *new) for hop, old, new in zip(hops, ranges, ranges[1:], strict=False)),
+            colour[n0:n1] - v0,
+            order[n0:n1] - n0,
+            starts[v0 : v1 + 1] - n0,
+        )
+
+
+def _numbered(keys: Integers) -> Integers:
+    """Return numbers from 0, equal where keys are, in the order in which keys first appear."""
+    return pd.factorize(keys)[0].astype(np.int64, copy=False)
+
+
+def _columns(table: NDArray[np.integer]) -> Integers:
+    """Number the different rows of a table of integers ≥ 0, [n, m] to [n]."""
+    numbers = np.zeros(len(table), np.int64)
+    for column in table.T:
+        numbers = _numbered(numbers * (int(column.max(initial=0)) + 1) + column)
+    return numbers
+
+
+def _refined(colour: Integers, source: Integers, target: Integers, bond: Integers, ptr: Integers) -> Integers:
+    """Return the colours of the next depth: equal where an atom's colour and those behind its bonds are."""
+    degree = np.diff(ptr)
+    seen = colour[source] * (bond.max(initial=0) + 1) + bond
+    size = int(seen.max(initial=0)) + 1
+    seen = np.sort(target * size + seen) % size  # what an atom sees, in an order that does not depend on the file's
+    for number in range(int(degree.max(initial=0))):
+        has = degree > number
+        column = np.zeros_like(colour)
+        column[has] = 1 + seen[ptr[:-1][has] + number]
+        colour = _numbered(colour * (size + 1) + column)
+    return colour
+
+
+def _firsts(colour: Integers) -> Integers:
+    """Return the first atom of each colour; they ascend, as colours are numbered by them."""
+    highest = np.maximum.accumulate(colour)
+    return np.flatnonzero(np.diff(highest, prepend=-1))
+
+
+def _by(values: Integers, size: int) -> tuple[Tensor, Tensor]:
+    """Return positions sorted by value, and where those of each of `size` values begin, [size + 1]."""
+    starts = np.concatenate([[0], np.cumsum(np.bincount(values, minlength=size))])
+    return torch.from_numpy(np.argsort(values, kind="stable")), torch.from_numpy(starts)
+
+
+def _hop(
+    old: Integers,
+    num_old: int,
+    first: Integers,
+    degree: Integers,
+    source: Integers,
+    attr: NDArray[np.integer],
+    ptr: Integers,
+) -> Hop:
+    """Return the hop from colours `old` [N] to those whose first atoms are `first` [V]."""
+    sizes = degree[first] + 1
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    owner = np.repeat(np.arange(len(first)), sizes)
+    within = np.arange(len(owner)) - offsets[owner]
+    bonded = within > 0
+    edges = (ptr[first][owner] + within - 1)[bonded]
+    came, bonds = np.empty(len(owner), np.int64), np.zeros((len(owner), attr.shape[1]), np.int64)
+    came[~bonded], came[bonded] = old[first], old[source[edges]]
+    bonds[bonded] = attr[edges]
+    by_source, starts = _by(came, num_old)
+    entering = np.empty(num_old, np.int64)
+    entering[old[first]] = sizes  # of one colour, one number of bonds
+    states, attrs, enters, degrees, owners = map(torch.from_numpy, (came, bonds, offsets, entering, owner))
+    return Hop(states, attrs, enters, degrees, owners[by_source], starts)
+
+
+def _part(hop: Hop, u0: int, u1: int, v0: int, v1: int) -> Hop:
+    """Return the part of a hop from old states u0:u1 to new ones v0:v1."""
+    m0, m1 = hop.offsets[[v0, v1]].tolist()
+    return Hop(
+        hop.source[m0:m1] - u0,
+        hop.attr[m0:m1],
+        hop.offsets[v0 : v1 + 1] - m0,
+        hop.degree[u0:u1],
+        hop.target[m0:m1] - v0,
+        hop.starts[u0 : u1 + 1] - m0,
+    )
