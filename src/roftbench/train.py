@@ -215,7 +215,7 @@ class LiveView:
     def loss(self, batch: Batch, index: Tensor) -> Tensor:
         """Return task loss plus penalty of a training batch, whose graphs are `index`."""
         nodes: Nodes = self.model.encoder(batch)
-        z = self.model.encoder.readout(nodes.out, batch)
+        z = self.model.encoder.pool(nodes, batch)
         task_loss = self.problem.loss(self.model.head(z), index)
         step = Step(self.model, self.start.state, batch, nodes, z, lambda: self._pretrained_features(batch))
         return task_loss + self.method.penalty(step)

@@ -195,3 +195,19 @@ def test_a_variance_extrapolated_below_zero_is_zero_and_scores_stay_finite(fitte
     score = fitted.val_score(mixed)
     assert score is not None
     assert math.isfinite(score)
+
+
+def test_the_gradient_of_a_share_is_that_of_the_formula(tuned: Fitted) -> None:
+    """Ours against autograd's of start + α·(end − start), each tensor with weights of its own."""
+    ours, theirs = (torch.tensor(0.3, requires_grad=True) for _ in range(2))
+    state = mix(tuned, dict.fromkeys(tuned.encoder_blocks, ours), "finetuned")
+    weights = [key for key in state if state[key].requires_grad]
+    assert len(weights) > 5
+    for number, key in enumerate(weights):
+        direction = torch.cos(torch.arange(state[key].numel()) + number).view_as(state[key])
+        (state[key] * direction).sum().backward()
+        start, end = tuned.start[key], tuned.tuned[key]
+        ((start + theirs * (end - start)) * direction).sum().backward()
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    assert ours.grad.item() == pytest.approx(theirs.grad.item(), rel=1e-4)

@@ -238,7 +238,7 @@ def distances(encoder: HuEncoder, batch: Batch) -> tuple[list[float], list[float
     for norm in encoder.batch_norms:
         norm.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     with torch.no_grad():
-        encoder.eval()(batch)
+        assert encoder.eval()(batch).out is not None
     means, variances = [], []
     for x, norm in zip(seen, encoder.batch_norms, strict=True):
         means.append(((x.mean(0) - norm.running_mean).abs() / norm.running_var.sqrt()).mean().item())
@@ -286,14 +286,14 @@ def test_the_statistics_see_a_wrong_normalisation(
 
 
 def outcome(encoder: HuEncoder, batch: Batch) -> list[Tensor]:
-    """Return states, running statistics and gradients of a pass with the same random numbers every time."""
+    """Return states, z, statistics and gradients of a pass with the same random numbers every time."""
     encoder = deepcopy(encoder)
     torch.manual_seed(5)
     nodes = encoder(batch)
-    weights = torch.linspace(-1, 1, nodes.out.numel(), dtype=nodes.out.dtype).view_as(nodes.out)
-    (nodes.out * weights).sum().backward()
+    z = encoder.pool(nodes, batch)
+    (z * torch.linspace(-1, 1, z.numel(), dtype=z.dtype).view_as(z)).sum().backward()
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in encoder.parameters()]
-    return [nodes.out.detach(), nodes.features.detach(), *encoder.buffers(), *gradients]
+    return [nodes.out.detach(), nodes.features.detach(), z.detach(), *encoder.buffers(), *gradients]
 
 
 @EVERY_KIND
@@ -311,9 +311,8 @@ def test_sharing_changes_nothing(kind: str, training: list[int]) -> None:
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
-@EVERY_KIND
-def test_fewer_sums_are_made_where_atoms_are_alike(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = KINDS[kind](3, 8).eval()
+def rows_of_products(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that from now on gets the rows of each product of states with weights."""
     rows: list[int] = []
     linear = F.linear
 
@@ -322,7 +321,13 @@ def test_fewer_sums_are_made_where_atoms_are_alike(kind: str, monkeypatch: pytes
         return linear(x, *given)
 
     monkeypatch.setattr(F, "linear", counting)
-    monkeypatch.setattr("roftbench.models.gin.torch.mm", lambda a, b: rows.append(len(a)) or torch.matmul(a, b))
+    return rows
+
+
+@EVERY_KIND
+def test_fewer_sums_are_made_where_atoms_are_alike(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = KINDS[kind](3, 8).eval()
+    rows = rows_of_products(monkeypatch)
     graphs = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES))
     seen = []
     for layers in (0, encoder.shared_layers()):
@@ -339,3 +344,52 @@ def test_a_batch_that_shares_more_than_the_mode_allows_is_worked_out_whole() -> 
     whole, folded = (graphs.batch(torch.arange(len(SMILES)), layers) for layers in (0, 3))
     for one, other in zip(outcome(encoder, folded), outcome(encoder, whole), strict=True):
         assert torch.equal(one, other)
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("shared_layers", [0, 3])
+def test_what_is_affine_at_the_end_may_come_after_pooling(kind: str, shared_layers: int) -> None:
+    """Pooled states, and all gradients, are those of the pooled `out`."""
+    encoder = randomised(KINDS[kind](3, 8, 0.3)).double().eval()
+    batch = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES)).batch(torch.arange(len(SMILES)), shared_layers)
+    found = []
+    for z in (encoder.represent(batch), encoder.readout(encoder(batch).out, batch)):
+        encoder.zero_grad()
+        (z * torch.linspace(-1, 1, z.numel(), dtype=z.dtype).view_as(z)).sum().backward()
+        found.append([z.detach(), *(p.grad for p in encoder.parameters() if p.grad is not None)])
+    assert len(found[0]) > 10
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_the_last_product_is_made_for_graphs_instead_of_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, batch = GIN(3, 8).eval(), batch_of(SMILES)
+    rows = rows_of_products(monkeypatch)
+    encoder.represent(batch)
+    assert [rows.count(len(batch.x)), rows.count(len(SMILES))] == [5, 1]
+
+
+class Largest(GIN):
+    """Pools in its own way."""
+
+    def readout(self, out: Tensor, batch: Batch) -> Tensor:
+        """Return the largest number of each dimension."""
+        return torch.segment_reduce(out, "max", offsets=batch.node_ptr, axis=0)
+
+
+def test_another_way_to_pool_reads_the_finished_states() -> None:
+    encoder, batch = Largest(3, 8).eval(), batch_of(SMILES)
+    parts = torch.tensor_split(encoder(batch).out, batch.node_ptr[1:-1])
+    torch.testing.assert_close(encoder.represent(batch), torch.stack([part.amax(0) for part in parts]))
+
+
+@pytest.mark.parametrize("product_first", [0.0, 1e9], ids=["product first", "sum first"])
+def test_the_product_may_come_before_the_sum(product_first: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = randomised(GIN(3, 8, 0.0)).double().eval()
+    batch = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES)).batch(torch.arange(len(SMILES)), 3)
+    expected = outcome(encoder, batch)
+    monkeypatch.setattr("roftbench.models.gin.PRODUCT_FIRST", product_first)
+    rows = rows_of_products(monkeypatch)
+    for one, other in zip(outcome(encoder, batch), expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+    assert (9 in rows) == (product_first == 0)  # the bonds' embeddings take part

@@ -5,6 +5,7 @@ A method sees a model only through its blocks, its node states and its loss, so 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from typing import Any, ClassVar, Self
 
@@ -76,6 +77,11 @@ class Fitted:
     device: torch.device
     repeated: Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
     progress: Callable[[Iterable[int]], Iterable[int]]
+
+    @cached_property
+    def moved(self) -> State:
+        """How far fine-tuning has moved each tensor of floating-point numbers."""
+        return {key: end - self.start[key] for key, end in self.tuned.items() if end.is_floating_point()}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Interpolation between pretrained and fine-tuned weights, block by block."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,20 @@ from roftbench.models.encoder import HEAD, State
 
 VARIANCE = "running_var"  # how PyTorch's norms call it
 BUFFERS = ("interpolate", "finetuned")
+
+
+class _Mixed(torch.autograd.Function):
+    """start + α·(end − start), which is `moved`: its gradient for α needs one product of all elements."""
+
+    @staticmethod
+    def forward(ctx: Any, alpha: Tensor, start: Tensor, end: Tensor, moved: Tensor) -> Tensor:
+        ctx.save_for_backward(moved)
+        return torch.lerp(start, end, alpha)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        (moved,) = ctx.saved_tensors
+        return (grads[0] * moved).sum(), None, None, None
 
 
 def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
@@ -27,6 +42,6 @@ def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
             state[key] = tuned
         else:
             alpha = (share[block].detach() if is_buffer else share[block]).to(tuned.device)
-            mixed = torch.lerp(fitted.start[key], tuned, alpha)
+            mixed: Tensor = _Mixed.apply(alpha, fitted.start[key], tuned, fitted.moved[key])  # type: ignore[no-untyped-call]
             state[key] = mixed.clamp_min(0) if is_buffer and key.endswith(VARIANCE) else mixed
     return state

@@ -1,19 +1,23 @@
 """What the methods see of a model: an encoder that tells its blocks, and a predictor with a head on top."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from roftbench.data.colours import Shared
 from roftbench.data.featurizers import HU
 from roftbench.data.packed import Batch
+from roftbench.models.gather import for_nodes, mean_for
 
 HEAD = "head"
 
 State = dict[str, Tensor]
+Map = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,46 @@ class Nodes:
 
     out: Tensor
     features: Tensor
+
+    def mean(self, batch: Batch) -> Tensor:
+        """Return the mean of `out` over the nodes of each graph, [B, d]."""
+        return _mean(self.out, batch)
+
+
+class UnfinishedNodes(Nodes):
+    """Node states whose last steps, `finish` and `norm`, are affine maps of each node's own `states` [N, k].
+
+    The mean over nodes commutes with such maps, so that they are worked out for B graphs instead of N nodes. Where
+    `shared` is given, states [V, k] are those of its colours.
+    """
+
+    _states: Tensor
+    _finish: Map
+    _norm: Map
+    _shared: Shared | None
+
+    def __init__(self, states: Tensor, norm: Map, finish: Map, shared: Shared | None = None) -> None:
+        vars(self).update(_states=states, _finish=finish, _norm=norm, _shared=shared)
+
+    @cached_property
+    def features(self) -> Tensor:
+        """Node states before the norm, [N, d]."""
+        features = self._finish(self._states)
+        return features if self._shared is None else for_nodes(features, self._shared)
+
+    @cached_property
+    def out(self) -> Tensor:
+        """Node states, [N, d]."""
+        return self._norm(self.features)
+
+    def mean(self, batch: Batch) -> Tensor:
+        """Return the mean of `out` over the nodes of each graph, [B, d]."""
+        pooled = _mean(self._states, batch) if self._shared is None else mean_for(self._states, self._shared, batch)
+        return self._norm(self._finish(pooled))
+
+
+def _mean(states: Tensor, batch: Batch) -> Tensor:
+    return torch.segment_reduce(states, "mean", offsets=batch.node_ptr, axis=0)
 
 
 class Encoder(nn.Module, ABC):
@@ -62,7 +106,16 @@ class Encoder(nn.Module, ABC):
 
     def readout(self, out: Tensor, batch: Batch) -> Tensor:
         """Pool node states [N, d] to graph representations z [B, d]; the mean unless a subclass says otherwise."""
-        return torch.segment_reduce(out, "mean", offsets=batch.node_ptr, axis=0)
+        return _mean(out, batch)
+
+    def pool(self, nodes: Nodes, batch: Batch) -> Tensor:
+        """Return `readout` of node states: z [B, d]."""
+        return nodes.mean(batch) if type(self).readout is Encoder.readout else self.readout(nodes.out, batch)
+
+    def represent(self, batch: Batch) -> Tensor:
+        """Return graph representations z [B, d]."""
+        nodes: Nodes = self(batch)
+        return self.pool(nodes, batch)
 
     def make_head(self, num_tasks: int) -> nn.Module:
         """Return a new head with random weights, z [B, d] to logits [B, T]; linear unless a subclass says otherwise.
@@ -94,7 +147,7 @@ class Predictor(nn.Module):
 
     def represent(self, batch: Batch) -> Tensor:
         """Return graph representations z [B, d]."""
-        return self.encoder.readout(self.encoder(batch).out, batch)
+        return self.encoder.represent(batch)
 
     def blocks(self) -> dict[str, nn.Module]:
         """Return the encoder's blocks in order, then the head."""

@@ -37,7 +37,7 @@ class GATLayer(Convolution):
         kind, kinds = bond_kinds(hop, dtype)
         return kinds[kind]
 
-    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+    def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
         """Return new node states [V, d] from h [U, d] and the kinds of the bonds [M, 9]."""
         z = self.weight_linear(h).view(len(h), HEADS, -1)
         tables = self.bond_tables()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from roftbench.data.colours import Shared
 from roftbench.data.packed import Batch
 
 
@@ -22,6 +23,25 @@ class _Take(torch.autograd.Function):
     def backward(ctx: FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         order, offsets = ctx.saved_tensors  # type: ignore[attr-defined]
         return F.embedding_bag(order, grads[0].contiguous(), offsets, mode="sum"), None, None, None
+
+
+class _MeanOfTaken(torch.autograd.Function):
+    """Means over runs of rows index[i] of a table: [V, d] -> [B, d]; run b is pointer[b]:pointer[b + 1]."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, table: Tensor, index: Tensor, pointer: Tensor, order: Tensor, offsets: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(pointer, order, offsets)
+        return F.embedding_bag(index, table, pointer[:-1], mode="mean")
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
+        pointer, order, offsets = ctx.saved_tensors  # type: ignore[attr-defined]
+        size = pointer.diff()
+        owner = torch.repeat_interleave(size, output_size=len(order))
+        each = grads[0] / size[:, None]
+        return F.embedding_bag(owner[order], each, offsets, mode="sum"), None, None, None, None
 
 
 class _Sum(torch.autograd.Function):
@@ -49,6 +69,17 @@ def take(table: Tensor, index: Tensor, order: Tensor, offsets: Tensor) -> Tensor
 def sum_runs(rows: Tensor, owner: Tensor, offsets: Tensor) -> Tensor:
     """Return the sums, [N, d], of runs of rows [M, d]: run n begins at offsets[n], and owner[i] is the run of row i."""
     return _Sum.apply(rows, owner, offsets)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def for_nodes(states: Tensor, shared: Shared) -> Tensor:
+    """Return the states of N nodes, [N, d], from those of their colours [V, d]."""
+    return take(states, shared.colour, shared.order, shared.starts[:-1])
+
+
+def mean_for(states: Tensor, shared: Shared, batch: Batch) -> Tensor:
+    """Return the mean over the nodes of each graph, [B, d], of the states of their colours [V, d]."""
+    given = (shared.colour, batch.node_ptr, shared.order, shared.starts[:-1])
+    return _MeanOfTaken.apply(states, *given)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from roftbench.data.colours import Hop
-from roftbench.models.hu import Convolution, HuEncoder, count_bonds
+from roftbench.models.hu import Convolution, HuEncoder, collect, count_bonds
 
 
 class GCNLayer(Convolution):
@@ -26,10 +26,10 @@ class GCNLayer(Convolution):
         """Count the bonds that enter each node, [V, 9], one from node j as d_j^(-1/2)."""
         return count_bonds(hop, _scale(hop.degree, dtype))
 
-    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+    def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
         """Return new node states [V, d] from h [U, d] and the bond counts [V, 9]."""
         sent = _scale(hop.degree, h.dtype)[:, None] * self.linear(h)
-        return _scale(hop.offsets.diff(), h.dtype)[:, None] * self.collect(sent, hop, counts)
+        return _scale(hop.offsets.diff(), h.dtype)[:, None] * collect(sent, self.bond_tables(), hop, counts)
 
 
 class GCN(HuEncoder):

@@ -2,37 +2,13 @@
 
 from typing import Any, ClassVar
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roftbench.data.colours import Hop
-from roftbench.models.hu import Convolution, HuEncoder, as_autocast
+from roftbench.models.hu import Convolution, HuEncoder, collect
 
-
-class _MLP(torch.autograd.Function):
-    """relu(h·W₁ᵀ + b₁)·W₂ᵀ + b₂, which overwrites what is not needed again: fresh memory costs more than the sums."""
-
-    @staticmethod
-    def forward(ctx: Any, h: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-        hidden = torch.mm(h, w1.T).add_(b1).relu_()
-        ctx.save_for_backward(h, hidden, w1, w2)
-        return torch.mm(hidden, w2.T).add_(b2)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        h, hidden, w1, w2 = ctx.saved_tensors
-        grad, (states, first, bias, second, last) = grads[0], ctx.needs_input_grad
-        found = torch.mm(grad.T, hidden) if second else None, grad.sum(0) if last else None
-        if not (states or first or bias):
-            return None, None, None, *found
-        inner = torch.mm(grad, w2)
-        torch.ops.aten.threshold_backward.grad_input(inner, hidden, 0, grad_input=inner)
-        return (
-            torch.mm(inner, w1) if states else None,
-            torch.mm(inner.T, h) if first else None,
-            inner.sum(0) if bias else None,
-            *found,
-        )
+PRODUCT_FIRST = 1.2  # so many times as many rows make up for sums that are twice as wide
 
 
 class GINLayer(Convolution):
@@ -43,12 +19,21 @@ class GINLayer(Convolution):
     def __init__(self, dim: int) -> None:
         super().__init__(dim, mlp=nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim)))
 
-    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
-        """Return new node states [V, d] from h [U, d] and the bond counts [V, 9]."""
+    def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+        """Return what the MLP's ReLU gives, [V, 2d], from h [U, d] and the bond counts [V, 9].
+
+        Sum and product commute: the product is made where there are fewer rows.
+        """
         first: Any = self.mlp[0]
-        second: Any = self.mlp[2]
-        weights = (first.weight, first.bias, second.weight, second.bias)
-        return _MLP.apply(*as_autocast(self.collect(h, hop, counts), *weights))  # type: ignore[no-any-return, no-untyped-call]
+        if PRODUCT_FIRST * len(hop.degree) < len(counts):
+            states, tables = F.linear(h, first.weight), F.linear(self.bond_tables(), first.weight)
+            return F.relu(collect(states, tables, hop, counts).add_(first.bias), inplace=True)
+        return F.relu(first(collect(h, self.bond_tables(), hop, counts)), inplace=True)
+
+    def finish(self, states: Tensor) -> Tensor:
+        """Return new node states [V, d] from what `begin` gave."""
+        out: Tensor = self.mlp[2](states)
+        return out
 
 
 class GIN(HuEncoder):

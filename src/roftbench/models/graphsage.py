@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roftbench.data.colours import Hop
-from roftbench.models.hu import Convolution, HuEncoder
+from roftbench.models.hu import Convolution, HuEncoder, collect
 
 
 class GraphSAGELayer(Convolution):
@@ -20,9 +20,9 @@ class GraphSAGELayer(Convolution):
     def __init__(self, dim: int) -> None:
         super().__init__(dim, linear=nn.Linear(dim, dim))
 
-    def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+    def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
         """Return new node states [V, d], each of length 1, from h [U, d] and the bond counts [V, 9]."""
-        return F.normalize(self.collect(self.linear(h), hop, counts), dim=1)
+        return F.normalize(collect(self.linear(h), self.bond_tables(), hop, counts), dim=1)
 
 
 class GraphSAGE(HuEncoder):

@@ -4,7 +4,7 @@ The key names are those of their public files, so that each loads as it is.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from itertools import takewhile
 from typing import Any, ClassVar
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from roftbench.data.colours import Hop, Shared, whole_hop
 from roftbench.data.packed import Batch
-from roftbench.models.encoder import Encoder, Nodes
-from roftbench.models.gather import take
+from roftbench.models.encoder import Encoder, Map, Nodes, UnfinishedNodes
+from roftbench.models.gather import for_nodes
 from roftbench.models.stack import check_sizes, layer_blocks, run_layers
 
 NUM_ATOM_TYPES = 120  # atomic number - 1; the last row is the mask token of masking pretraining
@@ -24,8 +24,6 @@ NUM_CHIRALITIES = 3
 NUM_BOND_TYPES = 6  # single, double, triple, aromatic, self-loop, mask
 NUM_BOND_DIRECTIONS = 3
 MASK_ATOM, SELF_LOOP, MASK_BOND = 119, 4, 5
-
-Layer = Callable[[Tensor], Tensor]
 
 
 class _Collect(torch.autograd.Function):
@@ -76,8 +74,16 @@ class Convolution(nn.Module, ABC):
         nn.init.xavier_uniform_(self.edge_embedding2.weight)
 
     @abstractmethod
+    def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+        """Return states [V, k] from h [U, d] and what `count` returned for the hop."""
+
+    def finish(self, states: Tensor) -> Tensor:
+        """Return new node states [V, d] from what `begin` gave, by an affine map; the same unless overridden."""
+        return states
+
     def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
         """Return new node states [V, d] from h [U, d] and what `count` returned for the hop."""
+        return self.finish(self.begin(h, hop, counts))
 
     @staticmethod
     def count(hop: Hop, dtype: torch.dtype) -> Tensor:
@@ -88,9 +94,13 @@ class Convolution(nn.Module, ABC):
         """Return the embeddings of types and directions, in the order of `count`'s columns: [9, width]."""
         return torch.cat([self.edge_embedding1.weight, self.edge_embedding2.weight])
 
-    def collect(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
-        """Return Σ_j (h_j + e_ji), j over the bonds that enter i and the self-loop: [V, d]."""
-        return _Collect.apply(*as_autocast(h, self.bond_tables(), counts), hop)  # type: ignore[no-any-return, no-untyped-call]
+
+def collect(h: Tensor, tables: Tensor, hop: Hop, counts: Tensor) -> Tensor:
+    """Return Σ_j (h_j + e_ji), j over the bonds that enter i and the self-loop: [V, d].
+
+    h [U, d]; tables [9, d], the bonds' embeddings; counts [V, 9], how many of each enter.
+    """
+    return _Collect.apply(*as_autocast(h, tables, counts), hop)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def bond_kinds(hop: Hop, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -149,24 +159,27 @@ class HuEncoder(Encoder):
             shared = None
         atoms = batch.x if shared is None else batch.x[shared.atoms]
         h = self.x_embedding1(atoms[:, 0]) + self.x_embedding2(atoms[:, 1])
-        return run_layers(h, self._layers(batch, shared, h.dtype), self.batch_norms, self.dropout)
+        layers: list[Any] = list(self.gnns)
+        everywhere, end = shared is not None and len(shared.hops) == len(layers), None
+        if not self.batch_norms[-1].training:
+            last: Any = self.gnns[-1]
+            layers[-1] = last.begin
+            end = partial(UnfinishedNodes, finish=last.finish, shared=shared if everywhere else None)
+        layers = self._reading(layers, batch, shared, h.dtype)
+        if shared is not None and not (everywhere and end):
+            layers[len(shared.hops) - 1] = _then_for_nodes(layers[len(shared.hops) - 1], shared)
+        return run_layers(h, layers, self.batch_norms, self.dropout, end)
 
-    def _layers(self, batch: Batch, shared: Shared | None, dtype: torch.dtype) -> list[Layer]:
-        """Return the convolutions with what each reads: colours as long as they are shared, then all nodes."""
+    def _reading(self, layers: Sequence[Any], batch: Batch, shared: Shared | None, dtype: torch.dtype) -> list[Map]:
+        """Return the layers with what each reads: colours as long as they are shared, then all nodes."""
         count = self.convolution.count
-        hops = () if shared is None else shared.hops
-        reads = [(hop, count(hop, dtype)) for hop in hops]
-        if own := len(self.gnns) - len(hops):
+        reads = [] if shared is None else [(hop, count(hop, dtype)) for hop in shared.hops]
+        if own := len(layers) - len(reads):
             hop = whole_hop(batch.edge_index, batch.edge_attr, batch.edge_ptr)
             reads += [(hop, count(hop, dtype))] * own
-        layers: list[Layer] = [
-            partial(gnn, hop=hop, counts=counts) for gnn, (hop, counts) in zip(self.gnns, reads, strict=True)
-        ]
-        if shared is not None:
-            layers[len(hops) - 1] = _for_nodes(layers[len(hops) - 1], shared)
-        return layers
+        return [partial(layer, hop=hop, counts=counts) for layer, (hop, counts) in zip(layers, reads, strict=True)]
 
 
-def _for_nodes(layer: Layer, shared: Shared) -> Layer:
+def _then_for_nodes(layer: Map, shared: Shared) -> Map:
     """Return a layer whose states of colours are handed to the nodes that have them."""
-    return lambda h: take(layer(h), shared.colour, shared.order, shared.starts[:-1])
+    return lambda h: for_nodes(layer(h), shared)

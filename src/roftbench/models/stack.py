@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 from roftbench.models.dropout import dropout as drop
 from roftbench.models.dropout import relu_dropout_
-from roftbench.models.encoder import Nodes
+from roftbench.models.encoder import Map, Nodes
+
+End = Callable[[Tensor, Map], Nodes]
 
 
 def check_sizes(num_layers: int, dim: int, dropout: float) -> None:
@@ -20,14 +22,16 @@ def layer_blocks(convolutions: Iterable[nn.Module], norms: Iterable[nn.Module]) 
     return {f"layer{i}": nn.ModuleList(pair) for i, pair in enumerate(zip(convolutions, norms, strict=True))}
 
 
-def run_layers(h: Tensor, layers: Sequence[Callable[[Tensor], Tensor]], norms: nn.ModuleList, dropout: float) -> Nodes:
+def run_layers(h: Tensor, layers: Sequence[Map], norms: nn.ModuleList, dropout: float, end: End | None = None) -> Nodes:
     """Return the node states after all layers, from h [N, d]; each takes states and returns those before its norm.
 
-    `features` is what the last of them returns, before its batch norm.
+    `features` is what comes before the last batch norm. With `end`, which a last norm in evaluation mode allows, the
+    nodes are what it makes of the last layer's states and that norm.
     """
-    features, last = h, len(layers) - 1
-    for i, (layer, norm) in enumerate(zip(layers, norms, strict=True)):
-        features = layer(h)
-        # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
-        h = (drop if i == last else relu_dropout_)(norm(features), dropout, training=norm.training)
-    return Nodes(out=h, features=features)
+    # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
+    for layer, norm in zip(layers[:-1], norms[:-1], strict=True):
+        h = relu_dropout_(norm(layer(h)), dropout, training=norm.training)
+    last, norm = layers[-1](h), norms[-1]
+    if end is not None:
+        return end(last, norm)
+    return Nodes(out=drop(norm(last), dropout, training=norm.training), features=last)

@@ -52,7 +52,7 @@ class Network(Member):
 
     def embed(self, molecules: Molecules) -> NDArray[np.float32]:
         """Return what the head reads: the pooled node states [K, d]."""
-        found = [self.encoder.readout(self.encoder(batch).out, batch) for batch in self._batches(molecules)]
+        found = [self.encoder.represent(batch) for batch in self._batches(molecules)]
         whole = torch.cat(found) if found else torch.empty(0, self.encoder.dim)
         embedded: NDArray[np.float32] = whole.float().cpu().numpy()
         return embedded
@@ -80,9 +80,7 @@ class FineTuned(Network):
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Return values in the label's unit, or probabilities."""
-        outputs: list[Tensor] = [
-            self.head(self.encoder.readout(self.encoder(batch).out, batch)) for batch in self._batches(molecules)
-        ]
+        outputs: list[Tensor] = [self.head(self.encoder.represent(batch)) for batch in self._batches(molecules)]
         whole = torch.cat(outputs) if outputs else torch.empty(0, len(self.scale), device=self.device)
         return to_predictions(whole, self.task, self.scale, self.offset)
 
