@@ -97,6 +97,14 @@ def test_a_stage_of_other_threads_is_fitted_again(lab: Lab) -> None:
     assert "ft (reused)" in lab.done(*two, "method.alpha=0.3")["seconds"]
 
 
+def test_a_stage_of_another_arithmetic_is_fitted_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("roftbench.record.ARITHMETIC", 0)
+        lab.done("method=full_ft", "train.epochs=2")
+    assert "ft" in lab.done("method=wise_ft", "train.epochs=2")["seconds"]
+    assert "ft (reused)" in lab.done("method=wise_ft", "train.epochs=2", "method.alpha=0.3")["seconds"]
+
+
 def test_penalised_and_partial_fits_share_nothing_with_full_fine_tuning(lab: Lab) -> None:
     jobs: list[tuple[str, ...]] = [(f"method={name}",) for name in ("full_ft", "lp", "l2_sp", "bss", "feature_map")]
     jobs += [("method=surgical_ft", f"method.block={block}") for block in ("embed", "layer0")]

@@ -185,7 +185,7 @@ class View(Protocol):
 
 
 class LiveView:
-    """Every step runs the whole network."""
+    """Every step runs the whole network, which is in evaluation mode until `train` is called."""
 
     def __init__(self, modes: Modes, problem: Problem, start: Start, method: Method) -> None:
         self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method

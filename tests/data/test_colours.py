@@ -144,3 +144,4 @@ def test_two_of_the_same_molecule_cost_no_more_than_one(graphs: PackedGraphs) ->
 def test_nothing_is_shared_unless_asked_for_and_on_a_cpu(graphs: PackedGraphs) -> None:
     assert graphs.batch(torch.arange(3)).shared is None
     assert graphs.batch(torch.arange(3), 0).shared is None
+    assert graphs.to(torch.device("meta")).batch(torch.arange(3), 2).shared is None

@@ -77,18 +77,17 @@ def share(
     node they enter; batch i has the nodes node_cuts[i]:node_cuts[i + 1]. Nothing is shared between two batches.
     """
     (source, target), ptr = edge_index.numpy(), edge_ptr.numpy()
-    degree = np.diff(ptr)
     bond = _columns(edge_attr.numpy())
     owner = np.repeat(np.arange(len(node_cuts) - 1), np.diff(node_cuts))
-    colours = [_columns(np.column_stack([owner, degree, x.numpy()]))]
+    colours = [_columns(np.column_stack([owner, np.diff(ptr), x.numpy()]))]
     for _ in range(depth):
         colours.append(_refined(colours[-1], source, target, bond, ptr))
     firsts = [_firsts(colour) for colour in colours]
     # Colours are numbered as they first appear, and so those of a batch follow one another.
     cuts = [np.searchsorted(first, node_cuts).tolist() for first in firsts]
     hops = [
-        _hop(old, len(first_old), first, degree, source, edge_attr.numpy(), ptr)
-        for old, first_old, first in zip(colours, firsts, firsts[1:], strict=False)
+        _hop(old, len(first_old), first, source, edge_attr.numpy(), ptr)
+        for old, (first_old, first) in zip(colours[:-1], pairwise(firsts), strict=True)
     ]
     order, starts = _by(colours[-1], len(firsts[-1]))
     atoms, colour = torch.from_numpy(firsts[0]), torch.from_numpy(colours[-1])
@@ -97,7 +96,7 @@ def share(
         (u0, u1), (v0, v1) = ranges[0], ranges[-1]
         yield Shared(
             atoms[u0:u1] - n0,
-            tuple(_part(hop, *old, *new) for hop, old, new in zip(hops, ranges, ranges[1:], strict=False)),
+            tuple(_part(hop, *old, *new) for hop, (old, new) in zip(hops, pairwise(ranges), strict=True)),
             colour[n0:n1] - v0,
             order[n0:n1] - n0,
             starts[v0 : v1 + 1] - n0,
@@ -147,13 +146,12 @@ def _hop(
     old: Integers,
     num_old: int,
     first: Integers,
-    degree: Integers,
     source: Integers,
     attr: NDArray[np.integer],
     ptr: Integers,
 ) -> Hop:
     """Return the hop from colours `old` [N] to those whose first atoms are `first` [V]."""
-    sizes = degree[first] + 1
+    sizes = ptr[first + 1] - ptr[first] + 1
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     owner = np.repeat(np.arange(len(first)), sizes)
     within = np.arange(len(owner)) - offsets[owner]
