@@ -74,6 +74,27 @@ def test_an_encoder_that_has_moved_is_asked_again(bench: Workbench, moves: str) 
     assert torch.equal(bench.start.representations(model, part), before)
 
 
+@pytest.mark.parametrize("most_kept", [2**30, 0], ids=["kept", "too many to keep"])
+def test_pretrained_states_of_nodes_are_worked_out_once(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, most_kept: int
+) -> None:
+    """Also where training has moved the model itself, and where memory does not allow to keep them."""
+    monkeypatch.setattr("roftbench.node_states.MOST_KEPT", most_kept)
+    batches = bench.problem.train.split(32)
+    expected = [bench.model.eval().encoder(bench.problem.graphs.batch(index)).features for index in batches]
+    calls: list[int] = []
+    bench.start.encoder.register_forward_hook(lambda *given: calls.append(given[1][0].num_graphs))
+    with torch.no_grad():
+        next(bench.model.encoder.parameters()).mul_(2)
+    for _ in range(2):
+        for index, features in zip(batches, expected, strict=True):
+            found = bench.start.features(bench.problem.graphs.batch(index), index)
+            assert not found.requires_grad
+            torch.testing.assert_close(found, features, rtol=1e-5, atol=1e-6)
+    count = len(bench.problem.train)
+    assert sum(calls) == (count if most_kept else 3 * count)  # the first of three finds that they are too many
+
+
 def test_an_empty_part_has_no_outputs_and_no_score(bench: Workbench) -> None:
     nothing = bench.problem.val[:0]
     outputs = bench.start.outputs(bench.model.eval(), nothing)

@@ -130,6 +130,61 @@ def test_cached_representations_give_the_numbers_of_the_whole_network(lab: Lab, 
     assert moved(cached.state, live.state) <= HEAD_KEYS
 
 
+def passes(bench: Workbench, layer: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets from now on how many nodes, or colours, a layer of the model is asked for."""
+    seen: list[int] = []
+    convolution: Any = bench.model.encoder.gnns[layer]
+    begin = convolution.begin
+
+    def counting(h: Tensor, hop: Any, counts: Tensor) -> Tensor:
+        seen.append(len(counts))
+        states: Tensor = begin(h, hop, counts)
+        return states
+
+    monkeypatch.setattr(convolution, "begin", counting)
+    return seen
+
+
+@pytest.mark.parametrize("model", ["gin", "gcn", "graphsage", "gat"])
+@pytest.mark.parametrize("block", ["layer1", "layer2"])
+def test_layers_that_do_not_move_are_worked_out_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, model: str, block: str
+) -> None:
+    """The numbers are those of the whole network, which a penalty reads as it is."""
+    words = (f"model={model}", "model.checkpoint=null", "model.num_layers=3", "model.dim=16", "model.dropout=0.3")
+    fits = []
+    for most_kept in (2**30, 0):
+        monkeypatch.setattr("roftbench.node_states.MOST_KEPT", most_kept)
+        bench = lab.bench(*words)
+        seen = passes(bench, 0, monkeypatch)
+        fits.append(fit(bench, Stage("ft", blocks=(block, HEAD)), epochs=4))
+        assert len(seen) == (1 if most_kept else 1 + 4 * 3)  # a batch that is too large; two batches and validation
+    # A bias before a batch norm has no gradient but rounding, from which Adam makes steps that only validation sees.
+    for key, rel in (("train_loss", 1e-4), ("val_score", 0.02)):
+        one, other = ([row[key] for row in found.history] for found in fits)
+        assert one == pytest.approx(other, rel=rel)
+
+
+@pytest.mark.parametrize(
+    ("stage", "method", "frozen_mode"),
+    [
+        (Stage("ft", blocks=("layer1", HEAD)), Live(), "eval"),
+        (Stage("ft", blocks=("layer1", HEAD)), Method(), "train"),
+        (Stage("ft", blocks=("layer0", HEAD)), Method(), "eval"),
+        (Stage("ft", blocks=("embed", "layer1", HEAD)), Method(), "eval"),
+        (Stage("ft"), Method(), "eval"),
+    ],
+    ids=["a penalty", "statistics that move", "the first layer", "atom tables", "everything"],
+)
+def test_nothing_is_kept_of_layers_that_move_or_that_somebody_reads(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, stage: Stage, method: Method, frozen_mode: str
+) -> None:
+    bench = lab.bench()
+    seen = passes(bench, 0, monkeypatch)
+    fit(bench, stage, method, epochs=2, frozen_mode=frozen_mode)
+    assert len(seen) == 2 * 3
+
+
 class Watching(GIN):
     """A GIN with what plug-ins have: modules in no block, and a mode of its own that its forward pass reads."""
 

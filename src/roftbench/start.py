@@ -1,11 +1,14 @@
 """Where fine-tuning starts: the pretrained model as it came, and what its encoder says of the molecules, found once."""
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import torch
 from torch import Tensor
 
-from roftbench.models.encoder import Encoder, Predictor, copy_state
+from roftbench.data.packed import Batch
+from roftbench.models.encoder import Encoder, Nodes, Predictor, copy_state
+from roftbench.node_states import NodeStates
 from roftbench.problem import EVAL_BATCH, Problem
 
 
@@ -17,6 +20,23 @@ class Start:
         self.state = copy_state(model)
         self._problem = problem
         self._known: dict[bytes, Tensor] = {}
+        self._features: Callable[[Batch, Tensor], Tensor] | None = None
+
+    def features(self, batch: Batch, index: Tensor) -> Tensor:
+        """Return `Nodes.features` [N, d] of a batch of training graphs, `index` on the device, without gradient.
+
+        Those of the whole training part are worked out at the first call, and kept where memory allows.
+        """
+        if self._features is None:
+            layers = self.encoder.shared_layers()
+            kept = NodeStates.of(self._problem, self._problem.train, self._features_of, layers)
+            self._features = kept or self._features_of
+        return self._features(batch, index)
+
+    def _features_of(self, batch: Batch, _: Tensor | None = None) -> Tensor:
+        with torch.no_grad():
+            nodes: Nodes = self.encoder(batch)
+        return nodes.features
 
     def outputs(self, model: Predictor, index: Tensor) -> Tensor:
         """Return what a model in evaluation mode says of the graphs `index`, in order, without gradient: [n, T]."""

@@ -17,7 +17,8 @@ from roftbench.errors import JobError, SkipJob, suggest
 from roftbench.job import FLOAT32, TrainSettings, derive_seed
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
-from roftbench.problem import Problem
+from roftbench.node_states import NodeStates
+from roftbench.problem import EVAL_BATCH, Problem
 from roftbench.repeated import Repeated
 from roftbench.stages import is_frozen
 from roftbench.start import Start
@@ -189,8 +190,9 @@ class LiveView:
 
     def __init__(self, modes: Modes, problem: Problem, start: Start, method: Method) -> None:
         self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method
+        self._frozen, self._done = self._frozen_states()
         model = modes.model.eval()
-        val_batches = list(problem.eval_batches(problem.val, model.encoder.shared_layers()))
+        val_batches = [batch for batch, _ in self._batches(problem.val.split(EVAL_BATCH))]
         self._val_outputs = Repeated(
             lambda: torch.cat([model(batch) for batch in val_batches]),  # not `self`: a circle would keep GPU memory
             problem.device,
@@ -207,23 +209,32 @@ class LiveView:
 
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
         """Yield for each training batch, indices on the host, what works out its loss."""
-        moved = _on(self.problem.device, batches)
-        gathered = self.problem.graphs.batches(batches, self.model.encoder.shared_layers())
-        for batch, index in zip(gathered, moved, strict=True):
+        for batch, index in self._batches(batches):
             yield partial(self.loss, batch, index)
+
+    def _frozen_states(self) -> tuple[NodeStates | None, int]:
+        """Return what frozen layers say of every node to be read, and how many they are; a penalty reads all layers."""
+        encoder, problem = self.model.encoder, self.problem
+        self.modes.train()
+        if self.method.overrides("penalty") or not (done := encoder.frozen_layers()):
+            return None, 0
+        kept = NodeStates.of(problem, torch.cat([problem.train, problem.val]), encoder.begin, done)
+        return kept, done if kept else 0
+
+    def _batches(self, groups: Sequence[Tensor]) -> Iterator[tuple[Batch, Tensor]]:
+        """Yield a batch for each group of graphs, and the group on the device."""
+        moved = _on(self.problem.device, groups)
+        gathered = self.problem.graphs.batches(groups, self.model.encoder.shared_layers(), self._done)
+        for batch, index in zip(gathered, moved, strict=True):
+            yield batch.begun(self._frozen(batch, index), self._done) if self._frozen else batch, index
 
     def loss(self, batch: Batch, index: Tensor) -> Tensor:
         """Return task loss plus penalty of a training batch, whose graphs are `index`."""
         nodes: Nodes = self.model.encoder(batch)
         z = self.model.encoder.pool(nodes, batch)
         task_loss = self.problem.loss(self.model.head(z), index)
-        step = Step(self.model, self.start.state, batch, nodes, z, lambda: self._pretrained_features(batch))
+        step = Step(self.model, self.start.state, batch, nodes, z, partial(self.start.features, batch, index))
         return task_loss + self.method.penalty(step)
-
-    def _pretrained_features(self, batch: Batch) -> Tensor:
-        with torch.no_grad():
-            nodes: Nodes = self.start.encoder(batch)
-        return nodes.features
 
     def val_outputs(self) -> Tensor:
         """Return the network's outputs for the validation part, without gradient."""

@@ -17,7 +17,7 @@ from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.data.spec import dataset_specs
 from roftbench.data.table import read_table
 from roftbench.models.checkpoints import load_checkpoint
-from roftbench.models.encoder import Predictor
+from roftbench.models.encoder import Nodes, Predictor
 from roftbench.models.gat import GAT
 from roftbench.models.gcn import GCN
 from roftbench.models.gin import GIN
@@ -335,6 +335,52 @@ def test_fewer_sums_are_made_where_atoms_are_alike(kind: str, monkeypatch: pytes
         encoder(graphs.batch(torch.arange(len(SMILES)), layers))
         seen.append(sum(rows))
     assert 0 < seen[1] < 0.8 * seen[0]
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("frozen", [1, 2, 3])
+@pytest.mark.parametrize("shares", [True, False])
+def test_the_rest_goes_on_where_frozen_layers_end(kind: str, frozen: int, *, shares: bool) -> None:
+    encoder = randomised(KINDS[kind](4, 8, 0.3)).double().train()
+    encoder.blocks()["embed"].eval().requires_grad_(False)
+    for layer in range(frozen):
+        encoder.blocks()[f"layer{layer}"].eval().requires_grad_(False)
+    assert encoder.frozen_layers() == frozen
+    graphs, index = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES)), torch.arange(len(SMILES))
+    states = encoder.begin(graphs.batch(index, frozen if shares else 0))
+    rest = next(graphs.batches([index], encoder.shared_layers() if shares else 0, frozen))
+    assert (rest.shared is not None) == shares
+    for one, other in zip(
+        outcome(encoder, rest.begun(states, frozen)), outcome(encoder, graphs.batch(index)), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+    encoder.eval()
+    rest = next(graphs.batches([index], encoder.shared_layers() if shares else 0, frozen))
+    for one, other in zip(
+        outcome(encoder, rest.begun(states, frozen)), outcome(encoder, graphs.batch(index)), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_frozen_layers_are_those_that_nothing_moves() -> None:
+    encoder = GIN(3, 8).requires_grad_(False).eval()
+    assert encoder.frozen_layers() == 2  # one is left to go on with
+    encoder.batch_norms[1].train()
+    assert encoder.frozen_layers() == 1
+    encoder.gnns[0].mlp[0].bias.requires_grad_()
+    assert encoder.frozen_layers() == 0
+    encoder = GIN(3, 8).requires_grad_(False).eval()
+    encoder.x_embedding2.requires_grad_()
+    assert encoder.frozen_layers() == 0
+    assert Own(3, 8).requires_grad_(False).eval().frozen_layers() == 0
+
+
+class Own(GIN):
+    """Goes its own way, which may not know what it is to begin with."""
+
+    def forward(self, batch: Batch) -> Nodes:
+        """Return what a GIN does."""
+        return super().forward(batch)
 
 
 def test_a_batch_that_shares_more_than_the_mode_allows_is_worked_out_whole() -> None:

@@ -41,7 +41,7 @@ class Hop:
 class Shared:
     """The first layers of a batch of N atoms, worked out once for atoms of one colour.
 
-    atoms [U]: an atom of each colour of depth 0; hops: one a layer, from colours of its depth to those of the next;
+    atoms [U]: an atom of each colour before the first hop; hops: one a layer, from colours of its depth to the next;
     colour [N]: that of each atom after the last hop. order [N] lists the atoms by colour, and starts [V + 1] say where
     those of each colour begin.
     """
@@ -69,9 +69,15 @@ def whole_hop(edge_index: Tensor, edge_attr: Tensor, edge_ptr: Tensor) -> Hop:
 
 
 def share(
-    x: Tensor, edge_index: Tensor, edge_attr: Tensor, edge_ptr: Tensor, node_cuts: Sequence[int], depth: int
+    x: Tensor,
+    edge_index: Tensor,
+    edge_attr: Tensor,
+    edge_ptr: Tensor,
+    node_cuts: Sequence[int],
+    depth: int,
+    done: int = 0,
 ) -> Iterator[Shared]:
-    """Yield for each of several batches what its first `depth` layers (at least one) can share.
+    """Yield for each of several batches what its layers from number `done` to `depth` (at least one) can share.
 
     The batches lie one behind the other on the host, with integers x [N, F] and edge_attr [E, A], edges sorted by the
     node they enter; batch i has the nodes node_cuts[i]:node_cuts[i + 1]. Nothing is shared between two batches.
@@ -82,6 +88,7 @@ def share(
     colours = [_columns(np.column_stack([owner, np.diff(ptr), x.numpy()]))]
     for _ in range(depth):
         colours.append(_refined(colours[-1], source, target, bond, ptr))
+    colours = colours[done:]
     firsts = [_firsts(colour) for colour in colours]
     # Colours are numbered as they first appear, and so those of a batch follow one another.
     cuts = [np.searchsorted(first, node_cuts).tolist() for first in firsts]

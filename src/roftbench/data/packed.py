@@ -1,7 +1,7 @@
 """All graphs of a data set in a few flat arrays; a batch is a gather, with no Python per molecule."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import accumulate, pairwise, repeat
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ class Batch:
     graph g being node_ptr[g]:node_ptr[g + 1]; edge_ptr [N + 1], the edges that enter node i being
     edge_ptr[i]:edge_ptr[i + 1]. All int64 (x float32 where the featuriser gives real numbers), on one device.
     "hu" graphs, those of an encoder that asks for no others, have F = A = 2. `shared` is what the first layers need to
-    work out only once, if it was asked for.
+    work out only once, if it was asked for. With `done` layers worked out before, x [N, d] are the states after them.
     """
 
     x: Tensor
@@ -33,11 +33,16 @@ class Batch:
     node_ptr: Tensor
     edge_ptr: Tensor
     shared: Shared | None = None
+    done: int = 0
 
     @property
     def num_graphs(self) -> int:
         """Number of graphs, B."""
         return len(self.node_ptr) - 1
+
+    def begun(self, states: Tensor, done: int) -> "Batch":
+        """Return the batch with the node states [N, d] after so many layers, which were left out of `shared`."""
+        return replace(self, x=states, done=done)
 
 
 @dataclass(frozen=True)
@@ -94,17 +99,17 @@ class PackedGraphs:
         """Gather the graphs `index` [B] (int64, on the host) into one batch; see `batches`."""
         return next(self.batches([index], shared_layers))
 
-    def batches(self, groups: Sequence[Tensor], shared_layers: int = 0) -> Iterator[Batch]:
+    def batches(self, groups: Sequence[Tensor], shared_layers: int = 0, done: int = 0) -> Iterator[Batch]:
         """Gather a batch for each group of graphs (int64, on the host), many groups in one go.
 
         The host knows where everything lies, so that nothing is asked of the device, which would have to stop for it.
         So many layers share what atoms have in common (`Encoder.shared_layers`), on a CPU: a GPU waits for launches,
-        not for sums.
+        not for sums. The first `done` of them are left out, for batches that will be `begun` there.
         """
         for first in range(0, len(groups), AT_ONCE):
-            yield from self._gathered(groups[first : first + AT_ONCE], shared_layers)
+            yield from self._gathered(groups[first : first + AT_ONCE], shared_layers, done)
 
-    def _gathered(self, groups: Sequence[Tensor], shared_layers: int) -> Iterator[Batch]:
+    def _gathered(self, groups: Sequence[Tensor], shared_layers: int, done: int) -> Iterator[Batch]:
         index = torch.cat(list(groups))
         nodes, node_ptr = _ranges(self.node_ptr, index)
         edges, edge_count = _ranges(self.edge_ptr, index)
@@ -119,8 +124,8 @@ class PackedGraphs:
         edge_ptr = torch.nn.functional.pad(degree.cumsum(0), (1, 0))
         wide = torch.float32 if x.is_floating_point() else torch.int64
         shared: Iterable[Shared | None] = repeat(None, len(groups))
-        if shared_layers and x.device.type == "cpu":
-            shared = share(x, edge_index, edge_attr, edge_ptr, node_cuts, shared_layers)
+        if shared_layers > done and x.device.type == "cpu":
+            shared = share(x, edge_index, edge_attr, edge_ptr, node_cuts, shared_layers, done)
         for (g0, g1), (n0, n1), (e0, e1), alike in zip(
             pairwise(graph_cuts), pairwise(node_cuts), pairwise(edge_cuts), shared, strict=True
         ):

@@ -128,10 +128,5 @@ def combinations(method: Any, grid: Mapping[str, Iterable[Any]]) -> list[Any]:
 
 def head_shrinkage(model: Predictor) -> Tensor:
     """Return ½‖w‖² of the head, the term that the regularising methods add for the new parameters (PROTOCOL §4)."""
-    return 0.5 * sum_of_squares(model.head.parameters())
-
-
-def sum_of_squares(tensors: Any) -> Tensor:
-    """Return the sum of the squares of all elements."""
-    total: Tensor = sum(tensor.square().sum() for tensor in tensors)
-    return total
+    squares: Tensor = sum(parameter.square().sum() for parameter in model.head.parameters())  # type: ignore[assignment]
+    return 0.5 * squares

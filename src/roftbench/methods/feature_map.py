@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from roftbench.errors import check_choice, check_range
 from roftbench.methods.base import Method, Step, head_shrinkage
@@ -25,6 +26,5 @@ class FeatureMap(Method):
 
     def penalty(self, step: Step) -> Tensor:
         """Compare the node states [N, d] of the last message passing with those of the pretrained encoder."""
-        squares = (step.nodes.features - step.pretrained_features()).square()
-        distance = 0.5 * (squares.sum() if self.reduction == "sum" else squares.mean())
-        return self.weight * (distance + head_shrinkage(step.model))
+        distance = mse_loss(step.nodes.features, step.pretrained_features(), reduction=self.reduction)
+        return self.weight * (0.5 * distance + head_shrinkage(step.model))

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from roftbench.errors import check_range
-from roftbench.methods.base import Method, Step, head_shrinkage, sum_of_squares
+from roftbench.methods.base import Method, Step, head_shrinkage
 
 
 @dataclass(frozen=True)
@@ -20,5 +21,5 @@ class L2SP(Method):
     def penalty(self, step: Step) -> Tensor:
         """Pull the encoder to its pretrained weights; the head is only shrunk."""
         encoder = step.model.encoder.named_parameters(prefix="encoder")
-        distance = 0.5 * sum_of_squares(now - step.start[key] for key, now in encoder)
-        return self.weight * (distance + head_shrinkage(step.model))
+        distances: list[Tensor] = [mse_loss(now, step.start[key], reduction="sum") for key, now in encoder]
+        return self.weight * (0.5 * sum(distances) + head_shrinkage(step.model))

@@ -104,6 +104,18 @@ class Encoder(nn.Module, ABC):
         """
         return 0
 
+    def frozen_layers(self) -> int:
+        """Return how many of its first layers will not move: no gradient, and in evaluation mode.
+
+        What they make of a graph, `begin` says; with that in a batch (`Batch.begun`), the encoder goes on from there.
+        None unless an encoder says otherwise.
+        """
+        return 0
+
+    def begin(self, batch: Batch) -> Tensor:
+        """Return node states [N, d] after the frozen layers; needed where there are any."""
+        raise NotImplementedError
+
     def readout(self, out: Tensor, batch: Batch) -> Tensor:
         """Pool node states [N, d] to graph representations z [B, d]; the mean unless a subclass says otherwise."""
         return _mean(out, batch)

@@ -152,14 +152,29 @@ class HuEncoder(Encoder):
         still = takewhile(lambda norm: not norm.training, self.batch_norms)
         return min(sum(1 for _ in still) + 1, len(self.batch_norms))
 
+    def frozen_layers(self) -> int:
+        """Return how many layers, with the atom tables, will not move; the last one is left to `forward`."""
+        if type(self).forward is not HuEncoder.forward or not _still(self.x_embedding1, self.x_embedding2):
+            return 0
+        still = takewhile(lambda pair: _still(*pair), zip(self.gnns[:-1], self.batch_norms[:-1], strict=True))
+        return sum(1 for _ in still)
+
+    def begin(self, batch: Batch) -> Tensor:
+        """Return node states [N, d] after the frozen layers, of a batch that shares no more layers than that."""
+        shared, done = batch.shared, self.frozen_layers()
+        h = self._before(batch, shared)
+        layers = self._reading(list(self.gnns[:done]), batch, shared, h.dtype)
+        for layer, norm in zip(layers, self.batch_norms[:done], strict=True):
+            h = norm(layer(h)).relu_()
+        return h if shared is None else for_nodes(h, shared)
+
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the last convolution's output, before its batch norm."""
         shared = batch.shared
-        if shared is not None and len(shared.hops) > self.shared_layers():
+        if shared is not None and batch.done + len(shared.hops) > self.shared_layers():
             shared = None
-        atoms = batch.x if shared is None else batch.x[shared.atoms]
-        h = self.x_embedding1(atoms[:, 0]) + self.x_embedding2(atoms[:, 1])
-        layers: list[Any] = list(self.gnns)
+        h = self._before(batch, shared)
+        layers: list[Any] = list(self.gnns[batch.done :])
         everywhere, end = shared is not None and len(shared.hops) == len(layers), None
         if not self.batch_norms[-1].training:
             last: Any = self.gnns[-1]
@@ -168,7 +183,12 @@ class HuEncoder(Encoder):
         layers = self._reading(layers, batch, shared, h.dtype)
         if shared is not None and not (everywhere and end):
             layers[len(shared.hops) - 1] = _then_for_nodes(layers[len(shared.hops) - 1], shared)
-        return run_layers(h, layers, self.batch_norms, self.dropout, end)
+        return run_layers(h, layers, self.batch_norms[batch.done :], self.dropout, end)
+
+    def _before(self, batch: Batch, shared: Shared | None) -> Tensor:
+        """Return the states that the first layer reads, of colours where they are shared: the atoms', or `begun`."""
+        atoms = batch.x if shared is None else batch.x[shared.atoms]
+        return atoms if batch.done else self.x_embedding1(atoms[:, 0]) + self.x_embedding2(atoms[:, 1])
 
     def _reading(self, layers: Sequence[Any], batch: Batch, shared: Shared | None, dtype: torch.dtype) -> list[Map]:
         """Return the layers with what each reads: colours as long as they are shared, then all nodes."""
@@ -178,6 +198,11 @@ class HuEncoder(Encoder):
             hop = whole_hop(batch.edge_index, batch.edge_attr, batch.edge_ptr)
             reads += [(hop, count(hop, dtype))] * own
         return [partial(layer, hop=hop, counts=counts) for layer, (hop, counts) in zip(layers, reads, strict=True)]
+
+
+def _still(*modules: nn.Module) -> bool:
+    """Tell whether training leaves modules as they are: without gradient, in evaluation mode."""
+    return not any(module.training or any(one.requires_grad for one in module.parameters()) for module in modules)
 
 
 def _then_for_nodes(layer: Map, shared: Shared) -> Map:
