@@ -42,12 +42,14 @@ def timed(method: str, epochs: int) -> int:
 def note(arguments: argparse.Namespace) -> str:
     """Say how the times of the jobs came about."""
     (epochs, rounds), (few, _) = (epochs_and_rounds(arguments, labels) for labels in ("500", "50"))
+    coefficients = timed("roftmol", epochs), timed("roftmol", few)
     return (
-        f"Jobs: {epochs} epochs of each phase ({few} with 50 labels, {timed('roftmol', epochs)} of roftmol's"
-        f" coefficients) are run on both sides and scaled to {EPOCHS} ({COEFFICIENT_EPOCHS}); what is done once is not"
-        f" scaled. Medians of {rounds} rounds, variants alternating. Ours of lp is run whole. Loading of molecules and"
-        " start-up are in ours only. lp_ft: ours after lp, the reference from scratch, both its phases. wise_ft and"
-        " roftmol: both after full_ft."
+        f"Jobs: {epochs} epochs of each phase ({few} with 50 labels; {coefficients[0]} and {coefficients[1]} of"
+        f" roftmol's coefficients) are run on both sides and scaled to {EPOCHS} ({COEFFICIENT_EPOCHS}); what is done"
+        " once is not scaled, but for feature_map's pretrained states, which are part of ours' first epoch. Medians of"
+        f" {rounds} rounds, variants alternating. Ours of lp is run whole. Loading of molecules and start-up are in"
+        " ours only. lp_ft: ours after lp, the reference from scratch, both its phases. wise_ft and roftmol: both after"
+        " full_ft."
     )
 
 

@@ -40,7 +40,20 @@ def test_each_batch_gets_the_states_of_its_own_nodes(bench: Workbench) -> None:
 def test_more_than_memory_should_hold_is_not_kept(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch, spare: int
 ) -> None:
+    """Nor is room made for it."""
     index = bench.problem.train
     num_bytes = int(bench.problem.graphs.sizes[index.numpy()].sum()) * bench.start.encoder.dim * 4
     monkeypatch.setattr("roftbench.node_states.MOST_KEPT", num_bytes + spare)
-    assert (kept(bench, index) is None) == (spare < 0)
+    made: list[int] = []
+    new_empty = Tensor.new_empty
+    monkeypatch.setattr(Tensor, "new_empty", lambda self, *given: made.append(1) or new_empty(self, *given))
+    found = kept(bench, index)
+    assert (found is None) == (spare < 0)
+    assert len(made) == 1 + spare
+
+
+def test_other_graphs_have_no_states(bench: Workbench) -> None:
+    states = kept(bench, bench.problem.train)
+    assert states is not None
+    with pytest.raises(IndexError):
+        states(bench.problem.graphs.batch(bench.problem.val), bench.problem.val)

@@ -1,5 +1,6 @@
 """One training stage: what moves and what is frozen, which epoch is kept, and where its random numbers come from."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
 from roftbench.problem import Problem
 from roftbench.progress import JobProgress
-from roftbench.train import Fit, fit_stage, shuffled_batches
+from roftbench.train import Fit, LiveView, Modes, fit_stage, shuffled_batches
 from roftbench.workbench import Workbench
 
 HEAD_KEYS = {"head.weight", "head.bias"}
@@ -159,10 +160,35 @@ def test_layers_that_do_not_move_are_worked_out_once(
         seen = passes(bench, 0, monkeypatch)
         fits.append(fit(bench, Stage("ft", blocks=(block, HEAD)), epochs=4))
         assert len(seen) == (1 if most_kept else 1 + 4 * 3)  # a batch that is too large; two batches and validation
+    views = []
+    for most_kept in (2**30, 0):
+        monkeypatch.setattr("roftbench.node_states.MOST_KEPT", most_kept)
+        views.append(LiveView(Modes(bench.model, [block, HEAD], "eval"), bench.problem, bench.start, Method()))
+    torch.testing.assert_close(*[view.val_outputs() for view in views], rtol=1e-5, atol=1e-6)
     # A bias before a batch norm has no gradient but rounding, from which Adam makes steps that only validation sees.
     for key, rel in (("train_loss", 1e-4), ("val_score", 0.02)):
         one, other = ([row[key] for row in found.history] for found in fits)
         assert one == pytest.approx(other, rel=rel)
+
+
+class HeavyAtoms(GIN):
+    """Pools the states of all atoms but carbon, whose kinds it reads in the batch."""
+
+    def readout(self, out: Tensor, batch: Batch) -> Tensor:
+        heavy = (batch.x[:, :1] != 5).to(out.dtype)
+        return torch.segment_reduce(out * heavy, "sum", offsets=batch.node_ptr, axis=0)
+
+
+def test_a_readout_that_looks_at_the_atoms_finds_them(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = []
+    encoder = HeavyAtoms(num_layers=3, dim=16)
+    for most_kept in (2**30, 0):
+        monkeypatch.setattr("roftbench.node_states.MOST_KEPT", most_kept)
+        bench = lab.bench()
+        bench.model = Predictor(deepcopy(encoder), 1)
+        bench.model.head.load_state_dict({"weight": torch.zeros(1, 16), "bias": torch.zeros(1)})
+        losses.append([row["train_loss"] for row in fit(bench, Stage("ft", blocks=("layer2", HEAD))).history])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 @pytest.mark.parametrize(

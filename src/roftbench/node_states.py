@@ -10,21 +10,23 @@ from torch import Tensor
 from roftbench.data.packed import Batch
 from roftbench.problem import Problem
 
-MOST_KEPT = 2**30  # bytes; 300 float32 a node of HIV's training part are just below
+MOST_KEPT = 5 * 2**28  # bytes; 300 float32 a node of HIV's training and validation parts are 1.06 GiB
+NOWHERE = -(2**40)  # no place in any table: reading there is an error
 
 
 @dataclass(frozen=True)
 class NodeStates:
-    """States [M, d] of the nodes of some graphs: those of graph g begin at row first[g]."""
+    """States [M, d] of the nodes of some graphs after so many layers: those of graph g begin at row first[g]."""
 
     states: Tensor
     first: Tensor
+    layers: int
 
     @classmethod
     def of(cls, problem: Problem, index: Tensor, work_out: Callable[[Batch], Tensor], layers: int) -> Self | None:
         """Return what `work_out` gives, [N, d] for a batch of N nodes, for the graphs `index`, without gradient.
 
-        Its batches share so many `layers`. None where the states would take more than `MOST_KEPT` bytes.
+        Its batches share all `layers`. None where the states would take more than `MOST_KEPT` bytes.
         """
         sizes = torch.from_numpy(problem.graphs.sizes)[index]
         kept, done = torch.empty(0), 0
@@ -32,14 +34,15 @@ class NodeStates:
             for batch in problem.eval_batches(index, layers):
                 states = work_out(batch)
                 if done == 0:
-                    kept = states.new_empty(int(sizes.sum()), states.shape[1])
-                if kept.nbytes > MOST_KEPT:
-                    return None
+                    shape = (int(sizes.sum()), states.shape[1])
+                    if shape[0] * shape[1] * states.element_size() > MOST_KEPT:
+                        return None
+                    kept = states.new_empty(shape)
                 kept[done : done + len(states)] = states
                 done += len(states)
-        first = torch.zeros(len(problem.y), dtype=torch.int64)
+        first = torch.full((len(problem.y),), NOWHERE)
         first[index] = sizes.cumsum(0) - sizes
-        return cls(kept, first.to(problem.device))
+        return cls(kept, first.to(problem.device), layers)
 
     def __call__(self, batch: Batch, index: Tensor) -> Tensor:
         """Return the states [N, d] of a batch of the graphs `index`, on the device, which is asked for nothing."""

@@ -1,6 +1,5 @@
 """Where fine-tuning starts: the pretrained model as it came, and what its encoder says of the molecules, found once."""
 
-from collections.abc import Callable
 from copy import deepcopy
 
 import torch
@@ -20,20 +19,21 @@ class Start:
         self.state = copy_state(model)
         self._problem = problem
         self._known: dict[bytes, Tensor] = {}
-        self._features: Callable[[Batch, Tensor], Tensor] | None = None
+        self._features: NodeStates | None = None
+        self._asked = False  # whether the features were worked out, or found to be too many to keep
 
     def features(self, batch: Batch, index: Tensor) -> Tensor:
         """Return `Nodes.features` [N, d] of a batch of training graphs, `index` on the device, without gradient.
 
         Those of the whole training part are worked out at the first call, and kept where memory allows.
         """
-        if self._features is None:
+        if not self._asked:
             layers = self.encoder.shared_layers()
-            kept = NodeStates.of(self._problem, self._problem.train, self._features_of, layers)
-            self._features = kept or self._features_of
-        return self._features(batch, index)
+            self._features = NodeStates.of(self._problem, self._problem.train, self._features_of, layers)
+            self._asked = True
+        return self._features_of(batch) if self._features is None else self._features(batch, index)
 
-    def _features_of(self, batch: Batch, _: Tensor | None = None) -> Tensor:
+    def _features_of(self, batch: Batch) -> Tensor:
         with torch.no_grad():
             nodes: Nodes = self.encoder(batch)
         return nodes.features

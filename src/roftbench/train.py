@@ -83,10 +83,10 @@ def fit_stage(
     parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
     optimizer = Adam(parameters, lr, settings.weight_decay, fused=True)
     frozen = is_frozen(stage, method, settings.frozen_mode)
+    began = time.monotonic()
     view: View = _FrozenView(model, problem, start) if frozen else LiveView(modes, problem, start, method)
     best: _Best | None = None
     history: list[dict[str, Any]] = []
-    began = time.monotonic()
     with seeded(derive_seed(seed, "stage", number), problem.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
@@ -145,7 +145,8 @@ def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: Trai
 def train_step(work_out: Callable[[], Tensor], optimizer: Adam, precision: str, device: torch.device) -> Tensor:
     """Take one step on a loss; returns the loss, still on its device.
 
-    With precision "bf16" the forward pass and the loss run under autocast; weights and optimiser stay in float32.
+    With precision "bf16" the forward pass and the loss run under autocast; weights and optimiser stay in float32, as do
+    states of frozen layers that are kept (`NodeStates`).
     """
     with nullcontext() if precision == FLOAT32 else torch.autocast(device.type, torch.bfloat16):
         loss = work_out()
@@ -161,6 +162,11 @@ def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
+
+
+def _going_on(batch: Batch, index: Tensor, frozen: NodeStates | None) -> Batch:
+    """Return a batch of the graphs `index` with what frozen layers say of it, if that was kept."""
+    return batch if frozen is None else batch.going_on(frozen(batch, index), frozen.layers)
 
 
 def _on(device: torch.device, batches: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -190,11 +196,13 @@ class LiveView:
 
     def __init__(self, modes: Modes, problem: Problem, start: Start, method: Method) -> None:
         self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method
-        self._frozen, self._done = self._frozen_states()
+        modes.train()
+        self._frozen = frozen = self._frozen_states()
         model = modes.model.eval()
-        val_batches = [batch for batch, _ in self._batches(problem.val.split(EVAL_BATCH))]
+        val_batches = list(self._batches(problem.val.split(EVAL_BATCH)))
         self._val_outputs = Repeated(
-            lambda: torch.cat([model(batch) for batch in val_batches]),  # not `self`: a circle would keep GPU memory
+            # Not `self`: a circle would keep GPU memory.
+            lambda: torch.cat([model(_going_on(batch, index, frozen)) for batch, index in val_batches]),
             problem.device,
             recorded=model.encoder.asks_nothing,
         )
@@ -210,23 +218,21 @@ class LiveView:
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
         """Yield for each training batch, indices on the host, what works out its loss."""
         for batch, index in self._batches(batches):
-            yield partial(self.loss, batch, index)
+            yield partial(self.loss, _going_on(batch, index, self._frozen), index)
 
-    def _frozen_states(self) -> tuple[NodeStates | None, int]:
-        """Return what frozen layers say of every node to be read, and how many they are; a penalty reads all layers."""
+    def _frozen_states(self) -> NodeStates | None:
+        """Return what the frozen layers, if there are any, say of each node; a penalty may read them all."""
         encoder, problem = self.model.encoder, self.problem
-        self.modes.train()
-        if self.method.overrides("penalty") or not (done := encoder.frozen_layers()):
-            return None, 0
-        kept = NodeStates.of(problem, torch.cat([problem.train, problem.val]), encoder.begin, done)
-        return kept, done if kept else 0
+        layers = 0 if self.method.overrides("penalty") else encoder.frozen_layers()
+        if layers == 0:
+            return None
+        return NodeStates.of(problem, torch.cat([problem.train, problem.val]), encoder.begin, layers)
 
     def _batches(self, groups: Sequence[Tensor]) -> Iterator[tuple[Batch, Tensor]]:
-        """Yield a batch for each group of graphs, and the group on the device."""
-        moved = _on(self.problem.device, groups)
-        gathered = self.problem.graphs.batches(groups, self.model.encoder.shared_layers(), self._done)
-        for batch, index in zip(gathered, moved, strict=True):
-            yield batch.begun(self._frozen(batch, index), self._done) if self._frozen else batch, index
+        """Return a batch for each group of graphs, and the group on the device."""
+        done = self._frozen.layers if self._frozen else 0
+        gathered = self.problem.graphs.batches(groups, self.model.encoder.shared_layers(), done)
+        return zip(gathered, _on(self.problem.device, groups), strict=True)
 
     def loss(self, batch: Batch, index: Tensor) -> Tensor:
         """Return task loss plus penalty of a training batch, whose graphs are `index`."""

@@ -351,13 +351,13 @@ def test_the_rest_goes_on_where_frozen_layers_end(kind: str, frozen: int, *, sha
     rest = next(graphs.batches([index], encoder.shared_layers() if shares else 0, frozen))
     assert (rest.shared is not None) == shares
     for one, other in zip(
-        outcome(encoder, rest.begun(states, frozen)), outcome(encoder, graphs.batch(index)), strict=True
+        outcome(encoder, rest.going_on(states, frozen)), outcome(encoder, graphs.batch(index)), strict=True
     ):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
     encoder.eval()
     rest = next(graphs.batches([index], encoder.shared_layers() if shares else 0, frozen))
     for one, other in zip(
-        outcome(encoder, rest.begun(states, frozen)), outcome(encoder, graphs.batch(index)), strict=True
+        outcome(encoder, rest.going_on(states, frozen)), outcome(encoder, graphs.batch(index)), strict=True
     ):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 

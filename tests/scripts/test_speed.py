@@ -89,7 +89,7 @@ def test_jobs_prints_a_row_for_each_method_and_one_for_all(tmp_path: Path) -> No
     for side in ("ours", "reference"):
         assert whole[side] == pytest.approx(sum(row[side] for row in methods))
     assert table["notes"][0].startswith(
-        "Jobs: 1 epochs of each phase (1 with 50 labels, 1 of roftmol's coefficients) are run on both sides"
+        "Jobs: 1 epochs of each phase (1 with 50 labels; 1 and 1 of roftmol's coefficients) are run on both sides"
     )
 
 

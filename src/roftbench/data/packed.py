@@ -24,7 +24,7 @@ class Batch:
     graph g being node_ptr[g]:node_ptr[g + 1]; edge_ptr [N + 1], the edges that enter node i being
     edge_ptr[i]:edge_ptr[i + 1]. All int64 (x float32 where the featuriser gives real numbers), on one device.
     "hu" graphs, those of an encoder that asks for no others, have F = A = 2. `shared` is what the first layers need to
-    work out only once, if it was asked for. With `done` layers worked out before, x [N, d] are the states after them.
+    work out only once, if it was asked for. After the first `done` layers, `begun` [N, d] are the states.
     """
 
     x: Tensor
@@ -34,15 +34,16 @@ class Batch:
     edge_ptr: Tensor
     shared: Shared | None = None
     done: int = 0
+    begun: Tensor | None = None
 
     @property
     def num_graphs(self) -> int:
         """Number of graphs, B."""
         return len(self.node_ptr) - 1
 
-    def begun(self, states: Tensor, done: int) -> "Batch":
+    def going_on(self, states: Tensor, done: int) -> "Batch":
         """Return the batch with the node states [N, d] after so many layers, which were left out of `shared`."""
-        return replace(self, x=states, done=done)
+        return replace(self, begun=states, done=done)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class PackedGraphs:
 
         The host knows where everything lies, so that nothing is asked of the device, which would have to stop for it.
         So many layers share what atoms have in common (`Encoder.shared_layers`), on a CPU: a GPU waits for launches,
-        not for sums. The first `done` of them are left out, for batches that will be `begun` there.
+        not for sums. The first `done` of them are left out, for batches that are `going_on` from there.
         """
         for first in range(0, len(groups), AT_ONCE):
             yield from self._gathered(groups[first : first + AT_ONCE], shared_layers, done)

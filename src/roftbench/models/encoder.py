@@ -107,7 +107,7 @@ class Encoder(nn.Module, ABC):
     def frozen_layers(self) -> int:
         """Return how many of its first layers will not move: no gradient, and in evaluation mode.
 
-        What they make of a graph, `begin` says; with that in a batch (`Batch.begun`), the encoder goes on from there.
+        What they make of a batch, `begin` says; with that in it (`Batch.begun`), the encoder goes on from there.
         None unless an encoder says otherwise.
         """
         return 0

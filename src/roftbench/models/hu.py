@@ -187,8 +187,10 @@ class HuEncoder(Encoder):
 
     def _before(self, batch: Batch, shared: Shared | None) -> Tensor:
         """Return the states that the first layer reads, of colours where they are shared: the atoms', or `begun`."""
-        atoms = batch.x if shared is None else batch.x[shared.atoms]
-        return atoms if batch.done else self.x_embedding1(atoms[:, 0]) + self.x_embedding2(atoms[:, 1])
+        read = batch.x if batch.begun is None else batch.begun
+        if shared is not None:
+            read = read[shared.atoms]
+        return read if batch.done else self.x_embedding1(read[:, 0]) + self.x_embedding2(read[:, 1])
 
     def _reading(self, layers: Sequence[Any], batch: Batch, shared: Shared | None, dtype: torch.dtype) -> list[Map]:
         """Return the layers with what each reads: colours as long as they are shared, then all nodes."""
