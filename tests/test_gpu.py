@@ -8,6 +8,7 @@ import roftbench
 from roftbench.adam import Adam
 from roftbench.job import FLOAT32
 from roftbench.methods.base import Method
+from roftbench.methods.feature_map import FeatureMap
 from roftbench.models.gin import GIN
 from roftbench.models.graphgps import GraphGPS
 from roftbench.repeated import Repeated
@@ -79,10 +80,14 @@ def test_a_model_kept_there_predicts_there_and_elsewhere_what_its_record_says(la
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 @pytest.mark.parametrize("model", [name for name in MODELS if name != "graphgps"])  # it pads to the largest graph
-def test_no_step_waits_for_the_gpu(lab: Lab, model: str) -> None:
+@pytest.mark.parametrize(
+    ("last", "method"), [(0, Method()), (2, Method()), (0, FeatureMap())], ids=["all", "last block", "feature map"]
+)
+def test_no_step_waits_for_the_gpu(lab: Lab, model: str, last: int, method: Method) -> None:
     bench = lab.bench(CUDA, "method=full_ft", "label_ratio=n100", *MODELS[model])
-    modes = Modes(bench.model, list(bench.model.blocks()), "eval")
-    view = LiveView(modes, bench.problem, bench.start, Method())
+    modes = Modes(bench.model, list(bench.model.blocks())[-last:], "eval")
+    view = LiveView(modes, bench.problem, bench.start, method)
+    view.train()
     optimizer, device = Adam(bench.model.parameters(), 1e-3, fused=True), torch.device("cuda")
     steps = view.losses(shuffled_batches(bench.problem.train, 32))
     train_step(next(steps), optimizer, FLOAT32, device)  # gathers the batches, and makes what is made once
