@@ -113,8 +113,8 @@ class Encoder(nn.Module, ABC):
         return 0
 
     def begin(self, batch: Batch) -> Tensor:
-        """Return node states [N, d] after the frozen layers; needed where there are any."""
-        raise NotImplementedError
+        """Return node states [N, d] after the frozen layers; asked for only where there are any."""
+        raise NotImplementedError(f"{type(self).__name__} has `frozen_layers`, but no `begin`")
 
     def readout(self, out: Tensor, batch: Batch) -> Tensor:
         """Pool node states [N, d] to graph representations z [B, d]; the mean unless a subclass says otherwise."""
