@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from roftbench.checksums import digest
 from roftbench.compose import composed
 from roftbench.config import parse
-from roftbench.job import digest
 from roftbench.report.text import METHODS
 from roftbench.runner import run_job
 from roftbench.store import Store

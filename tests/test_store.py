@@ -11,16 +11,30 @@ import pytest
 import torch
 from lab import Lab, equal, numbers
 
+from roftbench.checksums import digest
 from roftbench.errors import UsageError
+from roftbench.record_shape import SCHEMA
 from roftbench.report.records import read_records
 from roftbench.runner import put_failure
-from roftbench.store import SCHEMA, Store
+from roftbench.store import Store
 
 KEY = "0123456789abcdef"
 
 
-def record(key: str = KEY, **more: Any) -> dict[str, Any]:
-    return {"schema": SCHEMA, "key": key, "status": "done", **more}
+def record(seed: int = 0, **more: Any) -> dict[str, Any]:
+    """A record as short as can be, of a job of its own for each seed."""
+    job = {"protocol": 3, "dataset": {"name": "esol", "metric": "rmse"}, "seed": seed}
+    scores = {part: {"rmse": 1 / 3, "r2": None} for part in ("train", "val", "test")}
+    tried = {"params": {"name": "Ölsäure α"}, "val": scores["val"], "test": scores["test"]}
+    known = {"job": job, "scores": scores, "candidates": [tried], "count": {"graphs": {}, "labels": {}}}
+    unknown = {"base": None, "best_epoch": None, "chosen": {}, "details": {}, "history": [], "data": {}, "env": {}}
+    return {"schema": SCHEMA, "key": digest(job), "status": "done", **known, **unknown, "seconds": {}, **more}
+
+
+def failed(seed: int = 0, **more: Any) -> dict[str, Any]:
+    one = record(seed)
+    ended = {name: one[name] for name in ("schema", "key", "job", "env")}
+    return {**ended, "status": "failed", "error": "lightning", "traceback": None, **more}
 
 
 @pytest.fixture
@@ -29,18 +43,19 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_record_comes_back_as_it_was(store: Store) -> None:
-    given = record(scores={"val": {"rmse": 1 / 3, "r2": None}}, name="Ölsäure α")
+    given = record(own="kept")
     path = store.put(given)
-    assert path == store.record_path(KEY)
-    assert store.get(KEY) == given
+    assert path == store.record_path(given["key"])
+    assert store.get(given["key"]) == given
     assert store.load() == [given]
     assert store.get("f" * 16) is None
 
 
 def test_records_come_in_the_order_of_their_keys(store: Store) -> None:
-    keys = ["c" * 16, "a" * 16, "b" * 16]
-    for key in keys:
-        store.put(record(key))
+    keys = [record(seed)["key"] for seed in range(5)]
+    for seed in range(5):
+        store.put(record(seed))
+    assert keys != sorted(keys)
     assert [one["key"] for one in store.load()] == sorted(keys)
 
 
@@ -51,31 +66,66 @@ def test_an_empty_folder_holds_nothing(store: Store) -> None:
     assert store.get_stage(KEY) is None
 
 
+def without(*names: str) -> dict[str, Any]:
+    return {name: value for name, value in record().items() if name not in names}
+
+
+DAMAGED = {
+    "empty": b"",
+    "truncated": json.dumps(record()).encode()[:-5],
+    "not text": b"\xff\xfe\x00",
+    "null": b"null",
+    "a list": b"[1, 2]",
+    "foreign": {"mine": True},
+    "another job's": record(1),
+    "a job that was changed": record(job={**record()["job"], "seed": 7}),
+    "a later schema": record(schema=SCHEMA + 1),
+    "a failed one": failed(),
+    "status failed": record(status="failed"),
+    "without scores": without("scores"),
+    "without job": without("job"),
+    "without candidates": without("candidates"),
+    "no candidates": record(candidates=[]),
+    "a candidate without the metric": record(candidates=[{"params": {}, "val": {"mae": 1.0}, "test": {"mae": 1.0}}]),
+    "a score in words": record(scores={**record()["scores"], "test": {"rmse": "low"}}),
+    "an epoch without number": record(history=[{"stage": "ft", "train_loss": 1.0, "val_score": 1.0}]),
+    "seconds in words": record(seconds={"total": "long"}),
+    "counts in words": record(count={"graphs": {"train": "many"}, "labels": {}}),
+    "a list of versions": record(env=["torch"]),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_what_is_no_record_is_named_and_counts_for_nobody(
+    store: Store, caplog: pytest.LogCaptureFixture, content: Any
+) -> None:
+    key, other = record()["key"], store.put(record(2))
+    path = store.record_path(key)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    with caplog.at_level(logging.WARNING):
+        assert [one["key"] for one in store.load()] == [other.stem]
+        assert store.get(key) is None
+        assert [one["key"] for one in read_records(store)[0]] == [other.stem]
+    assert [f"{path} cannot be read and is not counted" in message for message in caplog.messages] == [True] * 3
+    store.put(record())
+    assert len(store.load()) == len(read_records(store)[0]) == 2
+
+
 @pytest.mark.parametrize(
     "content",
-    [
-        b"",
-        json.dumps(record()).encode()[:-5],
-        b"\xff\xfe\x00",
-        b"null",
-        b"[1, 2]",
-        json.dumps({"mine": True}).encode(),
-        json.dumps(record("f" * 16)).encode(),
-        json.dumps({**record(), "schema": SCHEMA + 1}).encode(),
-    ],
-    ids=["empty", "truncated", "not text", "null", "a list", "foreign", "another job's", "a later schema"],
+    [record(), failed(status="lost"), failed(error=None), failed(1)],
+    ids=["done", "lost", "no error", "other"],
 )
-def test_a_record_that_cannot_be_read_is_named_and_not_counted(
-    store: Store, caplog: pytest.LogCaptureFixture, content: bytes
+def test_what_is_no_failure_is_named_and_counts_for_nobody(
+    store: Store, caplog: pytest.LogCaptureFixture, content: dict[str, Any]
 ) -> None:
-    store.put(record("a" * 16))
-    store.record_path(KEY).write_bytes(content)
-    with caplog.at_level(logging.WARNING):
-        assert [one["key"] for one in store.load()] == ["a" * 16]
-        assert store.get(KEY) is None
-    assert [str(store.record_path(KEY)) in message for message in caplog.messages] == [True, True]
-    store.put(record())
-    assert len(store.load()) == 2
+    key, other = record()["key"], store.put_failure(failed(2))
+    path = store.failure_path(key)
+    path.write_text(json.dumps(content))
+    assert [one["key"] for one in store.load_failures()] == [other.stem]
+    assert store.failure(key) is None
+    assert [one["key"] for one in read_records(store)[1]] == [other.stem]
+    assert [str(path) in message for message in caplog.messages] == [True] * 3
 
 
 def test_a_folder_in_a_records_place_is_named_too(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -92,15 +142,15 @@ def test_a_number_that_json_does_not_know_is_not_written(store: Store) -> None:
 
 
 def test_success_removes_the_failure_and_nothing_else(store: Store) -> None:
-    other = "f" * 16
-    for key in (KEY, other):
-        store.put_failure({**record(key), "status": "failed", "error": "lightning"})
-    assert [one["key"] for one in store.load_failures()] == [KEY, other]
+    keys = [record(seed)["key"] for seed in range(2)]
+    for seed in range(2):
+        store.put_failure(failed(seed))
+    assert {one["key"] for one in store.load_failures()} == set(keys)
     assert store.load() == []
-    assert store.get(KEY) is None
-    store.put(record())
-    assert [one["key"] for one in store.load_failures()] == [other]
-    assert [one["key"] for one in store.load()] == [KEY]
+    assert store.get(keys[0]) is None
+    store.put(record(0))
+    assert [one["key"] for one in store.load_failures()] == [keys[1]]
+    assert [one["key"] for one in store.load()] == [keys[0]]
 
 
 def test_a_done_job_that_fails_when_it_is_done_again_stays_a_done_one(lab: Lab) -> None:
@@ -110,22 +160,6 @@ def test_a_done_job_that_fails_when_it_is_done_again_stays_a_done_one(lab: Lab) 
     assert [[one["key"] for one in kind] for kind in read_records(lab.store)] == [[done["key"]], []]
     lab.store.record_path(done["key"]).unlink()
     assert [one["error"] for one in lab.store.load_failures()] == ["killed"]
-
-
-@pytest.mark.parametrize(("place", "value"), [("seed", "zero"), ("val", "abc"), ("test", [1.0])])
-def test_a_record_with_values_that_it_cannot_have_is_named_and_not_counted(
-    lab: Lab, caplog: pytest.LogCaptureFixture, place: str, value: Any
-) -> None:
-    lab.done("method=lp", "train.epochs=1", "seed=1")
-    spoilt = lab.done("method=lp", "train.epochs=1", "seed=0")
-    path = lab.store.record_path(spoilt["key"])
-    if place == "seed":
-        spoilt["job"]["seed"] = value
-    else:
-        spoilt["candidates"][0][place]["rmse"] = value
-    path.write_text(json.dumps(spoilt))
-    assert [one["job"]["seed"] for one in read_records(lab.store)[0]] == [1]
-    assert f"{path} cannot be read and is not counted" in caplog.text
 
 
 def entry(seed: int, size: int = 1000) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -184,7 +218,7 @@ def test_records_are_no_stages_and_are_never_dropped(tmp_path: Path) -> None:
     store.put(record())
     store.put_stage(KEY, entry(1))
     store.put_stage("f" * 16, entry(2))
-    assert store.get(KEY) == record()
+    assert store.get(record()["key"]) == record()
 
 
 @pytest.mark.parametrize("in_the_way", ["", "runs"])

@@ -1,7 +1,9 @@
-"""What a file's content must hash to: a SHA-256, or the id under which git keeps it, known from a repository's tree."""
+"""What a file's content must hash to, a SHA-256 or the id under which git keeps it, and short names of plain values."""
 
 import hashlib
+import json
 from dataclasses import dataclass
+from typing import Any
 
 
 def sha256(content: bytes) -> str:
@@ -12,6 +14,21 @@ def sha256(content: bytes) -> str:
 def git_blob(content: bytes) -> str:
     """Return the id that git gives to a content (`git hash-object FILE`), in hex digits."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def digest(value: Any) -> str:
+    """Return 16 hex digits of the SHA-256 of a value's canonical JSON."""
+    return digest_of_text(canonical(value))
+
+
+def canonical(value: Any) -> str:
+    """Return the one JSON text of a plain value: keys sorted, no blanks."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest_of_text(text: str) -> str:
+    """Return 16 hex digits of the SHA-256 of a text."""
+    return sha256(text.encode())[:16]
 
 
 @dataclass(frozen=True)

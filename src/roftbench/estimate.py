@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from roftbench.checksums import digest
 from roftbench.components import build
 from roftbench.config import Env
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
-from roftbench.job import NETWORK, Job, digest
+from roftbench.job import NETWORK, Job
 from roftbench.plan import Plan, Planned
 from roftbench.progress import bar, logged
 from roftbench.runner import run_job

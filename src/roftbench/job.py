@@ -1,11 +1,11 @@
 """A job: everything that decides a number, in plain values, and the key that names it."""
 
-import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from roftbench.checksums import digest
 from roftbench.data.featurize import VERSION as FEATURIZER
 from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
@@ -187,12 +187,6 @@ def _plain(component: Component) -> dict[str, Any]:
         key: value for key, value in component.params.items() if key != "path" or "sha256" not in component.params
     }
     return {"name": component.name, "target": component.target, "params": params, **component.code_identity()}
-
-
-def digest(value: Any) -> str:
-    """Return 16 hex digits of the SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return sha256(text.encode()).hexdigest()[:16]
 
 
 def derive_seed(seed: int, *labels: str | int) -> int:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from roftbench.checksums import digest
 from roftbench.components import build, without_weights
 from roftbench.config import Env, Parser
-from roftbench.job import NETWORK, Component, Job, ModelSpec, digest
+from roftbench.job import NETWORK, Component, Job, ModelSpec
 from roftbench.methods.base import Method
 from roftbench.progress import bar
 from roftbench.space import Point

@@ -15,7 +15,8 @@ import torch
 from roftbench import __version__
 from roftbench.job import Job
 from roftbench.metrics import undefined_tasks
-from roftbench.store import SCHEMA, Record
+from roftbench.record_shape import SCHEMA
+from roftbench.store import Record
 
 if TYPE_CHECKING:
     from roftbench.bench import Bench, Tried

@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from roftbench.checksums import digest
 from roftbench.errors import UsageError
-from roftbench.job import Job, digest
+from roftbench.job import Job
 from roftbench.methods.base import Method, Stage
 from roftbench.models.encoder import HEAD
 

@@ -15,13 +15,13 @@ from filelock import Timeout
 
 from roftbench.errors import UsageError
 from roftbench.files import locked, write_text
+from roftbench.record_shape import Shapes
 
 if TYPE_CHECKING:
     from roftbench.tensors import Entry
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 1
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError)  # what a damaged record may raise
 Record = dict[str, Any]
 
@@ -78,12 +78,12 @@ class Store:
     def get(self, key: str) -> Record | None:
         """Return a job's record; None if there is none or if it cannot be read (which is reported)."""
         path = self.record_path(key)
-        return read_record(path) if path.exists() else None
+        return _read(path, done=True) if path.exists() else None
 
     def failure(self, key: str) -> Record | None:
         """Return the record of a failed or skipped job; None if there is none or if it cannot be read."""
         path = self.failure_path(key)
-        return read_record(path) if path.exists() else None
+        return _read(path, done=False) if path.exists() else None
 
     def put(self, record: Record) -> Path:
         """Write the record of a finished job and remove its failure, if it had one."""
@@ -100,12 +100,12 @@ class Store:
 
     def load(self) -> list[Record]:
         """Return all records that can be read, in order of their keys; the others are reported by name."""
-        found = (read_record(path) for path in self.record_paths())
+        found = (_read(path, done=True) for path in self.record_paths())
         return [record for record in found if record is not None]
 
     def load_failures(self) -> list[Record]:
         """Return the records of jobs that failed or were skipped, in order of their keys."""
-        found = (read_record(path) for path in self.failure_paths())
+        found = (_read(path, done=False) for path in self.failure_paths())
         return [record for record in found if record is not None]
 
     def record_paths(self) -> list[Path]:
@@ -192,13 +192,18 @@ class Store:
         return locked(self.stage_path(key))
 
 
-def read_record(path: Path) -> Record | None:
+def _read(path: Path, *, done: bool) -> Record | None:
     """Return the record in a file; None where it cannot be read or is none of ours, which is reported by name."""
     try:
-        record = msgspec.json.decode(path.read_bytes())
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("key") != path.stem:
-            raise ValueError(f"not a record of schema {SCHEMA} with this key")
-        return record
+        content = path.read_bytes()
+        Shapes().light(content, path.stem, done=done)
+        return msgspec.json.decode(content, type=dict[str, Any])
     except UNREADABLE as error:
-        logger.warning("%s cannot be read and is not counted: %s", path, error)
+        unreadable(path, error)
         return None
+
+
+def unreadable(path: Path, error: Exception) -> None:
+    """Name a file that is no record."""
+    reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+    logger.warning("%s cannot be read and is not counted: %s", path, reason)

@@ -11,8 +11,8 @@ from command import Command
 from lab import FOREST, METHODS, Lab, numbers
 
 import roftbench
+from roftbench.checksums import digest
 from roftbench.errors import UsageError
-from roftbench.job import digest
 from roftbench.predict.kept import read_kept, write_kept
 
 FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]

@@ -14,11 +14,11 @@ from roftbench.advise.keeping import kept, out_of_folds, tested
 from roftbench.advise.prior import Prior
 from roftbench.advise.race import Budget, Race, Runner, levels
 from roftbench.advise.settings import BASELINES, AdviseSettings
+from roftbench.checksums import digest
 from roftbench.components import build
 from roftbench.data.dataset import load_dataset
 from roftbench.errors import JobError, UsageError
 from roftbench.estimate import one_epoch
-from roftbench.job import digest
 from roftbench.metrics import METRICS
 from roftbench.progress import bar, say
 from roftbench.sources import fetch_missing

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from roftbench.checksums import digest
 from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.label_ratio import BINS, strata
@@ -17,7 +18,7 @@ from roftbench.data.predefined import FileSplit, file_sha256
 from roftbench.data.split import Indices
 from roftbench.errors import UsageError
 from roftbench.files import write_text
-from roftbench.job import Component, Job, digest
+from roftbench.job import Component, Job
 
 
 @dataclass(frozen=True)

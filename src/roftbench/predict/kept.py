@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.checksums import sha256
+from roftbench.checksums import digest, sha256
 from roftbench.errors import UsageError
-from roftbench.job import FINGERPRINT, NETWORK, digest
+from roftbench.job import FINGERPRINT, NETWORK
 from roftbench.predict.held_out import HeldOut
 from roftbench.tensors import DamagedFileError, read_tensors, write_tensors
 

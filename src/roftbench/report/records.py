@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from roftbench.progress import bar
-from roftbench.store import SCHEMA, UNREADABLE, Record, Store
+from roftbench.record_shape import Shapes
+from roftbench.store import UNREADABLE, Record, Store, unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -20,22 +18,6 @@ READERS = 4  # threads that wait for the disk; one core decodes
 CHUNK, AHEAD = 64, 8  # files a task; tasks that may be read before they are decoded
 _DATA = ("sha256", "rows", "kept")
 _ENV = ("roftbench", "commit", "torch", "device", "threads")
-
-
-class _Light(msgspec.Struct):
-    """What is kept of a record; the decoder passes over the rest, and over what is raw."""
-
-    schema: int
-    key: str
-    status: str
-    job: dict[str, msgspec.Raw]
-    candidates: list[dict[str, Any]] = []
-    count: msgspec.Raw = msgspec.Raw(b"{}")
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-    env: msgspec.Raw = msgspec.Raw(b"{}")
-    seconds: dict[str, float] = {}
-    peak_memory_mb: float | None = None
-    error: str | None = None
 
 
 def read_records(store: Store) -> tuple[list[Record], list[Record]]:
@@ -47,67 +29,40 @@ def read_records(store: Store) -> tuple[list[Record], list[Record]]:
     name and left out.
     """
     reader = _Reader()
-    return reader.read(store.record_paths()), reader.read(store.failure_paths())
+    return reader.read(store.record_paths(), done=True), reader.read(store.failure_paths(), done=False)
 
 
 class _Reader:
     """Decodes records; parts that are the same text become one object."""
 
     def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(_Light)
-        self._known: dict[bytes, Any] = {}
+        self._shapes = Shapes()
 
-    def read(self, paths: list[Path]) -> list[Record]:
+    def read(self, paths: list[Path], *, done: bool) -> list[Record]:
         contents = bar(_contents(paths), "reading records", "record", delay=PATIENCE, total=len(paths))
-        found = (self._record(path, content) for path, content in zip(paths, contents, strict=True))
+        found = (self._record(path, content, done) for path, content in zip(paths, contents, strict=True))
         return [record for record in found if record is not None]
 
-    def _record(self, path: Path, content: bytes | OSError) -> Record | None:
+    def _record(self, path: Path, content: bytes | OSError, done: bool) -> Record | None:
         try:
             if isinstance(content, OSError):
                 raise content
-            light = self._decoder.decode(content)
-            if light.schema != SCHEMA or light.key != path.stem:
-                raise ValueError(f"not a record of schema {SCHEMA} with this key")
-            return self._checked(light)
+            return _short(self._shapes.light(content, path.stem, done=done))
         except UNREADABLE as error:
-            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-            logger.warning("%s cannot be read and is not counted: %s", path, reason)
+            unreadable(path, error)
             return None
 
-    def _checked(self, light: _Light) -> Record:
-        job = {name: self._shared(raw) for name, raw in light.job.items()}
-        for part in ("model", "split", "label_ratio", "train", "dataset", "method"):
-            job[part]["name"]
-        metric = job["dataset"]["metric"]
-        if not isinstance(job["seed"], int):
-            raise TypeError(f"its seed is {job['seed']!r}")
-        for candidate in light.candidates:
-            for score in (*candidate["val"].values(), *candidate["test"].values()):
-                if score is not None and not isinstance(score, int | float):
-                    raise TypeError(f"one of its scores is {score!r}")
-            candidate["val"][metric], candidate["test"][metric], candidate["params"]
-        if light.status == "done" and not light.candidates:
-            raise KeyError("candidates")
-        data, env = self._shared(light.data), self._shared(light.env)
-        return {
-            "key": light.key,
-            "status": light.status,
-            "job": {"protocol": job["protocol"], "seed": job["seed"], **job},
-            "candidates": light.candidates,
-            "count": self._shared(light.count),
-            "data": {name: data.get(name) for name in _DATA},
-            "env": {name: env.get(name) for name in _ENV},
-            "seconds": {name: value for name, value in light.seconds.items() if name == "total"},
-            "peak_memory_mb": light.peak_memory_mb,
-            "error": light.error,
-        }
 
-    def _shared(self, raw: msgspec.Raw) -> Any:
-        text = bytes(raw)
-        if text not in self._known:
-            self._known[text] = msgspec.json.decode(text)
-        return self._known[text]
+def _short(record: Record) -> Record:
+    """Return what tables need of a record."""
+    job, data, env = record["job"], record["data"], record["env"]
+    return {
+        **record,
+        "job": {"protocol": job["protocol"], "seed": job["seed"], **job},
+        "data": {name: data.get(name) for name in _DATA},
+        "env": {name: env.get(name) for name in _ENV},
+        "seconds": {name: value for name, value in record["seconds"].items() if name == "total"},
+    }
 
 
 def _contents(paths: list[Path]) -> Iterator[bytes | OSError]:
