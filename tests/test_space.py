@@ -57,6 +57,53 @@ def test_hydra_composes_each_value_once_and_combinations_only_where_values_meet(
     assert compose.calls == 1 + 4 + 2  # both values of an axis, and one combination of both axes a section
 
 
+def test_values_of_one_section_are_composed_once_each_not_in_every_combination() -> None:
+    compose = Counting()
+    texts = [
+        "model=tiny_gin",
+        "method=l2_sp,bss",
+        "method.weight=0.1,1",
+        "+method.extra=1,2,3",
+        "method.grid.weight=[1],[2]",
+    ]
+    values = ["train.lr=0.1,0.2,0.3", "train.epochs=1,2,3", "train.batch_size=8,16,32", "split.seed=1,2"]
+    points = list(expand([*texts, *values], compose))
+    assert len(points) == 2 * 2 * 3 * 2 * 27 * 2
+    first = 1 + (1 + 1 + 2 + 1) + (2 + 2 + 2) + 1  # every value alone
+    assert compose.calls == first + (1 + 2 + 1)  # and the values of a method's with the other method
+    for point in points[::31]:
+        assert point.config == resolved(composed(list(point.overrides), None))
+
+
+def test_a_value_within_another_is_composed_with_it_in_every_combination() -> None:
+    points = list(
+        expand(
+            ["model=tiny_gin", "method=bss", "method.grid={weight:[1]},{weight:[2]}", "method.grid.weight=[3],[4]"],
+            Counting(),
+        )
+    )
+    assert len(points) == 4
+    for point in points:
+        assert point.config == resolved(composed(list(point.overrides), None))
+
+
+@pytest.mark.parametrize("reference", ["${oc.select:train.epochs,7}", "${oc.dict.values:train}", "${train.epochs}"])
+def test_what_a_resolver_reads_follows_the_sweep(tmp_path: Path, reference: str) -> None:
+    (tmp_path / "method").mkdir()
+    text = f"name: mine\n_target_: roftbench.methods.full_ft.FullFT\nepochs: {reference}\n"
+    (tmp_path / "method" / "mine.yaml").write_text(text)
+    for point in expand(["model=tiny_gin", "method=mine", "train.epochs=3,4", "seed=0,1"], Counting(tmp_path)):
+        assert point.config == resolved(composed(list(point.overrides), tmp_path))
+
+
+def test_what_is_no_part_of_a_job_is_not_swept() -> None:
+    for text in ("paths.results=a,b", "run.threads=1,2", "run.keep=true,false"):
+        with pytest.raises(UsageError, match=f"{text}: a job is the same with each of these"):
+            list(expand(["model=tiny_gin", "seed=0,1", text], Counting()))
+    with pytest.raises(UsageError, match=r"seed=interval\(0,1\): an interval has no values to run"):
+        list(expand(["model=tiny_gin", "seed=interval(0,1)"], Counting()))
+
+
 def test_a_preset_over_several_groups_is_composed_with_what_it_touches(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     for name, epochs in (("short", 2), ("long", 9)):

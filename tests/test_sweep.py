@@ -11,7 +11,10 @@ import pytest
 from command import Command, Terminal, ended, reached
 from lab import Lab, merged, molecules, numbers, write_csv
 
+from roftbench import sweep
+from roftbench.errors import JobError
 from roftbench.launchers import EXTRAS
+from roftbench.runner import run_job
 from roftbench.store import Record
 from roftbench.sweep import Answer, Sweep
 
@@ -389,3 +392,76 @@ def test_a_reader_that_leaves_ends_a_sweep_quietly(lab: Lab, terminal: Terminal,
         assert child.stderr.read() == ""
     assert child.returncode == 0
     assert lab.store.load_failures() == []
+
+
+def test_a_job_whose_table_is_gone_at_its_turn_costs_no_other_job(lab: Lab, terminal: Terminal, tmp_path: Path) -> None:
+    smiles, y = molecules("esol", lab.job()[0], 80)
+    tables = [write_csv(tmp_path / f"{name}.csv", {"smiles": smiles, "y": y}) for name in "ab"]
+    paths = ",".join(map(str, tables))
+    words = ["dataset=csv", f"dataset.path={paths}", "label_ratio=n50", "method=lp", "train.lr=0.01,1e30", "seed=0,1"]
+    child = terminal.begun("run", "-m", *merged(words))
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("job 2 of 8"):
+            tables[1].unlink()
+            break
+    done = ended(child)
+    assert done.code == 1, done
+    assert summary(done.out).startswith("8 jobs: 2 done, 0 skipped, 6 failed")
+    reasons = [row.splitlines()[1] for row in done.out.split("  failed: ")[1:]]
+    assert sum("diverged" in reason for reason in reasons) == 2
+    assert sum(f"dataset.path={tables[1]} cannot be read" in reason for reason in reasons) == 4
+    assert "worker" not in done.out + done.err
+    assert len(lab.store.load_failures()) == 6
+
+
+def test_what_has_failed_is_named_also_where_the_sweep_comes_to_no_end(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = lab.plan("method=lp", "train.lr=1e30,0.01")
+
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+        if number:
+            return [Answer(number, plan.jobs[number].key, ended=False, refusal="the disk is full.")]
+        outcome = lab.run(*(text for text in batch[0] if not text.startswith("paths.")))
+        return [Answer(number, plan.jobs[number].key, outcome.status != "busy", "")]
+
+    with pytest.raises(JobError, match=r"the disk is full\. Finished jobs are kept"):
+        Sweep(plan, launch, {"_target_": "somewhere.BasicLauncher"}, ["roftbench", "run"]).run()
+    [named] = re.findall(r"^  failed: (.*)\n {10}.*diverged", capsys.readouterr().out, re.MULTILINE)
+    assert "train.lr=1e+30" in named
+
+
+def test_jobs_that_end_where_this_machine_sees_nothing_end_the_sweep_with_one_message(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers on machines that have another folder under the same name."""
+    monkeypatch.setattr(sweep, "SEEN_SECONDS", 0.5)
+    plan = lab.plan("method=lp", "seed=0,1")
+    launched: list[int] = []
+
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+        launched.append(len(batch))
+        return [Answer(number + place, one.key, ended=True, refusal="") for place, one in enumerate(plan.jobs)]
+
+    with pytest.raises(JobError, match=rf"2 jobs have ended, but nothing of them is in paths\.results={lab.results} "):
+        Sweep(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
+    assert launched == [2]
+
+
+def test_a_job_that_another_sweep_has_seen_fail_meanwhile_is_not_run_again(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = lab.plan("method=lp", "train.lr=0.01,1e30")
+    launched: list[int] = []
+
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+        launched.append(number)
+        for one in plan.jobs:  # this sweep's, and the other's
+            run_job(one.job, one.env)
+        return [Answer(number, plan.jobs[number].key, ended=True, refusal="")]
+
+    with pytest.raises(JobError, match="1 of 2 jobs failed"):
+        Sweep(plan, launch, {"_target_": "somewhere.BasicLauncher"}, ["roftbench", "run"]).run()
+    assert launched == [0]
+    assert summary(capsys.readouterr().out).startswith("2 jobs: 1 done, 0 skipped, 1 failed")

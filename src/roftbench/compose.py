@@ -18,16 +18,14 @@ from roftbench.errors import UsageError, suggest
 from roftbench.quoting import elements, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
     """Return the config that Hydra composes for one job."""
     search = [] if folder is None else [f"hydra.searchpath=[file://{folder.absolute()}]"]
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
-        try:
-            return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
-        except ValueError as error:  # a group that is null or a number
-            raise UsageError(str(error).strip().splitlines()[0]) from error
+        return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
 
 
 @contextmanager
@@ -65,8 +63,14 @@ def _check_option(key: str, value: str, folder: Path | None) -> None:
             f"{key} is one option, but {key}={value} is a list. Several are a sweep: roftbench run -m"
             f" {key}={','.join(elements(value))}"
         )
-    if value.isdigit():
-        raise UsageError(_unknown_option(key, value, options(key, folder)))
+    if wrong := [name for name in value.split(",") if _is_no_name(name)]:
+        several = key == "label_ratio" and len(wrong) == len(value.split(",")) > 1
+        raise UsageError(_unknown_option(key, value if several else wrong[0], options(key, folder)))
+
+
+def _is_no_name(text: str) -> bool:
+    """Tell whether Hydra would take a text for a number or for nothing: of these it makes no option."""
+    return text.strip() == "null" or bool(NUMBER.fullmatch(text.strip()))
 
 
 def _how_to_write(override: str) -> str:
@@ -86,8 +90,10 @@ def _missing_option(error: MissingConfigException) -> str:
 
 
 def _unknown_option(group: str, name: str, known: Iterable[str]) -> str:
-    if group == "label_ratio" and name.isdigit():
-        return f"unknown label_ratio '{name}': {name} molecules are label_ratio.count={name}, shares r25, r50, …"
+    if group == "label_ratio" and all(map(NUMBER.fullmatch, name.split(","))):
+        if all(part.isdigit() for part in name.split(",")):
+            return f"unknown label_ratio '{name}': {name} molecules are label_ratio.count={name}, shares r25, r50, …"
+        return f"unknown label_ratio '{name}': shares are label_ratio.fraction={name}, or r25, r50, …"
     hint = " For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
     if group == "dataset" and (Path(name).suffix or Path(name).exists()):
         hint = f" For a table of your own: dataset=csv dataset.path={name}"

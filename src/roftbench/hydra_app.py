@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
@@ -118,23 +120,33 @@ def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
     return [*(f"{key}={value}" for key, value in preset.items() if key not in named), *overrides]
 
 
-def _task(config: DictConfig) -> tuple[str, str]:
-    """Run one composed job; Hydra calls this, in this process or in a launcher's worker. Returns an `Answer`."""
+def _task(config: DictConfig) -> tuple[Any, ...] | None:
+    """Run one composed job; Hydra calls this, in this process or in a launcher's worker. Returns a sweep's `Answer`."""
     hydra_config = HydraConfig.get()
-    job, env, guesses = parse(config)
     if hydra_config.mode == RunMode.MULTIRUN:
-        parent = int(os.environ.get(_PARENT, "0"))
-        own = parent == os.getpid()
-        if not own:
-            follow(hydra_config.launcher, parent)
-        return job.key, work(job, _with_threads(env, hydra_config.launcher), [], in_sweep=True, quiet=not own)[1]
-    if hydra_config.sweeper.get("params"):
+        return tuple(_one_of_many(config, hydra_config))
+    job, env, guesses = parse(config)
+    named = {text.partition("=")[0] for text in hydra_config.overrides.task}
+    if (hydra_config.sweeper.get("params") or {}).keys() - named:
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
     try:
         _ended.append(int(work(job, env, guesses, in_sweep=False, quiet=False)[0] != "done"))
     except UsageError as error:  # Hydra would print the arguments and more before passing it on
         _ended.append(error)
-    return job.key, ""
+    return None
+
+
+def _one_of_many(config: DictConfig, hydra_config: HydraConf) -> Answer:
+    parent = int(os.environ.get(_PARENT, "0"))
+    own = parent == os.getpid()
+    if not own:
+        follow(hydra_config.launcher, parent)
+    try:
+        job, env, _ = parse(config)
+    except UsageError as error:  # it was right when it was planned: a file is gone, say
+        return Answer(hydra_config.job.num, "", False, str(error))
+    status, refusal = work(job, _with_threads(env, hydra_config.launcher), [], in_sweep=True, quiet=not own)
+    return Answer(hydra_config.job.num, job.key, not refusal and status != "busy", refusal)
 
 
 def _with_threads(env: Env, launcher: DictConfig) -> Env:

@@ -4,7 +4,8 @@ Hydra composes a config in about 0.1 s, so that ten thousand would take a quarte
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -19,7 +20,9 @@ from roftbench.errors import UsageError
 
 Compose = Callable[[Sequence[str]], DictConfig]
 Sections = dict[str, Any]
-_REFERENCE = re.compile(r"\$\{\s*(\.*)(\w+)")
+BESIDE = ("run", "paths")  # sections that are no part of what a job is
+_REFERENCE = re.compile(r"\$\{\s*(\.*)([\w.]*)\s*(:?)")  # dots, a name, and a colon where it is a resolver's
+_READS_NOTHING = ("oc.env", "oc.decode")  # resolvers that look into nothing of the config
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class Point:
 def expand(texts: Sequence[str], compose: Compose) -> Iterator[Point]:
     """Yield every combination of swept values, in the order of Hydra's own sweeper (the last key changes fastest).
 
-    `compose` gives Hydra's config for the overrides of one job. Values that change the same part of the config, such as
-    method and method.alpha, are composed together in every combination; all others once each.
+    `compose` gives Hydra's config for the overrides of one job. Options that change the same part of the config, such
+    as a preset and a method, are composed together in every combination; all others, and all values such as train.lr,
+    once each (for each option that they meet).
 
     Raises:
         UsageError: a reference leads nowhere, or a value that must be given is missing; and what `compose` raises.
@@ -51,9 +55,15 @@ def expand(texts: Sequence[str], compose: Compose) -> Iterator[Point]:
 def _axes(texts: Sequence[str]) -> dict[str, list[str]]:
     """Return the overrides by their keys, one text a value; the last override of a key counts."""
     parsed = OverridesParser.create().parse_overrides(list(texts))
+    for one in parsed:
+        if one.is_sweep_override() and not (one.is_discrete_sweep()):
+            raise UsageError(f"{one.input_line}: an interval has no values to run; write them with commas, or range(…)")
     if globs := [one.input_line for one in parsed if one.value_type is ValueType.GLOB_CHOICE_SWEEP]:
         raise UsageError(f"{globs[0]}: glob() is not supported here; write the names with commas between")
     last = {override.get_key_element(): override for override in parsed}
+    for key, value in last.items():
+        if value.is_sweep_override() and re.split(r"[./@]", key.lstrip("+"))[0] in BESIDE:
+            raise UsageError(f"{value.input_line}: a job is the same with each of these; give one, or run it apart")
     return {key: [one for [one] in BasicSweeper.split_arguments([value], None)[0]] for key, value in last.items()}
 
 
@@ -79,6 +89,10 @@ def _joints(axes: dict[str, list[str]], compose: Compose) -> list[_Joint]:
         assert isinstance(plain, dict)
         return {str(key): value for key, value in plain.items() if key != "hydra"}
 
+    def at(chosen: Mapping[str, int]) -> Sections:
+        moved = [axis for axis, number in chosen.items() if number]
+        return alone[moved[0]][chosen[moved[0]]] if len(moved) == 1 else sections(chosen) if moved else base
+
     base = sections({})
     alone = {
         axis: [base, *(sections({axis: number}) for number in range(1, len(values)))]
@@ -92,15 +106,58 @@ def _joints(axes: dict[str, list[str]], compose: Compose) -> list[_Joint]:
     joints = []
     for group in _overlapping(touched):
         names = set().union(*(touched[axis] for axis in group))
+        places = _places(group)
         found = {}
-        for numbers in product(*(range(len(axes[axis])) for axis in group)):
-            chosen = dict(zip(group, numbers, strict=True))
-            moved = [axis for axis in group if chosen[axis]]
-            all_of = alone[moved[0]][chosen[moved[0]]] if len(moved) == 1 else sections(chosen) if moved else base
-            found[numbers] = {name: all_of[name] for name in names if name in all_of}
+        for options in _choices([axis for axis in group if axis not in places], axes):
+            known: dict[tuple[Any, ...], Sections] = {(): at(options)}
+            for axis in places:
+                known |= {(axis, number): at({**options, axis: number}) for number in range(1, len(axes[axis]))}
+            for values in _choices(places, axes):
+                all_of = _put_together(known, values, places)
+                chosen = {**options, **values}
+                found[tuple(chosen[axis] for axis in group)] = {name: all_of[name] for name in names if name in all_of}
         joints.append(_Joint(tuple(group), found))
     fixed = {name: base[name] for name in base if not any(name in names for names in touched.values())}
     return [_Joint((), {(): fixed}), *joints]
+
+
+def _choices(names: Iterable[str], axes: Mapping[str, Sequence[str]]) -> Iterator[dict[str, int]]:
+    """Yield every combination of the values of some axes, by their numbers."""
+    names = list(names)
+    for numbers in product(*(range(len(axes[name])) for name in names)):
+        yield dict(zip(names, numbers, strict=True))
+
+
+def _places(group: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the axes that set a value each, as train.lr does, with its place: what one sets, no other one changes."""
+    places = {axis: tuple(axis.lstrip("+").split(".")) for axis in group if "." in axis and not set(axis) & set("/@~")}
+    return {
+        axis: place
+        for axis, place in places.items()
+        if not any(other != axis and _within(at, place) for other, at in places.items())
+    }
+
+
+def _within(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Tell whether one of two places is in the other."""
+    return all(one == two for one, two in zip(a, b, strict=False))
+
+
+def _put_together(
+    known: Mapping[tuple[Any, ...], Sections], values: Mapping[str, int], places: Mapping[str, tuple[str, ...]]
+) -> Sections:
+    """Return the config with several values set, from those with one of them set, or none: known[()]."""
+    moved = [(axis, number) for axis, number in values.items() if number]
+    if len(moved) < 2:
+        return known[moved[0] if moved else ()]
+    whole = deepcopy(known[()])
+    for one in moved:
+        *above, last = places[one[0]]
+        there, here = known[one], whole
+        for name in above:
+            there, here = there[name], here.setdefault(name, {})
+        here[last] = there[last]
+    return whole
 
 
 def _overlapping(touched: Mapping[str, set[str]]) -> list[list[str]]:
@@ -150,6 +207,7 @@ class _Resolver:
     def _references(self, name: str) -> set[str]:
         texts = repr([each.get(name) for each in self.joint_of[name].sections.values()])
         found = _REFERENCE.findall(texts)
-        if any(len(dots) > 1 for dots, _ in found):  # relative to a place above: it may leave the section
+        # Relative to a place above, a reference may leave the section; what a resolver reads is its own affair.
+        if any(len(dots) > 1 or (colon and name not in _READS_NOTHING) for dots, name, colon in found):
             return set(self.joint_of)
-        return {first for dots, first in found if not dots and first in self.joint_of}
+        return {name.partition(".")[0] for dots, name, _ in found if not dots} & set(self.joint_of)

@@ -18,21 +18,33 @@ from roftbench.progress import duration, say, shown
 from roftbench.runner import put_failure
 from roftbench.sources import fetch_missing
 from roftbench.watch import Watch
+from roftbench.work import no_room
 
 
 class Answer(NamedTuple):
-    """What a worker says of a job: its key as the worker understood it, and why it could not be recorded, or ""."""
+    """What a worker says of a job.
 
+    number: the launch's first one plus its place in it. key: its name as the worker understood it, "" of a job that no
+    longer can be. ended: whether its record or its failure is written. refusal: why it cannot be, or not be recorded.
+    """
+
+    number: int
     key: str
+    ended: bool
     refusal: str
 
 
 Launch = Callable[[Sequence[Sequence[str]], int], Sequence[Answer]]
 BUSY_SECONDS = 1.0
+SEEN_SECONDS = 90.0  # after which a shared folder shows what another machine has written: NFS needs up to 60
 KEPT = "Finished jobs are kept: the same command goes on"
 CHANGED = (
     "a job was not the one that was planned: a file that decides its numbers (a table, a checkpoint, a plug-in) or"
     " roftbench itself has changed since the sweep began, or is another one on the worker"
+)
+UNSEEN = (
+    "{count} jobs have ended, but nothing of them is in paths.results={root} as this machine sees it. Workers on other"
+    " machines must have that very folder: set paths.results to one that all of them share"
 )
 LOST = "its worker process was lost twice ({reason}); if memory ran out, run fewer jobs at a time"
 
@@ -64,13 +76,21 @@ class Sweep:
         Raises:
             JobsFailedError: jobs failed; all others are done.
             UsageError: results cannot be written, or a file that is needed cannot be had; no job has begun.
-            JobError: results can no longer be written, the launcher itself failed before a job began, or a file that
-                decides numbers was changed meanwhile.
+            JobError: results can no longer be written, or are not seen here, the launcher itself failed before a job
+                began, or a file that decides numbers was changed meanwhile. What failed until then has been named.
         """
         say(headline(self.plan))
         if self.todo:
             self.todo[0].store.check_writable()
             fetch_missing((source, one.env.places) for one in self.todo for source in one.job.sources())
+        try:
+            self._work()
+        except JobError:
+            self._name_failed()
+            raise
+        self._conclude()
+
+    def _work(self) -> None:
         left, suspects = self.todo, list[Planned]()
         while left or suspects:
             alone = not left
@@ -88,12 +108,13 @@ class Sweep:
                 left = [one for one in left if one not in lost]
             elif left:
                 self._wait(left)
-        self._conclude()
 
     def _launch(self, batch: Sequence[Planned]) -> str:
         """Launch jobs, one by one where they run in this process; returns why a launcher did not come to its end."""
         for chunk in [batch] if self.parallel else [[one] for one in batch]:
             number = self.number[chunk[0].key]
+            if not self.parallel and self.endings.ended(chunk[0]):  # another sweep was quicker
+                continue
             if not self.parallel:
                 say(f"\n{self._progress(number)}: {shlex.join(chunk[0].overrides)}")
             try:
@@ -103,11 +124,24 @@ class Sweep:
                 raise
             except Exception as error:  # whatever a launcher raises when a worker of its own dies
                 return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-            if refusals := [answer.refusal for answer in answers if answer.refusal]:
-                raise JobError(f"{refusals[0]} {KEPT}.")
-            if any(answer.key not in self.number for answer in answers):
-                raise JobError(f"{CHANGED}. {KEPT} with what is there now.")
+            self._heed(answers, {number + place: one for place, one in enumerate(chunk)})
         return ""
+
+    def _heed(self, answers: Sequence[Answer], asked: Mapping[int, Planned]) -> None:
+        """Take note of what workers say of the jobs that they were asked for, by the numbers of these."""
+        for answer in answers:
+            one = asked[answer.number]
+            if not answer.key:
+                self._fail(one, answer.refusal)
+            elif answer.refusal:
+                raise JobError(f"{answer.refusal} {KEPT}.")
+            elif answer.key != one.key:
+                raise JobError(f"{CHANGED}. {KEPT} with what is there now.")
+        waiting, began = [asked[answer.number] for answer in answers if answer.ended], time.monotonic()
+        while waiting := [one for one in waiting if not self.endings.ended(one)]:
+            if time.monotonic() - began > SEEN_SECONDS:
+                raise JobError(f"{UNSEEN.format(count=len(waiting), root=waiting[0].store.root)}. {KEPT}.")
+            time.sleep(BUSY_SECONDS)
 
     def _progress(self, number: int) -> str:
         """Return which job begins, and how long it and the rest will take at the rate of those before it."""
@@ -117,8 +151,14 @@ class Sweep:
         return f"{text}, {duration((time.monotonic() - self.began) / number * (len(self.todo) - number))} left"
 
     def _give_up(self, one: Planned, reason: str) -> None:
-        put_failure(one.store, one.job, LOST.format(reason=reason))
+        self._fail(one, LOST.format(reason=reason))
         one.store.running_path(one.key).unlink(missing_ok=True)
+
+    def _fail(self, one: Planned, reason: str) -> None:
+        try:
+            put_failure(one.store, one.job, reason)
+        except OSError as error:
+            raise JobError(f"{no_room(one.store, error)} {KEPT}.") from error
 
     def _wait(self, busy: Sequence[Planned]) -> None:
         """Wait until another sweep has ended one of the jobs that it has at work, or its process is gone."""
@@ -128,23 +168,29 @@ class Sweep:
 
     def _conclude(self) -> None:
         """Say how the jobs ended, and name the failed ones with reason, log and the command that repeats each."""
-        found = [(one, self.endings.of(one)) for one in self.todo]
-        bad = [(one, ending) for one, ending in found if ending is not None and ending.status == "failed"]
-        skipped = sum(ending is not None and ending.status == "skipped" for _, ending in found)
+        bad, skipped = self._ended("failed"), len(self._ended("skipped"))
         jobs, before = len(self.plan.jobs), len(self.plan.jobs) - len(self.todo)
         kept = f" ({before} of them before)" if before else ""
         done = jobs - skipped - len(bad)
         say(f"\n{jobs} jobs: {done} done{kept}, {skipped} skipped, {len(bad)} failed")
-        for one, ending in bad:
-            self._name(one, ending)
+        self._name_failed()
         if bad:
             raise JobsFailedError(f"{len(bad)} of {jobs} jobs failed ({duration(time.monotonic() - self.began)})")
 
-    def _name(self, one: Planned, ending: Ending) -> None:
-        log = one.store.log_path(one.key)
-        say(f"  failed: {shlex.join([*self.command, *one.overrides])}\n          {' '.join(ending.words.split())}")
-        if log.exists():
-            say(f"          log: {shown(log)}")
+    def _ended(self, status: str) -> list[tuple[Planned, Ending]]:
+        found = ((one, self.endings.of(one)) for one in self.todo)
+        return [(one, ending) for one, ending in found if ending is not None and ending.status == status]
+
+    def _name_failed(self) -> None:
+        for one, ending in self._ended("failed"):
+            say(failed_lines(self.command, one, ending.words))
+            if (log := one.store.log_path(one.key)).exists():
+                say(f"          log: {shown(log)}")
+
+
+def failed_lines(command: Sequence[str], one: Planned, reason: str) -> str:
+    """Return the command that repeats a failed job, with the reason below it."""
+    return f"  failed: {shlex.join([*command, *one.overrides])}\n          {' '.join(reason.split())}"
 
 
 def headline(plan: Plan) -> str:

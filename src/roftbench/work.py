@@ -62,8 +62,13 @@ def _failed(job: Job, store: Store, reason: str) -> tuple[str, str]:
     try:
         put_failure(store, job, reason)
     except OSError as error:
-        return "failed", f"{store.root} can no longer be written: {error.strerror or error}."
+        return "failed", no_room(store, error)
     return "failed", ""
+
+
+def no_room(store: Store, error: OSError) -> str:
+    """Return in words that a results folder takes nothing more."""
+    return f"{store.root} can no longer be written: {error.strerror or error}."
 
 
 def _words(error: BaseException) -> str:
