@@ -31,6 +31,13 @@ def test_one_option_of_a_group_is_one_option(cli: Command) -> None:
     cli.run("method=lp,lp_ft").refused("'method=lp,lp_ft' has several values: add -m for a sweep")
     assert "[a,b]" not in cli.run("method=lp,lp_ft").err
     cli.run("label_ratio=50").refused("label_ratio.count=50")
+    cli.run("-m", "label_ratio=50,100").refused("unknown label_ratio '50,100'", "label_ratio.count=50,100")
+    cli("plan", "label_ratio=50,100").refused("label_ratio.count=50,100")
+    cli.run("-m", "label_ratio=0.1,0.2").refused("label_ratio.fraction=0.1,0.2")
+    cli.run("-m", "label_ratio=n50,100").refused("unknown label_ratio '100'")
+    cli.run("-m", "dataset=esol,null").refused("unknown dataset 'null'. Allowed: bace")
+    cli.run("-m", "dataset=esol,true").refused("Config group override must be a string")
+    cli.run("-m", "method=roftmol,lp", "method.epochs=5").refused("method=lp has no 'method.epochs': sweep it apart")
     cli.run("dataset=3").refused("unknown dataset '3'. Allowed: bace")
     cli.run("dataset=ESOL").refused("Did you mean 'esol'?")
     assert cli.files() == []

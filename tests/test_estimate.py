@@ -1,15 +1,13 @@
 """How long a plan will take: what the records say of a unit of work, times the units that are missing, none twice."""
 
-import logging
-
 import pytest
-import torch
 from lab import FOREST, Lab
 
 from roftbench import estimate as module
 from roftbench.config import Env
-from roftbench.estimate import START, Estimate, Rates, estimate
+from roftbench.estimate import Estimate, estimate
 from roftbench.job import Job
+from roftbench.rates import START, Rates
 from roftbench.runner import Outcome, run_job
 from roftbench.store import Record
 
@@ -70,7 +68,7 @@ def test_probing_and_coefficients_cost_what_they_read(lab: Lab) -> None:
         rates.add_record(record, {"esol": mean})
     graphs = records[0]["count"]["graphs"]
     lp = records[1]["seconds"]["lp"] / ((graphs["train"] + graphs["val"]) * mean)
-    assert rates.of("tiny_gin", "lp") == pytest.approx(lp)
+    assert rates.of("tiny_gin", "lp", frozen=True) == pytest.approx(lp)
     finish = records[2]["seconds"]["finish"] / (4 * 5 * graphs["val"] * mean)  # five epochs of coefficients
     assert rates.of("tiny_gin", "finish") == pytest.approx(finish)
     assert rates.of("tiny_gin", "ft") == pytest.approx(seconds_a_unit(lab, records[0]))
@@ -173,7 +171,7 @@ def test_what_a_gpu_took_is_better_than_nothing(lab: Lab, monkeypatch: pytest.Mo
     there = {**record, "env": {**record["env"], "device": "NVIDIA H200"}}
     plan = lab.plan(*FULL, "seed=1")
     assert estimate(plan, [there]) == estimate(plan, [record])
-    monkeypatch.setattr(module, "choose_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(module, "device_type", lambda name: "cuda")
     slow = {**record, "seconds": {"ft": 1e6, "total": 2e6}}
     assert estimate(plan, [there, slow]) == estimate(plan, [there])
 
@@ -183,14 +181,39 @@ def test_a_forest_works_on_the_processor_of_a_machine_with_a_gpu(lab: Lab, monke
     plan = lab.plan(*FOREST, "seed=1")
     expected = estimate(plan, [record])
     assert expected.without == {}
-    monkeypatch.setattr(module, "choose_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(module, "device_type", lambda name: "cuda")
     assert estimate(plan, [record]) == expected
 
 
-def test_a_record_that_lost_its_seconds_is_named_and_left_out(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+def test_linear_probing_says_nothing_of_a_training(lab: Lab) -> None:
+    """Its encoder runs once: an epoch is measured, and the estimate is of what full fine-tuning takes."""
+    for ratio in ("n50", "full"):
+        lab.done("method=lp", f"label_ratio={ratio}", "train.epochs=60")
+    plan = "method=full_ft", "label_ratio=full", "train.epochs=20"
+    found = estimated(lab, *plan)
+    assert found.measured == ("tiny_gin",)
+    taken = lab.done(*plan)["seconds"]["ft"]
+    assert found.seconds < 4 * taken + START
+    assert estimated(lab, "method=lp", "label_ratio=n100").measured == ()
+
+
+def test_what_is_made_again_is_not_called_kept(lab: Lab) -> None:
+    lab.done(*FULL)
+    words = ("method=wise_ft", FULL[1])
+    assert estimated(lab, *words).kept == 1
+    other = estimated(lab, *words, "run.threads=2")
+    assert (other.kept, other.shared) == (0, 1)
+    assert other.seconds > estimated(lab, *words).seconds
+    [stage] = lab.stages()
+    stage.write_bytes(b"cut")
+    assert estimated(lab, *words).kept == 0
+
+
+def test_jobs_that_are_done_again_share_no_fit(lab: Lab) -> None:
     record = lab.done(*FULL)
-    with caplog.at_level(logging.WARNING):
-        damaged = {name: value for name, value in record.items() if name != "seconds"}
-        found = estimate(lab.plan(*FULL, "seed=1"), [damaged, record])
-    assert record["key"] in caplog.text
-    assert found.seconds == pytest.approx(estimated(lab, *FULL, "seed=1").seconds)
+    found = estimated(lab, "method=full_ft,wise_ft", FULL[1], "run.rerun=true")
+    assert (found.fits, found.shared, found.kept) == (2, 2, 0)
+    assert found.seconds == pytest.approx(2 * found.longest)
+    fitted = lab.done("method=wise_ft", FULL[1], "run.rerun=true")
+    assert "ft" in fitted["seconds"]
+    assert record["seconds"]["ft"] < found.longest

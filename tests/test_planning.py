@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from command import Command
 from lab import merged
 
@@ -28,7 +29,7 @@ def test_jobs_done_failed_and_missing_are_counted_and_the_failed_named(cli: Comm
     ]
     assert re.fullmatch(r"estimate {7}\d.* one after another", lines[5])
     [named] = [number for number, line in enumerate(lines) if line.startswith("  failed: ")]
-    assert "method=full_ft seed=0 train.lr=1e+30" in lines[named]
+    assert re.search(r"^  failed: roftbench run .*method=full_ft seed=0 train\.lr=1e\+30", lines[named])
     assert lines[named + 1].strip() == failure["error"]
     assert cli.files() == before
 
@@ -61,6 +62,10 @@ def test_the_estimate_is_shared_out_to_the_processes_of_a_launcher(cli: Command)
     cli.capture.readouterr()
     more = ("method=lp", "seed=range(0,9)", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert re.search(r"one after another, .* with 2 at a time$", plan(cli, *more)[5])
+    one = plan(cli, *more, "seed=9", "hydra.launcher.n_jobs=8")[5]
+    assert "at a time" not in one  # nothing is shared out
+    few = json.loads(cli("plan", *merged([*more, "seed=9,10", "hydra.launcher.n_jobs=8"]), "--json").out)
+    assert few["hours_several_at_a_time"] == pytest.approx(few["hours_one_after_another"] / 2)
     found = json.loads(cli("plan", *merged(more), "--json").out)
     assert (found["jobs"], found["done"], found["to_run"], found["workers"]) == (9, 1, 8, 2)
     assert found["hours_one_after_another"] > 0
@@ -79,3 +84,9 @@ def test_what_must_be_fetched_is_named_and_nothing_is_downloaded(cli: Command) -
 def test_what_run_refuses_is_refused(cli: Command) -> None:
     cli("plan", "method=lpp").refused("unknown method 'lpp'", "Did you mean")
     cli("plan", "model=tiny_gin", "train.lr=0.1,-1").refused("lr must be > 0")
+
+
+def test_words_that_are_no_option_of_plan_are_refused(cli: Command) -> None:
+    cli("plan", "--cfg", "job", "method=lp").refused("unknown option '--cfg'", "--json")
+    cli("plan", "--jsn", "method=lp").refused("unknown option '--jsn'. Did you mean '--json'?")
+    cli("plan", "method=lp", "seed").refused("cannot understand 'seed': write key=value")

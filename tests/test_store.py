@@ -19,6 +19,7 @@ from roftbench.runner import put_failure
 from roftbench.store import Store
 
 KEY = "0123456789abcdef"
+GRAPHS = {"train": 50, "val": 64, "test": 65}
 
 
 def record(seed: int = 0, **more: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def record(seed: int = 0, **more: Any) -> dict[str, Any]:
     job = {"protocol": 3, "dataset": {"name": "esol", "metric": "rmse"}, "seed": seed}
     scores = {part: {"rmse": 1 / 3, "r2": None} for part in ("train", "val", "test")}
     tried = {"params": {"name": "Ölsäure α"}, "val": scores["val"], "test": scores["test"]}
-    known = {"job": job, "scores": scores, "candidates": [tried], "count": {"graphs": {}, "labels": {}}}
+    known = {"job": job, "scores": scores, "candidates": [tried], "count": {"graphs": GRAPHS, "labels": {}}}
     unknown = {"base": None, "best_epoch": None, "chosen": {}, "details": {}, "history": [], "data": {}, "env": {}}
     return {"schema": SCHEMA, "key": digest(job), "status": "done", **known, **unknown, "seconds": {}, **more}
 
@@ -90,7 +91,7 @@ DAMAGED = {
     "a score in words": record(scores={**record()["scores"], "test": {"rmse": "low"}}),
     "an epoch without number": record(history=[{"stage": "ft", "train_loss": 1.0, "val_score": 1.0}]),
     "seconds in words": record(seconds={"total": "long"}),
-    "counts in words": record(count={"graphs": {"train": "many"}, "labels": {}}),
+    "counts in words": record(count={"graphs": {**GRAPHS, "train": "many"}, "labels": {}}),
     "a list of versions": record(env=["torch"]),
 }
 

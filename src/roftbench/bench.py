@@ -14,9 +14,10 @@ from roftbench.components import build
 from roftbench.config import Env
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.warn import warnings_of
-from roftbench.errors import JobError, UsageError
+from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.job import Job
 from roftbench.problem import Problem
+from roftbench.progress import say
 from roftbench.store import Record
 
 Scores = dict[str, dict[str, float | None]]  # of each part, each metric's
@@ -113,18 +114,37 @@ class Bench(ABC):
         rows: list[dict[str, Any]] = []  # of all candidates; fitted weights are kept of the best one alone
         best: Tried | None = None
         for candidate in self.candidates():
-            one = self._try(candidate)
+            try:
+                one = self._try(candidate)
+            except SkipJob:
+                raise
+            except JobError as error:  # diverged: the worst of all, and no reason to lose the others
+                rows.append(self._lost(candidate, error))
+                continue
             rows.append(one.row())
             if best is None or self.problem.metric.better(one.scores["val"][name], best.scores["val"][name]):
                 best = one
         if best is None:
-            raise ValueError("a grid has at least one candidate")
+            several = f"none of {len(rows)} candidates can be used. The first: " if len(rows) > 1 else ""
+            raise JobError(f"{several}{rows[0]['error']}")
         self.chosen = best.fitting.fitted
         train = self.predict(self.chosen, self.problem.train)
         return records.assemble(self, rows, best, self.problem.scores(train, self.problem.train))
 
+    def _lost(self, method: Any, error: JobError) -> dict[str, Any]:
+        """Return the row of a candidate that gave no scores, and warn of it."""
+        if self.job.method.search:
+            tried = {name: value for name, value in asdict(method).items() if name in self.job.method.grid}
+            self.warnings.append(f"candidate {tried}: {error}")
+            say(f"  {self.warnings[-1]}")
+        nothing = dict.fromkeys(self.problem.metrics)
+        return {"params": asdict(method), "val": nothing, "test": nothing, "best_epoch": None, "error": str(error)}
+
     def _try(self, method: Any) -> Tried:
-        fitting = self.fit(method)
+        try:
+            fitting = self.fit(method)
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # a penalty met infinite numbers
+            raise JobError(f"training diverged: {error}") from None
         return Tried(asdict(method), fitting, *self.scores(fitting.fitted))
 
     def scores(self, fitted: Any) -> tuple[Scores, NDArray[np.float64]]:

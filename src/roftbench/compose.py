@@ -24,8 +24,17 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
     """Return the config that Hydra composes for one job."""
     search = [] if folder is None else [f"hydra.searchpath=[file://{folder.absolute()}]"]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"), clear_options():
         return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
+
+
+@contextmanager
+def clear_options() -> Iterator[None]:
+    """Turn what Hydra raises of a group that is true, say, while it composes, into a UsageError."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error).strip().splitlines()[0]) from error
 
 
 @contextmanager
@@ -92,7 +101,7 @@ def _missing_option(error: MissingConfigException) -> str:
 def _unknown_option(group: str, name: str, known: Iterable[str]) -> str:
     if group == "label_ratio" and all(map(NUMBER.fullmatch, name.split(","))):
         if all(part.isdigit() for part in name.split(",")):
-            return f"unknown label_ratio '{name}': {name} molecules are label_ratio.count={name}, shares r25, r50, …"
+            return f"unknown label_ratio '{name}': so many molecules are label_ratio.count={name}, shares r25, r50, …"
         return f"unknown label_ratio '{name}': shares are label_ratio.fraction={name}, or r25, r50, …"
     hint = " For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
     if group == "dataset" and (Path(name).suffix or Path(name).exists()):
@@ -118,6 +127,8 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
         return f"{several}, or write key=[a,b] for one list{single}"
     whole = re.search(r"full_key: (\S+)", message)  # of a value that is a dictionary, the key inside
     key = whole.group(1) if whole else found.group(1).split("=")[0].lstrip("+~").split("@")[0]
+    if key.partition(".")[0] in GROUPS and (lacking := _lacking(key, overrides, folder)):
+        return f"{lacking} has no '{key}': sweep it apart from those that have it"
     known = _known_keys(overrides, folder)
     if key.startswith(GRID):
         there = ", ".join(name.removeprefix(GRID) for name in known if name.startswith(GRID)) or "nothing"
@@ -125,6 +136,15 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
     close = get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     return f"unknown key '{key}'.{hint} `roftbench run --cfg job` shows all keys."
+
+
+def _lacking(key: str, overrides: Sequence[str], folder: Path | None) -> str | None:
+    """Return the option of a sweep over several that lacks a key which another one has; None if there is none."""
+    group = key.partition(".")[0]
+    swept = [text for text in overrides if text.startswith(f"{group}=")]
+    names = elements(swept[-1].partition("=")[2]) if swept else []
+    lacks = [name for name in names if key not in _known_keys([f"{group}={name}"], folder)]
+    return f"{group}={lacks[0]}" if 0 < len(lacks) < len(names) else None
 
 
 def _known_keys(overrides: Sequence[str], folder: Path | None) -> list[str]:

@@ -1,10 +1,5 @@
-"""How long a plan will take: units of work times the seconds that a unit took before, or takes in one measured epoch.
+"""How long a plan will take: units of work times the seconds of a unit, as before or in one measured epoch."""
 
-A unit is one forward pass of one atom. Training costs three of them an atom and epoch (forward, and twice as much for
-the gradients), validating one; ROFT-MOL's coefficients cost four an atom of the validation part and epoch.
-"""
-
-import logging
 import statistics
 import tempfile
 from collections import Counter
@@ -21,22 +16,21 @@ from roftbench.errors import JobError, UsageError
 from roftbench.job import NETWORK, Job
 from roftbench.plan import Plan, Planned
 from roftbench.progress import bar, logged
+from roftbench.rates import Rates, coefficients, work
 from roftbench.runner import run_job
 from roftbench.sources import Places, Source, present
-from roftbench.stages import FINISH, Needed
-from roftbench.store import UNREADABLE, Record
-from roftbench.workbench import choose_device
-
-logger = logging.getLogger(__name__)
+from roftbench.stages import Needed
+from roftbench.store import Record
+from roftbench.tensors import description_in
+from roftbench.workbench import device_type, will_make_with
 
 MEASURED = 256  # labels of an epoch that is measured: enough for a rate, no more than seconds
 CPU = "cpu"
-START = 1.0  # seconds a job spends on everything but fits, where no record says
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds that the open jobs of a plan take one after another, as far as that can be said.
+    """Seconds that the open jobs of a plan take one after another, and the longest alone, as far as that can be said.
 
     without: why it cannot be said, in words, and of how many jobs. fits: how many fits all open jobs need; shared: how
     many without doing one twice; kept: how many of these are in the store. measured: models of which an epoch was
@@ -44,6 +38,7 @@ class Estimate:
     """
 
     seconds: float
+    longest: float
     without: dict[str, int]
     fits: int
     shared: int
@@ -65,23 +60,38 @@ def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
         rates.add_record(record, atoms)
     measured = _measure_missing(sized, rates)
     networks = [one for one in plan.open if one.job.model.kind == NETWORK]
-    fits = {need.key: one for one in networks for need in one.fits}
-    kept = {key for key, one in fits.items() if one.store.stage_path(key).exists() and not one.env.run.rerun}
-    spans = {
-        need.key: units(need, one.job, size) * (rates.of(one).of(one.job.model.name, need.name) or 0.0)
-        for one, size in sized
-        for need in one.fits
-        if need.key not in kept
-    }
-    seconds = sum(rates.of(one).start for one, _ in sized) + sum(spans.values())
-    for one, _ in sized:
+    fits = {_fit(one, need): (one, need) for one in networks for need in one.fits}
+    kept = {fit for fit, (one, need) in fits.items() if _is_kept(one, need)}
+    spans: dict[str, float] = {}
+    alone = []  # seconds of each job, if it does all its fits itself
+    for one, size in sized:
+        own = {_fit(one, need): _span(rates.of(one), one, need, size) for need in one.fits}
+        own = {fit: span for fit, span in own.items() if fit not in kept}
+        totals = rates.of(one).totals.get((one.job.model.name, str(one.job.dataset.name)))
         if not one.fits:
-            totals = rates.of(one).totals.get((one.job.model.name, str(one.job.dataset.name)))
-            seconds += statistics.fmean(totals) if totals else 0.0
-            if not totals:
-                reasons.append(f"no record tells of {one.job.model.name} on {one.job.dataset.name}")
+            own = {one.key: statistics.fmean(totals) if totals else 0.0}
+        if not (one.fits or totals):
+            reasons.append(f"no record tells of {one.job.model.name} on {one.job.dataset.name}")
+        spans |= own
+        alone.append(rates.of(one).start + sum(own.values()))
+    seconds = sum(rates.of(one).start for one, _ in sized) + sum(spans.values())
     needs = sum(len(one.fits) for one in networks)
-    return Estimate(seconds, dict(Counter(reasons)), needs, len(fits), len(kept), measured)
+    return Estimate(seconds, max(alone, default=0.0), dict(Counter(reasons)), needs, len(fits), len(kept), measured)
+
+
+def _fit(one: Planned, need: Needed) -> str:
+    """Return what names a fit: jobs that are done again share none."""
+    return f"{one.key} {need.key}" if one.env.run.rerun else need.key
+
+
+def _span(rates: Rates, one: Planned, need: Needed, size: "Sizes") -> float:
+    return units(need, one.job, size) * (rates.of(one.job.model.name, need.name, frozen=need.frozen) or 0.0)
+
+
+def _is_kept(one: Planned, need: Needed) -> bool:
+    """Tell whether a fit is in the store, made with what the job will make it with: it is made again otherwise."""
+    path = one.store.stage_path(need.key)
+    return not one.env.run.rerun and description_in(path).get("made_with") == will_make_with(one.env)
 
 
 @dataclass(frozen=True)
@@ -153,72 +163,8 @@ def _parts_of(one: Planned) -> str:
 def units(need: Needed, job: Job, sizes: Sizes) -> float:
     """Return the work of a stage, or of what a method learns after the last one."""
     if need.stage is None:
-        return 4.0 * int(job.method.params.get("epochs", 1)) * sizes.val
-    return _work(sizes.train, sizes.val, need.stage.epochs or job.train.epochs, frozen=need.frozen)
-
-
-def _work(train: float, val: float, epochs: int, *, frozen: bool) -> float:
-    """The work of a stage on so many atoms or graphs of the training and the validation part."""
-    return train + val if frozen else epochs * (3 * train + val)
-
-
-class Rates:
-    """Seconds a unit, by model and name of a stage; seconds a job, by model and data set; seconds beside the fits."""
-
-    def __init__(self) -> None:
-        self._spent: dict[tuple[str, str], tuple[float, float]] = {}
-        self._starts: list[float] = []
-        self.totals: dict[tuple[str, str], list[float]] = {}
-
-    def add(self, model: str, stage: str, seconds: float, work: float) -> None:
-        """Take note of what a stage of a model took."""
-        before = self._spent.get((model, stage), (0.0, 0.0))
-        self._spent[model, stage] = (before[0] + seconds, before[1] + work)
-
-    def add_record(self, record: Record, atoms: dict[str, float]) -> None:
-        """Take note of what a record says, if the mean number of atoms in a molecule of its data set is known."""
-        try:
-            self._add_record(record, atoms)
-        except UNREADABLE as error:
-            logger.warning("record %s says nothing of its time: %r is missing or wrong", record["key"], str(error))
-
-    def _add_record(self, record: Record, atoms: dict[str, float]) -> None:
-        job, seconds = record["job"], record["seconds"]
-        name = job["dataset"]["name"]
-        own = _own(seconds)
-        self._starts.append(seconds["total"] - sum(own.values()))
-        self.totals.setdefault((job["model"]["name"], name), []).append(seconds["total"])
-        if name in atoms and not job["method"]["search"]:  # of a search only the chosen candidate's history is kept
-            self.add_stages(record, atoms[name])
-
-    def add_stages(self, record: Record, atoms: float) -> None:
-        """Take note of what a record's stages took, with so many atoms in a molecule on average."""
-        job, graphs = record["job"], record["count"]["graphs"]
-        frozen = {one["name"]: one["frozen"] for one in record.get("stages", ())}  # older ones say nothing
-        for stage, span in _own(record["seconds"]).items():
-            if stage == FINISH:
-                work = 4.0 * int(job["method"]["params"].get("epochs", 1)) * graphs["val"]
-            elif stage in frozen:
-                epochs = sum(one["stage"] == stage for one in record["history"])
-                work = _work(graphs["train"], graphs["val"], epochs, frozen=frozen[stage])
-            else:
-                continue
-            self.add(job["model"]["name"], stage, span, work * atoms)
-
-    def knows(self, model: str) -> bool:
-        """Tell whether a job of a model was seen."""
-        return any(name == model for name, _ in self.totals) or self.of(model, "ft") is not None
-
-    def of(self, model: str, stage: str) -> float | None:
-        """Return seconds a unit; those of the model's other stages if this one was never seen; None if none was."""
-        keys = [(model, stage)] if (model, stage) in self._spent else [key for key in self._spent if key[0] == model]
-        work = sum(self._spent[key][1] for key in keys)
-        return sum(self._spent[key][0] for key in keys) / work if work else None
-
-    @property
-    def start(self) -> float:
-        """Seconds that a job spends on everything but fits."""
-        return statistics.median(self._starts) if self._starts else START
+        return coefficients(job.method.params, sizes.val)
+    return work(sizes.train, sizes.val, need.stage.epochs or job.train.epochs, frozen=need.frozen)
 
 
 class RatesByDevice:
@@ -239,12 +185,7 @@ class RatesByDevice:
 
 
 def _on_cpu(env: Env) -> bool:
-    return choose_device(env.run.device).type == CPU
-
-
-def _own(seconds: dict[str, float]) -> dict[str, float]:
-    """Return the seconds of the stages that a job has fitted itself."""
-    return {stage: span for stage, span in seconds.items() if stage != "total" and "(" not in stage}
+    return device_type(env.run.device) == CPU
 
 
 def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevice) -> tuple[str, ...]:
@@ -252,7 +193,7 @@ def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevic
     smallest: dict[str, tuple[Planned, Sizes]] = {}
     for one, size in sized:
         model = one.job.model.name
-        if one.fits and rates.of(one).of(model, "ft") is None:
+        if any(rates.of(one).of(model, need.name, frozen=need.frozen) is None for need in one.fits):
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
     for one, size in smallest.values():
         epoch = one_epoch(one.job, one.env, few=size.train > MEASURED * size.mean)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,23 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from roftbench.catalog import conf_dir, existing
-from roftbench.compose import clear_errors, composed
+from roftbench.compose import clear_errors, clear_options, composed
 from roftbench.config import Env, parse
 from roftbench.errors import JobError, UsageError, suggest
-from roftbench.launchers import follow, threads
+from roftbench.launchers import follow, threads, workers
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
 from roftbench.sources import fetch_missing
 from roftbench.space import expand
 from roftbench.sweep import Answer, Sweep
 from roftbench.work import work
+from roftbench.workbench import choose_device
 
 MULTIRUN = ("-m", "--multirun")
 FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")
 SHOW = ("--cfg", "-c", "--info", "-i")
 FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
+PLAN_FLAGS = (*MULTIRUN, "--config-dir", "-cd", "--json")
 
 
 _PARENT = "ROFTBENCH_PARENT"  # the process that waits for the jobs, so that a worker knows that it is none
@@ -73,11 +76,14 @@ def plan(arguments: Sequence[str]) -> tuple[Plan, DictConfig]:
     Raises:
         UsageError: as `run` does.
     """
-    _, flags, overrides = _understood(arguments)
+    _, flags, overrides = _understood(arguments, PLAN_FLAGS)
     folder = _config_folder(flags)
     with clear_errors(overrides, folder):
         settings = composed([text for text in overrides if not _is_sweep(text)], folder, with_hydra=True).hydra
-        return plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder))), settings
+        found = plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder)))
+    check_devices(found, settings.launcher)
+    jobs = tuple(replace(one, env=_with_threads(one.env, settings.launcher)) for one in found.jobs)
+    return replace(found, jobs=jobs), settings
 
 
 def launch_sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, launcher: Launcher) -> None:
@@ -89,15 +95,28 @@ def launch_sweep(arguments: Sequence[str], context: HydraContext, config: DictCo
     """
 
     def compose_job(texts: Sequence[str]) -> DictConfig:
-        return context.config_loader.load_sweep_config(config, list(texts))
+        with clear_options():
+            return context.config_loader.load_sweep_config(config, list(texts))
 
     def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
         returned = launcher.launch(batch, initial_job_idx=number)
         return [answer for one in returned if (answer := _returned(one)) is not None]
 
     jobs = plan_sweep(expand(sweep_texts(config.hydra, arguments), compose_job))
-    _, flags, _ = _understood(sys.argv[1:])
-    Sweep(jobs, launch, config.hydra.launcher, ["roftbench", "run", *flags]).run()
+    check_devices(jobs, config.hydra.launcher)
+    Sweep(jobs, launch, config.hydra.launcher, command(sys.argv[1:])).run()
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """Return what comes before the overrides of one job of a sweep to run it alone."""
+    return ["roftbench", "run", *_understood(arguments)[1]]
+
+
+def check_devices(plan: Plan, launcher: DictConfig) -> None:
+    """Raise UsageError where jobs are to run on this machine and it lacks their device; a cluster's may have it."""
+    if workers(launcher) is not None:
+        for name in {one.env.run.device for one in plan.open}:
+            choose_device(name)
 
 
 def _returned(one: JobReturn) -> Answer | None:
@@ -166,16 +185,16 @@ def precheck(overrides: Sequence[str], folder: Path | None) -> None:
 
 
 def _is_sweep(text: str) -> bool:
-    return OverridesParser.create().parse_override(text).is_sweep_override()
+    return OverridesParser.create().parse_overrides([text])[0].is_sweep_override()
 
 
-def _understood(arguments: Sequence[str]) -> tuple[bool, list[str], list[str]]:
+def _understood(arguments: Sequence[str], allowed: Sequence[str] = FLAGS) -> tuple[bool, list[str], list[str]]:
     """Return whether a sweep is asked for, the other flags of Hydra's, and the overrides."""
     sweep = any(argument in MULTIRUN for argument in arguments)
-    return sweep, *_separate([argument for argument in arguments if argument not in MULTIRUN])
+    return sweep, *_separate([argument for argument in arguments if argument not in MULTIRUN], allowed)
 
 
-def _separate(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def _separate(arguments: Sequence[str], allowed: Sequence[str]) -> tuple[list[str], list[str]]:
     """Separate Hydra's flags (with their values) from the overrides."""
     flags: list[str] = []
     overrides: list[str] = []
@@ -186,8 +205,8 @@ def _separate(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             overrides.append(argument)
         name = argument.partition("=")[0]
-        if not takes_value and argument.startswith("-") and name not in FLAGS:
-            raise UsageError(f"unknown option '{name}'.{suggest(name, FLAGS)}")
+        if not takes_value and argument.startswith("-") and name not in allowed:
+            raise UsageError(f"unknown option '{name}'.{suggest(name, allowed)}")
         takes_value = not takes_value and argument in FLAGS_WITH_VALUE
     if takes_value:
         raise UsageError(f"{arguments[-1]} needs a value")

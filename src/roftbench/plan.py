@@ -14,7 +14,7 @@ from roftbench.progress import bar
 from roftbench.space import Point
 from roftbench.stages import Needed, needed
 from roftbench.store import Store
-from roftbench.workbench import choose_device
+from roftbench.workbench import device_type
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _fits(job: Job, env: Env) -> tuple[Needed, ...]:
         return ()
     method: Method = build(job.method)
     tried = method.candidates(job.method.grid, _blocks(job.model)) if job.method.search else [method]
-    found = {need.key: need for one in tried for need in needed(job, one, choose_device(env.run.device).type)}
+    found = {need.key: need for one in tried for need in needed(job, one, device_type(env.run.device))}
     return tuple(found.values())
 
 

@@ -13,6 +13,7 @@ from roftbench.launchers import workers
 from roftbench.plan import Plan
 from roftbench.progress import duration
 from roftbench.store import Record
+from roftbench.sweep import failed_lines
 
 SHOWN = 10  # failed jobs
 
@@ -29,13 +30,14 @@ def run(arguments: Sequence[str], *, as_json: bool) -> int:
             found = _found(plan, workers(settings.launcher))
     except JobError as error:
         raise UsageError(str(error)) from None
-    print(json.dumps(found, indent=1) if as_json else "\n".join(_lines(plan, found)))
+    print(json.dumps(found, indent=1) if as_json else "\n".join(_lines(plan, found, hydra_app.command(arguments))))
     return 0
 
 
 def _found(plan: Plan, count: int | None) -> dict[str, Any]:
     states = [one.state for one in plan.jobs]
     needed = asdict(estimate(plan, _records(plan)))
+    at_once = max(1, min(count or 1, len(plan.open)))
     return {
         "combinations": plan.combinations,
         "jobs": len(states),
@@ -46,6 +48,7 @@ def _found(plan: Plan, count: int | None) -> dict[str, Any]:
         "fits": {"needed": needed["fits"], "after_sharing": needed["shared"], "in_store": needed["kept"]},
         "hours_one_after_another": needed["seconds"] / 3600,
         "workers": count,
+        "hours_several_at_a_time": max(needed["seconds"] / at_once, needed["longest"]) / 3600,
         "jobs_without_estimate": sum(needed["without"].values()),
         "why_without": needed["without"],
         "measured_models": list(needed["measured"]),
@@ -57,11 +60,11 @@ def _records(plan: Plan) -> list[Record]:
     return [record for store in stores.values() for record in store.load()]
 
 
-def _lines(plan: Plan, found: dict[str, Any]) -> list[str]:
+def _lines(plan: Plan, found: dict[str, Any], command: Sequence[str]) -> list[str]:
     fits = found["fits"]
-    spent = found["hours_one_after_another"] * 3600
-    several = found["workers"] or 0
-    how = f", {duration(spent / several)} with {several} at a time" if several > 1 else ""
+    spent, shared_out = (found[f"hours_{how}"] * 3600 for how in ("one_after_another", "several_at_a_time"))
+    several = min(found["workers"] or 1, found["to_run"])
+    how = f", {duration(shared_out)} with {several} at a time" if several > 1 else ""
     lines = [
         f"{'jobs':<15}{found['jobs']:,}",
         f"{'done':<15}{found['done']:,}",
@@ -80,5 +83,5 @@ def _lines(plan: Plan, found: dict[str, Any]) -> list[str]:
     failed = [one for one in plan.jobs if one.state == "failed"]
     for one in failed[:SHOWN]:
         failure = one.store.failure(one.key) or {"error": "its failure cannot be read"}
-        lines.append(f"  failed: {' '.join(one.overrides)}\n          {failure['error']}")
+        lines.append(failed_lines(command, one, failure["error"]))
     return lines + ([f"  and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else [])

@@ -100,9 +100,13 @@ class Problem:
         """Return metrics for predictions [len(index), T], all if no `names` are given; None where not all finite."""
         y = self.y[index.numpy()]
         if not np.isfinite(predictions).all():
-            own = [name for name, metric in METRICS.items() if metric.task == self.task]
-            return dict.fromkeys(own if names is None else names)
+            return dict.fromkeys(self.metrics if names is None else names)
         return evaluate(self.task, y, predictions, names)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of all metrics of the task."""
+        return [name for name, metric in METRICS.items() if metric.task == self.task]
 
 
 def too_close(y: NDArray[np.float64]) -> str:

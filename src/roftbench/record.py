@@ -122,6 +122,7 @@ def commit() -> str | None:
     return found.stdout.strip() or None
 
 
+@cache
 def version_of(package: str) -> str | None:
     """Return the version of an installed package, None where it is not there."""
     try:

@@ -20,8 +20,14 @@ class Candidate(TypedDict):
     error: NotRequired[str]
 
 
+class _Graphs(TypedDict):
+    train: int
+    val: int
+    test: int
+
+
 class _Count(TypedDict):
-    graphs: dict[str, int]
+    graphs: _Graphs
     labels: dict[str, int]
 
 

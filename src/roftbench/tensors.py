@@ -55,6 +55,16 @@ def read_tensors(path: Path) -> Entry:
     return tensors, json.loads(metadata["description"])
 
 
+def description_in(path: Path) -> dict[str, Any]:
+    """Return the description alone, unchecked and quickly; empty where there is none to read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            description: dict[str, Any] = json.loads((file.metadata() or {}).get("description", "{}"))
+            return description
+    except (SafetensorError, OSError, ValueError):
+        return {}
+
+
 def write_tensors(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
     """Write tensors and a description of plain values, atomically, with a checksum over both; raises OSError."""
     text = json.dumps(description, allow_nan=False)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from roftbench import record as records
-from roftbench.bench import Bench, Fitting
+from roftbench.bench import DEFAULT_THREADS, Bench, Fitting
 from roftbench.components import build
 from roftbench.config import Env
 from roftbench.errors import UsageError
@@ -237,20 +237,39 @@ def pretrained(job: Job, env: Env) -> Encoder:
     return encoder
 
 
+def device_type(name: str) -> str:
+    """Return "cpu" or "cuda" for the name of a device, which need not be on this machine; auto is this machine's.
+
+    Raises:
+        UsageError: no name of a device.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        raise UsageError(f"device={name} is no device. Allowed: auto, cpu, cuda, cuda:N.") from None
+    if kind not in ("cpu", "cuda"):
+        raise UsageError(f"run.device={name} is not supported. Allowed: auto, cpu, cuda, cuda:N.")
+    return kind
+
+
+def will_make_with(env: Env) -> dict[str, Any] | None:
+    """Return what a job that runs like this would make its stages with; None where its device is not here."""
+    try:
+        device = choose_device(env.run.device)
+    except UsageError:
+        return None
+    return {**records.arithmetic(device), "threads": env.run.threads or DEFAULT_THREADS}
+
+
 def choose_device(name: str) -> torch.device:
     """Return the device of a name: auto (the GPU if there is one), cpu, cuda, cuda:N.
 
     Raises:
         UsageError: no such device here.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"device={name} is no device. Allowed: auto, cpu, cuda, cuda:N.") from None
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"run.device={name} is not supported. Allowed: auto, cpu, cuda, cuda:N.")
+    device = torch.device(device_type(name) if name == "auto" else name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"run.device={name}: this machine has {torch.cuda.device_count()} GPUs that torch can use.")
     return device

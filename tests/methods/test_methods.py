@@ -159,6 +159,30 @@ def test_test_labels_decide_nothing_but_the_test_score(lab: Lab, honest: Any, me
     assert before["scores"]["test"]["rmse"] != after["scores"]["test"]["rmse"]
 
 
+def test_a_candidate_that_diverges_is_the_worst_and_costs_the_others_nothing(lab: Lab) -> None:
+    record = lab.done("method=roftmol", "method.search=true", "method.grid.lr=[1e30,0.01]", "method.grid.alpha=[0.5]")
+    lost, good = record["candidates"]
+    assert lost["val"].keys() == lost["test"].keys() == good["val"].keys()
+    assert {*lost["val"].values(), *lost["test"].values(), lost["best_epoch"]} == {None}
+    assert "the validation loss is nan" in lost["error"]
+    assert (record["chosen"]["lr"], record["scores"]["val"]) == (0.01, good["val"])
+    [warning] = [text for text in record["warnings"] if text.startswith("candidate ")]
+    assert warning == f"candidate {{'alpha': 0.5, 'lr': 1e+30}}: {lost['error']}"
+    alone = lab.done("method=roftmol", "method.lr=0.01", "method.alpha=0.5")
+    assert alone["scores"] == record["scores"]
+    assert alone["warnings"] == [text for text in record["warnings"] if text != warning]
+    assert lab.store.get(record["key"]) == record
+
+
+def test_where_every_candidate_diverges_the_job_fails_with_the_first_reason(lab: Lab) -> None:
+    failed = lab.run("method=bss", "method.search=true", "train.lr=1e30", "method.grid.weight=[0.1,1]")
+    assert failed.status == "failed"
+    assert failed.record["error"].startswith("none of 2 candidates can be used. The first: training diverged: ")
+    single = lab.run("method=bss", "train.lr=1e30")
+    assert single.record["error"].startswith("training diverged: ")
+    assert single.record["traceback"] is None
+
+
 def test_a_search_does_not_take_the_candidate_that_is_best_on_the_test_part(lab: Lab, honest: Any) -> None:
     """The test labels are made what another candidate predicts: a perfect test score must not win."""
     path, smiles, labels, test = honest
