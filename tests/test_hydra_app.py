@@ -7,11 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from command import Command
 from lab import ROOT
 
 from roftbench import hydra_app
 from roftbench.errors import UsageError
+from roftbench.estimate import estimate
 
 SMOKE = {"method": 9, "dataset": 2}
 
@@ -65,3 +67,23 @@ def test_nothing_of_hydras_own_is_written(cli: Command) -> None:
     assert cli.run("-m", "method=lp", "train.epochs=1").code == 0
     assert sorted({name.split("/")[0] for name in cli.files()}) == ["logs", "runs", "stages"]
     assert list(Path.cwd().iterdir()) == []
+
+
+def test_the_device_of_a_clusters_jobs_need_not_be_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    words = ["model=tiny_gin", "method=lp", "seed=0,1", "run.device=cuda"]
+    with pytest.raises(UsageError, match=r"run\.device=cuda: this machine has 0 GPUs"):
+        hydra_app.plan(words)
+    with pytest.raises(UsageError, match="device=gpu is no device"):
+        hydra_app.plan([*words[:3], "run.device=gpu", "hydra/launcher=slurm"])
+    plan, _ = hydra_app.plan([*words, "hydra/launcher=slurm"])
+    assert [one.job.seed for one in plan.jobs] == [0, 1]
+    found = estimate(plan, [])
+    assert found.without == {"no record tells of tiny_gin, and run.device=cuda is not here to measure an epoch": 2}
+    assert (found.kept, found.seconds) == (0, 0)
+
+
+def test_a_command_that_gives_all_of_a_presets_values_is_one_job_without_a_word_of_the_sweep(cli: Command) -> None:
+    words = ["experiment=smoke", "dataset=esol", "method=lp"]
+    assert "this config describes a sweep" not in cli.run(*words).out
+    assert "this config describes a sweep" in cli("run", *words[:2], "model=tiny_gin", "run.threads=1").out

@@ -3,7 +3,7 @@
 import statistics
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,20 +63,34 @@ def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
     fits = {_fit(one, need): (one, need) for one in networks for need in one.fits}
     kept = {fit for fit, (one, need) in fits.items() if _is_kept(one, need)}
     spans: dict[str, float] = {}
-    alone = []  # seconds of each job, if it does all its fits itself
+    starts, alone = 0.0, [0.0]  # alone: seconds of each job, if it does all its fits itself
     for one, size in sized:
-        own = {_fit(one, need): _span(rates.of(one), one, need, size) for need in one.fits}
-        own = {fit: span for fit, span in own.items() if fit not in kept}
-        totals = rates.of(one).totals.get((one.job.model.name, str(one.job.dataset.name)))
-        if not one.fits:
-            own = {one.key: statistics.fmean(totals) if totals else 0.0}
-        if not (one.fits or totals):
-            reasons.append(f"no record tells of {one.job.model.name} on {one.job.dataset.name}")
+        own, reason = _own(one, size, rates.of(one), kept)
+        if reason:
+            reasons.append(reason)
+            continue
         spans |= own
+        starts += rates.of(one).start
         alone.append(rates.of(one).start + sum(own.values()))
-    seconds = sum(rates.of(one).start for one, _ in sized) + sum(spans.values())
-    needs = sum(len(one.fits) for one in networks)
-    return Estimate(seconds, max(alone, default=0.0), dict(Counter(reasons)), needs, len(fits), len(kept), measured)
+    needs, why = sum(len(one.fits) for one in networks), dict(Counter(reasons))
+    return Estimate(starts + sum(spans.values()), max(alone), why, needs, len(fits), len(kept), measured)
+
+
+def _own(one: Planned, size: "Sizes", rates: Rates, kept: Container[str]) -> tuple[dict[str, float], str]:
+    """Return the seconds of what a job does itself, by what names it; or why they cannot be said, else ""."""
+    model, dataset = one.job.model.name, str(one.job.dataset.name)
+    if not one.fits:
+        totals = rates.totals.get((model, dataset))
+        return ({one.key: statistics.fmean(totals)}, "") if totals else ({}, f"no record tells of {model} on {dataset}")
+    spans = {}
+    for need in one.fits:
+        rate = rates.of(model, need.name, frozen=need.frozen)
+        if rate is None:
+            device = f"run.device={one.env.run.device}"
+            return {}, f"no record tells of {model}, and {device} is not here to measure an epoch"
+        if _fit(one, need) not in kept:
+            spans[_fit(one, need)] = units(need, one.job, size) * rate
+    return spans, ""
 
 
 def _fit(one: Planned, need: Needed) -> str:
@@ -84,14 +98,10 @@ def _fit(one: Planned, need: Needed) -> str:
     return f"{one.key} {need.key}" if one.env.run.rerun else need.key
 
 
-def _span(rates: Rates, one: Planned, need: Needed, size: "Sizes") -> float:
-    return units(need, one.job, size) * (rates.of(one.job.model.name, need.name, frozen=need.frozen) or 0.0)
-
-
 def _is_kept(one: Planned, need: Needed) -> bool:
     """Tell whether a fit is in the store, made with what the job will make it with: it is made again otherwise."""
-    path = one.store.stage_path(need.key)
-    return not one.env.run.rerun and description_in(path).get("made_with") == will_make_with(one.env)
+    made_with = description_in(one.store.stage_path(need.key)).get("made_with")
+    return not one.env.run.rerun and made_with is not None and made_with == will_make_with(one.env)
 
 
 @dataclass(frozen=True)
@@ -189,11 +199,15 @@ def _on_cpu(env: Env) -> bool:
 
 
 def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevice) -> tuple[str, ...]:
-    """Measure one short epoch of each model that no record tells of, where parts are smallest; returns their names."""
+    """Measure one short epoch of each model that no record tells of, where parts are smallest; returns their names.
+
+    None of a model whose jobs run on a device that this machine lacks.
+    """
     smallest: dict[str, tuple[Planned, Sizes]] = {}
     for one, size in sized:
         model = one.job.model.name
-        if any(rates.of(one).of(model, need.name, frozen=need.frozen) is None for need in one.fits):
+        unknown = any(rates.of(one).of(model, need.name, frozen=need.frozen) is None for need in one.fits)
+        if unknown and will_make_with(one.env) is not None:
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
     for one, size in smallest.values():
         epoch = one_epoch(one.job, one.env, few=size.train > MEASURED * size.mean)
