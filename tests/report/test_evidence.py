@@ -47,6 +47,25 @@ def test_everything_that_can_be_made_is_made(long: pd.DataFrame, tmp_path: Path)
     assert "test RMSE ↓ (log mol/L)" in "".join(svg.itertext())  # the unit is the data set's own
 
 
+def test_what_the_scores_are_is_said(long: pd.DataFrame, tmp_path: Path) -> None:
+    text = write_evidence(long, tmp_path, figures=False, source=("Scores by X.", "## Provenance"))[0].read_text("utf-8")
+    assert text.startswith("# ROFT-MOL and the other methods\n\nScores by X.\n\n**How to read this.**")
+    assert text.endswith("\n\n## Provenance\n")
+    frame = pd.read_csv(tmp_path / "comparison.csv")
+    assert dict(zip(frame["scope"], frame["metric"], strict=True)) == {
+        "all": "rmse roc_auc",
+        "regression": "rmse",
+        "classification": "roc_auc",
+    }
+
+
+def test_a_diagram_names_a_metric_that_is_not_the_data_sets_own(long: pd.DataFrame, tmp_path: Path) -> None:
+    other = long[long["task"] == "regression"].assign(metric="mae")
+    for table, title in ((long, "gin · regression<"), (other, "gin · regression · MAE<")):
+        write_evidence(table, tmp_path)
+        assert title in (tmp_path / "critical_difference_gin_regression.svg").read_text(encoding="utf-8")
+
+
 def test_the_same_records_give_the_same_bytes_in_any_order(long: pd.DataFrame, tmp_path: Path) -> None:
     first = write_evidence(long, tmp_path / "a")
     second = write_evidence(long.sample(frac=1, random_state=5), tmp_path / "b")

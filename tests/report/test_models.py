@@ -91,6 +91,9 @@ def test_markdown_has_a_row_a_model_and_a_column_a_setting(frame: pd.DataFrame) 
 def test_files_hold_the_same(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert [path.name for path in write_models(frame, tmp_path)] == ["models.md", "models.csv"]
     assert (tmp_path / "models.md").read_text() == f"# Models\n\n{render(frame)}"
+    write_models(frame, tmp_path, ("Scores by X.", "## Provenance"))
+    text = f"# Models\n\nScores by X.\n\n{render(frame)}\n## Provenance\n"
+    assert (tmp_path / "models.md").read_text() == text
     table = pd.read_csv(tmp_path / "models.csv")
     assert len(table) == len(frame)
     assert math.isclose(table["mean"].sum(), frame["mean"].sum())

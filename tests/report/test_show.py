@@ -82,11 +82,16 @@ def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, severa
     assert files(tmp_path / "second") == made
     assert again.out == shown.out.replace(str(tmp_path / "first"), str(tmp_path / "second"))
 
+    for name in ("leaderboard.md", "comparison.md"):
+        assert b"Scores by MAE; made by `roftbench tables metric=mae select=test`." in made[name]
+    assert b"\n## Provenance\n" in made["comparison.md"]
+    assert "Scores by MAE; made by `roftbench tables metric=mae select=test`. protocol " in shown.out
+
     beside = cli("tables", "--from", source, "method=lp", "--no-figures")  # written beside it, and it stays whole
     assert (beside.code, "5 records; written to " in beside.out) == (0, True)
     now = files(tmp_path / "first")
     assert now["scores.csv"] == made["scores.csv"]
-    assert b"Made by `roftbench tables method=lp`." in now["leaderboard.md"]
+    assert b"own metric (RMSE); made by `roftbench tables method=lp`." in now["leaderboard.md"]
 
 
 def test_scores_of_several_machines_make_the_tables_of_all_records(cli: Command, several: Lab, tmp_path: Path) -> None:
@@ -135,5 +140,10 @@ def test_models_have_tables_with_the_same_filters(cli: Command, several: Lab) ->
     shown = cli("tables", "--by", "model", "method=lp", "dataset=esol")
     assert "## LP · scaffold split" in shown.out
     assert "Full FT" not in shown.out
+    made_by = "made by `roftbench tables --by model method=lp dataset=esol`."
+    assert f"{made_by} protocol " in shown.out
+    page = (several.results / "tables" / "models.md").read_text(encoding="utf-8")
+    assert page.count(made_by) == 2
+    assert "\n## Provenance\n" in page
     names = {"models.md", "models.csv", "scores.csv", "settings.json"}
     assert set(files(several.results / "tables")) == names

@@ -73,7 +73,7 @@ roftbench run -m model=gin_masking method=bss dataset=lipo split=scaffold label_
 
 ## Provenance
 
-Made by `roftbench tables`.
+Scores by each data set's own metric (RMSE, ROC-AUC); made by `roftbench tables`.
 
 - 17 finished jobs, 0 failed, 0 skipped
 - protocol: 1

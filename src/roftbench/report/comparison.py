@@ -78,14 +78,19 @@ def sections(table: pd.DataFrame, reference: str = REFERENCE) -> list[Section]:
 
 
 def comparison_frame(table: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """Return `compare` for each section, scope and unit; first columns: train, model, scope."""
+    """Return `compare` for each section, scope and unit; first columns: train, model, scope, metric (of the scores).
+
+    Where there are several metrics, as each data set may have its own, blanks separate their names.
+    """
     frames = [
-        compare(rows, reference, unit).assign(train=section.train, model=section.model, scope=scope)
+        compare(rows, reference, unit).assign(
+            train=section.train, model=section.model, scope=scope, metric=" ".join(sorted(set(rows["metric"])))
+        )
         for section in sections(table, reference)
         for scope, rows in section.scopes()
         for unit in UNITS
     ]
-    columns = ["train", "model", "scope", *COLUMNS]
+    columns = ["train", "model", "scope", "metric", *COLUMNS]
     full = [frame for frame in frames if not frame.empty]
     return pd.concat(full, ignore_index=True)[columns] if full else pd.DataFrame(columns=columns)
 

@@ -1,7 +1,7 @@
 """What the scores prove, as files: the comparison of ROFT-MOL with each method, curves and diagrams."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from roftbench.report.curve_figure import curve_datasets, curve_groups, draw_cur
 from roftbench.report.figures import write_figure
 from roftbench.report.rank_figure import draw_critical_difference
 from roftbench.report.stats import REFERENCE, friedman, label_curves
-from roftbench.report.text import method_name
+from roftbench.report.text import METRIC_NAMES, method_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,12 +34,15 @@ class _Planned:
     reason: str = ""
 
 
-def write_evidence(long: pd.DataFrame, folder: Path, reference: str = REFERENCE, *, figures: bool = True) -> list[Path]:
+def write_evidence(
+    long: pd.DataFrame, folder: Path, reference: str = REFERENCE, *, figures: bool = True, source: Sequence[str] = ()
+) -> list[Path]:
     """Write what the records of `long_table` prove into a folder, each file replaced as a whole; returns their paths.
 
     comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
     .pdf, over blocks. Training setting and variant are part of a name where there are several. A figure that cannot be
-    made is a line in comparison.md that says why; without `figures` none is.
+    made is a line in comparison.md that says why; without `figures` none is. `source`: what comparison.md says first of
+    the scores, and last of where they come from.
 
     Raises OSError if a file cannot be written.
     """
@@ -49,8 +52,9 @@ def write_evidence(long: pd.DataFrame, folder: Path, reference: str = REFERENCE,
     for figure in bar(planned, "figures", "figure"):
         paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
     frame = comparison_frame(table, reference)
-    parts = [f"# {method_name(reference)} and the other methods", render_comparison(table, frame, reference).rstrip()]
-    write_text(folder / "comparison.md", "\n\n".join([*parts, *_gallery(planned)]) + "\n")
+    text = render_comparison(table, frame, reference).rstrip()
+    parts = [f"# {method_name(reference)} and the other methods", *source[:1], text, *_gallery(planned), *source[1:]]
+    write_text(folder / "comparison.md", "\n\n".join(parts) + "\n")
     write_text(folder / "comparison.csv", frame.to_csv(index=False, lineterminator="\n"))
     return [folder / "comparison.md", folder / "comparison.csv", *paths]
 
@@ -77,7 +81,10 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
     for section in found:
         for scope, rows in section.scopes():
             extra = [section.train] if several else []
-            title = " · ".join([section.model, *extra, "all data sets" if scope == "all" else scope])
+            other = [
+                METRIC_NAMES.get(name, name) for name in sorted(set(rows["metric"][rows["metric"] != rows["own"]]))
+            ]
+            title = " · ".join([section.model, *extra, "all data sets" if scope == "all" else scope, *other])
             stem = _stem("critical_difference", section.model, *extra, scope)
             result = friedman(rows)
             if isinstance(result, str):

@@ -1,6 +1,7 @@
 """Cells -> tables whose rows are models: which pretrained model transfers best under one method?"""
 
 import math
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -58,9 +59,13 @@ def render(frame: pd.DataFrame) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def write_models(frame: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write models.md and models.csv into a folder, each replaced as a whole; returns their paths."""
-    write_text(folder / "models.md", f"# Models\n\n{render(frame)}")
+def write_models(frame: pd.DataFrame, folder: Path, source: Sequence[str] = ()) -> list[Path]:
+    """Write models.md and models.csv into a folder, each replaced as a whole; returns their paths.
+
+    `source`: what models.md says first of the scores, and last of where they come from.
+    """
+    parts = ["# Models", *source[:1], render(frame).rstrip(), *source[1:]]
+    write_text(folder / "models.md", "\n\n".join(parts) + "\n")
     write_text(folder / "models.csv", frame.to_csv(index=False, lineterminator="\n"))
     return [folder / "models.md", folder / "models.csv"]
 

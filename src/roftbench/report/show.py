@@ -12,6 +12,7 @@ from roftbench.report.board import Board
 from roftbench.report.evidence import write_evidence
 from roftbench.report.layout import Leaderboard
 from roftbench.report.models import by_model, render, write_models
+from roftbench.report.provenance import asked, brief, render_provenance
 from roftbench.report.records import read_records
 from roftbench.report.request import GROUP, Request
 from roftbench.report.scores import SCORES, read_scores, write_scores
@@ -19,6 +20,7 @@ from roftbench.report.tables import plain_rows, print_rich, to_json, write_table
 from roftbench.store import Store
 
 WIDTH = 250  # of what is not printed to a terminal
+BY_MODEL = ("--by", "model")
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,15 @@ def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> li
         print(to_json(board))
     else:
         print_rich(found, wide_console(WIDTH), suffix)
-    return written + write_evidence(board.long, folder, figures=output.figures)
+    source = asked(board), render_provenance(board)
+    return written + write_evidence(board.long, folder, figures=output.figures, source=source)
 
 
 def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
     frame = by_model(board.table)
-    written = write_models(frame, folder)
-    print(json.dumps(plain_rows(frame), indent=1, ensure_ascii=False) if output.as_json else render(frame))
+    written = write_models(frame, folder, (asked(board, *BY_MODEL), render_provenance(board, *BY_MODEL)))
+    if output.as_json:
+        print(json.dumps(plain_rows(frame), indent=1, ensure_ascii=False))
+    else:
+        print(f"{render(frame)}\n{brief(board, *BY_MODEL)}")
     return written

@@ -15,7 +15,7 @@ from roftbench.report.aggregate import PARTS
 from roftbench.report.board import TABLE, Board
 from roftbench.report.latex import comments, render_layout
 from roftbench.report.layout import Layout, Leaderboard
-from roftbench.report.provenance import data_lines, facts, render_provenance
+from roftbench.report.provenance import asked, brief, data_lines, facts, render_provenance
 from roftbench.report.selection import render_selection
 from roftbench.report.text import markdown_table
 
@@ -90,7 +90,15 @@ def render_latex(found: Leaderboard) -> str:
     parts = [comments(["Needs \\usepackage{booktabs}.", *LEGEND.splitlines()])]
     parts += map(render_layout, [*found.tables, *found.ranks])
     data = [" ".join(line) for line in data_lines(found.board)]
-    return "\n\n".join([*parts, comments([*facts(found.board), "data sets (sha256, rows, kept, jobs):", *data])]) + "\n"
+    return (
+        "\n\n".join(
+            [
+                *parts,
+                comments([asked(found.board), *facts(found.board), "data sets (sha256, rows, kept, jobs):", *data]),
+            ]
+        )
+        + "\n"
+    )
 
 
 def print_rich(found: Leaderboard, console: Console, suffix: str = "") -> None:
@@ -107,6 +115,7 @@ def print_rich(found: Leaderboard, console: Console, suffix: str = "") -> None:
             console.print(Text(f"{command}{suffix}"), soft_wrap=True)
     if found.board.request.select == "test":
         console.print(Text(render_selection(found.board)), soft_wrap=True)
+    console.print(Text(brief(found.board)), soft_wrap=True)
 
 
 def _page(found: Leaderboard) -> str:
