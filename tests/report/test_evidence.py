@@ -97,6 +97,20 @@ def test_a_single_method_leaves_a_word_and_no_figure(tmp_path: Path) -> None:
     assert "nothing to compare" in paths[0].read_text(encoding="utf-8")
 
 
+def test_figures_from_before_that_are_not_drawn_now_are_removed(long: pd.DataFrame, tmp_path: Path) -> None:
+    names = {path.name for path in write_evidence(long, tmp_path)}
+    kept = {"curves.svg", "curves_of_mine.txt", "mine.svg"}
+    for name in ("curves_other_size.svg", "curves_other_size.pdf", "critical_difference_other_all.svg", *kept):
+        (tmp_path / name).touch()
+    write_evidence(long, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == names | kept
+    write_evidence(long[long["split"] == "random"], tmp_path, figures=False)
+    assert {path.name for path in tmp_path.iterdir()} == names | kept
+    write_evidence(long[long["split"] == "random"], tmp_path)
+    left = {path.name for path in tmp_path.iterdir()} - kept
+    assert left == {name for name in names if name.startswith("comparison") or "_all" in name}
+
+
 def test_a_failure_leaves_no_partial_file(long: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "curves_gin_scaffold.pdf").mkdir()  # cannot be replaced by a file
     with pytest.raises(OSError, match=r"curves_gin_scaffold\.pdf"):

@@ -87,8 +87,12 @@ def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, severa
     assert b"\n## Provenance\n" in made["comparison.md"]
     assert "Scores by MAE; made by `roftbench tables metric=mae select=test`. protocol " in shown.out
 
-    beside = cli("tables", "--from", source, "method=lp", "--no-figures")  # written beside it, and it stays whole
-    assert (beside.code, "5 records; written to " in beside.out) == (0, True)
+    for word in ("method=lp", "metric=mae", "group=model", "pool=split_seed", "select=test"):
+        cli("tables", "--from", source, word).refused(f"--from with {word}: ", "would be replaced", "--out DIR")
+    assert files(tmp_path / "first") == made
+    beside = ("--out", str(tmp_path / "first"))  # the scores stay whole
+    some = cli("tables", "--from", source, "method=lp", "--no-figures", *beside)
+    assert (some.code, "5 records; written to " in some.out) == (0, True)
     now = files(tmp_path / "first")
     assert now["scores.csv"] == made["scores.csv"]
     assert b"own metric (RMSE); made by `roftbench tables method=lp`." in now["leaderboard.md"]

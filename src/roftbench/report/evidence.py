@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+CURVES, DIAGRAMS = KINDS = ("curves", "critical_difference")  # how the names of figures begin
+
+
 @dataclass(frozen=True)
 class _Planned:
     """A figure before it is drawn: the stem of its files, its title, and how to draw it or why it cannot be made."""
@@ -41,7 +44,8 @@ def write_evidence(
 
     comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
     .pdf, over blocks. Training setting and variant are part of a name where there are several. A figure that cannot be
-    made is a line in comparison.md that says why; without `figures` none is. `source`: what comparison.md says first of
+    made is a line in comparison.md that says why; without `figures` none is. Where some are drawn, those of the same
+    kinds that lie there from before and are not drawn now are removed. `source`: what comparison.md says first of
     the scores, and last of where they come from.
 
     Raises OSError if a file cannot be written.
@@ -49,6 +53,10 @@ def write_evidence(
     table = cells(long)
     planned = [*_curves(label_curves(long)), *_diagrams(table, reference)] if figures else []
     paths = []
+    drawn = {figure.stem for figure in planned if figure.draw}
+    for path in [path for kind in KINDS for path in sorted(folder.glob(f"{kind}_*"))] if drawn else []:
+        if path.suffix in (".svg", ".pdf") and path.stem not in drawn:
+            path.unlink()
     for figure in bar(planned, "figures", "figure"):
         paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
     frame = comparison_frame(table, reference)
@@ -67,7 +75,7 @@ def _curves(curves: pd.DataFrame) -> Iterator[_Planned]:
     for names, rows in groups:
         extra = [names[name] for name in shown if names[name]]
         title = " · ".join([names["model"], f"{names['split']} split", *extra])
-        stem = _stem("curves", names["model"], names["split"], *extra)
+        stem = _stem(CURVES, names["model"], names["split"], *extra)
         if curve_datasets(rows):
             yield _Planned(stem, title, partial(draw_curves, rows, title, units))
         else:
@@ -85,7 +93,7 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
                 METRIC_NAMES.get(name, name) for name in sorted(set(rows["metric"][rows["metric"] != rows["own"]]))
             ]
             title = " · ".join([section.model, *extra, "all data sets" if scope == "all" else scope, *other])
-            stem = _stem("critical_difference", section.model, *extra, scope)
+            stem = _stem(DIAGRAMS, section.model, *extra, scope)
             result = friedman(rows)
             if isinstance(result, str):
                 yield _Planned(stem, title, reason=result)

@@ -44,6 +44,9 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     request, rest = Request.parse(words)
     if output.by == "model" and (request.select == "test" or request.group != GROUP):
         raise UsageError("--by model has tables of its own: it goes without select=test and group=")
+    if scores and output.out is None and (asked_for := " ".join(request.words())):
+        beside = "the tables beside it would be replaced by others"
+        raise UsageError(f"--from with {asked_for}: {beside}; say where these belong, by --out DIR")
     if len(scores) > 1 and output.out is None:
         raise UsageError("--from names several files: say where their tables belong, by --out DIR")
     results = absolute(paths_of(rest).results)
