@@ -138,3 +138,11 @@ def test_missing_numbers_are_dashes() -> None:
     row = table_under(text, "### ROFT-MOL against each method, over blocks")["LP"]
     assert row == ["1", "1 / 0 / 0", "+10.0", "+10.0", "--", "--", "--", "too few to test"]
     assert "nan" not in text
+
+
+def test_intervals_stand_beside_six_observations_and_not_beside_five() -> None:
+    for count, brackets in ((5, False), (6, True)):
+        text = rendered(cells(long_of(*(of(m, d, [s]) for m, s in SCORES.items() for d in DATASETS[:count]))))
+        row = table_under(text, "### ROFT-MOL against each method, over blocks")["LP"]
+        assert (row[0], "[" in row[2]) == (str(count), brackets)
+        assert "Intervals of few observations are too narrow" in text

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from roftbench.report.inference import ALPHA, MIN_PAIRS
+from roftbench.report.inference import ALPHA, MIN_INTERVAL, MIN_PAIRS
 from roftbench.report.stats import COLUMNS, MEAN_OF_OTHERS, REFERENCE, Friedman, Unit, compare, friedman
 from roftbench.report.text import MISSING, markdown_table, method_name, method_order
 
@@ -24,9 +24,11 @@ _GUIDE = """\
 methods have all seeds of their table and a defined mean. *Wins / ties / losses* are those of {reference}, by the mean
 test score over seeds. *Improvement* is how much better its mean is, in % of the other method's: the relative
 reduction of an error such as RMSE, the relative rise of a score such as ROC-AUC. These are two scales, so regression
-and classification also stand apart. In brackets: the 95 % bootstrap interval of the mean. *p*: Wilcoxon's signed-rank
-test of the improvements, two-sided, ties left out, none for fewer than {pairs} pairs; *Holm*: corrected for all rivals
-of a table (the mean of the others is one question of its own). *Verdict*: whether {reference} is better or worse at
+and classification also stand apart. In brackets: the 95 % bootstrap interval of the mean, for
+{interval} observations or more. Intervals of few observations are too narrow (of 6, about 85 % hold the true mean, of 20
+about 91 %), and they are not corrected for several rivals. *p*: Wilcoxon's signed-rank test of the improvements,
+two-sided, ties left out, none for fewer than {pairs} pairs; *Holm*: corrected for all rivals of a table (the mean of
+the others is one question of its own). *Verdict*: whether {reference} is better or worse at
 {alpha}. "Not distinguishable" does not mean equal: it means that these numbers cannot tell.
 
 Blocks of one data set share molecules and labels, so they are not independent: over blocks, p is too small and
@@ -97,7 +99,7 @@ def comparison_frame(table: pd.DataFrame, reference: str = REFERENCE) -> pd.Data
 
 def render_comparison(table: pd.DataFrame, frame: pd.DataFrame, reference: str = REFERENCE) -> str:
     """Return what `comparison_frame` and `friedman` say of `cells` as Markdown, with how to read it."""
-    words = {"reference": method_name(reference), "pairs": MIN_PAIRS, "alpha": ALPHA}
+    words = {"reference": method_name(reference), "pairs": MIN_PAIRS, "interval": MIN_INTERVAL, "alpha": ALPHA}
     parts = [_GUIDE.format(**words)]
     found = sections(table, reference)
     for section in found:

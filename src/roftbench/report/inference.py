@@ -8,6 +8,7 @@ from scipy.stats import rankdata, studentized_range, t, wilcoxon
 
 ALPHA = 0.05
 MIN_PAIRS = 6  # of 5 that all point one way the two-sided p is 2 / 2⁵ = 0.06: never below ALPHA
+MIN_INTERVAL = 6  # of 3 values, "95 %" would be 76 %
 RESAMPLES = 10_000
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,8 +36,11 @@ def signed_rank(values: FloatArray) -> tuple[float, float]:
 
 
 def bootstrap_interval(values: FloatArray) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of the mean, of a fixed seed; NaN for fewer than 2 values."""
-    if len(values) < 2:
+    """Return the 95 % percentile bootstrap interval of the mean, of a fixed seed; NaN for fewer than MIN_INTERVAL values.
+
+    Of few values it is too narrow: simulated with normal ones, it holds the mean in about 85 % of cases at n = 6, in 91 % at 20.
+    """
+    if len(values) < MIN_INTERVAL:
         return np.nan, np.nan
     portions = np.array_split(_draws(len(values)), 100)  # thousands of values need no gigabyte
     means = [values[portion].mean(axis=1) for portion in portions]

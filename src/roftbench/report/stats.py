@@ -62,7 +62,7 @@ def compare(table: pd.DataFrame, reference: str = REFERENCE, unit: Unit = "block
       is better: of RMSE its relative reduction, of ROC-AUC its relative rise. The two are different scales, so
       improvement_regression and improvement_classification give them apart (NaN without such blocks)
     - low, high: 95 % percentile bootstrap interval of `improvement` over the observations, 10,000 draws of a
-      fixed seed (NaN for fewer than 2)
+      fixed seed (NaN for fewer than 6)
     - pairs: observations that are no tie; p: two-sided Wilcoxon signed-rank test of the relative changes, which are
       free of units, with ties left out before ranking; NaN for fewer than 6 pairs, which cannot reach 0.05
     - p_holm: p after Holm's correction over the methods that have one. The mean of the others is one question of its

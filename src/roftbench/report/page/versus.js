@@ -71,7 +71,7 @@ function versusTable(rows) {
       `Wins, ties and losses are ${REFERENCE}’s, over ${many}. A block is one split, label ratio and data set; it counts where both methods have all seeds`,
       lost ? ` (up to ${plural(lost, "block")} left out as incomplete). ` : ". ",
       `Improvement: relative change of the score, right of the line where ${REFERENCE} is better: of an error its reduction, of ROC-AUC its rise; two scales, so both also stand apart. `,
-      "Interval: bootstrap. p: Wilcoxon signed-rank test with Holm’s correction for all rivals."),
+      "Interval: bootstrap, of 6 observations or more; of few it is too narrow, and it is not corrected for several rivals. p: Wilcoxon signed-rank test with Holm’s correction for all rivals."),
     el("p", { class: "note" }, "Blocks of one data set share molecules and labels: over blocks, p is too small and intervals are too narrow. ",
       "Over data sets, the mean of each data set’s blocks is one observation. “Not distinguishable” does not mean equal: these numbers cannot tell.")];
 }
