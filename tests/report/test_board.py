@@ -2,6 +2,7 @@
 
 from boards import board_of, computed, forests, runs, searched
 
+from roftbench.report import notes
 from roftbench.report.blocks import Blocks
 from roftbench.report.stats import label_curves
 from roftbench.report.tables import (
@@ -25,19 +26,25 @@ def test_a_table_for_less_has_rows_for_the_rest() -> None:
     records = [*runs("lp", "esol", [2.0]), *runs("bss", "esol", [0.5]), *small, *forests("esol", [0.1])]
     text = render_markdown(computed(records, "group=model,split")).partition("\nRanks are")[0]
     assert [line for line in text.splitlines() if line.startswith("| ")][2:] == [
-        "| LP · full | 2.000 ± 0.000 (1) | 3.00 |",
-        "| LP · n50 | <u>1.000 ± 0.000 (1)</u> | 2.00 |",
-        "| BSS · full | **0.500 ± 0.000 (1)** | 1.00 |",
-        "| BSS · n50 | 3.000 ± 0.000 (1) | 4.00 |",
-        "| Random forest · full · ecfp † | 0.100 ± 0.000 (1) | -- |",
+        "| LP · full | 2.000 (1) |",
+        "| LP · n50 | 1.000 (1) |",
+        "| BSS · full | 0.500 (1) |",
+        "| BSS · n50 | 3.000 (1) |",
+        "| Random forest · full · ecfp † | 0.100 (1) |",
     ]
+    assert f"\n- {notes.OTHER_TESTS}\n" in text
+    by_split = board_of(records, "group=model,label_ratio")
+    assert by_split.rows[["place", "average_rank"]].isna().all(axis=None)
+    beside = render_markdown(computed(records, "group=split,label_ratio"))  # models of one test part are compared
+    assert "| LP · gin_masking | **1.000 (1)** | 1.00 |" in beside
+    assert notes.OTHER_TESTS not in beside
     assert "## gin_masking · scaffold split · paper training · RMSE ↓\n" in text
     models = [*runs("lp", "esol", [2.0]), *runs("bss", "esol", [0.5])]
     models += [{**one, "key": one["key"] + "b", "job": {**one["job"], "model": {**one["job"]["model"], "name": "gcn"}}}
                for one in models]  # fmt: skip
     text = render_markdown(computed([*models, *forests("esol", [0.1])], "group=split,label_ratio"))
-    assert "| LP · gcn | 2.000 ± 0.000 (1) | 3.50 |\n| LP · gin_masking | 2.000 ± 0.000 (1) | 3.50 |\n" in text
-    assert "| Random forest · ecfp † | 0.100 ± 0.000 (1) | -- |" in text
+    assert "| LP · gcn | 2.000 (1) | 3.50 |\n| LP · gin_masking | 2.000 (1) | 3.50 |\n" in text
+    assert "| Random forest · ecfp † | 0.100 (1) | -- |" in text
 
 
 def test_protocols_are_never_in_one_table_whatever_it_is_for() -> None:
@@ -55,6 +62,6 @@ def test_another_metric_leaves_the_other_task_and_the_selection_alone() -> None:
     records = searched("bss", "esol", {1.0: (1.0, 5.0), 0.1: (2.0, 4.0)}, mae={1.0: 0.9, 0.1: 0.2})
     text = render_markdown(computed([*records, *runs("bss", "bace", [0.5])], "metric=mae"))
     assert "· MAE ↓\n" in text
-    assert "| BSS | **0.900 ± 0.000 (2)** | 1.00 |" in text  # not the better 0.2, of params that RMSE does not select
-    assert "Made by `roftbench tables metric=mae`." in text
+    assert "| BSS | 0.900 ± 0.000 (2) |\n" in text  # not the better 0.2, of params that RMSE does not select
+    assert "Scores by MAE; made by `roftbench tables metric=mae`." in text
     assert "ROC-AUC" not in text

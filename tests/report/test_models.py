@@ -69,7 +69,14 @@ def test_what_lacks_seeds_is_marked_and_neither_ranked_nor_compared() -> None:
 
 def test_equally_good_ones_are_all_the_best() -> None:
     records = [*of("one", "esol", "n50", 1.0), *of("other", "esol", "n50", 1.0), *of("worse", "esol", "n50", 2.0)]
-    assert render(by_model(cells(long_table(records)))).count("**1.000 ± 0.000 (1)**") == 2
+    assert render(by_model(cells(long_table(records)))).count("**1.000 (1)**") == 2
+
+
+def test_a_model_alone_is_neither_marked_nor_ranked() -> None:
+    lines = [
+        line for line in render(by_model(cells(long_table(of("good", "esol", "n50", 1.0))))).splitlines() if "|" in line
+    ]
+    assert lines == ["| model | esol n50 (RMSE ↓) |", "| --- | ---: |", "| good | 1.000 (1) |"]
 
 
 def test_without_random_weights_nothing_is_compared() -> None:
@@ -84,8 +91,8 @@ def test_markdown_has_a_row_a_model_and_a_column_a_setting(frame: pd.DataFrame) 
         "| model | bace n50 (ROC-AUC ↑) | esol n50 (RMSE ↓) | esol full (RMSE ↓) | rank | beats scratch |"
     )
     assert lines[2] == "| partial | undefined | **0.500 ± 0.000 (2)** | -- | 1.00 | 1/1 |"
-    assert lines[3] == "| good | **0.700 ± 0.000 (1)** | 1.100 ± 0.100 (2) | **1.500 ± 0.000 (1)** | 2.00 | 2/3 |"
-    assert lines[4] == "| scratch | 0.600 ± 0.000 (1) | 2.100 ± 0.100 (2) | **1.500 ± 0.000 (1)** | 3.00 | -- |"
+    assert lines[3] == "| good | **0.700 (1)** | 1.100 ± 0.100 (2) | **1.500 (1)** | 2.00 | 2/3 |"
+    assert lines[4] == "| scratch | 0.600 (1) | 2.100 ± 0.100 (2) | **1.500 (1)** | 3.00 | -- |"
 
 
 def test_files_hold_the_same(frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -135,16 +135,16 @@ def test_a_baseline_is_a_last_row_of_every_models_table_without_rank_or_mark() -
 
 def test_a_baseline_short_of_the_tables_seeds_says_so() -> None:
     rows = markdown_rows([*runs("lp", "esol", [2.0, 2.0]), *forests("esol", [0.5])])
-    assert rows[-1] == "| Random forest · ecfp † | 1/2 | -- |"
+    assert rows[-1] == "| Random forest · ecfp † | 1/2 |"
 
 
 @pytest.mark.parametrize("job", [{"split": {"name": "random"}}, {"label_ratio": {"name": "n50"}}, {"protocol": 2}])
 def test_a_baseline_under_other_terms_stands_alone(job: dict[str, Any]) -> None:
     text = render_markdown(computed([*runs("lp", "esol", [2.0]), *forests("esol", [0.5], **job)]))
     first, second = text.partition("## Provenance")[0].split("\n## ")[1:]
-    assert "| LP | **2.000 ± 0.000 (1)** | 1.00 |" in first
+    assert "| LP | 2.000 (1) |\n" in first
     assert second.startswith("ecfp · ")
-    assert "| Random forest · ecfp † | 0.500 ± 0.000 (1) | -- |" in second
+    assert "| Random forest · ecfp † | 0.500 (1) |\n" in second
     assert second.endswith(f"- {notes.OUTSIDE}\n\n")
     assert "†" not in first
 
@@ -152,24 +152,24 @@ def test_a_baseline_under_other_terms_stands_alone(job: dict[str, Any]) -> None:
 def test_a_baseline_alone_or_on_another_data_set_has_a_table_of_its_own() -> None:
     alone = render_markdown(computed(forests("bace", [0.5, 0.7])))
     assert "## ecfp · scaffold split · full labels · ROC-AUC ↑\n" in alone
-    assert "| Random forest · ecfp † | 0.600 ± 0.100 (2) | -- |" in alone
+    assert "| Random forest · ecfp † | 0.600 ± 0.100 (2) |\n" in alone
     more = render_markdown(computed([*runs("lp", "esol", [2.0]), *forests("esol", [0.5]), *forests("lipo", [0.5])]))
     assert more.count("labels · ") == 2
-    assert "| Random forest · ecfp † | 0.500 ± 0.000 (1) | 0.500 ± 0.000 (1) | -- |" in more
+    assert "| Random forest · ecfp † | 0.500 (1) | 0.500 (1) |\n" in more
 
 
 def test_two_that_tie_for_best_are_both_bold_and_nothing_is_second() -> None:
     rows = markdown_rows([*runs("lp", "esol", [1.0]), *runs("bss", "esol", [1.0]), *runs("l2_sp", "esol", [2.0])])
     assert rows[2:] == [
-        "| LP | **1.000 ± 0.000 (1)** | 1.50 |",
-        "| L²-SP | 2.000 ± 0.000 (1) | 3.00 |",
-        "| BSS | **1.000 ± 0.000 (1)** | 1.50 |",
+        "| LP | **1.000 (1)** | 1.50 |",
+        "| L²-SP | 2.000 (1) | 3.00 |",
+        "| BSS | **1.000 (1)** | 1.50 |",
     ]
 
 
 def test_a_missing_cell_is_a_gap_in_markdown_and_a_row_in_the_frame() -> None:
     records = [*runs("lp", "esol", [1.0]), *runs("lp", "lipo", [1.0]), *runs("bss", "esol", [2.0])]
-    assert markdown_rows(records)[3] == "| BSS | <u>2.000 ± 0.000 (1)</u> | -- | -- |"
+    assert markdown_rows(records)[3] == "| BSS | <u>2.000 (1)</u> | -- | -- |"
     frame = to_frame(board_of(records))
     gap = frame[(frame["method"] == "bss") & (frame["dataset"] == "lipo")].iloc[0]
     assert (gap["n"], gap["n_expected"], gap["metric"], gap["split"]) == (0, 1, "rmse", "scaffold")
@@ -181,8 +181,8 @@ def test_settings_of_one_name_give_two_tables() -> None:
     text = render_markdown(computed([*runs("lp", "esol", [1.0, 2.0]), *runs("bss", "esol", [3.0], epochs=30)]))
     assert "· paper (epochs=100) training ·" in text
     assert "· paper (epochs=30) training ·" in text
-    assert "| LP | **1.500 ± 0.500 (2)** | 1.00 |" in text
-    assert "| BSS | **3.000 ± 0.000 (1)** | 1.00 |" in text
+    assert "| LP | 1.500 ± 0.500 (2) |\n" in text
+    assert "| BSS | 3.000 (1) |\n" in text
     assert "Fewer seeds" not in text
     assert "| -- |" not in text
 
@@ -190,7 +190,28 @@ def test_settings_of_one_name_give_two_tables() -> None:
 def test_columns_name_their_metric_where_a_table_has_two() -> None:
     text = render_markdown(computed([*runs("lp", "esol", [1.0]), *runs("lp", "lipo", [0.5], metric="spearman")]))
     assert "· RMSE ↓, Spearman ↑\n" in text
-    assert "| Method | esol (RMSE ↓) | lipo (Spearman ↑) | Avg. rank |" in text
+    assert "| Method | esol (RMSE ↓) | lipo (Spearman ↑) |\n" in text
+
+
+def test_a_method_alone_is_neither_marked_nor_ranked() -> None:
+    alone = [*runs("lp", "esol", [1.0, 2.0]), *runs("lp", "lipo", [1.0])]
+    rows = markdown_rows([*alone, *forests("esol", [0.5, 0.5])])
+    assert [rows[0], *rows[2:]] == [
+        "| Method | esol | lipo |",
+        "| LP | 1.500 ± 0.500 (2) | 1/2 |",
+        "| Random forest · ecfp † | 0.500 ± 0.000 (2) | -- |",
+    ]
+    assert to_frame(board_of(alone))["average_rank"].isna().all()
+    failed = ended(runs("bss", "esol", [0.0, 0.0]))
+    text = render_markdown(computed(alone, failures=failed))
+    assert "| LP | 1.500 ± 0.500 (2) | 1/2 |\n| BSS | failed | -- |\n" in text
+    assert "Average rank over" not in text
+
+
+def test_one_seed_has_no_deviation() -> None:
+    records = [*runs("lp", "esol", [1.0]), *runs("bss", "esol", [2.0])]
+    assert markdown_rows(records)[2:] == ["| LP | **1.000 (1)** | 1.00 |", "| BSS | <u>2.000 (1)</u> | 2.00 |"]
+    assert to_frame(board_of(records))["std"].tolist() == [0.0, 0.0]
 
 
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:

@@ -30,6 +30,7 @@ LINE = [
     "terms",
     "baseline",
 ]
+COMPARABLE = ("split", "label_ratio")  # rows that differ in one of them have other test molecules, or fewer labels
 _ENDED = [*TABLE, "row", "dataset"]
 
 
@@ -88,7 +89,8 @@ class Board:
 
         Columns beside those of `cells`: home (the cell's own setting), row, label, order, replicates, key, expected
         (all replicates of the table), status (of jobs that did not end well, "failed" before "skipped"; else ""),
-        place (NaN: takes part in none), average_rank and datasets (over how many).
+        ranked (whether the table's rows are compared with one another), place (NaN: takes part in none), average_rank
+        and datasets (over how many).
         """
         failed = self._grouped(self.failed)
         both = pd.concat([self.grouped, failed], ignore_index=True)
@@ -107,7 +109,9 @@ class Board:
         full["n_expected"] = [len(text.split()) for text in full["expected"]]
         full = full.astype({"n": int, "n_expected": int, "datasets": int, "baseline": bool})
         full["datasets"] = full.groupby(TABLE)["datasets"].transform("max")
-        loss = complete_losses(full).mask(full["baseline"])
+        full["ranked"] = self._ranked(full)
+        full.loc[~full["ranked"], "average_rank"] = float("nan")
+        loss = complete_losses(full).mask(full["baseline"] | ~full["ranked"])
         full["place"] = loss.groupby([full["setting"], full["dataset"]]).rank(method="min")
         full["amount"] = full["label_ratio"].map(amount)
         parts = [name for part in self.request.group for name in (["amount"] if part == "label_ratio" else [part])]
@@ -118,6 +122,13 @@ class Board:
     def jobs(self) -> Mapping[str, dict[str, Any]]:
         """The jobs of all records by their keys."""
         return {record["key"]: record["job"] for record in (*self.failures, *self.records)}
+
+    def _ranked(self, full: pd.DataFrame) -> "pd.Series[bool]":
+        """Whether there are several rows to compare, of the same test molecules and number of labels."""
+        if not set(COMPARABLE) <= set(self.request.group):
+            return pd.Series(False, index=full.index)
+        there = full["row"].where(full["n"] > 0)
+        return there.groupby([full[name] for name in TABLE]).transform("nunique") > 1
 
     def _grouped_cells(self, by: By) -> pd.DataFrame:
         table = self.table if by == "val" else cells(self.long, by)

@@ -25,8 +25,8 @@ methods have all seeds of their table and a defined mean. *Wins / ties / losses*
 test score over seeds. *Improvement* is how much better its mean is, in % of the other method's: the relative
 reduction of an error such as RMSE, the relative rise of a score such as ROC-AUC. These are two scales, so regression
 and classification also stand apart. In brackets: the 95 % bootstrap interval of the mean, for
-{interval} observations or more. Intervals of few observations are too narrow (of 6, about 85 % hold the true mean, of 20
-about 91 %), and they are not corrected for several rivals. *p*: Wilcoxon's signed-rank test of the improvements,
+{interval} observations or more. Intervals of few observations are too narrow (of 6, about 85 % hold the true mean, of
+20 about 91 %), and they are not corrected for several rivals. *p*: Wilcoxon's signed-rank test of the improvements,
 two-sided, ties left out, none for fewer than {pairs} pairs; *Holm*: corrected for all rivals of a table (the mean of
 the others is one question of its own). *Verdict*: whether {reference} is better or worse at
 {alpha}. "Not distinguishable" does not mean equal: it means that these numbers cannot tell.

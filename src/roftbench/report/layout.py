@@ -94,7 +94,7 @@ def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
     first = rows.iloc[0]
     columns = rows[["dataset", "metric"]].drop_duplicates()
     same = baselines[baselines["terms"].isin(rows["terms"]) & (baselines["task"] == first["task"])]
-    table = {name: first[name] for name in ("n_expected", "expected", "datasets")}
+    table = {name: first[name] for name in ("n_expected", "expected", "datasets", "ranked")}
     found: list[_Row] = []
     for (_, model, label), cells_of in same.groupby(["home", "model", "label"], sort=False):
         line = columns.merge(cells_of, on=["dataset", "metric"], how="left")
@@ -119,15 +119,15 @@ def _layout(board: Board, rows: list[_Row], tested: list[_Row], filler: Filler) 
     by_label = {label: list(line) for label, line in groupby(rows, key=itemgetter("label"))}
     shown = []
     for label, line in by_label.items():
-        shown.append([Text(label), *map(_cell, line), Text(rank(line[0]))])
+        shown.append([Text(label), *map(_cell, line), *([Text(rank(line[0]))] if first["ranked"] else [])])
         beside = {row["dataset"]: row for row in tested if row["row"] == line[0]["row"] and not line[0]["baseline"]}
         if beside:
             cells = [Text(score(beside[name])) if name in beside else Text("") for name in metrics]
-            shown.append([Text(f"{label}{BY_TEST}"), *cells, Text("")])
+            shown.append([Text(f"{label}{BY_TEST}"), *cells, *([Text("")] if first["ranked"] else [])])
     jobs, reasons = filler.missing(rows)
     return Layout(
         title=" · ".join([*parts, ", ".join(shared)]),
-        header=["Method", *header, "Avg. rank"],
+        header=["Method", *header, *(["Avg. rank"] if first["ranked"] else [])],
         rows=shown,
         notes=[*notes_of(board, rows, by_label, tested, len(metrics)), *reasons],
         commands=jobs,

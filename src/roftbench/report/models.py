@@ -18,8 +18,9 @@ COLUMN = ["dataset", "label_ratio"]
 REFERENCE = "scratch"
 _Row = dict[Any, Any]  # of a data frame
 LEGEND = f"""\
-Rows are models. Cells: mean ± standard deviation (ddof 0) of the test score over seeds, and the number of seeds; the
-best of a column is **bold**; `3/5` lacks seeds that other models of the column have, and is not averaged or ranked.
+Rows are models. Cells: mean ± standard deviation (ddof 0; none of one seed) of the test score over seeds, and the
+number of seeds; the best of a column is **bold**; `3/5` lacks seeds that other models of the column have, and is not
+averaged or ranked.
 `rank`: average over the columns in which every model of the table has a score. `beats {REFERENCE}`: in how many of the
 columns that both have the mean is better than that of random weights."""
 
@@ -88,15 +89,17 @@ def _table(rows: list[_Row]) -> str:
     at = {(row["model"], row["dataset"], row["label_ratio"]): row for row in rows}
     columns = sorted({(row["dataset"], amount(row["label_ratio"]), row["label_ratio"], row["metric"]) for row in rows})
     models = {row["model"]: row for row in rows}
+    several = len(models) > 1  # one alone is neither best nor ranked
     order = sorted(models, key=lambda model: (math.isnan(place := models[model]["average_rank"]), place, model))
     header = [f"{name} {ratio} ({metric_name(metric)})" for name, _, ratio, metric in columns]
     lines = []
     for model in order:
         row = models[model]
         wins = f"{row['wins']}/{row['compared']}" if row["compared"] else MISSING
-        cells = (_cell(at.get((model, name, ratio)), best.get((name, ratio))) for name, _, ratio, _ in columns)
-        lines.append([model, *cells, rank(row), wins])
-    return markdown_table(["model", *header, "rank", f"beats {REFERENCE}"], lines)
+        places = ((name, ratio) for name, _, ratio, _ in columns)
+        cells = (_cell(at.get((model, *place)), best.get(place) if several else None) for place in places)
+        lines.append([model, *cells, *([rank(row), wins] if several else [])])
+    return markdown_table(["model", *header, *(["rank", f"beats {REFERENCE}"] if several else [])], lines)
 
 
 def _cell(row: _Row | None, best: float | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from roftbench.report.board import Board
+from roftbench.report.board import COMPARABLE, Board
 
 OUTSIDE = "† no network and none of the nine methods: takes no part in average ranks, bold and underline."
 NOT_REPORTABLE = (
@@ -11,6 +11,10 @@ NOT_REPORTABLE = (
     " that would have given, and takes no part in average ranks, bold and underline."
 )
 USES_VALIDATION = "‡ also takes gradients on validation labels (the third number of the label budget)."
+OTHER_TESTS = (
+    "Rows of other splits have other test molecules, and rows of other label ratios other training labels: nothing is"
+    " ranked, bold or underlined here."
+)
 REASONS = 10  # jobs that did not end well, named in one table
 _Row = dict[Any, Any]  # of a data frame
 _Lines = Mapping[str, list[_Row]]
@@ -20,7 +24,8 @@ def notes_of(board: Board, rows: list[_Row], lines: _Lines, tested: list[_Row], 
     """Return the notes of a table; `lines` are its rows by label, `tested` the cells that test selection gives."""
     notes = _ended(board, rows)
     ranked = rows[0]["datasets"]
-    if ranked < datasets and not rows[0]["baseline"]:
+    notes += [OTHER_TESTS] * (not set(COMPARABLE) <= set(board.request.group) and not rows[0]["baseline"])
+    if ranked < datasets and rows[0]["ranked"]:
         notes.append(f"Average rank over {ranked} of {datasets} data sets: those that every method has in full.")
     notes += [f"{label}, selected: {text}." for label, line in lines.items() if (text := _tuned(line))]
     for label, line in lines.items():

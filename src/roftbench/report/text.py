@@ -47,8 +47,11 @@ def metric_name(metric: str) -> str:
 
 
 def score(row: dict[Any, Any]) -> str:
-    """Return mean, standard deviation and number of seeds of a cell."""
-    return "undefined" if math.isnan(row["mean"]) else f"{row['mean']:.3f} ± {row['std']:.3f} ({row['n']})"
+    """Return mean, standard deviation (none of one seed) and number of seeds of a cell."""
+    if math.isnan(row["mean"]):
+        return "undefined"
+    spread = f" ± {row['std']:.3f}" if row["n"] > 1 else ""
+    return f"{row['mean']:.3f}{spread} ({row['n']})"
 
 
 def rank(row: dict[Any, Any]) -> str:
