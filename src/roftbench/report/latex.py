@@ -1,5 +1,6 @@
 """Tables for LaTeX, with the rules of the package booktabs."""
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -11,8 +12,11 @@ _SPECIAL = str.maketrans(
     | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}"}
     | {"±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "²": r"$^2$", "·": r"$\cdot$"}
+    | {"≤": r"$\leq$", "≥": r"$\geq$", "→": r"$\to$", "χ": r"$\chi$", "–": "--", "…": r"\dots{}"}
     | {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "§": r"$^\S$"}
 )
+_MARKUP = re.compile(r"</?u>|\*\*|`")  # of the Markdown of notes
+_NOTES = "\\par\\smallskip\n\\parbox{{\\linewidth}}{{\\footnotesize\n{}}}\n"  # below the tabular, as wide as the text
 _STYLES = {"bold": "textbf:--rwrap;", "underline": "underline:--rwrap;"}
 
 
@@ -21,13 +25,18 @@ def escape(text: object) -> str:
     return str(text).translate(_SPECIAL)
 
 
+def plain(text: str) -> str:
+    """Return a text without the markup of Markdown."""
+    return _MARKUP.sub("", text)
+
+
 def comments(lines: Iterable[str]) -> str:
     """Return lines as comments of LaTeX."""
     return "\n".join(f"% {part}" for line in lines for part in line.splitlines())
 
 
 def render_layout(layout: Layout) -> str:
-    """Return a table environment, with the notes and commands of the layout as comments below."""
+    """Return a table environment with the notes of the layout below its rows; commands are comments after it."""
     header = layout.header
     texts = pd.DataFrame([[cell.plain for cell in row[1:]] for row in layout.rows], columns=header[1:])
     styles = pd.DataFrame([[_STYLES.get(str(cell.style), "") for cell in row[1:]] for row in layout.rows])
@@ -43,4 +52,7 @@ def render_layout(layout: Layout) -> str:
         position="htbp",
         position_float="centering",
     )
-    return "\n".join([text.rstrip(), *filter(None, [comments([*layout.notes, *layout.commands])])])
+    end = "\\end{table}"
+    notes = "".join(f"{escape(plain(note))}\\par\n" for note in layout.notes)
+    text = text.rstrip().removesuffix(end) + (_NOTES.format(notes) if notes else "") + end
+    return "\n".join([text, *filter(None, [comments(layout.commands)])])

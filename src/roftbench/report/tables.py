@@ -13,7 +13,7 @@ from rich.text import Text
 from roftbench.files import write_text
 from roftbench.report.aggregate import PARTS
 from roftbench.report.board import TABLE, Board
-from roftbench.report.latex import comments, render_layout
+from roftbench.report.latex import comments, plain, render_layout
 from roftbench.report.layout import Layout, Leaderboard
 from roftbench.report.provenance import asked, brief, data_lines, facts, render_provenance
 from roftbench.report.selection import render_selection
@@ -86,15 +86,17 @@ def render_markdown(found: Leaderboard) -> str:
 
 
 def render_latex(found: Leaderboard) -> str:
-    """The same tables for LaTeX with the package booktabs; notes and provenance are comments."""
-    parts = [comments(["Needs \\usepackage{booktabs}.", *LEGEND.splitlines()])]
+    """The same tables and notes for LaTeX with the package booktabs; legend and provenance are comments."""
+    parts = [comments(["Needs \\usepackage{booktabs}.", *plain(LEGEND).splitlines()])]
     parts += map(render_layout, [*found.tables, *found.ranks])
     data = [" ".join(line) for line in data_lines(found.board)]
     return (
         "\n\n".join(
             [
                 *parts,
-                comments([asked(found.board), *facts(found.board), "data sets (sha256, rows, kept, jobs):", *data]),
+                comments(
+                    [plain(asked(found.board)), *facts(found.board), "data sets (sha256, rows, kept, jobs):", *data]
+                ),
             ]
         )
         + "\n"
