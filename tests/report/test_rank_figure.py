@@ -7,7 +7,7 @@ import pytest
 from drawn import svg, texts_outside
 from matplotlib.axes import Axes
 
-from roftbench.report.rank_figure import draw_critical_difference
+from roftbench.report.rank_figure import SHARED, draw_critical_difference
 from roftbench.report.stats import Friedman
 
 RESULT = Friedman(
@@ -49,6 +49,7 @@ def test_every_method_is_named_with_its_rank() -> None:
         assert text in words
     over_datasets = svg(draw_critical_difference(replace(RESULT, unit="dataset", n=3, p=1e-9), "gin"))
     assert "Mean rank over 3 data sets, 1 is best. Friedman χ² = 20.5, p &lt; 0.0001" in over_datasets
+    assert (SHARED in words, SHARED in over_datasets) == (True, False)
 
 
 def test_without_a_difference_no_groups_are_shown() -> None:
