@@ -2,7 +2,7 @@
 
 from boards import board_of, example, searched
 
-from roftbench.report.provenance import asked, brief, render_provenance
+from roftbench.report.provenance import asked, brief, facts, render_provenance
 
 MAE = searched("lp", "esol", {0.1: (1.0, 2.0)}, mae={0.1: 1.5})
 
@@ -15,6 +15,15 @@ def test_the_metric_and_the_command_are_said() -> None:
     board = board_of(MAE, *words)
     assert asked(board, "--by", "model") == chosen
     assert chosen in render_provenance(board, "--by", "model")
+
+
+def test_processors_and_arithmetic_are_named_where_they_are_known() -> None:
+    records = example()
+    assert not {"processor", "arithmetic"} & {one.partition(":")[0] for one in facts(board_of(records))}
+    records[0]["env"] |= {"processor": "AMD EPYC", "arithmetic": 3}
+    found = facts(board_of(records))
+    assert f"processor: -- ({len(records) - 1} jobs), AMD EPYC (1 jobs)" in found
+    assert f"arithmetic: -- ({len(records) - 1} jobs), 3 (1 jobs)" in found
 
 
 def test_the_terminals_line_is_short() -> None:

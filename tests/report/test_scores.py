@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from command import Command
 from lab import FOREST, Lab, primary
 
 from roftbench.errors import UsageError
+from roftbench.record import ARITHMETIC
 from roftbench.report.records import read_records
-from roftbench.report.scores import COLUMNS, read_scores, write_scores
+from roftbench.report.scores import ADDED, COLUMNS, read_scores, write_scores
 from roftbench.runner import put_failure
 from roftbench.store import Record
 
@@ -67,6 +69,7 @@ def test_it_is_a_flat_table_with_every_number_in_full(lab: Lab, written: Path) -
             assert json.loads(row["params"]) == {**record["job"]["method"]["params"], **one["params"]}
             assert row["labels_weights"] == record["count"]["labels"]["weights"]
             assert row["seconds"] == record["seconds"]["total"]
+            assert (row["processor"], row["arithmetic"]) == (record["env"]["processor"], record["env"]["arithmetic"])
             assert row["peak_memory_mb"] == record["peak_memory_mb"]
             assert row["data_sha256"] == record["data"]["sha256"]
             assert row["protocol"] == record["job"]["protocol"]
@@ -85,6 +88,20 @@ def test_an_undefined_metric_is_not_the_same_as_none(lab: Lab, tmp_path: Path) -
     [back], _ = read_scores(tmp_path / "scores.csv")
     assert back["candidates"][0]["test"]["r2"] is None
     assert "roc_auc" not in back["candidates"][0]["test"]
+
+
+def test_a_file_without_the_later_columns_is_read_and_gets_them(written: Path, cli: Command) -> None:
+    whole_file = pd.read_csv(written, dtype=str)
+    older = whole_file.drop(columns=list(ADDED))
+    assert read_scores(written)[0][0]["env"]["arithmetic"] == ARITHMETIC
+    older.to_csv(written, index=False, lineterminator="\n")
+    assert {one["env"][name] for one in read_scores(written)[0] for name in ADDED} == {None}
+    ended = cli("tables", "--from", str(written), "--no-figures", "--out", str(written.parent))
+    assert ended.code == 0, ended
+    now = pd.read_csv(written, dtype=str)
+    assert list(now.columns) == COLUMNS
+    pd.testing.assert_frame_equal(now.drop(columns=list(ADDED)), older)
+    assert now[list(ADDED)].isna().all(axis=None)
 
 
 def _without_settings(path: Path) -> None:

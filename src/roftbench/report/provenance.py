@@ -8,7 +8,8 @@ from roftbench.report.board import Board
 from roftbench.report.text import METRIC_NAMES, MISSING, markdown_table
 
 _Line = list[str]
-_ENV = {"roftbench": "roftbench", "commit": "commit", "torch": "torch", "device": "device"}
+_ENV = ("roftbench", "commit", "torch", "device")
+_LATER = ("processor", "arithmetic")  # not in all records: named where known
 
 
 def data_lines(board: Board) -> list[_Line]:
@@ -44,9 +45,8 @@ def facts(board: Board) -> list[str]:
     lines = [f"{jobs} finished jobs, {failures['failed']} failed, {failures['skipped']} skipped"]
     lines.append(_counted("protocol", (record["job"]["protocol"] for record in board.records)))
     lines.append(_counted("featurizer", (record["job"].get("featurizer") for record in board.records)))
-    return lines + [
-        _counted(name, (record["env"].get(field) for record in board.records)) for name, field in _ENV.items()
-    ]
+    found = {name: [record["env"].get(name) for record in board.records] for name in (*_ENV, *_LATER)}
+    return lines + [_counted(name, values) for name, values in found.items() if name in _ENV or any(values)]
 
 
 def render_provenance(board: Board, *flags: str) -> str:

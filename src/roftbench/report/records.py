@@ -17,7 +17,7 @@ PATIENCE = 2.0  # seconds without a progress bar
 READERS = 4  # threads that wait for the disk; one core decodes
 CHUNK, AHEAD = 64, 8  # files a task; tasks that may be read before they are decoded
 _DATA = ("sha256", "rows", "kept")
-_ENV = ("roftbench", "commit", "torch", "device", "threads")
+_ENV = ("roftbench", "commit", "torch", "device", "processor", "threads", "arithmetic")
 
 
 def read_records(store: Store) -> tuple[list[Record], list[Record]]:

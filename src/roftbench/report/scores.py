@@ -35,7 +35,9 @@ BESIDE = ("graphs", "fingerprint")  # parts without a name, of some models
 LABELS = ("weights", "selection", "interpolation", "test")
 GRAPHS = ("train", "val", "test")
 DATA = ("sha256", "rows", "kept")
-ENV = ("roftbench", "commit", "torch", "device", "threads")
+ENV = ("roftbench", "commit", "torch", "device", "processor", "threads", "arithmetic")
+ADDED = ("processor", "arithmetic")  # columns that older files lack
+NUMBERS = ("threads", "arithmetic")  # of ENV
 COLUMNS = [
     *("key", "status", *PARTS, "seed", "params", "task", "metric"),
     *(f"{part}_{metric}" for metric in METRICS for part in ("val", "test")),
@@ -117,7 +119,7 @@ def _read(path: Path) -> list[Record]:
         settings = json.loads(beside.read_text(encoding="utf-8"))
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
-            if rows.fieldnames != COLUMNS:
+            if rows.fieldnames not in (COLUMNS, [name for name in COLUMNS if name not in ADDED]):
                 raise ValueError(f"{path.name} has not the columns of a {SCORES} of this version")
             whole = map(_whole, rows)
             return [_record(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
@@ -135,7 +137,7 @@ def _read(path: Path) -> list[Record]:
 def _whole(row: dict[str, Any]) -> _Row:
     if None in row.values():
         raise ValueError(f"the row of {row['key']} is cut short")
-    return row
+    return {**dict.fromkeys(ADDED, ""), **row}
 
 
 class _Settings:
@@ -191,7 +193,7 @@ def _record(rows: list[_Row], settings: dict[str, Any]) -> Record:
         "candidates": [_scores(one) for one in rows] if row["status"] == "done" else [],
         "count": {"labels": _taken("labels", row, LABELS), "graphs": _taken("graphs", row, GRAPHS)},
         "data": {"sha256": row["data_sha256"] or None, **{name: _number(row[f"data_{name}"]) for name in DATA[1:]}},
-        "env": {name: (_number(row[name]) if name == "threads" else row[name] or None) for name in ENV},
+        "env": {name: (_number(row[name]) if name in NUMBERS else row[name] or None) for name in ENV},
         "seconds": {"total": _number(row["seconds"])} if row["seconds"] else {},
         "peak_memory_mb": _number(row["peak_memory_mb"]),
         "error": row["error"] or None,

@@ -68,7 +68,9 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
 
 
 def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
-    """Tell whether a folder's own scores.csv stays as it is: its tables are made from it alone.
+    """Tell whether a folder's own scores.csv stays as it is: its tables are made from some of its jobs.
+
+    Where they are made from all, it is written anew, and gets the columns that older ones lack.
 
     Raises:
         UsageError: it is joined with others, but a filter leaves jobs out, which it would lose.
@@ -77,7 +79,7 @@ def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
     over = own.exists() and any(own.samefile(path) for path in scores)
     if over and len(scores) > 1 and left_out:
         raise UsageError(f"{own} would lose {left_out} jobs: give another --out, or ask for all of them")
-    return over and len(scores) == 1
+    return over and left_out > 0
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
