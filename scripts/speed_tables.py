@@ -43,7 +43,7 @@ def tables(arguments: argparse.Namespace) -> None:
         for name, words in (
             ("tables and comparison", [*records, *figures]),
             ("the same from scores.csv", ["--from", str(out / "scores.csv"), *figures]),
-            ("with figures", records),
+            ("with figures", [*records, "--figures"]),
         ):
             began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             before = used.ru_utime + used.ru_stime

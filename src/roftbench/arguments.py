@@ -89,7 +89,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="CSV",
         help="a scores.csv instead of the records; several are joined (--from A --from B --out DIR)",
     )
-    tables.add_argument("--no-figures", action="store_true", help="leave the figures out")
+    figures = tables.add_mutually_exclusive_group()
+    figures.add_argument(
+        "--figures", action="store_true", default=None, help="draw the figures however many (default: if at most 30)"
+    )
+    figures.add_argument(
+        "--no-figures", dest="figures", action="store_false", default=None, help="leave the figures out"
+    )
     tables.add_argument("--out", type=Path, help="folder to write to (default: <results>/tables, or beside the CSV)")
     tables.formatter_class, tables.epilog = argparse.RawDescriptionHelpFormatter, TABLES_HELP
 

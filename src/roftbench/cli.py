@@ -121,7 +121,7 @@ def _data(arguments: argparse.Namespace) -> int:
 def _tables(arguments: argparse.Namespace) -> int:
     from roftbench.report.show import Output, show_tables
 
-    output = Output(arguments.out, arguments.by, as_json=arguments.json, figures=not arguments.no_figures)
+    output = Output(arguments.out, arguments.by, as_json=arguments.json, figures=arguments.figures)
     return show_tables(arguments.overrides, arguments.scores, output)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from score_tables import long_of, of
 
+from roftbench.report import evidence
 from roftbench.report.evidence import write_evidence
 
 METHODS = {"roftmol": 0.9, "lp": 1.0, "bss": 0.95}
@@ -95,6 +96,20 @@ def test_a_single_method_leaves_a_word_and_no_figure(tmp_path: Path) -> None:
     assert [path.name for path in paths] == ["comparison.md", "comparison.csv"]
     assert pd.read_csv(io.StringIO(paths[1].read_text(encoding="utf-8"))).empty
     assert "nothing to compare" in paths[0].read_text(encoding="utf-8")
+
+
+def test_many_figures_are_drawn_only_if_asked_for(
+    long: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(evidence, "FEW", 3)  # there are four
+    files = ["comparison.md", "comparison.csv"]
+    assert [path.name for path in write_evidence(long, tmp_path)] == files
+    assert caplog.messages == ["4 figures take a while, so none is drawn; --figures draws them"]
+    assert len(write_evidence(long, tmp_path, figures=True)) == 2 + 2 * 4
+    assert [path.name for path in write_evidence(long, tmp_path, figures=False)] == files
+    monkeypatch.setattr(evidence, "FEW", 4)
+    assert len(write_evidence(long, tmp_path)) == 2 + 2 * 4
+    assert len(caplog.messages) == 1
 
 
 def test_figures_from_before_that_are_not_drawn_now_are_removed(long: pd.DataFrame, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the scores prove, as files: the comparison of ROFT-MOL with each method, curves and diagrams."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+logger = logging.getLogger(__name__)
+
+FEW = 30  # figures that are drawn unasked; each takes seconds
 CURVES, DIAGRAMS = KINDS = ("curves", "critical_difference")  # how the names of figures begin
 
 
@@ -38,20 +42,30 @@ class _Planned:
 
 
 def write_evidence(
-    long: pd.DataFrame, folder: Path, reference: str = REFERENCE, *, figures: bool = True, source: Sequence[str] = ()
+    long: pd.DataFrame,
+    folder: Path,
+    reference: str = REFERENCE,
+    *,
+    figures: bool | None = None,
+    source: Sequence[str] = (),
 ) -> list[Path]:
     """Write what the records of `long_table` prove into a folder, each file replaced as a whole; returns their paths.
 
     comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
     .pdf, over blocks. Training setting and variant are part of a name where there are several. A figure that cannot be
-    made is a line in comparison.md that says why; without `figures` none is. Where some are drawn, those of the same
+    made is a line in comparison.md that says why. `figures`: whether any is drawn; None: if they are no more than FEW,
+    and a warning says that they are left out. Where some are drawn, those of the same
     kinds that lie there from before and are not drawn now are removed. `source`: what comparison.md says first of
     the scores, and last of where they come from.
 
     Raises OSError if a file cannot be written.
     """
     table = cells(long)
-    planned = [*_curves(label_curves(long)), *_diagrams(table, reference)] if figures else []
+    planned = [] if figures is False else [*_curves(label_curves(long)), *_diagrams(table, reference)]
+    count = sum(figure.draw is not None for figure in planned)
+    if figures is None and count > FEW:
+        logger.warning("%d figures take a while, so none is drawn; --figures draws them", count)
+        planned = []
     paths = []
     drawn = {figure.stem for figure in planned if figure.draw}
     for path in [path for kind in KINDS for path in sorted(folder.glob(f"{kind}_*"))] if drawn else []:

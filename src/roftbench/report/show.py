@@ -25,12 +25,15 @@ BY_MODEL = ("--by", "model")
 
 @dataclass(frozen=True)
 class Output:
-    """What is made: `by` says what the rows are, "method" or "model"; `out`: the folder (None: beside the records)."""
+    """What is made: `by` says what the rows are, "method" or "model"; `out`: the folder (None: beside the records).
+
+    figures: None draws them where they are few.
+    """
 
     out: Path | None = None
     by: str = "method"
     as_json: bool = False
-    figures: bool = True
+    figures: bool | None = None
 
 
 def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) -> int:
