@@ -6,7 +6,7 @@ import pytest
 from lab import Lab
 from score_tables import of
 
-from roftbench.report.aggregate import long_table
+from roftbench.report.aggregate import long_table, unfinished_table
 from roftbench.report.figures import appearance
 from roftbench.report.html import PAGE
 from roftbench.report.page_lists import CONTRAST, DARK_GROUND, OWN, lists_of, on_dark, places
@@ -41,7 +41,7 @@ def test_labels_ascend_and_the_papers_methods_come_first() -> None:
     ]
     for record, ratio in zip(parts, ({"fraction": None}, {"count": 500}, {"count": 50}), strict=True):
         record["job"]["label_ratio"] |= ratio
-    lists = lists_of(long_table(parts), parts)
+    lists = lists_of(long_table(parts), parts, unfinished_table(parts, []))
     assert [setting["label_ratio"] for setting in lists["settings"]] == ["n50", "n500", "full"]
     assert [method["name"] for method in lists["methods"]] == ["LP", "ROFT-MOL", "zebra"]
     assert [entry["dataset"] for entry in lists["datasets"]] == ["esol", "bace"]  # regression first
@@ -49,7 +49,7 @@ def test_labels_ascend_and_the_papers_methods_come_first() -> None:
 
 def test_tasks_with_one_metric_begin_with_it(bench: Lab) -> None:
     records = bench.store.load()
-    lists = lists_of(long_table(records), records)
+    lists = lists_of(long_table(records), records, unfinished_table(records, []))
     assert lists["first_metric"] == {"regression": "rmse", "classification": "roc_auc"}
     assert lists["metrics_of"]["regression"] == ["rmse", "mae", "r2", "spearman"]
     assert lists["metrics"]["mae"] == {"name": "MAE", "higher": False}
@@ -68,7 +68,7 @@ def test_task_with_several_metrics_begins_with_each_data_sets_own() -> None:
         return records
 
     records = [*of("lp", "esol", [1.0]), *by("mae", of("lp", "qm9", [1.0]))]
-    lists = lists_of(long_table(records), records)
+    lists = lists_of(long_table(records), records, unfinished_table(records, []))
     assert lists["first_metric"] == {"regression": OWN}
     assert lists["metrics_of"]["regression"][:2] == ["mae", "rmse"]
 

@@ -2,7 +2,7 @@
 
 from lab import Lab
 
-from roftbench.report.aggregate import cells, long_table
+from roftbench.report.aggregate import cells, long_table, unfinished_table
 from roftbench.report.page_lists import lists_of
 from roftbench.report.page_stats import statistics
 from roftbench.report.stats import Friedman, compare, friedman, label_curves
@@ -12,7 +12,7 @@ def test_scopes_hold_the_statistics_of_their_cells(bench: Lab) -> None:
     records = bench.store.load()
     long = long_table(records)
     table = cells(long)
-    found = statistics(table, long, lists_of(long, records))
+    found = statistics(table, long, lists_of(long, records, unfinished_table(records, [])))
     own = [scope for scope in found["scopes"] if scope["model"] == "tiny_gin"]
     wanted = [
         (task, split, labels)
@@ -44,7 +44,7 @@ def test_scopes_hold_the_statistics_of_their_cells(bench: Lab) -> None:
 def test_models_are_never_compared_with_another(bench: Lab) -> None:
     records = bench.store.load()
     long = long_table(records)
-    found = statistics(cells(long), long, lists_of(long, records))
+    found = statistics(cells(long), long, lists_of(long, records, unfinished_table(records, [])))
     alone = [scope for scope in found["scopes"] if scope["model"] == "scratch"]
     assert [scope["compare"]["block"] for scope in alone] == [[]]
     assert {scope["model"] for scope in found["scopes"]} == {"tiny_gin", "scratch"}  # a baseline has no scope
@@ -53,7 +53,7 @@ def test_models_are_never_compared_with_another(bench: Lab) -> None:
 def test_label_curves_name_their_cells(bench: Lab) -> None:
     records = bench.store.load()
     long = long_table(records)
-    lists = lists_of(long, records)
+    lists = lists_of(long, records, unfinished_table(records, []))
     rows = statistics(cells(long), long, lists)["label_curves"]
     expected = label_curves(long)
     assert len(rows) == len(expected)

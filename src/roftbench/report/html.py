@@ -19,7 +19,19 @@ from roftbench.report.request import Request
 from roftbench.store import Store
 
 PAGE = Path(__file__).parent / "page"
-SCRIPTS = ("dom", "data", "state", "board", "chart", "versus", "curves", "jobs", "facts", "app")  # in order of use
+SCRIPTS = (
+    "dom",
+    "data",
+    "state",
+    "notes",
+    "board",
+    "chart",
+    "versus",
+    "curves",
+    "jobs",
+    "facts",
+    "app",
+)  # in order of use
 COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from roftbench.progress import bar
 from roftbench.report import page_facts, page_stats
-from roftbench.report.aggregate import CELL, cells, complete_losses, mean_rank, select
+from roftbench.report.aggregate import BUDGET, CELL, cells, complete_losses, mean_rank, select, unfinished_table
 from roftbench.report.page_jobs import Interned, fit_curves, job_row, params_of, short
 from roftbench.report.page_lists import OWN, lists_of, places
 from roftbench.report.places import canonical_json
@@ -26,7 +26,8 @@ def page_data(store: Store, records: list[Record], failures: list[Record], long:
     null is a score that is undefined.
     """
     done = sorted((record for record in records if record["status"] == "done"), key=lambda record: str(record["key"]))
-    lists = lists_of(long, done)
+    failed = unfinished_table(done, failures)
+    lists = lists_of(long, done, failed)
     shared = {name: Interned() for name in ("params", "envs", "data", "warnings", "epochs")}
     jobs = [
         job_row(_whole(store, record), lists["metrics_of"][record["job"]["dataset"]["task"]], shared)
@@ -36,8 +37,9 @@ def page_data(store: Store, records: list[Record], failures: list[Record], long:
     views = _views(long, done, lists)
     return {
         **lists,
-        "tables": _tables(views, lists),
+        "tables": _tables(views, failed, lists),
         "cells": _cells(long, views, lists, done, shared["params"]),
+        "unfinished": _unfinished(failed, lists),
         "jobs": jobs,
         "points": points,
         **page_stats.statistics(views[OWN][0], long, lists),
@@ -63,15 +65,18 @@ def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _V
     scores = [tests[key, params] for key, params in zip(long["key"], long["params"], strict=True)]
     views = {OWN: long}
     for task, metrics in lists["metrics_of"].items():
-        for metric in metrics:
+        for metric in metrics if (long["task"] == task).any() else ():
             column = pd.Series([one.get(metric) for one in scores], index=long.index, dtype=float)
             views[metric] = long.assign(test=column, metric=metric)[long["task"] == task]
     shown = bar(views.items(), "tables by each metric", "metric", delay=page_stats.PATIENCE)
     return {name: (table := cells(view), mean_rank(table)) for name, view in shown}
 
 
-def _tables(views: dict[str, _View], lists: _Data) -> list[_Data]:
-    """One entry a setting and task: the number of seeds of a full cell, and average ranks by each metric."""
+def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list[_Data]:
+    """One entry a setting and task: the number of seeds of a full cell, and average ranks by each metric.
+
+    Where no job of a setting and task is finished, that of the seeds that were tried, and no ranks.
+    """
     setting_at, method_at = places(lists["settings"], "setting"), places(lists["methods"], "id")
     groups = {name: dict(list(ranks.groupby(["setting", "task"]))) for name, (_, ranks) in views.items()}
     entries = []
@@ -86,16 +91,24 @@ def _tables(views: dict[str, _View], lists: _Data) -> list[_Data]:
         }
         expected = int(group["n_expected"].iloc[0])
         entries.append({"setting": setting_at[setting], "task": task, "expected": expected, "ranks": ranks})
+    there = {(entry["setting"], entry["task"]) for entry in entries}
+    for (setting, task), group in failed.groupby(["setting", "task"]):
+        if (setting_at[setting], task) not in there:
+            none = {name: {"over": 0, "of": {}} for name in [OWN, *lists["metrics_of"][task]]}
+            entries.append(
+                {"setting": setting_at[setting], "task": task, "expected": group["replicate"].nunique(), "ranks": none}
+            )
     return sorted(entries, key=lambda entry: (entry["setting"], entry["task"]))
 
 
 def _cells(
     long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[Record], params: Interned
 ) -> list[list[Any]]:
-    """One row a cell: setting, data set, method, number of seeds, params, what was tuned, jobs, scores, what was tried.
+    """One row a cell: setting, data set, method, seeds, params, what was tuned, jobs, scores, what was tried, labels.
 
     Scores: mean, standard deviation (ddof 0) and place (null where it takes part in none) by each of the task's
-    metrics. Tried, where there was a choice: params, number of seeds, mean val and mean test score of each.
+    metrics. Tried, where there was a choice: params, number of seeds, mean val and mean test score of each. Labels:
+    how many were used for weights, selection and interpolation coefficients (null: not known).
     """
     settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
     methods, jobs = places(lists["methods"], "id"), places(done, "key")
@@ -109,8 +122,18 @@ def _cells(
         names = (settings[cell[0]], datasets[cell[1]], methods[cell[2]])
         scores = [scored[metric][cell] for metric in lists["metrics_of"][row["task"]]]
         chosen_params = params.place(json.loads(row["params"]))
-        rows.append([*names, row["n"], chosen_params, row["tuned"], behind[cell], scores, tried.get(cell, [])])
+        labels = [short(row[column]) for column in BUDGET]
+        rows.append([*names, row["n"], chosen_params, row["tuned"], behind[cell], scores, tried.get(cell, []), labels])
     return sorted(rows, key=lambda row: row[:3])
+
+
+def _unfinished(failed: pd.DataFrame, lists: _Data) -> list[list[Any]]:
+    """One row a cell with failed or skipped jobs: setting, data set, method, status (failed before skipped)."""
+    settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
+    methods = places(lists["methods"], "id")
+    found = failed.groupby(CELL)["status"].min().reset_index()
+    columns = (found[name] for name in (*CELL, "status"))
+    return sorted([settings[s], datasets[d], methods[m], status] for s, d, m, status in zip(*columns, strict=True))
 
 
 def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]]:

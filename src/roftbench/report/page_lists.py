@@ -17,15 +17,18 @@ _SETTING = ["setting", *PARTS, "terms", "baseline"]
 _Data = dict[str, Any]
 
 
-def lists_of(long: pd.DataFrame, done: list[Record]) -> _Data:
-    """Return "methods", "datasets", "settings", "metrics", and of a task its "metrics_of" and "first_metric"."""
-    datasets = (
-        long[["task", "dataset", "own"]].drop_duplicates().sort_values(["task", "dataset"], ascending=[False, True])
-    )
+def lists_of(long: pd.DataFrame, done: list[Record], failed: pd.DataFrame) -> _Data:
+    """Return "methods", "datasets", "settings", "metrics", and of a task its "metrics_of" and "first_metric".
+
+    `failed`: the `unfinished_table`, whose methods and data sets are named even where none of their jobs is finished.
+    """
+    every = pd.concat([long[["task", "dataset", "own"]], failed.rename(columns={"metric": "own"})], join="inner")
+    datasets = every.drop_duplicates().sort_values(["task", "dataset"], ascending=[False, True])
     settings = long[_SETTING].drop_duplicates().merge(_label_order(long, done), on="setting")
     settings = settings.sort_values(["baseline", "model", "split", "train", "order", "label_ratio"])
-    networks = set(long.loc[~long["baseline"].astype(bool), "method"])
-    methods = sorted(long["method"].unique(), key=method_order)
+    run = pd.concat([long[["method", "baseline"]], failed[["method", "baseline"]]])
+    networks = set(run.loc[~run["baseline"].astype(bool), "method"])
+    methods = sorted(run["method"].unique(), key=method_order)
     primary = {str(task): sorted(group["own"].unique()) for task, group in datasets.groupby("task")}
     tasks = [task for task in ("regression", "classification") if task in primary]
     return {

@@ -22,14 +22,14 @@ def test_wins_and_verdicts_are_those_of_the_statistics(shown: Browser, bench: La
     assert {method_name(name) for name in frame["method"]} <= written.keys()
     for row in frame.to_dict("records"):
         line = written[method_name(row["method"])]
-        assert line[1] == f"{row['wins']} / {row['ties']} / {row['losses']}"
+        assert line[1:3] == [str(row["n"]), f"{row['wins']} / {row['ties']} / {row['losses']}"]
         assert line[-1] == row["verdict"]
 
 
 def test_scope_narrows_what_is_compared(shown: Browser) -> None:
     def blocks() -> int:
         line = next(row for row in rows(shown, "#scroll-versus") if row[0] == "Full FT")
-        return sum(int(n) for n in line[1].split(" / "))
+        return sum(int(n) for n in line[2].split(" / "))
 
     assert blocks() == 4  # two data sets at 50 and 100 labels
     shown.choose("scope-labels", "one")

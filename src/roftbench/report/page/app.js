@@ -21,13 +21,13 @@ function draw(part, shows, make) {
 function render() {
   view = readView();
   const { setting, metric, sort, splits, labels, task, unit, hidden, job, at } = view;
-  const compared = [setting, splits, labels, task, unit];
+  const compared = [setting, splits, labels, task, unit, metric];
   hideTip();
   keepingPlace(() => {
     draw("filters", [setting], drawFilters);
     draw("board", [setting, metric, sort], drawBoard);
     draw("versus", compared, drawVersus);
-    draw("curves", [setting, [...hidden]], drawCurves);
+    draw("curves", [setting, [...hidden], metric], drawCurves);
     draw("jobs", [job], drawJobs);
   });
   if (at) byId(at)?.scrollIntoView();

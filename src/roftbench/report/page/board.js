@@ -15,33 +15,31 @@ function drawBoard() {
   const tables = TASKS.filter((task) => TABLES.has(`${view.setting.place} ${task}`));
   const drawn = el("div", { class: "tasks" }, tables.map(drawTask));
   content("board").replaceChildren(
-    el("p", { class: "where" }, settingPhrase(view.setting)), drawn,
-    el("p", { class: "note" },
-      "Test score, mean ± standard deviation over seeds. ", el("b", {}, "Best"), " and ", el("u", {}, "second"),
-      " are among the cells that have all seeds of their table. 3/5: only 3 of its 5 seeds are there. --: no job. ",
-      drawn.querySelector(".outside") ? "†: no network and none of the nine methods, so it takes no part in average ranks, bold and underline. " : null,
-      "A cell opens the jobs behind it."),
-  );
+    el("p", { class: "where" }, settingPhrase(view.setting)), drawn, legendNote(drawn));
 }
 
 function drawTask(task) {
   const metric = view.metric[task];
   const table = TABLES.get(`${view.setting.place} ${task}`);
   const cells = CELLS.filter((cell) => cell.setting === view.setting.place && cell.task === task);
-  const datasets = distinct(cells.map((cell) => cell.dataset)).sort((a, b) => a - b);
-  const rows = [...boardRows(cells, task, metric, table), ...baselineRows(task, metric, datasets, table.expected)];
+  const unfinished = DATA.unfinished.filter(([setting, dataset]) => setting === view.setting.place && DATA.datasets[dataset].task === task);
+  const datasets = distinct([...cells.map((cell) => cell.dataset), ...unfinished.map(([, dataset]) => dataset)]).sort((a, b) => a - b);
+  const networks = boardRows(cells, unfinished, metric, table);
+  const rows = [...networks, ...baselineRows(task, metric, datasets, table.expected)];
+  const ranked = networks.filter((row) => !row.outside && row.cells.size).length > 1;
+  rows.forEach((row) => { row.ranked = ranked; });
   const own = sorted(rows.filter((row) => !row.outside), task);
   const outside = sorted(rows.filter((row) => row.outside), task);
   const title = `${task === "regression" ? "Regression" : "Classification"}, ${metricName(metric)}`;
   const columns = [...datasets.map((dataset) => ({ key: DATA.datasets[dataset].dataset, name: DATA.datasets[dataset].dataset, dataset })),
-    { key: "rank", name: "Avg. rank" }];
+    ...(ranked ? [{ key: "rank", name: "Avg. rank" }] : [])];
   const head = el("thead", {}, el("tr", {}, header(task, { key: "method", name: "Method" }), columns.map((column) => header(task, column))));
   const body = el("tbody", {}, own.map((row) => boardRow(row, datasets)));
   const foot = outside.length ? el("tbody", { class: "outside" }, outside.map((row) => boardRow(row, datasets))) : null;
   return el("div", { class: "task" },
     el("div", { class: "row" }, el("h3", { id: `title-${task}` }, task === "regression" ? "Regression" : "Classification"), metricChoice(task)),
     scrolling(`scroll-${task}`, title, el("table", { class: "board" }, el("caption", { class: "unseen" }, `${title}. ${settingPhrase(view.setting)}`), head, body, foot)),
-    rankNote(table.ranks[metric], datasets.length, view.setting.baseline));
+    ranked ? rankNote(table.ranks[metric], datasets.length) : null, budgetNote(rows, datasets));
 }
 
 function metricChoice(task) {
@@ -52,9 +50,10 @@ function metricChoice(task) {
   return choice({ id: `metric-${task}`, legend: "Metric", options, value: view.metric[task], change });
 }
 
-function boardRows(cells, task, metric, table) {
-  return distinct(cells.map((cell) => cell.method)).sort((a, b) => a - b).map((method) => ({
-    method, metric, outside: DATA.methods[method].baseline, name: DATA.methods[method].name,
+function boardRows(cells, unfinished, metric, table) {
+  const methods = distinct([...cells.map((cell) => cell.method), ...unfinished.map(([, , method]) => method)]);
+  return methods.sort((a, b) => a - b).map((method) => ({
+    method, metric, setting: view.setting.place, outside: DATA.methods[method].baseline, name: DATA.methods[method].name,
     cells: new Map(cells.filter((cell) => cell.method === method).map((cell) => [cell.dataset, cell])),
     rank: table.ranks[metric].of[method] ?? null, expected: table.expected,
   }));
@@ -69,7 +68,7 @@ function baselineRows(task, metric, datasets, expected) {
     if (!setting.baseline || setting.terms !== view.setting.terms) return;
     const key = `${cell.setting} ${cell.method}`;
     const name = `${DATA.methods[cell.method].name} · ${setting.model}`;
-    if (!rows.has(key)) rows.set(key, { method: cell.method, metric, outside: true, name, cells: new Map(), rank: null, expected });
+    if (!rows.has(key)) rows.set(key, { method: cell.method, metric, setting: cell.setting, outside: true, name, cells: new Map(), rank: null, expected });
     rows.get(key).cells.set(cell.dataset, cell);
   });
   return [...rows.values()];
@@ -108,17 +107,20 @@ function header(task, { key, name, dataset }) {
 
 function boardRow(row, datasets) {
   const reference = DATA.methods[row.method].id === DATA.reference;
-  const name = rowName(badge(row.method), row.name, row.outside ? " †" : "");
+  const name = rowName(badge(row.method), row.name, row.outside ? " †" : "", interpolates(row) ? el("span", { class: "interpolates" }, " ‡") : "");
   return el("tr", { class: reference ? "reference" : null, vars: look(row.method) }, name,
-    datasets.map((dataset) => el("td", { class: "number" }, boardCell(row, row.cells.get(dataset)))),
-    el("td", { class: "number rank" }, row.rank === null ? "--" : fixed(row.rank, 2)));
+    datasets.map((dataset) => el("td", { class: "number" }, boardCell(row, row.cells.get(dataset), dataset))),
+    row.ranked ? el("td", { class: "number rank" }, row.rank === null ? "--" : fixed(row.rank, 2)) : null);
 }
 
-function boardCell(row, cell) {
-  if (!cell) return el("span", { class: "gap" }, "--");
+function boardCell(row, cell, at) {
+  if (!cell) {
+    const status = UNFINISHED.get(`${row.setting} ${at} ${row.method}`);
+    return el("span", { class: `gap ${status ?? ""}` }, FAILED[status] ?? "--");
+  }
   const { mean, sd, place, metric } = scoresBy(cell, row.metric);
   const short = cell.n < row.expected;
-  const rank = row.outside || short ? "" : { 1: "best", 2: "second" }[place] ?? "";
+  const rank = row.outside || short || !row.ranked ? "" : { 1: "best", 2: "second" }[place] ?? "";
   const dataset = DATA.datasets[cell.dataset].dataset;
   const words = short ? `${cell.n} of ${row.expected} seeds` : `${DATA.metrics[metric].name} ${score(mean)}${deviation(cell, sd)}, ${plural(cell.n, "seed")}`;
   const label = `${row.name} on ${dataset}: ${words}${rank ? `, ${rank}` : ""}. Show the jobs`;
@@ -132,8 +134,7 @@ function boardCell(row, cell) {
 // One seed has no spread to show.
 const deviation = (cell, sd) => (sd === null || cell.n === 1 ? "" : ` ± ${score(sd)}`);
 
-function rankNote({ over }, total, baseline) {
-  if (baseline) return null;
+function rankNote({ over }, total) {
   const all = total === 1 ? "the one data set" : `all ${total} data sets`;
   const text = over === 0 ? "No average ranks: no data set has all seeds of every method, and a score in each."
     : `Average rank over ${over === total ? all : `${over} of ${total} data sets: those that every method has in full`}.`;

@@ -20,13 +20,13 @@ function drawCurves() {
   const datasets = distinct(points.map((point) => point.dataset)).filter((dataset) => counts(dataset).length > 1).sort((a, b) => a - b);
   const phrase = [view.setting.model, `${view.setting.split} split`, variant, view.setting.baseline ? null : `${view.setting.train} training`].filter(Boolean).join(" · ");
   if (!datasets.length) {
-    return content("curves").replaceChildren(el("p", { class: "where" }, phrase),
+    return content("curves").replaceChildren(el("p", { class: "where" }, phrase), ...ownMetricNote(),
       el("p", { class: "note" }, "Curves need scores at two or more numbers of labels, with all seeds; there are none for this model, split and training."));
   }
   const drawn = points.filter((point) => datasets.includes(point.dataset));
   const methods = distinct(drawn.map((point) => point.method)).sort((a, b) => a - b);
   return content("curves").replaceChildren(
-    el("p", { class: "where" }, phrase), legend(methods),
+    el("p", { class: "where" }, phrase), ...ownMetricNote(), legend(methods),
     el("div", { class: "panels" }, datasets.map((dataset) => panel(dataset, drawn.filter((point) => point.dataset === dataset), methods))),
     el("p", { class: "note" }, "Points are means over seeds, bars their 95 % t intervals; points are moved a little sideways so that bars stay visible. ",
       "Points that lack seeds are not drawn. With the keyboard: arrow keys walk through a panel’s points."));

@@ -4,11 +4,13 @@ const TASKS = Object.keys(DATA.metrics_of);
 const PARTS = ["model", "split", "label_ratio", "train"];
 
 const TABLES = new Map(DATA.tables.map((table) => [`${table.setting} ${table.task}`, table]));
-const CELLS = DATA.cells.map(([setting, dataset, method, n, chosen, tuned, jobs, scores, tried]) => {
+const CELLS = DATA.cells.map(([setting, dataset, method, n, chosen, tuned, jobs, scores, tried, labels]) => {
   const task = DATA.datasets[dataset].task;
   const { expected } = TABLES.get(`${setting} ${task}`);
-  return { setting, dataset, method, n, chosen, tuned, jobs, scores, tried, task, expected };
+  return { setting, dataset, method, n, chosen, tuned, jobs, scores, tried, labels, task, expected };
 });
+// The status of cells without any finished job: "failed" or "skipped".
+const UNFINISHED = new Map(DATA.unfinished.map(([setting, dataset, method, status]) => [`${setting} ${dataset} ${method}`, status]));
 const CELL_OF_JOB = new Map(CELLS.flatMap((cell) => cell.jobs.map((job) => [job, cell])));
 const JOB_OF_KEY = new Map(DATA.jobs.map((job, place) => [job.key, place]));
 

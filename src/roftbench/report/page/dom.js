@@ -26,7 +26,12 @@ function fixed(value, digits) {
 }
 
 const score = (value) => (value === null ? "undefined" : fixed(value, 3));
-const percent = (value) => (value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${fixed(Math.abs(value), 1)} %`);
+function percent(value) {
+  if (value === null) return "–";
+  const size = fixed(Math.abs(value), 1);
+  return `${size === "0.0" ? "" : value > 0 ? "+" : "−"}${size} %`;
+}
+
 const chance = (p) => (p === null ? "–" : p < 0.0001 ? "< 0.0001" : fixed(p, 4));
 const plural = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 

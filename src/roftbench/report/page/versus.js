@@ -45,7 +45,7 @@ function scopeChoices() {
 function drawVersus() {
   if (view.setting.baseline) return content("versus").replaceChildren(el("p", { class: "note" }, "Baselines take no part in comparisons and ranks."));
   const found = scope();
-  return content("versus").replaceChildren(el("p", { class: "where" }, scopePhrase()), scopeChoices(),
+  return content("versus").replaceChildren(el("p", { class: "where" }, scopePhrase()), ...ownMetricNote(), scopeChoices(),
     el("h3", {}, `${REFERENCE} against each method`), ...versusParts(found?.compare[view.unit] ?? []),
     el("h3", {}, "Mean ranks of all methods"), ...rankParts(found?.ranks[view.unit] ?? "there are no jobs"));
 }
@@ -59,19 +59,19 @@ function versusTable(rows) {
   const reach = rows.flatMap((row) => [row.low ?? row.improvement, row.high ?? row.improvement, 0]).filter((value) => value !== null);
   const domain = bounds(reach, 0.04);
   const order = (row) => METHOD_OF_ID.get(row.method) ?? 1e6;
-  const names = ["Against", "Wins / ties / losses", "Improvement, 95 % interval", "", "Regression", "Classification", "Holm p", "Verdict"];
+  const names = ["Against", "n", "Wins / ties / losses", "Improvement, 95 % interval", "", "Regression", "Classification", "Holm p", "Verdict"];
   const table = el("table", { class: "versus" },
     el("caption", { class: "unseen" }, `${REFERENCE} against each method. ${scopePhrase()}`),
-    el("thead", {}, el("tr", {}, names.map((name, i) => el(name ? "th" : "td", { scope: name ? "col" : null, class: i === 0 || i === 7 ? "name" : i === 1 ? "wtl" : "number" }, name)))),
+    el("thead", {}, el("tr", {}, names.map((name, i) => el(name ? "th" : "td", { scope: name ? "col" : null, class: i === 0 || i === 8 ? "name" : i === 2 ? "wtl" : "number" }, name)))),
     el("tbody", {}, [...rows].sort((a, b) => order(a) - order(b)).map((row) => versusRow(row, domain))));
   const [, many] = UNIT[view.unit];
   const lost = rows.reduce((most, row) => Math.max(most, row.incomplete), 0);
   return [scrolling("scroll-versus", `${REFERENCE} against each method`, table),
     el("p", { class: "note" },
-      `Wins, ties and losses are ${REFERENCE}’s, over ${many}. A block is one split, label ratio and data set; it counts where both methods have all seeds`,
+      `n: ${many} that both have. Wins, ties and losses are ${REFERENCE}’s, over them. A block is one split, label ratio and data set; it counts where both methods have all seeds`,
       lost ? ` (up to ${plural(lost, "block")} left out as incomplete). ` : ". ",
       `Improvement: relative change of the score, right of the line where ${REFERENCE} is better: of an error its reduction, of ROC-AUC its rise; two scales, so both also stand apart. `,
-      "Interval: bootstrap, of 6 observations or more; of few it is too narrow, and it is not corrected for several rivals. p: Wilcoxon signed-rank test with Holm’s correction for all rivals."),
+      "Interval: bootstrap, of 6 observations or more; of few it is too narrow, and it is not corrected for several rivals. p: Wilcoxon signed-rank test with Holm’s correction for all rivals; the mean of the others is one question of its own, so its p is not corrected."),
     el("p", { class: "note" }, "Blocks of one data set share molecules and labels: over blocks, p is too small and intervals are too narrow. ",
       "Over data sets, the mean of each data set’s blocks is one observation. “Not distinguishable” does not mean equal: these numbers cannot tell.")];
 }
@@ -83,11 +83,13 @@ function versusRow(row, domain) {
   const sure = row.verdict === "better" || row.verdict === "worse" ? row.verdict : "";
   return el("tr", { class: method === undefined ? "summary" : null, vars: method === undefined ? {} : look(method) },
     rowName(method === undefined ? el("span", { class: "badge" }) : badge(method), methodName(row.method)),
+    el("td", { class: "number" }, row.n),
     el("td", { class: "wtl" }, el("span", {}, `${row.wins} / ${row.ties} / ${row.losses}`), el("span", { class: "shares", "aria-hidden": "true" }, share(row.wins, "wins"), share(row.ties, "ties"), share(row.losses, "losses"))),
     el("td", { class: "number" }, percent(row.improvement), row.low === null ? null : el("span", { class: "sd" }, `${percent(row.low)} to ${percent(row.high)}`)),
     el("td", { class: "forest" }, forest(row, domain, sure)),
     el("td", { class: "number" }, percent(row.improvement_regression)), el("td", { class: "number" }, percent(row.improvement_classification)),
-    el("td", { class: "number", title: `p ${chance(row.p)} before correction, ${plural(row.pairs, "pair")}` }, chance(row.p_holm)),
+    el("td", { class: "number", title: `p ${chance(row.p)} before correction, ${plural(row.pairs, "pair")}` }, chance(row.p_holm),
+      method === undefined && row.p_holm !== null ? el("span", { class: "sd" }, "not corrected") : null),
     el("td", { class: `name verdict ${sure}` }, row.verdict));
 }
 
