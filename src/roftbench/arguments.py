@@ -80,15 +80,7 @@ def parser() -> argparse.ArgumentParser:
     tables.add_argument(
         "--by", choices=("method", "model"), default="method", help="what the rows are (default: method)"
     )
-    tables.add_argument(
-        "--from",
-        dest="scores",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="CSV",
-        help="a scores.csv instead of the records; several are joined (--from A --from B --out DIR)",
-    )
+    _takes_scores(tables, "--out DIR")
     figures = tables.add_mutually_exclusive_group()
     figures.add_argument(
         "--figures", action="store_true", default=None, help="draw the figures however many (default: if at most 30)"
@@ -100,7 +92,8 @@ def parser() -> argparse.ArgumentParser:
     tables.formatter_class, tables.epilog = argparse.RawDescriptionHelpFormatter, TABLES_HELP
 
     report = commands.add_parser("report", help="write all results as one HTML page that needs no network")
-    report.add_argument("--out", type=Path, help="HTML file (default: <results>/report.html)")
+    _takes_scores(report, "--out FILE")
+    report.add_argument("--out", type=Path, help="HTML file (default: <results>/report.html, or beside the CSV)")
 
     advise = commands.add_parser("advise", help="find out which model and method suit a data set of few labels")
     advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -134,3 +127,15 @@ def parser() -> argparse.ArgumentParser:
     for command in (tables, report, splits):
         command.usage = f"{command.prog} [options] [key=value …]"
     return whole
+
+
+def _takes_scores(command: argparse.ArgumentParser, out: str) -> None:
+    command.add_argument(
+        "--from",
+        dest="scores",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CSV",
+        help=f"a scores.csv instead of the records; several are joined (--from A --from B {out})",
+    )

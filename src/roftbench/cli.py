@@ -128,9 +128,11 @@ def _tables(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from roftbench.report import html
 
-    results = _results(arguments.overrides)
-    out = arguments.out or results / "report.html"
-    data = html.write_report(results, out)
+    results, scores = _results(arguments.overrides), arguments.scores
+    if len(scores) > 1 and arguments.out is None:
+        raise UsageError("--from names several files: say where their page belongs, by --out FILE")
+    out = arguments.out or (scores[0].absolute().parent if scores else results) / "report.html"
+    data = html.write_report(results, out, scores)
     print(html.words(data, out))
     return 0
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from roftbench.report.page_data import page_data
 from roftbench.report.page_jobs import POINTS
 from roftbench.report.records import read_records
 from roftbench.report.request import Request
+from roftbench.report.scores import read_scores
 from roftbench.store import Store
 
 PAGE = Path(__file__).parent / "page"
@@ -35,18 +37,21 @@ SCRIPTS = (
 COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
 
 
-def write_report(results: Path, out: Path) -> dict[str, Any]:
+def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[str, Any]:
     """Write the page of all records under `results`, replaced as a whole; returns its data.
 
+    Instead of the records it may be that of `scores.csv` files, which hold no learning curves.
+
     Raises:
-        UsageError: there is no finished job, or the page cannot be written.
+        UsageError: there is no finished job, a file cannot be read, or the page cannot be written.
     """
     check_output(out)
-    store = Store(results)
-    records, failures = Request().chosen(*read_records(store))
+    store = None if scores else Store(results)
+    records, failures = Request().chosen(*(read_records(store) if store else read_scores(*scores)))
     long = long_table(records)
     if long.empty:
-        raise UsageError(f"no finished jobs under {results}: run `roftbench run method=… dataset=…` first")
+        source = ", ".join(map(str, scores)) or results
+        raise UsageError(f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first")
     data = page_data(store, records, failures, long)
     write_output(out, render(data))
     return data
@@ -58,6 +63,7 @@ def words(data: dict[str, Any], out: Path) -> str:
     left = {0: "no learning curves: too many jobs for one page", POINTS: ""}.get(
         data["points"], f"learning curves of at most {data['points']} epochs a stage"
     )
+    left = "no learning curves, which scores.csv does not hold" if data["from_scores"] else left
     return f"{len(data['jobs'])} records; written: {out} ({size}{'; ' * bool(left)}{left})"
 
 
@@ -75,6 +81,7 @@ def render(data: dict[str, Any]) -> str:
     return environment.get_template("template.html").render(
         version=data["version"],
         jobs=len(data["jobs"]),
+        source="rows of scores.csv" if data["from_scores"] else "job records",
         counts=[(_named(name, data["counts"][name]), data["counts"][name]) for name in COUNTS if _told(name, data)],
         hashes={name: Markup(_source(text)) for name, text in parts.items()},
         data=Markup(to_script(data)),

@@ -18,12 +18,12 @@ _Data = dict[str, Any]
 _View = tuple[pd.DataFrame, pd.DataFrame]  # cells and mean ranks by one metric
 
 
-def page_data(store: Store, records: list[Record], failures: list[Record], long: pd.DataFrame) -> _Data:
+def page_data(store: Store | None, records: list[Record], failures: list[Record], long: pd.DataFrame) -> _Data:
     """Return everything that the page shows; equal records give equal data.
 
-    `records` and `failures` are those of the store that the page is about, without their bulk; `long` is the records'
-    `long_table`. Rows name models, methods, data sets, params and jobs by their places in the lists beside them.
-    null is a score that is undefined.
+    `records` and `failures` are those of the store that the page is about, without their bulk, or, without a store,
+    those of `read_scores`; `long` is the records' `long_table`. Rows name models, methods, data sets, params and jobs
+    by their places in the lists beside them. null is a score that is undefined.
     """
     done = sorted((record for record in records if record["status"] == "done"), key=lambda record: str(record["key"]))
     failed = unfinished_table(done, failures)
@@ -42,14 +42,15 @@ def page_data(store: Store, records: list[Record], failures: list[Record], long:
         "unfinished": _unfinished(failed, lists),
         "jobs": jobs,
         "points": points,
+        "from_scores": store is None,
         **page_stats.statistics(views[OWN][0], long, lists),
         **page_facts.facts(long, done, failures, jobs, shared["envs"]),
         **{name: interned.values for name, interned in shared.items()},
     }
 
 
-def _whole(store: Store, record: Record) -> Record:
-    return store.get(record["key"]) or record  # taken away since: what is known of it
+def _whole(store: Store | None, record: Record) -> Record:
+    return (store and store.get(record["key"])) or record  # taken away since: what is known of it
 
 
 def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _View]:

@@ -14,7 +14,7 @@ function drawFailures() {
   const head = ["Job", "Status", "Model", "Method", "Data set", "Split", "Labels", "Seed", "Reason"];
   const items = rows.map((row) => [el("code", {}, row.key), row.status, row.model, row.method, row.dataset, row.split, row.labels, row.seed, row.error]);
   content("failures").replaceChildren(
-    el("p", { class: "note" }, `${failuresPhrase(DATA.counts)} Nothing of them is in any number of this page; the files under failures/ hold the tracebacks.`),
+    el("p", { class: "note" }, `${failuresPhrase(DATA.counts)} Nothing of them is in any number of this page${DATA.from_scores ? "" : "; the files under failures/ hold the tracebacks"}.`),
     table("scroll-failures", "Jobs without a result", head, items));
 }
 
@@ -24,6 +24,7 @@ const failuresPhrase = ({ failed, skipped }) =>
 
 function drawFacts() {
   content("facts").replaceChildren(
+    ...(DATA.from_scores ? [el("p", { class: "notice" }, "This page was made from scores.csv: it has no learning curves, coefficients and warnings of jobs, which only their records hold.")] : []),
     el("h3", {}, "How a cell is made"),
     el("ul", { class: "prose" }, [
       "The score is that of the test part, at the epoch with the best validation score.",

@@ -67,6 +67,7 @@ function jobTable(cell, metric) {
 function learning(cell) {
   const job = DATA.jobs[view.job];
   const title = el("h3", {}, "Learning curves");
+  if (DATA.from_scores) return [title, el("p", { class: "note" }, "This page was made from scores.csv, which holds no learning curves.")];
   if (!DATA.points) return [title, el("p", { class: "note" }, "Left out: this store has too many jobs for one page. The records hold them, under “history”.")];
   if (!job.curves.length) return [title, el("p", { class: "note" }, "This method is not trained in epochs.")];
   const stages = job.curves.map(([stage], i) => ({ stage, i }));
@@ -123,13 +124,13 @@ function jobFacts(cell) {
   const [alpha, rest] = [job.details.alpha, Object.fromEntries(Object.entries(job.details).filter(([name]) => name !== "alpha"))];
   return el("div", {}, el("h3", {}, `Job ${job.key}, seed ${job.seed}`),
     facts([
-      ["Record", el("code", {}, `runs/${job.key}.json`)],
+      ["Record", DATA.from_scores ? "" : el("code", {}, `runs/${job.key}.json`)],
       ["Train scores", own ? listed(job.train) : ""], ["Val scores", listed(val)], ["Test scores", listed(test)],
       ["Before it finished", job.base && own ? `${methodName(job.base[0])}: val ${listed(job.base[2])}; test ${listed(job.base[3])}` : ""],
       ["Coefficients α", alpha && own ? (typeof alpha === "object" ? Object.entries(alpha).map(([block, value]) => `${block} ${value.toFixed(3)}`).join(", ") : plain(alpha)) : ""],
       ["Details", own && Object.keys(rest).length ? params(rest) : ""],
       ["Molecules", data.count ? Object.entries(data.count.graphs).map(([part, n]) => `${part} ${n.toLocaleString("en")}`).join(", ") : ""],
-      ["Labels used", labels ? `${labels.weights.toLocaleString("en")} for weights, ${labels.selection.toLocaleString("en")} to select, ${labels.interpolation.toLocaleString("en")} for interpolation coefficients` : ""],
+      ["Labels used", labels?.weights !== undefined ? `${labels.weights.toLocaleString("en")} for weights, ${labels.selection.toLocaleString("en")} to select, ${labels.interpolation.toLocaleString("en")} for interpolation coefficients` : ""],
       ["Time", Object.entries(job.seconds).map(([stage, value]) => `${stage} ${seconds(value)}`).join(", ")],
       ["Peak memory", job.memory === null ? "" : `${Math.round(job.memory).toLocaleString("en")} MB`],
       ["Ran on", [env.device, env.threads && plural(env.threads, "thread"), env.processor, env.roftbench && `roftbench ${env.roftbench}`, env.commit && `commit ${env.commit.slice(0, 12)}`].filter(Boolean).join(", ")],

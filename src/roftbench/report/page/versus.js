@@ -94,7 +94,7 @@ function versusRow(row, domain) {
 }
 
 function forest(row, domain, sure) {
-  const [width, height] = [140, 26];
+  const [width, height] = [120, 26];
   const x = linear(domain, [4, width - 4]);
   const bar = row.low === null ? null : svg("line", { class: "whisker", x1: x(row.low), x2: x(row.high), y1: height / 2, y2: height / 2 });
   const dot = row.improvement === null ? null : svg("circle", { class: "dot", cx: x(row.improvement), cy: height / 2, r: 4 });
