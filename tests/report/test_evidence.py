@@ -104,7 +104,7 @@ def test_many_figures_are_drawn_only_if_asked_for(
     monkeypatch.setattr(evidence, "FEW", 3)  # there are four
     files = ["comparison.md", "comparison.csv"]
     assert [path.name for path in write_evidence(long, tmp_path)] == files
-    assert caplog.messages == ["4 figures take a while, so none is drawn; --figures draws them"]
+    assert caplog.messages == ["about 4 figures would take a while, so none is drawn; --figures draws them"]
     assert len(write_evidence(long, tmp_path, figures=True)) == 2 + 2 * 4
     assert [path.name for path in write_evidence(long, tmp_path, figures=False)] == files
     monkeypatch.setattr(evidence, "FEW", 4)

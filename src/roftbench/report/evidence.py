@@ -15,7 +15,7 @@ from roftbench.files import write_text
 from roftbench.progress import bar
 from roftbench.report.aggregate import cells
 from roftbench.report.comparison import by_reason, comparison_frame, render_comparison, sections
-from roftbench.report.curve_figure import curve_datasets, curve_groups, draw_curves
+from roftbench.report.curve_figure import GROUP, curve_datasets, curve_groups, draw_curves
 from roftbench.report.figures import write_figure
 from roftbench.report.rank_figure import draw_critical_difference
 from roftbench.report.stats import REFERENCE, friedman, label_curves
@@ -61,11 +61,12 @@ def write_evidence(
     Raises OSError if a file cannot be written.
     """
     table = cells(long)
-    planned = [] if figures is False else [*_curves(label_curves(long)), *_diagrams(table, reference)]
-    count = sum(figure.draw is not None for figure in planned)
-    if figures is None and count > FEW:
-        logger.warning("%d figures take a while, so none is drawn; --figures draws them", count)
-        planned = []
+    if figures is None:
+        count = _expected(long, table, reference)
+        figures = count <= FEW
+        if not figures:
+            logger.warning("about %d figures would take a while, so none is drawn; --figures draws them", count)
+    planned = [*_curves(label_curves(long)), *_diagrams(table, reference)] if figures else []
     paths = []
     drawn = {figure.stem for figure in planned if figure.draw}
     for path in [path for kind in KINDS for path in sorted(folder.glob(f"{kind}_*"))] if drawn else []:
@@ -79,6 +80,14 @@ def write_evidence(
     write_text(folder / "comparison.md", "\n\n".join(parts) + "\n")
     write_text(folder / "comparison.csv", frame.to_csv(index=False, lineterminator="\n"))
     return [folder / "comparison.md", folder / "comparison.csv", *paths]
+
+
+def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:
+    """How many figures there would be if no cell lacked seeds; found without what they show, which takes seconds."""
+    networks = long[~long["baseline"].astype(bool)]
+    ratios = networks.groupby(GROUP[:-1])["label_ratio"].nunique()
+    diagrams = sum(len(list(section.scopes())) for section in sections(table, reference))
+    return int((ratios > 1).sum()) + diagrams
 
 
 def _curves(curves: pd.DataFrame) -> Iterator[_Planned]:
