@@ -11,3 +11,10 @@ def test_every_command_that_is_offered_does_something() -> None:
     assert {*commands.choices} - {"run", "plan"} == COMMANDS.keys()  # those two read Hydra's words
     assert all(command.description or action.help for action, command in zip(
         commands._choices_actions, commands.choices.values(), strict=True))  # fmt: skip
+
+
+def test_figures_are_left_to_their_number_unless_asked_for_or_against() -> None:
+    found = {
+        words: parser().parse_args(["tables", *words]).figures for words in ((), ("--figures",), ("--no-figures",))
+    }
+    assert found == {(): None, ("--figures",): True, ("--no-figures",): False}
