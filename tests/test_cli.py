@@ -47,7 +47,7 @@ REFUSED = {
     "key that is added": (["+foo=1"], ["unknown key 'foo'", "Allowed", "seed"]),
     "key that is added to a group": (["+train.foo=1"], ["unknown key 'train.foo'", "batch_size"]),
     "group that is added": (["+method=lp"], ["override method: lp"]),
-    "group that is null": (["model=null"], ["must be a string"]),
+    "group that is null": (["model=null"], ["unknown model 'null'", "gin_masking"]),
     "word for a rate": (["train.lr=abc"], ["train.lr", "'abc'"]),
     "half an epoch": (["train.epochs=1.5"], ["train.epochs", "'1.5'"]),
     "endless rate": (["train.lr=inf"], ["train.lr must be finite, got inf"]),
@@ -337,9 +337,11 @@ def test_a_skipped_job_is_no_failure_of_a_sweep_but_a_single_one_says_why(cli: C
 
 
 def test_an_experiment_without_the_flag_of_a_sweep_says_so(cli: Command) -> None:
-    ended = cli.run("experiment=smoke", "method=lp")
+    given = ["experiment=smoke", "model=tiny_gin", "method=lp", "run.threads=1"]
+    ended = cli("run", *given)
     assert ended.code == 0
     assert ended.out.startswith("this config describes a sweep; add -m")
+    assert "describes a sweep" not in cli("run", *given, "dataset=esol").out  # the command of one of its jobs
     assert len(cli.lab.store.load()) == 1
 
 

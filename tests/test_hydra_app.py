@@ -81,9 +81,3 @@ def test_the_device_of_a_clusters_jobs_need_not_be_here(monkeypatch: pytest.Monk
     found = estimate(plan, [])
     assert found.without == {"no record tells of tiny_gin, and run.device=cuda is not here to measure an epoch": 2}
     assert (found.kept, found.seconds) == (0, 0)
-
-
-def test_a_command_that_gives_all_of_a_presets_values_is_one_job_without_a_word_of_the_sweep(cli: Command) -> None:
-    words = ["experiment=smoke", "dataset=esol", "method=lp"]
-    assert "this config describes a sweep" not in cli.run(*words).out
-    assert "this config describes a sweep" in cli("run", *words[:2], "model=tiny_gin", "run.threads=1").out

@@ -69,6 +69,7 @@ def test_canonical_json_does_not_tell_1_from_1_0_but_true_from_1() -> None:
         == canonical_json({"a": None, "b": (1, 0.1)})
     )
     assert canonical_json(True) != canonical_json(1)
+    assert canonical_json([1e30, 1e15]) == "[1e+30,1000000000000000]"
 
 
 def test_long_table_has_a_row_per_record_and_candidate() -> None:

@@ -91,6 +91,9 @@ def names(places: Iterable[Place]) -> list[dict[str, str]]:
     return [known[place.texts] for place in places]
 
 
+_EXACT = 2**53  # from here on a float's digits say more than it knows
+
+
 def canonical_json(value: object) -> str:
     """One text for equal values: keys sorted, and 1.0 written as 1, as a grid may hold either."""
     return json.dumps(_integers_as_int(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -169,4 +172,4 @@ def _integers_as_int(value: object) -> object:
         return {key: _integers_as_int(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_integers_as_int(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
