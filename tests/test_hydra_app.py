@@ -81,3 +81,17 @@ def test_the_device_of_a_clusters_jobs_need_not_be_here(monkeypatch: pytest.Monk
     found = estimate(plan, [])
     assert found.without == {"no record tells of tiny_gin, and run.device=cuda is not here to measure an epoch": 2}
     assert (found.kept, found.seconds) == (0, 0)
+
+
+def test_a_value_beside_the_options_of_its_group_goes_to_each_of_them(cli: Command) -> None:
+    words = ["method=l2_sp,bss", "method.weight=0.25"]  # which no default method has
+    assert len(hydra_app.plan(["model=tiny_gin", *words])[0].jobs) == 2
+    ended = cli.run("-m", *words)
+    assert ended.code == 0, ended
+    assert {record["job"]["method"]["params"]["weight"] for record in cli.lab.store.load()} == {0.25}
+
+
+def test_a_sweep_of_forests_needs_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    words = ["model=ecfp", "method=random_forest", "seed=0,1", "run.device=cuda"]
+    assert len(hydra_app.plan(words)[0].jobs) == 2

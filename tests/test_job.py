@@ -253,3 +253,9 @@ def test_the_loss_follows_the_task_and_must_fit_it() -> None:
         TrainSettings(loss="bce").for_task("regression")
     with pytest.raises(ValueError, match=r"'mse' does not fit a classification.*bce"):
         TrainSettings(loss="mse").for_task("classification")
+
+
+def test_a_digest_is_that_of_what_json_makes_of_a_value() -> None:
+    """A record's key is worked out again from its file, where numbers in the place of names have become texts."""
+    value = {"rates": {2: 0.1, 10: 0.2, True: (1, 2.5)}}
+    assert digest(value) == digest(json.loads(json.dumps(value)))

@@ -75,6 +75,14 @@ def test_values_of_one_section_are_composed_once_each_not_in_every_combination()
         assert point.config == resolved(composed(list(point.overrides), None))
 
 
+@pytest.mark.parametrize(
+    "lists", [["method.grid.weight.0=.5,.6", "method.weight=.1,.2"], ["seed=1,2", "method.k=${[seed]}"]]
+)
+def test_elements_of_lists_and_references_in_brackets_are_what_hydra_makes_of_them(lists: list[str]) -> None:
+    for point in expand(["model=tiny_gin", "method=bss", *lists], Counting()):
+        assert point.config == resolved(composed(list(point.overrides), None))
+
+
 def test_a_value_within_another_is_composed_with_it_in_every_combination() -> None:
     points = list(
         expand(

@@ -29,7 +29,8 @@ def record(seed: int = 0, **more: Any) -> dict[str, Any]:
     tried = {"params": {"name": "Ölsäure α"}, "val": scores["val"], "test": scores["test"]}
     known = {"job": job, "scores": scores, "candidates": [tried], "count": {"graphs": GRAPHS, "labels": {}}}
     unknown = {"base": None, "best_epoch": None, "chosen": {}, "details": {}, "history": [], "data": {}, "env": {}}
-    return {"schema": SCHEMA, "key": digest(job), "status": "done", **known, **unknown, "seconds": {}, **more}
+    seconds = {"total": 1.0}
+    return {"schema": SCHEMA, "key": digest(job), "status": "done", **known, **unknown, "seconds": seconds, **more}
 
 
 def failed(seed: int = 0, **more: Any) -> dict[str, Any]:
@@ -93,6 +94,12 @@ DAMAGED = {
     "seconds in words": record(seconds={"total": "long"}),
     "counts in words": record(count={"graphs": {**GRAPHS, "train": "many"}, "labels": {}}),
     "a list of versions": record(env=["torch"]),
+    "no seconds in total": record(seconds={}),
+    "no stages": record(stages=None),
+    "a stage that does not say whether it is frozen": record(stages=[{"name": "ft"}]),
+    "no warnings": record(warnings=None),
+    "dropped rows in words": record(data={"dropped": "none"}),
+    "a learnt epoch without number": record(details={"history": [{"val_loss": 1.0}]}),
 }
 
 
@@ -133,6 +140,12 @@ def test_a_folder_in_a_records_place_is_named_too(store: Store, caplog: pytest.L
     store.record_path(KEY).mkdir(parents=True)
     assert store.load() == []
     assert str(store.record_path(KEY)) in caplog.text
+
+
+def test_a_record_that_could_not_be_read_again_is_not_written(store: Store) -> None:
+    with pytest.raises(ValueError, match=r"Expected `int \| null`, got `float`"):
+        store.put(record(best_epoch=1.5))
+    assert not list(store.root.rglob("*.json"))
 
 
 def test_a_number_that_json_does_not_know_is_not_written(store: Store) -> None:

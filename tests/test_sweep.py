@@ -465,3 +465,15 @@ def test_a_job_that_another_sweep_has_seen_fail_meanwhile_is_not_run_again(
         Sweep(plan, launch, {"_target_": "somewhere.BasicLauncher"}, ["roftbench", "run"]).run()
     assert launched == [0]
     assert summary(capsys.readouterr().out).startswith("2 jobs: 1 done, 0 skipped, 1 failed")
+
+
+def test_a_launcher_that_runs_nothing_and_says_nothing_is_not_launched_for_ever(lab: Lab) -> None:
+    launched: list[int] = []
+
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+        launched.append(len(batch))
+        return []
+
+    with pytest.raises(JobError, match="the launcher came back 4 times without having run any of 2 jobs"):
+        Sweep(lab.plan("method=lp", "seed=0,1"), launch, {"_target_": "a.RayLauncher"}, ["roftbench", "run"]).run()
+    assert launched == [2] * 4

@@ -33,7 +33,7 @@ class RoftbenchSweeper(Sweeper):
         self._launcher: Launcher = Plugins.instance().instantiate_launcher(hydra_context=hydra_context, **given)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run the sweep; raises JobError if jobs failed."""
+        """Run the sweep that the command line asks for, of which Hydra knows a part; raises JobError if jobs failed."""
         from roftbench import hydra_app  # Hydra imports plug-ins at every start
 
-        hydra_app.launch_sweep(arguments, self._context, self._config, self._launcher)
+        hydra_app.launch_sweep(self._context, self._config, self._launcher)

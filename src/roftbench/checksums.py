@@ -22,8 +22,9 @@ def digest(value: Any) -> str:
 
 
 def canonical(value: Any) -> str:
-    """Return the one JSON text of a plain value: keys sorted, no blanks."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """Return the one JSON text of a plain value: keys sorted as the texts that JSON makes of them, no blanks."""
+    read_again = json.loads(json.dumps(value, allow_nan=False))
+    return json.dumps(read_again, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest_of_text(text: str) -> str:

@@ -18,6 +18,7 @@ from roftbench.errors import UsageError, suggest
 from roftbench.quoting import elements, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
+WORDS = ("null", "true", "false", "nan", "inf", "+inf", "-inf")  # that Hydra takes for something else
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -79,7 +80,7 @@ def _check_option(key: str, value: str, folder: Path | None) -> None:
 
 def _is_no_name(text: str) -> bool:
     """Tell whether Hydra would take a text for a number or for nothing: of these it makes no option."""
-    return text.strip() == "null" or bool(NUMBER.fullmatch(text.strip()))
+    return text.strip().lower() in WORDS or bool(NUMBER.fullmatch(text.strip()))
 
 
 def _how_to_write(override: str) -> str:
@@ -99,7 +100,7 @@ def _missing_option(error: MissingConfigException) -> str:
 
 
 def _unknown_option(group: str, name: str, known: Iterable[str]) -> str:
-    if group == "label_ratio" and all(map(NUMBER.fullmatch, name.split(","))):
+    if group == "label_ratio" and "-" not in name and all(map(NUMBER.fullmatch, name.split(","))):
         if all(part.isdigit() for part in name.split(",")):
             return f"unknown label_ratio '{name}': so many molecules are label_ratio.count={name}, shares r25, r50, …"
         return f"unknown label_ratio '{name}': shares are label_ratio.fraction={name}, or r25, r50, …"
@@ -142,7 +143,8 @@ def _lacking(key: str, overrides: Sequence[str], folder: Path | None) -> str | N
     """Return the option of a sweep over several that lacks a key which another one has; None if there is none."""
     group = key.partition(".")[0]
     swept = [text for text in overrides if text.startswith(f"{group}=")]
-    names = elements(swept[-1].partition("=")[2]) if swept else []
+    known = options(group, folder)
+    names = [name for name in elements(swept[-1].partition("=")[2]) if name in known] if swept else []
     lacks = [name for name in names if key not in _known_keys([f"{group}={name}"], folder)]
     return f"{group}={lacks[0]}" if 0 < len(lacks) < len(names) else None
 

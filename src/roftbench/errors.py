@@ -22,7 +22,7 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     by_lower = {one.lower(): one for one in names}
     close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     hint = f" Did you mean '{by_lower[close[0]]}'?" if close else ""
-    return f"{hint} Allowed: {', '.join(names)}."
+    return f"{hint} Allowed: {', '.join(names)}." if names else hint
 
 
 def check_choice(what: str, value: str, allowed: Iterable[str]) -> None:

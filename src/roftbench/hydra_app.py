@@ -1,6 +1,7 @@
 """`roftbench run`: Hydra composes the config and launches jobs; its errors become one clear message each."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from roftbench.catalog import conf_dir, existing
 from roftbench.compose import clear_errors, clear_options, composed
 from roftbench.config import Env, parse
 from roftbench.errors import JobError, UsageError, suggest
+from roftbench.job import NETWORK
 from roftbench.launchers import follow, threads, workers
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
@@ -30,6 +32,7 @@ from roftbench.work import work
 from roftbench.workbench import choose_device
 
 MULTIRUN = ("-m", "--multirun")
+OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")
 FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")
 SHOW = ("--cfg", "-c", "--info", "-i")
 FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
@@ -37,6 +40,7 @@ PLAN_FLAGS = (*MULTIRUN, "--config-dir", "-cd", "--json")
 
 
 _PARENT = "ROFTBENCH_PARENT"  # the process that waits for the jobs, so that a worker knows that it is none
+_asked: list[str] = []  # the overrides of the command line; of a sweep Hydra itself is not told all of them
 _ended: list[int | UsageError] = []  # the exit code of the one job that this process was asked for, or its error
 
 
@@ -54,7 +58,9 @@ def run(arguments: Sequence[str]) -> int:
     if not sweep and not shown:
         precheck(overrides, _config_folder(flags))
     os.environ |= {"HYDRA_FULL_ERROR": "1", _PARENT: str(os.getpid())}  # 1: Hydra raises instead of printing
-    sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *flags, *overrides]  # argparse wants flags first
+    _asked[:] = overrides
+    told = _for_hydra(overrides) if sweep else overrides
+    sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *flags, *told]  # argparse wants flags first
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_task)
     _ended.clear()
     try:
@@ -79,15 +85,15 @@ def plan(arguments: Sequence[str]) -> tuple[Plan, DictConfig]:
     _, flags, overrides = _understood(arguments, PLAN_FLAGS)
     folder = _config_folder(flags)
     with clear_errors(overrides, folder):
-        settings = composed([text for text in overrides if not _is_sweep(text)], folder, with_hydra=True).hydra
+        settings = composed(_for_hydra(overrides), folder, with_hydra=True).hydra
         found = plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder)))
     check_devices(found, settings.launcher)
     jobs = tuple(replace(one, env=_with_threads(one.env, settings.launcher)) for one in found.jobs)
     return replace(found, jobs=jobs), settings
 
 
-def launch_sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, launcher: Launcher) -> None:
-    """Run the sweep that Hydra was asked for; called by the plug-in.
+def launch_sweep(context: HydraContext, config: DictConfig, launcher: Launcher) -> None:
+    """Run the sweep that `run` was asked for; called by the plug-in.
 
     Raises:
         JobError: jobs failed, or could not be launched.
@@ -102,7 +108,7 @@ def launch_sweep(arguments: Sequence[str], context: HydraContext, config: DictCo
         returned = launcher.launch(batch, initial_job_idx=number)
         return [answer for one in returned if (answer := _returned(one)) is not None]
 
-    jobs = plan_sweep(expand(sweep_texts(config.hydra, arguments), compose_job))
+    jobs = plan_sweep(expand(sweep_texts(config.hydra, _asked), compose_job))
     check_devices(jobs, config.hydra.launcher)
     Sweep(jobs, launch, config.hydra.launcher, command(sys.argv[1:])).run()
 
@@ -115,7 +121,7 @@ def command(arguments: Sequence[str]) -> list[str]:
 def check_devices(plan: Plan, launcher: DictConfig) -> None:
     """Raise UsageError where jobs are to run on this machine and it lacks their device; a cluster's may have it."""
     if workers(launcher) is not None:
-        for name in {one.env.run.device for one in plan.open}:
+        for name in {one.env.run.device for one in plan.open if one.job.model.kind == NETWORK}:
             choose_device(name)
 
 
@@ -182,6 +188,16 @@ def precheck(overrides: Sequence[str], folder: Path | None) -> None:
     with clear_errors(overrides, folder):
         job, env, _ = parse(composed(overrides, folder))
         fetch_missing((source, env.places) for source in job.sources())
+
+
+def _for_hydra(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides that Hydra's own part of the config may depend on, for a sweep.
+
+    What belongs to a job is told with each job: method.weight=1 beside method=l2_sp,bss fits no default method.
+    """
+    return [
+        text for text in overrides if re.split(r"[=.@]", text.lstrip("+~"))[0] not in OF_A_JOB and not _is_sweep(text)
+    ]
 
 
 def _is_sweep(text: str) -> bool:

@@ -31,8 +31,12 @@ class _Count(TypedDict):
     labels: dict[str, int]
 
 
-class _Object(msgspec.Struct):
-    """Whatever is in it."""
+class _Data(TypedDict):
+    sha256: NotRequired[str | None]
+    place: NotRequired[str | None]
+    rows: NotRequired[int | None]
+    kept: NotRequired[int | None]
+    dropped: NotRequired[list[Any]]
 
 
 class _Parts(msgspec.Struct):
@@ -55,6 +59,21 @@ class _Epoch(msgspec.Struct):
     val_score: float | None
 
 
+class _Learnt(msgspec.Struct):
+    epoch: int
+    val_loss: float | None = None
+    val_score: float | None = None
+
+
+class _Details(msgspec.Struct):
+    history: list[_Learnt] = []
+
+
+class _Stage(msgspec.Struct):
+    name: str
+    frozen: bool
+
+
 class _Shape(msgspec.Struct, kw_only=True):
     schema: Literal[1]
     key: str
@@ -75,16 +94,18 @@ class _Done(_Shape, kw_only=True):
     chosen: dict[str, Any]
     candidates: list[Candidate]
     best_epoch: int | None
-    details: _Object
+    details: _Details
     history: list[_Epoch]
     count: msgspec.Raw
     data: msgspec.Raw
+    stages: list[_Stage] = []  # older ones say nothing
+    warnings: list[str] = []
     seconds: dict[str, float]
     peak_memory_mb: float | None = None
 
 
 _DONE, _ENDED = msgspec.json.Decoder(_Done), msgspec.json.Decoder(_Ended)
-_OBJECT, _COUNT = msgspec.json.Decoder(dict[str, Any]), msgspec.json.Decoder(_Count)
+_OBJECT, _COUNT, _DATA = (msgspec.json.Decoder(kind) for kind in (dict[str, Any], _Count, _Data))
 
 
 class Shapes:
@@ -92,7 +113,7 @@ class Shapes:
 
     def __init__(self) -> None:
         self._jobs: dict[bytes, tuple[Any, str]] = {}
-        self._objects: dict[tuple[bytes, bool], Any] = {}
+        self._objects: dict[tuple[bytes, int], Any] = {}
 
     def light(self, content: bytes, key: str, *, done: bool) -> dict[str, Any]:
         """Return a record without histories, predictions and what else is long.
@@ -116,17 +137,19 @@ class Shapes:
         ]
         if not shape.candidates or any(metric not in one for one in scores):
             raise ValueError(f"it lacks candidates, or their {metric}")
+        if "total" not in shape.seconds:
+            raise ValueError("it lacks the seconds in total")
         return {
             "candidates": shape.candidates,
             "count": self._object(shape.count, _COUNT),
-            "data": self._object(shape.data),
+            "data": self._object(shape.data, _DATA),
             "seconds": shape.seconds,
             "peak_memory_mb": shape.peak_memory_mb,
             "error": None,
         }
 
     def _object(self, raw: msgspec.Raw, decoder: msgspec.json.Decoder[Any] = _OBJECT) -> Any:
-        known = bytes(raw), decoder is _COUNT
+        known = bytes(raw), id(decoder)
         if known not in self._objects:
             self._objects[known] = decoder.decode(raw)
         return self._objects[known]

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 import torch
 
 from roftbench import record as records
@@ -94,7 +95,11 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
         return Outcome("done", done, cached=True)
     record["seconds"]["total"] = time.monotonic() - began
     record["peak_memory_mb"] = peak_mb()
-    store.put(record)
+    try:
+        store.put(record)
+    except (ValueError, msgspec.MsgspecError) as error:  # a method of one's own may say what no record can hold
+        reason = f"its record could not be read again: {error}"
+        return Outcome("failed", put_failure(store, job, reason, device=device))
     return Outcome("done", record)
 
 

@@ -129,8 +129,12 @@ def _choices(names: Iterable[str], axes: Mapping[str, Sequence[str]]) -> Iterato
 
 
 def _places(group: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the axes that set a value each, as train.lr does, with its place: what one sets, no other one changes."""
+    """Return the axes that set a value each, as train.lr does, with its place: what one sets, no other one changes.
+
+    An element of a list is none of them: who sets the list sets it, too.
+    """
     places = {axis: tuple(axis.lstrip("+").split(".")) for axis in group if "." in axis and not set(axis) & set("/@~")}
+    places = {axis: place for axis, place in places.items() if not any(name.isdigit() for name in place)}
     return {
         axis: place
         for axis, place in places.items()
@@ -208,6 +212,6 @@ class _Resolver:
         texts = repr([each.get(name) for each in self.joint_of[name].sections.values()])
         found = _REFERENCE.findall(texts)
         # Relative to a place above, a reference may leave the section; what a resolver reads is its own affair.
-        if any(len(dots) > 1 or (colon and name not in _READS_NOTHING) for dots, name, colon in found):
+        if any(len(dots) > 1 or not name or (colon and name not in _READS_NOTHING) for dots, name, colon in found):
             return set(self.joint_of)
         return {name.partition(".")[0] for dots, name, _ in found if not dots} & set(self.joint_of)

@@ -86,9 +86,15 @@ class Store:
         return _read(path, done=False) if path.exists() else None
 
     def put(self, record: Record) -> Path:
-        """Write the record of a finished job and remove its failure, if it had one."""
+        """Write the record of a finished job and remove its failure, if it had one.
+
+        Raises:
+            ValueError: it could not be read again; nothing is written.
+        """
         path = self.record_path(record["key"])
-        write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+        Shapes().light(text.encode(), record["key"], done=True)
+        write_text(path, text)
         self.failure_path(record["key"]).unlink(missing_ok=True)
         return path
 

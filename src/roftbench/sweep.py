@@ -36,6 +36,7 @@ class Answer(NamedTuple):
 
 Launch = Callable[[Sequence[Sequence[str]], int], Sequence[Answer]]
 BUSY_SECONDS = 1.0
+IDLE = 3  # launches in a row that may run nothing: another sweep may just have left what it had at work
 SEEN_SECONDS = 90.0  # after which a shared folder shows what another machine has written: NFS needs up to 60
 KEPT = "Finished jobs are kept: the same command goes on"
 CHANGED = (
@@ -91,12 +92,15 @@ class Sweep:
         self._conclude()
 
     def _work(self) -> None:
-        left, suspects = self.todo, list[Planned]()
+        left, suspects, idle = self.todo, list[Planned](), 0
         while left or suspects:
             alone = not left
             batch = left or [suspects.pop(0)]
             reason = self._launch(batch)
             left = [one for one in batch if not self.endings.ended(one)]
+            idle = idle + 1 if len(left) == len(batch) and not self._at_work(left) else 0
+            if idle > IDLE and not reason:
+                raise JobError(f"the launcher came back {idle} times without having run any of {len(left)} jobs")
             if reason and alone and left:
                 self._give_up(left.pop(), reason)
             elif reason:
@@ -160,9 +164,13 @@ class Sweep:
         except OSError as error:
             raise JobError(f"{no_room(one.store, error)} {KEPT}.") from error
 
+    def _at_work(self, jobs: Sequence[Planned]) -> bool:
+        return any(one.store.at_work(one.key) for one in jobs)
+
     def _wait(self, busy: Sequence[Planned]) -> None:
         """Wait until another sweep has ended one of the jobs that it has at work, or its process is gone."""
-        say(f"waiting for {len(busy)} jobs that another sweep has at work")
+        if self._at_work(busy):
+            say(f"waiting for {len(busy)} jobs that another sweep has at work")
         while all(one.store.at_work(one.key) for one in busy):
             time.sleep(BUSY_SECONDS)
 

@@ -81,7 +81,7 @@ def render(data: dict[str, Any]) -> str:
     return environment.get_template("template.html").render(
         version=data["version"],
         jobs=len(data["jobs"]),
-        source="rows of scores.csv" if data["from_scores"] else "job records",
+        source="jobs of scores.csv" if data["from_scores"] else "job records",
         counts=[(_named(name, data["counts"][name]), data["counts"][name]) for name in COUNTS if _told(name, data)],
         hashes={name: Markup(_source(text)) for name, text in parts.items()},
         data=Markup(to_script(data)),

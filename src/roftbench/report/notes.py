@@ -57,8 +57,13 @@ def _cells(cells: Mapping[str, list[str]]) -> str:
     return ", ".join(f"{cell} (seed {', '.join(dict.fromkeys(seeds))})" for cell, seeds in cells.items())
 
 
+def _selected(row: _Row) -> bool:
+    """Tell whether a cell was tuned, and what was selected has a score in every seed."""
+    return bool(row["n"] and row["tuned"] and row["mean"] == row["mean"])
+
+
 def _tuned(line: list[_Row]) -> str:
-    return "; ".join(f"{row['dataset']}: {row['tuned']}" for row in line if row["n"] and row["tuned"])
+    return "; ".join(f"{row['dataset']}: {row['tuned']}" for row in line if _selected(row))
 
 
 def _budget(lines: _Lines) -> list[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from roftbench.metrics import METRICS
 from roftbench.report.aggregate import canonical_json
 from roftbench.store import Record
 
@@ -56,7 +57,7 @@ def job_row(record: Record, metrics: list[str], shared: dict[str, Interned]) -> 
             [place(one["params"]), one.get("best_epoch"), listed(one["val"]), listed(one["test"])]
             for one in record["candidates"]
         ],
-        "chosen": place(record.get("chosen", record["candidates"][0]["params"])),
+        "chosen": place(record["chosen"] if "chosen" in record else _best(record)["params"]),
         "train": listed(record.get("scores", {}).get("train")),
         "base": base and [base["method"], base["best_epoch"], listed(base["val"]), listed(base["test"])],
         "seconds": {name: short(value, 4) for name, value in record.get("seconds", {}).items()},
@@ -93,6 +94,16 @@ def data_of(record: Record) -> dict[str, Any]:
     facts["sha256"] = facts["sha256"] or job["dataset"].get("sha256")
     facts["place"] = facts["place"] and _without_folders(facts["place"])
     return {**facts, "dropped": len(data.get("dropped", ())), "count": record.get("count")}
+
+
+def _best(record: Record) -> dict[str, Any]:
+    """The candidate with the best validation score; the first of equal ones, as a job chooses it."""
+    metric = METRICS[record["job"]["dataset"]["metric"]]
+    best: dict[str, Any] = record["candidates"][0]
+    for one in record["candidates"][1:]:
+        if metric.better(one["val"].get(metric.name), best["val"].get(metric.name)):
+            best = one
+    return best
 
 
 def _without_folders(place: str) -> str:

@@ -23,7 +23,8 @@ LEGEND = """\
 Cells: mean ± standard deviation (ddof 0; none of one seed) of the test score over seeds, and the number of seeds.
 **Best** and <u>second</u> are among the cells that have all seeds of their table; `3/5`: only 3 of its 5 seeds are
 there; `failed`: no job of the cell ended well; `n/a`: it makes no sense there; `--`: no job; `undefined`: the metric
-is undefined in some seed. Hyperparameters are selected by the mean validation score over seeds."""
+is undefined in some seed, or no candidate of a search has a score in every seed. Hyperparameters are selected by the
+mean validation score over seeds."""
 RANKS = """\
 Ranks are over blocks, a block being one split, label ratio and data set (of one model): those in which every method
 has all seeds. How sure the differences are is in comparison.md."""

@@ -1,6 +1,7 @@
 """The page of scores.csv: the same numbers as that of the records, and no learning curves."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import Browser
@@ -28,7 +29,8 @@ def test_it_has_the_numbers_of_the_records_page(
     assert [part for part in same if ours[part] != theirs[part]] == []
     browser.open(made)
     assert "made from scores.csv" in browser.text("#facts .notice")
-    assert "rows of scores.csv" in browser.text("footer")
+    assert "jobs of scores.csv" in browser.text("footer")
+    assert [chosen(one, ours) for one in ours["jobs"]] == [chosen(one, theirs) for one in theirs["jobs"]]
     browser.click("#board button[aria-label^='ROFT-MOL on esol']")
     browser.until("return document.querySelector('dialog').open")
     assert len(rows(browser, "#scroll-jobs")) == 3
@@ -44,3 +46,8 @@ def test_several_files_are_joined_and_need_a_place(cli: Command, scores: Path, t
     assert cli(*twice, "--out", str(one)).code == cli("report", "--from", str(scores), "--out", str(other)).code == 0
     assert one.read_bytes() == other.read_bytes()
     cli("report", "--from", "nothing.csv").refused("--from nothing.csv", "No such file")
+
+
+def chosen(job: dict[str, Any], page: dict[str, Any]) -> Any:
+    """The hyperparameters that a job chose."""
+    return page["params"][job["chosen"]]
