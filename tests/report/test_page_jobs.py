@@ -23,12 +23,22 @@ def trained(epochs: int, best: int, **more: Any) -> Record:
     history = [{"stage": "ft", "epoch": i, "train_loss": 1 / i, "val_score": 2 + i / 7} for i in range(1, epochs + 1)]
     return {
         "key": "k",
-        "job": {"seed": 0, "method": {"params": {"weight": 1.0}}, "dataset": {"sha256": "d"}},
+        "job": {"seed": 0, "method": {"params": {"weight": 1.0}}, "dataset": {"sha256": "d", "metric": "rmse"}},
         "candidates": [{"params": {}, "best_epoch": best, "val": scores, "test": scores}],
         "best_epoch": best,
         "history": history,
         **more,
     }
+
+
+def test_the_best_by_validation_is_taken_for_chosen_where_a_record_does_not_say() -> None:
+    tried = [(0.1, None), (0.2, 1.5), (0.3, 1.0), (0.4, 1.0)]
+    candidates = [{"params": {"weight": w}, "val": {"rmse": val}, "test": {"rmse": val}} for w, val in tried]
+    values = shared()
+    row = job_row(trained(1, 1, candidates=candidates), METRICS, values)
+    assert values["params"].values[row["chosen"]] == {"weight": 0.3}
+    row = job_row(trained(1, 1, candidates=candidates, chosen={"weight": 0.2}), METRICS, values)
+    assert values["params"].values[row["chosen"]] == {"weight": 0.2}
 
 
 def test_equal_values_have_one_place() -> None:
