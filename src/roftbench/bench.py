@@ -16,6 +16,7 @@ from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.warn import warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.job import Job
+from roftbench.metrics import names_of
 from roftbench.problem import Problem
 from roftbench.progress import say
 from roftbench.store import Record
@@ -133,12 +134,13 @@ class Bench(ABC):
 
     def _lost(self, method: Any, error: JobError) -> dict[str, Any]:
         """Return the row of a candidate that gave no scores, and warn of it."""
+        params = asdict(method)
         if self.job.method.search:
-            tried = {name: value for name, value in asdict(method).items() if name in self.job.method.grid}
+            tried = {name: value for name, value in params.items() if name in self.job.method.grid}
             self.warnings.append(f"candidate {tried}: {error}")
             say(f"  {self.warnings[-1]}")
-        nothing = dict.fromkeys(self.problem.metrics)
-        return {"params": asdict(method), "val": nothing, "test": nothing, "best_epoch": None, "error": str(error)}
+        nothing = dict.fromkeys(names_of(self.problem.task))
+        return {"params": params, "val": nothing, "test": nothing, "best_epoch": None, "error": str(error)}
 
     def _try(self, method: Any) -> Tried:
         try:

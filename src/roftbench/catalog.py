@@ -8,7 +8,9 @@ import yaml
 
 from roftbench.errors import UsageError
 
-GROUPS = ("model", "method", "dataset", "split", "label_ratio", "train", "run", "paths", "experiment")
+OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train")
+BESIDE = ("run", "paths")  # that are no part of what a job is
+GROUPS = (*OF_A_JOB, *BESIDE, "experiment")
 
 
 def conf_dir() -> Path:

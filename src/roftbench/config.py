@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 
+from roftbench.catalog import BESIDE, OF_A_JOB
 from roftbench.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.spec import DatasetSpec
@@ -78,7 +79,7 @@ class _Top:
     plugins: list[str] = field(default_factory=list)
 
 
-GROUPS = ("model", "method", "dataset", "split", "label_ratio", "train", "run", "paths")
+GROUPS = (*OF_A_JOB, *BESIDE)
 
 
 def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:

@@ -17,7 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
-from roftbench.catalog import conf_dir, existing
+from roftbench.catalog import OF_A_JOB, conf_dir, existing
 from roftbench.compose import clear_errors, clear_options, composed
 from roftbench.config import Env, parse
 from roftbench.errors import JobError, UsageError, suggest
@@ -32,7 +32,6 @@ from roftbench.work import work
 from roftbench.workbench import choose_device
 
 MULTIRUN = ("-m", "--multirun")
-OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")
 FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")
 SHOW = ("--cfg", "-c", "--info", "-i")
 FLAGS = (*MULTIRUN, *FLAGS_WITH_VALUE, "--resolve", "--hydra-help")
@@ -195,9 +194,9 @@ def _for_hydra(overrides: Sequence[str]) -> list[str]:
 
     What belongs to a job is told with each job: method.weight=1 beside method=l2_sp,bss fits no default method.
     """
-    return [
-        text for text in overrides if re.split(r"[=.@]", text.lstrip("+~"))[0] not in OF_A_JOB and not _is_sweep(text)
-    ]
+    own = (*OF_A_JOB, "seed")
+    others = [text for text in overrides if re.split(r"[=.@]", text.lstrip("+~"))[0] not in own]
+    return [text for text in others if not _is_sweep(text)]
 
 
 def _is_sweep(text: str) -> bool:

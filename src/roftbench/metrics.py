@@ -152,6 +152,11 @@ METRICS = {
 _NEEDS_CONTRAST = frozenset({"r2", "spearman", "roc_auc", "average_precision"})
 
 
+def names_of(task: str) -> list[str]:
+    """Return the names of a task's metrics."""
+    return [metric.name for metric in METRICS.values() if metric.task == task]
+
+
 def evaluate(
     task: str, y: AnyFloat, prediction: AnyFloat, names: Collection[str] | None = None
 ) -> dict[str, float | None]:
@@ -169,7 +174,7 @@ def evaluate(
     not finite, or in classification outside [0, 1].
     """
     _check_labels(task, y)
-    known = [metric.name for metric in METRICS.values() if metric.task == task]
+    known = names_of(task)
     if unknown := [name for name in names or () if name not in known]:
         raise ValueError(f"{unknown[0]!r} is no metric of {task}; one of {', '.join(known)}")
     if y.shape != prediction.shape:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.losses import masked_loss
-from roftbench.metrics import METRICS, Metric, evaluate
+from roftbench.metrics import METRICS, Metric, evaluate, names_of
 
 EVAL_BATCH = 512  # graphs; fixed, because it takes part in the last bits of a score
 
@@ -100,13 +100,8 @@ class Problem:
         """Return metrics for predictions [len(index), T], all if no `names` are given; None where not all finite."""
         y = self.y[index.numpy()]
         if not np.isfinite(predictions).all():
-            return dict.fromkeys(self.metrics if names is None else names)
+            return dict.fromkeys(names_of(self.task) if names is None else names)
         return evaluate(self.task, y, predictions, names)
-
-    @property
-    def metrics(self) -> list[str]:
-        """Names of all metrics of the task."""
-        return [name for name, metric in METRICS.items() if metric.task == self.task]
 
 
 def too_close(y: NDArray[np.float64]) -> str:

@@ -15,12 +15,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ValueType
 from omegaconf import DictConfig, OmegaConf
 
+from roftbench.catalog import BESIDE
 from roftbench.config import check_groups, follow
 from roftbench.errors import UsageError
 
 Compose = Callable[[Sequence[str]], DictConfig]
 Sections = dict[str, Any]
-BESIDE = ("run", "paths")  # sections that are no part of what a job is
 _REFERENCE = re.compile(r"\$\{\s*(\.*)([\w.]*)\s*(:?)")  # dots, a name, and a colon where it is a resolver's
 _READS_NOTHING = ("oc.env", "oc.decode")  # resolvers that look into nothing of the config
 

@@ -117,9 +117,9 @@ class Sweep:
         """Launch jobs, one by one where they run in this process; returns why a launcher did not come to its end."""
         for chunk in [batch] if self.parallel else [[one] for one in batch]:
             number = self.number[chunk[0].key]
-            if not self.parallel and self.endings.ended(chunk[0]):  # another sweep was quicker
-                continue
             if not self.parallel:
+                if self.endings.ended(chunk[0]):  # another sweep was quicker
+                    continue
                 say(f"\n{self._progress(number)}: {shlex.join(chunk[0].overrides)}")
             try:
                 with Watch(chunk, self.endings) if self.parallel else nullcontext():

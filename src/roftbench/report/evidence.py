@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -68,10 +68,8 @@ def write_evidence(
             logger.warning("about %d figures would take a while, so none is drawn; --figures draws them", count)
     planned = [*_curves(label_curves(long)), *_diagrams(table, reference)] if figures else []
     paths = []
-    drawn = {figure.stem for figure in planned if figure.draw}
-    for path in [path for kind in KINDS for path in sorted(folder.glob(f"{kind}_*"))] if drawn else []:
-        if path.suffix in (".svg", ".pdf") and path.stem not in drawn:
-            path.unlink()
+    if drawn := {figure.stem for figure in planned if figure.draw}:
+        _remove_others(folder, drawn)
     for figure in bar(planned, "figures", "figure"):
         paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
     frame = comparison_frame(table, reference)
@@ -80,6 +78,14 @@ def write_evidence(
     write_text(folder / "comparison.md", "\n\n".join(parts) + "\n")
     write_text(folder / "comparison.csv", frame.to_csv(index=False, lineterminator="\n"))
     return [folder / "comparison.md", folder / "comparison.csv", *paths]
+
+
+def _remove_others(folder: Path, drawn: Container[str]) -> None:
+    """Remove the figures of an earlier call that are not drawn again."""
+    for kind in KINDS:
+        for path in sorted(folder.glob(f"{kind}_*")):
+            if path.suffix in (".svg", ".pdf") and path.stem not in drawn:
+                path.unlink()
 
 
 def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:

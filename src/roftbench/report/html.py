@@ -21,19 +21,8 @@ from roftbench.report.scores import read_scores
 from roftbench.store import Store
 
 PAGE = Path(__file__).parent / "page"
-SCRIPTS = (
-    "dom",
-    "data",
-    "state",
-    "notes",
-    "board",
-    "chart",
-    "versus",
-    "curves",
-    "jobs",
-    "facts",
-    "app",
-)  # in order of use
+# In order of use.
+SCRIPTS = ("dom", "data", "state", "notes", "board", "chart", "versus", "curves", "jobs", "facts", "app")
 COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from roftbench.metrics import METRICS
+from roftbench.metrics import METRICS, names_of
 from roftbench.report.aggregate import PARTS
 from roftbench.report.figures import appearance
 from roftbench.report.text import METRIC_NAMES, method_name, method_order
@@ -75,7 +75,7 @@ def _metric_name(name: str) -> str:
 
 
 def _metrics_of(task: str, primary: list[str]) -> list[str]:
-    others = [metric.name for metric in METRICS.values() if metric.task == task and metric.name not in primary]
+    others = [name for name in names_of(task) if name not in primary]
     return [*primary, *others]
 
 

@@ -1,11 +1,11 @@
 """Where the scores of a job belong, and names that tell different contents apart."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from roftbench.checksums import digest_of_text
 from roftbench.job import FLOAT32
 from roftbench.losses import DEFAULT_LOSS
 
@@ -134,7 +134,7 @@ def _without_seed(part: dict[str, Any]) -> dict[str, Any]:
 
 def short_hash(value: object) -> str:
     """Return 16 hex digits that are the same for equal values."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+    return digest_of_text(canonical_json(value))
 
 
 def _labels(texts: set[str]) -> dict[str, str]:

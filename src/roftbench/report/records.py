@@ -1,6 +1,5 @@
 """Records without their bulk: what tables need of very many of them."""
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,8 +9,6 @@ from pathlib import Path
 from roftbench.progress import bar
 from roftbench.record_shape import Shapes
 from roftbench.store import UNREADABLE, Record, Store, unreadable
-
-logger = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds without a progress bar
 READERS = 4  # threads that wait for the disk; one core decodes

@@ -28,6 +28,7 @@ mean validation score over seeds."""
 RANKS = """\
 Ranks are over blocks, a block being one split, label ratio and data set (of one model): those in which every method
 has all seeds. How sure the differences are is in comparison.md."""
+DATA_SETS = "data sets (sha256, rows, kept, jobs):"
 _MARKDOWN = {"bold": "**{}**", "underline": "<u>{}</u>", "": "{}"}
 _NUMBERS = ["mean", "std", "n", "n_expected", "labels", "labels_selection", "labels_interpolation"]
 _COLUMNS = [*PARTS, "protocol", "task", "dataset", "metric", "method", "params", *_NUMBERS, "average_rank", "status"]
@@ -91,17 +92,8 @@ def render_latex(found: Leaderboard) -> str:
     parts = [comments(["Needs \\usepackage{booktabs}.", *plain(LEGEND).splitlines()])]
     parts += map(render_layout, [*found.tables, *found.ranks])
     data = [" ".join(line) for line in data_lines(found.board)]
-    return (
-        "\n\n".join(
-            [
-                *parts,
-                comments(
-                    [plain(asked(found.board)), *facts(found.board), "data sets (sha256, rows, kept, jobs):", *data]
-                ),
-            ]
-        )
-        + "\n"
-    )
+    parts.append(comments([plain(asked(found.board)), *facts(found.board), DATA_SETS, *data]))
+    return "\n\n".join(parts) + "\n"
 
 
 def print_rich(found: Leaderboard, console: Console, suffix: str = "") -> None:
