@@ -9,9 +9,10 @@ import torch
 from lab import Lab, molecules, write_csv
 from numpy.typing import NDArray
 
+from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
-from roftbench.problem import EVAL_BATCH, Problem, too_close
+from roftbench.problem import EVAL_BATCH, Problem, to_predictions, too_close
 from roftbench.workbench import Workbench
 
 NAN = float("nan")
@@ -128,6 +129,18 @@ def test_classes_are_never_standardised(lab: Lab) -> None:
     assert problem.scale.tolist() == [1]
     predictions = problem.to_predictions(torch.tensor([[0.0], [-100.0], [100.0]]))
     np.testing.assert_allclose(predictions, [[0.5], [0.0], [1.0]], atol=1e-6)
+
+
+def test_large_logits_keep_their_order_as_probabilities() -> None:
+    """In float32 the sigmoid is 1.0 from 17 on, and such molecules would tie in a ROC-AUC."""
+    logits = torch.linspace(5.0, 30.0, 1000)[:, None]
+    scale, offset = np.ones(1), np.zeros(1)
+    probabilities = to_predictions(logits, "classification", scale, offset)
+    assert (np.diff(probabilities[:, 0]) > 0).all()
+    y = (np.arange(1000) >= 500)[:, None].astype(np.float64)
+    assert evaluate("classification", y, probabilities, ["roc_auc"]) == {"roc_auc": 1.0}
+    np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-logits.double().numpy())), rtol=1e-15)
+    assert len(np.unique(logits.sigmoid().numpy())) < 700
 
 
 def test_scores_leave_missing_labels_out(bench: Workbench) -> None:

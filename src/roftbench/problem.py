@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from roftbench.data.packed import Batch, PackedGraphs
@@ -120,8 +121,9 @@ def too_close(y: NDArray[np.float64]) -> str:
 def to_predictions(
     outputs: Tensor, task: str, scale: NDArray[np.float64], offset: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Turn network outputs [B, T] into probabilities, or by scale and offset [T] into values in the label's unit."""
-    if task == "classification":
-        outputs = outputs.sigmoid()
+    """Turn network outputs [B, T] into probabilities, or by scale and offset [T] into values in the label's unit.
+
+    The sigmoid is computed in float64: in float32 all logits above 17 become 1.0, and their molecules tie.
+    """
     values: NDArray[np.float64] = outputs.double().cpu().numpy()
-    return values if task == "classification" else values * scale + offset
+    return expit(values) if task == "classification" else values * scale + offset
