@@ -1,6 +1,6 @@
 """What the tests of the encoders with graphs and files of their own share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,12 @@ from torch import Tensor
 from roftbench.data.featurizers import FEATURIZERS
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.models.encoder import HEAD, Encoder, Predictor, copy_state
+from roftbench.models.gat import GAT
+from roftbench.models.gcn import GCN
+from roftbench.models.gin import GIN
+from roftbench.models.graphium import Graphium
+from roftbench.models.graphsage import GraphSAGE
+from roftbench.models.minimol import MiniMol
 from roftbench.store import Record
 
 SMILES = [
@@ -24,6 +30,14 @@ SMILES = [
 ]
 
 State = dict[str, Tensor]
+SMALL: dict[str, Callable[[], Encoder]] = {
+    "gin": lambda: GIN(2, 8),
+    "gcn": lambda: GCN(2, 8),
+    "graphsage": lambda: GraphSAGE(2, 8),
+    "gat": lambda: GAT(2, 8),
+    "minimol": lambda: MiniMol(num_layers=2, dim=8, hidden=8, node_dim=8, edge_dim=8),
+    "graphium": lambda: Graphium(num_layers=2, dim=8, hidden=8, node_dim=8),
+}
 
 
 def batch_for(encoder: Encoder, smiles: Sequence[str] = SMILES) -> Batch:

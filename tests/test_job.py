@@ -218,6 +218,12 @@ def test_keys_stay_what_they_were() -> None:
     assert job.key == "ee233ae2ce0f10ee"
 
 
+def test_a_method_names_the_protocol_of_its_definition_only_where_it_has_changed(lab: Lab) -> None:
+    """So that the keys of the others stay what they are."""
+    named = {method: lab.job(f"method={method}")[0].identity()["method"].get("protocol") for method in METHODS}
+    assert {method: protocol for method, protocol in named.items() if protocol is not None} == {"roftmol": 4}
+
+
 def test_digest_does_not_depend_on_the_order_and_refuses_what_json_cannot_hold() -> None:
     assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
     assert digest([1, 2]) != digest([2, 1])

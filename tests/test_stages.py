@@ -1,5 +1,6 @@
 """What candidates need fitted, and which of it has one name because it is the same."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,17 @@ def test_what_is_learnt_afterwards_depends_on_the_methods_own_values(lab: Lab) -
     given, other = keys(lab, "method=roftmol"), keys(lab, "method=roftmol", "method.lr=0.5")
     assert given[0] == other[0]
     assert given[1] != other[1]
+
+
+def test_a_method_with_a_new_definition_learns_anew_from_the_same_fit(lab: Lab) -> None:
+    job, _ = lab.job("method=roftmol")
+    assert job.method.protocol == 4
+    before = replace(job, method=replace(job.method, protocol=None))
+    method = build(job.method)
+    (fit, learned), (old_fit, old_learned) = needed(job, method, "cpu"), needed(before, method, "cpu")
+    assert fit == old_fit
+    assert learned.key != old_learned.key
+    assert job.key != before.key
 
 
 def test_the_second_stage_depends_on_the_first(lab: Lab) -> None:

@@ -179,4 +179,5 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
         tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     search = head.search and bool(grid)  # a method without a grid has one candidate: the same job, searched or not
-    return MethodSpec(**vars(component), search=search, grid=grid, kind=kind)
+    protocol = getattr(type(method), "protocol", None)
+    return MethodSpec(**vars(component), search=search, grid=grid, kind=kind, protocol=protocol)

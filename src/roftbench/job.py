@@ -81,7 +81,7 @@ class Component:
     params: dict[str, Any]
     code: str | None = field(default=None, kw_only=True)
 
-    def code_identity(self) -> dict[str, str]:
+    def code_identity(self) -> dict[str, Any]:
         """Return what names a plug-in's code; nothing where the class is ours."""
         return {} if self.code is None else {"code": self.code}
 
@@ -124,11 +124,19 @@ class ModelSpec(Component):
 
 @dataclass(frozen=True)
 class MethodSpec(Component):
-    """A method, the grid that is searched inside the job if `search` is set, and the kind of models it goes with."""
+    """A method, the grid that is searched inside the job if `search` is set, and the kind of models it goes with.
+
+    `protocol` is that of the method's own definition, where it has changed since PROTOCOL was raised last.
+    """
 
     search: bool
     grid: dict[str, Any]
     kind: str = NETWORK
+    protocol: int | None = None
+
+    def code_identity(self) -> dict[str, Any]:
+        """Return what names a plug-in's code, and the protocol of the method's own definition where it has one."""
+        return {**super().code_identity(), **({} if self.protocol is None else {"protocol": self.protocol})}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
+from roftbench.models.statistics import DifferentiableStatistics
 from roftbench.problem import too_close
 from roftbench.progress import JobProgress, bar, say
 from roftbench.repeated import Repeated
@@ -180,7 +181,9 @@ class Workbench(Bench):
         large = list(problem.eval_batches(problem.val, shared_layers))
 
         def val_loss(state: State, number: int) -> torch.Tensor:
-            return problem.loss(functional_call(model, state, (small[number],)), index[number])
+            with DifferentiableStatistics():
+                outputs = functional_call(model, state, (small[number],))
+            return problem.loss(outputs, index[number])
 
         def val_score(state: State) -> float | None:
             with torch.no_grad():

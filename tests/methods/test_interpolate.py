@@ -153,11 +153,12 @@ def test_a_share_moves_its_own_block_only(tuned: Fitted) -> None:
 
 
 @pytest.mark.parametrize("buffers", ["interpolate", "finetuned"])
-def test_gradients_reach_the_shares_through_parameters_only(tuned: Fitted, buffers: str) -> None:
+def test_gradients_reach_the_shares_through_all_that_is_interpolated(tuned: Fitted, buffers: str) -> None:
     alpha = {block: torch.tensor(0.5, requires_grad=True) for block in tuned.encoder_blocks}
     state = mix(tuned, alpha, buffers)
     with_gradient = {key for key, value in state.items() if value.requires_grad}
-    assert with_gradient == state.keys() - tuned.buffers - {"head.weight", "head.bias"}
+    fixed = counters(tuned) | {"head.weight", "head.bias"} | (tuned.buffers if buffers == "finetuned" else set())
+    assert with_gradient == state.keys() - fixed
     assert state["head.weight"] is tuned.tuned["head.weight"]
 
 

@@ -1,31 +1,17 @@
 """Encoders that promise to ask a GPU for nothing: no operation of theirs moves a number between host and device."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from encoders import batch_for
+from encoders import SMALL, batch_for
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from roftbench.models.encoder import Encoder, Predictor
-from roftbench.models.gat import GAT
-from roftbench.models.gcn import GCN
-from roftbench.models.gin import GIN
 from roftbench.models.graphgps import GraphGPS
-from roftbench.models.graphium import Graphium
-from roftbench.models.graphsage import GraphSAGE
-from roftbench.models.minimol import MiniMol
 
 # `.item()` and its like; a tensor made from Python numbers; what has as many rows as numbers say.
 ASKING = ("_local_scalar_dense", "lift_fresh", "nonzero", "masked_select", "unique", "_unique2", "bincount")
-SMALL: dict[str, Callable[[], Encoder]] = {
-    "gin": lambda: GIN(2, 8),
-    "gcn": lambda: GCN(2, 8),
-    "graphsage": lambda: GraphSAGE(2, 8),
-    "gat": lambda: GAT(2, 8),
-    "minimol": lambda: MiniMol(num_layers=2, dim=8, hidden=8, node_dim=8, edge_dim=8),
-    "graphium": lambda: Graphium(num_layers=2, dim=8, hidden=8, node_dim=8),
-}
 
 
 class Watching(TorchDispatchMode):

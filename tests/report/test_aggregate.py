@@ -144,6 +144,7 @@ def test_settings_of_one_name_stay_apart_and_are_told_apart() -> None:
         ({"model__dim": 300}, "model", {"gin (dim=unset)", "gin (dim=300)"}),
         ({"label_ratio__fraction": 0.5}, "label_ratio", {"full (fraction=null)", "full (fraction=0.5)"}),
         ({"dataset__sha256": "0123456789"}, "dataset", {"esol (sha256=esol-fil)", "esol (sha256=01234567)"}),
+        ({"method__protocol": 4}, "method", {"l2_sp (protocol=3)", "l2_sp (protocol=4)"}),
         ({"method__target": "mine"}, "method", {"l2_sp (target=roftbench.methods.l2_sp)", "l2_sp (target=mine)"}),
     ],
 )

@@ -83,6 +83,11 @@ class Fitted:
         """How far fine-tuning has moved each tensor of floating-point numbers."""
         return {key: end - self.start[key] for key, end in self.tuned.items() if end.is_floating_point()}
 
+    @cached_property
+    def moved_buffers(self) -> frozenset[str]:
+        """Keys of the buffers that fine-tuning has changed; the others, such as constants, do not depend on a share."""
+        return frozenset(key for key in self.buffers & self.moved.keys() if bool(self.moved[key].any()))
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -97,6 +102,8 @@ class Method:
     """Full fine-tuning of all blocks and the head, from the pretrained weights: the baseline."""
 
     fits_on_validation: ClassVar[bool] = False  # True: validation labels are used for gradients, not only to select
+    # Part of the keys of a method's jobs where it is set: raised when the definition of this one method changes.
+    protocol: ClassVar[int | None] = None
 
     def stages(self) -> list[Stage]:
         """Return the training phases, each starting from the best weights of the one before; each has its own name."""

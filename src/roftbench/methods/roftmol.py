@@ -20,16 +20,21 @@ class ROFTMol(Method):
     """Learn α_g in θ_g = (1 − α_g)θ⁰_g + α_gθᶠ_g, one for each encoder block g (RoFt-Mol, arXiv 2509.00614).
 
     Weights and head stay fixed. The α are trained by Adam on the validation loss in mini-batches, the network in
-    evaluation mode, and kept at the epoch (the start counts as epoch 0) with the best validation score.
+    evaluation mode, and kept at the epoch (the start counts as epoch 0) with the best validation score. The gradient
+    is that of the loss as it is evaluated: with `buffers="interpolate"` it flows through the running statistics, too.
+    With `include_finetuned`, α = 1, which is full fine-tuning itself, is one more candidate for that choice, and where
+    it is chosen there is no best epoch.
     """
 
     fits_on_validation: ClassVar[bool] = True
+    protocol: ClassVar[int | None] = 4  # before, no gradient flowed through interpolated statistics
 
     alpha: float = 0.9
     lr: float = 0.001
     epochs: int = 200
     constraint: str = "none"
     buffers: str = "interpolate"
+    include_finetuned: bool = False
 
     def __post_init__(self) -> None:
         check_range("alpha", self.alpha, 0, 1)
@@ -44,7 +49,8 @@ class ROFTMol(Method):
         optimizer = Adam(raw.values(), self.lr, fused=True if fitted.device.type == "cuda" else None)
         train_epoch = fitted.repeated(lambda: self._train_epoch(fitted, raw, optimizer))
         best = self._shares(raw)
-        best_epoch, best_score = 0, fitted.val_score(mix(fitted, best, self.buffers))
+        best_score = fitted.val_score(mix(fitted, best, self.buffers))
+        best_epoch: int | None = 0
         history: list[dict[str, Any]] = [{"epoch": 0, "val_score": best_score}]
         for epoch in fitted.progress(range(1, self.epochs + 1)):
             loss = float(train_epoch())
@@ -57,6 +63,8 @@ class ROFTMol(Method):
             history.append({"epoch": epoch, "val_loss": loss, "val_score": score})
             if fitted.better(score, best_score):
                 best, best_epoch, best_score = shares, epoch, score
+        if self.include_finetuned and fitted.better(fitted.val_score(fitted.tuned), best_score):
+            best, best_epoch = {block: torch.ones_like(alpha) for block, alpha in best.items()}, None
         info = {
             "alpha": {block: float(a) for block, a in best.items()},
             "best_epoch": best_epoch,

@@ -66,6 +66,7 @@ class GraphGPS(Encoder):
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the same, the last layer's output, as in the RoFt-Mol code."""
         classes, walks = batch.x.split([len(ATOM_CLASSES), NUM_STEPS], dim=1)
+        walks = walks.to(self.pe_encoder.weight.dtype)
         h = torch.cat([self.atom_encoder(classes.long()), self.pe_encoder(self.raw_norm(walks))], dim=1)
         e = self.bond_encoder(batch.edge_attr)
         wiring = Wiring.of(batch)

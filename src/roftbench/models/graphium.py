@@ -108,11 +108,14 @@ class Graphium(Encoder):
         return Nodes(out=h, features=features)
 
     def embed_nodes(self, x: Tensor) -> Tensor:
-        """Return the input states [N, node_dim] of atoms x [N, 41]."""
+        """Return the input states [N, node_dim] of atoms x [N, 41], in the weights' type."""
+        x = x.to(self.dtype)
         sizes = [NUM_FLOATS, len(ATOM_CLASSES), NUM_EIGENPAIRS, NUM_EIGENPAIRS, NUM_STEPS]
         floats, classes, vectors, values, returns = x.split(sizes, dim=1)
         positional = self.la_pos(vectors, values) + self.rw_pos(returns)
-        states: Tensor = self.pre_nn(torch.cat([positional, floats, one_hot(classes.long(), ATOM_CLASSES)], dim=1))
+        states: Tensor = self.pre_nn(
+            torch.cat([positional, floats, one_hot(classes.long(), ATOM_CLASSES, x.dtype)], dim=1)
+        )
         return states
 
     def embed_edges(self, edge_attr: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -124,11 +127,16 @@ class Graphium(Encoder):
         if self.pre_nn_edges is None:
             return None, None
         if self.edge_dropout and self.pre_nn_edges.training:
-            return self.pre_nn_edges(_edge_inputs(edge_attr)), None
+            return self.pre_nn_edges(_edge_inputs(edge_attr, self.dtype)), None
         sizes = (*BOND_CLASSES, 2)
         kinds = torch.cartesian_prod(*(torch.arange(size, device=edge_attr.device) for size in sizes))
         kind = (edge_attr[:, 0] * sizes[1] + edge_attr[:, 1]) * sizes[2] + edge_attr[:, 2]
-        return self.pre_nn_edges(_edge_inputs(kinds)), kind
+        return self.pre_nn_edges(_edge_inputs(kinds, self.dtype)), kind
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights: float32 unless the network was converted."""
+        return next(self.pre_nn.parameters()).dtype
 
     def readout(self, out: Tensor, batch: Batch) -> Tensor:
         """Return the mean, maximum or sum over the nodes, [B, dim]."""
@@ -148,17 +156,17 @@ class Graphium(Encoder):
         return ours
 
 
-def one_hot(classes: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Return the one-hot vectors of classes [M, K], column k having sizes[k] of them, side by side as float32."""
+def one_hot(classes: Tensor, sizes: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Return the one-hot vectors of classes [M, K], column k having sizes[k] of them, side by side."""
     ones = [
         column[:, None] == torch.arange(size, device=classes.device)
         for column, size in zip(classes.unbind(dim=1), sizes, strict=True)
     ]
-    return torch.cat(ones, dim=1).float()
+    return torch.cat(ones, dim=1).to(dtype)
 
 
-def _edge_inputs(edge_attr: Tensor) -> Tensor:
-    return torch.cat([one_hot(edge_attr[:, :2], BOND_CLASSES), edge_attr[:, 2:].float()], dim=1)
+def _edge_inputs(edge_attr: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.cat([one_hot(edge_attr[:, :2], BOND_CLASSES, dtype), edge_attr[:, 2:].to(dtype)], dim=1)
 
 
 def _input_network(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Sequential:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from roftbench.checksums import digest_of_text
-from roftbench.job import FLOAT32
+from roftbench.job import FLOAT32, PROTOCOL
 from roftbench.losses import DEFAULT_LOSS
 
 PARTS = ["model", "split", "label_ratio", "train"]
 NAMED = [*PARTS, "dataset", "method"]
-UNWRITTEN = {"precision": FLOAT32}  # what a field of a job means where its identity leaves it out
+UNWRITTEN = {
+    "precision": FLOAT32,
+    "protocol": str(PROTOCOL),
+}  # what a field of a job means where its identity leaves it out
 SEEDED = ("split", "label_ratio")  # parts with a seed of their own, or some of them none that counts
 
 
@@ -121,7 +124,9 @@ def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         **{part: job[part] for part in ("model", "split", "label_ratio", "dataset")},
         "train": {**train, "protocol": job["protocol"], "featurizer": job.get("featurizer")},
-        "method": {field: job["method"][field] for field in ("name", "target", "code") if field in job["method"]},
+        "method": {
+            field: job["method"][field] for field in ("name", "target", "code", "protocol") if field in job["method"]
+        },
     }
 
 
