@@ -43,13 +43,33 @@ _INSTANCE_NORM: dict[str, Any] = {
 }  # fmt: skip
 
 
+class _Normalized(torch.autograd.Function):
+    """PyTorch's batch norm in evaluation mode; the gradients of the statistics follow from those of weight and bias."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        ctx.save_for_backward(x, mean, var, weight)
+        ctx.eps = eps
+        return F.batch_norm(x, mean, var, weight, bias, eps=eps)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, mean, var, weight = ctx.saved_tensors
+        found = torch.ops.aten.native_batch_norm_backward(
+            grads[0].contiguous(), x, weight, mean, var, None, None, False, ctx.eps, [True, True, True]
+        )
+        of_x, of_weight, of_bias = found
+        scale = torch.rsqrt(var + ctx.eps)
+        # of_bias is the sum of the gradients, of_weight that of the gradients times the normalized input.
+        return of_x, -of_bias * weight * scale, -0.5 * of_weight * weight * scale.square(), of_weight, of_bias, None
+
+
 def normalized(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-    """Return (x − mean) / √(var + eps) · weight + bias, differentiable in every argument.
+    """Return (x − mean) / √(var + eps) · weight + bias, differentiable once in every argument.
 
     x has shape [N, C, …]; mean, var, weight and bias have shape [C].
     """
-    scale = torch.rsqrt(var + eps)
-    scale = scale if weight is None else scale * weight
-    shift = -mean * scale if bias is None else bias - mean * scale
-    shape = (1, -1) + (1,) * (x.dim() - 2)
-    return torch.addcmul(shift.view(shape), x, scale.view(shape))
+    weight = torch.ones_like(mean) if weight is None else weight
+    bias = torch.zeros_like(mean) if bias is None else bias
+    result: Tensor = _Normalized.apply(x, mean, var, weight, bias, eps)  # type: ignore[no-untyped-call]
+    return result
