@@ -11,7 +11,7 @@ from roftbench.report.aggregate import long_table
 from roftbench.report.scores import read_scores
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from compare_variants import differences, variants  # noqa: E402
+from compare_variants import differences, variants
 
 SCORES = ROOT / "results" / "wise_ft_grid" / "scores.csv"
 
