@@ -22,24 +22,28 @@ class DifferentiableStatistics(TorchFunctionMode):
     ) -> Any:
         """Replace a norm with running statistics that require a gradient; call every other function."""
         kwargs = kwargs or {}
-        if func in (F.batch_norm, F.instance_norm):
-            call = _BATCH_NORM if func is F.batch_norm else _INSTANCE_NORM
-            given = {**call, **dict(zip(call, args, strict=False)), **kwargs}
+        if func in _NORMS:
+            given = {**_DEFAULTS, **dict(zip(_NORMS[func], args, strict=False)), **kwargs}
             mean, var = given["running_mean"], given["running_var"]
             learned = mean is not None and (mean.requires_grad or var.requires_grad)
-            if learned and not given.get("training") and not given.get("use_input_stats"):
+            if learned and not given[_BATCH_STATISTICS[func]]:
                 return normalized(given["input"], mean, var, given["weight"], given["bias"], given["eps"])
         return func(*args, **kwargs)
 
 
-# Parameters in the order in which the two functions take them, with their defaults.
-_BATCH_NORM: dict[str, Any] = {
-    "input": None, "running_mean": None, "running_var": None, "weight": None, "bias": None,
-    "training": False, "momentum": 0.1, "eps": 1e-5,
-}  # fmt: skip
-_INSTANCE_NORM: dict[str, Any] = {
-    "input": None, "running_mean": None, "running_var": None, "weight": None, "bias": None,
-    "use_input_stats": True, "momentum": 0.1, "eps": 1e-5,
+_STATISTICS, _AFFINE = ("running_mean", "running_var"), ("weight", "bias")
+_NORMS: dict[Callable[..., Any], tuple[str, ...]] = {  # the order of their arguments
+    F.batch_norm: ("input", *_STATISTICS, *_AFFINE, "training", "momentum", "eps"),
+    torch.batch_norm: ("input", *_AFFINE, *_STATISTICS, "training", "momentum", "eps"),
+    F.instance_norm: ("input", *_STATISTICS, *_AFFINE, "use_input_stats", "momentum", "eps"),
+}
+_BATCH_STATISTICS = {  # the argument that asks for the statistics of the input instead of the running ones
+    F.batch_norm: "training",
+    torch.batch_norm: "training",
+    F.instance_norm: "use_input_stats",
+}
+_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys((*_STATISTICS, *_AFFINE)), "training": False, "use_input_stats": True, "eps": 1e-5,
 }  # fmt: skip
 
 
