@@ -1,6 +1,6 @@
 """A multiplication of a GIN's weights that leaves its function unchanged, as in the bundled checkpoints."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,12 +28,13 @@ def rescale(encoder: "GIN", weight_scale: float = WEIGHT_SCALE, input_scale: flo
     for table in encoder.blocks()["embed"].parameters():
         table.mul_(input_scale)
     last = len(encoder.gnns) - 1
-    for number, (layer, norm) in enumerate(zip(encoder.gnns, encoder.batch_norms, strict=True)):
+    layers: list[Any] = list(encoder.gnns)
+    for number, (layer, norm) in enumerate(zip(layers, encoder.batch_norms, strict=True)):
         before = input_scale if number == 0 else 1.0  # later layers read what batch norm returns
         second = 1.0 if number == last else weight_scale
         layer.edge_embedding1.weight.mul_(before)
         layer.edge_embedding2.weight.mul_(before)
-        weight1, bias1, weight2, bias2 = layer.mlp.parameters()  # GIN's
+        weight1, bias1, weight2, bias2 = layer.mlp.parameters()
         weight1.mul_(weight_scale)
         bias1.mul_(before * weight_scale)
         weight2.mul_(second)
