@@ -40,6 +40,7 @@ SAME = {
     "cache": ((), ("paths.cache=/elsewhere",)),
     "plug-ins that are not used": ((), ("plugins=[json]",)),
     "words about it": ((), ("model.summary=x", "dataset.units=mol", "method.summary=y")),
+    "a note on the weights": (("model=gin_masking",), ("model=gin_masking", "model.note=x")),
     "how all labels are counted": (
         ("label_ratio=full",), ("label_ratio=full", "label_ratio.val_budget=strict", "label_ratio.stratified=true")
     ),
