@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from roftbench.files import atomic, write_text
 from roftbench.models.checkpoints import load_checkpoint
-from roftbench.models.gin import GIN, GINLayer
+from roftbench.models.gin import GIN
+from roftbench.models.rescaling import INPUT_SCALE, WEIGHT_SCALE, rescale
 
-WEIGHT_SCALE, INPUT_SCALE = 20.0, 10.0  # of the exported linear weights, and of the tables before the first of them
 SIZE, SHIFT = 0.5, 0.5  # of the exported encoder's pooled representations
 RECALIBRATION = 200  # batches of untouched molecules from which the running statistics are taken at the end
 
@@ -145,36 +145,6 @@ def recalibrate(encoder: GIN, corpus: Corpus, args: argparse.Namespace) -> None:
     with torch.no_grad():
         for index in order[: RECALIBRATION * 256].split(256):
             encoder(corpus.graphs.batch(index))
-
-
-def rescale(encoder: GIN, weight_scale: float = WEIGHT_SCALE, input_scale: float = INPUT_SCALE) -> None:
-    """Enlarge the weights without changing the function: batch norm takes the factor out again.
-
-    Adam moves a weight by about the learning rate a step, whatever its size. The linear weights of the public encoders
-    of Hu et al. have standard deviations of 0.7 to 1.6 after their long training, ours 0.04, as at initialisation, so
-    that the learning rate at which the former are fine-tuned (1e-3) would erase the latter within a few epochs. The
-    very last linear map stays as it is: what it puts out, of which feature-map regularisation is a function, then has
-    a variance of some hundreds before batch norm, as in the public encoders.
-    """
-    with torch.no_grad():
-        for table in encoder.blocks()["embed"].parameters():
-            table.mul_(input_scale)
-        last = len(encoder.gnns) - 1
-        for number, (layer, norm) in enumerate(zip(encoder.gnns, encoder.batch_norms, strict=True)):
-            assert isinstance(layer, GINLayer)
-            before = input_scale if number == 0 else 1.0  # later layers get what batch norm puts out
-            second = 1.0 if number == last else weight_scale
-            layer.edge_embedding1.weight.mul_(before)
-            layer.edge_embedding2.weight.mul_(before)
-            weight1, bias1, weight2, bias2 = layer.mlp.parameters()
-            weight1.mul_(weight_scale)
-            bias1.mul_(before * weight_scale)
-            weight2.mul_(second)
-            factor = before * weight_scale * second
-            bias2.mul_(factor)
-            statistics = dict(norm.named_buffers())
-            statistics["running_mean"].mul_(factor)
-            statistics["running_var"].mul_(factor**2)
 
 
 def normalise(encoder: GIN, corpus: Corpus) -> float:

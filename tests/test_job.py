@@ -30,12 +30,17 @@ SAME = {
     "threads": ((), ("run.threads=2",)),
     "device": ((), ("run.device=auto",)),
     "precision said aloud": ((), ("train.precision=float32",)),
+    "no clipping said aloud": ((), ("train.clip_value=null",)),
+    "whole and decimal clipping": (("train.clip_value=1",), ("train.clip_value=1.0",)),
+    "Adam's head said aloud": (("method=lp",), ("method=lp", "method.head=adam")),
+    "random weights left as they are": ((), ("+model.rescale=false",)),
     "rerun": ((), ("run.rerun=true",)),
     "stage cap": ((), ("run.stage_cap_gb=1",)),
     "results": ((), ("paths.results=/elsewhere",)),
     "cache": ((), ("paths.cache=/elsewhere",)),
     "plug-ins that are not used": ((), ("plugins=[json]",)),
     "words about it": ((), ("model.summary=x", "dataset.units=mol", "method.summary=y")),
+    "a note on the weights": (("model=gin_masking",), ("model=gin_masking", "model.note=x")),
     "how all labels are counted": (
         ("label_ratio=full",), ("label_ratio=full", "label_ratio.val_budget=strict", "label_ratio.stratified=true")
     ),
@@ -61,6 +66,8 @@ DIFFERENT = {
     "hyperparameter": ("method.alpha=0.91",),
     "epochs of the interpolation": ("train.interpolation_epochs=6",),
     "search": ("method.search=true",),
+    "clipping": ("train.clip_value=10",),
+    "rescaled weights": ("+model.rescale=true",),
     "searched grid": ("method.search=true", "method.grid.alpha=[0.3]"),
 }
 
@@ -74,6 +81,7 @@ OTHER_TRAINING = {
     "standardize_targets": True,
     "frozen_mode": "train",
     "precision": "bf16",
+    "clip_value": 10.0,
 }
 
 

@@ -10,15 +10,16 @@ import torch
 from lab import METHODS, Lab, clone, equal, moved, numbers
 from torch import Tensor
 
+from roftbench.adam import Adam
 from roftbench.data.packed import Batch
-from roftbench.errors import JobError, SkipJob
-from roftbench.job import TrainSettings
+from roftbench.errors import JobError, SkipJob, UsageError
+from roftbench.job import FLOAT32, TrainSettings
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
 from roftbench.problem import Problem
 from roftbench.progress import JobProgress
-from roftbench.train import Fit, LiveView, Modes, fit_stage, shuffled_batches
+from roftbench.train import Fit, LiveView, Modes, fit_stage, shuffled_batches, train_step
 from roftbench.workbench import Workbench
 
 HEAD_KEYS = {"head.weight", "head.bias"}
@@ -409,3 +410,48 @@ def test_batches_differ_between_epochs() -> None:
     first, second = (torch.cat(shuffled_batches(index, 32)) for _ in range(2))
     assert not torch.equal(first, second)
     assert not torch.equal(first, index)
+
+
+# Clipping of gradients by value.
+
+
+class OneStep:
+    """A loss whose gradient is known: 3 · a - 0.02 · b."""
+
+    def __init__(self) -> None:
+        self.a, self.b = (torch.full((2,), value, requires_grad=True) for value in (1.0, 2.0))
+
+    def loss(self) -> Tensor:
+        return 3 * self.a.sum() - 0.02 * self.b.sum()
+
+
+@pytest.mark.parametrize("clip", [None, 0.5, 10.0])
+def test_a_clipped_step_is_that_of_pytorch(clip: float | None) -> None:
+    ours, reference = OneStep(), OneStep()
+    train_step(ours.loss, Adam([ours.a, ours.b], 0.1, weight_decay=0.3), FLOAT32, torch.device("cpu"), clip)
+    optimizer = torch.optim.Adam([reference.a, reference.b], 0.1, weight_decay=0.3)
+    reference.loss().backward()  # type: ignore[no-untyped-call]
+    if clip is not None:
+        torch.nn.utils.clip_grad_value_([reference.a, reference.b], clip)
+        assert ours.a.grad is not None
+        assert ours.a.grad.tolist() == [min(3.0, clip)] * 2
+    optimizer.step()
+    assert equal({"a": ours.a, "b": ours.b}, {"a": reference.a, "b": reference.b})
+
+
+@pytest.mark.parametrize("stage", [Stage("ft"), Stage("lp", blocks=(HEAD,))])
+def test_clipping_changes_training_only_where_it_takes_hold(lab: Lab, stage: Stage) -> None:
+    plain, never, often = (fit(lab.bench(), stage, clip_value=value) for value in (None, 1e6, 1e-7))
+    assert never.history == plain.history
+    assert equal(never.state, plain.state)
+    assert often.history != plain.history
+
+
+def test_clipping_is_a_setting_of_a_job(lab: Lab) -> None:
+    words = ("method=l2_sp", "train.clip_value=1e-7")
+    plain, clipped = lab.done("method=l2_sp"), lab.done(*words)
+    assert "clip_value" not in plain["job"]["train"]
+    assert clipped["job"]["train"]["clip_value"] == 1e-7
+    assert clipped["scores"] != plain["scores"]
+    with pytest.raises(UsageError, match=r"train\.clip_value must be > 0"):
+        lab.job("train.clip_value=0")

@@ -19,6 +19,7 @@ from roftbench.job import Job
 from roftbench.metrics import names_of
 from roftbench.problem import Problem
 from roftbench.progress import say
+from roftbench.schema import naming_params
 from roftbench.store import Record
 
 Scores = dict[str, dict[str, float | None]]  # of each part, each metric's
@@ -134,7 +135,7 @@ class Bench(ABC):
 
     def _lost(self, method: Any, error: JobError) -> dict[str, Any]:
         """Return the row of a candidate that gave no scores, and warn of it."""
-        params = asdict(method)
+        params = self._params(method)
         if self.job.method.search:
             tried = {name: value for name, value in params.items() if name in self.job.method.grid}
             self.warnings.append(f"candidate {tried}: {error}")
@@ -147,7 +148,13 @@ class Bench(ABC):
             fitting = self.fit(method)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # a penalty met infinite numbers
             raise JobError(f"training diverged: {error}") from None
-        return Tried(asdict(method), fitting, *self.scores(fitting.fitted))
+        return Tried(self._params(method), fitting, *self.scores(fitting.fitted))
+
+    def _params(self, method: Any) -> dict[str, Any]:
+        """Return a candidate's hyperparameters: those that identify it, and all that the grid varies."""
+        params = asdict(method)
+        varied = {name: params[name] for name in self.job.method.grid if self.job.method.search}
+        return {**naming_params(type(method), params), **varied}
 
     def scores(self, fitted: Any) -> tuple[Scores, NDArray[np.float64]]:
         """Return val and test scores, and the test predictions [n, T]. The only reading of the test part.

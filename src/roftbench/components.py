@@ -19,7 +19,7 @@ from roftbench.methods.base import ENCODER_BLOCKS
 from roftbench.models.card import PUBLISHED, ModelCard
 from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.plugins import code_of, import_allowed, import_name
-from roftbench.schema import schema_of, typed
+from roftbench.schema import naming_params, schema_of, typed
 
 UNUSED_SEED = 42  # stands in a job's identity where a seed decides nothing
 
@@ -56,7 +56,7 @@ def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str
             f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
         )
     params = asdict(typed(schema_of(target), {key: value for key, value in values.items() if key not in own}, where))
-    return head, Component(head.name, head._target_, params, code=code_of(target, plugins))
+    return head, Component(head.name, head._target_, naming_params(target, params), code=code_of(target, plugins))
 
 
 def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...]) -> Component:
@@ -105,6 +105,8 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
         if head.checkpoint is not None:
             raise UsageError(f"model.checkpoint={head.checkpoint}: {component.name} is a fingerprint, without weights")
         return ModelSpec(**vars(component), kind=kind, version=model.version)
+    if head.checkpoint is not None and (reason := getattr(model, "random_only", "")):
+        raise UsageError(f"model.checkpoint={head.checkpoint}: {reason}")
     featurizer = _featurizer(component.target, model)
     return _weights(head, ModelSpec(**vars(component), checkpoint=head.checkpoint, featurizer=featurizer))
 
@@ -167,9 +169,10 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
     method = build(component)
     kind = kind_of(type(method), "method")
     grid: dict[str, Any] = {}
+    known = [one.name for one in fields(method)]
     for name, choices in head.grid.items():
-        if name not in component.params:
-            raise UsageError(f"unknown key 'method.grid.{name}'.{suggest(name, component.params)}")
+        if name not in known:
+            raise UsageError(f"unknown key 'method.grid.{name}'.{suggest(name, known)}")
         if choices == ENCODER_BLOCKS and kind == NETWORK:
             grid[name] = choices
             typed(type(method), {**component.params, name: "layer0"}, "method.grid")  # a block's name must fit

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 
 from roftbench.checksums import digest
 from roftbench.data.featurize import VERSION as FEATURIZER
@@ -12,6 +12,7 @@ from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.spec import DatasetSpec
 from roftbench.errors import check_choice, check_range
 from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
+from roftbench.schema import naming_params
 from roftbench.sources import Source
 
 NETWORK, FINGERPRINT = "network", "fingerprint"  # the kinds of models; a method goes with one of them
@@ -28,7 +29,12 @@ DATASET_IDENTITY = (
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a stage is trained; the defaults are the paper's."""
+    """How a stage is trained; the defaults are the paper's.
+
+    clip_value: bring each number of a gradient into [-clip_value, clip_value] before the step; None leaves it.
+    """
+
+    omitted_at_default: ClassVar[tuple[str, ...]] = ("precision", "clip_value")
 
     name: str = "paper"
     epochs: int = 100
@@ -39,6 +45,7 @@ class TrainSettings:
     standardize_targets: bool = False
     frozen_mode: str = "eval"
     precision: str = FLOAT32
+    clip_value: float | None = None
 
     def __post_init__(self) -> None:
         check_range("epochs", self.epochs, 1)
@@ -47,15 +54,17 @@ class TrainSettings:
         check_range("weight_decay", self.weight_decay, 0)
         check_choice("frozen_mode", self.frozen_mode, ("eval", "train"))
         check_choice("precision", self.precision, (FLOAT32, BF16))
+        if self.clip_value is not None:
+            check_range("clip_value", self.clip_value, 0, open_low=True)
         if self.loss is not None:
             check_choice("loss", self.loss, (*REGRESSION_LOSSES, "bce"))
 
     def identity(self) -> dict[str, Any]:
-        """Return the settings as plain values; the precision only where it is not float32, as in older records."""
-        values = asdict(self)
-        if self.precision == FLOAT32:
-            del values["precision"]
-        return values
+        """Return the settings as plain values; precision and clipping only where they are not the default.
+
+        Older records lack both.
+        """
+        return naming_params(type(self), asdict(self))
 
     def for_task(self, task: str) -> "TrainSettings":
         """Return the settings with the loss filled in; raises ValueError where loss and task do not fit.

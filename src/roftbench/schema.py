@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from dataclasses import field, is_dataclass, make_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -59,6 +59,19 @@ def _finite(value: Any) -> bool:
 def schema_of(target: Any) -> Any:
     """Return a dataclass that says what a class takes: itself, or one made of its __init__."""
     return target if is_dataclass(target) else _signature(target)
+
+
+def naming_params(target: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that identify a component of class `target`.
+
+    Those in its `omitted_at_default` are left out where they have their default value: they were added after results
+    had been recorded, and the keys of those results must stay.
+    """
+    omitted = getattr(target, "omitted_at_default", ())
+    if not omitted:
+        return params
+    defaults = {one.name: one.default for one in fields(schema_of(target)) if one.name in omitted}
+    return {key: value for key, value in params.items() if key not in defaults or value != defaults[key]}
 
 
 def _signature(target: Any) -> type:

@@ -8,8 +8,10 @@ from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.methods.base import Method, Stage
 from roftbench.models.encoder import HEAD
+from roftbench.schema import naming_params
 
 FINISH = "finish"
+CONVERGED_LOSSES = ("rmse", "mse", "bce")  # that ridge and logistic regression minimize
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,30 @@ def needed(job: Job, method: Method, device: str) -> list[Needed]:
     chain: list[Any] = []
     found = []
     for stage in stages_of(method):
-        spec = {"blocks": stage.blocks, "epochs": stage.epochs, "lr": stage.lr}
+        if stage.converged:
+            _check_converged(job)
+        spec = naming_params(Stage, asdict(stage))
+        del spec["name"]  # stages of different methods are shared
         chain.append({**spec, "penalty": _penalty_identity(job, method)})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
         found.append(Needed(stage.name, _key(job, device, chain), stage, frozen))
     if method.fits_on_validation:
         found.append(Needed(FINISH, _key(job, device, [*chain, {FINISH: _identity(job, method)}]), None))
     return found
+
+
+def _check_converged(job: Job) -> None:
+    """Raise UsageError where the settings of training contradict a converged head on a frozen encoder."""
+    if job.train.frozen_mode != "eval":
+        raise UsageError(
+            f"train.frozen_mode={job.train.frozen_mode} does not fit a converged head, which is fitted once to the"
+            " representations of an encoder in evaluation mode. Allowed: train.frozen_mode=eval, or method.head=adam."
+        )
+    if job.train.loss not in CONVERGED_LOSSES:
+        raise UsageError(
+            f"train.loss={job.train.loss} does not fit a converged head, which minimizes squared errors. Allowed:"
+            f" train.loss={' or '.join(CONVERGED_LOSSES[:2])}, or method.head=adam."
+        )
 
 
 def _key(job: Job, device: str, chain: list[Any]) -> str:
@@ -79,4 +98,4 @@ def _penalty_identity(job: Job, method: Method) -> Any:
 
 def _identity(job: Job, method: Method) -> dict[str, Any]:
     name = f"{type(method).__module__}.{type(method).__qualname__}"
-    return {"class": name, **job.method.code_identity(), **asdict(method)}
+    return {"class": name, **job.method.code_identity(), **naming_params(type(method), asdict(method))}

@@ -4,12 +4,13 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grad_value_
 
 from roftbench.adam import Adam
 from roftbench.data.packed import Batch
@@ -36,13 +37,17 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted stage: a copy of the best epoch's weights, that epoch, its validation score, and all epochs."""
+    """A fitted stage: a copy of the best epoch's weights, that epoch, its validation score, and all epochs.
+
+    A stage without epochs has None and an empty history; info: what the record says of how the weights came about.
+    """
 
     state: State
-    best_epoch: int
+    best_epoch: int | None
     best_score: float | None
     history: list[dict[str, Any]]
     seconds: float
+    info: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,12 +143,20 @@ def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: Trai
     total = torch.zeros((), device=problem.device)
     batches = shuffled_batches(problem.train, settings.batch_size)
     for work_out in view.losses(batches):
-        total += train_step(work_out, optimizer, settings.precision, total.device)
+        total += train_step(work_out, optimizer, settings.precision, total.device, settings.clip_value)
     return float(total) / len(batches)
 
 
-def train_step(work_out: Callable[[], Tensor], optimizer: Adam, precision: str, device: torch.device) -> Tensor:
+def train_step(
+    work_out: Callable[[], Tensor],
+    optimizer: Adam,
+    precision: str,
+    device: torch.device,
+    clip_value: float | None = None,
+) -> Tensor:
     """Take one step on a loss; returns the loss, still on its device.
+
+    With `clip_value`, each number of the gradient is first brought into [-clip_value, clip_value].
 
     With precision "bf16" the forward pass and the loss run under autocast; weights and optimiser stay in float32, as do
     states of frozen layers that are kept (`NodeStates`).
@@ -152,6 +165,8 @@ def train_step(work_out: Callable[[], Tensor], optimizer: Adam, precision: str, 
         loss = work_out()
     optimizer.zero_grad()
     loss.backward()
+    if clip_value is not None:
+        clip_grad_value_(optimizer.parameters, clip_value)
     optimizer.step()
     return loss.detach()
 

@@ -16,9 +16,10 @@ from roftbench import record as records
 from roftbench.bench import DEFAULT_THREADS, Bench, Fitting
 from roftbench.components import build
 from roftbench.config import Env
+from roftbench.converged import PENALTIES, fit_converged
 from roftbench.errors import UsageError
 from roftbench.job import NETWORK, Job, derive_seed
-from roftbench.methods.base import Finished, Fitted, Method
+from roftbench.methods.base import Finished, Fitted, Method, Stage
 from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
@@ -26,12 +27,13 @@ from roftbench.models.statistics import DifferentiableStatistics
 from roftbench.problem import too_close
 from roftbench.progress import JobProgress, bar, say
 from roftbench.repeated import Repeated
+from roftbench.schema import naming_params
 from roftbench.stages import FINISH, Needed, needed, stages_of
 from roftbench.start import Start
 from roftbench.tensors import Entry
 from roftbench.train import Fit, fit_stage, seeded
 
-FIT = ("best_epoch", "best_score", "history", "seconds")  # what is kept beside a stage's weights
+FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # what is kept beside a stage's weights
 
 
 class Workbench(Bench):
@@ -67,7 +69,7 @@ class Workbench(Bench):
 
     def words(self) -> dict[str, str]:
         """Say how many parameters each stage trains, of how many, and how."""
-        spec, settings, blocks = self.job.model, self.job.train, self.model.blocks()
+        spec, blocks = self.job.model, self.model.blocks()
         total = sum(parameter.numel() for parameter in self.model.parameters())
         texts = []
         for stage in stages_of(self.method):
@@ -77,9 +79,20 @@ class Workbench(Bench):
         return {
             "model": f"{spec.name} (pretraining: {PRETRAINING[spec.pretraining]}),"
             f" {'; '.join(texts)} of {total:,} parameters",
-            "training": f"{settings.epochs} epochs a stage, batch {settings.batch_size}, Adam {settings.lr:g},"
-            f" loss {settings.loss}",
+            "training": self._training(),
         }
+
+    def _training(self) -> str:
+        """Describe the training: that of a converged head, or of stages with epochs."""
+        settings = self.job.train
+        if all(stage.converged for stage in stages_of(self.method)):
+            kind = "ridge" if self.problem.task == "regression" else "logistic"
+            return f"{kind} regression to its optimum, one of {len(PENALTIES)} penalties by validation score"
+        clipped = "" if settings.clip_value is None else f", gradients clipped at {settings.clip_value:g}"
+        return (
+            f"{settings.epochs} epochs a stage, batch {settings.batch_size}, Adam {settings.lr:g},"
+            f" loss {settings.loss}{clipped}"
+        )
 
     def candidates(self) -> list[Method]:
         """Return the methods to try: the grid's, or the one that was asked for."""
@@ -108,7 +121,7 @@ class Workbench(Bench):
             [_described(need) for need in stages],
             history,
             base,
-            finished.info,
+            {**fit.info, **finished.info},
         )
 
     def predict(self, fitted: State, index: Tensor) -> NDArray[np.float64]:
@@ -124,13 +137,17 @@ class Workbench(Bench):
         """Return a fitted stage, from the store if it is there, and leave its weights in the model."""
 
         def fit() -> Entry:
-            given = (method, method.stages()[number], number, self.problem, self.job.train, self.job.seed)
-            made = fit_stage(self.model, self.start, *given, self.progress)
+            stage = method.stages()[number]
+            if stage.converged:
+                made = fit_converged(self.model, self.start, self.problem, self.dataset.targets)
+            else:
+                given = (method, stage, number, self.problem, self.job.train, self.job.seed)
+                made = fit_stage(self.model, self.start, *given, self.progress)
             return made.state, {name: getattr(made, name) for name in FIT}
 
         state, description = self._kept(need, fit)
         self.model.load_state_dict(state)
-        return Fit(state=state, **{name: description[name] for name in FIT})
+        return Fit(state=state, **{name: description[name] for name in FIT if name in description})  # older: no info
 
     def _finished(self, method: Method, need: Needed | None, fit: Fit) -> Finished:
         """Return what a method makes of the fitted weights; what it learns for that is kept like a stage."""
@@ -213,7 +230,8 @@ class Workbench(Bench):
 def _described(need: Needed) -> dict[str, Any]:
     stage = need.stage
     assert stage is not None
-    return {**asdict(stage), "blocks": stage.blocks and list(stage.blocks), "frozen": need.frozen}
+    described = naming_params(Stage, asdict(stage))
+    return {**described, "blocks": stage.blocks and list(stage.blocks), "frozen": need.frozen}
 
 
 def _said(made_with: dict[str, Any] | None) -> str:

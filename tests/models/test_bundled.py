@@ -1,8 +1,10 @@
 """The bundled checkpoints: small, the ones their configs name, each with a card that says how it was made."""
 
 import json
+import re
 
 import pytest
+from command import Command
 from lab import ROOT
 from safetensors import safe_open
 
@@ -47,6 +49,22 @@ def test_card_says_how_it_was_made(name: str) -> None:
     assert made["corpus"]["counts"]["in a benchmark, left out"] > 0
     assert made["final"]["step"] == made["steps"]
     assert "missing" in made
+    assert all(words in made["rescaled"] for words in ("multiplied by 20", "benchmark columns"))
+
+
+def test_the_first_stage_of_masking_is_disclosed() -> None:
+    made = json.loads((FOLDER / "gin_masking.json").read_text())
+    assert "292,505" in made["molecules of the first stage"]
+    assert "583" in made["molecules of the first stage"]
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_run_and_a_list_mention_the_rescaling(cli: Command, name: str) -> None:
+    assert "rescaled" in cli("list", "models").out
+    ended = cli.run(f"model={name}", "method=lp")
+    assert re.search(r"warning +weights rescaled \(linear x20, atom tables x10\)", ended.out), ended.out
+    [path] = (cli.lab.results / "runs").glob("*.json")
+    assert CARDS[name].note in json.loads(path.read_text(encoding="utf-8"))["warnings"]
 
 
 def test_no_label_of_a_benchmark_was_learned() -> None:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,11 @@ import torch
 from lab import ROOT
 from safetensors.torch import load_file
 
-from roftbench.data.featurize import smiles_to_graph
-from roftbench.data.packed import PackedGraphs
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from pretrain import INPUT_SCALE, SHIFT, SIZE, WEIGHT_SCALE, generator, normalise, num_held_out, rescale
+from pretrain import SHIFT, SIZE, generator, normalise, num_held_out
 from pretrain_corpus import build_corpus, load_corpus, save_corpus
 from pretrain_tasks import TASKS
 
@@ -84,25 +81,6 @@ def test_task_is_learned(task: str, corpus: Path) -> None:
         losses.append(float(figures[0].detach()))
         assert len(figures) == len(model.figures)
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
-
-
-def test_rescaling_leaves_the_function_as_it_was() -> None:
-    encoder = GIN(num_layers=3, dim=32, dropout=0.0).double()
-    batch = PackedGraphs.from_graphs(map(smiles_to_graph, ("CCO", "Oc1ccccc1", "CC(=O)Nc1ccc(Cl)cc1"))).batch(
-        torch.arange(3)
-    )
-    for norm in encoder.batch_norms:  # the guard against zero variance does not scale along
-        norm.eps = 1e-60
-    encoder(batch)  # running statistics that are not the initial ones
-    larger = deepcopy(encoder)
-    rescale(larger)
-    assert torch.allclose(larger.gnns[1].mlp[0].weight, 20 * encoder.gnns[1].mlp[0].weight)
-    for training in (False, True):
-        expected, found = (network.train(training)(batch).out for network in (encoder, larger))
-        assert torch.allclose(found, expected, atol=1e-9), training
-    rescale(larger, 1 / WEIGHT_SCALE, 1 / INPUT_SCALE)
-    assert torch.allclose(larger.gnns[1].mlp[0].weight, encoder.gnns[1].mlp[0].weight)
-    assert torch.allclose(larger.eval()(batch).out, encoder.eval()(batch).out, atol=1e-9)
 
 
 def test_representations_are_scaled_and_shifted_and_keep_their_directions(corpus: Path) -> None:

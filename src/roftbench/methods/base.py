@@ -14,25 +14,33 @@ from torch import Tensor
 
 from roftbench.data.packed import Batch
 from roftbench.errors import check_range
-from roftbench.models.encoder import Nodes, Predictor, State
+from roftbench.models.encoder import HEAD, Nodes, Predictor, State
 
 ENCODER_BLOCKS = "encoder_blocks"  # in a grid: every block of the encoder at hand
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One training phase; None means: all blocks, the trainer's epochs, the trainer's learning rate."""
+    """One training phase; None means: all blocks, the trainer's epochs, the trainer's learning rate.
+
+    converged: the head alone is fitted to its optimum (`roftbench.converged`), without epochs and learning rate.
+    """
+
+    omitted_at_default: ClassVar[tuple[str, ...]] = ("converged",)
 
     name: str
     blocks: tuple[str, ...] | None = None
     epochs: int | None = None
     lr: float | None = None
+    converged: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs is not None:
             check_range("epochs", self.epochs, 1)
         if self.lr is not None:
             check_range("lr", self.lr, 0, open_low=True)
+        if self.converged and (self.blocks != (HEAD,) or self.epochs is not None or self.lr is not None):
+            raise ValueError(f"a converged stage fits the head alone: blocks=('{HEAD}',), without epochs and lr")
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,13 @@ class Finished:
 
 @dataclass(frozen=True)
 class Method:
-    """Full fine-tuning of all blocks and the head, from the pretrained weights: the baseline."""
+    """Full fine-tuning of all blocks and the head, from the pretrained weights: the baseline.
 
+    `omitted_at_default` names hyperparameters that are no part of a job's identity at their default value
+    (`roftbench.schema.naming_params`).
+    """
+
+    omitted_at_default: ClassVar[tuple[str, ...]] = ()
     fits_on_validation: ClassVar[bool] = False  # True: validation labels are used for gradients, not only to select
     # Part of the keys of a method's jobs where it is set: raised when the definition of this one method changes.
     protocol: ClassVar[int | None] = None

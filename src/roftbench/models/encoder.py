@@ -77,11 +77,15 @@ class Encoder(nn.Module, ABC):
     `featurizer` names the graphs that it reads, one of `roftbench.data.featurizers.FEATURIZERS`; `dim` is the width of
     its representations. `asks_nothing` is a promise: what it does never waits for a number from a GPU (no `.item()`, no
     boolean mask, no size that follows from values), so that validation can be replayed as a CUDA graph. A subclass does
-    not inherit it: it may do more.
+    not inherit it: it may do more. `omitted_at_default` names parameters that are no part of a job's identity at their
+    default value (`roftbench.schema.naming_params`). `random_only` is empty, or the reason why no checkpoint may be
+    loaded into this encoder.
     """
 
     featurizer: ClassVar[str] = HU
     asks_nothing: ClassVar[bool] = False
+    omitted_at_default: ClassVar[tuple[str, ...]] = ()
+    random_only: str = ""
     dim: int
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from roftbench.data.colours import Hop
 from roftbench.models.hu import Convolution, HuEncoder, collect
+from roftbench.models.rescaling import rescale as enlarge
 
 PRODUCT_FIRST = 1.2  # so many times as many rows make up for sums that are twice as wide
 
@@ -37,7 +38,21 @@ class GINLayer(Convolution):
 
 
 class GIN(HuEncoder):
-    """GIN encoder of Hu et al."""
+    """GIN encoder of Hu et al.
+
+    rescale: enlarge the random weights as those of the bundled checkpoints are (`roftbench.models.rescaling`), a
+    control for what the size of the weights alone does to fine-tuning. Not for a checkpoint, which is loaded as it is.
+    """
 
     asks_nothing: ClassVar[bool] = True
+    omitted_at_default: ClassVar[tuple[str, ...]] = ("rescale",)
     convolution = GINLayer
+
+    def __init__(self, num_layers: int = 5, dim: int = 300, dropout: float = 0.5, rescale: bool = False) -> None:
+        super().__init__(num_layers, dim, dropout)
+        if rescale:
+            enlarge(self)
+            self.random_only = (
+                "a checkpoint would replace the random weights that model.rescale=true has enlarged. Allowed:"
+                " model.rescale=false with a checkpoint, or model.rescale=true with model.checkpoint=null."
+            )
