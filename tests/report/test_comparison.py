@@ -59,10 +59,56 @@ def test_frame_is_compare_for_each_scope_and_unit() -> None:
     assert comparison_frame(cells(long_table([]))).empty
 
 
+def test_what_is_tested_is_tested_over_data_sets_and_stands_first() -> None:
+    """Eight data sets of three blocks: ROFT-MOL has the lower RMSE on six, and the lower ROC-AUC on two."""
+    names = [*DATASETS, "qm7"]
+    splits = ("a", "b", "c")
+    parts = [
+        of(m, d, [s + 0.01 * i], split=split)
+        for i, d in enumerate(names)
+        for split in splits
+        for m, s in (("roftmol", 0.5), ("lp", 1.0))
+    ]
+    table = cells(long_of(*parts))
+    frame = comparison_frame(table)
+    blocks, datasets = (frame[(frame["unit"] == unit) & (frame["scope"] == "all")] for unit in ("block", "dataset"))
+    assert blocks[["n", "wins", "losses", "verdict"]].to_numpy().tolist() == [[24, 18, 6, "descriptive"]]
+    assert blocks[["low", "high", "p", "p_holm"]].isna().all(axis=None)
+    assert datasets[["n", "wins", "losses", "verdict"]].to_numpy().tolist() == [[8, 6, 2, "not distinguishable"]]
+    assert datasets[["low", "high", "p", "p_holm"]].notna().all(axis=None)
+    text = rendered(table)
+    headings = re.findall("^### (.*)$", text, re.MULTILINE)
+    assert headings == [
+        "ROFT-MOL against each method, over data sets",
+        "ROFT-MOL against each method, on each data set",
+        "ROFT-MOL against each method, over blocks (descriptive)",
+        "Ranks of all methods",
+    ]
+    below = text.partition("over blocks (descriptive)")[2].partition("\n#")[0]
+    assert "Verdict" not in below
+    assert "Holm" not in below
+    assert "[" not in below
+
+
+def test_each_data_set_has_its_own_improvement() -> None:
+    gains = {"esol": (0.1, -0.02), "lipo": (0.05, 0.05), "bace": (0.2, 0.0)}
+    parts = [
+        of(m, d, [1 - gain if m == "roftmol" and d != "bace" else 1 + gain if m == "roftmol" else 1.0], split=split)
+        for d, both in gains.items()
+        for split, gain in zip(("random", "scaffold"), both, strict=True)
+        for m in ("roftmol", "lp")
+    ]
+    text = rendered(cells(long_of(*parts, of("roftmol", "freesolv", [1.0]), of("bss", "freesolv", [2.0]))))
+    rows = table_under(text, "### ROFT-MOL against each method, on each data set")
+    assert "| Against | bace | esol | freesolv | lipo |" in text
+    assert rows["LP"] == ["+10.0 (1/2)", "+4.0 (1/2)", "--", "+5.0 (2/2)"]
+    assert rows["BSS"] == ["--", "--", "+50.0 (1/1)", "--"]
+
+
 def test_markdown_says_what_the_numbers_are() -> None:
     text = rendered(cells(long_of(*example())))
     assert "## gin · paper training" in text
-    rows = table_under(text, "### ROFT-MOL against each method, over blocks")
+    rows = table_under(text, "### ROFT-MOL against each method, over data sets")
     assert list(rows) == ["LP", "BSS", "mean of the 2 others"]  # the paper's order
     n, wins, improvement, regression, classification, p, holm, verdict = rows["LP"]
     assert (n, wins, verdict) == ("7", "5 / 0 / 2", "not distinguishable")
@@ -73,10 +119,9 @@ def test_markdown_says_what_the_numbers_are() -> None:
     assert float(p) > 0.05
     assert float(holm) >= float(p)
     ranks = table_under(text, "### Ranks of all methods")
-    assert list(ranks) == [
-        f"{scope}, {unit}" for scope in ("all", "regression", "classification") for unit in ("blocks", "data sets")
-    ]
-    assert ranks["regression, blocks"][4] == "ROFT-MOL 1.00, BSS 2.00, LP 3.00"
+    assert list(ranks) == ["all", "regression", "classification"]
+    assert ranks["regression"][0] == "5"
+    assert ranks["regression"][4] == "ROFT-MOL 1.00, BSS 2.00, LP 3.00"
 
 
 def test_six_data_sets_that_agree_are_not_enough_for_eight_rivals() -> None:
@@ -108,7 +153,7 @@ def test_without_the_reference_the_others_are_still_ranked() -> None:
     parts = [of(m, d, [s]) for d in DATASETS[:3] for m, s in (("lp", 1.0), ("bss", 0.9), ("l2_sp", 0.8))]
     text = rendered(cells(long_of(*parts)))
     assert "There is no finished job of ROFT-MOL to compare with the others." in text
-    assert table_under(text, "### Ranks of all methods")["regression, blocks"][4] == "L²-SP 1.00, BSS 2.00, LP 3.00"
+    assert table_under(text, "### Ranks of all methods")["regression"][4] == "L²-SP 1.00, BSS 2.00, LP 3.00"
     assert "LP against each method" in rendered(cells(long_of(*parts)), "lp")
 
 
@@ -121,7 +166,7 @@ def test_nothing_to_compare_is_said() -> None:
 def test_two_methods_have_no_friedman_test_and_no_mean_of_the_others() -> None:
     text = rendered(cells(long_of(*example(methods=("roftmol", "lp")))))
     reason = "it needs at least 3 methods, and there are 2"
-    assert f"- No Friedman test (all, blocks; regression, blocks; classification, blocks): {reason}." in text
+    assert f"- No Friedman test (all; regression; classification): {reason}." in text
     assert "mean of the" not in re.sub(r"\(the mean of the others[^)]*\)", "", text.partition("## gin")[2])
     assert MEAN_OF_OTHERS not in text.partition("## gin")[2]
 
@@ -135,7 +180,7 @@ def test_before_anything_is_complete_there_is_no_table() -> None:
 
 def test_missing_numbers_are_dashes() -> None:
     text = rendered(cells(long_of(*(of(m, "esol", [s]) for m, s in SCORES.items()))))
-    row = table_under(text, "### ROFT-MOL against each method, over blocks")["LP"]
+    row = table_under(text, "### ROFT-MOL against each method, over data sets")["LP"]
     assert row == ["1", "1 / 0 / 0", "+10.0", "+10.0", "--", "--", "--", "too few to test"]
     assert "nan" not in text
 
@@ -143,6 +188,6 @@ def test_missing_numbers_are_dashes() -> None:
 def test_intervals_stand_beside_six_observations_and_not_beside_five() -> None:
     for count, brackets in ((5, False), (6, True)):
         text = rendered(cells(long_of(*(of(m, d, [s]) for m, s in SCORES.items() for d in DATASETS[:count]))))
-        row = table_under(text, "### ROFT-MOL against each method, over blocks")["LP"]
+        row = table_under(text, "### ROFT-MOL against each method, over data sets")["LP"]
         assert (row[0], "[" in row[2]) == (str(count), brackets)
-        assert "Intervals of few observations are too narrow" in text
+        assert "Intervals of few are too narrow" in text

@@ -5,7 +5,7 @@ from lab import Lab
 from roftbench.report.aggregate import cells, long_table, unfinished_table
 from roftbench.report.page_lists import lists_of
 from roftbench.report.page_stats import statistics
-from roftbench.report.stats import Friedman, compare, friedman, label_curves
+from roftbench.report.stats import Friedman, Unit, compare, friedman, improvements, label_curves
 
 
 def test_scopes_hold_the_statistics_of_their_cells(bench: Lab) -> None:
@@ -28,17 +28,22 @@ def test_scopes_hold_the_statistics_of_their_cells(bench: Lab) -> None:
         rows = networks
         for name in ("task", "split", "label_ratio"):
             rows = rows if scope[name] is None else rows[rows[name] == scope[name]]
-        for unit in ("block", "dataset"):
+        units: tuple[Unit, ...] = ("block", "dataset")
+        for unit in units:
             expected = compare(rows, unit=unit)
             assert [(row["method"], row["wins"], row["losses"], row["verdict"]) for row in scope["compare"][unit]] == [
                 (row["method"], row["wins"], row["losses"], row["verdict"]) for row in expected.to_dict("records")
             ]
-            ranked = friedman(rows, unit=unit)
-            if isinstance(ranked, Friedman):
-                assert [method for method, _ in scope["ranks"][unit]["ranks"]] == list(ranked.ranks)
-                assert scope["ranks"][unit]["n"] == ranked.n
-            else:
-                assert scope["ranks"][unit] == ranked
+        assert {row["verdict"] for row in scope["compare"]["block"]} <= {"descriptive"}
+        each = improvements(rows)
+        assert [row[:2] for row in scope["each"]] == each[["method", "dataset"]].to_numpy().tolist()
+        assert [row[3:] for row in scope["each"]] == each[["blocks", "ahead"]].to_numpy().tolist()
+        ranked = friedman(rows)
+        if isinstance(ranked, Friedman):
+            assert [method for method, _ in scope["ranks"]["ranks"]] == list(ranked.ranks)
+            assert scope["ranks"]["n"] == ranked.n
+        else:
+            assert scope["ranks"] == ranked
 
 
 def test_models_are_never_compared_with_another(bench: Lab) -> None:
@@ -46,7 +51,7 @@ def test_models_are_never_compared_with_another(bench: Lab) -> None:
     long = long_table(records)
     found = statistics(cells(long), long, lists_of(long, records, unfinished_table(records, [])))
     alone = [scope for scope in found["scopes"] if scope["model"] == "scratch"]
-    assert [scope["compare"]["block"] for scope in alone] == [[]]
+    assert [(scope["compare"]["dataset"], scope["each"]) for scope in alone] == [([], [])]
     assert {scope["model"] for scope in found["scopes"]} == {"tiny_gin", "scratch"}  # a baseline has no scope
 
 

@@ -11,7 +11,7 @@ from score_tables import long_of, of, table_of
 from test_aggregate import record
 
 from roftbench.report.aggregate import cells
-from roftbench.report.stats import COLUMNS, MEAN_OF_OTHERS, Friedman, compare, friedman, label_curves
+from roftbench.report.stats import COLUMNS, MEAN_OF_OTHERS, Friedman, compare, friedman, improvements, label_curves
 
 
 def one(frame: pd.DataFrame, method: str) -> dict[str, Any]:
@@ -68,13 +68,8 @@ def test_verdict_and_p_of_one_rival(factor: float, verdict: str) -> None:
 
 
 def test_a_higher_roc_auc_is_better() -> None:
-    splits = [f"s{i}" for i in range(6)]
-    records = [
-        of(method, "bace", [score + 0.01 * i], split=split)
-        for i, split in enumerate(splits)
-        for method, score in (("roftmol", 0.7), ("lp", 0.6))
-    ]
-    row = one(compare(cells(long_of(*records))), "lp")
+    table = rmse(**{m: [score + 0.01 * i for i in range(6)] for m, score in (("roftmol", 0.7), ("lp", 0.6))})
+    row = one(compare(table.assign(metric="roc_auc", task="classification")), "lp")
     assert (row["wins"], row["verdict"]) == (6, "better")
     assert row["improvement"] == pytest.approx(100 * np.mean([0.1 / (0.6 + 0.01 * i) for i in range(6)]))
 
@@ -164,13 +159,50 @@ def repeated() -> pd.DataFrame:
 
 def test_a_data_set_can_be_one_observation() -> None:
     table = repeated()
-    row = one(compare(table), "lp")
+    row = one(compare(table, unit="block"), "lp")
     assert (row["n"], row["wins"], row["losses"]) == (6, 5, 1)
     assert row["improvement"] == pytest.approx((5 * 10 - 20) / 6)
-    row = one(compare(table, unit="dataset"), "lp")
+    assert row["verdict"] == "descriptive"
+    assert all(math.isnan(row[name]) for name in ("low", "high", "p", "p_holm"))
+    row = one(compare(table), "lp")
     assert (row["n"], row["blocks"], row["datasets"], row["wins"], row["losses"]) == (2, 6, 2, 1, 1)
     assert row["improvement"] == pytest.approx((10 - 20) / 2)
     assert row["verdict"] == "too few to test"
+
+
+def test_what_shares_a_name_is_one_data_set() -> None:
+    """A table whose content changed, or that is scored by another metric, keeps most of its molecules."""
+    table = repeated()
+    other = table.assign(dataset=table["dataset"].replace("esol", "esol (sha256=abc)"), setting=table["setting"] + "b")
+    both = pd.concat([table, other])
+    row = one(compare(both), "lp")
+    assert (row["n"], row["blocks"], row["improvement"]) == (2, 12, pytest.approx((10 - 20) / 2))
+    each = improvements(both)
+    assert each[each["method"] == "lp"].to_numpy().tolist() == [
+        ["lp", "esol", pytest.approx(10), 10, 10],
+        ["lp", "lipo", pytest.approx(-20), 2, 0],
+    ]
+
+
+def test_without_effect_the_reported_test_is_right_and_one_over_blocks_would_not_be() -> None:
+    """9 data sets of 4 blocks whose improvements correlate by 0.5 within a data set, and no method is better."""
+    draws, datasets, blocks, times = np.random.default_rng(0), 9, 4, 100
+    parts = [
+        of(m, f"d{i}", [1.0], split=f"s{j}") for i in range(datasets) for j in range(blocks) for m in ("lp", "bss")
+    ]
+    table = cells(long_of(*parts))
+    ours = (table["method"] == "bss").to_numpy()
+    place = pd.factorize(table["dataset"])[0][ours]
+    reported = over_blocks = 0
+    for _ in range(times):
+        gains = 0.02 * (draws.normal(size=datasets)[place] + draws.normal(size=len(place))) / math.sqrt(2)
+        scores = table["mean"].to_numpy(copy=True)
+        scores[ours] -= gains
+        found = one(compare(table.assign(mean=scores), "bss"), "lp")
+        reported += found["verdict"] in ("better", "worse")
+        over_blocks += stats.wilcoxon(gains).pvalue < 0.05
+    assert reported / times <= 0.06
+    assert over_blocks / times >= 0.15
 
 
 def test_comparison_does_not_depend_on_the_order_of_rows() -> None:
@@ -200,7 +232,7 @@ def test_friedman_as_published() -> None:
     }
     assert result.statistic * (1 - (3 * 6 + 60) / (14 * 4 * 15)) == pytest.approx(9.28, abs=0.01)
     assert result.p == pytest.approx(stats.chi2.sf(result.statistic, 3))
-    assert (result.n, result.datasets, result.unit) == (14, 14, "block")
+    assert result.n == 14
     assert round(result.critical_difference, 2) == 1.25
     assert result.groups == (("m_cf", "m", "cf", "c45"),)
 
@@ -215,14 +247,11 @@ def test_friedman_respects_the_direction() -> None:
 
 
 def test_friedman_over_data_sets_ranks_the_mean_ranks() -> None:
-    over_blocks, over_datasets = friedman(repeated()), friedman(repeated(), unit="dataset")
-    assert isinstance(over_blocks, Friedman)
-    assert isinstance(over_datasets, Friedman)
-    assert (over_blocks.n, over_blocks.datasets) == (6, 2)
-    assert over_blocks.ranks == pytest.approx({"roftmol": (5 + 3) / 6, "lp": 2.0, "bss": (15 + 1) / 6})
-    assert over_datasets.n == 2
-    assert over_datasets.ranks == {"bss": 2.0, "lp": 2.0, "roftmol": 2.0}
-    assert over_datasets.groups == (("bss", "lp", "roftmol"),)
+    found = friedman(repeated())  # the five blocks of esol have the weight of the one of lipo
+    assert isinstance(found, Friedman)
+    assert found.n == 2
+    assert found.ranks == {"bss": 2.0, "lp": 2.0, "roftmol": 2.0}
+    assert found.groups == (("bss", "lp", "roftmol"),)
 
 
 def test_a_data_set_of_many_blocks_has_whole_ranks() -> None:
@@ -231,7 +260,7 @@ def test_a_data_set_of_many_blocks_has_whole_ranks() -> None:
     methods = ("roftmol", "lp", "bss")
     esol = [of(m, "esol", [x], r) for r, row in blocks.items() for m, x in zip(methods, row, strict=True)]
     lipo = [of(m, "lipo", [x]) for m, x in zip(methods, (2.0, 1.0, 3.0), strict=True)]
-    result = friedman(cells(long_of(*esol, *lipo)), unit="dataset")
+    result = friedman(cells(long_of(*esol, *lipo)))
     assert isinstance(result, Friedman)
     assert result.ranks == {"lp": 1.5, "roftmol": 1.5, "bss": 3.0}
 
@@ -249,11 +278,12 @@ def test_friedman_says_why_it_cannot_be_done() -> None:
     assert friedman(rmse(lp=[1, 2])) == "it needs at least 3 methods, and there is 1"
     scores = {"full_ft": {"esol": 1.0, "lipo": 1.0}, "lp": {"esol": 1.0, "lipo": 2.0}, "bss": {"esol": 1.0}}
     assert friedman(table_of(scores)) == (
-        "it needs at least 2 blocks in which all 3 methods have all seeds and a defined score, and there is 1:"
+        "it needs at least 2 data sets in which all 3 methods have all seeds and a defined score, and there is 1:"
         " BSS has 1 of 2 blocks"
     )
-    assert "at least 2 data sets" in str(friedman(repeated()[lambda t: t["dataset"] == "esol"], unit="dataset"))
-    assert friedman(rmse(a=[1, 2], b=[1, 2], c=[1, 2])) == "all methods have equal scores everywhere"
+    five_blocks = repeated()[lambda t: t["dataset"] == "esol"]
+    assert str(friedman(five_blocks)).endswith("and there is 1: BSS has 5 of 5 blocks")
+    assert friedman(rmse(a=[1, 2], b=[1, 2], c=[1, 2])) == "all methods have equal ranks on every data set"
 
 
 def test_a_curve_has_a_point_a_label_ratio_with_its_t_interval() -> None:

@@ -18,7 +18,9 @@ class Blocks:
 
     `methods` [M], sorted. `scores` [B, M]: the mean over seeds, in the metric's own units; NaN where undefined, or
     where `complete` [B, M] says that the method lacks seeds. `began` [B, M]: whether it has any seed. `sign` [B]: -1
-    where a higher score is better. `regression` [B]: the task. `dataset` [B]: the number of the data set.
+    where a higher score is better. `regression` [B]: the task. `dataset` [B]: the number of the data set, of those in
+    `names`. What shares a name is one data set, whatever else tells it apart ("esol (sha256=…)"): it is taken to
+    share molecules.
     """
 
     methods: list[str]
@@ -28,6 +30,7 @@ class Blocks:
     sign: FloatArray
     regression: npt.NDArray[np.bool_]
     dataset: npt.NDArray[np.int64]
+    names: list[str]
 
     @classmethod
     def create(cls, table: pd.DataFrame) -> "Blocks":
@@ -45,8 +48,9 @@ class Blocks:
         about = rows.iloc[first]
         signs: FloatArray = np.asarray(sign(about["metric"]), dtype=np.float64)
         task = (about["task"] == "regression").to_numpy(dtype=bool)
-        dataset = pd.factorize(about["dataset"], sort=True)[0].astype(np.int64)
-        return cls([str(name) for name in methods], scores, complete, began, signs, task, dataset)
+        dataset, names = pd.factorize(about["dataset"].str.partition(" (")[0], sort=True)
+        number = dataset.astype(np.int64)
+        return cls(list(map(str, methods)), scores, complete, began, signs, task, number, list(map(str, names)))
 
     def improvement(self, reference: FloatArray, other: FloatArray) -> FloatArray:
         """How much better the reference [B] is, in % of the other's score [B]; NaN where that is undefined.

@@ -13,33 +13,41 @@ from typing import Any
 import pandas as pd
 
 from roftbench.report.inference import ALPHA, MIN_INTERVAL, MIN_PAIRS
-from roftbench.report.stats import COLUMNS, MEAN_OF_OTHERS, REFERENCE, Friedman, Unit, compare, friedman
+from roftbench.report.stats import COLUMNS, MEAN_OF_OTHERS, REFERENCE, Friedman, Unit, compare, friedman, improvements
 from roftbench.report.text import MISSING, markdown_table, method_name, method_order
 
 ALL_MODELS = "all models"
-UNITS: dict[Unit, str] = {"block": "blocks", "dataset": "data sets"}
+UNITS: tuple[Unit, ...] = ("dataset", "block")  # what is tested comes first
 _Row = dict[Any, Any]  # of a data frame
 _GUIDE = """\
 **How to read this.** A *block* is one model, split, label ratio, training setting and data set; it counts where both
-methods have all seeds of their table and a defined mean. *Wins / ties / losses* are those of {reference}, by the mean
-test score over seeds. *Improvement* is how much better its mean is, in % of the other method's: the relative
-reduction of an error such as RMSE, the relative rise of a score such as ROC-AUC. These are two scales, so regression
-and classification also stand apart. In brackets: the 95 % bootstrap interval of the mean, for
-{interval} observations or more. Intervals of few observations are too narrow (of 6, about 85 % hold the true mean, of
-20 about 91 %), and they are not corrected for several rivals. *p*: Wilcoxon's signed-rank test of the improvements,
-two-sided, ties left out, none for fewer than {pairs} pairs; *Holm*: corrected for all rivals of a table (the mean of
-the others is one question of its own). *Verdict*: whether {reference} is better or worse at
-{alpha}. "Not distinguishable" does not mean equal: it means that these numbers cannot tell.
+methods have all seeds of their table and a defined mean. *Improvement* is how much better the mean test score of
+{reference} over seeds is, in % of the other method's: the relative reduction of an error such as RMSE, the relative
+rise of a score such as ROC-AUC. These are two scales, so regression and classification also stand apart.
 
-Blocks of one data set share molecules and labels, so they are not independent: over blocks, p is too small and
-intervals are too narrow. Over data sets, the mean of each data set's blocks is one observation. Only a difference that
-is there, too, is likely to be found again on other data sets.
+Blocks of one data set share molecules and labels, so they are not independent: a test over blocks finds differences
+where there are none several times more often than it says. Each test here is over *data sets*: the mean improvement
+over a data set's blocks is one observation. *Wins / ties / losses* are those of {reference} over data sets. In
+brackets: the 95 % bootstrap interval of the mean, for {interval} data sets or more. Intervals of few are too narrow (of
+6, about 85 % hold the true mean, of 20 about 91 %), and they are not corrected for several rivals: the *verdict*
+decides, not whether an interval leaves out 0. *p*: Wilcoxon's signed-rank test of the improvements, two-sided, ties left out, none for
+fewer than {pairs} pairs; *Holm*: corrected for all rivals of a table (the mean of the others is one question of its
+own). *Verdict*: whether {reference} is better or worse at {alpha}. "Not distinguishable" does not mean equal: it means
+that these numbers cannot tell. A verdict is about data sets like these, with the splits and label subsets that were
+drawn.
 
-*Ranks*: the Friedman test asks whether any methods differ at all (its p is approximate, and rough for n below 10). If
-so, two methods differ where their mean ranks, 1 being best, lie apart by the critical difference (Nemenyi, {alpha}) or
-more; the last column lists the groups within which they do not."""
-_HEADER = ["Against", "n", "Wins / ties / losses", "Improvement, %", "Regression, %", "Classification, %", "p", "Holm"]
-_RANKS = ["Ranked over", "n", "χ²", "p", "Critical difference", "Mean ranks", "Not distinguishable"]
+*Over blocks* the same numbers only describe what was run: nothing is tested there.
+
+*Ranks*: the Friedman test asks whether any methods differ at all over data sets (its p is approximate, and rough for n
+below 10). If so, two methods differ where their mean ranks, 1 being best, lie apart by the critical difference
+(Nemenyi, {alpha}) or more; the last column lists the groups within which they do not."""
+_COUNTS = ["Against", "n", "Wins / ties / losses", "Improvement, %", "Regression, %", "Classification, %"]
+_TESTED = [*_COUNTS, "p", "Holm", "Verdict"]
+_RANKS = ["Ranked over data sets", "n", "χ²", "p", "Critical difference", "Mean ranks", "Not distinguishable"]
+EACH = (
+    "Improvement in %, the mean over the blocks of a data set; in brackets, in how many of them {reference} is ahead."
+)
+DESCRIBED = "Blocks of one data set are not independent. These counts describe what was run and are no evidence."
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,7 @@ def sections(table: pd.DataFrame, reference: str = REFERENCE) -> list[Section]:
 def comparison_frame(table: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     """Return `compare` for each section, scope and unit; first columns: train, model, scope, metric (of the scores).
 
+    Rows of unit "dataset" hold the tests; those of unit "block" describe, without p, interval and verdict.
     Where there are several metrics, as each data set may have its own, blanks separate their names.
     """
     frames = [
@@ -124,15 +133,37 @@ def _section(section: Section, frame: pd.DataFrame, reference: str) -> Iterator[
 def _against_each(section: Section, every: pd.DataFrame, reference: str) -> Iterator[str]:
     scope = next(name for name, _ in section.scopes())
     here = every[(every["train"] == section.train) & (every["model"] == section.model) & (every["scope"] == scope)]
-    for unit, observations in UNITS.items():
-        frame = here[here["unit"] == unit]
-        if not frame["n"].any():
-            yield f"No block has all seeds of {method_name(reference)} and of another method yet."
-            return
-        yield f"### {method_name(reference)} against each method, over {observations}"
-        yield markdown_table([*_HEADER, "Verdict"], [_line(row, len(frame)) for row in _ordered(frame)])
-        notes = _left_out(frame) if unit == "block" else _power(frame)
-        yield from ["\n".join(f"- {note}" for note in notes)] if notes else []
+    datasets, blocks = (here[here["unit"] == unit] for unit in UNITS)
+    name = method_name(reference)
+    if not datasets["n"].any():
+        yield f"No block has all seeds of {name} and of another method yet."
+        return
+    yield f"### {name} against each method, over data sets"
+    yield markdown_table(_TESTED, [_tested(row, len(datasets)) for row in _ordered(datasets)])
+    yield from _notes(_power(datasets))
+    yield f"### {name} against each method, on each data set"
+    yield _each_dataset(section.table, reference)
+    yield EACH.format(reference=name)
+    yield f"### {name} against each method, over blocks (descriptive)"
+    yield markdown_table(_COUNTS, [_counts(row, len(blocks)) for row in _ordered(blocks)])
+    yield from _notes([DESCRIBED, *_left_out(blocks)])
+
+
+def _notes(notes: list[str]) -> list[str]:
+    return ["\n".join(f"- {note}" for note in notes)] if notes else []
+
+
+def _each_dataset(table: pd.DataFrame, reference: str) -> str:
+    """A table of the improvements that the comparison averages: a row a rival, a column a data set."""
+    found = improvements(table, reference)
+    datasets = sorted(found["dataset"].unique())
+    cells = {
+        (row["method"], row["dataset"]): f"{_percent(row['improvement'])} ({row['ahead']}/{row['blocks']})"
+        for row in found.to_dict("records")
+    }
+    rivals = sorted(found["method"].unique(), key=method_order)
+    rows = [[method_name(rival), *(cells.get((rival, name), MISSING) for name in datasets)] for rival in rivals]
+    return markdown_table(["Against", *datasets], rows)
 
 
 def _ordered(frame: pd.DataFrame) -> list[_Row]:
@@ -141,15 +172,17 @@ def _ordered(frame: pd.DataFrame) -> list[_Row]:
     return sorted(rows, key=lambda row: (row["method"] == MEAN_OF_OTHERS, method_order(row["method"])))
 
 
-def _line(row: _Row, rows: int) -> list[str]:
+def _counts(row: _Row, rows: int) -> list[str]:
     name = f"mean of the {rows - 1} others" if row["method"] == MEAN_OF_OTHERS else method_name(row["method"])
+    changes = [row["improvement"], row["improvement_regression"], row["improvement_classification"]]
+    return [name, str(row["n"]), f"{row['wins']} / {row['ties']} / {row['losses']}", *map(_percent, changes)]
+
+
+def _tested(row: _Row, rows: int) -> list[str]:
     interval = "" if math.isnan(row["low"]) else f" [{row['low']:+.1f}, {row['high']:+.1f}]"
-    changes = [row["improvement_regression"], row["improvement_classification"]]
-    return [
-        *(name, str(row["n"]), f"{row['wins']} / {row['ties']} / {row['losses']}"),
-        *(f"{_percent(row['improvement'])}{interval}", *map(_percent, changes)),
-        *(_p(row["p"]), _p(row["p_holm"]), row["verdict"]),
-    ]
+    *counts, improvement, regression, classification = _counts(row, rows)
+    tests = [_p(row["p"]), _p(row["p_holm"]), row["verdict"]]
+    return [*counts, improvement + interval, regression, classification, *tests]
 
 
 def _left_out(frame: pd.DataFrame) -> list[str]:
@@ -183,12 +216,11 @@ def _ranks(section: Section) -> Iterator[str]:
     lines: list[list[str]] = []
     missing: list[tuple[str, str]] = []
     for scope, rows in section.scopes():
-        for unit, observations in UNITS.items():
-            result = friedman(rows, unit)
-            if isinstance(result, str):
-                missing.append((f"{scope}, {observations}", result))
-                break  # too few blocks are too few data sets
-            lines.append([f"{scope}, {observations}", *_rank_line(result)])
+        result = friedman(rows)
+        if isinstance(result, str):
+            missing.append((scope, result))
+        else:
+            lines.append([scope, *_rank_line(result)])
     yield from [markdown_table(_RANKS, lines)] if lines else []
     yield from ["\n".join(by_reason("No Friedman test", missing))] if missing else []
 

@@ -52,7 +52,7 @@ def write_evidence(
     """Write what the records of `long_table` prove into a folder, each file replaced as a whole; returns their paths.
 
     comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
-    .pdf, over blocks. Training setting and variant are part of a name where there are several. A figure that cannot be
+    .pdf, over data sets. Training setting and variant are part of a name where there are several. A figure that cannot be
     made is a line in comparison.md that says why. `figures`: whether any is drawn; None: if they are no more than FEW,
     and a warning says that they are left out. Where some are drawn, those of the same
     kinds that lie there from before and are not drawn now are removed. `source`: what comparison.md says first of
@@ -121,7 +121,8 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
             other = [
                 METRIC_NAMES.get(name, name) for name in sorted(set(rows["metric"][rows["metric"] != rows["own"]]))
             ]
-            title = " · ".join([section.model, *extra, "all data sets" if scope == "all" else scope, *other])
+            scored = [] if scope == "all" else [scope]
+            title = " · ".join([section.model, *extra, *scored, "ranks over data sets", *other])
             stem = _stem(DIAGRAMS, section.model, *extra, scope)
             result = friedman(rows)
             if isinstance(result, str):

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHARED = "Blocks share molecules and models: they are not independent of one another"
 _INK, _SOFT = "#222222", "#707070"
 _AXIS = 3.4  # inches, the length of the axis of ranks
 _ROW = 0.26  # inches between names
@@ -33,8 +32,7 @@ def draw_critical_difference(result: Friedman, title: str) -> "Figure":
     with style():
         from matplotlib.figure import Figure
 
-        warning = SHARED if result.unit == "block" else ""
-        height = (1.33 if warning else 1.15) + depth
+        height = 1.15 + depth
         margin = 0.7 + 0.08 * max(len(method_name(method)) for method in result.ranks)
         width = _AXIS + 2 * margin
         figure = Figure(figsize=(width, height), label=title)
@@ -43,8 +41,7 @@ def draw_critical_difference(result: Friedman, title: str) -> "Figure":
         axes.set_xlim(1, len(places))
         axes.set_ylim(-depth - 0.05, height - depth - 0.05)  # inches, 0 on the axis of ranks
         figure.suptitle(title, x=0.08 / width, y=1 - 0.08 / height, ha="left", va="top", fontsize=11)
-        note = "\n".join(filter(None, [_note(result), warning]))
-        figure.text(0.08 / width, 1 - 0.31 / height, note, ha="left", va="top", color=_SOFT, linespacing=1.3)
+        figure.text(0.08 / width, 1 - 0.31 / height, _note(result), ha="left", va="top", color=_SOFT)
         _axis(axes, len(places), result.critical_difference)
         _names(axes, result, 0.16 + _BAR * bars + 0.10)
         if sure:
@@ -55,9 +52,8 @@ def draw_critical_difference(result: Friedman, title: str) -> "Figure":
 
 
 def _note(result: Friedman) -> str:
-    what = f"{result.n} blocks of {result.datasets} data sets" if result.unit == "block" else f"{result.n} data sets"
     p = "p < 0.0001" if result.p < 1e-4 else f"p = {result.p:.4f}"
-    return f"Mean rank over {what}, 1 is best. Friedman χ² = {result.statistic:.1f}, {p}"
+    return f"Mean rank over {result.n} data sets, 1 is best. Friedman χ² = {result.statistic:.1f}, {p}"
 
 
 def _axis(axes: "Axes", methods: int, distance: float) -> None:

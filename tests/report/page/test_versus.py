@@ -8,7 +8,7 @@ from given_page import rows
 from lab import Lab
 
 from roftbench.report.aggregate import cells, long_table
-from roftbench.report.stats import Friedman, compare, friedman
+from roftbench.report.stats import Friedman, compare, friedman, improvements
 from roftbench.report.text import method_name
 
 # The gaps are in the random split: with it, nothing can be ranked.
@@ -26,9 +26,22 @@ def test_wins_and_verdicts_are_those_of_the_statistics(shown: Browser, bench: La
         assert line[-1] == row["verdict"]
 
 
+def test_each_data_set_has_its_improvement_and_blocks_have_no_verdict(shown: Browser, bench: Lab) -> None:
+    table = cells(long_table(bench.store.load()))
+    each = improvements(table[(table["model"] == "tiny_gin") & ~table["baseline"].astype(bool)])
+    written = {row[0]: row[1:] for row in rows(shown, "#scroll-each")}
+    assert set(written) == {method_name(name) for name in each["method"]}
+    datasets = sorted(each["dataset"].unique())
+    for row in each.to_dict("records"):
+        cell = written[method_name(row["method"])][datasets.index(row["dataset"])]
+        assert cell.endswith(f"{row['ahead']}/{row['blocks']}")
+    assert [len(row) for row in rows(shown, "#scroll-blocks")] == [6] * (each["method"].nunique() + 1)
+    assert "no evidence" in shown.text("#versus .content")
+
+
 def test_scope_narrows_what_is_compared(shown: Browser) -> None:
     def blocks() -> int:
-        line = next(row for row in rows(shown, "#scroll-versus") if row[0] == "Full FT")
+        line = next(row for row in rows(shown, "#scroll-blocks") if row[0] == "Full FT")
         return sum(int(n) for n in line[2].split(" / "))
 
     assert blocks() == 4  # two data sets at 50 and 100 labels

@@ -20,8 +20,8 @@ function draw(part, shows, make) {
 
 function render() {
   view = readView();
-  const { setting, metric, sort, splits, labels, task, unit, hidden, job, at } = view;
-  const compared = [setting, splits, labels, task, unit, metric];
+  const { setting, metric, sort, splits, labels, task, hidden, job, at } = view;
+  const compared = [setting, splits, labels, task, metric];
   hideTip();
   keepingPlace(() => {
     draw("filters", [setting], drawFilters);

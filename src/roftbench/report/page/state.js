@@ -49,7 +49,6 @@ function readView() {
     metric,
     sort: Object.fromEntries(TASKS.map((task) => [task, readSort(given.get(`sort-${task}`))])),
     task: TASKS.includes(given.get("task")) ? given.get("task") : null,
-    unit: given.get("unit") === "dataset" ? "dataset" : "block",
     splits: given.get("splits") === "one" ? "one" : "all",
     labels: given.get("labels") === "one" ? "one" : "all",
     hidden: new Set((given.get("hide") ?? "").split(",").filter(Boolean)),

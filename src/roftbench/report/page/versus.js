@@ -2,7 +2,6 @@
 const METHOD_OF_ID = new Map(DATA.methods.map((method, place) => [method.id, place]));
 const methodName = (id) => DATA.methods[METHOD_OF_ID.get(id)]?.name ?? id;
 const REFERENCE = DATA.reference_name;
-const UNIT = { block: ["block", "blocks"], dataset: ["data set", "data sets"] };
 
 const COMPARED = ["task", "split", "label_ratio"];
 
@@ -37,43 +36,71 @@ function scopeChoices() {
     several("split") ? part("splits", "Splits", view.setting.split) : null,
     several("label_ratio") ? part("labels", "Training labels", labelsName(view.setting.label_ratio)) : null,
     several("task") ? choice({ id: "scope-task", legend: "Data sets", value: view.task ?? "both", change: (value) => go({ task: value === "both" ? null : value }),
-      options: [{ value: "both", name: "all" }, ...TASKS.map((task) => ({ value: task, name: task }))] }) : null,
-    choice({ id: "scope-unit", legend: "One observation is", value: view.unit, change: (value) => go({ unit: value === "block" ? null : value }),
-      options: [{ value: "block", name: "a block" }, { value: "dataset", name: "a data set" }] }));
+      options: [{ value: "both", name: "all" }, ...TASKS.map((task) => ({ value: task, name: task }))] }) : null);
 }
 
 function drawVersus() {
   if (view.setting.baseline) return content("versus").replaceChildren(el("p", { class: "note" }, "Baselines take no part in comparisons and ranks."));
   const found = scope();
   return content("versus").replaceChildren(el("p", { class: "where" }, scopePhrase()), ...ownMetricNote(), scopeChoices(),
-    el("h3", {}, `${REFERENCE} against each method`), ...versusParts(found?.compare[view.unit] ?? []),
-    el("h3", {}, "Mean ranks of all methods"), ...rankParts(found?.ranks[view.unit] ?? "there are no jobs"));
+    el("h3", {}, `${REFERENCE} against each method, over data sets`), ...versusParts(found),
+    el("h3", {}, "Mean ranks of all methods, over data sets"), ...rankParts(found?.ranks ?? "there are no jobs"));
 }
 
-function versusParts(rows) {
-  if (!rows.length) return [el("p", { class: "note" }, `There is nothing to compare: ${REFERENCE} or a rival is missing here.`)];
-  return versusTable(rows);
+function versusParts(found) {
+  if (!found?.compare.dataset.length) return [el("p", { class: "note" }, `There is nothing to compare: ${REFERENCE} or a rival is missing here.`)];
+  return [...versusTable(found.compare.dataset),
+    el("h3", {}, `${REFERENCE} on each data set`), ...eachTable(found.each),
+    el("h3", {}, "Over blocks (descriptive)"), ...blocksTable(found.compare.block)];
+}
+
+// The reference's rivals in the order of the methods, then the mean of the others.
+const inOrder = (rows) => [...rows].sort((a, b) => (METHOD_OF_ID.get(a.method) ?? 1e6) - (METHOD_OF_ID.get(b.method) ?? 1e6));
+const tableHead = (names) => el("thead", {}, el("tr", {}, names.map((name, i) => el("th", { scope: "col", class: i ? "number" : "name" }, name))));
+const rivalName = (id) => (METHOD_OF_ID.has(id) ? rowName(badge(METHOD_OF_ID.get(id)), methodName(id)) : rowName(el("span", { class: "badge" }), id));
+
+// What the comparison averages over: a row a rival, a column a data set.
+function eachTable(each) {
+  const names = distinct(each.map(([, name]) => name)).sort((a, b) => a.localeCompare(b, "en"));
+  const rivals = inOrder(distinct(each.map(([method]) => method)).map((method) => ({ method })));
+  const at = new Map(each.map(([method, name, ...values]) => [`${method}\n${name}`, values]));
+  const cell = ([improvement, blocks, ahead]) => [percent(improvement), el("span", { class: "sd" }, `${ahead}/${blocks}`)];
+  const table = el("table", { class: "versus" },
+    el("caption", { class: "unseen" }, `Improvement of ${REFERENCE} on each data set. ${scopePhrase()}`),
+    tableHead(["Against", ...names]),
+    el("tbody", {}, rivals.map(({ method }) => el("tr", { vars: look(METHOD_OF_ID.get(method)) }, rivalName(method),
+      names.map((name) => el("td", { class: "number" }, at.has(`${method}\n${name}`) ? cell(at.get(`${method}\n${name}`)) : "--"))))));
+  return [scrolling("scroll-each", `${REFERENCE} on each data set`, table),
+    el("p", { class: "note" }, `Mean improvement over the blocks of a data set; below it, in how many of them ${REFERENCE} is ahead.`)];
+}
+
+function blocksTable(rows) {
+  const table = el("table", { class: "versus" },
+    el("caption", { class: "unseen" }, `${REFERENCE} against each method over blocks, without a test. ${scopePhrase()}`),
+    tableHead(["Against", "n", "Wins / ties / losses", "Improvement", "Regression", "Classification"]),
+    el("tbody", {}, inOrder(rows).map((row) => el("tr", { class: METHOD_OF_ID.has(row.method) ? null : "summary" }, rivalName(row.method),
+      [row.n, `${row.wins} / ${row.ties} / ${row.losses}`, percent(row.improvement), percent(row.improvement_regression), percent(row.improvement_classification)]
+        .map((text) => el("td", { class: "number" }, text))))));
+  return [scrolling("scroll-blocks", "Over blocks", table),
+    el("p", { class: "note" }, "A block is one split, label ratio and data set. Blocks of one data set share molecules and labels, so they are not independent: these counts describe what was run and are no evidence.")];
 }
 
 function versusTable(rows) {
   const reach = rows.flatMap((row) => [row.low ?? row.improvement, row.high ?? row.improvement, 0]).filter((value) => value !== null);
   const domain = bounds(reach, 0.04);
-  const order = (row) => METHOD_OF_ID.get(row.method) ?? 1e6;
   const names = ["Against", "n", "Wins / ties / losses", "Improvement, 95 % interval", "", "Regression", "Classification", "Holm p", "Verdict"];
   const table = el("table", { class: "versus" },
     el("caption", { class: "unseen" }, `${REFERENCE} against each method. ${scopePhrase()}`),
     el("thead", {}, el("tr", {}, names.map((name, i) => el(name ? "th" : "td", { scope: name ? "col" : null, class: i === 0 || i === 8 ? "name" : i === 2 ? "wtl" : "number" }, name)))),
-    el("tbody", {}, [...rows].sort((a, b) => order(a) - order(b)).map((row) => versusRow(row, domain))));
-  const [, many] = UNIT[view.unit];
+    el("tbody", {}, inOrder(rows).map((row) => versusRow(row, domain))));
   const lost = rows.reduce((most, row) => Math.max(most, row.incomplete), 0);
   return [scrolling("scroll-versus", `${REFERENCE} against each method`, table),
     el("p", { class: "note" },
-      `n: ${many} that both have. Wins, ties and losses are ${REFERENCE}’s, over them. A block is one split, label ratio and data set; it counts where both methods have all seeds`,
+      `n: data sets that both have, the mean of a data set’s blocks being one observation. Wins, ties and losses are ${REFERENCE}’s, over them. A block is one split, label ratio and data set; it counts where both methods have all seeds`,
       lost ? ` (up to ${plural(lost, "block")} left out as incomplete). ` : ". ",
       `Improvement: relative change of the score, right of the line where ${REFERENCE} is better: of an error its reduction, of ROC-AUC its rise; two scales, so both also stand apart. `,
-      "Interval: bootstrap, of 6 observations or more; of few it is too narrow, and it is not corrected for several rivals. p: Wilcoxon signed-rank test with Holm’s correction for all rivals; the mean of the others is one question of its own, so its p is not corrected."),
-    el("p", { class: "note" }, "Blocks of one data set share molecules and labels: over blocks, p is too small and intervals are too narrow. ",
-      "Over data sets, the mean of each data set’s blocks is one observation. “Not distinguishable” does not mean equal: these numbers cannot tell.")];
+      "Interval: bootstrap, of 6 data sets or more; of few it is too narrow, and it is not corrected for several rivals; the verdict decides, not whether the interval leaves out 0. p: Wilcoxon signed-rank test with Holm’s correction for all rivals; the mean of the others is one question of its own, so its p is not corrected."),
+    el("p", { class: "note" }, "“Not distinguishable” does not mean equal: these numbers cannot tell.")];
 }
 
 function versusRow(row, domain) {
@@ -109,9 +136,8 @@ function rankParts(found) {
       : "The Friedman test finds no difference at 0.05, so no bars are drawn.")];
 }
 
-function ranksPhrase({ n, datasets, statistic, p }) {
-  const over = view.unit === "block" ? `${plural(n, "block")} of ${plural(datasets, "data set")}` : plural(n, "data set");
-  return `Mean rank over ${over}, 1 is best. Friedman χ² = ${fixed(statistic, 1)}, p ${p < 0.0001 ? "" : "= "}${chance(p)}.`;
+function ranksPhrase({ n, statistic, p }) {
+  return `Mean rank over ${plural(n, "data set")}, 1 is best. Friedman χ² = ${fixed(statistic, 1)}, p ${p < 0.0001 ? "" : "= "}${chance(p)}.`;
 }
 
 const ranksLabel = ({ ranks }) => `Critical difference diagram. Mean ranks, best first: ${ranks.map(([id, rank]) => `${methodName(id)} ${fixed(rank, 2)}`).join(", ")}`;

@@ -1,0 +1,71 @@
+"""How values stand on a terminal and in tables: scores of any scale, texts that may hold control characters.
+
+score_text(0.0000007) -> "7.000e-07"          a score never reads as zero unless it is zero
+printable("esol\\x1b[2J") -> "esol\\\\x1b[2J"    nothing in a text can steer the terminal
+spreadsheet_text("=1+1") -> "'=1+1"           nothing in a text is a formula
+"""
+
+import math
+import re
+from typing import Any
+
+SMALL, LARGE = 1e-3, 1e5  # below and from here on, fixed decimals would read as zero or as digits without meaning
+UNDEFINED = "undefined"
+# C0 but tab and line feed, DEL, C1, marks that turn the direction of writing, other line ends, lone surrogates.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def score_text(value: float | None, digits: int = 3) -> str:
+    """Return a score with so many decimals, or with four significant digits where its size is unusual.
+
+    Unusual is below 0.001 or from 100,000 on: labels in mol/L have an RMSE of 1e-7, which decimals would show as zero.
+    "undefined" for None and NaN.
+    """
+    if value is None or math.isnan(value):
+        return UNDEFINED
+    if value == 0:
+        return f"{0:.{digits}f}"
+    return f"{value:.{digits}f}" if SMALL <= abs(value) < LARGE else f"{value:.3e}"
+
+
+def printable(text: object) -> str:
+    r"""Return a text whose control characters are written out, as \x1b or \u202e; line feeds and tabs stay.
+
+    Names of data sets, columns and methods come from files of strangers: an escape sequence in one would color, clear
+    or retitle the terminal that it is printed to.
+    """
+    return _CONTROL.sub(_written_out, str(text))
+
+
+def printable_name(text: object) -> str:
+    r"""Return a text as `printable` does, on one line: line feeds and tabs are written out too, as \n and \t."""
+    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
+
+
+def printable_values(value: Any) -> Any:
+    """Return plain values (dictionaries, lists and what is in them) with every text in them as `printable` gives it."""
+    if isinstance(value, dict):
+        return {printable_values(key): printable_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [printable_values(item) for item in value]
+    return printable(value) if isinstance(value, str) else value
+
+
+def spreadsheet_text(text: str) -> str:
+    """Return a text for a cell of a CSV file: with an apostrophe before it where a spreadsheet would take a formula.
+
+    Such is what begins with =, +, -, @, a tab or a carriage return, apostrophes before it aside. Numbers are to be
+    written without it.
+    """
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
+
+
+def from_spreadsheet_text(text: str) -> str:
+    """Return the text of which `spreadsheet_text` made a cell."""
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
