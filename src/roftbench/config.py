@@ -70,6 +70,12 @@ class Env:
             return None
         return self.store.get(key)
 
+    def is_finished(self, key: str) -> bool:
+        """Tell whether `finished` has a record, without decoding all of it."""
+        if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
+            return False
+        return self.store.has(key)
+
 
 @dataclass(frozen=True)
 class _Top:

@@ -15,6 +15,7 @@ from filelock import Timeout
 
 from roftbench.errors import UsageError
 from roftbench.files import locked, write_text
+from roftbench.record_digest import sealed
 from roftbench.record_shape import Shapes
 
 if TYPE_CHECKING:
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError)  # what a damaged record may raise
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RecursionError,
+    msgspec.MsgspecError,
+)  # what a damaged record may raise
 Record = dict[str, Any]
 
 
@@ -80,6 +88,11 @@ class Store:
         path = self.record_path(key)
         return _read(path, done=True) if path.exists() else None
 
+    def has(self, key: str) -> bool:
+        """Tell whether a job's record is here and can be read; one that cannot is reported."""
+        path = self.record_path(key)
+        return path.exists() and _light(path, done=True) is not None
+
     def failure(self, key: str) -> Record | None:
         """Return the record of a failed or skipped job; None if there is none or if it cannot be read."""
         path = self.failure_path(key)
@@ -92,7 +105,7 @@ class Store:
             ValueError: it could not be read again; nothing is written.
         """
         path = self.record_path(record["key"])
-        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+        text = sealed(record)
         Shapes().light(text.encode(), record["key"], done=True)
         write_text(path, text)
         self.failure_path(record["key"]).unlink(missing_ok=True)
@@ -101,7 +114,7 @@ class Store:
     def put_failure(self, record: Record) -> Path:
         """Write the record of a failed or skipped job."""
         path = self.failure_path(record["key"])
-        write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        write_text(path, sealed(record))
         return path
 
     def load(self) -> list[Record]:
@@ -198,15 +211,25 @@ class Store:
         return locked(self.stage_path(key))
 
 
-def _read(path: Path, *, done: bool) -> Record | None:
-    """Return the record in a file; None where it cannot be read or is none of ours, which is reported by name."""
+def _light(path: Path, *, done: bool) -> bytes | None:
+    """Return the content of a file that is a record; None where it is none of ours, which is reported by name."""
     try:
         content = path.read_bytes()
         Shapes().light(content, path.stem, done=done)
-        return msgspec.json.decode(content, type=dict[str, Any])
     except UNREADABLE as error:
         unreadable(path, error)
         return None
+    return content
+
+
+def _read(path: Path, *, done: bool) -> Record | None:
+    """Return the record in a file; None where it cannot be read or is none of ours, which is reported by name."""
+    content = _light(path, done=done)
+    if content is None:
+        return None
+    record = msgspec.json.decode(content, type=dict[str, Any])
+    record.pop("digest", None)
+    return record
 
 
 def unreadable(path: Path, error: Exception) -> None:
