@@ -15,6 +15,8 @@ from filelock import Timeout
 
 from roftbench.errors import UsageError
 from roftbench.files import locked, write_text
+from roftbench.folders import restore_folders
+from roftbench.leftovers import remove_leftovers
 from roftbench.record_digest import sealed
 from roftbench.record_shape import Shapes
 
@@ -31,6 +33,7 @@ UNREADABLE = (
     RecursionError,
     msgspec.MsgspecError,
 )  # what a damaged record may raise
+MODELS = "models"
 Record = dict[str, Any]
 
 
@@ -63,11 +66,20 @@ class Store:
 
     def model_path(self, key: str) -> Path:
         """Where a job's model is kept, a folder, if `run.keep` asked for it."""
-        return self.root / "models" / key
+        return self.root / MODELS / key
 
     def has_model(self, key: str) -> bool:
         """Tell whether a job's model is kept."""
         return (self.model_path(key) / "model.json").is_file()
+
+    def tidy(self) -> None:
+        """Remove the temporary files of processes that were killed; bring back what these had in temporary folders."""
+        with suppress(OSError):
+            folders = [path for path in self.root.iterdir() if path.is_dir() and not path.is_symlink()]
+            remove_leftovers([self.root, *(path for path in folders if path.name != MODELS)])
+            with suppress(FileNotFoundError):
+                remove_leftovers((self.root / "advise").iterdir())
+        restore_folders(self.root / MODELS)
 
     def check_writable(self) -> None:
         """Raise UsageError unless a record could be written here."""
