@@ -1,12 +1,11 @@
 """Time `roftbench tables` on the paper's whole grid: real jobs' records, copied under other names and scores."""
 
 import argparse
-import json
-import resource
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from itertools import islice, product
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from roftbench.checksums import digest
 from roftbench.compose import composed
 from roftbench.config import parse
+from roftbench.record_digest import sealed
 from roftbench.report.text import METHODS
 from roftbench.runner import run_job
 from roftbench.store import Store
@@ -33,24 +33,37 @@ GRIDS = {"surgical_ft": 7, "l2_sp": 5, "wise_ft": 5, "feature_map": 5, "bss": 5,
 
 
 def tables(arguments: argparse.Namespace) -> None:
-    """`roftbench tables` of many records, from the shell: without figures, from scores.csv, and with figures."""
+    """Commands over many records, from the shell: list runs, plan, tables (without figures, from scores.csv, with)."""
     number = 500 if arguments.quick else arguments.records
     with TemporaryDirectory() as folder:
         root, out = Path(folder, "results"), Path(folder, "tables")
         print(f"writing {number:,} records")
         write_records(root, number)
-        records, figures = [f"paths.results={root}", "--out", str(out)], ["--no-figures"]
+        results = f"paths.results={root}"
+        peaks: dict[str, float] = {}
+        records, figures = [results, "--out", str(out)], ["--no-figures"]
         for name, words in (
-            ("tables and comparison", [*records, *figures]),
-            ("the same from scores.csv", ["--from", str(out / "scores.csv"), *figures]),
-            ("with figures", [*records, "--figures"]),
+            ("list runs", ["list", "runs", results]),
+            ("plan of a job", ["plan", "model=tiny_gin", "dataset=esol", "label_ratio=n50", results]),
+            ("tables and comparison", ["tables", *records, *figures]),
+            ("the same from scores.csv", ["tables", "--from", str(out / "scores.csv"), *figures]),
+            ("with figures", ["tables", *records, "--figures"]),
         ):
-            began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-            before = used.ru_utime + used.ru_stime
-            subprocess.run([sys.executable, "-m", "roftbench", "tables", *words], check=True, capture_output=True)
-            spent, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-            print(f"{name:<26}{spent:6.1f} s, {used.ru_utime + used.ru_stime - before:6.1f} s of CPU", flush=True)
-        print(f"peak memory of the largest {used.ru_maxrss / 1024:,.0f} MB")
+            seconds, cpu, peaks[name] = _measured(words)
+            print(f"{name:<26}{seconds:6.1f} s, {cpu:6.1f} s of CPU", flush=True)
+        print("peak memory: " + ", ".join(f"{name} {peak:,.0f} MB" for name, peak in peaks.items()))
+        print(f"peak memory of the largest {max(peaks.values()):,.0f} MB")
+
+
+def _measured(words: Sequence[str]) -> tuple[float, float, float]:
+    """Run `roftbench` in a process of its own; returns its seconds, its seconds of CPU and its peak memory in MB."""
+    began = time.perf_counter()
+    child = subprocess.Popen([sys.executable, "-m", "roftbench", *words], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, list(words))
+    return time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def write_records(root: Path, number: int) -> None:
@@ -58,8 +71,7 @@ def write_records(root: Path, number: int) -> None:
     rng = np.random.default_rng(0)
     (root / "runs").mkdir(parents=True)
     for record in islice(_copies({name: _real(root / "real", name) for name in DATASETS}, rng), number):
-        text = json.dumps(record, indent=1, allow_nan=False)
-        (root / "runs" / f"{record['key']}.json").write_text(text + "\n", encoding="utf-8")
+        (root / "runs" / f"{record['key']}.json").write_text(sealed(record), encoding="utf-8")
 
 
 def _real(root: Path, dataset: str) -> Record:

@@ -10,7 +10,8 @@ from filelock import Timeout
 
 from roftbench.data.spec import dataset_specs
 from roftbench.errors import UsageError
-from roftbench.files import final_name, locked
+from roftbench.files import locked
+from roftbench.leftovers import final_name
 from roftbench.models.card import PUBLISHED, model_cards
 from roftbench.paths import Paths, absolute
 from roftbench.progress import shown

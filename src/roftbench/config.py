@@ -17,6 +17,7 @@ from roftbench.data.table import complete
 from roftbench.errors import UsageError, check_range, suggest
 from roftbench.job import Job, TrainSettings
 from roftbench.kinds import check_pair
+from roftbench.leftovers import remove_leftovers
 from roftbench.paths import Paths, absolute
 from roftbench.plugins import load_plugin
 from roftbench.schema import first_line, typed
@@ -61,6 +62,11 @@ class Env:
         """Return the same with other `RunSettings`."""
         return replace(self, run=replace(self.run, **settings))
 
+    def tidy(self) -> None:
+        """Remove the temporary files that killed processes have left in the results folder and in the cache."""
+        self.store.tidy()
+        remove_leftovers((self.cache / "data", self.cache / "downloads"))
+
     def finished(self, key: str) -> Record | None:
         """Return the record of a job of which nothing is left to do: it is in the store, as is its model if asked for.
 
@@ -69,6 +75,12 @@ class Env:
         if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
             return None
         return self.store.get(key)
+
+    def is_finished(self, key: str) -> bool:
+        """Tell whether `finished` has a record, without decoding all of it."""
+        if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
+            return False
+        return self.store.has(key)
 
 
 @dataclass(frozen=True)

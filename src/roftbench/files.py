@@ -1,8 +1,6 @@
 """Files that are whole or absent: atomic writes and locks between processes."""
 
 import os
-import re
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from roftbench.errors import UsageError
+from roftbench.leftovers import remove_leftovers, temporary_name
 
 
 def locked(path: Path) -> FileLock:
@@ -23,7 +22,7 @@ def locked(path: Path) -> FileLock:
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what was written there is flushed and takes its place if no error came."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = temporary_name(path)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -33,12 +32,6 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def final_name(path: Path) -> str:
-    """Return the name that a file is to have: its own, or that which `atomic` wrote it for when it was killed."""
-    found = re.fullmatch(r"\.(.+)\.\d+\.[0-9a-f]{8}\.tmp", path.name)
-    return found[1] if found else path.name
-
-
 def write_output(path: Path, text: str) -> None:
     """Write the text file that `--out` names, atomically.
 
@@ -46,6 +39,7 @@ def write_output(path: Path, text: str) -> None:
         UsageError: it is a folder, or cannot be written.
     """
     check_output(path)
+    remove_leftovers([path.parent], path.name)
     try:
         write_text(path, text)
     except OSError as error:

@@ -22,7 +22,7 @@ from roftbench.compose import clear_errors, clear_options, composed
 from roftbench.config import Env, parse
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.job import NETWORK
-from roftbench.launchers import follow, threads, workers
+from roftbench.launchers import set_following, threads, workers
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
 from roftbench.sources import fetch_missing
@@ -109,6 +109,7 @@ def launch_sweep(context: HydraContext, config: DictConfig, launcher: Launcher) 
 
     jobs = plan_sweep(expand(sweep_texts(config.hydra, _asked), compose_job))
     check_devices(jobs, config.hydra.launcher)
+    set_following(launcher, config.hydra.launcher)
     Sweep(jobs, launch, config.hydra.launcher, command(sys.argv[1:])).run()
 
 
@@ -163,8 +164,6 @@ def _task(config: DictConfig) -> tuple[Any, ...] | None:
 def _one_of_many(config: DictConfig, hydra_config: HydraConf) -> Answer:
     parent = int(os.environ.get(_PARENT, "0"))
     own = parent == os.getpid()
-    if not own:
-        follow(hydra_config.launcher, parent)
     try:
         job, env, _ = parse(config)
     except UsageError as error:  # it was right when it was planned: a file is gone, say

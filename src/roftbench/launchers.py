@@ -1,15 +1,13 @@
 """What the engines of a sweep mean for its jobs: how many run at a time, and with how many threads each."""
 
 import os
-import threading
-import time
 import warnings
 from collections.abc import Mapping
-from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
 from roftbench.errors import UsageError
+from roftbench.follow import following
 
 EXTRAS = {  # the class that launches: the extra that brings it, and a package that must be there
     "JoblibLauncher": ("joblib", "hydra_plugins.hydra_joblib_launcher"),
@@ -17,7 +15,6 @@ EXTRAS = {  # the class that launches: the extra that brings it, and a package t
     "SlurmLauncher": ("slurm", "hydra_plugins.hydra_submitit_launcher"),
     "RayLauncher": ("ray", "ray"),
 }
-FOLLOW_SECONDS = 1.0
 # Hydra's plug-in has a config of the same name for joblib, under which Hydra still puts ours, and says so at each job.
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/joblib' is validated", UserWarning)
 
@@ -53,20 +50,10 @@ def threads(launcher: Mapping[str, Any]) -> int | None:
     return None if count in (None, 1) else max(1, cores() // int(count or 1))
 
 
-def follow(launcher: Mapping[str, Any], parent: int) -> None:
-    """End this process, a worker, once the process `parent` that launched it is gone: joblib's would stay for good."""
-    if _class(launcher) == "JoblibLauncher":
-        _follow(parent)
-
-
-@cache
-def _follow(parent: int) -> None:
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(FOLLOW_SECONDS)
-        os._exit(1)  # as if it had been killed, too: what was at work is begun again by the next sweep
-
-    threading.Thread(target=look, daemon=True).start()
+def set_following(launcher: Any, config: Mapping[str, Any]) -> None:
+    """Make the workers of a launcher end with this process, from their start: joblib's would stay for good."""
+    if _class(config) == "JoblibLauncher":
+        launcher.joblib |= following()
 
 
 def cores() -> int:

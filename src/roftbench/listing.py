@@ -88,11 +88,12 @@ def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool)
 
 def show_runs(results: Path, *, as_json: bool) -> int:
     """Print one line a finished, failed or skipped job; returns 0."""
+    from roftbench.report.records import each_record
     from roftbench.report.runs import run_rows
     from roftbench.store import Store
 
     store = Store(results)
-    rows = run_rows(store.load(), store.load_failures())
+    rows = run_rows(each_record(store))
     if as_json:
         print(json.dumps(rows, indent=1))
         return 0

@@ -75,7 +75,7 @@ def plan_sweep(points: Iterable[Point]) -> Plan:
 
 
 def _state(job: Job, env: Env) -> str:
-    if env.finished(job.key) is not None:
+    if env.is_finished(job.key):
         return "done"  # read, not only seen: a damaged record is named and does not count
     if env.run.rerun or not env.store.failure_path(job.key).exists():
         return "new"

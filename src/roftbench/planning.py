@@ -1,7 +1,7 @@
 """`roftbench plan`: what a sweep would do, and for how long, without doing it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +12,7 @@ from roftbench.estimate import estimate
 from roftbench.launchers import workers
 from roftbench.plan import Plan
 from roftbench.progress import duration
+from roftbench.report.records import each_record
 from roftbench.store import Record
 from roftbench.sweep import failed_lines
 
@@ -55,9 +56,10 @@ def _found(plan: Plan, count: int | None) -> dict[str, Any]:
     }
 
 
-def _records(plan: Plan) -> list[Record]:
+def _records(plan: Plan) -> Iterator[Record]:
     stores = {one.store.root: one.store for one in plan.jobs}
-    return [record for store in stores.values() for record in store.load()]
+    found = (record for store in stores.values() for record in each_record(store))
+    return (record for record in found if record["status"] == "done")
 
 
 def _lines(plan: Plan, found: dict[str, Any], command: Sequence[str]) -> list[str]:

@@ -54,8 +54,7 @@ class Rates:
             if stage == FINISH:
                 units = coefficients(job["method"]["params"], graphs["val"])
             elif stage in frozen:
-                epochs = sum(one["stage"] == stage for one in record["history"])
-                units = work(graphs["train"], graphs["val"], epochs, frozen=frozen[stage])
+                units = work(graphs["train"], graphs["val"], _epochs(record, stage), frozen=frozen[stage])
             else:
                 continue
             self.add(job["model"]["name"], stage, span, units * atoms, frozen=frozen.get(stage, False))
@@ -79,6 +78,13 @@ class Rates:
     def start(self) -> float:
         """Seconds that a job spends on everything but fits."""
         return statistics.median(self._starts) if self._starts else START
+
+
+def _epochs(record: Record, stage: str) -> int:
+    """Return how many epochs a stage had; a record without its bulk has their counts in the place of the history."""
+    if "history" in record:
+        return sum(one["stage"] == stage for one in record["history"])
+    return int(record["epochs"][stage])
 
 
 def _own(seconds: dict[str, float]) -> dict[str, float]:

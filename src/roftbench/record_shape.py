@@ -1,12 +1,14 @@
 """What a file must hold to count as a record, whoever reads it; anything else is named and not counted."""
 
+from collections import Counter
 from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
 from roftbench.checksums import canonical, digest_of_text
+from roftbench.record_digest import is_verified
 
-SCHEMA = 1
+SCHEMA = 2  # 1: without a digest
 Scores = dict[str, float | None]
 
 
@@ -75,7 +77,7 @@ class _Stage(msgspec.Struct):
 
 
 class _Shape(msgspec.Struct, kw_only=True):
-    schema: Literal[1]
+    schema: Literal[1, 2]
     key: str
     job: dict[str, msgspec.Raw]
     env: msgspec.Raw
@@ -116,18 +118,21 @@ class Shapes:
         self._objects: dict[tuple[bytes, int], Any] = {}
 
     def light(self, content: bytes, key: str, *, done: bool) -> dict[str, Any]:
-        """Return a record without histories, predictions and what else is long.
+        """Return a record without histories, predictions and what else is long, and whether it is `verified`.
 
         Raises:
-            ValueError: it is no record of a finished job (done), or of a failed or skipped one, or it is another job's.
+            ValueError: it is no record of a finished job (done), or of a failed or skipped one, or it is another job's,
+                or its content is not what its digest was made of.
         """
         shape: _Done | _Ended = (_DONE if done else _ENDED).decode(content)
+        verified = is_verified(content, shape.schema)
         parts = {name: self._part_of_job(raw) for name, raw in shape.job.items()}
         if shape.key != key or _key_of({name: text for name, (_, text) in parts.items()}) != key:
             raise ValueError("its job is not the one that the file is named after")
         job = {name: value for name, (value, _) in parts.items()}
         rest = self._done(shape, job["dataset"]["metric"]) if isinstance(shape, _Done) else _ended(shape)
-        return {"key": key, "status": shape.status, "job": job, "env": self._object(shape.env), **rest}
+        known = {"key": key, "status": shape.status, "verified": verified}
+        return {**known, "job": job, "env": self._object(shape.env), **rest}
 
     def _done(self, shape: _Done, metric: str) -> dict[str, Any]:
         scores = [
@@ -140,7 +145,10 @@ class Shapes:
         if "total" not in shape.seconds:
             raise ValueError("it lacks the seconds in total")
         return {
+            "scores": {"val": shape.scores.val, "test": shape.scores.test},
             "candidates": shape.candidates,
+            "stages": [{"name": one.name, "frozen": one.frozen} for one in shape.stages],
+            "epochs": Counter(epoch.stage for epoch in shape.history),
             "count": self._object(shape.count, _COUNT),
             "data": self._object(shape.data, _DATA),
             "seconds": shape.seconds,

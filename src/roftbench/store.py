@@ -15,6 +15,9 @@ from filelock import Timeout
 
 from roftbench.errors import UsageError
 from roftbench.files import locked, write_text
+from roftbench.folders import restore_folders
+from roftbench.leftovers import remove_leftovers
+from roftbench.record_digest import sealed
 from roftbench.record_shape import Shapes
 
 if TYPE_CHECKING:
@@ -22,7 +25,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError)  # what a damaged record may raise
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RecursionError,
+    msgspec.MsgspecError,
+)  # what a damaged record may raise
+MODELS = "models"
 Record = dict[str, Any]
 
 
@@ -55,11 +66,20 @@ class Store:
 
     def model_path(self, key: str) -> Path:
         """Where a job's model is kept, a folder, if `run.keep` asked for it."""
-        return self.root / "models" / key
+        return self.root / MODELS / key
 
     def has_model(self, key: str) -> bool:
         """Tell whether a job's model is kept."""
         return (self.model_path(key) / "model.json").is_file()
+
+    def tidy(self) -> None:
+        """Remove the temporary files of processes that were killed; bring back what these had in temporary folders."""
+        with suppress(OSError):
+            folders = [path for path in self.root.iterdir() if path.is_dir() and not path.is_symlink()]
+            remove_leftovers([self.root, *(path for path in folders if path.name != MODELS)])
+            with suppress(FileNotFoundError):
+                remove_leftovers((self.root / "advise").iterdir())
+        restore_folders(self.root / MODELS)
 
     def check_writable(self) -> None:
         """Raise UsageError unless a record could be written here."""
@@ -80,6 +100,11 @@ class Store:
         path = self.record_path(key)
         return _read(path, done=True) if path.exists() else None
 
+    def has(self, key: str) -> bool:
+        """Tell whether a job's record is here and can be read; one that cannot is reported."""
+        path = self.record_path(key)
+        return path.exists() and _light(path, done=True) is not None
+
     def failure(self, key: str) -> Record | None:
         """Return the record of a failed or skipped job; None if there is none or if it cannot be read."""
         path = self.failure_path(key)
@@ -92,7 +117,7 @@ class Store:
             ValueError: it could not be read again; nothing is written.
         """
         path = self.record_path(record["key"])
-        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+        text = sealed(record)
         Shapes().light(text.encode(), record["key"], done=True)
         write_text(path, text)
         self.failure_path(record["key"]).unlink(missing_ok=True)
@@ -101,7 +126,7 @@ class Store:
     def put_failure(self, record: Record) -> Path:
         """Write the record of a failed or skipped job."""
         path = self.failure_path(record["key"])
-        write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+        write_text(path, sealed(record))
         return path
 
     def load(self) -> list[Record]:
@@ -198,15 +223,25 @@ class Store:
         return locked(self.stage_path(key))
 
 
-def _read(path: Path, *, done: bool) -> Record | None:
-    """Return the record in a file; None where it cannot be read or is none of ours, which is reported by name."""
+def _light(path: Path, *, done: bool) -> bytes | None:
+    """Return the content of a file that is a record; None where it is none of ours, which is reported by name."""
     try:
         content = path.read_bytes()
         Shapes().light(content, path.stem, done=done)
-        return msgspec.json.decode(content, type=dict[str, Any])
     except UNREADABLE as error:
         unreadable(path, error)
         return None
+    return content
+
+
+def _read(path: Path, *, done: bool) -> Record | None:
+    """Return the record in a file; None where it cannot be read or is none of ours, which is reported by name."""
+    content = _light(path, done=done)
+    if content is None:
+        return None
+    record = msgspec.json.decode(content, type=dict[str, Any])
+    record.pop("digest", None)
+    return record
 
 
 def unreadable(path: Path, error: Exception) -> None:

@@ -83,6 +83,7 @@ class Sweep:
         say(headline(self.plan))
         if self.todo:
             self.todo[0].store.check_writable()
+            self.todo[0].env.tidy()
             fetch_missing((source, one.env.places) for one in self.todo for source in one.job.sources())
         try:
             self._work()

@@ -23,6 +23,8 @@ def work(
         UsageError: outside a sweep, data, split, labels, model or device cannot be had as asked, or results cannot be
             written.
     """
+    if not in_sweep:  # whoever begins a sweep has done it
+        env.tidy()
     store, done = env.store, env.finished(job.key)
     with logged(store.log_path(job.key) if done is None else None, quiet=quiet, bars=bars):
         for guess in guesses:

@@ -45,7 +45,7 @@ def test_featurise_prints_a_row_for_each_step() -> None:
 def test_tables_prints_a_time_for_each_way() -> None:
     result = speed("tables", "--quick")
     assert result.returncode == 0, result.stderr
-    names = ["tables and comparison", "the same from scores.csv", "with figures"]
+    names = ["list runs", "plan of a job", "tables and comparison", "the same from scores.csv", "with figures"]
     times = [re.search(rf"^{name} +\d+\.\d s, +\d+\.\d s of CPU$", result.stdout, re.MULTILINE) for name in names]
     assert all(times), result.stdout
     assert re.search(r"^peak memory of the largest [\d,]+ MB$", result.stdout, re.MULTILINE)

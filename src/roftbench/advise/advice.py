@@ -108,6 +108,7 @@ class Advisor:
         Raises:
             UsageError: no candidate could be judged.
         """
+        self.env.tidy()
         race = Race(self.runners, self, self.settings.folds, self.budget, self.metric, self.sign, self.settings.members)
         race.run()
         blend = self.blender.blend(self.runners, race.affordable)

@@ -9,6 +9,8 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 from tqdm import tqdm
 
+from roftbench.follow import following
+
 CHUNK = 1000  # molecules: small enough for a lively bar, large enough that sending them costs nothing
 SERIAL = 5000  # molecules; below, starting worker processes takes longer than the work
 
@@ -32,7 +34,7 @@ def _results(function: Callable[[Sequence[str]], Result], chunks: list[Sequence[
         return
     try:
         tasks = (joblib.delayed(function)(chunk) for chunk in chunks)
-        yield from joblib.Parallel(n_jobs=cores, backend="loky", return_as="generator", batch_size=1)(tasks)
+        yield from joblib.Parallel(cores, backend="loky", return_as="generator", batch_size=1, **following())(tasks)
     finally:
         get_reusable_executor().shutdown()  # idle workers would keep their memory while a model trains
 
@@ -45,7 +47,7 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: in
     if workers == 1:
         yield from map(function, items)
         return
-    executor = get_reusable_executor(max_workers=workers)
+    executor = get_reusable_executor(max_workers=workers, **following())
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:

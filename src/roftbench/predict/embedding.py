@@ -15,6 +15,7 @@ from roftbench.data.rows import Rows
 from roftbench.errors import UsageError
 from roftbench.files import atomic, check_paths
 from roftbench.launchers import cores
+from roftbench.leftovers import remove_leftovers
 from roftbench.predict.ensemble import load
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
 from roftbench.predict.molecules import CHUNK, featurized
@@ -68,6 +69,7 @@ def embed_table(member: Member, source: Rows, path: Path) -> int:
     for molecules in bar(ahead(work, chunks, workers), "embed", "chunk", total=len(chunks)):
         parts.append(spread_out(member.embed(molecules), molecules))
         reasons += [molecules.reasons.get(row, "") for row in range(len(parts[-1]))]
+    remove_leftovers([path.parent], path.name)
     try:
         with atomic(path) as temporary, temporary.open("wb") as file:
             _write(file, path.suffix, np.concatenate(parts), texts, reasons)

@@ -1,8 +1,6 @@
 """The folder of a kept model: written whole or not at all, read without executing anything in it."""
 
 import json
-import os
-import secrets
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,13 +13,17 @@ from torch import Tensor
 
 from roftbench.checksums import digest, sha256
 from roftbench.errors import UsageError
+from roftbench.files import write_text
+from roftbench.folders import replace_folder
 from roftbench.job import FINGERPRINT, NETWORK
+from roftbench.leftovers import temporary_name
 from roftbench.predict.held_out import HeldOut
 from roftbench.tensors import DamagedFileError, read_tensors, write_tensors
 
 SCHEMA = 2
 AGAIN = "Write it again: the command of its job with run.keep=true run.rerun=true."
 DESCRIPTION, WEIGHTS, MOLECULES, CARD = "model.json", "weights.safetensors", "molecules.safetensors", "README.md"
+OURS = (DESCRIPTION, WEIGHTS, MOLECULES, CARD)
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,10 @@ class Kept:
 def write_kept(kept: Kept, card: str) -> None:
     """Write the folder of a kept model under a temporary name, then give it its own.
 
-    An earlier one is replaced; files in it that are the user's stay.
+    An earlier one is replaced in one step; files in it that are the user's stay. Raises OSError.
     """
     folder = kept.folder
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    earlier = temporary.with_suffix(".old")
+    temporary = temporary_name(folder)
     text = json.dumps({"schema": SCHEMA, **kept.facts}, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     belongs = {DESCRIPTION: sha256(text.encode())}
     try:
@@ -86,22 +87,12 @@ def write_kept(kept: Kept, card: str) -> None:
             f"{part}.{name}": torch.from_numpy(a) for part, one in parts.items() for name, a in asdict(one).items()
         }
         write_tensors(temporary / MOLECULES, {**tensors, "train": torch.from_numpy(kept.train.copy())}, belongs)
-        (temporary / CARD).write_text(card, encoding="utf-8")
-        (temporary / DESCRIPTION).write_text(text, encoding="utf-8")
-        for file in temporary.iterdir():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
-        if folder.exists():
-            folder.replace(earlier)
-        temporary.replace(folder)
-        for file in earlier.iterdir() if earlier.exists() else ():
-            if not (folder / file.name).exists():
-                file.replace(folder / file.name)
-        shutil.rmtree(earlier, ignore_errors=True)  # not before all that is the user's has left it
-    finally:
-        if earlier.exists() and not folder.exists():
-            earlier.replace(folder)
+        write_text(temporary / CARD, card)
+        write_text(temporary / DESCRIPTION, text)
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    replace_folder(temporary, folder, OURS)
 
 
 def read_kept(folder: Path) -> Kept:

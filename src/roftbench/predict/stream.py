@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from roftbench.errors import UsageError
 from roftbench.files import write_text
+from roftbench.leftovers import remove_leftovers
 
 
 class Output:
@@ -43,6 +44,7 @@ class Output:
                 held = "is being written by another process" if lock.exists() else f"cannot be written ({lock})"
                 raise UsageError(f"output={self.path} {held}") from None
             try:
+                remove_leftovers([self.path.parent], self.state.name)
                 self._open()
             except BaseException:
                 self._let_go()

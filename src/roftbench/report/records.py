@@ -1,5 +1,6 @@
-"""Records without their bulk: what tables need of very many of them."""
+"""The one way in which commands read very many records: without their bulk, each checked."""
 
+import logging
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,9 +11,12 @@ from roftbench.progress import bar
 from roftbench.record_shape import Shapes
 from roftbench.store import UNREADABLE, Record, Store, unreadable
 
+logger = logging.getLogger(__name__)
+
 PATIENCE = 2.0  # seconds without a progress bar
 READERS = 4  # threads that wait for the disk; one core decodes
 CHUNK, AHEAD = 64, 8  # files a task; tasks that may be read before they are decoded
+_KEPT = ("key", "status", "candidates", "count", "peak_memory_mb", "error")
 _DATA = ("sha256", "rows", "kept")
 _ENV = ("roftbench", "commit", "torch", "device", "processor", "threads", "arithmetic")
 
@@ -23,10 +27,32 @@ def read_records(store: Store) -> tuple[list[Record], list[Record]]:
     Of each record: key, status, job, candidates, count, data (sha256, rows, kept), env (versions, commit, device),
     seconds (total), peak_memory_mb and error. Equal parts of records are one object. Histories and predictions are
     left out: they are nearly all of a record, and of 40,000 records they are 1 GB. What cannot be read is reported by
-    name and left out.
+    name and left out; how many are unverified is reported in one line.
     """
-    reader = _Reader()
-    return reader.read(store.record_paths(), done=True), reader.read(store.failure_paths(), done=False)
+    records: list[Record] = []
+    failures: list[Record] = []
+    for record in each_record(store):
+        (records if record["status"] == "done" else failures).append(_short(record))
+    return records, failures
+
+
+def each_record(store: Store) -> Iterator[Record]:
+    """Yield the finished jobs, then the failed and skipped ones, each in order of their keys, as `Shapes.light` does.
+
+    What cannot be read is reported by name and left out; how many are unverified is reported in one line.
+    """
+    reader, count, unverified = _Reader(), 0, 0
+    for paths, done in ((store.record_paths(), True), (store.failure_paths(), False)):
+        for record in reader.read(paths, done=done):
+            count += 1
+            unverified += not record["verified"]
+            yield record
+    if unverified:
+        logger.warning(
+            "%d of %d records are unverified: an earlier version wrote them without a digest; they are counted",
+            unverified,
+            count,
+        )
 
 
 class _Reader:
@@ -35,16 +61,17 @@ class _Reader:
     def __init__(self) -> None:
         self._shapes = Shapes()
 
-    def read(self, paths: list[Path], *, done: bool) -> list[Record]:
+    def read(self, paths: list[Path], *, done: bool) -> Iterator[Record]:
         contents = bar(_contents(paths), "reading records", "record", delay=PATIENCE, total=len(paths))
-        found = (self._record(path, content, done) for path, content in zip(paths, contents, strict=True))
-        return [record for record in found if record is not None]
+        for path, content in zip(paths, contents, strict=True):
+            if (record := self._record(path, content, done)) is not None:
+                yield record
 
     def _record(self, path: Path, content: bytes | OSError, done: bool) -> Record | None:
         try:
             if isinstance(content, OSError):
                 raise content
-            return _short(self._shapes.light(content, path.stem, done=done))
+            return self._shapes.light(content, path.stem, done=done)
         except UNREADABLE as error:
             unreadable(path, error)
             return None
@@ -54,7 +81,7 @@ def _short(record: Record) -> Record:
     """Return what tables need of a record."""
     job, data, env = record["job"], record["data"], record["env"]
     return {
-        **record,
+        **{name: record[name] for name in _KEPT},
         "job": {"protocol": job["protocol"], "seed": job["seed"], **job},
         "data": {name: data.get(name) for name in _DATA},
         "env": {name: env.get(name) for name in _ENV},

@@ -1,13 +1,15 @@
 """One row a job, for `roftbench list runs`."""
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from roftbench.store import Record
 
 
-def run_rows(records: list[Record], failures: list[Record]) -> list[dict[str, Any]]:
+def run_rows(records: Iterable[Record], failures: Iterable[Record] = ()) -> list[dict[str, Any]]:
     """Return finished, failed and skipped jobs as rows of plain values."""
-    return [_row(record) for record in [*records, *failures]]
+    return [_row(record) for record in chain(records, failures)]
 
 
 def _row(record: Record) -> dict[str, Any]:

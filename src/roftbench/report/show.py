@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roftbench.errors import UsageError
+from roftbench.leftovers import remove_leftovers
 from roftbench.paths import absolute, paths_of
 from roftbench.progress import shown, wide_console
 from roftbench.report.board import Board
@@ -60,6 +61,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     keeps = _keeps_scores(folder, scores, left_out)
     show = _show_models if output.by == "model" else _show_methods
     suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
+    remove_leftovers([folder])
     try:
         written = show(board, folder, output, suffix)
         written += [] if keeps else write_scores(board.records, board.failures, folder)
