@@ -22,7 +22,7 @@ from roftbench.compose import clear_errors, clear_options, composed
 from roftbench.config import Env, parse
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.job import NETWORK
-from roftbench.launchers import follow, threads, workers
+from roftbench.launchers import follow, outlast_warning, threads, workers
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
 from roftbench.sources import fetch_missing
@@ -165,6 +165,7 @@ def _one_of_many(config: DictConfig, hydra_config: HydraConf) -> Answer:
     own = parent == os.getpid()
     if not own:
         follow(hydra_config.launcher, parent)
+        outlast_warning(hydra_config.launcher)
     try:
         job, env, _ = parse(config)
     except UsageError as error:  # it was right when it was planned: a file is gone, say
