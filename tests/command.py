@@ -111,7 +111,11 @@ class Terminal:
 
     def begun(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start `roftbench` and return at once; `ended` collects what it printed."""
-        command, pipe = [sys.executable, "-m", "roftbench", *arguments], subprocess.PIPE
+        return self.popen("-m", "roftbench", *arguments)
+
+    def popen(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start Python and return at once."""
+        command, pipe = [sys.executable, *arguments], subprocess.PIPE
         return subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=pipe, stderr=pipe, text=True)
 
     @contextmanager

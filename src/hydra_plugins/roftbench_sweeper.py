@@ -23,11 +23,12 @@ class RoftbenchSweeper(Sweeper):
         """Take what Hydra gives, and make the launcher that the config names.
 
         Raises:
-            UsageError: a package that the launcher needs is missing.
+            UsageError: a package that the launcher needs is missing, or its limits leave no time for a job.
         """
-        from roftbench.launchers import check_installed  # here: Hydra imports plug-ins at every start
+        from roftbench.launchers import check_installed, settle_warning  # here: Hydra imports plug-ins at every start
 
         check_installed(config.hydra.launcher)
+        settle_warning(config.hydra.launcher)
         given: dict[str, Any] = {"task_function": task_function, "config": config}
         self._context, self._config = hydra_context, config
         self._launcher: Launcher = Plugins.instance().instantiate_launcher(hydra_context=hydra_context, **given)

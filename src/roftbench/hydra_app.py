@@ -22,7 +22,7 @@ from roftbench.compose import clear_errors, clear_options, composed
 from roftbench.config import Env, parse
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.job import NETWORK
-from roftbench.launchers import set_following, threads, workers
+from roftbench.launchers import outlast_warning, set_following, threads, workers
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
 from roftbench.sources import fetch_missing
@@ -164,6 +164,8 @@ def _task(config: DictConfig) -> tuple[Any, ...] | None:
 def _one_of_many(config: DictConfig, hydra_config: HydraConf) -> Answer:
     parent = int(os.environ.get(_PARENT, "0"))
     own = parent == os.getpid()
+    if not own:
+        outlast_warning(hydra_config.launcher)
     try:
         job, env, _ = parse(config)
     except UsageError as error:  # it was right when it was planned: a file is gone, say

@@ -2,9 +2,12 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import Any
+
+from omegaconf import DictConfig, read_write
 
 from roftbench.errors import UsageError
 from roftbench.follow import following
@@ -15,6 +18,7 @@ EXTRAS = {  # the class that launches: the extra that brings it, and a package t
     "SlurmLauncher": ("slurm", "hydra_plugins.hydra_submitit_launcher"),
     "RayLauncher": ("ray", "ray"),
 }
+START_SECONDS = 60  # what a job of Slurm's is given before it may be told of its time limit; Slurm looks every 30 s
 # Hydra's plug-in has a config of the same name for joblib, under which Hydra still puts ours, and says so at each job.
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/joblib' is validated", UserWarning)
 
@@ -24,6 +28,27 @@ def check_installed(launcher: Mapping[str, Any]) -> None:
     extra, package = EXTRAS.get(_class(launcher), ("", ""))
     if package and find_spec(package) is None:
         raise UsageError(f"this launcher needs a package that is not installed: pip install 'roftbench[{extra}]'")
+
+
+def settle_warning(launcher: DictConfig) -> None:
+    """Let Slurm announce the time limit only to jobs that are put into the queue again at its announcement.
+
+    To any other job the signal is of no use, and one that comes while Python starts kills it: with 120 s before the
+    limit, the default, that is what happened to jobs of up to two minutes.
+
+    Raises:
+        UsageError: the announcement would come while a job starts.
+    """
+    if _class(launcher) != "SlurmLauncher" or "signal_delay_s" not in launcher:
+        return
+    if not launcher.max_num_timeout:
+        with read_write(launcher):
+            launcher.signal_delay_s = 0
+    elif launcher.signal_delay_s + START_SECONDS > 60 * launcher.timeout_min:
+        raise UsageError(
+            f"hydra.launcher.signal_delay_s={launcher.signal_delay_s} s before the end of"
+            f" hydra.launcher.timeout_min={launcher.timeout_min} a job has hardly begun: leave it {START_SECONDS} s"
+        )
 
 
 def workers(launcher: Mapping[str, Any]) -> int | None:
@@ -54,6 +79,37 @@ def set_following(launcher: Any, config: Mapping[str, Any]) -> None:
     """Make the workers of a launcher end with this process, from their start: joblib's would stay for good."""
     if _class(config) == "JoblibLauncher":
         launcher.joblib |= following()
+
+
+def outlast_warning(launcher: Mapping[str, Any]) -> None:
+    """Keep a launcher's warning of the time limit from failing the job of this process, a worker."""
+    if _class(launcher) in ("LocalLauncher", "SlurmLauncher"):
+        from roftbench import slurm  # here: it needs the launcher's package
+
+        slurm.outlast_warning()
+
+
+def awaited(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool]]) -> AbstractContextManager[None]:
+    """Return what a launch takes place in; `interrupted` tells of each of its jobs whether its process was killed."""
+    if _class(launcher) != "SlurmLauncher":
+        return nullcontext()
+    from roftbench import slurm  # here: it needs the launcher's package
+
+    return slurm.tasks(launcher, interrupted)
+
+
+def remedy(launcher: Mapping[str, Any]) -> str:
+    """Return what to do about a worker that was lost twice, where the reason does not say it."""
+    return "" if _class(launcher) == "SlurmLauncher" else "; if memory ran out, run fewer jobs at a time"
+
+
+def most_at_once(launcher: Mapping[str, Any]) -> int | None:
+    """Return how many jobs one launch may have at most; None where any number."""
+    if _class(launcher) != "SlurmLauncher":
+        return None
+    from roftbench import slurm  # here: it needs the launcher's package
+
+    return slurm.array_limit()
 
 
 def cores() -> int:

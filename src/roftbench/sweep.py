@@ -8,11 +8,12 @@ import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 from roftbench.endings import Ending, Endings
 from roftbench.errors import JobError
-from roftbench.launchers import workers
+from roftbench.launchers import awaited, most_at_once, remedy, workers
 from roftbench.plan import Plan, Planned, in_groups
 from roftbench.progress import duration, say, shown
 from roftbench.runner import put_failure
@@ -36,6 +37,8 @@ class Answer(NamedTuple):
 
 Launch = Callable[[Sequence[Sequence[str]], int], Sequence[Answer]]
 BUSY_SECONDS = 1.0
+# Exceptions of a launch that had begun; a worker that is killed while it starts has no job yet, and gets a second try.
+WORKER_DIED = ("UncompletedJobError", "TerminatedWorkerError")
 IDLE = 3  # launches in a row that may run nothing: another sweep may just have left what it had at work
 SEEN_SECONDS = 90.0  # after which a shared folder shows what another machine has written: NFS needs up to 60
 KEPT = "Finished jobs are kept: the same command goes on"
@@ -47,7 +50,7 @@ UNSEEN = (
     "{count} jobs have ended, but nothing of them is in paths.results={root} as this machine sees it. Workers on other"
     " machines must have that very folder: set paths.results to one that all of them share"
 )
-LOST = "its worker process was lost twice ({reason}); if memory ran out, run fewer jobs at a time"
+LOST = "its worker process was lost twice ({reason}){remedy}"
 
 
 class JobsFailedError(JobError):
@@ -62,7 +65,7 @@ class Sweep:
     """
 
     def __init__(self, plan: Plan, launch: Launch, launcher: Mapping[str, Any], command: Sequence[str]) -> None:
-        self.plan, self.launch, self.command = plan, launch, command
+        self.plan, self.launch, self.launcher, self.command = plan, launch, launcher, command
         self.parallel = workers(launcher) != 1
         ordered = in_groups(plan.open) if self.parallel else plan.open
         # What a killed process had at work may have killed it, for want of memory for example: it comes last.
@@ -93,7 +96,7 @@ class Sweep:
         self._conclude()
 
     def _work(self) -> None:
-        left, suspects, idle = self.todo, list[Planned](), 0
+        left, suspects, idle, fruitless = self.todo, list[Planned](), 0, 0
         while left or suspects:
             alone = not left
             batch = left or [suspects.pop(0)]
@@ -106,7 +109,8 @@ class Sweep:
                 self._give_up(left.pop(), reason)
             elif reason:
                 lost = [one for one in left if one.store.interrupted(one.key)]
-                if len(left) == len(batch) and not lost:
+                fruitless = fruitless + 1 if len(left) == len(batch) and not lost else 0
+                if fruitless > reason.startswith(WORKER_DIED):
                     raise JobError(f"the launcher failed before any of {len(left)} jobs began: {reason}")
                 say(f"a worker process was lost ({reason}); {len(left)} jobs are still to be run")
                 suspects += lost  # one of them may kill its worker again: each gets one more, of its own
@@ -116,14 +120,16 @@ class Sweep:
 
     def _launch(self, batch: Sequence[Planned]) -> str:
         """Launch jobs, one by one where they run in this process; returns why a launcher did not come to its end."""
-        for chunk in [batch] if self.parallel else [[one] for one in batch]:
+        for chunk in self._chunks(batch):
             number = self.number[chunk[0].key]
             if not self.parallel:
                 if self.endings.ended(chunk[0]):  # another sweep was quicker
                     continue
                 say(f"\n{self._progress(number)}: {shlex.join(chunk[0].overrides)}")
             try:
-                with Watch(chunk, self.endings) if self.parallel else nullcontext():
+                interrupted = [partial(one.store.interrupted, one.key) for one in chunk]
+                watch = Watch(chunk, self.endings) if self.parallel else nullcontext()
+                with watch, awaited(self.launcher, interrupted):
                     answers = self.launch([one.overrides for one in chunk], number)
             except BrokenPipeError:  # the reader of our output has left
                 raise
@@ -131,6 +137,10 @@ class Sweep:
                 return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             self._heed(answers, {number + place: one for place, one in enumerate(chunk)})
         return ""
+
+    def _chunks(self, batch: Sequence[Planned]) -> list[Sequence[Planned]]:
+        size = (most_at_once(self.launcher) or len(batch)) if self.parallel else 1
+        return [batch[first : first + size] for first in range(0, len(batch), size)]
 
     def _heed(self, answers: Sequence[Answer], asked: Mapping[int, Planned]) -> None:
         """Take note of what workers say of the jobs that they were asked for, by the numbers of these."""
@@ -156,7 +166,7 @@ class Sweep:
         return f"{text}, {duration((time.monotonic() - self.began) / number * (len(self.todo) - number))} left"
 
     def _give_up(self, one: Planned, reason: str) -> None:
-        self._fail(one, LOST.format(reason=reason))
+        self._fail(one, LOST.format(reason=reason, remedy=remedy(self.launcher)))
         one.store.running_path(one.key).unlink(missing_ok=True)
 
     def _fail(self, one: Planned, reason: str) -> None:

@@ -1,0 +1,206 @@
+"""Tasks of Slurm's while a sweep waits for them: the queue says which have ended, and the store where it cannot.
+
+submitit asks Slurm's accounting, which many clusters lack: a killed task would then be waited for without end.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from submitit.core.job_environment import JobEnvironment
+from submitit.core.utils import JobPaths, UncompletedJobError
+from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
+
+from roftbench.progress import say
+
+# What `squeue --states=all` shows of a job for some minutes after its end; with any other state it may still run.
+ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
+ENDED |= {"REVOKED", "TIMEOUT"}
+ENDED |= {"FORGOTTEN", "KILLED"}  # ours: it is no longer in the queue; its process is gone, as the store tells
+UNEVENTFUL = frozenset(["None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime", "Cleaning"])
+REMEDIES = {
+    "TIMEOUT": ": raise hydra.launcher.timeout_min, {timeout_min} now",
+    "OUT_OF_MEMORY": ": raise hydra.launcher.mem_gb, {mem_gb} now",
+}
+COMMAND_SECONDS = 60.0  # after which a command of Slurm's is taken for one that does not answer
+GONE_SECONDS = 60.0  # a task that Slurm puts into the queue again has no process meanwhile, and must not count as lost
+NAMED = 3  # lost tasks in a message
+LOOK_SECONDS = 10  # between two looks into the queue at most; at first there are more of them
+
+
+class QueueWatcher(SlurmInfoWatcher):
+    """What submitit asks for the state of its jobs, answered from `squeue` instead of `sacct`.
+
+    `interrupted` tells for each job, in the order of their launch, whether its process was killed at work. That decides
+    where the queue does not: `squeue` fails, does not show a job, or has had it as COMPLETING for a minute.
+    """
+
+    def __init__(self, interrupted: Sequence[Callable[[], bool]]) -> None:
+        super().__init__(delay_s=LOOK_SECONDS)
+        self._interrupted = interrupted
+        self._gone: dict[str, float] = {}  # since when a task's process is known to be gone
+        self._said: set[str] = set()
+
+    def tasks(self) -> list[str]:
+        """Return the numbers of the jobs: of an array, submitit registers the number of the whole, too."""
+        array = len(self._interrupted) > 1
+        return sorted((one for one in self._registered if ("_" in one) == array), key=_place)
+
+    def update(self) -> None:
+        """Look into the queue, and where it does not decide into the store."""
+        self._num_calls += 1
+        queue = self._queue()
+        for task in self.tasks():
+            if self.state(task) not in ENDED:
+                self._info_dict[task] = {"State": self._now(task, queue)}
+        self._last_status_check = time.time()
+        if queue is not None:
+            self._say_what_waits([queue[task] for task in self.tasks() if task in queue])
+
+    def get_state(self, job_id: str, mode: str = "standard") -> str:
+        """Return a state that submitit knows: that of an ended task, or RUNNING."""
+        self.get_info(job_id, mode=mode)
+        state = self.state(job_id)
+        return state if state in ENDED else "RUNNING"
+
+    def state(self, task: str) -> str:
+        """Return the last known state of a task; "" if it has not been seen."""
+        return str(self._info_dict.get(task, {}).get("State", ""))
+
+    def _now(self, task: str, queue: Mapping[str, tuple[str, str]] | None) -> str:
+        before = self.state(task)
+        state = before if queue is None else queue.get(task, ("", ""))[0]
+        if queue is not None and not state and before:  # it was there, and Slurm has forgotten it
+            return "FORGOTTEN"
+        if queue is not None and state not in ("", "COMPLETING"):
+            self._gone.pop(task, None)
+            return state
+        if not self._interrupted[_place(task)]():
+            self._gone.pop(task, None)
+            return state
+        since = self._gone.setdefault(task, time.monotonic())
+        return "KILLED" if time.monotonic() - since >= GONE_SECONDS else state
+
+    def _queue(self) -> dict[str, tuple[str, str]] | None:
+        """Return state and reason of all jobs of this user by their numbers; None if Slurm does not answer."""
+        command = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", "--format=%i|%T|%r"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=COMMAND_SECONDS)
+        except (OSError, subprocess.SubprocessError) as error:
+            words = (getattr(error, "stderr", None) or str(error)).strip().partition("\n")[0]
+            self._say("squeue", f"Slurm's squeue does not answer ({words}): the results folder tells what has ended")
+            return None
+        rows = (line.strip().split("|", 2) for line in done.stdout.splitlines())
+        return {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+
+    def _say_what_waits(self, found: Sequence[tuple[str, str]]) -> None:
+        """Say once why Slurm starts nothing, where none of the tasks runs."""
+        left = [(state, reason) for state, reason in found if state not in ENDED]
+        if left and all(state == "PENDING" for state, _ in left):
+            for reason in {reason for _, reason in left} - UNEVENTFUL:
+                self._say(reason, f"Slurm has {len(left)} tasks waiting: {reason}")
+
+    def _say(self, subject: str, text: str) -> None:
+        if subject not in self._said:
+            self._said.add(subject)
+            say(text)
+
+
+@contextmanager
+def tasks(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool]]) -> Iterator[None]:
+    """Launch and await jobs inside the block: where one was lost, the others are awaited, too, before it is raised.
+
+    Raises:
+        UncompletedJobError: tasks have ended without an answer, with their state and what they wrote last.
+    """
+    before, watcher = SlurmJob.watcher, QueueWatcher(interrupted)
+    SlurmJob.watcher = watcher
+    try:
+        yield
+    except UncompletedJobError as error:
+        folder = str(launcher["submitit_folder"])
+        while left := [one for one in watcher.tasks() if not _over(watcher, folder, one)]:
+            watcher.get_info(left[0])
+            time.sleep(1)
+        lost = [one for one in watcher.tasks() if not JobPaths(folder, one).result_pickle.exists()]
+        if not lost:
+            raise UncompletedJobError(_last_line(str(error))) from error
+        words = [_obituary(watcher, launcher, one) for one in lost[:NAMED]]
+        more = [f"and {len(lost) - NAMED} more"] if len(lost) > NAMED else []
+        raise UncompletedJobError("; ".join([*words, *more])) from error
+    finally:
+        SlurmJob.watcher = before
+
+
+def array_limit() -> int | None:
+    """Return how many jobs an array may have; None if Slurm does not say."""
+    try:
+        command = ["scontrol", "show", "config"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=COMMAND_SECONDS)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", done.stdout, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def outlast_warning() -> None:
+    """Keep the signal that announces the time limit from failing the job that this process has at work.
+
+    submitit's handler raises into the job: a job that it has put into the queue again (`max_num_timeout`) must end at
+    once and without a trace, as if killed; any other one goes on, and may be done before the limit.
+    """
+    number = getattr(signal, f"SIG{JobEnvironment.USR_SIG}")
+    handler = signal.getsignal(number)
+    if not callable(handler) or isinstance(handler, _Outlast):
+        return
+    signal.signal(number, _Outlast(handler))
+
+
+class _Outlast:
+    def __init__(self, handler: Callable[[int, FrameType | None], Any]) -> None:
+        self.handler = handler
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        try:
+            self.handler(number, frame)
+        except SystemExit:
+            os._exit(1)
+        except Exception:  # no further time, or Slurm refuses to put it into the queue again
+            return
+
+
+def _over(watcher: QueueWatcher, folder: str, task: str) -> bool:
+    return watcher.state(task) in ENDED or JobPaths(folder, task).result_pickle.exists()
+
+
+def _obituary(watcher: QueueWatcher, launcher: Mapping[str, Any], task: str) -> str:
+    """Return how a task has ended: its state with the remedy, or the last line of what it wrote."""
+    state = watcher.state(task)
+    words = f"task {task} of Slurm's ended as {state}"
+    if state in REMEDIES:
+        return words + REMEDIES[state].format_map({"timeout_min": None, "mem_gb": None, **launcher})
+    if state in ("CANCELLED", "PREEMPTED", "NODE_FAIL"):  # its process has not ended by itself
+        return words
+    log = JobPaths(str(launcher["submitit_folder"]), task).stderr
+    try:
+        last = _last_line(log.read_text(errors="replace"))
+    except OSError:
+        return words
+    return f"{words}: {last} (log: {log})" if last else words
+
+
+def _last_line(text: str) -> str:
+    """Return the last line that holds words; of an error of submitit's the one before the paths of its logs."""
+    text = text.partition("\nYou can check full logs")[0]
+    lines = [line.strip() for line in text.splitlines() if re.search(r"\w", line)]
+    return lines[-1] if lines else ""
+
+
+def _place(task: str) -> int:
+    return int(task.partition("_")[2] or 0)
