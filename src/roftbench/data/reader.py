@@ -32,6 +32,8 @@ BLANK_LINES = re.compile(rb"(?:[ \t]*[\r\n]+)*")
 HEADER = re.compile(rb'(?:[^"\r\n]+|"[^"]*")*')
 BLOCK = 1 << 24  # bytes read at a time: no row may be longer
 COMMA_NUMBER = r"^([+-]?[0-9]*(,[0-9]+)?([eE][+-]?[0-9]+)?)?$"  # or an empty cell
+POINT_NUMBER = r"^[+-]?[0-9]*\.[0-9]+"
+FEW_OTHERS = 0.5  # share of a label column's cells that are no numbers at all
 THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+$"
 LAST = "\x04"  # in every cell of a row put after the last one: a quote that is left open swallows it
 
@@ -42,7 +44,7 @@ class Sheet:
 
     `load` takes positions of columns and returns their cells as text, "" where a cell is empty or missing. `what`
     names the table in messages. `commas` are the columns that were found to have decimal commas, so far as they were
-    loaded: their cells come with a point.
+    loaded: their cells come with a point. `decimal_commas` tells whether there can be any.
     """
 
     what: str
@@ -50,6 +52,7 @@ class Sheet:
     notes: list[str]
     load: Callable[[Sequence[int]], list[pa.ChunkedArray]]
     commas: set[str] = field(default_factory=set)
+    decimal_commas: bool = False
 
     def position(self, name: str) -> int:
         """Return where the column of this name is.
@@ -122,21 +125,30 @@ def text_sheet(what: str, found: Layout) -> Sheet:
         if found.separator == ",":
             return columns
         for at, (position, cells) in enumerate(zip(positions, columns, strict=True)):
-            if _has_decimal_commas(cells):
+            if has_decimal_commas(cells):
                 commas.add(names[position])
                 columns[at] = pc.replace_substring(cells, ",", ".")
         return columns
 
-    return Sheet(what, names, found.notes, load, commas)
+    return Sheet(what, names, found.notes, load, commas, decimal_commas=found.separator != ",")
 
 
-def _has_decimal_commas(cells: pa.ChunkedArray) -> bool:
-    """Tell whether all cells are numbers with a decimal comma, or could be, and not all that have one are thousands."""
+def has_decimal_commas(cells: pa.ChunkedArray, *, mostly: bool = False) -> bool:
+    """Tell whether all cells are numbers with a decimal comma, or could be, and not all that have one are thousands.
+
+    With `mostly` a few cells, none of them a number with a point, may be something else.
+    """
+    if not pc.any(pc.match_substring(cells, ",")).as_py():
+        return False
     trimmed = pc.utf8_trim_whitespace(cells)
-    with_comma = trimmed.filter(pc.match_substring(trimmed, ","))
+    commas = pc.match_substring_regex(trimmed, COMMA_NUMBER)
+    others = trimmed.filter(pc.invert(commas))
+    given = len(trimmed) - (pc.sum(pc.equal(trimmed, "")).as_py() or 0)
+    with_comma = trimmed.filter(pc.and_(commas, pc.match_substring(trimmed, ",")))
     return (
         len(with_comma) > 0
-        and pc.all(pc.match_substring_regex(trimmed, COMMA_NUMBER)).as_py()
+        and len(others) <= (FEW_OTHERS * given if mostly else 0)
+        and not pc.any(pc.match_substring_regex(others, POINT_NUMBER)).as_py()
         and not pc.all(pc.match_substring_regex(with_comma, THOUSANDS)).as_py()
     )
 
