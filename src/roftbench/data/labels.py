@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from roftbench.data.reader import COMMA_NUMBER, Sheet, has_decimal_commas
+from roftbench.data.decimals import COMMA_NUMBER, has_decimal_commas
+from roftbench.data.reader import Sheet
 from roftbench.data.spec import DatasetSpec
 from roftbench.errors import UsageError
 from roftbench.quoting import quoted_list, shell_word
