@@ -13,9 +13,9 @@ from roftbench import record as records
 from roftbench.components import build
 from roftbench.config import Env
 from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.warn import warnings_of
+from roftbench.data.warn import unusual_scale, warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
-from roftbench.job import Job
+from roftbench.job import NETWORK, Job
 from roftbench.metrics import names_of
 from roftbench.problem import Problem
 from roftbench.progress import say
@@ -66,7 +66,7 @@ class Bench(ABC):
         torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
         self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
         self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
-        self.warnings = [*warnings_of(self.dataset, self.parts), *job.model.cautions]
+        self.warnings = [*warnings_of(self.dataset, self.parts), *self._scale(), *job.model.cautions]
         if len(self.parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules, cut by"
@@ -84,6 +84,13 @@ class Bench(ABC):
         self.method: Any = build(job.method)
         self.seconds: dict[str, float] = {}
         self.chosen: Any = None  # `Fitting.fitted` of the best candidate, once `work` is done
+
+    def _scale(self) -> list[str]:
+        """Return a warning where labels that a network learns as they are have an unusual scale."""
+        train = self.job.train
+        if self.job.model.kind != NETWORK or train.standardize_targets or self.job.dataset.task != "regression":
+            return []
+        return list(filter(None, [unusual_scale(self.dataset.targets, self.dataset.y[self.parts.train])]))
 
     @abstractmethod
     def words(self) -> dict[str, str]:

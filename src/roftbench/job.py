@@ -179,7 +179,7 @@ class Job:
 
     @cached_property
     def _fit_identity(self) -> dict[str, Any]:
-        dataset = {name: getattr(self.dataset, name) for name in DATASET_IDENTITY}
+        dataset = {name: getattr(self.dataset, name) for name in DATASET_IDENTITY} | self.dataset.reading()
         return {
             "protocol": PROTOCOL,
             "featurizer": FEATURIZER,

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
+_VALUES = ("true", "false", "null", "nan", "inf")  # what Hydra reads as something else than a text, in any case
 _BEFORE_QUOTE = re.compile(r"(\\*)('|$)")
 
 
@@ -16,7 +17,7 @@ def quoted(text: str) -> str:
 
 def as_needed(text: str) -> str:
     """Return a text in quotes, or as it is where Hydra reads it as a text all the same."""
-    return text if _PLAIN.fullmatch(text) else quoted(text)
+    return text if _PLAIN.fullmatch(text) and text.lower() not in _VALUES else quoted(text)
 
 
 def quoted_list(texts: Iterable[str]) -> str:

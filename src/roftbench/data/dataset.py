@@ -1,6 +1,8 @@
 """A data set ready for training: molecules kept, labels, packed graphs, and the rows that were dropped and why."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.parallel import in_chunks
+from roftbench.data.smiles import BLANKS
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.split import Split, Splitter
 from roftbench.data.table import Table, read_table
@@ -24,7 +27,16 @@ from roftbench.sources import Places
 from roftbench.tensors import Entry, load_or_build
 
 ABSENT = "RDKit cannot parse the SMILES of the published file; the bundled copy leaves the row out"
-CACHE = 2  # raise it when the files of the cache change in form
+CACHE = 3  # raise it when the files of the cache change in form
+
+
+NUMBERS = re.compile(r"\d+(, \d+)*")  # in reasons, which differ in nothing else
+NOTES = {  # on cells that hold more than a SMILES, by the fields of `roftbench.data.smiles.Cell`
+    "named": "{} SMILES cells have a name after a blank: it is not read",
+    "extended": "{} SMILES cells have a CXSMILES extension: it is read by RDKit",
+    "mapped": "atom-map numbers of {} SMILES are ignored",
+    "stripped": "{} molecules are the largest organic fragment of their SMILES (dataset.strip_salts)",
+}
 
 
 @dataclass(frozen=True)
@@ -41,9 +53,9 @@ class MoleculeDataset:
     """N molecules in file order: smiles [N], rows [N] (data row in the file), y [N, T] with NaN = no label, graphs.
 
     `graphs` are the "hu" ones, `graphs_of` gives others. `targets` [T] names the labels; `canonical` [N] is a hash of
-    each canonical SMILES; `parts` [N] is the file's own split, if it has one; `place` is where the file was found.
-    Where a policy for duplicates has left molecules out, `whole` is the data set before it and `position` [N] counts in
-    that.
+    each canonical SMILES; `parts` [N] is the file's own split, if it has one; `place` is where the file was found;
+    `notes` are what a reader of a score should know of how its cells were read. Where a policy for duplicates has left
+    molecules out, `whole` is the data set before it and `position` [N] counts in that.
     """
 
     spec: DatasetSpec
@@ -57,6 +69,7 @@ class MoleculeDataset:
     dropped: list[Dropped]
     place: str
     cache: Path
+    notes: tuple[str, ...] = ()
     whole: "MoleculeDataset | None" = None
     position: NDArray[np.int64] | None = None
 
@@ -111,13 +124,28 @@ class MoleculeDataset:
     def cut(self, splitter: Splitter, ratio: LabelRatio) -> tuple[Split, Split]:
         """Return the split of all molecules, and the parts that are used: cut to the labels that `ratio` grants.
 
+        Of a single task, training molecules without a label are left out, and all such molecules are counted in the
+        note: nothing can be learned from them.
+
         Raises:
             UsageError: the splitter cannot cut these molecules, or its parts are not disjoint, or there are fewer
                 labels than asked for.
         """
         split = splitter(self)
         split.check(len(self), type(splitter).__name__)
-        return split, ratio.apply(split, self.y, str(self.spec.task))
+        return split, ratio.apply(self._labelled(split), self.y, str(self.spec.task))
+
+    def _labelled(self, split: Split) -> Split:
+        """Return the split of a single task without the training molecules that have no label."""
+        unlabelled = np.isnan(self.y).all(axis=1)
+        count = sum(int(unlabelled[part].sum()) for part in (split.train, split.val, split.test))
+        if self.y.shape[1] > 1 or not count:
+            return split
+        total = sum(map(len, (split.train, split.val, split.test)))
+        note = f"{count} of {total} molecules have no label: none is trained on, and no score counts them"
+        return replace(
+            split, train=split.train[~unlabelled[split.train]], note="; ".join(filter(None, [split.note, note]))
+        )
 
     def resolved(self, policy: str) -> "MoleculeDataset":
         """Return the data set with `dataset.duplicates` applied; within the file's own parts where it has them."""
@@ -153,18 +181,19 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
     """
     table = read_table(spec, places)
     content = spec.asset_sha256 if table.place == "bundled" else spec.sha256
-    path = cache_path(cache_dir, f"graphs-{spec.name}", f"{content} {spec.smiles_column} {CACHE} {featurize.VERSION}")
-    tensors, description = load_or_build(path, lambda: _graph_entry(table.smiles, str(spec.name)))
+    path = cache_path(cache_dir, f"graphs-{spec.name}", _identity(spec, str(content)))
+    tensors, description = load_or_build(path, lambda: _graph_entry(table.smiles, spec))
     rows, canonical = (tensors.pop(name).numpy() for name in ("rows", "canonical"))
     if len(rows) == 0:
-        raise UsageError(
-            f"data set {spec.name}: no row of {len(table.smiles)} has a graph; is '{spec.smiles_column}' SMILES?"
-        )
+        raise UsageError(_no_graph(spec, description["dropped"]))
+    smiles = [text.strip(BLANKS) for text in table.smiles]
+    for row, text in description["texts"]:
+        smiles[row] = text
     absent = set(spec.absent_rows) if table.place == "bundled" else set()
     whole = MoleculeDataset(
         spec=spec,
         targets=table.targets,
-        smiles=[table.smiles[row].strip() for row in rows],
+        smiles=[smiles[row] for row in rows],
         rows=rows,
         y=_labels(spec, table, rows),
         graphs=PackedGraphs(**tensors),
@@ -176,6 +205,7 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
         ],
         place=table.place,
         cache=path,
+        notes=(*table.notes, *_notes(description["counts"])),
     )
     return whole.resolved(spec.duplicates)
 
@@ -186,6 +216,26 @@ def cache_path(folder: Path, stem: str, identity: str) -> Path:
     return folder / f"{stem}-{digest}.safetensors"
 
 
+def _identity(spec: DatasetSpec, content: str) -> str:
+    """Return what decides the graphs of a data set whose file has this checksum."""
+    stripped = " strip_salts" if spec.strip_salts else ""
+    return f"{content} {spec.smiles_column} {CACHE} {featurize.VERSION}{stripped}"
+
+
+def _no_graph(spec: DatasetSpec, dropped: Sequence[tuple[int, str]]) -> str:
+    """Return why a data set has no molecule: the commonest reasons of its rows, and what helps."""
+    kinds = Counter(NUMBERS.sub("…", reason) for _, reason in dropped)
+    reasons = "; ".join(f"{count} × {reason}" for reason, count in kinds.most_common(3))
+    if any(kind.startswith("dummy atom") for kind in kinds):
+        ends = "cap the ends of a polymer's repeating unit with H or C, say"
+        return f"data set {spec.name}: no row of {len(dropped)} has a graph ({reasons}). Replace each '*': {ends}."
+    return f"data set {spec.name}: no row of {len(dropped)} has a graph; is '{spec.smiles_column}' SMILES? ({reasons})"
+
+
+def _notes(counts: Mapping[str, int]) -> list[str]:
+    return [text.format(counts[name]) for name, text in NOTES.items() if counts.get(name)]
+
+
 def _labels(spec: DatasetSpec, table: Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     y = table.labels[rows]
     if np.isnan(y).all():
@@ -194,20 +244,25 @@ def _labels(spec: DatasetSpec, table: Table, rows: NDArray[np.int64]) -> NDArray
     return y
 
 
-def _graph_entry(smiles: Sequence[str], name: str) -> Entry:
+def _graph_entry(smiles: Sequence[str], spec: DatasetSpec) -> Entry:
     chunks, rows, canonical = [], [], []
     dropped: list[tuple[int, str]] = []
+    texts: list[tuple[int, str]] = []
+    counts = Counter[str]()
     start = 0
-    for chunk in in_chunks(featurize.featurize_chunk, smiles, f"featurise {name}"):
+    work = partial(featurize.featurize_chunk, strip_salts=spec.strip_salts)
+    for chunk in in_chunks(work, smiles, f"featurise {spec.name}"):
         chunks.append(chunk.graphs)
         rows += [start + row for row in chunk.rows]
         canonical.append(chunk.canonical)
         dropped += [(start + row, reason) for row, reason in chunk.failed]
+        texts += [(start + row, text) for row, text in chunk.texts.items()]
+        counts.update(chunk.counts)
         start += len(chunk.rows) + len(chunk.failed)
     tensors = _tensors(PackedGraphs.from_chunks(chunks))
     tensors["rows"] = torch.tensor(rows, dtype=torch.int64)
     tensors["canonical"] = torch.from_numpy(np.concatenate(canonical))
-    return tensors, {"dropped": dropped}
+    return tensors, {"dropped": dropped, "texts": texts, "counts": counts}
 
 
 def _other_entry(featurizer: str, smiles: Sequence[str], name: str) -> Entry:

@@ -5,6 +5,7 @@ directions, in RDKit's bond order. Self-loops belong to the convolution, not to 
 runs in worker processes, so it imports nothing heavy.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from roftbench.data.smiles import BLANKS, Cell, FeaturizeError, molecule_of, rdkit_failure, read_cell, without_salts
+
+COUNTED = ("named", "extended", "mapped", "stripped")  # fields of `Cell`
 VERSION = 1  # raise it when a graph changes: every cache then rebuilds itself
 
 CHIRALITY = {
@@ -43,32 +47,27 @@ class Graph(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some rows featurised: the rows kept, [K], graphs, [K], a hash of each canonical SMILES, [K], and what failed."""
+    """Some rows featurised: the rows kept, [K], graphs, [K], a hash of each canonical SMILES, [K], and what failed.
+
+    `texts` are the SMILES of kept rows whose cells hold something else, too, without it; `counts` says what, and how
+    often (the names in COUNTED).
+    """
 
     rows: list[int]
     graphs: dict[str, NDArray[Any]]
     canonical: NDArray[np.int64]
     failed: list[tuple[int, str]]
-
-
-class FeaturizeError(ValueError):
-    """A SMILES that has no graph; the message is the reason, fit for a list of dropped rows."""
+    texts: dict[int, str]
+    counts: dict[str, int]
 
 
 def parse_smiles(smiles: str) -> Chem.Mol:
-    """Return RDKit's molecule for a SMILES (blanks around it ignored).
+    """Return RDKit's molecule for a SMILES (blanks around it, a name after it and atom maps ignored).
 
     Raises:
-        FeaturizeError: RDKit cannot parse or sanitise it, or it holds no atom.
+        FeaturizeError: RDKit cannot parse or sanitise it, it holds no atom, or `read_cell` refuses it.
     """
-    text = smiles.strip()
-    with rdBase.BlockLogs():
-        molecule: Chem.Mol | None = Chem.MolFromSmiles(text)
-        if molecule is None:
-            raise FeaturizeError(_why_unparsable(text))
-    if molecule.GetNumAtoms() == 0:
-        raise FeaturizeError("empty SMILES")
-    return molecule
+    return molecule_of(read_cell(smiles))
 
 
 def smiles_to_graph(smiles: str) -> Graph:
@@ -105,19 +104,46 @@ def molecule_to_graph(molecule: Chem.Mol) -> Graph:
     return Graph(x, np.ascontiguousarray(ends.T), np.ascontiguousarray(table[:, 2:]))
 
 
-def featurize_chunk(smiles: Sequence[str]) -> Chunk:
-    """Return the packed graphs of some SMILES; rows count from 0 within the chunk."""
+def featurize_chunk(smiles: Sequence[str], strip_salts: bool = False) -> Chunk:
+    """Return the packed graphs of some SMILES; rows count from 0 within the chunk.
+
+    With `strip_salts` a molecule is its largest organic fragment. Whatever fails for a molecule is that row's reason.
+    """
     rows, graphs, canonical = [], [], []
+    texts: dict[int, str] = {}
     failed: list[tuple[int, str]] = []
+    counts = Counter[str]()
     for row, text in enumerate(smiles):
         try:
-            molecule = parse_smiles(text)
-            graphs.append(molecule_to_graph(molecule))
-            canonical.append(text_hash(Chem.MolToSmiles(molecule)))
-            rows.append(row)
+            cell, molecule = read_molecule(text, strip_salts)
+            graph = molecule_to_graph(molecule)
+            number = text_hash(Chem.MolToSmiles(molecule))
         except FeaturizeError as error:
             failed.append((row, str(error)))
-    return Chunk(rows, pack(graphs), np.array(canonical, dtype=np.int64), failed)
+            continue
+        except Exception as error:  # of RDKit, for one molecule: no reason to lose the others
+            failed.append((row, str(rdkit_failure(error))))
+            continue
+        rows.append(row)
+        graphs.append(graph)
+        canonical.append(number)
+        if cell.text != text.strip(BLANKS):
+            texts[row] = cell.text
+            counts.update(name for name in COUNTED if getattr(cell, name))
+    return Chunk(rows, pack(graphs), np.array(canonical, dtype=np.int64), failed, texts, dict(counts))
+
+
+def read_molecule(text: str, strip_salts: bool) -> tuple[Cell, Chem.Mol]:
+    """Return what a cell holds, with `strip_salts` its largest organic fragment alone, and the molecule.
+
+    Raises:
+        FeaturizeError: as `parse_smiles` does.
+    """
+    cell = read_cell(text)
+    if strip_salts:
+        stripped = without_salts(cell)
+        cell = stripped if stripped is cell else stripped._replace(stripped=True)
+    return cell, molecule_of(cell)
 
 
 def pack(
@@ -160,7 +186,9 @@ def scaffold_smiles(smiles: str) -> str:
     Of the few molecules whose canonical SMILES RDKit itself cannot read, it is computed from the molecule.
     """
     molecule = parse_smiles(smiles)
-    canonical = Chem.MolToSmiles(molecule)
+    if molecule.GetRingInfo().NumRings() == 0:
+        return ""
+    canonical = str(Chem.MolToSmiles(molecule))
     with rdBase.BlockLogs():
         try:
             return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=canonical, includeChirality=True))
@@ -171,12 +199,3 @@ def scaffold_smiles(smiles: str) -> str:
 def _no_row(value: object) -> str:
     names = {Chem.ChiralType: "chirality", Chem.BondType: "bond type", Chem.BondDir: "bond direction"}
     return f"{names[type(value)]} {value} has no row in the features"
-
-
-def _why_unparsable(text: str) -> str:
-    """Name the first problem that RDKit finds; the caller has its log blocked."""
-    raw: Chem.Mol | None = Chem.MolFromSmiles(text, sanitize=False)
-    if raw is None:
-        return "RDKit cannot parse the SMILES"
-    problems = Chem.DetectChemistryProblems(raw)
-    return f"RDKit: {problems[0].Message()}" if problems else "RDKit cannot sanitise the molecule"

@@ -2,79 +2,43 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
-from rdkit import Chem, rdBase
+from rdkit import rdBase
 
+from roftbench.data.labels import as_classes, as_numbers, hint, label_cells, listed, offending, reject
 from roftbench.data.reader import Sheet
+from roftbench.data.smiles import is_smiles
 from roftbench.data.spec import ALL_OTHERS, PART_NAMES, DatasetSpec
 from roftbench.errors import UsageError
+from roftbench.quoting import as_needed, quoted_list, shell_word
 
 SMILES_NAMES = ("smiles", "canonical_smiles", "mol", "structure", "molecule")
 CLASS_WORDS = (
     ("inactive", "active"), ("no", "yes"), ("false", "true"), ("negative", "positive"), ("non-toxic", "toxic"),
     ("n", "y"), ("f", "t"), ("-", "+"),
 )  # fmt: skip
+IDENTIFIERS = re.compile(
+    r"(?i:(batch|lot|plate|well|sample|compound|cmpd|molecule|mol|cas|registry)?[ _.-]?(ids?|no\.?|nr\.?|number)"
+    r"|batch.*|lot|plate|well|cas|sid|aid|#|.*[ .-]id)|.*[a-z]I[Dd]"
+)
 ROW_NUMBERS = re.compile(r"(|id|index|idx|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
-LEFT_OUT = {"row number": "looks like a row number", "split": "no cell of it names a part: train, val, test"}
+LEFT_OUT = {
+    "row number": "looks like a row number",
+    "identifier": "looks like an identifier",
+    "split": "no cell of it names a part: train, val, test",
+}
+SEVERAL = 12  # different words of a text column that may be an outcome
 MOSTLY = 0.8  # share of the cells looked at
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 # The kinds of columns that can be targets, by task; a lesser kind counts where there is no better one.
 TARGET_KINDS: dict[str | None, tuple[tuple[str, ...], ...]] = {
     None: (("binary", "number", "class"), ("two texts",)),
     "regression": (("binary", "number"),),
     "classification": (("binary", "class"), ("number",), ("two texts",)),
 }
-
-
-def as_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return trimmed cells as numbers, [R]: NaN where a cell is empty, infinite where it is no finite number."""
-    other = pc.if_else(pc.equal(cells, ""), "nan", "inf")
-    text = pc.if_else(pc.match_substring_regex(cells, NUMBER), pc.utf8_ltrim(cells, characters="+"), other)
-    values: NDArray[np.float64] = text.cast(pa.float64()).to_numpy()
-    return values
-
-
-def as_classes(cells: pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.float64]:
-    """Return trimmed cells as 0 and 1, [R]: NaN where a cell is empty, infinite where it is neither class.
-
-    Classes that are numbers are compared as numbers (1.0 is 1), texts without regard to case unless only case tells
-    them apart.
-    """
-    texts = [text.strip() for text in classes]
-    low, high = as_numbers(pa.chunked_array([texts]))
-    if np.isfinite((low, high)).all():
-        values = as_numbers(cells)
-        return np.select([np.isnan(values), values == low, values == high], [np.nan, 0.0, 1.0], np.inf)
-    if texts[0].lower() != texts[1].lower():
-        texts, cells = [text.lower() for text in texts], pc.utf8_lower(cells)
-    code = pc.fill_null(pc.index_in(cells, value_set=pa.array(texts)).cast(pa.float64()), np.inf)
-    found: NDArray[np.float64] = pc.if_else(pc.equal(cells, ""), np.nan, code).to_numpy()
-    return found
-
-
-def reject(sheet: Sheet, name: str, cells: pa.ChunkedArray, values: NDArray[np.float64], allowed: str) -> None:
-    """Raise UsageError that names the first cell whose value is infinite, if there is one."""
-    if np.isinf(values).any():
-        row = int(np.isinf(values).argmax())
-        text = cells[row].as_py()
-        raise UsageError(
-            f"{sheet.what}, column '{name}', data row {row + 1}: '{text[:80]}' is not {allowed} (leave the cell empty"
-            f" where a label is missing{_hint(text)})"
-        )
-
-
-def _hint(text: str) -> str:
-    if re.match(r"[<>≤≥=~]", text):
-        return "; a value that is only bounded cannot be used: leave it out, or drop the sign"
-    if re.fullmatch(r"[+-]?\d+,\d+", text):
-        return "; write a decimal point, not a comma"
-    if "\n" in text or "\r" in text:
-        return "; is a quote left open?"
-    return ""
 
 
 def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
@@ -116,10 +80,24 @@ def smiles_column(sheet: Sheet, key: str = "dataset.smiles_column") -> str:
     raise UsageError(f"{sheet.what} {problem} set {key} to one of {_listed(found or sheet.names)}")
 
 
+def smiles_in_words(sheet: Sheet, name: str, key: str = "dataset.smiles_column") -> list[str]:
+    """Return the guess of a SMILES column in words, and which columns beside it hold SMILES of several letters, too."""
+    others = [at for at, other in enumerate(sheet.names) if other != name]
+    columns = zip(others, (_given(cells)[:20].to_pylist() for cells in sheet.load(others)), strict=True)
+    likely = [(sheet.names[at], texts) for at, texts in columns if not any(_is_number(text) for text in texts[:3])]
+    found = [other for other, texts in likely if any(len(text) > 1 for text in texts) and _are_smiles(texts)]
+    also = [f"column {other} holds SMILES, too, and is not read ({key}={as_needed(other)} reads it)" for other in found]
+    return [f"SMILES column {name}", *also]
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[+-]?[\d.,]+([eE][+-]?\d+)?", text) is not None
+
+
 def _are_smiles(texts: list[str]) -> bool:
     """Return whether most texts are SMILES: real tables have a few that are none."""
     with rdBase.BlockLogs():
-        parsed = sum(bool(text.strip()) and Chem.MolFromSmiles(text) is not None for text in texts)
+        parsed = sum(map(is_smiles, texts))
     return bool(texts) and parsed >= MOSTLY * len(texts)
 
 
@@ -151,7 +129,8 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     """Return the target columns, where the other columns are known, and in words what was left out."""
     places = [at for at, name in enumerate(sheet.names) if name not in (spec.smiles_column, spec.split_column)]
     names = [sheet.names[at] for at in places]
-    columns = [pc.utf8_trim_whitespace(cells) for cells in sheet.load(places)]
+    loaded = zip(names, sheet.load(places), strict=True)
+    columns = [label_cells(spec, sheet, name, cells).cells for name, cells in loaded]
     kinds = [_kind(name, cells, spec.classes) for name, cells in zip(names, columns, strict=True)]
     pools = (("class",),) if spec.classes else TARGET_KINDS[spec.task]
     pool = next((pool for pool in pools if set(pool) & set(kinds)), ())
@@ -170,6 +149,7 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
         raise UsageError(
             f"{sheet.what}: {reasons}. Mend it if it is to be predicted, or say what is: 'dataset.targets=[{found[0]}]'"
         )
+    _ask_for_outcome(sheet, spec, found, texts)
     many = {"class"} if spec.classes else {"binary"}  # several of these are the tasks of one data set
     if len(found) == 1 or (found and spec.task != "regression" and set(kinds) & set(pool) == many):
         return found, left_out + unused
@@ -180,7 +160,27 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
         almost = [_almost(name, cells) for name, cells in zip(names, columns, strict=True)]
         why = [*left_out, *filter(None, almost)][:5]
         problem = f"{wanted} ({'; '.join(why)})" if why else wanted
-    raise UsageError(f"{sheet.what} has {problem}. Say what to predict: dataset.targets=[A] or 'dataset.targets=[A,B]'")
+    quoted = quoted_list(found[:2])
+    example = f" (here {shell_word('dataset.targets', quoted)})" if "'" in quoted else ""
+    raise UsageError(
+        f"{sheet.what} has {problem}. Say what to predict: dataset.targets=[A] or 'dataset.targets=[A,B]'{example}"
+    )
+
+
+def _ask_for_outcome(sheet: Sheet, spec: DatasetSpec, found: Sequence[str], texts: Iterable[Sequence[Any]]) -> None:
+    """Raise UsageError where a column of text beside the numbers holds the words of two classes and other words."""
+    for name, cells in texts if found and spec.task is None and not spec.classes else ():
+        words = pc.unique(_given(cells)).to_pylist()
+        lowered = {word.lower() for word in words}
+        for pair in CLASS_WORDS if len(words) <= SEVERAL else ():
+            if set(pair) < lowered:
+                others = [word for word in words if word.lower() not in pair]
+                raise UsageError(
+                    f"{sheet.what}: {_listed(found)} can be a label, but '{name}' holds {', '.join(words)}. Say what to"
+                    f" predict: {shell_word('dataset.targets', quoted_list(found[:1]))}, or"
+                    f" {shell_word('dataset.targets', quoted_list([name]))}"
+                    f" {shell_word('dataset.na_values', quoted_list(others))}"
+                )
 
 
 def _kind(name: str, cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
@@ -189,6 +189,8 @@ def _kind(name: str, cells: pa.ChunkedArray, classes: Sequence[str] | None) -> s
         return "split"
     if ROW_NUMBERS.fullmatch(name.strip()) and kind not in ("empty", "text"):
         return "text" if kind == "two texts" else "row number"
+    if IDENTIFIERS.fullmatch(name.strip()) and kind not in ("empty", "text"):
+        return "text" if kind == "two texts" else "identifier"
     return kind
 
 
@@ -219,16 +221,18 @@ def _almost(name: str, cells: pa.ChunkedArray, *, looks: bool = True) -> str | N
     if not np.isinf(values[row]):
         return None
     text = cells[row].as_py()
-    if np.isinf(values).sum() > np.isfinite(values).sum() and not (looks and (text[0].isdigit() or _hint(text))):
+    found = offending(cells, values)
+    if np.isinf(values).sum() > np.isfinite(values).sum() and not (looks and (text[0].isdigit() or hint([text]))):
         return None
-    return f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{_hint(text)}"
+    return f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{hint(found)}{listed(found)[:-1]}"
 
 
 def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, list[str] | None]:
     """Return the task, and the texts of the negative and the positive class where they are not 0 and 1."""
     if spec.classes is not None or spec.task == "regression":
         return spec.task or "classification", spec.classes
-    columns = [pc.utf8_trim_whitespace(cells) for cells in sheet.columns(targets)]
+    named = zip(targets, sheet.columns(targets), strict=True)
+    columns = [label_cells(spec, sheet, name, cells).cells for name, cells in named]
     together = pa.chunked_array([chunk for cells in columns for chunk in cells.chunks], pa.string())
     values = as_numbers(together)
     known, count = np.unique(values[~np.isnan(values)], return_counts=True)

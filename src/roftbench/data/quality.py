@@ -1,6 +1,5 @@
 """The facts that a chemist asks for before trusting a data set, as plain values that JSON can hold."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from roftbench.data import descriptors
 from roftbench.data.concerns import concerns, of_split
-from roftbench.data.dataset import MoleculeDataset
+from roftbench.data.dataset import NUMBERS, MoleculeDataset
 from roftbench.data.descriptors import Descriptors, describe_chunk
 from roftbench.data.featurize import scaffold_smiles
 from roftbench.data.label_ratio import LabelRatio
@@ -71,7 +70,7 @@ def describe(dataset: MoleculeDataset) -> Descriptors:
 def head(dataset: MoleculeDataset) -> Report:
     """Return what the data set is, where it was found, and the rows that take no part (counted from 0)."""
     spec = dataset.spec
-    kinds = Counter(re.sub(r"\d+(, \d+)*", "…", dropped.reason) for dropped in dataset.dropped)
+    kinds = Counter(NUMBERS.sub("…", dropped.reason) for dropped in dataset.dropped)
     return {
         "name": spec.name,
         "task": spec.task,

@@ -5,6 +5,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,25 +15,19 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from roftbench.data import formats
+from roftbench.data.decimals import has_decimal_commas
+from roftbench.data.quotes import check_rows, physical_rows
 from roftbench.errors import UsageError, suggest
+from roftbench.quoting import as_needed, quoted_list, shell_word
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+PEEK = 1 << 16  # bytes from which the kind of a file is known
 TABBED = (".tsv", ".tab")
-SIGNATURES = (
-    (b"PK\x03\x04", "an Excel file or a zip archive? Save the sheet as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file? Save the sheet as CSV"),
-    (b"\x89PNG", "a PNG picture?"),
-    (b"%PDF", "a PDF?"),
-    (b"BZh", "packed with bzip2? Unpack it, or pack it with gzip"),
-    (b"\xfd7zXZ", "packed with xz? Unpack it, or pack it with gzip"),
-    (b"\x28\xb5\x2f\xfd", "packed with zstd? Unpack it, or pack it with gzip"),
-)
 SEPARATOR_LINE = re.compile(rb"sep=.\r?\n")  # a spreadsheet's own first line
 BLANK_LINES = re.compile(rb"(?:[ \t]*[\r\n]+)*")
 HEADER = re.compile(rb'(?:[^"\r\n]+|"[^"]*")*')
 BLOCK = 1 << 24  # bytes read at a time: no row may be longer
-COMMA_NUMBER = r"^([+-]?[0-9]*(,[0-9]+)?([eE][+-]?[0-9]+)?)?$"  # or an empty cell
-THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+$"
 LAST = "\x04"  # in every cell of a row put after the last one: a quote that is left open swallows it
 
 
@@ -42,7 +37,7 @@ class Sheet:
 
     `load` takes positions of columns and returns their cells as text, "" where a cell is empty or missing. `what`
     names the table in messages. `commas` are the columns that were found to have decimal commas, so far as they were
-    loaded: their cells come with a point.
+    loaded: their cells come with a point. `decimal_commas` tells whether there can be any.
     """
 
     what: str
@@ -50,6 +45,7 @@ class Sheet:
     notes: list[str]
     load: Callable[[Sequence[int]], list[pa.ChunkedArray]]
     commas: set[str] = field(default_factory=set)
+    decimal_commas: bool = False
 
     def position(self, name: str) -> int:
         """Return where the column of this name is.
@@ -58,7 +54,7 @@ class Sheet:
             UsageError: no column or several have this name.
         """
         if name not in self.names:
-            raise UsageError(f"{self.what} has no column '{name}'.{suggest(name, set(self.names))}")
+            raise UsageError(f"{self.what} has no column '{name}'.{_as_written(name, self.names)}")
         if (count := self.names.count(name)) > 1:
             raise UsageError(f"{self.what} has {count} columns called '{name}': give each a name of its own")
         return self.names.index(name)
@@ -66,6 +62,23 @@ class Sheet:
     def columns(self, names: Sequence[str]) -> list[pa.ChunkedArray]:
         """Return the cells of the columns of these names as text; raises as `position` and `load` do."""
         return self.load([self.position(name) for name in names])
+
+
+def _as_written(name: str, names: Sequence[str]) -> str:
+    """Return how to write the name that is meant, where Hydra has read true, null or 1e5 as a value, or a suggestion."""
+    meant = [one for one in names if as_needed(one) != one and name in _readings(one)]
+    if not meant:
+        return suggest(name, set(names))
+    written = shell_word("dataset.targets", quoted_list(meant[:1]))
+    return f" In quotes '{meant[0]}' is a name, not a value: {written}"
+
+
+def _readings(name: str) -> set[str]:
+    """Return the texts that a name can become where it is read as a value: True, None, 100000.0."""
+    found = {name.capitalize(), "None" if name.lower() == "null" else name}
+    with suppress(ValueError):
+        found |= {str(float(name)), str(int(float(name)))}
+    return found - {name}
 
 
 def unpack(what: str, raw: bytes) -> bytes:
@@ -102,6 +115,8 @@ def open_sheet(what: str, file: str, content: bytes) -> Sheet:
         raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule")
     if is_parquet(file, content):
         return _open_parquet(what, content)
+    if formats.is_loadable(file, content[:PEEK]):
+        return loaded_sheet(what, formats.load(what, content))
     return text_sheet(what, layout(what, file, content))
 
 
@@ -110,35 +125,36 @@ def is_parquet(file: str, content: bytes) -> bool:
     return content[:4] == b"PAR1" or _suffix(file) in (".parquet", ".pq")
 
 
+def loaded_sheet(what: str, found: formats.Loaded) -> Sheet:
+    """Return the table of a file that was read as a whole."""
+    columns = [pa.chunked_array([column], pa.string()) for column in found.columns]
+    return Sheet(what, found.names, found.notes, lambda positions: [columns[position] for position in positions])
+
+
 def text_sheet(what: str, found: Layout) -> Sheet:
     """Return the table of a text; its cells are read when they are asked for."""
     body = memoryview(found.text)[found.begin :]
     quoted = found.text.find(b'"', found.begin) >= 0
     names = found.names
     commas: set[str] = set()
+    unchecked = quoted
 
     def load(positions: Sequence[int]) -> list[pa.ChunkedArray]:
+        nonlocal unchecked
         columns = _load(what, body, quoted, len(names), found.separator, positions)
+        if unchecked and columns and physical_rows(body) > len(columns[0]):
+            whole = _load(what, body, quoted, len(names), found.separator, range(len(names)))
+            check_rows(what, names, whole, found.separator)
+        unchecked = unchecked and not columns
         if found.separator == ",":
             return columns
         for at, (position, cells) in enumerate(zip(positions, columns, strict=True)):
-            if _has_decimal_commas(cells):
+            if has_decimal_commas(cells):
                 commas.add(names[position])
                 columns[at] = pc.replace_substring(cells, ",", ".")
         return columns
 
-    return Sheet(what, names, found.notes, load, commas)
-
-
-def _has_decimal_commas(cells: pa.ChunkedArray) -> bool:
-    """Tell whether all cells are numbers with a decimal comma, or could be, and not all that have one are thousands."""
-    trimmed = pc.utf8_trim_whitespace(cells)
-    with_comma = trimmed.filter(pc.match_substring(trimmed, ","))
-    return (
-        len(with_comma) > 0
-        and pc.all(pc.match_substring_regex(trimmed, COMMA_NUMBER)).as_py()
-        and not pc.all(pc.match_substring_regex(with_comma, THOUSANDS)).as_py()
-    )
+    return Sheet(what, names, found.notes, load, commas, decimal_commas=found.separator != ",")
 
 
 def _suffix(file: str) -> str:
@@ -152,7 +168,7 @@ def layout(what: str, file: str, content: bytes, *, alone: bool = False) -> Layo
         UsageError: it is no table, or has no rows.
     """
     suffix = _suffix(file)
-    check_signature(what, content)
+    formats.check_signature(what, content[:PEEK])
     text, notes = _as_utf8(what, content)
     if b"\0" in text:
         raise UsageError(f"{what} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
@@ -169,13 +185,6 @@ def layout(what: str, file: str, content: bytes, *, alone: bool = False) -> Layo
     if re.compile(rb"\S").search(text, end) is None:
         raise UsageError(f"{what} has no rows: there is nothing below the header {', '.join(names[:20])}")
     return Layout(names, separator, text, end, notes)
-
-
-def check_signature(what: str, start: bytes) -> None:
-    """Raise UsageError where a file begins as one of another kind does."""
-    for signature, hint in SIGNATURES:
-        if start.startswith(signature):
-            raise UsageError(f"{what} is not a table of text ({hint}); allowed: CSV, TSV (plain or .gz) and Parquet")
 
 
 def _as_utf8(what: str, content: bytes) -> tuple[bytes, list[str]]:

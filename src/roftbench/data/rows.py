@@ -16,17 +16,30 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from roftbench.data import guess
-from roftbench.data.reader import LAST, Layout, Sheet, as_text, check_signature, is_parquet, layout, text_sheet, why_not
+from roftbench.data import formats, guess
+from roftbench.data.quotes import check_rows
+from roftbench.data.reader import (
+    LAST,
+    PEEK,
+    Layout,
+    Sheet,
+    as_text,
+    is_parquet,
+    layout,
+    loaded_sheet,
+    text_sheet,
+    unpack,
+    why_not,
+)
+from roftbench.data.unpacked import READ, Utf8, opened, read_blocks
 from roftbench.errors import UsageError
 
 HEAD = 1 << 20  # bytes from which columns are guessed
-READ = 1 << 20
 # The last readers, kept until the process ends: pyarrow reads ahead in a thread of its own, and one that is dropped
 # just before Python ends can abort the process.
 _READERS: deque[Any] = deque(maxlen=4)
 LINE_END = re.compile(rb"[ \t]*(\r\n|\n|\r)?")
-GZIP = b"\x1f\x8b"
+MAP = re.compile(r":[0-9]+\]")
 ENCODINGS = {"utf-8-sig": "", "cp1252": "Windows-1252", "latin-1": "Latin-1", "utf-16": ""}
 
 
@@ -40,7 +53,7 @@ class Rows:
     count: int
     sha256: str
     notes: list[str]
-    _way: "_Text | _Parquet"
+    _way: "_Text | _Parquet | _Whole"
 
     def chunks(self, size: int, skip: int = 0) -> Iterator[list[list[str]]]:
         """Yield the columns of each `size` rows (the last time fewer), after the first `skip` rows."""
@@ -67,27 +80,74 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
     if path.exists() and not path.is_file():  # a pipe can be read once only
         raise UsageError(f"input={path} is no regular file: save what it holds, and give that file")
     try:
-        with path.open("rb") as file:
-            first = file.read(4)
-        way = _Parquet(path) if is_parquet(path.name, first) else _text(path)
+        way = _way(path)
         sheet = way.head()
-        name = smiles_column or guess.smiles_column(sheet, "smiles_column")
-        found = [] if smiles_column else [f"SMILES column {name}"]
-        position = sheet.position(name)
         _each_once(path, sheet.names)
-        count = sum(len(block[0]) for block in way.blocks())
+        name = smiles_column or guess.smiles_column(sheet, "smiles_column")
+        found = [] if smiles_column else guess.smiles_in_words(sheet, name, "smiles_column")
+        position = sheet.position(name)
+        count, notes = _looked_through(way.blocks(), position)
     except OSError as error:
         raise UsageError(
             f"input={path} cannot be read: {error.strerror or error} (looked at {path.resolve()})"
         ) from None
     if not count:
         raise UsageError(f"{path} has no rows")
-    return Rows(path, sheet.names, position, count, way.sha256, [*sheet.notes, *found], way)
+    return Rows(path, sheet.names, position, count, way.sha256, [*sheet.notes, *found, *notes], way)
+
+
+def _way(path: Path) -> "_Text | _Parquet | _Whole":
+    with path.open("rb") as file:
+        first = file.read(4)
+    if is_parquet(path.name, first):
+        return _Parquet(path)
+    try:
+        with opened(path) as unpacked:
+            start = unpacked.read(PEEK)
+    except (EOFError, zlib.error, gzip.BadGzipFile):  # named when all of it is read
+        start = b""
+    return _Whole.of(path) if formats.is_loadable(path.name, start) else _text(path)
+
+
+def _looked_through(blocks: Iterator[list[list[str]]], position: int) -> tuple[int, list[str]]:
+    """Return the number of rows, and notes on what their SMILES cells hold besides."""
+    count = blanks = maps = 0
+    for block in blocks:
+        count += len(block[0])
+        blanks += sum(" " in text.strip() or "\t" in text.strip() for text in block[position])
+        maps += sum(MAP.search(text) is not None for text in block[position])
+    notes = [f"{blanks} SMILES cells hold a blank: what follows is no part of it, or the row has a reason"] * (
+        blanks > 0
+    )
+    return count, [*notes, *[f"atom-map numbers of {maps} SMILES are ignored"] * (maps > 0)]
 
 
 def _each_once(path: Path, names: list[str]) -> None:
     if twice := [name for name in names if names.count(name) > 1]:
         raise UsageError(f"{path} has {names.count(twice[0])} columns called '{twice[0]}': give each a name of its own")
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A file that is read as a whole: an Excel sheet, an SD file."""
+
+    sha256: str
+    sheet: Sheet
+    columns: list[list[str]]
+
+    @classmethod
+    def of(cls, path: Path) -> "_Whole":
+        raw = path.read_bytes()
+        found = formats.load(str(path), unpack(str(path), raw))
+        return cls(hashlib.sha256(raw).hexdigest(), loaded_sheet(str(path), found), found.columns)
+
+    def head(self) -> Sheet:
+        """Return the table."""
+        return self.sheet
+
+    def blocks(self) -> Iterator[list[list[str]]]:
+        """Yield the columns of all rows."""
+        yield self.columns
 
 
 class _Parquet:
@@ -101,6 +161,7 @@ class _Parquet:
     def head(self) -> Sheet:
         columns = self._file().schema_arrow.names
         none: list[list[str]] = [[] for _ in columns]
+        _each_once(self.path, columns)
         first = next(self.blocks(), none)
         return Sheet(str(self.path), columns, [], lambda at: [pa.chunked_array([first[i]], pa.string()) for i in at])
 
@@ -117,7 +178,7 @@ class _Parquet:
         try:
             for batch in file.iter_batches(batch_size=8192, columns=names, use_threads=False):
                 batch.validate(full=True)
-                yield [as_text(pa.chunked_array([batch.column(name)])).to_pylist() for name in names]
+                yield [as_text(pa.chunked_array([column])).to_pylist() for column in batch.columns]
         except pa.ArrowException as error:
             raise UsageError(f"{self.path} is a damaged Parquet table: {error}") from None
 
@@ -149,7 +210,8 @@ class _Text:
 
         tail = self.layout.separator.join([LAST] * len(names)).encode() if self.quoted else b""
         before: list[list[str]] | None = None
-        with io.BufferedReader(_Utf8(self.path, self.encoding, self.begin, tail), READ) as body:
+        count = 0
+        with io.BufferedReader(Utf8(self.path, self.encoding, self.begin, tail), READ) as body:
             try:
                 reader = pa.csv.open_csv(
                     pa.PythonFile(body, "r"),
@@ -166,6 +228,9 @@ class _Text:
                 for batch in reader:
                     if not batch.num_rows:
                         continue
+                    if self.quoted:
+                        check_rows(str(self.path), self.layout.names, batch.columns, self.layout.separator, count)
+                    count += batch.num_rows
                     if before is not None:
                         yield before
                     before = [column.to_pylist() for column in batch.columns]
@@ -183,21 +248,21 @@ def _text(path: Path) -> _Text:
     digest, quoted, nul = hashlib.sha256(), False, False
     possible = {name: codecs.getincrementaldecoder(name)() for name in ENCODINGS if name != "utf-16"}
     try:
-        for block in _read(path):
+        for block in read_blocks(path):
             digest.update(block)
             quoted = quoted or b'"' in block
             nul = nul or b"\0" in block
             possible = {name: decoder for name, decoder in possible.items() if _decodes(decoder, block)}
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{path} is a damaged gzip file: {error}. Copy or download it again.") from None
-    with _opened(path) as raw:
-        start = raw.read(16)
-    check_signature(str(path), start)
+    with opened(path) as raw:
+        start = raw.read(PEEK)
+    formats.check_signature(str(path), start)
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else next(iter(possible))
     if nul and encoding != "utf-16":
         raise UsageError(f"{path} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
     try:
-        with io.BufferedReader(_Utf8(path, encoding)) as text:
+        with io.BufferedReader(Utf8(path, encoding)) as text:
             head = text.read(HEAD)
     except UnicodeError as error:
         raise UsageError(f"{path} begins as UTF-16 text but is none: {error}. Save it in UTF-8.") from None
@@ -227,51 +292,3 @@ def _whole_rows(head: bytes) -> bytes:
     while end > 0 and head.count(b'"', 0, end) % 2:
         end = head.rfind(b"\n", 0, end)
     return head[: end + 1] if end > 0 else head
-
-
-def _opened(path: Path) -> io.BufferedIOBase:
-    """Open a file, unpacking it if it is gzipped."""
-    with path.open("rb") as file:
-        packed = file.read(2) == GZIP
-    return gzip.open(path, "rb") if packed else path.open("rb")
-
-
-def _read(path: Path) -> Iterator[bytes]:
-    with _opened(path) as file:
-        while block := file.read(READ):
-            yield block
-
-
-class _Utf8(io.RawIOBase):
-    """The text of a file in UTF-8, without a byte order mark, after the first `skip` bytes; `tail` comes after it."""
-
-    def __init__(self, path: Path, encoding: str, skip: int = 0, tail: bytes = b"") -> None:
-        self._blocks, self._skip, self._held = self._decoded(path, encoding, tail), skip, memoryview(b"")
-
-    def _decoded(self, path: Path, encoding: str, tail: bytes) -> Iterator[bytes]:
-        decoder, ended = codecs.getincrementaldecoder(encoding)(), False
-        for block in _read(path):
-            text = decoder.decode(block).encode()
-            ended = text.endswith((b"\n", b"\r")) if text else ended
-            yield text
-        yield decoder.decode(b"", final=True).encode()
-        if tail:
-            yield tail if ended else b"\n" + tail
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer with what comes next; returns how many bytes, 0 at the end."""
-        while not self._held:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            dropped = min(self._skip, len(block))
-            self._skip -= dropped
-            self._held = memoryview(block)[dropped:]
-        count = min(len(buffer), len(self._held))
-        buffer[:count] = self._held[:count]
-        self._held = self._held[count:]
-        return count

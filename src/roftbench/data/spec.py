@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from roftbench.catalog import options
 from roftbench.errors import UsageError, check_choice
@@ -10,6 +11,7 @@ from roftbench.sources import Source, check_places
 
 TASKS = ("regression", "classification")
 DUPLICATES = ("keep", "drop_conflicts", "merge")
+CENSORED = ("error", "drop", "bound")
 ALL_OTHERS = "*"  # as `targets`: every column but the SMILES and split columns
 PART_NAMES = {  # what a table or a file may call a part; "" is none
     "": "", "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
@@ -26,7 +28,9 @@ class DatasetSpec:
     that of the unpacked published file and names the data in a job's key, wherever the bytes come from; a bundled
     copy holds the same molecules and labels in the same order, in fewer columns, and has a checksum of its own.
     `absent_rows` are data rows (from 0) of the published file that the bundled copy lacks because RDKit cannot parse
-    them. `classes` are the texts of the negative and the positive class, where they are not 0 and 1.
+    them. `classes` are the texts of the negative and the positive class, where they are not 0 and 1. `na_values` are
+    label cells that mean a missing label; `censored` says what becomes of labels such as ">100": an error, no label, or
+    the bound as the label. With `strip_salts` a molecule is the largest organic fragment of its SMILES.
     """
 
     name: str | None = None
@@ -39,6 +43,9 @@ class DatasetSpec:
     classes: list[str] | None = None
     split_column: str | None = None
     duplicates: str = "keep"
+    na_values: list[str] = field(default_factory=list)
+    censored: str = "error"
+    strip_salts: bool = False
     path: str | None = None
     sources: list[str] = field(default_factory=list)
     file: str | None = None
@@ -67,10 +74,16 @@ class DatasetSpec:
             of_task = [name for name, metric in METRICS.items() if self.task in (None, metric.task)]
             check_choice("metric", self.metric, of_task)
         check_choice("duplicates", self.duplicates, DUPLICATES)
+        check_choice("censored", self.censored, CENSORED)
         if self.targets is not None and (not self.targets or len(set(self.targets)) < len(self.targets)):
             raise ValueError(f"targets must name at least one column, each once: {self.targets}")
         if self.classes is not None and (len(self.classes) != 2 or self.classes[0] == self.classes[1]):
             raise ValueError(f"classes must be the texts of the negative and the positive class: {self.classes}")
+
+    def reading(self) -> dict[str, Any]:
+        """Return the settings of how cells are read that are not the defaults: a part of a job's identity."""
+        given = {"na_values": sorted(self.na_values), "censored": self.censored, "strip_salts": self.strip_salts}
+        return {name: value for name, value in given.items() if value not in ([], "error", False)}
 
     def source(self) -> Source:
         """Return where the published file may lie."""

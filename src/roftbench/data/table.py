@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from roftbench import sources
 from roftbench.checksums import sha256
 from roftbench.data import guess
+from roftbench.data.beside import cautions, told
+from roftbench.data.labels import as_classes, as_numbers, check_thousands, label_cells, reject
 from roftbench.data.reader import Sheet, open_sheet, unpack
 from roftbench.data.spec import PART_NAMES, DatasetSpec
 from roftbench.errors import UsageError
@@ -29,7 +31,8 @@ class Table:
     """SMILES as written, [R], labels [R, T] float64 with NaN where missing, and parts [R], for all R rows of the file.
 
     A part is "train", "val", "test" or "" (in none); there are no parts without a split column. `targets` are the
-    names of the T label columns, and `place` is where the file was found.
+    names of the T label columns, and `place` is where the file was found. `notes` are what a reader of a score should
+    know of how cells were read, and of what stands beside them.
     """
 
     smiles: list[str]
@@ -37,6 +40,7 @@ class Table:
     parts: list[str] | None
     targets: list[str]
     place: str
+    notes: tuple[str, ...] = ()
 
 
 def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]:
@@ -70,20 +74,21 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     done = replace(spec, name=spec.name or file.split(".")[0] or "table", sha256=digest)
     if spec.smiles_column is None:
         done = replace(done, smiles_column=guess.smiles_column(sheet))
-        guesses.append(f"SMILES column {done.smiles_column}")
+        guesses += guess.smiles_in_words(sheet, str(done.smiles_column))
     used = (None, done.smiles_column, *(spec.targets or []))
     if spec.split_column is None and (split := guess.split_column(sheet)) not in used:
         done = replace(done, split_column=split)
         guesses.append(f"split column {split}")
-    for name in (done.smiles_column, done.split_column):
-        if name is not None:
-            sheet.position(name)
+    sheet.position(str(done.smiles_column))
+    if done.split_column is not None:
+        sheet.position(done.split_column)
     if spec.targets is None:
         targets, left_out = guess.targets(done, sheet)
         done = replace(done, targets=targets)
         guesses += [*left_out, f"targets {', '.join(targets)}"]
     resolved = guess.resolved_targets(done, sheet)
     task, classes = guess.task(done, sheet, resolved)
+    check_thousands(done, sheet, resolved if task == "regression" else [])
     if commas := [name for name in resolved if name in sheet.commas]:
         guesses.append(f"decimal comma in {', '.join(commas)}")
     guesses += _task_in_words(spec, task, classes)
@@ -115,7 +120,10 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     smiles, *others = sheet.columns([str(spec.smiles_column), *targets, *split])
     texts = _smiles(sheet, str(spec.smiles_column), smiles)
     parts = _parts(sheet, split[0], others.pop()) if split else None
-    labels = np.stack([_labels(spec, sheet, *column) for column in zip(targets, others, strict=True)], axis=1)
+    read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=True)]
+    columns = zip(targets, (one.cells for one in read), strict=True)
+    labels = np.stack([_labels(spec, sheet, *column) for column in columns], axis=1)
+    notes = (*told(spec, read), *cautions(spec, sheet, targets, labels)) if spec.path is not None else ()
     if np.isnan(labels).all():
         raise UsageError(f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty")
     if place == "bundled" and spec.absent_rows:
@@ -123,7 +131,7 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     for what, expected, came in (("rows", spec.rows, len(labels)), ("num_tasks", spec.num_tasks, len(targets))):
         if expected not in (None, came):
             raise UsageError(f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}")
-    return Table(texts, labels, parts, targets, place)
+    return Table(texts, labels, parts, targets, place, notes)
 
 
 def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
@@ -188,17 +196,16 @@ def _parts(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
     return parts
 
 
-def _labels(spec: DatasetSpec, sheet: Sheet, name: str, cells: pa.ChunkedArray) -> NDArray[np.float64]:
-    trimmed = pc.utf8_trim_whitespace(cells)
+def _labels(spec: DatasetSpec, sheet: Sheet, name: str, trimmed: pa.ChunkedArray) -> NDArray[np.float64]:
     if spec.task == "classification" and spec.classes:
-        values = guess.as_classes(trimmed, spec.classes)
-        guess.reject(sheet, name, trimmed, values, f"one of the classes {spec.classes[0]} and {spec.classes[1]}")
+        values = as_classes(trimmed, spec.classes)
+        reject(sheet, name, trimmed, values, f"one of the classes {spec.classes[0]} and {spec.classes[1]}")
         return values
-    values = guess.as_numbers(trimmed)
-    guess.reject(sheet, name, trimmed, values, "a finite number")
+    values = as_numbers(trimmed)
+    reject(sheet, name, trimmed, values, "a finite number")
     if spec.task == "classification":
         values = np.where(np.isin(values, (0, 1)) | np.isnan(values), values, np.inf)
-        guess.reject(sheet, name, trimmed, values, "0 or 1, as classes are; use dataset.task=regression?")
+        reject(sheet, name, trimmed, values, "0 or 1, as classes are; use dataset.task=regression?")
     return values
 
 

@@ -1,23 +1,29 @@
 """What a reader of a score should know about the data behind it; kept in each record."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.duplicates import across_parts
 from roftbench.data.split import Split
 
+LOW, HIGH = 0.01, 100.0  # standard deviations of labels that need no scaling
+
 
 def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
     """Return warnings on the parts as they are used: how they came about, shared molecules, one class, no labels."""
     found = [*filter(None, [parts.note]), *across_parts(dataset.canonical, dataset.y, parts, _mend(dataset))]
+    found += dataset.notes
     for name, part in (("train", parts.train), ("val", parts.val), ("test", parts.test)):
         y = dataset.y[part]
         known = ~np.isnan(y)
-        without = int((~known.any(axis=1)).sum())
         if not known.any():
             found.append(f"the {name} part has no label: its scores are undefined")
             continue
-        if without:
+        without = int((~known.any(axis=1)).sum())
+        if without and (y.shape[1] > 1 or name == "train"):  # others are counted once, where parts are cut
             found.append(f"{without} of {len(y)} {name} molecules have no label: they are counted, and tell nothing")
         if name == "train" and (empty := int((~known.any(axis=0)).sum())):
             found.append(f"the train part has no label in {empty} of {y.shape[1]} tasks: nothing is learnt for them")
@@ -26,6 +32,24 @@ def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
             if one_class.any():
                 found.append(_one_class(name, int(one_class.sum()), y.shape[1]))
     return found
+
+
+def unusual_scale(targets: Sequence[str], y: NDArray[np.float64]) -> str:
+    """Return a warning on training labels y [n, T] whose spread is far from 1, the scale of a new network; or ""."""
+    spreads = [
+        (name, float(column[~np.isnan(column)].std()))
+        for name, column in zip(targets, y.T, strict=True)
+        if (~np.isnan(column)).any()
+    ]
+    far = [(name, spread) for name, spread in spreads if spread > 0 and not LOW <= spread <= HIGH]
+    if not far:
+        return ""
+    name, spread = far[0]
+    more = f" (and of {len(far) - 1} more tasks)" if len(far) > 1 else ""
+    return (
+        f"the training labels of {name}{more} have a standard deviation of {spread:.4g}, far from 1: a network learns"
+        " them badly. Set train.standardize_targets=true, or take another unit or logarithms"
+    )
 
 
 def _mend(dataset: MoleculeDataset) -> str:

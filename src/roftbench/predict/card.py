@@ -48,6 +48,8 @@ def card(kept: Kept) -> str:
         "",
         f"- {data}",
         f"- {used}",
+        *["- molecules: the largest organic fragment of a SMILES, without counter-ions; `predict` does the same"]
+        * kept.strip_salts,
         f"- {metric}: validation {_number(scores['val'][metric])}, test {_number(scores['test'][metric])}",
         *(f"- caution: {warning}" for warning in facts["warnings"]),
         "",

@@ -62,7 +62,7 @@ def embed_table(member: Member, source: Rows, path: Path) -> int:
     check_paths(source.path, path, ENDINGS)
     texts = [text for chunk in source.chunks(CHUNK) for text in chunk[source.smiles]]
     chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
-    work = partial(featurized, featurizers=(member.featurizer,))
+    work = partial(featurized, featurizers=(member.featurizer,), strip_salts=member.strip_salts)
     parts: list[NDArray[np.float32]] = []
     reasons: list[str] = []
     workers = cores() if len(texts) > SERIAL else 1

@@ -42,6 +42,7 @@ class Ensemble:
         self.members = [member_of(one, choose_device(device), names) for one in self.kept]
         self.featurizers = sorted({one.featurizer for one in self.members})
         self.task, self.targets = self.kept[0].task, self.kept[0].targets
+        self.strip_salts = self.members[0].strip_salts
         self.untrained = sorted({place for one in self.kept for place in one.untrained})
         self.train = np.unique(np.concatenate([one.train for one in self.kept]), axis=0)
         self.calibration = self._calibration()
@@ -107,7 +108,9 @@ class Ensemble:
         import pandas as pd
 
         texts = as_list(smiles)
-        chunks = [featurized(texts[i : i + CHUNK], self.featurizers) for i in range(0, len(texts), CHUNK)]
+        chunks = [
+            featurized(texts[i : i + CHUNK], self.featurizers, self.strip_salts) for i in range(0, len(texts), CHUNK)
+        ]
         found = [self.rows(chunk) for chunk in chunks]
         values = np.concatenate([np.empty((0, len(self.columns))), *(one.values for one in found)])
         frame = pd.DataFrame(values, columns=self.columns)
@@ -134,6 +137,10 @@ def _check_same_tasks(kept: Sequence[Kept]) -> None:
             raise UsageError(
                 f"{one.folder} gives the probability of '{one.classes[1]}' against '{one.classes[0]}', but"
                 f" {first.folder} that of '{first.classes[1]}' against '{first.classes[0]}'"
+            )
+        if one.strip_salts != first.strip_salts:
+            raise UsageError(
+                f"{one.folder} and {first.folder} read salts in different ways: dataset.strip_salts is true for one"
             )
         if one.facts["units"] != first.facts["units"]:
             units = one.facts["units"], first.facts["units"]

@@ -65,6 +65,11 @@ class Kept:
         return [place for place, one in enumerate(self.facts["labels"]) if not one["labels"]]
 
     @property
+    def strip_salts(self) -> bool:
+        """Whether a molecule is the largest organic fragment of its SMILES, as in the model's data set."""
+        return bool(self.facts["job"]["dataset"].get("strip_salts", False))
+
+    @property
     def data(self) -> str:
         """Names the table that rows count in."""
         return str(self.facts["job"]["dataset"]["sha256"])

@@ -1,7 +1,8 @@
 """A model at work on new molecules: a network with its weights, or estimators on a fingerprint."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,7 @@ class Member(ABC):
     """One of the models that predict together; `featurizer` names the graphs that it reads."""
 
     featurizer: str = HU
+    strip_salts: bool = False
 
     @abstractmethod
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
@@ -75,7 +77,7 @@ class FineTuned(Network):
             raise UsageError(f"{kept.folder}: its weights do not fit {type(model.encoder).__name__}: {error}") from None
         super().__init__(model.encoder, device)
         self.head = model.head.eval().requires_grad_(False).to(device)
-        self.task = kept.task
+        self.task, self.strip_salts = kept.task, kept.strip_salts
         self.scale, self.offset = (np.array(kept.facts[name], np.float64) for name in ("scale", "offset"))
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
@@ -90,6 +92,7 @@ class Estimators(Member):
 
     def __init__(self, kept: Kept, plugins: tuple[str, ...]) -> None:
         self.fingerprint, estimator = _built(kept, "model", plugins), _built(kept, "method", plugins)
+        self.strip_salts = kept.strip_salts
         self.tasks: list[Any] = []
         for task in range(len(kept.targets)):
             start = f"{task}."
@@ -127,15 +130,31 @@ def _built(kept: Kept, group: str, plugins: tuple[str, ...]) -> Any:
     return import_allowed(part["target"], f"{kept.folder}: {group}", plugins, (base,))(**part["params"])
 
 
-def as_list(smiles: Sequence[str]) -> list[str]:
+def as_list(smiles: Any) -> list[str]:
     """Return SMILES as a list of texts, "" for what is missing (None, NaN).
 
+    Of a table (pandas, polars, pyarrow) it is the column called smiles, or the only one.
+
     Raises:
-        UsageError: a single text, whose letters are SMILES, too.
+        UsageError: a single text, whose letters are SMILES, too; a table without such a column; a mapping or a set.
     """
     if isinstance(smiles, str | bytes):
         raise UsageError(f"give a list of SMILES: [{smiles[:80]!r}], not a text")
+    if hasattr(smiles, "columns"):
+        smiles = _column(smiles)
+    if isinstance(smiles, Mapping | AbstractSet) or getattr(smiles, "ndim", 1) != 1:
+        raise UsageError(f"give a list of SMILES, in order, not a {type(smiles).__name__}: its rows cannot be told")
     return [text if isinstance(text, str) else "" if _missing(text) else str(text) for text in smiles]
+
+
+def _column(table: Any) -> Any:
+    names = [str(name) for name in getattr(table, "column_names", None) or table.columns]
+    usual = [name for name in names if name.strip().lower() == "smiles"]
+    found = usual or (names if len(names) == 1 else [])
+    if len(found) != 1:
+        raise UsageError(f"a table has columns {', '.join(names[:20])}: give the one of SMILES, table['NAME']")
+    column = table[list(getattr(table, "column_names", None) or table.columns)[names.index(found[0])]]
+    return column.to_pylist() if hasattr(column, "to_pylist") else column
 
 
 def _missing(value: object) -> bool:
@@ -148,7 +167,7 @@ def _missing(value: object) -> bool:
 def embedded(member: Member, smiles: Sequence[str]) -> NDArray[np.float32]:
     """Return graph representations [N, d], NaN for a SMILES that has no graph."""
     starts = range(0, len(smiles), CHUNK) or [0]  # of no SMILES, too, there are d columns
-    chunks = (featurized(smiles[i : i + CHUNK], [member.featurizer]) for i in starts)
+    chunks = (featurized(smiles[i : i + CHUNK], [member.featurizer], member.strip_salts) for i in starts)
     return np.concatenate([spread_out(member.embed(chunk), chunk) for chunk in chunks])
 
 

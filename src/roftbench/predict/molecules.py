@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.data.descriptors import fingerprints
-from roftbench.data.featurize import FeaturizeError, molecule_to_graph, pack, parse_smiles
+from roftbench.data.featurize import molecule_to_graph, pack, read_molecule
 from roftbench.data.featurizers import FEATURIZERS, HU
+from roftbench.data.smiles import FeaturizeError, rdkit_failure
 
 CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed run gives the same bits
 
@@ -16,7 +17,7 @@ CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed
 class Molecules(NamedTuple):
     """R rows, of which K are molecules with a graph.
 
-    places [K]: their rows; smiles [K]; graphs: packed, by featuriser; fingerprint [K, 256] uint8: ECFP4; reasons:
+    places [K]: their rows; smiles [K], without names and atom maps; graphs: packed, by featuriser; fingerprint [K, 256] uint8: ECFP4; reasons:
     for each other row why it has none.
     """
 
@@ -27,35 +28,36 @@ class Molecules(NamedTuple):
     reasons: dict[int, str]
 
 
-def featurized(smiles: Sequence[str], featurizers: Iterable[str]) -> Molecules:
+def featurized(smiles: Sequence[str], featurizers: Iterable[str], strip_salts: bool = False) -> Molecules:
     """Return some rows of SMILES as models read them; a row that has no graph has a reason instead.
 
-    As in a data set, the "hu" graph decides which rows are molecules, whatever graphs a model reads.
+    With `strip_salts` a molecule is its largest organic fragment, as in the data set of such a model. As in a data set, the "hu" graph decides which rows are molecules, whatever graphs a model reads.
     """
     others = sorted({*featurizers} - {HU})
     places, texts, molecules, graphs = [], [], [], []
     reasons: dict[int, str] = {}
     for place, text in enumerate(smiles):
         try:
-            if "\n" in text.strip() or "\r" in text.strip():
-                raise FeaturizeError("a SMILES is one line")  # RDKit would read the first
-            molecule = parse_smiles(text)
+            cell, molecule = read_molecule(text, strip_salts)
             graph = molecule_to_graph(molecule)
         except FeaturizeError as error:
             reasons[place] = "empty SMILES" if not text.strip() else str(error)
             continue
+        except Exception as error:  # of RDKit, for one molecule
+            reasons[place] = str(rdkit_failure(error))
+            continue
         places.append(place)
-        texts.append(text.strip())
+        texts.append(cell.text)
         molecules.append(molecule)
         graphs.append(graph)
     try:
         packed = {name: FEATURIZERS[name].chunk(texts) for name in others}
     except Exception:  # of one molecule: the others must not be lost with it
-        return _without_failing(smiles, others)
+        return _without_failing(smiles, others, strip_salts)
     return Molecules(places, texts, {HU: pack(graphs), **packed}, fingerprints(molecules), reasons)
 
 
-def _without_failing(smiles: Sequence[str], others: Sequence[str]) -> Molecules:
+def _without_failing(smiles: Sequence[str], others: Sequence[str], strip_salts: bool) -> Molecules:
     """Return the same without the molecules on which a featuriser fails."""
     reasons = {}
     for place, text in enumerate(smiles):
@@ -66,5 +68,5 @@ def _without_failing(smiles: Sequence[str], others: Sequence[str]) -> Molecules:
                 break
             except Exception as error:
                 reasons[place] = f"no {name} graph: {type(error).__name__}: {error}"
-    found = featurized(["" if place in reasons else text for place, text in enumerate(smiles)], others)
+    found = featurized(["" if place in reasons else text for place, text in enumerate(smiles)], others, strip_salts)
     return found._replace(reasons={**reasons, **{k: v for k, v in found.reasons.items() if k not in reasons}})

@@ -64,7 +64,7 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
                 yield chunk[source.smiles]
 
         workers = cores() if source.count - output.rows > SERIAL else 1
-        work = partial(featurized, featurizers=tuple(ensemble.featurizers))
+        work = partial(featurized, featurizers=tuple(ensemble.featurizers), strip_salts=ensemble.strip_salts)
         progress = bar((), "predict", "mol", total=source.count)
         progress.update(before)
         for molecules in ahead(work, texts(), workers):
@@ -83,6 +83,10 @@ def _cells(found: Predicted) -> list[list[str]]:
 
 
 def _line(columns: Sequence[Sequence[str]]) -> str:
+    """Return rows as lines of CSV; a cell with a carriage return is quoted, too, which Python's writer may forget."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(zip(*columns, strict=True))
+    writer = csv.writer(text, lineterminator="\n")
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in zip(*columns, strict=True):
+        (quoting if any("\r" in cell for cell in row) else writer).writerow(row)
     return text.getvalue()

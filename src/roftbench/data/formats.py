@@ -1,0 +1,177 @@
+"""Files that are no tables of text: Excel sheets and SD files are read, others are named."""
+
+import datetime
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rdkit import Chem, rdBase
+
+from roftbench.data.smiles import MAX_ATOMS
+from roftbench.errors import UsageError
+
+ZIP = b"PK\x03\x04"
+ALLOWED = "allowed: CSV, TSV (plain or .gz), Parquet, Excel (.xlsx) and SD files"
+SIGNATURES = (
+    (ZIP, "an Excel file or a zip archive? Save the sheet as CSV, or unpack the archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file? Save the sheet as CSV, or as .xlsx"),
+    (b"\x89PNG", "a PNG picture?"),
+    (b"%PDF", "a PDF?"),
+    (b"BZh", "packed with bzip2? Unpack it, or pack it with gzip"),
+    (b"\xfd7zXZ", "packed with xz? Unpack it, or pack it with gzip"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd? Unpack it, or pack it with gzip"),
+    (b"7z\xbc\xaf\x27\x1c", "packed with 7-Zip? Unpack it"),
+    (b"ARROW1", "an Arrow or Feather file? Save it as Parquet"),
+    (b"\x89HDF", "an HDF5 file? Save its table as CSV or Parquet"),
+    (b"SQLite format 3", "an SQLite database? Save a table of it as CSV"),
+    (b"{\\rtf", "a document in RTF? Save its table as CSV"),
+)
+LFS = "a Git-LFS pointer in the place of the file: run 'git lfs pull' where it comes from"
+TEXTS = (  # what the beginning of a text looks like that is no table
+    (re.compile(rb"version https://git-lfs\.github\.com/spec/"), LFS),
+    (
+        re.compile(rb"[./]*(\.git/annex/|/annex/)objects/"),
+        "a git-annex pointer in the place of the file: 'git annex get'",
+    ),
+    (
+        re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL),
+        "a saved web page (HTML)? Download the file itself, by the link to the raw file",
+    ),
+    (re.compile(rb"\s*<(\?xml|svg|!doctype)\b", re.IGNORECASE), "an XML file? Save its table as CSV"),
+    (
+        re.compile(rb"\s*(\{\s*[\"}]|\[\s*[\[{\"])"),
+        "JSON? Convert it: python -c \"import pandas as p; p.read_json('FILE').to_csv('FILE.csv', index=False)\"",
+    ),
+    (re.compile(rb"(#[^\n]*\n\s*)*@<TRIPOS>"), "a MOL2 file? Convert it to SMILES: obabel FILE -O out.csv"),
+    (re.compile(rb"(HEADER|COMPND|CRYST1|HETATM|ATOM) "), "a PDB file? A table holds SMILES and labels"),
+)
+RECORD_END = re.compile(rb"^\$\$\$\$[ \t]*\r?$", re.MULTILINE)
+SDF_MARK = re.compile(rb"^M  END", re.MULTILINE)
+
+
+class Loaded(NamedTuple):
+    """The columns of a file, each the cells of all rows as text, their names, and notes on what was guessed."""
+
+    names: list[str]
+    columns: list[list[str]]
+    notes: list[str]
+
+
+def is_loadable(file: str, start: bytes) -> bool:
+    """Tell from a file's name and its first bytes, unpacked, whether `load` reads it."""
+    suffix = Path(file.lower().removesuffix(".gz")).suffix
+    return start.startswith(ZIP) or suffix in (".sdf", ".sd", ".mol") or SDF_MARK.search(start) is not None
+
+
+def load(what: str, content: bytes) -> Loaded:
+    """Return the table of an Excel file or an SD file.
+
+    Raises:
+        UsageError: it is none, or a damaged one, or its reader is not installed.
+    """
+    found = _excel(what, content) if content.startswith(ZIP) else _sdf(what, content)
+    if not found.columns or not found.columns[0]:
+        raise UsageError(f"{what} has no rows")
+    return found
+
+
+def check_signature(what: str, start: bytes) -> None:
+    """Raise UsageError where a file begins as one of another kind does."""
+    for signature, hint in SIGNATURES:
+        if start.startswith(signature):
+            raise UsageError(f"{what} is not a table of text ({hint}); {ALLOWED}")
+    text = start.removeprefix(b"\xef\xbb\xbf")
+    for pattern, hint in TEXTS:
+        if pattern.match(text):
+            raise UsageError(f"{what} is not a table, but {hint}; {ALLOWED}")
+
+
+def _excel(what: str, content: bytes) -> Loaded:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+            formulas = any(b"<f" in archive.read(name) for name in names if re.match(r"xl/worksheets/[^/]*\.xml", name))
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError):
+        names = []
+    if "xl/workbook.xml" not in names:
+        check_signature(what, content)
+    try:
+        import openpyxl
+    except ImportError:
+        raise UsageError(
+            f"{what} is an Excel file: install its reader (pip install 'roftbench[excel]'), or save the sheet as CSV"
+        ) from None
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+        sheet = next((one for one in book.worksheets if one.max_row > 1 or one.max_column > 1), book.worksheets[0])
+        rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+        if formulas:
+            _check_formulas(what, rows, openpyxl.load_workbook(io.BytesIO(content))[sheet.title])
+    except UsageError:
+        raise
+    except Exception as error:  # of any kind, for a damaged file
+        raise UsageError(f"{what} is a damaged Excel file: {error}. Save the sheet as CSV.") from None
+    filled = [[_cell(value) for value in row] for row in rows if any(value is not None for value in row)]
+    width = max((at + 1 for row in filled for at, text in enumerate(row) if text), default=0)
+    notes = [f"sheet '{sheet.title}' of {len(book.worksheets)}"] if len(book.worksheets) > 1 else []
+    if len(filled) < 2:
+        raise UsageError(f"{what}: sheet '{sheet.title}' has no rows below a header")
+    head, *body = (row[:width] for row in filled)
+    return Loaded(head, [list(column) for column in zip(*body, strict=True)], notes)
+
+
+def _check_formulas(what: str, rows: list[list[Any]], written: Any) -> None:
+    """Raise UsageError for a formula whose value the file does not hold: it would be read as an empty cell."""
+    for row, cells in zip(rows, written.iter_rows(values_only=True), strict=True):
+        for value, text in zip(row, cells, strict=True):
+            if value is None and isinstance(text, str) and text.startswith("="):
+                raise UsageError(
+                    f"{what} has a formula without a value, '{text[:40]}': open and save it with a spreadsheet program,"
+                    " or save the sheet as CSV"
+                )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _sdf(what: str, content: bytes) -> Loaded:
+    """Return the records of an SD file: canonical SMILES of their molecules, titles, and data fields."""
+    names: dict[str, None] = {}
+    rows: list[dict[str, str]] = []
+    with rdBase.BlockLogs():
+        for molecule in Chem.ForwardSDMolSupplier(io.BytesIO(content)):
+            rows.append(_record(molecule))
+            names.update(dict.fromkeys(rows[-1]))
+    ends = len(RECORD_END.findall(content))
+    open_end = bool(RECORD_END.split(content)[-1].strip())
+    if len(rows) != ends + open_end or not SDF_MARK.search(content):
+        raise UsageError(
+            f"{what} is a damaged SD file: it has {ends + open_end} records, of which {len(rows)} can be told apart."
+            " Write it again, or convert it: obabel FILE -O out.csv"
+        )
+    columns = [[row.get(name, "") for row in rows] for name in names]
+    return Loaded(list(names), columns, ["SD file: SMILES of its molecules, written by RDKit"])
+
+
+def _record(molecule: Chem.Mol | None) -> dict[str, str]:
+    """Return the cells of a record: its SMILES, its title if it has one, and its data fields."""
+    if molecule is None:
+        return {"smiles": "unreadable_record"}
+    try:
+        fields = {name: molecule.GetProp(name) for name in molecule.GetPropNames()}
+        title = molecule.GetProp("_Name").strip() if molecule.HasProp("_Name") else ""
+        atoms = molecule.GetNumAtoms()
+        text = Chem.MolToSmiles(molecule) if atoms <= MAX_ATOMS else f"[{atoms}_atoms]"
+    except (RuntimeError, ValueError):  # a field that is no UTF-8, a molecule that RDKit cannot write
+        return {"smiles": "unreadable_record"}
+    given = {name.lower() for name in fields}
+    smiles = "molblock_smiles" if "smiles" in given else "smiles"
+    titled = {"title" if "name" in given else "name": title} if title else {}
+    return {smiles: text, **titled, **fields}

@@ -1,0 +1,170 @@
+"""Label cells as numbers or classes: what a cell means, and what is wrong with one that means nothing."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from roftbench.data.decimals import COMMA_NUMBER, has_decimal_commas
+from roftbench.data.reader import Sheet
+from roftbench.data.spec import DatasetSpec
+from roftbench.errors import UsageError
+from roftbench.quoting import quoted_list, shell_word
+
+DIGITS = r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+NUMBER = rf"^[+-]?{DIGITS}$"
+RELATION = r"^(<=|>=|<<|>>|[<>≤≥~≈=])\s*"
+RELATED = rf"{RELATION}[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$"
+DOTTED_THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+$"
+SHOWN = 10  # offending values that are listed
+MINUS = "\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d"  # signs that look like a minus
+
+
+class Labels(NamedTuple):
+    """Trimmed label cells [R], "" where a label is missing, and how many were bounds and marks of missing values."""
+
+    cells: pa.ChunkedArray
+    bounded: int = 0
+    missing: int = 0
+
+
+def label_cells(spec: DatasetSpec, sheet: Sheet, name: str, cells: pa.ChunkedArray) -> Labels:
+    """Return the cells of a label column after `dataset.na_values`, `dataset.censored` and decimal commas."""
+    trimmed = pc.utf8_trim_whitespace(cells)
+    missing = bounded = 0
+    if spec.na_values:
+        marks = pc.is_in(trimmed, value_set=pa.array([text.strip() for text in spec.na_values], pa.string()))
+        values = as_numbers(pa.chunked_array([[text.strip() for text in spec.na_values]], pa.string()))
+        if np.isfinite(values).any():
+            equal = np.isin(as_numbers(trimmed), values[np.isfinite(values)])
+            marks = pc.or_(marks, pa.chunked_array([pa.array(equal)]))
+        missing = pc.sum(marks).as_py() or 0
+        trimmed = pc.if_else(marks, "", trimmed)
+    if spec.censored != "error":
+        related = pc.match_substring_regex(trimmed, RELATED)
+        exact = pc.starts_with(trimmed, "=")
+        bounded = pc.sum(pc.and_not(related, exact)).as_py() or 0
+        number = pc.replace_substring_regex(trimmed, RELATION, "")
+        value = pc.if_else(exact, number, "") if spec.censored == "drop" else number
+        trimmed = pc.if_else(related, value, trimmed)
+    if sheet.decimal_commas and has_decimal_commas(trimmed, mostly=True):
+        sheet.commas.add(name)
+        numbers = pc.match_substring_regex(trimmed, COMMA_NUMBER)
+        trimmed = pc.if_else(numbers, pc.replace_substring(trimmed, ",", "."), trimmed)
+    return Labels(trimmed, bounded, missing)
+
+
+def as_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return trimmed cells as numbers, [R]: NaN where a cell is empty, infinite where it is no finite number."""
+    other = pc.if_else(pc.equal(cells, ""), "nan", "inf")
+    text = pc.if_else(pc.match_substring_regex(cells, NUMBER), pc.utf8_ltrim(cells, characters="+"), other)
+    values: NDArray[np.float64] = text.cast(pa.float64()).to_numpy()
+    return values
+
+
+def as_classes(cells: pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.float64]:
+    """Return trimmed cells as 0 and 1, [R]: NaN where a cell is empty, infinite where it is neither class.
+
+    Classes that are numbers are compared as numbers (1.0 is 1), texts without regard to case unless only case tells
+    them apart.
+    """
+    texts = [text.strip() for text in classes]
+    low, high = as_numbers(pa.chunked_array([texts]))
+    if np.isfinite((low, high)).all():
+        values = as_numbers(cells)
+        return np.select([np.isnan(values), values == low, values == high], [np.nan, 0.0, 1.0], np.inf)
+    if texts[0].lower() != texts[1].lower():
+        texts, cells = [text.lower() for text in texts], pc.utf8_lower(cells)
+    code = pc.fill_null(pc.index_in(cells, value_set=pa.array(texts)).cast(pa.float64()), np.inf)
+    found: NDArray[np.float64] = pc.if_else(pc.equal(cells, ""), np.nan, code).to_numpy()
+    return found
+
+
+def reject(sheet: Sheet, name: str, cells: pa.ChunkedArray, values: NDArray[np.float64], allowed: str) -> None:
+    """Raise UsageError that names the first cell whose value is infinite, and lists all such values with counts."""
+    if not np.isinf(values).any():
+        return
+    row = int(np.isinf(values).argmax())
+    found = offending(cells, values)
+    raise UsageError(
+        f"{sheet.what}, column '{name}', data row {row + 1}: '{cells[row].as_py()[:80]}' is not {allowed} (leave the"
+        f" cell empty where a label is missing{hint(found)}).{listed(found)}{_remedy(found)}"
+    )
+
+
+def offending(cells: pa.ChunkedArray, values: NDArray[np.float64]) -> dict[str, int]:
+    """Return the different cells whose values are infinite and how often each occurs, in order of appearance."""
+    counts = pc.value_counts(cells.filter(pa.array(np.isinf(values))))
+    return dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True))
+
+
+def listed(found: dict[str, int]) -> str:
+    """Return a sentence that lists offending values with counts; none where there is one in one cell."""
+    if sum(found.values()) <= 1:
+        return ""
+    often = sorted(found, key=lambda text: -found[text])
+    values = ", ".join(f"'{text[:40]}' ({found[text]} ×)" for text in often[:SHOWN])
+    more = f", … ({len(found)} different ones)" if len(found) > SHOWN else ""
+    return f" Cells of this kind: {sum(found.values())}: {values}{more}."
+
+
+def _remedy(found: dict[str, int]) -> str:
+    """Return which options read the values: what is bounded by dataset.censored, words by dataset.na_values."""
+    ways = []
+    if any(re.match(RELATED, text) for text in found):
+        ways.append("dataset.censored=drop (no label) or dataset.censored=bound (the number) for values with a sign")
+    words = [text for text in found if not re.search(r"\d", text) and len(text) <= 40]
+    if words:
+        ways.append(f"{shell_word('dataset.na_values', quoted_list(words[:SHOWN]))} where they mean a missing label")
+    return f" Possible: {'; '.join(ways)}." if ways else ""
+
+
+def hint(found: Sequence[str] | dict[str, int]) -> str:
+    """Return what is wrong with cells that are nearly numbers, and what helps."""
+    return "".join(dict.fromkeys(filter(None, map(_hint, list(found)[:SHOWN]))))
+
+
+def _hint(text: str) -> str:
+    if re.match(r"[<>≤≥=~≈]", text):
+        return "; a value that is only bounded cannot be used: leave it out, drop the sign, or set dataset.censored"
+    if text[0] in MINUS and re.fullmatch(r"[\d.,eE+-]+", text[1:]):
+        return f"; its minus sign is U+{ord(text[0]):04X}: write '-'"
+    if re.fullmatch(r'"[^"]*"', text) or re.fullmatch(r"'[^']*'", text):
+        return "; it is in quotes, which a blank before them makes a part of the cell: remove the blank or the quotes"
+    if re.fullmatch(r"[+-]?\d{1,3}([., '\u00a0\u202f]\d{3})+[.,]\d+", text):
+        return "; write it without separators of thousands, with a decimal point"
+    if re.fullmatch(r"[+-]?\d+,\d+", text):
+        return "; write a decimal point, not a comma"
+    if re.fullmatch(r"[+-]?[\d.]+\s*[%A-Za-zµμ][\w/%µμ.·^-]*", text) and not re.fullmatch(NUMBER, text):
+        return "; put the unit into the column's name"
+    if "\n" in text or "\r" in text:
+        return "; is a quote left open?"
+    return ""
+
+
+def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> None:
+    """Raise UsageError for a label column whose points may separate thousands, in a table with decimal commas.
+
+    So is "56.993" beside a column of "3,77": 56993 in the one way of writing numbers, 56.993 in the other.
+    """
+    if not sheet.decimal_commas or not names:
+        return
+    for name, cells in zip(names, sheet.columns(names), strict=True):
+        trimmed = label_cells(spec, sheet, name, cells).cells
+        if name in sheet.commas:
+            continue
+        pointed = trimmed.filter(pc.match_substring(trimmed, "."))
+        if not len(pointed) or not pc.all(pc.match_substring_regex(pointed, DOTTED_THOUSANDS)).as_py():
+            continue
+        sheet.load(range(len(sheet.names)))
+        if others := sorted(sheet.commas):
+            text = pointed[0].as_py()
+            meant = f"{text.replace('.', '')} or {text.replace('.', ',')}"
+            raise UsageError(
+                f"{sheet.what}, column '{name}': '{text}' may be {meant}: column '{others[0]}' has decimal commas, so"
+                f" that a point may separate thousands. Write {meant}, or all numbers of the table with decimal points."
+            )

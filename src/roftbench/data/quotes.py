@@ -1,0 +1,61 @@
+"""Quoted cells that go over lines: text of the user's, or rows of the table behind a quote that was never closed."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roftbench.errors import UsageError
+
+LINE_END = re.compile(r"\r\n|\r|\n")
+NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+
+
+def physical_rows(body: bytes | memoryview) -> int:
+    """Return how many lines of a text hold something."""
+    return sum(1 for line in bytes(body).splitlines() if line.strip())
+
+
+def check_rows(
+    what: str, names: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray], separator: str, before: int = 0
+) -> None:
+    """Refuse a table in which a quoted cell of any column holds whole rows; `before` rows precede these.
+
+    Raises:
+        UsageError: every line over which a cell goes has as many separators as a row of the table, so that the quote
+            may have been opened by accident; a row must not be lost.
+    """
+    over_lines = [pc.match_substring_regex(column, "[\r\n]").to_numpy(zero_copy_only=False) for column in columns]
+    for row in np.flatnonzero(np.logical_or.reduce(over_lines)).tolist():
+        cells = [column[row].as_py() for column in columns]
+        if (found := _rows_within(cells, separator)) is not None:
+            place, count = found
+            raise UsageError(
+                f"{what}, column '{names[place]}', data row {before + row + 1}: {cells[place][:80]!r}… goes over lines:"
+                f" close the quote, or take the line ends out of the cell. Its {count} lines look like {count} rows of"
+                " the table, and no row may be lost."
+            )
+
+
+def _rows_within(cells: Sequence[str], separator: str) -> tuple[int, int] | None:
+    """Return the place of a cell that goes over lines, each of them like a row, and how many lines these are."""
+    for place, cell in enumerate(cells):
+        lines = [line for line in LINE_END.split(cell) if line.strip()]
+        if len(lines) < 2:
+            continue
+        first, *middle, last = (line.split(separator) for line in lines)
+        rows = [[*cells[:place], *first], *middle, [*last, *cells[place + 1 :]]]
+        if {len(row) for row in rows} == {len(cells)} and (middle or _alike(rows)):
+            return place, len(rows)
+    return None
+
+
+def _alike(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether each column of some rows holds numbers alone, or none."""
+    kinds = (
+        {NUMBER.fullmatch(text.strip()) is not None for text in column if text.strip()}
+        for column in zip(*rows, strict=True)
+    )
+    return all(len(kind) < 2 for kind in kinds)
