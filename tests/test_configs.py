@@ -153,7 +153,7 @@ def test_the_default_job_is_that_of_the_protocol() -> None:
     assert (job.train.loss, job.train.standardize_targets, job.train.frozen_mode) == ("rmse", False, "eval")
     assert job.model.params == {"num_layers": 5, "dim": 300, "dropout": 0.5}
     assert (job.method.params["epochs"], job.method.params["constraint"]) == (200, "none")
-    assert (job.method.params["buffers"], job.label_ratio.val_budget) == ("interpolate", "paper")
+    assert (job.method.params["buffers"], job.label_ratio.val_budget) == ("finetuned", "paper")
     assert not job.method.search
     assert not env.run.rerun
 

@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 from roftbench.errors import JobError
 from roftbench.methods.base import Fitted
-from roftbench.methods.interpolate import mix
+from roftbench.methods.interpolate import BUFFERS, mix
 from roftbench.methods.roftmol import ROFTMol
 from roftbench.metrics import METRICS
 from roftbench.models.encoder import Encoder, Predictor, State, copy_state
@@ -58,7 +58,7 @@ def test_the_first_step_is_adams_on_the_validation_loss_in_evaluation_mode(in_on
     gradients = torch.autograd.grad(loss, list(alpha.values()))
     assert min(g.abs().item() for g in gradients) > 1e-4
     always = replace(in_one_batch, better=lambda a, b: True)  # whatever comes last is kept
-    info = ROFTMol(alpha=0.5, lr=0.01, epochs=1).finish(always).info
+    info = ROFTMol(alpha=0.5, lr=0.01, epochs=1, buffers="interpolate").finish(always).info
     expected = {block: 0.5 - 0.01 * g.sign().item() for block, g in zip(BLOCKS, gradients, strict=True)}
     assert info["alpha"] == pytest.approx(expected, abs=1e-5)
     assert info["history"][1]["val_loss"] == pytest.approx(loss.item(), rel=1e-6)
@@ -69,8 +69,9 @@ def losses(fitted: Fitted, method: ROFTMol) -> list[float]:
     return [row["val_loss"] for row in method.finish(fitted).info["history"][1:]]
 
 
-def test_full_batch_steps_never_raise_the_loss_on_real_molecules(in_one_batch: Fitted) -> None:
-    found = losses(in_one_batch, ROFTMol(alpha=0.5, lr=5e-4))
+@pytest.mark.parametrize("buffers", BUFFERS)
+def test_full_batch_steps_never_raise_the_loss_on_real_molecules(in_one_batch: Fitted, buffers: str) -> None:
+    found = losses(in_one_batch, ROFTMol(alpha=0.5, lr=5e-4, buffers=buffers))
     assert len(found) == 200
     assert all(after <= before + 2e-6 for before, after in pairwise(found))
     assert found[-1] < found[0] - 1e-3
@@ -79,7 +80,7 @@ def test_full_batch_steps_never_raise_the_loss_on_real_molecules(in_one_batch: F
 @pytest.mark.parametrize("name", [*SMALL, "graphgps"])
 def test_full_batch_steps_never_raise_the_loss_of_any_network(name: str) -> None:
     """Without the gradient through running statistics, GraphSAGE's rises in 25 of 200 steps."""
-    found = losses(moved_network(small(name)), ROFTMol(alpha=0.5, lr=1e-3))
+    found = losses(moved_network(small(name)), ROFTMol(alpha=0.5, lr=1e-3, buffers="interpolate"))
     assert all(after < before for before, after in pairwise(found))
 
 
@@ -179,7 +180,7 @@ def test_the_first_best_epoch_is_kept_and_the_start_counts(fitted: Fitted, metri
     better = fitted.better
     if metric_better == "higher":  # the worst RMSE, as if it were a score to raise
         better = lambda a, b: b is None or (a is not None and a > b)  # noqa: E731
-    method = ROFTMol(alpha=0.9, lr=0.05, epochs=15)
+    method = ROFTMol(alpha=0.9, lr=0.05, epochs=15, buffers="interpolate")
     finished = method.finish(replace(fitted, better=better))
     history = finished.info["history"]
     assert [row["epoch"] for row in history] == list(range(16))

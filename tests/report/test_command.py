@@ -29,7 +29,7 @@ def keys_of(command: str) -> list[str]:
         "method=bss dataset=bbbp split=random split.seed=1 seed=3",
         "method=l2_sp method.search=true method.grid.weight=[1.0,0.5] train.epochs=7",
         "method=roftmol label_ratio=full label_ratio.count=37 label_ratio.val_budget=strict split=size",
-        "method=roftmol train.interpolation_epochs=50 method.buffers=finetuned label_ratio=r10 split.seed=3",
+        "method=roftmol train.interpolation_epochs=50 method.buffers=interpolate label_ratio=r10 split.seed=3",
         "method=roftmol method.search=true label_ratio.seed=5",
         " ".join([*FOREST, "method.class_weight=balanced", "dataset=bace", "train.epochs=9"]),
         "method=surgical_ft method.block=layer1 split.fractions=[0.7,0.1,0.2] dataset.duplicates=merge",

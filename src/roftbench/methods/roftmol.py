@@ -20,8 +20,9 @@ class ROFTMol(Method):
     """Learn α_g in θ_g = (1 − α_g)θ⁰_g + α_gθᶠ_g, one for each encoder block g (RoFt-Mol, arXiv 2509.00614).
 
     Weights and head stay fixed. The α are trained by Adam on the validation loss in mini-batches, the network in
-    evaluation mode, and kept at the epoch (the start counts as epoch 0) with the best validation score. The gradient
-    is that of the loss as it is evaluated: with `buffers="interpolate"` it flows through the running statistics, too.
+    evaluation mode, and kept at the epoch (the start counts as epoch 0) with the best validation score. Running
+    statistics stay those of θᶠ, as in the authors' code, or are interpolated like the weights they belong to
+    (`buffers="interpolate"`); the gradient is that of the loss as it is evaluated, so it then flows through them, too.
     With `include_finetuned`, α = 1, which is full fine-tuning itself, is one more candidate for that choice, and where
     it is chosen there is no best epoch.
     """
@@ -33,7 +34,7 @@ class ROFTMol(Method):
     lr: float = 0.001
     epochs: int = 200
     constraint: str = "none"
-    buffers: str = "interpolate"
+    buffers: str = "finetuned"
     include_finetuned: bool = False
 
     def __post_init__(self) -> None:
