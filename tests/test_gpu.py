@@ -90,11 +90,11 @@ def test_no_step_waits_for_the_gpu(lab: Lab, model: str, last: int, method: Meth
     view.train()
     optimizer, device = Adam(bench.model.parameters(), 1e-3, fused=True), torch.device("cuda")
     steps = view.losses(shuffled_batches(bench.problem.train, 32))
-    train_step(next(steps), optimizer, FLOAT32, device)  # gathers the batches, and makes what is made once
+    train_step(next(steps), optimizer, FLOAT32, device, 10.0)  # gathers the batches, and makes what is made once
     torch.cuda.set_sync_debug_mode("error")
     try:
         for work_out in steps:
-            train_step(work_out, optimizer, FLOAT32, device)
+            train_step(work_out, optimizer, FLOAT32, device, 10.0)  # clipping, too
     finally:
         torch.cuda.set_sync_debug_mode("default")
 

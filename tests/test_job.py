@@ -33,7 +33,7 @@ SAME = {
     "no clipping said aloud": ((), ("train.clip_value=null",)),
     "whole and decimal clipping": (("train.clip_value=1",), ("train.clip_value=1.0",)),
     "Adam's head said aloud": (("method=lp",), ("method=lp", "method.head=adam")),
-    "random weights left as they are": ((), ("+model.rescale=false",)),
+    "random weights left as they are": ((), ("model.rescale=false",)),
     "rerun": ((), ("run.rerun=true",)),
     "stage cap": ((), ("run.stage_cap_gb=1",)),
     "results": ((), ("paths.results=/elsewhere",)),
@@ -67,7 +67,7 @@ DIFFERENT = {
     "epochs of the interpolation": ("train.interpolation_epochs=6",),
     "search": ("method.search=true",),
     "clipping": ("train.clip_value=10",),
-    "rescaled weights": ("+model.rescale=true",),
+    "rescaled weights": ("model.rescale=true",),
     "searched grid": ("method.search=true", "method.grid.alpha=[0.3]"),
 }
 

@@ -48,7 +48,7 @@ def test_rescaled_random_weights_are_those_of_scratch_multiplied(lab: Lab, seed:
 
 
 def test_any_random_gin_can_be_rescaled(lab: Lab) -> None:
-    plain, larger = (encoder_of(lab.job("model=tiny_gin", *more)) for more in ((), ("+model.rescale=true",)))
+    plain, larger = (encoder_of(lab.job("model=tiny_gin", *more)) for more in ((), ("model.rescale=true",)))
     ratio = larger.state_dict()["gnns.0.mlp.0.weight"] / plain.state_dict()["gnns.0.mlp.0.weight"]
     assert torch.allclose(ratio, torch.tensor(WEIGHT_SCALE))
 
