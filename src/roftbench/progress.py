@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
+from roftbench.display import score_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -147,6 +149,6 @@ class JobProgress:
         The first one says little: on a GPU it may take twenty times as long, as libraries are loaded.
         """
         if self._bar is not None and score is not None:
-            self._bar.set_postfix_str(f"val {self.metric} {score:.3f}")
+            self._bar.set_postfix_str(f"val {self.metric} {score_text(score)}")
         if epoch == 2 < total:
             say(f"  about {duration(seconds * total)} for {total} epochs ({seconds:.2f} s the second)")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from roftbench.display import score_text
 from roftbench.store import Record
 
 
@@ -32,4 +33,5 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+    """The number that `list runs` shows of a score: four decimals, or of an unusual size four significant digits."""
+    return None if value is None else float(score_text(value, 4))

@@ -27,7 +27,8 @@ is undefined in some seed, or no candidate of a search has a score in every seed
 mean validation score over seeds."""
 RANKS = """\
 Ranks are over blocks, a block being one split, label ratio and data set (of one model): those in which every method
-has all seeds. How sure the differences are is in comparison.md."""
+has all seeds. Blocks of one data set are not independent, so these ranks describe what was run: they, bold and
+underline are no tests. What can be told apart is in comparison.md, by tests over data sets."""
 DATA_SETS = "data sets (sha256, rows, kept, jobs):"
 _MARKDOWN = {"bold": "**{}**", "underline": "<u>{}</u>", "": "{}"}
 _NUMBERS = ["mean", "std", "n", "n_expected", "labels", "labels_selection", "labels_interpolation"]
@@ -90,7 +91,8 @@ def render_markdown(found: Leaderboard) -> str:
 def render_latex(found: Leaderboard) -> str:
     """The same tables and notes for LaTeX with the package booktabs; legend and provenance are comments."""
     parts = [comments(["Needs \\usepackage{booktabs}.", *plain(LEGEND).splitlines()])]
-    parts += map(render_layout, [*found.tables, *found.ranks])
+    parts += map(render_layout, found.tables)
+    parts += [comments(RANKS.splitlines()), *map(render_layout, found.ranks)] if found.ranks else []
     data = [" ".join(line) for line in data_lines(found.board)]
     parts.append(comments([plain(asked(found.board)), *facts(found.board), DATA_SETS, *data]))
     return "\n\n".join(parts) + "\n"
@@ -98,19 +100,27 @@ def render_latex(found: Leaderboard) -> str:
 
 def print_rich(found: Leaderboard, console: Console, suffix: str = "") -> None:
     """Print the same tables and notes to a terminal; `suffix` is added to the commands."""
-    for layout in [*found.tables, *found.ranks]:
-        shown = Table()
-        for i, name in enumerate(layout.header):
-            shown.add_column(Text(name), justify="right" if i else "left")
-        for row in layout.rows:
-            shown.add_row(*row)
-        notes = [Text(f"- {note}") for note in layout.notes]
-        console.print(Text(layout.title, "bold"), shown, *notes, sep="\n")
-        for command in layout.commands:  # on a line of its own however long, to be copied
-            console.print(Text(f"{command}{suffix}"), soft_wrap=True)
+    for layout in found.tables:
+        _print_layout(layout, console, suffix)
+    if found.ranks:
+        console.print(Text(RANKS))
+    for layout in found.ranks:
+        _print_layout(layout, console, suffix)
     if found.board.request.select == "test":
         console.print(Text(render_selection(found.board)), soft_wrap=True)
     console.print(Text(brief(found.board)), soft_wrap=True)
+
+
+def _print_layout(layout: Layout, console: Console, suffix: str) -> None:
+    shown = Table()
+    for i, name in enumerate(layout.header):
+        shown.add_column(Text(name), justify="right" if i else "left")
+    for row in layout.rows:
+        shown.add_row(*row)
+    notes = [Text(f"- {note}") for note in layout.notes]
+    console.print(Text(layout.title, "bold"), shown, *notes, sep="\n")
+    for command in layout.commands:  # on a line of its own however long, to be copied
+        console.print(Text(f"{command}{suffix}"), soft_wrap=True)
 
 
 def _page(found: Leaderboard) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from roftbench.display import UNDEFINED, score_text
 from roftbench.metrics import METRICS
 
 METHODS = {  # in the paper's order
@@ -49,9 +50,9 @@ def metric_name(metric: str) -> str:
 def score(row: dict[Any, Any]) -> str:
     """Return mean, standard deviation (none of one seed) and number of seeds of a cell."""
     if math.isnan(row["mean"]):
-        return "undefined"
-    spread = f" ± {row['std']:.3f}" if row["n"] > 1 else ""
-    return f"{row['mean']:.3f}{spread} ({row['n']})"
+        return UNDEFINED
+    spread = f" ± {score_text(row['std'])}" if row["n"] > 1 else ""
+    return f"{score_text(row['mean'])}{spread} ({row['n']})"
 
 
 def rank(row: dict[Any, Any]) -> str:
