@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from roftbench.catalog import options
+from roftbench.display import printable
 from roftbench.files import write_text
 from roftbench.progress import bar
 from roftbench.report.aggregate import cells
@@ -19,7 +20,7 @@ from roftbench.report.curve_figure import GROUP, curve_datasets, curve_groups, d
 from roftbench.report.figures import write_figure
 from roftbench.report.rank_figure import draw_critical_difference
 from roftbench.report.stats import REFERENCE, friedman, label_curves
-from roftbench.report.text import METRIC_NAMES, method_name
+from roftbench.report.text import METRIC_NAMES, csv_text, method_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,8 +77,8 @@ def write_evidence(
     frame = comparison_frame(table, reference)
     text = render_comparison(table, frame, reference).rstrip()
     parts = [f"# {method_name(reference)} and the other methods", *source[:1], text, *_gallery(planned), *source[1:]]
-    write_text(folder / "comparison.md", "\n\n".join(parts) + "\n")
-    write_text(folder / "comparison.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "comparison.md", printable("\n\n".join(parts)) + "\n")
+    write_text(folder / "comparison.csv", csv_text(frame))
     return [folder / "comparison.md", folder / "comparison.csv", *paths]
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from roftbench.display import printable
 from roftbench.files import write_text
 from roftbench.report.aggregate import sign
 from roftbench.report.notes import shows_spread, spread_note
-from roftbench.report.text import MISSING, amount, markdown_table, method_name, metric_name, rank, score
+from roftbench.report.text import MISSING, amount, csv_text, markdown_table, method_name, metric_name, rank, score
 
 GROUP = ["method", "split", "train"]  # one table each
 COLUMN = ["dataset", "label_ratio"]
@@ -69,8 +70,8 @@ def write_models(frame: pd.DataFrame, folder: Path, source: Sequence[str] = ()) 
     `source`: what models.md says first of the scores, and last of where they come from.
     """
     parts = ["# Models", *source[:1], render(frame).rstrip(), *source[1:]]
-    write_text(folder / "models.md", "\n\n".join(parts) + "\n")
-    write_text(folder / "models.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "models.md", printable("\n\n".join(parts)) + "\n")
+    write_text(folder / "models.csv", csv_text(frame))
     return [folder / "models.md", folder / "models.csv"]
 
 
