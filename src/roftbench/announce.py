@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from roftbench.bench import Bench
+from roftbench.display import score_text
 from roftbench.metrics import METRICS
 from roftbench.plugins import import_name
 from roftbench.progress import duration, say, shown
@@ -107,9 +108,5 @@ def _rows(record: Record, metric: str) -> Iterable[str]:
     lines = [(base["method"], base["val"], base["test"], base["best_epoch"])] if base else []
     lines.append((name, record["scores"]["val"], record["scores"]["test"], record["best_epoch"]))
     for label, val, test, epoch in lines:
-        yield f"{label:<14}{number(val[metric]):>14}{number(test[metric]):>14}{'–' if epoch is None else epoch:>12}"
-
-
-def number(value: float | None) -> str:
-    """Return a score with four decimals, "undefined" for None."""
-    return "undefined" if value is None else f"{value:.4f}"
+        scores = "".join(f"{score_text(part[metric], 4):>14}" for part in (val, test))
+        yield f"{label:<14}{scores}{'–' if epoch is None else epoch:>12}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from roftbench.arguments import KINDS, PLAN_HELP, RUN_HELP, parser
 from roftbench.catalog import GROUPS, options
+from roftbench.display import printable
 from roftbench.errors import UsageError
 
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         if os.environ.get("ROFTBENCH_DEBUG"):
             raise
-        print(f"roftbench: {error}", file=sys.stderr)
+        print(printable(f"roftbench: {error}"), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has left (`roftbench list runs | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -40,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Once(logging.Filter):
-    """Lets a message through once: who plans a job and who runs it may find the same file damaged."""
+    """Lets a message through once: who plans a job and who runs it may find the same file damaged.
+
+    Control characters in it are written out.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +55,7 @@ class _Once(logging.Filter):
         text = record.getMessage()
         new = text not in self._said
         self._said.add(text)
+        record.msg, record.args = printable(text), ()
         return new
 
 

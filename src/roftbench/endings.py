@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from roftbench.display import score_text
 from roftbench.plan import Planned
 
 
@@ -36,7 +37,7 @@ class Endings:
         if record is None:
             return Ending("failed", "its record cannot be read; the same command does it again")
         metric = record["job"]["dataset"]["metric"]
-        scores = (f"{part} {_score(record['scores'][part][metric])}" for part in ("val", "test"))
+        scores = (f"{part} {score_text(record['scores'][part][metric], 4)}" for part in ("val", "test"))
         return Ending("done", f"{metric}: {', '.join(scores)}")
 
 
@@ -59,7 +60,3 @@ def _written(path: Path) -> int | None:
         return path.stat().st_mtime_ns
     except OSError:
         return None
-
-
-def _score(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"

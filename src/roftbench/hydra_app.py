@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from roftbench.catalog import OF_A_JOB, conf_dir, existing
 from roftbench.compose import clear_errors, clear_options, composed
 from roftbench.config import Env, parse
+from roftbench.display import printable
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.job import NETWORK
 from roftbench.launchers import outlast_warning, set_following, threads, workers
@@ -66,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
         with clear_errors(overrides, _config_folder(flags)):
             application()
     except JobError as error:
-        print(f"roftbench: {error}", file=sys.stderr)
+        print(printable(f"roftbench: {error}"), file=sys.stderr)
         return 1
     for ended in _ended:
         if isinstance(ended, UsageError):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roftbench.catalog import options
+from roftbench.display import printable, printable_name
 from roftbench.progress import column
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool)
         details += [_VERIFIED[card.verified]] if card.verified is not None else []
         _print_option(name, card.summary, details if card.checkpoint != OWN or card.pretraining_data else [], width)
         if card.note:
-            print(f"{'':<{width}}{card.note}")
+            print(printable(f"{'':<{width}}{card.note}"))
     print(f"\n{NOT_HERE}: downloaded by the first run that needs it, or ahead of time by roftbench fetch model=NAME")
     return 0
 
@@ -98,10 +99,10 @@ def show_runs(results: Path, *, as_json: bool) -> int:
         print(json.dumps(rows, indent=1))
         return 0
     if not rows:
-        print(f"no runs under {store.root}; start with: roftbench run method=roftmol dataset=esol")
+        print(f"no runs under {printable(store.root)}; start with: roftbench run method=roftmol dataset=esol")
         return 0
     columns = list(rows[0])
-    texts = [columns, *(["–" if row[column] is None else str(row[column]) for column in columns] for row in rows)]
+    texts = [columns, *(["–" if row[name] is None else printable_name(row[name]) for name in columns] for row in rows)]
     widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]
     for line in texts:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
@@ -117,9 +118,9 @@ def _pretraining(card: "ModelCard") -> str:
 
 
 def _print_option(name: str, summary: str, details: Sequence[str], width: int) -> None:
-    print(f"{name:<{width}}{summary}")
+    print(printable(f"{name:<{width}}{summary}"))
     if details:
-        print(f"{'':<{width}}{'  '.join(details)}")
+        print(printable(f"{'':<{width}}{'  '.join(details)}"))
 
 
 def _short(value: Any) -> str:

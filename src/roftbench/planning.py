@@ -7,6 +7,7 @@ from typing import Any
 
 from roftbench import hydra_app
 from roftbench.compose import clear_errors
+from roftbench.display import printable
 from roftbench.errors import JobError, UsageError
 from roftbench.estimate import estimate
 from roftbench.launchers import workers
@@ -31,7 +32,8 @@ def run(arguments: Sequence[str], *, as_json: bool) -> int:
             found = _found(plan, workers(settings.launcher))
     except JobError as error:
         raise UsageError(str(error)) from None
-    print(json.dumps(found, indent=1) if as_json else "\n".join(_lines(plan, found, hydra_app.command(arguments))))
+    lines = _lines(plan, found, hydra_app.command(arguments))
+    print(json.dumps(found, indent=1) if as_json else printable("\n".join(lines)))
     return 0
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
+from roftbench.display import printable, printable_name, score_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -56,17 +58,20 @@ def wide_console(least: int) -> "Console":
 
 
 def say(text: str) -> None:
-    """Print a line to standard output, above a progress bar if there is one, and write it into the job's log."""
+    """Print a line to standard output, above a progress bar if there is one, and write it into the job's log.
+
+    Control characters in it are written out.
+    """
     note(text)
     if not _console.quiet:
-        tqdm.write(text, file=sys.stdout)
+        tqdm.write(printable(text), file=sys.stdout)
         sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """Write a line into the job's log, if there is one."""
     if _console.log is not None:
-        _console.log.write(text)
+        _console.log.write(printable(text))
 
 
 @contextmanager
@@ -108,7 +113,16 @@ def bar(
     It appears after `delay` seconds. `total` is the number of items where they cannot tell it.
     """
     silent = None if _console.bars else True
-    return tqdm(items, desc=name, unit=unit, disable=silent, leave=False, dynamic_ncols=True, delay=delay, total=total)
+    return tqdm(
+        items,
+        desc=printable_name(name),
+        unit=unit,
+        disable=silent,
+        leave=False,
+        dynamic_ncols=True,
+        delay=delay,
+        total=total,
+    )
 
 
 def duration(seconds: float) -> str:
@@ -147,6 +161,6 @@ class JobProgress:
         The first one says little: on a GPU it may take twenty times as long, as libraries are loaded.
         """
         if self._bar is not None and score is not None:
-            self._bar.set_postfix_str(f"val {self.metric} {score:.3f}")
+            self._bar.set_postfix_str(f"val {self.metric} {score_text(score)}")
         if epoch == 2 < total:
             say(f"  about {duration(seconds * total)} for {total} epochs ({seconds:.2f} s the second)")

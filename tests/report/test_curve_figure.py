@@ -49,6 +49,9 @@ def test_a_panel_a_data_set_and_a_line_a_method() -> None:
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["LP", "ROFT-MOL"]
     assert texts_outside(figure) == []
+    assert "over seeds, 95 % t interval (of one label subset)" in legend.get_title().get_text()
+    [legend] = draw_curves(rows, "gin · scaffold split", UNITS, pooled=True).legends
+    assert legend.get_title().get_text().startswith("mean over pooled runs, 95 % t interval;")
 
 
 def test_bars_are_the_t_intervals_and_points_stay_near_their_labels() -> None:

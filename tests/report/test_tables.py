@@ -13,10 +13,12 @@ from rich.console import Console
 
 from roftbench.errors import UsageError
 from roftbench.report import notes
+from roftbench.report.models import by_model, render
 from roftbench.report.tables import (
     LEGEND,
     RANKS,
     print_rich,
+    render_latex,
     render_markdown,
     to_frame,
     to_json,
@@ -40,6 +42,7 @@ GOLDEN = f"""{LEGEND}
 - Average rank over 0 of 1 data sets: those that every method has in full.
 - {BUDGET}: Full FT, BSS: bace 90/10/0. ROFT-MOL ‡: bace 90/10/10.
 - {notes.USES_VALIDATION}
+- {notes.SPREAD}
 
 ## gin_masking · scaffold split · full labels · paper training · RMSE ↓
 
@@ -52,6 +55,7 @@ GOLDEN = f"""{LEGEND}
 - Average rank over 1 of 2 data sets: those that every method has in full.
 - BSS, selected: esol: weight=0.1.
 - {BUDGET}: LP, BSS, my_method: esol 90/10/0, lipo 90/10/0.
+- {notes.SPREAD}
 
 What is missing is run by
 
@@ -212,6 +216,58 @@ def test_one_seed_has_no_deviation() -> None:
     records = [*runs("lp", "esol", [1.0]), *runs("bss", "esol", [2.0])]
     assert markdown_rows(records)[2:] == ["| LP | **1.000 (1)** | 1.00 |", "| BSS | <u>2.000 (1)</u> | 2.00 |"]
     assert to_frame(board_of(records))["std"].tolist() == [0.0, 0.0]
+
+
+def test_what_a_deviation_is_over_is_said_where_one_is_shown() -> None:
+    assert notes.SPREAD not in render_markdown(computed([*runs("lp", "esol", [1.0]), *runs("bss", "esol", [2.0])]))
+    short = [*runs("lp", "esol", [1.0, 2.0]), *runs("bss", "lipo", [2.0, 3.0])]
+    found = computed([*short, *forests("esol", [1.0])])
+    assert render_markdown(found).count(notes.SPREAD) == 1
+    console = Console(file=io.StringIO(), width=1000)
+    print_rich(found, console)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count(f"- {notes.SPREAD}\n") == 1
+    assert "on one split and, where labels are few, one subset of them" in render_latex(found)
+
+
+def seeded(records: list[dict[str, Any]], split: int | None, labels: int) -> list[dict[str, Any]]:
+    """The same jobs on another split, or with other labels."""
+    found = []
+    for one in records:
+        job = one["job"]
+        params = {key: value for key, value in job["split"]["params"].items() if key != "seed"}
+        part = {**job["split"], "params": params if split is None else {**params, "seed": split}}
+        key = f"{one['key']}-{split}-{labels}"
+        found.append({**one, "key": key, "job": {**job, "split": part, "label_ratio": {"name": "n50", "seed": labels}}})
+    return found
+
+
+def test_what_a_deviation_over_pooled_runs_is_over_is_said() -> None:
+    both = [one for i in range(3) for one in seeded(runs("lp", "esol", [1.0 + i, 2.0]), i, i)]
+    text = render_markdown(computed(both, "pool=split_seed"))
+    assert (
+        "- ± is the standard deviation over 6 pooled runs (2 training seeds, 3 split seeds, 3 label subset seeds):"
+        " it holds how much splits and label subsets vary, too.\n"
+    ) in text
+    assert notes.SPREAD not in text
+    subsets = [one for i in range(4) for one in seeded(runs("lp", "esol", [1.0 + i]), None, i)]
+    text = render_markdown(computed(subsets, "pool=split_seed"))
+    assert "over 4 pooled runs (1 training seed, 4 label subset seeds): it holds how much label subsets vary" in text
+    alone = seeded(runs("lp", "esol", [1.0, 2.0]), 0, 0)
+    assert notes.SPREAD in render_markdown(computed(alone, "pool=split_seed"))  # nothing else differs
+    frame = by_model(board_of(both, "pool=split_seed").table)
+    assert "- ± is the standard deviation over 6 pooled runs (2 training seeds, 3 split seeds" in render(frame)
+
+
+@pytest.mark.parametrize(("scale", "cell"), [(1e-7, "1.100e-07 ± 1.000e-08"), (1e39, "1.100e+39 ± 1.000e+38")])
+def test_scores_of_unusual_scale_are_readable_in_every_table(scale: float, cell: str) -> None:
+    found = computed(runs("lp", "esol", [1.0 * scale, 1.2 * scale]))
+    console = Console(file=io.StringIO(), width=200)
+    print_rich(found, console)
+    assert isinstance(console.file, io.StringIO)
+    models = render(by_model(found.board.table))
+    for text in (render_markdown(found), console.file.getvalue(), models, render_latex(found).replace(r"$\pm$", "±")):
+        assert f"{cell} (2)" in text
 
 
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:

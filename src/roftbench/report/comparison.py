@@ -30,11 +30,11 @@ where there are none several times more often than it says. Each test here is ov
 over a data set's blocks is one observation. *Wins / ties / losses* are those of {reference} over data sets. In
 brackets: the 95 % bootstrap interval of the mean, for {interval} data sets or more. Intervals of few are too narrow (of
 6, about 85 % hold the true mean, of 20 about 91 %), and they are not corrected for several rivals: the *verdict*
-decides, not whether an interval leaves out 0. *p*: Wilcoxon's signed-rank test of the improvements, two-sided, ties left out, none for
-fewer than {pairs} pairs; *Holm*: corrected for all rivals of a table (the mean of the others is one question of its
-own). *Verdict*: whether {reference} is better or worse at {alpha}. "Not distinguishable" does not mean equal: it means
-that these numbers cannot tell. A verdict is about data sets like these, with the splits and label subsets that were
-drawn.
+decides, not whether an interval leaves out 0. *p*: Wilcoxon's signed-rank test of the improvements, two-sided, ties
+left out, none for fewer than {pairs} pairs; *Holm*: corrected for all rivals of a table (the mean of the others is one
+question of its own). *Verdict*: whether {reference} is better or worse at {alpha}. "Not distinguishable" does not mean
+equal: it means that these numbers cannot tell. A verdict is about data sets like these, with the splits and label
+subsets that were drawn.
 
 *Over blocks* the same numbers only describe what was run: nothing is tested there.
 

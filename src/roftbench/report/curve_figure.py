@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 GROUP = ["model", "split", "train", "variant"]
 FULL = "full"  # the label ratio that has no variants
-NOTE = "mean over seeds with its 95 % t interval"
-MOVED = "points are moved a little sideways, so that intervals stay visible"
+NOTE = "mean over seeds, 95 % t interval (of one label subset)"
+POOLED = "mean over pooled runs, 95 % t interval"
+MOVED = "moved sideways to keep intervals visible"
 _PANEL = (3.1, 2.5)  # inches
 _COLUMNS = 3
 _STEP = 0.009  # of the panel's width: the distance between methods at one number of labels
@@ -53,13 +54,16 @@ def curve_datasets(rows: pd.DataFrame) -> list[str]:
     return [dataset for _, dataset in sorted(found)]
 
 
-def draw_curves(rows: pd.DataFrame, title: str, units: Mapping[str, str] | None = None) -> "Figure":
+def draw_curves(
+    rows: pd.DataFrame, title: str, units: Mapping[str, str] | None = None, *, pooled: bool = False
+) -> "Figure":
     """Draw one of `curve_groups`: a panel a data set, a line a method.
 
     Points are means over seeds, bars their 95 % t intervals (none for one seed), the axis of labels is logarithmic. A
     method's points are moved a little sideways, so that bars do not hide one another. Points that lack seeds, or
     are undefined, are not drawn, and no line bridges them. Baselines are dotted black lines. `units`: of the
-    targets, by data set, written where the metric has them.
+    targets, by data set, written where the metric has them. `pooled`: whether runs differ in the seeds of split or
+    label subset, too.
 
     Raises ValueError if no method has two points to be joined.
     """
@@ -75,14 +79,15 @@ def draw_curves(rows: pd.DataFrame, title: str, units: Mapping[str, str] | None 
 
         width = max(_PANEL[0] * columns, 5.4)
         legend_columns = max(1, min(5, len(lines), int(width / (0.7 + 0.08 * max(map(len, lines))))))
-        height = _PANEL[1] * high + 0.8 + 0.19 * math.ceil(len(lines) / legend_columns)
+        note = _note(width, several=len(lines) > 1, pooled=pooled)
+        height = _PANEL[1] * high + 0.8 + 0.19 * math.ceil(len(lines) / legend_columns) + 0.15 * note.count("\n")
         figure = Figure(figsize=(width, height), label=title)
         figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.06)
         for place, dataset in enumerate(datasets):
             axes = figure.add_subplot(high, columns, place + 1)
             _panel(axes, rows[rows["dataset"] == dataset], lines, (units or {}).get(dataset, ""))
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-        _legend(figure, lines, legend_columns)
+        _legend(figure, lines, legend_columns, note)
     return figure
 
 
@@ -141,7 +146,7 @@ def _look(method: str) -> _Look:
     return {"color": look.color, "marker": look.marker, "linestyle": look.linestyle, **sizes, **edge}
 
 
-def _legend(figure: "Figure", lines: Mapping[str, str], columns: int) -> None:
+def _legend(figure: "Figure", lines: Mapping[str, str], columns: int, note: str) -> None:
     """All methods below the panels, under the note on what is drawn."""
     from matplotlib.lines import Line2D
 
@@ -149,10 +154,15 @@ def _legend(figure: "Figure", lines: Mapping[str, str], columns: int) -> None:
         handles=[Line2D([], [], label=label, **_look(method)) for label, method in lines.items()],
         loc="outside lower center",
         ncols=columns,
-        title=("; " if figure.get_figwidth() > 6 else ";\n").join([NOTE, MOVED][: len(lines)]),
+        title=note,
         title_fontproperties={"size": 8},
     )
     legend.get_title().set(color="#707070", ha="center")
+
+
+def _note(width: float, *, several: bool, pooled: bool) -> str:
+    """Return what is drawn in words, on as many lines as a figure of `width` inches needs."""
+    return ("; " if width > 6 else ";\n").join([POOLED if pooled else NOTE, *([MOVED] if several else [])])
 
 
 def _ticks(counts: Sequence[int], decades: float) -> list[int]:

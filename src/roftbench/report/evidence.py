@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from roftbench.catalog import options
+from roftbench.display import printable
 from roftbench.files import write_text
 from roftbench.progress import bar
 from roftbench.report.aggregate import cells
@@ -19,7 +20,7 @@ from roftbench.report.curve_figure import GROUP, curve_datasets, curve_groups, d
 from roftbench.report.figures import write_figure
 from roftbench.report.rank_figure import draw_critical_difference
 from roftbench.report.stats import REFERENCE, friedman, label_curves
-from roftbench.report.text import METRIC_NAMES, method_name
+from roftbench.report.text import METRIC_NAMES, csv_text, method_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,11 +53,11 @@ def write_evidence(
     """Write what the records of `long_table` prove into a folder, each file replaced as a whole; returns their paths.
 
     comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
-    .pdf, over data sets. Training setting and variant are part of a name where there are several. A figure that cannot be
-    made is a line in comparison.md that says why. `figures`: whether any is drawn; None: if they are no more than FEW,
-    and a warning says that they are left out. Where some are drawn, those of the same
-    kinds that lie there from before and are not drawn now are removed. `source`: what comparison.md says first of
-    the scores, and last of where they come from.
+    .pdf, over data sets. Training setting and variant are part of a name where there are several. A figure that cannot
+    be made is a line in comparison.md that says why. `figures`: whether any is drawn; None: if they are no more than
+    FEW, and a warning says that they are left out. Where some are drawn, those of the same kinds that lie there from
+    before and are not drawn now are removed. `source`: what comparison.md says first of the scores, and last of where
+    they come from.
 
     Raises OSError if a file cannot be written.
     """
@@ -66,7 +67,8 @@ def write_evidence(
         figures = count <= FEW
         if not figures:
             logger.warning("about %d figures would take a while, so none is drawn; --figures draws them", count)
-    planned = [*_curves(label_curves(long)), *_diagrams(table, reference)] if figures else []
+    pooled = bool(long["replicate"].str.contains("/").any())
+    planned = [*_curves(label_curves(long), pooled=pooled), *_diagrams(table, reference)] if figures else []
     paths = []
     if drawn := {figure.stem for figure in planned if figure.draw}:
         _remove_others(folder, drawn)
@@ -75,8 +77,8 @@ def write_evidence(
     frame = comparison_frame(table, reference)
     text = render_comparison(table, frame, reference).rstrip()
     parts = [f"# {method_name(reference)} and the other methods", *source[:1], text, *_gallery(planned), *source[1:]]
-    write_text(folder / "comparison.md", "\n\n".join(parts) + "\n")
-    write_text(folder / "comparison.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "comparison.md", printable("\n\n".join(parts)) + "\n")
+    write_text(folder / "comparison.csv", csv_text(frame))
     return [folder / "comparison.md", folder / "comparison.csv", *paths]
 
 
@@ -96,7 +98,7 @@ def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:
     return int((ratios > 1).sum()) + diagrams
 
 
-def _curves(curves: pd.DataFrame) -> Iterator[_Planned]:
+def _curves(curves: pd.DataFrame, *, pooled: bool) -> Iterator[_Planned]:
     """One figure a model, split, training setting and variant."""
     groups = curve_groups(curves)
     shown = [name for name in ("train", "variant") if len({names[name] for names, _ in groups}) > 1]
@@ -106,7 +108,7 @@ def _curves(curves: pd.DataFrame) -> Iterator[_Planned]:
         title = " · ".join([names["model"], f"{names['split']} split", *extra])
         stem = _stem(CURVES, names["model"], names["split"], *extra)
         if curve_datasets(rows):
-            yield _Planned(stem, title, partial(draw_curves, rows, title, units))
+            yield _Planned(stem, title, partial(draw_curves, rows, title, units, pooled=pooled))
         else:
             yield _Planned(stem, title, reason="no data set has a method with all seeds at two numbers of labels")
 

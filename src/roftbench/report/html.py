@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from roftbench.display import printable
 from roftbench.errors import UsageError
 from roftbench.files import check_output, write_output
 from roftbench.report.aggregate import long_table
@@ -53,7 +54,7 @@ def words(data: dict[str, Any], out: Path) -> str:
         data["points"], f"learning curves of at most {data['points']} epochs a stage"
     )
     left = "no learning curves, which scores.csv does not hold" if data["from_scores"] else left
-    return f"{len(data['jobs'])} records; written: {out} ({size}{'; ' * bool(left)}{left})"
+    return printable(f"{len(data['jobs'])} records; written: {out} ({size}{'; ' * bool(left)}{left})")
 
 
 def render(data: dict[str, Any]) -> str:

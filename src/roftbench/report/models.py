@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from roftbench.display import printable
 from roftbench.files import write_text
 from roftbench.report.aggregate import sign
-from roftbench.report.text import MISSING, amount, markdown_table, method_name, metric_name, rank, score
+from roftbench.report.notes import shows_spread, spread_note
+from roftbench.report.text import MISSING, amount, csv_text, markdown_table, method_name, metric_name, rank, score
 
 GROUP = ["method", "split", "train"]  # one table each
 COLUMN = ["dataset", "label_ratio"]
@@ -28,14 +30,15 @@ columns that both have the mean is better than that of random weights."""
 def by_model(table: pd.DataFrame) -> pd.DataFrame:
     """Return `cells` arranged for comparing models, with rank and wins; a baseline stands beside each method.
 
-    Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, n_expected (seeds that any model
-    of the column has), rank (over models, within the column; NaN where seeds are missing), average_rank (NaN for a
-    model that lacks a column), wins and compared (against `scratch`).
+    Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, replicates (those of the cell,
+    separated by blanks), n_expected (seeds that any model of the column has), rank (over models, within the column;
+    NaN where seeds are missing), average_rank (NaN for a model that lacks a column), wins and compared (against
+    `scratch`).
     """
     kept = [*GROUP, "model", *COLUMN, "metric", "mean", "std", "n", "replicates"]
     frame = _with_baselines(table)[kept].sort_values([*GROUP, *COLUMN, "model"], ignore_index=True)
     every = frame.groupby([*GROUP, *COLUMN])["replicates"].agg(lambda texts: len(set(" ".join(texts).split())))
-    frame = frame.drop(columns="replicates").merge(every.rename("n_expected").reset_index(), on=[*GROUP, *COLUMN])
+    frame = frame.merge(every.rename("n_expected").reset_index(), on=[*GROUP, *COLUMN])
     loss = (frame["mean"] * sign(frame["metric"])).where(frame["n"] == frame["n_expected"])
     frame["rank"] = loss.groupby([frame[name] for name in [*GROUP, *COLUMN]]).rank()
     models = frame.groupby(GROUP)["model"].transform("nunique")
@@ -56,7 +59,8 @@ def render(frame: pd.DataFrame) -> str:
     rows: list[_Row] = frame.to_dict("records")
     for (method, split, train), group in groupby(rows, key=itemgetter(*GROUP)):
         blocks.append(f"## {method_name(str(method))} · {split} split · {train} training")
-        blocks.append(_table(list(group)))
+        blocks.append(_table(cells := list(group)))
+        blocks += [f"- {note}" for note in spread_note(row["replicates"] for row in cells if shows_spread(row))]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -66,8 +70,8 @@ def write_models(frame: pd.DataFrame, folder: Path, source: Sequence[str] = ()) 
     `source`: what models.md says first of the scores, and last of where they come from.
     """
     parts = ["# Models", *source[:1], render(frame).rstrip(), *source[1:]]
-    write_text(folder / "models.md", "\n\n".join(parts) + "\n")
-    write_text(folder / "models.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "models.md", printable("\n\n".join(parts)) + "\n")
+    write_text(folder / "models.csv", csv_text(frame))
     return [folder / "models.md", folder / "models.csv"]
 
 

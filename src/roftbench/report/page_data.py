@@ -9,6 +9,7 @@ import pandas as pd
 from roftbench.progress import bar
 from roftbench.report import page_facts, page_stats
 from roftbench.report.aggregate import BUDGET, CELL, cells, complete_losses, mean_rank, select, unfinished_table
+from roftbench.report.notes import SPREAD
 from roftbench.report.page_jobs import Interned, fit_curves, job_row, params_of, short
 from roftbench.report.page_lists import OWN, lists_of, places
 from roftbench.report.places import canonical_json
@@ -43,6 +44,7 @@ def page_data(store: Store | None, records: list[Record], failures: list[Record]
         "jobs": jobs,
         "points": points,
         "from_scores": store is None,
+        "spread": SPREAD,
         **page_stats.statistics(views[OWN][0], long, lists),
         **page_facts.facts(long, done, failures, jobs, shared["envs"]),
         **{name: interned.values for name, interned in shared.items()},

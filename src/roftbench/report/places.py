@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roftbench.checksums import digest_of_text
+from roftbench.display import printable_name
 from roftbench.job import FLOAT32, PROTOCOL
 from roftbench.losses import DEFAULT_LOSS
 
@@ -83,7 +84,8 @@ class Placer:
 def names(places: Iterable[Place]) -> list[dict[str, str]]:
     """Return for each place the name of each of its parts, `NAMED` to name.
 
-    Contents that share a name get the fields in which they differ appended: "paper (epochs=30)".
+    Contents that share a name get the fields in which they differ appended: "paper (epochs=30)". Control characters
+    of names are written out.
     """
     places = list(places)
     labels = [_labels({place.texts[i] for place in places}) for i in range(len(NAMED))]
@@ -111,7 +113,7 @@ def differing(variants: Iterable[dict[str, Any]]) -> list[str]:
 
 def describe(values: dict[str, Any], fields: list[str]) -> str:
     """Return some fields of a flat dictionary as text: "epochs=30, loss=mae"."""
-    return ", ".join(f"{field}={_text(values, field)}" for field in fields)
+    return ", ".join(printable_name(f"{field}={_text(values, field)}") for field in fields)
 
 
 def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -150,8 +152,9 @@ def _labels(texts: set[str]) -> dict[str, str]:
         variants.setdefault(part["name"], []).append(part)
     fields = {name: differing(contents) for name, contents in variants.items()}
     return {
-        text: f"{part['name']} ({describe(part, fields[part['name']])})" if fields[part["name"]] else part["name"]
+        text: f"{printable_name(part['name'])} ({describe(part, found)})" if found else printable_name(part["name"])
         for text, part in parts.items()
+        for found in [fields[part["name"]]]
     }
 
 

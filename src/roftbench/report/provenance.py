@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from roftbench.display import printable_name
 from roftbench.report.board import Board
 from roftbench.report.text import METRIC_NAMES, MISSING, markdown_table
 
 _Line = list[str]
+_DATA = ("sha256", "rows", "kept")
 _ENV = ("roftbench", "commit", "torch", "device")
 _LATER = ("processor", "arithmetic")  # not in all records: named where known
 
@@ -15,7 +17,7 @@ _LATER = ("processor", "arithmetic")  # not in all records: named where known
 def data_lines(board: Board) -> list[_Line]:
     """Return a row for each data set and fingerprint: name, sha256, rows, rows kept, jobs."""
     found = Counter(
-        (record["job"]["dataset"]["name"], *(_text(record["data"].get(name)) for name in ("sha256", "rows", "kept")))
+        tuple(map(_text, (record["job"]["dataset"]["name"], *(record["data"].get(name) for name in _DATA))))
         for record in board.records
     )
     return [[*names, str(count)] for names, count in sorted(found.items())]
@@ -75,4 +77,4 @@ def _commit(text: str | None) -> str:
 
 
 def _text(value: Any) -> str:
-    return MISSING if value is None else str(value)
+    return MISSING if value is None else printable_name(value)

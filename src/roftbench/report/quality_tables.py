@@ -8,6 +8,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from roftbench.display import printable_values
+
 Report = dict[str, Any]
 FIRST = 10  # dropped rows, and groups of duplicates, that are shown
 MANY_TASKS = 20  # of more tasks, quantiles are shown
@@ -16,7 +18,8 @@ TEXT = ("SMILES", "Reason", "Data rows", "Their labels")  # columns that begin a
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print a report of `roftbench.data.quality.quality_report`."""
+    """Print a report of `roftbench.data.quality.quality_report`; control characters in its texts are written out."""
+    report = printable_values(report)
     parts = (_head(report), _dropped(report), _molecules(report), _labels(report), _duplicates(report))
     for part in (*parts, _parts(report), _distances(report), _warnings(report)):
         for block in part:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
+from roftbench.display import score_text
 from roftbench.store import Record
 
 
@@ -34,4 +35,5 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+    """The number that `list runs` shows of a score: four decimals, or of an unusual size four significant digits."""
+    return None if value is None else float(score_text(value, 4))

@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from roftbench.display import from_spreadsheet_text, spreadsheet_text
 from roftbench.errors import UsageError
 from roftbench.files import write_text
 from roftbench.metrics import METRICS
@@ -158,7 +159,9 @@ class _Settings:
 def _rows(record: Record, settings: _Settings) -> Iterator[list[Any]]:
     """The rows of a record, in the order of COLUMNS."""
     job, count, env = record["job"], record["count"], record["env"]
-    named = [record["key"], record["status"], *(job[part]["name"] for part in PARTS), job["seed"]]
+    names = (spreadsheet_text(str(job[part]["name"])) for part in PARTS)
+    named = [record["key"], record["status"], *names, job["seed"]]
+    error = record["error"] and spreadsheet_text(record["error"])
     about = [job["dataset"]["task"], job["dataset"]["metric"]]
     counts = [
         count.get(what, {}).get(name) for what, names in (("labels", LABELS), ("graphs", GRAPHS)) for name in names
@@ -168,7 +171,7 @@ def _rows(record: Record, settings: _Settings) -> Iterator[list[Any]]:
     hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *BESIDE)]
     for one in record["candidates"] or [None]:
         params, scores, best_epoch = _candidate(job, one)
-        yield [*named, params, *about, *scores, best_epoch, *counts, *versions, *cost, *hashes, record["error"]]
+        yield [*named, params, *about, *scores, best_epoch, *counts, *versions, *cost, *hashes, error]
 
 
 def _candidate(job: dict[str, Any], one: dict[str, Any] | None) -> tuple[str, list[Any], int | None]:
@@ -196,7 +199,7 @@ def _record(rows: list[_Row], settings: dict[str, Any]) -> Record:
         "env": {name: (_number(row[name]) if name in NUMBERS else row[name] or None) for name in ENV},
         "seconds": {"total": _number(row["seconds"])} if row["seconds"] else {},
         "peak_memory_mb": _number(row["peak_memory_mb"]),
-        "error": row["error"] or None,
+        "error": from_spreadsheet_text(row["error"]) or None,
     }
 
 

@@ -1,10 +1,10 @@
 """`roftbench tables`: read the records, print leaderboards, write them with what the scores prove."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from roftbench.display import printable
 from roftbench.errors import UsageError
 from roftbench.leftovers import remove_leftovers
 from roftbench.paths import absolute, paths_of
@@ -17,7 +17,7 @@ from roftbench.report.provenance import asked, brief, render_provenance
 from roftbench.report.records import read_records
 from roftbench.report.request import GROUP, Request
 from roftbench.report.scores import SCORES, read_scores, write_scores
-from roftbench.report.tables import plain_rows, print_rich, to_json, write_tables
+from roftbench.report.tables import json_text, plain_rows, print_rich, to_json, write_tables
 from roftbench.store import Store
 
 WIDTH = 250  # of what is not printed to a terminal
@@ -68,7 +68,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}") from None
     if not output.as_json:
-        print(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}")
+        print(printable(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}"))
     return 0
 
 
@@ -109,7 +109,7 @@ def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> lis
     frame = by_model(board.table)
     written = write_models(frame, folder, (asked(board, *BY_MODEL), render_provenance(board, *BY_MODEL)))
     if output.as_json:
-        print(json.dumps(plain_rows(frame), indent=1, ensure_ascii=False))
+        print(json_text(plain_rows(frame)))
     else:
-        print(f"{render(frame)}\n{brief(board, *BY_MODEL)}")
+        print(printable(f"{render(frame)}\n{brief(board, *BY_MODEL)}"))
     return written

@@ -115,7 +115,8 @@ def _changes(blocks: Blocks, reference: str, others: list[str]) -> tuple[FloatAr
     """The improvement against the mean of `others` in each block [B], in %, and whether all have all seeds there."""
     first, rest = blocks.methods.index(reference), [blocks.methods.index(method) for method in others]
     change = blocks.improvement(blocks.scores[:, first], blocks.scores[:, rest].mean(axis=1))
-    return change, blocks.complete[:, [first, *rest]].all(axis=1)
+    complete: npt.NDArray[np.bool_] = np.asarray(blocks.complete[:, [first, *rest]].all(axis=1))
+    return change, complete
 
 
 def _observations(blocks: Blocks, change: FloatArray, counted: npt.NDArray[np.bool_], unit: Unit) -> FloatArray:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from roftbench.display import printable
 from roftbench.files import write_text
 from roftbench.report.aggregate import PARTS
 from roftbench.report.board import TABLE, Board
@@ -17,7 +18,7 @@ from roftbench.report.latex import comments, plain, render_layout
 from roftbench.report.layout import Layout, Leaderboard
 from roftbench.report.provenance import asked, brief, data_lines, facts, render_provenance
 from roftbench.report.selection import render_selection
-from roftbench.report.text import markdown_table
+from roftbench.report.text import csv_text, markdown_table
 
 LEGEND = """\
 Cells: mean ± standard deviation (ddof 0; none of one seed) of the test score over seeds, and the number of seeds.
@@ -27,7 +28,8 @@ is undefined in some seed, or no candidate of a search has a score in every seed
 mean validation score over seeds."""
 RANKS = """\
 Ranks are over blocks, a block being one split, label ratio and data set (of one model): those in which every method
-has all seeds. How sure the differences are is in comparison.md."""
+has all seeds. Blocks of one data set are not independent, so these ranks describe what was run: they, bold and
+underline are no tests. What can be told apart is in comparison.md, by tests over data sets."""
 DATA_SETS = "data sets (sha256, rows, kept, jobs):"
 _MARKDOWN = {"bold": "**{}**", "underline": "<u>{}</u>", "": "{}"}
 _NUMBERS = ["mean", "std", "n", "n_expected", "labels", "labels_selection", "labels_interpolation"]
@@ -42,7 +44,7 @@ def write_tables(found: Leaderboard, folder: Path) -> list[Path]:
     contents: dict[str, Callable[[Leaderboard], str]] = {"md": _page, "csv": _csv, "tex": render_latex}
     texts = {folder / f"leaderboard.{kind}": render(found) for kind, render in contents.items()}
     for path, text in texts.items():
-        write_text(path, text)
+        write_text(path, printable(text))
     return list(texts)
 
 
@@ -71,7 +73,12 @@ def to_json(board: Board) -> str:
     plain = plain_rows(to_frame(board))
     for row in plain:
         row["params"] = row["params"] and json.loads(row["params"])
-    return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
+    return json_text(plain)
+
+
+def json_text(rows: list[dict[str, Any]]) -> str:
+    """Return rows as JSON; what is not ASCII is escaped in it, so that no text can steer a terminal."""
+    return json.dumps(rows, indent=1, allow_nan=False)
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -90,7 +97,8 @@ def render_markdown(found: Leaderboard) -> str:
 def render_latex(found: Leaderboard) -> str:
     """The same tables and notes for LaTeX with the package booktabs; legend and provenance are comments."""
     parts = [comments(["Needs \\usepackage{booktabs}.", *plain(LEGEND).splitlines()])]
-    parts += map(render_layout, [*found.tables, *found.ranks])
+    parts += map(render_layout, found.tables)
+    parts += [comments(RANKS.splitlines()), *map(render_layout, found.ranks)] if found.ranks else []
     data = [" ".join(line) for line in data_lines(found.board)]
     parts.append(comments([plain(asked(found.board)), *facts(found.board), DATA_SETS, *data]))
     return "\n\n".join(parts) + "\n"
@@ -98,19 +106,31 @@ def render_latex(found: Leaderboard) -> str:
 
 def print_rich(found: Leaderboard, console: Console, suffix: str = "") -> None:
     """Print the same tables and notes to a terminal; `suffix` is added to the commands."""
-    for layout in [*found.tables, *found.ranks]:
-        shown = Table()
-        for i, name in enumerate(layout.header):
-            shown.add_column(Text(name), justify="right" if i else "left")
-        for row in layout.rows:
-            shown.add_row(*row)
-        notes = [Text(f"- {note}") for note in layout.notes]
-        console.print(Text(layout.title, "bold"), shown, *notes, sep="\n")
-        for command in layout.commands:  # on a line of its own however long, to be copied
-            console.print(Text(f"{command}{suffix}"), soft_wrap=True)
+    for layout in found.tables:
+        _print_layout(layout, console, suffix)
+    if found.ranks:
+        console.print(Text(RANKS))
+    for layout in found.ranks:
+        _print_layout(layout, console, suffix)
     if found.board.request.select == "test":
-        console.print(Text(render_selection(found.board)), soft_wrap=True)
-    console.print(Text(brief(found.board)), soft_wrap=True)
+        console.print(_text(render_selection(found.board)), soft_wrap=True)
+    console.print(_text(brief(found.board)), soft_wrap=True)
+
+
+def _print_layout(layout: Layout, console: Console, suffix: str) -> None:
+    shown = Table()
+    for i, name in enumerate(layout.header):
+        shown.add_column(_text(name), justify="right" if i else "left")
+    for row in layout.rows:
+        shown.add_row(*(_text(cell.plain, str(cell.style)) for cell in row))
+    notes = [_text(f"- {note}") for note in layout.notes]
+    console.print(_text(layout.title, "bold"), shown, *notes, sep="\n")
+    for command in layout.commands:  # on a line of its own however long, to be copied
+        console.print(_text(f"{command}{suffix}"), soft_wrap=True)
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(printable(text), style)
 
 
 def _page(found: Leaderboard) -> str:
@@ -118,7 +138,7 @@ def _page(found: Leaderboard) -> str:
 
 
 def _csv(found: Leaderboard) -> str:
-    return to_frame(found.board).to_csv(index=False, lineterminator="\n")
+    return csv_text(to_frame(found.board))
 
 
 def _markdown(layout: Layout) -> str:

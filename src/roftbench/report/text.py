@@ -2,9 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from roftbench.display import UNDEFINED, printable_name, score_text, spreadsheet_text
 from roftbench.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METHODS = {  # in the paper's order
     "full_ft": "Full FT",
@@ -49,9 +53,9 @@ def metric_name(metric: str) -> str:
 def score(row: dict[Any, Any]) -> str:
     """Return mean, standard deviation (none of one seed) and number of seeds of a cell."""
     if math.isnan(row["mean"]):
-        return "undefined"
-    spread = f" ± {row['std']:.3f}" if row["n"] > 1 else ""
-    return f"{row['mean']:.3f}{spread} ({row['n']})"
+        return UNDEFINED
+    spread = f" ± {score_text(row['std'])}" if row["n"] > 1 else ""
+    return f"{score_text(row['mean'])}{spread} ({row['n']})"
 
 
 def rank(row: dict[Any, Any]) -> str:
@@ -67,7 +71,15 @@ def amount(label_ratio: str) -> tuple[int, int, str]:
     return (2, 0, label_ratio)
 
 
+def csv_text(frame: "pd.DataFrame") -> str:
+    """Return a frame as CSV with a header, of whose texts none is a formula to a spreadsheet; numbers stay numbers."""
+    texts = frame.select_dtypes(exclude="number").columns
+    safe = {name: [spreadsheet_text(one) if isinstance(one, str) else one for one in frame[name]] for name in texts}
+    return frame.assign(**safe).to_csv(index=False, lineterminator="\n")
+
+
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, all columns but the first aligned to the right."""
+    """Return a Markdown table, all columns but the first aligned to the right; a text stays in its cell."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in lines)
+    cells = ([printable_name(text).replace("|", r"\|") for text in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)

@@ -29,13 +29,14 @@ def test_wins_and_verdicts_are_those_of_the_statistics(shown: Browser, bench: La
 def test_each_data_set_has_its_improvement_and_blocks_have_no_verdict(shown: Browser, bench: Lab) -> None:
     table = cells(long_table(bench.store.load()))
     each = improvements(table[(table["model"] == "tiny_gin") & ~table["baseline"].astype(bool)])
-    written = {row[0]: row[1:] for row in rows(shown, "#scroll-each")}
+    [_, *datasets], *lines = rows(shown, "#scroll-each")
+    written = {row[0]: row[1:] for row in lines}
     assert set(written) == {method_name(name) for name in each["method"]}
-    datasets = sorted(each["dataset"].unique())
+    assert datasets == sorted(each["dataset"].unique())
     for row in each.to_dict("records"):
         cell = written[method_name(row["method"])][datasets.index(row["dataset"])]
         assert cell.endswith(f"{row['ahead']}/{row['blocks']}")
-    assert [len(row) for row in rows(shown, "#scroll-blocks")] == [6] * (each["method"].nunique() + 1)
+    assert [len(row) for row in rows(shown, "#scroll-blocks")] == [6] * (each["method"].nunique() + 2)
     assert "no evidence" in shown.text("#versus .content")
 
 

@@ -28,8 +28,8 @@ function drawCurves() {
   return content("curves").replaceChildren(
     el("p", { class: "where" }, phrase), ...ownMetricNote(), legend(methods),
     el("div", { class: "panels" }, datasets.map((dataset) => panel(dataset, drawn.filter((point) => point.dataset === dataset), methods))),
-    el("p", { class: "note" }, "Points are means over seeds, bars their 95 % t intervals; points are moved a little sideways so that bars stay visible. ",
-      "Points that lack seeds are not drawn. With the keyboard: arrow keys walk through a panel’s points."));
+    el("p", { class: "note" }, "Points are means over seeds, bars their 95 % t intervals on one split and label subset: other subsets vary more. Points are moved a little sideways so that bars stay visible. ",
+      "Those that lack seeds are not drawn. With the keyboard: arrow keys walk through a panel’s points."));
 }
 
 function legend(methods) {

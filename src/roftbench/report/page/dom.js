@@ -25,7 +25,14 @@ function fixed(value, digits) {
   return ((whole + Math.abs(whole % 2)) / 10 ** digits).toFixed(digits);
 }
 
-const score = (value) => (value === null ? "undefined" : fixed(value, 3));
+// A score never reads as zero unless it is zero: four significant digits where its size is unusual, as Python writes them.
+function score(value) {
+  if (value === null) return "undefined";
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-3 && size < 1e5)) return fixed(value === 0 ? 0 : value, 3);
+  return value.toExponential(3).replace(/e([+-])(\d)$/, "e$10$2");
+}
+
 function percent(value) {
   if (value === null) return "–";
   const size = fixed(Math.abs(value), 1);
@@ -43,6 +50,7 @@ function seconds(value) {
 
 function tick(value) {
   const size = Math.abs(value);
+  if (size >= 1e7) return Number(value.toPrecision(6)).toExponential().replace("e+", "e");
   return size >= 10000 ? value.toLocaleString("en") : String(Number(value.toPrecision(6)));
 }
 
