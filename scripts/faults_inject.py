@@ -54,7 +54,8 @@ class Faults:
             return
         half()
         number = ERRORS[self.fault]
-        raise OSError(number, os.strerror(number), str(path))
+        named = [] if name in ("write", "fsync") else [str(path)]  # as the system does
+        raise OSError(number, os.strerror(number), *named)
 
     def has(self, path: object) -> bool:
         """Tell whether a path is one of those that are counted; of an open file, its path."""
