@@ -1,6 +1,7 @@
 """Files are whole or absent."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,16 @@ def test_locks_lie_apart_from_the_files(tmp_path: Path) -> None:
         assert names(tmp_path) == set()
         with locked(tmp_path / "b"):  # another file, another lock
             pass
+
+
+def test_an_error_of_writing_names_the_file_that_was_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # the system takes no more of a file
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            write_text(path, "x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(path)
+    assert names(tmp_path) == set()

@@ -20,7 +20,10 @@ def locked(path: Path) -> FileLock:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what was written there is flushed and takes its place if no error came."""
+    """Yield a temporary path beside `path`; what was written there is flushed and takes its place if no error came.
+
+    An OSError of writing or flushing, which does not tell the file, gets the name of `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
     try:
@@ -28,6 +31,10 @@ def atomic(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

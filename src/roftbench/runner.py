@@ -75,7 +75,7 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
         announce(bench)
         record = bench.work()
         if env.run.keep:
-            keep(bench, record)
+            _keep(bench, record)
     except SkipJob as error:
         return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=device))
     except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
@@ -101,6 +101,15 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
         reason = f"its record could not be read again: {error}"
         return Outcome("failed", put_failure(store, job, reason, device=device))
     return Outcome("done", record)
+
+
+def _keep(bench: Bench, record: Record) -> None:
+    """Keep the model of a job that has done its work; raises JobError where the disk refuses."""
+    try:
+        keep(bench, record)
+    except OSError as error:
+        place = error.filename or bench.store.model_path(bench.job.key)
+        raise JobError(f"its model cannot be kept: {place}: {error.strerror or error}") from error
 
 
 def put_failure(

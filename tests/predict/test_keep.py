@@ -1,6 +1,8 @@
 """What run.keep=true leaves behind: for every method, whether the job is new, done, or done long ago."""
 
 import json
+import re
+import resource
 import shutil
 from pathlib import Path
 
@@ -156,3 +158,36 @@ def test_a_stranger_s_model_calls_nothing_but_models_and_methods(
         with pytest.raises(UsageError, match=r"roftbench\.plugins\.load_plugin is no subclass of roftbench\."):
             roftbench.load(folder)
     assert not trace.exists()
+
+
+def test_a_model_that_finds_no_room_is_a_failure_in_words_and_loses_no_earlier_one(lab: Lab) -> None:
+    job = "method=lp", "model.dim=128", "run.keep=true"
+    record = lab.done(*job)
+    folder = lab.store.model_path(record["key"])
+    (folder / "notes.txt").write_text("mine")
+    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, before[1]))  # enough for a record
+    try:
+        failed = lab.run(*job, "run.rerun=true")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert failed.status == "failed"
+    assert re.fullmatch(r"its model cannot be kept: /\S+safetensors: File too large", failed.record["error"])
+    assert failed.record["traceback"] is None
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == content
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_model_that_is_written_again_keeps_the_users_files(lab: Lab) -> None:
+    record = lab.done("method=lp", "run.keep=true")
+    folder = lab.store.model_path(record["key"])
+    (folder / "notes.txt").write_text("mine")
+    (folder / "plots").mkdir()
+    (folder / "plots" / "a.svg").write_text("mine, too")
+    before = (folder / "model.json").stat().st_ino
+    lab.done("method=lp", "run.keep=true", "run.rerun=true")
+    assert (folder / "model.json").stat().st_ino != before
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "plots" / "a.svg").read_text() == "mine, too"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]

@@ -220,3 +220,20 @@ def test_importing_roftbench_is_light(lab: Lab, tmp_path: Path) -> None:
     assert terminal.python("-c", code).out.strip() == "[]"
     assert subprocess.run([sys.executable, "-c", "import roftbench; roftbench.nothing"], env=terminal.env,
                           capture_output=True, check=False).returncode == 1  # fmt: skip
+
+
+def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(lab: Lab, tmp_path: Path) -> None:
+    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true")["key"])
+    table, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    table.write_text("smiles\n" + "CCO\n" * 400)
+    limited = "import resource, sys, roftbench.cli as c\n"
+    limited += (
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\nsys.exit(c.main(sys.argv[1:]))"
+    )
+    words = ["predict", f"model_dir={folder}", f"input={table}", f"output={out}", "device=cpu"]
+    terminal = Terminal.of(lab, tmp_path)
+    full = terminal.python("-c", limited, *words)
+    assert (full.code, full.err) == (2, f"roftbench: output={out} cannot be written: File too large\n")
+    assert not out.exists()
+    assert terminal(*words).code == 0
+    assert len(out.read_text().splitlines()) == 401

@@ -56,9 +56,13 @@ class Rows:
     _way: "_Text | _Parquet | _Whole"
 
     def chunks(self, size: int, skip: int = 0) -> Iterator[list[list[str]]]:
-        """Yield the columns of each `size` rows (the last time fewer), after the first `skip` rows."""
+        """Yield the columns of each `size` rows (the last time fewer), after the first `skip` rows.
+
+        Raises:
+            UsageError: the table cannot be read to its end.
+        """
         held: list[list[str]] = [[] for _ in self.names]
-        for columns in self._way.blocks():
+        for columns in self._blocks():
             length = len(columns[0])
             dropped = min(skip, length)
             skip -= dropped
@@ -69,6 +73,12 @@ class Rows:
                 held = [column[size:] for column in held]
         if held[0]:
             yield held
+
+    def _blocks(self) -> Iterator[list[list[str]]]:
+        try:
+            yield from self._way.blocks()
+        except OSError as error:
+            raise UsageError(f"input={self.path} cannot be read: {error.strerror or error}") from None
 
 
 def open_rows(path: Path, smiles_column: str | None) -> Rows:

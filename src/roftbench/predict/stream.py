@@ -4,7 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -70,8 +70,9 @@ class Output:
         write_text(self.state, json.dumps(state) + "\n")
 
     def _let_go(self) -> None:
-        self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._lock.release()
+            Path(self._lock.lock_file).unlink(missing_ok=True)
 
     def _found(self) -> tuple[int, int, int] | None:
         try:
@@ -101,8 +102,11 @@ class Output:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Let go of the output; what is unfinished stays, for the next call."""
-        self._file.close()
-        self._let_go()
+        try:
+            with _clear(self.path) if error is None else suppress(OSError):  # what was not written may fail once more
+                self._file.close()
+        finally:
+            self._let_go()
 
 
 @contextmanager
