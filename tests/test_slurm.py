@@ -15,7 +15,7 @@ from slurm_node import SlurmNode, lacking, slurm_node
 
 pytest.importorskip("submitit")
 
-from submitit.core.utils import UncompletedJobError
+from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.slurm.slurm import SlurmJob
 
 from roftbench import slurm
@@ -102,7 +102,7 @@ def test_a_task_that_is_killed_and_one_that_runs_out_of_time_are_run_again(
     lab: Lab, tmp_path: Path, held: Path, node: SlurmNode
 ) -> None:
     terminal = Terminal.of(lab, tmp_path, **node.env)
-    child = terminal.begun(*arguments(held, "seed=0,1,2"), "hydra.launcher.timeout_min=1")
+    child = terminal.begun(*arguments(held, "seed=0,1,2"), "hydra.launcher.timeout_min=10")
     reached(child, holding(held, 3))
     first, second, third = sorted(node.queue())
     node.call("scancel", "--signal=KILL", first)
@@ -113,7 +113,7 @@ def test_a_task_that_is_killed_and_one_that_runs_out_of_time_are_run_again(
     done = ended(child)
     assert done.code == 0, done
     words = f"task {first} of Slurm's ended as CANCELLED; task {second} of Slurm's ended as TIMEOUT: raise"
-    assert f"a worker process was lost (UncompletedJobError: {words} hydra.launcher.timeout_min, 1 now)" in done.out
+    assert f"a worker process was lost (UncompletedJobError: {words} hydra.launcher.timeout_min, 10 now)" in done.out
     assert "\n3 jobs: 3 done, 0 skipped, 0 failed" in done.out
     quiet(done)
     assert not list(lab.results.glob("running/*.json"))
@@ -257,6 +257,17 @@ def test_what_a_lost_task_has_written_last_is_told(tmp_path: Path, path: Path) -
         " task 7_2 of Slurm's ended as OUT_OF_MEMORY: raise hydra.launcher.mem_gb, 3 now"
     )
     assert SlurmJob.watcher is before
+
+
+def test_a_task_that_cannot_begin_its_job_says_why_once(tmp_path: Path, path: Path) -> None:
+    squeue(path, "7|FAILED|NonZeroExitCode\n")
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "7_0_result.pkl").touch()
+    trace = "Job (task=0) failed during processing with trace:\n-----\nTraceback\nValueError: no such thing\n\n-----\n"
+    error = FailedJobError(f"{trace}You can check full logs with 'job.stderr(0)'or at paths:\n  - a\n  - b")
+    with pytest.raises(FailedJobError) as raised, slurm.tasks({"submitit_folder": str(tmp_path / "%j")}, [bool]):
+        raise error
+    assert str(raised.value) == "ValueError: no such thing"
 
 
 def test_where_slurm_says_no_limit_an_array_may_have_any_number(path: Path) -> None:

@@ -259,6 +259,35 @@ def test_a_launcher_that_stops_between_two_jobs_is_started_again(lab: Lab, capsy
     assert summary(out) == "3 jobs: 3 done, 0 skipped, 0 failed"
 
 
+class UncompletedJobError(Exception):
+    """Of the name that submitit's has."""
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_worker_that_is_killed_before_it_has_a_job_gets_a_second_try(
+    lab: Lab, capsys: pytest.CaptureFixture[str], deaths: int
+) -> None:
+    plan = lab.plan("method=lp", "seed=0")
+    launched: list[int] = []
+
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+        launched.append(number)
+        if len(launched) <= deaths:
+            raise UncompletedJobError("CANCELLED")
+        outcome = lab.run(*(text for text in batch[0] if not text.startswith("paths.")))
+        return [Answer(number, plan.jobs[number].key, outcome.status != "busy", "")]
+
+    one = Sweep(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"])
+    if deaths == 1:
+        one.run()
+        assert "a worker process was lost (UncompletedJobError: CANCELLED); 1 jobs" in capsys.readouterr().out
+        assert len(lab.store.load()) == 1
+    else:
+        with pytest.raises(JobError, match="the launcher failed before any of 1 jobs began: UncompletedJobError"):
+            one.run()
+    assert launched == [0, 0]
+
+
 def test_a_table_that_is_changed_meanwhile_ends_the_sweep_with_one_message(
     lab: Lab, terminal: Terminal, tmp_path: Path
 ) -> None:

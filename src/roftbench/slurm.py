@@ -118,6 +118,7 @@ def tasks(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool]]
 
     Raises:
         UncompletedJobError: tasks have ended without an answer, with their state and what they wrote last.
+        FailedJobError: a task could not begin its job: the last line of its traceback.
     """
     before, watcher = SlurmJob.watcher, QueueWatcher(interrupted)
     SlurmJob.watcher = watcher
@@ -130,7 +131,7 @@ def tasks(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool]]
             time.sleep(1)
         lost = [one for one in watcher.tasks() if not JobPaths(folder, one).result_pickle.exists()]
         if not lost:
-            raise UncompletedJobError(_last_line(str(error))) from error
+            raise type(error)(_last_line(str(error))) from error
         words = [_obituary(watcher, launcher, one) for one in lost[:NAMED]]
         more = [f"and {len(lost) - NAMED} more"] if len(lost) > NAMED else []
         raise UncompletedJobError("; ".join([*words, *more])) from error
