@@ -7,6 +7,7 @@ runs in worker processes, so it imports nothing heavy.
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -193,7 +194,9 @@ def scaffold_smiles(smiles: str) -> str:
         try:
             return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=canonical, includeChirality=True))
         except ValueError:
-            return str(Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule)))
+            with suppress(Exception):  # of RDKit, for one molecule, which is then a scaffold of its own
+                return str(Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule)))
+            return canonical
 
 
 def _no_row(value: object) -> str:
