@@ -130,7 +130,7 @@ def featurize_chunk(smiles: Sequence[str], strip_salts: bool = False) -> Chunk:
         canonical.append(number)
         if cell.text != text.strip(BLANKS):
             texts[row] = cell.text
-            counts.update(name for name in COUNTED if getattr(cell, name))
+        counts.update(name for name in COUNTED if getattr(cell, name))
     return Chunk(rows, pack(graphs), np.array(canonical, dtype=np.int64), failed, texts, dict(counts))
 
 
