@@ -24,8 +24,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from roftbench.data.featurize import FeaturizeError, Graph, molecule_to_graph, pack, parse_smiles
+from roftbench.data.featurize import Graph, molecule_to_graph, pack, parse_smiles
 from roftbench.data.packed import PackedGraphs
+from roftbench.data.smiles import FeaturizeError
 from roftbench.files import write_text
 
 

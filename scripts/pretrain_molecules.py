@@ -19,7 +19,8 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 from tqdm import tqdm
 from wheels import Wheel
 
-from roftbench.data.featurize import FeaturizeError, parse_smiles
+from roftbench.data.featurize import parse_smiles
+from roftbench.data.smiles import FeaturizeError
 
 ASSETS = Path(__file__).resolve().parents[1] / "src/roftbench/assets"
 CHUNK = 2048  # molecules a worker takes at a time

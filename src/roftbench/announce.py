@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from roftbench.bench import Bench
+from roftbench.data.smiles import shortened
 from roftbench.display import score_text
 from roftbench.metrics import METRICS
 from roftbench.plugins import import_name
@@ -47,7 +48,7 @@ def announce(bench: Bench) -> None:
     for warning in bench.warnings:
         say(f"{'warning':>9}  {warning}")
     for row in dataset.dropped[:5]:
-        say(f"  dropped: data row {row.row + 1}, {row.smiles or '(no text)'}: {row.reason}")
+        say(f"  dropped: data row {row.row + 1}, {shortened(row.smiles) or '(no text)'}: {row.reason}")
     if len(dataset.dropped) > 5:
         say(f"  dropped: {len(dataset.dropped) - 5} more, all of them listed in the record")
 

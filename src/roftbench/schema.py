@@ -32,6 +32,13 @@ def typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] =
             if wants_list:
                 example = shell_word(f"{prefix}{key}", quoted_list(elements(str(value))))
                 raise UsageError(f"{prefix}{key} must be a list, such as {example}") from None
+            if isinstance(value, list) and None in value:
+                example = shell_word(
+                    f"{prefix}{key}", quoted_list("null" if one is None else str(one) for one in value)
+                )
+                raise UsageError(
+                    f"{prefix}{key} holds null, which is no text. If it is a name, quote it: {example}"
+                ) from None
             raise UsageError(f"{prefix}{key}: {first_line(error)}") from None
     if missing := [name for name in names if OmegaConf.is_missing(schema, name)]:
         raise UsageError(f"{prefix}{missing[0]} must be given")

@@ -1,7 +1,7 @@
 """What stands beside the labels of an own table and changes what they mean: signs, units, marks of missing values."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from roftbench.data.labels import Labels
-from roftbench.data.reader import Sheet
 from roftbench.data.spec import DatasetSpec
 
 RELATIONS = {"=", ">", "<", ">=", "<=", ">>", "<<", "~", "≥", "≤", "≈"}
@@ -18,6 +17,7 @@ UNITS = re.compile(
     rf"%|[fpnuµμm]?M|[fpnuµμm]?mol({PER})?|[npuµμmk]?g{PER}|min|hr?s?|k(cal|j)([ ./]mol(\^?-1)?)?", re.IGNORECASE
 )
 NINES = re.compile(r"-?9{2,}(\.[09]+)?")  # as in -999, 9999.0, -99.9: a usual mark of a missing value
+GLANCE = 2000  # first cells, from which a column of many different ones is known
 FEW = 20  # different values of a column of signs or units
 
 
@@ -31,13 +31,14 @@ def told(spec: DatasetSpec, read: Sequence[Labels]) -> Iterator[str]:
         yield f"{bounded} labels with a sign such as > or < are {done} (dataset.censored={spec.censored})"
 
 
-def cautions(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str], labels: NDArray[np.float64]) -> Iterator[str]:
-    """Yield warnings on the labels [R, T] of the target columns and on the columns beside them."""
-    known = {*targets, spec.smiles_column, spec.split_column}
-    others = [at for at, name in enumerate(sheet.names) if name not in known]
+def cautions(
+    spec: DatasetSpec, targets: Sequence[str], labels: NDArray[np.float64], others: Mapping[str, pa.ChunkedArray]
+) -> Iterator[str]:
+    """Yield warnings on the labels [R, T] of the target columns and on the other columns, by name."""
     labelled = pa.array(~np.isnan(labels).all(axis=1))
-    for at, cells in zip(others, sheet.load(others), strict=True):
-        yield from _beside(sheet.names[at], cells.filter(labelled))
+    for name, cells in others.items():
+        if len(pc.unique(cells[:GLANCE])) <= FEW:
+            yield from _beside(name, cells.filter(labelled))
     if spec.task == "regression":
         for name, y in zip(targets, labels.T, strict=True):
             yield from _sentinels(name, y[~np.isnan(y)])

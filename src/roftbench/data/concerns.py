@@ -5,7 +5,7 @@ from typing import Any
 
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.split import Split
-from roftbench.data.warn import warnings_of
+from roftbench.data.warn import scale_warning, warnings_of
 
 FEW_MOLECULES = 100
 MISSING = 0.2  # share of missing labels
@@ -28,7 +28,7 @@ def of_split(name: str, split: dict[str, Any], dataset: MoleculeDataset, parts: 
 
     `split` is the report on the parts (`roftbench.data.split_quality.split_report`).
     """
-    found = warnings_of(dataset, parts)
+    found = [text for text in warnings_of(dataset, parts) if text not in dataset.notes]  # those hold for all splits
     shared = split["in_train"]["test"]
     if (more := shared["same_connectivity"] - shared["same_smiles"]) > 0:
         found.append(
@@ -47,7 +47,7 @@ def _molecules(report: dict[str, Any]) -> Iterator[str]:
     if molecules["several_fragments"]:
         yield (
             f"{_have(molecules['several_fragments'])} several fragments (salts, mixtures, solvates): the counter-ions"
-            " are part of the graph"
+            " are part of the graph; dataset.strip_salts=true keeps the largest organic fragment alone"
         )
     if molecules["without_bonds"]:
         yield f"{_have(molecules['without_bonds'])} no bonds: no message passes there"
@@ -94,6 +94,8 @@ def _values(labels: dict[str, Any]) -> Iterator[str]:
         yield f"no label in {_which(empty, tasks)}"
     if few := [task for task in tasks if task["unique"] <= FEW_VALUES and task["known"] >= MANY_LABELS]:
         yield f"no more than {max(task['unique'] for task in few)} different values in {_which(few, tasks)}: classes?"
+    spreads = [(task["name"], task["std"]) for task in tasks if task["known"]]
+    yield from filter(None, [scale_warning(spreads)])
     if wide := [task for task in tasks if task["known"] and _looks_exponential(task)]:
         yield f"labels over more than four orders of magnitude in {_which(wide, tasks)}: take logarithms?"
 

@@ -7,6 +7,7 @@ runs in worker processes, so it imports nothing heavy.
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -129,7 +130,7 @@ def featurize_chunk(smiles: Sequence[str], strip_salts: bool = False) -> Chunk:
         canonical.append(number)
         if cell.text != text.strip(BLANKS):
             texts[row] = cell.text
-            counts.update(name for name in COUNTED if getattr(cell, name))
+        counts.update(name for name in COUNTED if getattr(cell, name))
     return Chunk(rows, pack(graphs), np.array(canonical, dtype=np.int64), failed, texts, dict(counts))
 
 
@@ -193,7 +194,9 @@ def scaffold_smiles(smiles: str) -> str:
         try:
             return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=canonical, includeChirality=True))
         except ValueError:
-            return str(Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule)))
+            with suppress(Exception):  # of RDKit, for one molecule, which is then a scaffold of its own
+                return str(Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule)))
+            return canonical
 
 
 def _no_row(value: object) -> str:

@@ -224,7 +224,8 @@ def _almost(name: str, cells: pa.ChunkedArray, *, looks: bool = True) -> str | N
     found = offending(cells, values)
     if np.isinf(values).sum() > np.isfinite(values).sum() and not (looks and (text[0].isdigit() or hint([text]))):
         return None
-    return f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{hint(found)}{listed(found)[:-1]}"
+    reason = f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{hint(found)}"
+    return "; ".join(filter(None, (reason, listed(found))))
 
 
 def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, list[str] | None]:

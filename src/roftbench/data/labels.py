@@ -90,9 +90,10 @@ def reject(sheet: Sheet, name: str, cells: pa.ChunkedArray, values: NDArray[np.f
         return
     row = int(np.isinf(values).argmax())
     found = offending(cells, values)
+    sentences = filter(None, (listed(found), _remedy(found)))
     raise UsageError(
         f"{sheet.what}, column '{name}', data row {row + 1}: '{cells[row].as_py()[:80]}' is not {allowed} (leave the"
-        f" cell empty where a label is missing{hint(found)}).{listed(found)}{_remedy(found)}"
+        f" cell empty where a label is missing{hint(found)}){'. '.join(['', *sentences])}"
     )
 
 
@@ -103,13 +104,14 @@ def offending(cells: pa.ChunkedArray, values: NDArray[np.float64]) -> dict[str, 
 
 
 def listed(found: dict[str, int]) -> str:
-    """Return a sentence that lists offending values with counts; none where there is one in one cell."""
-    if sum(found.values()) <= 1:
+    """Return offending values with counts, the most frequent first; nothing where there is one in one cell."""
+    total = sum(found.values())
+    if total <= 1:
         return ""
     often = sorted(found, key=lambda text: -found[text])
-    values = ", ".join(f"'{text[:40]}' ({found[text]} ×)" for text in often[:SHOWN])
+    values = ", ".join(f"'{text[:40]}'" + f" ({found[text]} times)" * (found[text] > 1) for text in often[:SHOWN])
     more = f", … ({len(found)} different ones)" if len(found) > SHOWN else ""
-    return f" Cells of this kind: {sum(found.values())}: {values}{more}."
+    return f"{total} cells of this kind: {values}{more}"
 
 
 def _remedy(found: dict[str, int]) -> str:
@@ -119,8 +121,8 @@ def _remedy(found: dict[str, int]) -> str:
         ways.append("dataset.censored=drop (no label) or dataset.censored=bound (the number) for values with a sign")
     words = [text for text in found if not re.search(r"\d", text) and len(text) <= 40]
     if words:
-        ways.append(f"{shell_word('dataset.na_values', quoted_list(words[:SHOWN]))} where they mean a missing label")
-    return f" Possible: {'; '.join(ways)}." if ways else ""
+        ways.append(f"{shell_word('dataset.na_values', quoted_list(words[:SHOWN]))} where words mean a missing label")
+    return f"Set {'; or '.join(ways)}" if ways else ""
 
 
 def hint(found: Sequence[str] | dict[str, int]) -> str:

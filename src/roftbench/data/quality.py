@@ -44,7 +44,7 @@ def quality_report(dataset: MoleculeDataset, splitters: Mapping[str, Splitter], 
         "duplicates": group_report(dataset, dataset.canonical),
         "same_connectivity": group_report(dataset, described.connectivity),
     }
-    warnings = concerns(report)
+    warnings = [*dataset.notes, *concerns(report)]
     splits: dict[str, Report] = {}
     for name, splitter in splitters.items():
         try:

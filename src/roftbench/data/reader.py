@@ -65,7 +65,7 @@ class Sheet:
 
 
 def _as_written(name: str, names: Sequence[str]) -> str:
-    """Return how to write the name that is meant, where Hydra has read true, null or 1e5 as a value, or a suggestion."""
+    """Return how to write a name such as true or 1e5, which Hydra has read as a value, or a suggestion."""
     meant = [one for one in names if as_needed(one) != one and name in _readings(one)]
     if not meant:
         return suggest(name, set(names))

@@ -93,6 +93,11 @@ def is_smiles(text: str) -> bool:
         return False
 
 
+def shortened(text: str, length: int = 120) -> str:
+    """Return a text, or its beginning and how long it is."""
+    return text if len(text) <= length else f"{text[:length]}… ({len(text):,} characters)"
+
+
 def without_salts(cell: Cell) -> Cell:
     """Return a cell with its largest organic fragment alone, as RDKit's standardizer chooses it.
 

@@ -117,13 +117,16 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     sheet, place = _open(spec, places)
     targets = guess.resolved_targets(spec, sheet)
     split = [spec.split_column] if spec.split_column is not None else []
-    smiles, *others = sheet.columns([str(spec.smiles_column), *targets, *split])
+    used = [str(spec.smiles_column), *targets, *split]
+    beside = [] if spec.path is None else [at for at, name in enumerate(sheet.names) if name not in used]
+    smiles, *others = sheet.load([*map(sheet.position, used), *beside])
     texts = _smiles(sheet, str(spec.smiles_column), smiles)
-    parts = _parts(sheet, split[0], others.pop()) if split else None
-    read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=True)]
+    rest = dict(zip((sheet.names[at] for at in beside), others[len(used) - 1 :], strict=True))
+    parts = _parts(sheet, split[0], others[len(targets)]) if split else None
+    read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=False)]
     columns = zip(targets, (one.cells for one in read), strict=True)
     labels = np.stack([_labels(spec, sheet, *column) for column in columns], axis=1)
-    notes = (*told(spec, read), *cautions(spec, sheet, targets, labels)) if spec.path is not None else ()
+    notes = (*told(spec, read), *cautions(spec, targets, labels, rest)) if spec.path is not None else ()
     if np.isnan(labels).all():
         raise UsageError(f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty")
     if place == "bundled" and spec.absent_rows:

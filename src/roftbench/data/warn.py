@@ -35,20 +35,21 @@ def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
 
 
 def unusual_scale(targets: Sequence[str], y: NDArray[np.float64]) -> str:
-    """Return a warning on training labels y [n, T] whose spread is far from 1, the scale of a new network; or ""."""
-    spreads = [
-        (name, float(column[~np.isnan(column)].std()))
-        for name, column in zip(targets, y.T, strict=True)
-        if (~np.isnan(column)).any()
-    ]
+    """Return a warning where training labels y [n, T] have a spread far from 1, the scale of a new network; or ""."""
+    columns = ((name, column[~np.isnan(column)]) for name, column in zip(targets, y.T, strict=True))
+    return scale_warning([(name, float(column.std())) for name, column in columns if len(column)])
+
+
+def scale_warning(spreads: Sequence[tuple[str, float]]) -> str:
+    """Return the same for the standard deviation of the labels of each task."""
     far = [(name, spread) for name, spread in spreads if spread > 0 and not LOW <= spread <= HIGH]
     if not far:
         return ""
     name, spread = far[0]
-    more = f" (and of {len(far) - 1} more tasks)" if len(far) > 1 else ""
+    more = f" and {len(far) - 1} more tasks" if len(far) > 1 else ""
     return (
-        f"the training labels of {name}{more} have a standard deviation of {spread:.4g}, far from 1: a network learns"
-        " them badly. Set train.standardize_targets=true, or take another unit or logarithms"
+        f"the labels of {name}{more} have a standard deviation of {spread:.4g}, far from 1: a network learns them"
+        " badly. Set train.standardize_targets=true, or take another unit or logarithms"
     )
 
 

@@ -17,8 +17,8 @@ CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed
 class Molecules(NamedTuple):
     """R rows, of which K are molecules with a graph.
 
-    places [K]: their rows; smiles [K], without names and atom maps; graphs: packed, by featuriser; fingerprint [K, 256] uint8: ECFP4; reasons:
-    for each other row why it has none.
+    places [K]: their rows; smiles [K], without names and atom maps; graphs: packed, by featuriser; fingerprint [K, 256]
+    uint8: ECFP4; reasons: for each other row why it has none.
     """
 
     places: list[int]
@@ -31,7 +31,8 @@ class Molecules(NamedTuple):
 def featurized(smiles: Sequence[str], featurizers: Iterable[str], strip_salts: bool = False) -> Molecules:
     """Return some rows of SMILES as models read them; a row that has no graph has a reason instead.
 
-    With `strip_salts` a molecule is its largest organic fragment, as in the data set of such a model. As in a data set, the "hu" graph decides which rows are molecules, whatever graphs a model reads.
+    With `strip_salts` a molecule is its largest organic fragment, as in the data set of such a model. As in a data set,
+    the "hu" graph decides which rows are molecules, whatever graphs a model reads.
     """
     others = sorted({*featurizers} - {HU})
     places, texts, molecules, graphs = [], [], [], []

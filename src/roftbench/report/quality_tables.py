@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from roftbench.data.smiles import shortened
 from roftbench.display import printable_values
 
 Report = dict[str, Any]
@@ -60,7 +61,7 @@ def _dropped(report: Report) -> Iterator[RenderableType]:
     title = f"The first {FIRST} of them" if report["dropped_count"] > FIRST else "Each of them"
     shown = _table(f"{title} (data row 1 is the first below the header)", ["Row", "SMILES", "Reason"])
     for one in report["dropped"][:FIRST]:
-        shown.add_row(f"{one['row'] + 1}", Text(one["smiles"]), Text(one["reason"]))
+        shown.add_row(f"{one['row'] + 1}", Text(shortened(one["smiles"])), Text(one["reason"]))
     yield shown
 
 
