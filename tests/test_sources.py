@@ -1,5 +1,6 @@
 """Published files: the order of places, checksums, and downloads over a real connection that may break anywhere."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -22,7 +23,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from roftbench import sources
+from roftbench import download, gzipped, sources
 from roftbench.checksums import git_blob
 from roftbench.errors import UsageError
 from roftbench.sources import Found, Places, Source, check_places, fetch, present, read
@@ -294,17 +295,71 @@ def test_a_damaged_file_does_not_hide_an_intact_one(places: Places) -> None:
     put(places.downloads, "a.csv", b"damaged")
     put(places.downloads, "a.csv.gz", PACKED)
     assert read(source("cache"), places) == Found(CONTENT, "cache")
-    assert names(places.downloads) == {"a.csv.gz"}
+    assert names(places.downloads) == {"a.csv", "a.csv.gz"}
 
 
-def test_a_damaged_file_that_another_process_mends_meanwhile_is_kept(
-    places: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = put(places.downloads, content=b"damaged")
-    monkeypatch.setattr(sources.logger, "warning", lambda *_: path.write_bytes(CONTENT))
-    with pytest.raises(UsageError):
-        read(source("cache"), places)
-    assert path.read_bytes() == CONTENT
+@pytest.mark.parametrize("task", [read, fetch])
+def test_a_file_of_another_content_keeps_its_name(places: Places, server: Server, task: Callable[..., object]) -> None:
+    users = put(places.downloads, content=b"the user's")
+    wanted = source("cache", server.serve(plain))
+    for _ in range(2):
+        task(wanted, places)
+    with pytest.raises(UsageError, match="another file"):
+        read(replace(wanted, sha256="0" * 64, places=("cache",)), places)
+    assert users.read_bytes() == b"the user's"
+    assert server.gets["/a.csv"] == 1
+    assert names(places.downloads) == {"a.csv", f"{sha256(CONTENT).hexdigest()[:16]}-a.csv"}
+
+
+def test_a_copy_from_the_mirror_overwrites_no_file_of_another_content(places: Places) -> None:
+    users = put(places.downloads, content=b"the user's")
+    put(places.mirror)
+    assert fetch(source("mirror", "cache"), places) == "mirror"
+    assert users.read_bytes() == b"the user's"
+    assert read(source("cache"), places) == Found(CONTENT, "cache")
+
+
+@pytest.mark.parametrize(
+    "file", ["/etc/a.csv", "../a.csv", "b/a.csv", "b\\a.csv", "..", ".a", "", "a\n", "a\0", "a" * 200]
+)
+def test_the_name_of_a_file_is_no_path(file: str) -> None:
+    with pytest.raises(ValueError, match="name of a file"):
+        source("cache", file=file)
+
+
+@pytest.mark.parametrize("digest", ["../../a", "", "g" * 64, "a" * 63])
+def test_a_checksum_is_hexadecimal(digest: str) -> None:
+    with pytest.raises(ValueError, match="sha256"):
+        replace(source("cache"), sha256=digest)
+
+
+def test_an_endless_download_ends(places: Places, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(handler: Handler, _: int) -> None:
+        handler.send_response(200)  # no length: until the connection is closed
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b"x" * 65536)
+
+    monkeypatch.setattr(download, "LARGEST", 1 << 20)
+    for answer in (endless, lambda handler, _: handler.reply(b"x", length=1 << 40)):
+        with pytest.raises(UsageError, match="more than 1,048,576 bytes"):
+            read(source("cache", server.serve(answer)), places)
+    assert server.gets["/a.csv"] == 2  # each asked once
+    assert names(places.downloads) == set()
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gzipped, "ALWAYS", 1 << 20)
+    put(places.mirror, "a.csv.gz", gzip.compress(b"x" * (8 << 20)))
+    with pytest.raises(UsageError, match="not plausible"):
+        read(source("mirror"), places)
+
+
+@pytest.mark.parametrize("place", ["https://h/${oc.env:HOME}", "package:a==1:${x}"])
+def test_a_reference_in_an_address_is_refused(place: str) -> None:
+    with pytest.raises(ValueError, match="reference"):
+        check_places([place])
 
 
 def test_a_wrong_file_in_the_mirror_is_reported_and_left_alone(

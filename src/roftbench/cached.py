@@ -15,7 +15,6 @@ from roftbench.leftovers import final_name
 from roftbench.models.card import PUBLISHED, model_cards
 from roftbench.paths import Paths, absolute
 from roftbench.progress import shown
-from roftbench.sources import either_way
 
 KINDS = {  # a folder of the cache: what is in it, and what it costs to have it again
     "data": ("featurised data sets", "computed again when needed"),
@@ -75,7 +74,7 @@ def files_of(cache: Path, folder: Path | None = None) -> dict[str, list[Path]]:
     cards = model_cards(folder).values()
     sources = [spec.source() for spec in dataset_specs(folder).values() if spec is not None]
     sources += [card.source() for card in cards if card.checkpoint == PUBLISHED]
-    published = {name for one in sources for name in either_way(one.file)}
+    published = {name for one in sources for name in one.names}
     ours: dict[str, Callable[[str], object]] = {"data": FEATURISED.fullmatch, "downloads": published.__contains__}
     return {
         name: sorted(path for path in _inside(cache / name) if path.is_file() and ours[name](final_name(path)))

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from roftbench.errors import UsageError
+from roftbench.trust import check_folder, load, read_text
 
 OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train")
 BESIDE = ("run", "paths")  # that are no part of what a job is
@@ -27,9 +26,10 @@ def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
 
 
 def existing(folder: Path) -> Path:
-    """Return a user's config folder; raises UsageError where there is none."""
+    """Return a user's config folder; raises UsageError where there is none, or it holds what `check_folder` refuses."""
     if not folder.is_dir():
         raise UsageError(f"--config-dir {folder}: there is no such folder")
+    check_folder(folder)
     return folder
 
 
@@ -57,10 +57,7 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+    content = load(read_text(path), path) or {}
     if not isinstance(content, dict):
         raise UsageError(f"{path} must hold key: value lines")
     return content

@@ -13,7 +13,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from roftbench.catalog import GROUPS, conf_dir, options
+from roftbench.catalog import GROUPS, conf_dir, existing, options
 from roftbench.errors import UsageError, suggest
 from roftbench.quoting import elements, quoted, quoted_list, shell_word
 
@@ -24,7 +24,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
     """Return the config that Hydra composes for one job."""
-    search = [] if folder is None else [f"hydra.searchpath=[file://{folder.absolute()}]"]
+    search = [] if folder is None else [f"hydra.searchpath=[{quoted(f'file://{existing(folder).absolute()}')}]"]
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"), clear_options():
         return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
 

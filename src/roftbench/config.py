@@ -189,8 +189,18 @@ def check_groups(config: DictConfig) -> None:
         raise UsageError(f"the config group '{missing[0]}' is not chosen: give {missing[0]}=NAME")
 
 
+def _check_written_out(config: DictConfig, group: str) -> None:
+    """Raise UsageError where addresses hold references: an environment variable would be sent to their server."""
+    found = OmegaConf.to_container(config, resolve=False).get(group)  # type: ignore[union-attr]
+    sources = found.get("sources") if isinstance(found, dict) else found
+    if "${" in json.dumps(sources, default=str):
+        raise UsageError(f"{group}.sources holds a reference (${{…}}): write each address out, for it is sent as it is")
+
+
 def follow(config: DictConfig) -> dict[str, Any]:
     """Return a config in plain values, references followed; raises UsageError where that cannot be."""
+    for group in ("dataset", "model"):
+        _check_written_out(config, group)
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except omega.MissingMandatoryValue as error:

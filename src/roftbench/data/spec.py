@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from roftbench.catalog import options
+from roftbench.download import check_file
 from roftbench.errors import UsageError, check_choice
 from roftbench.metrics import METRICS
 from roftbench.sources import Source, check_places
@@ -64,10 +65,11 @@ class DatasetSpec:
             check_places(self.sources)
             if left := [name for name in KNOWN if not getattr(self, name)]:
                 raise ValueError(f"{left[0]} must be set for a published file: it is guessed for a table of your own")
+            check_file(str(self.file), self.sha256, None)
             if "bundled" in self.sources and not self.asset_sha256:
                 raise ValueError("asset_sha256 must be set where 'bundled' is among the sources")
-        if self.name is not None and Path(self.name).name != self.name:
-            raise ValueError(f"name is '{self.name}': it becomes part of a file's name and must not look like a path")
+        if self.name is not None and (Path(self.name).name != self.name or not self.name.isprintable()):
+            raise ValueError(f"name is {self.name!r}: it becomes part of a file's name and must not look like a path")
         if self.task is not None:
             check_choice("task", self.task, TASKS)
         if self.metric is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from roftbench.catalog import options
 from roftbench.checksums import Checksum, git_blob, sha256
+from roftbench.download import check_file
 from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.sources import Places, Source, check_places, present
 
@@ -59,6 +60,7 @@ class ModelCard:
                 raise ValueError(f"{left[0]} must be set for checkpoint={PUBLISHED}; for a file of yours give its path")
             if not self.checksum():
                 raise ValueError(f"sha256 or git_blob must be set for checkpoint={PUBLISHED}")
+            check_file(str(self.file), self.sha256, self.git_blob)
 
     def present(self, places: Places) -> str | None:
         """Return where on this machine the weights lie that are bundled or published, without reading them, or None."""

@@ -31,7 +31,7 @@ def read_checkpoint(location: str) -> bytes:
         name = location.removeprefix(BUNDLED)
         with as_file(files("roftbench").joinpath("assets", "checkpoints")) as folder:
             path = folder / name
-            if not path.is_file():
+            if path.name != name or not path.is_file():  # no path that leads out of the folder
                 known = ", ".join(sorted(BUNDLED + file.name for file in folder.glob("*.safetensors")))
                 raise UsageError(
                     f"model.checkpoint={location}: no such bundled checkpoint. Allowed: {known}, or a path."

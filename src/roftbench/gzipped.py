@@ -1,0 +1,41 @@
+"""Gzip files unpacked within bounds: a few megabytes may claim to hold gigabytes."""
+
+import gzip
+import io
+import zlib
+
+RATIO = 100  # how much larger than packed a content may be: tables reach 5 to 30, gzip allows 1,032
+ALWAYS = 64 << 20  # bytes that are unpacked whatever the ratio
+PIECE = 1 << 20
+GZIP = b"\x1f\x8b"
+
+
+class GzipError(ValueError):
+    """A gzip file that is damaged."""
+
+
+class TooMuchError(GzipError):
+    """A gzip file that unpacks to more than is plausible."""
+
+
+def unpacked(packed: bytes) -> bytes:
+    """Return the content of a gzip file.
+
+    Raises:
+        GzipError: it is damaged.
+        TooMuchError: its content is larger than `RATIO` times the file and than `ALWAYS` bytes.
+    """
+    limit, pieces, size = max(ALWAYS, RATIO * len(packed)), list[bytes](), 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            while piece := file.read(PIECE):
+                pieces.append(piece)
+                size += len(piece)
+                if size > limit:
+                    raise TooMuchError(
+                        f"its {len(packed):,} bytes unpack to more than {limit:,}, which is not plausible: unpack it"
+                        " yourself if you trust it"
+                    )
+    except (OSError, EOFError, zlib.error) as error:
+        raise GzipError(str(error)) from None
+    return b"".join(pieces)
