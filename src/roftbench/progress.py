@@ -43,6 +43,7 @@ class _Console:
     quiet: bool = False
     bars: bool = True
     log: _Log | None = None
+    label: str = ""  # stands before the name of each bar
 
 
 _console = _Console()
@@ -88,6 +89,16 @@ def logged(path: Path | None, *, quiet: bool, bars: bool = False) -> Iterator[No
         _console.quiet, _console.bars, _console.log = before
 
 
+@contextmanager
+def labeled(text: str) -> Iterator[None]:
+    """Put `text` before the name of each progress bar inside the block."""
+    before, _console.label = _console.label, text
+    try:
+        yield
+    finally:
+        _console.label = before
+
+
 class _Noted(logging.Handler):
     """Warnings, into the job's log."""
 
@@ -107,6 +118,7 @@ def bar(
 
     It appears after `delay` seconds. `total` is the number of items where they cannot tell it.
     """
+    name = f"{_console.label} · {name}" if _console.label else name
     silent = None if _console.bars else True
     return tqdm(items, desc=name, unit=unit, disable=silent, leave=False, dynamic_ncols=True, delay=delay, total=total)
 
