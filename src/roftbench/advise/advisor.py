@@ -147,12 +147,12 @@ class Advisor:
         """Return what a candidate's job on a fold has to fit, and the seconds of each fit."""
         return {} if one.failure else self.costs.needs(self._on(one, self.folds[fold]))
 
-    def finals(self, parts: Sequence[Runner]) -> dict[str, float]:
-        """Return the same of the jobs on the outer parts: all members of these candidates, and the forest."""
+    def finals(self, parts: Sequence[Runner], *, least: bool = False) -> dict[str, float]:
+        """Return the same of the jobs on the outer parts: these candidates with all seeds (or one), and the forest."""
         found: dict[str, float] = {}
-        members = self.settings.members
+        members = 1 if least else self.settings.members
         for one in self.runners:
-            if one.baseline and one.quick and one.scores:
+            if one.baseline and one.quick and one.scores and not least:
                 found |= self.costs.needs(self._outside(one, 0))
         for one in (part for winner in parts for part in winner.parts):
             for member in range(members):
@@ -219,6 +219,9 @@ class Advisor:
             if not (one is winner or one.quick or race.affordable([one])):
                 continue
             for member in range(self.settings.members if one is winner else 1):
+                if member and not self.budget.allows(self._member(one, member)):
+                    say(f"  the budget is spent: {one.name} is fitted with {member} of {self.settings.members} seeds")
+                    break
                 records = [self._outer(part, member) for part in one.parts]
                 if (done := [record for record in records if record is not None]) == records:
                     score = self.blender.score(done)
@@ -228,6 +231,13 @@ class Advisor:
                     shown = "undefined" if score is None else f"{score:.4f}"
                     say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {shown}")
         return test
+
+    def _member(self, one: Runner, member: int) -> float:
+        """Return the seconds, or the jobs, of fitting a candidate's parts with another seed."""
+        needed: dict[str, float] = {}
+        for part in one.parts:
+            needed |= self.costs.needs(self._outside(part, member))
+        return sum(needed.values())
 
     def _outer(self, one: Runner, member: int) -> Record | None:
         label = f"{one.name} · test part · {self.budget.words()}"

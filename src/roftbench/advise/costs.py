@@ -80,13 +80,14 @@ class Costs:
     def _charge(self, timed: Timed, record: Record) -> float:
         """Return what a job's record says that it took, each fit once, whoever of the race needed it first."""
         spans = record["seconds"]
-        own: float = sum(span for name, span in spans.items() if name != "total" and "(" not in name)
-        seconds = float(spans["total"]) - own
+        seconds = float(spans["total"])
         if timed.job.method.search:  # of fits with one name only the sum is known
-            return seconds + float(sum(span for name, span in spans.items() if name != "total"))
+            return seconds + float(sum(span for name, span in spans.items() if name.endswith("(reused)")))
         for need in self._fits_of(timed.job, timed.env):
-            if need.key not in self._paid:
-                seconds += float(spans.get(need.name, spans.get(f"{need.name} (reused)", 0.0)))
+            if need.key in self._paid:
+                seconds -= float(spans.get(need.name, 0.0))
+            else:
+                seconds += float(spans.get(f"{need.name} (reused)", 0.0))
                 self._paid.add(need.key)
         return seconds
 

@@ -27,8 +27,8 @@ class Course(Protocol):
     def needs(self, one: Runner, fold: int) -> dict[str, float]:
         """Return what that job has to fit, by name, and what each takes: seconds, or 1 job. Nothing if it is done."""
 
-    def finals(self, parts: Sequence[Runner]) -> dict[str, float]:
-        """Return the same of the jobs after the race if these candidates win."""
+    def finals(self, parts: Sequence[Runner], *, least: bool = False) -> dict[str, float]:
+        """Return the same of the jobs after the race if these candidates win; `least`: of one seed alone."""
 
 
 class Race:
@@ -178,10 +178,16 @@ class Race:
         return not one.failure
 
     def _affords(self, one: Runner, fold: int) -> bool:
-        """Tell whether a job may begin: its candidate, and the best so far, can still be judged and fitted after it."""
+        """Tell whether a job may begin: its candidate, and the best so far, can still be judged and fitted after it.
+
+        Of what is cheap one last fit is enough: to know it on all folds is worth more than further seeds.
+        """
         job = self.course.needs(one, fold)
         if not job:
             return True
+        if one.quick and fold < self.folds:
+            own = self.union([one], self.folds) | self.course.finals([one], least=True)
+            return self.budget.allows(self.price(job | own))
         best = self._best()
         other = {} if best is None else self.union([best], self.folds) | self.course.finals([best])
         own = self.union([one], self.folds) | self.course.finals([one])
