@@ -70,7 +70,7 @@ def plan_sweep(points: Iterable[Point]) -> Plan:
         job, env, guessed = parser.parse(point.config)
         guesses |= dict.fromkeys(guessed)
         if job.key not in jobs:
-            jobs[job.key] = Planned(point.overrides, job, env, _state(job, env), _fits(job, env))
+            jobs[job.key] = Planned(point.overrides, job, env, _state(job, env), fits_of(job, env))
     return Plan(tuple(jobs.values()), tuple(guesses), count)
 
 
@@ -82,7 +82,7 @@ def _state(job: Job, env: Env) -> str:
     return str((env.store.failure(job.key) or {}).get("status", "failed"))
 
 
-def _fits(job: Job, env: Env) -> tuple[Needed, ...]:
+def fits_of(job: Job, env: Env) -> tuple[Needed, ...]:
     """Return what a job needs fitted, each once, for all its candidates."""
     if job.model.kind != NETWORK:
         return ()

@@ -45,6 +45,7 @@ class _Console:
     quiet: bool = False
     bars: bool = True
     log: _Log | None = None
+    label: str = ""  # stands before the name of each bar
 
 
 _console = _Console()
@@ -93,6 +94,16 @@ def logged(path: Path | None, *, quiet: bool, bars: bool = False) -> Iterator[No
         _console.quiet, _console.bars, _console.log = before
 
 
+@contextmanager
+def labeled(text: str) -> Iterator[None]:
+    """Put `text` before the name of each progress bar inside the block."""
+    before, _console.label = _console.label, text
+    try:
+        yield
+    finally:
+        _console.label = before
+
+
 class _Noted(logging.Handler):
     """Warnings, into the job's log."""
 
@@ -112,6 +123,7 @@ def bar(
 
     It appears after `delay` seconds. `total` is the number of items where they cannot tell it.
     """
+    name = f"{_console.label} · {name}" if _console.label else name
     silent = None if _console.bars else True
     return tqdm(
         items,

@@ -65,6 +65,29 @@ def test_no_blend_where_it_gains_little_costs_too_much_or_nobody_else_was_judged
     assert blender(dataset).blend([opposite], lambda _: True) is None
 
 
+def test_the_forest_joins_where_it_costs_little(dataset: MoleculeDataset) -> None:
+    rng = np.random.default_rng(2)
+    error, own = rng.normal(size=20), rng.normal(size=20)
+    network = runner(dataset, "a", error)
+    alike, behind = (runner(dataset, "ecfp", error * more + 0.05 * own) for more in (1.02, 3.0))
+    for forest in (alike, behind):
+        forest.baseline, forest.method = True, "random_forest"
+    found = blender(dataset).blend([network, alike], lambda _: True)
+    assert found is not None
+    assert found.parts == (network, alike)
+    assert blender(dataset).blend([network, behind], lambda _: True) is None
+    assert blender(dataset).blend([network, alike], lambda parts: len(parts) < 2) is None
+
+
+def test_only_folds_that_all_have_decide(dataset: MoleculeDataset) -> None:
+    error = np.random.default_rng(3).normal(size=20)
+    good, opposite = runner(dataset, "a", error), runner(dataset, "b", -error)
+    assert blender(dataset).blend([good, opposite], lambda _: True, {0, 2}) is not None
+    del opposite.records[1]
+    assert blender(dataset).blend([good, opposite], lambda _: True, {0, 2}) is not None
+    assert blender(dataset).blend([good, opposite], lambda _: True, {0, 1, 2}) is None
+
+
 def test_labels_come_by_row_of_the_file(dataset: MoleculeDataset) -> None:
     one = runner(dataset, "a", np.zeros(20))
     found = held_out(dataset, one.records[1])

@@ -35,3 +35,21 @@ def test_only_folds_that_both_have_count_and_one_fold_shows_nothing() -> None:
     assert (found.mean, found.folds, found.clear) == (0.5, 1, False)
     assert math.isnan(found.low)
     assert difference({0: 1.0}, {1: 1.0}, 0.3) is None
+
+
+def test_intervals_of_several_comparisons_hold_together() -> None:
+    """Šidák: of independent comparisons without a difference, all intervals contain 0 in 95 % of draws."""
+    rng = np.random.default_rng(1)
+    draws, comparisons = 400, 8
+    whole = 0
+    for _ in range(draws):
+        found = [
+            difference(dict(enumerate(rng.normal(size=6))), dict.fromkeys(range(6), 0.0), 0.0, comparisons)
+            for _ in range(comparisons)
+        ]
+        whole += not any(one is not None and one.clear for one in found)
+    assert abs(whole / draws - 0.95) < 0.035
+    alone, among = (difference({0: 1.0, 1: 1.4, 2: 1.1}, dict.fromkeys(range(3), 0.0), 0.3, n) for n in (1, 20))
+    assert alone is not None
+    assert among is not None
+    assert among.high - among.low > 2 * (alone.high - alone.low)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import Lab
+from lab import Lab, write_csv
 
 from roftbench.advise.folds import Folds
 from roftbench.components import build
 from roftbench.data.dataset import load_dataset
+from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import UsageError
 
 STRICT = ("split=random", "label_ratio.count=80", "label_ratio.val_budget=strict")
@@ -64,16 +65,97 @@ def test_the_parts_are_a_file_that_an_ordinary_job_reads(lab: Lab) -> None:
     assert job.split == split
 
 
+def test_too_few_labels_are_told(lab: Lab) -> None:
+    with pytest.raises(UsageError, match="10 labelled molecules are too few for 5 folds"):
+        folds(lab, "label_ratio.count=10", "label_ratio.val_budget=strict")
+
+
+ALKANES = ["C" * length + end for length in range(1, 14) for end in ("O", "N", "F", "Cl")]
+ACYCLIC = "52 molecules have one scaffold (all without a ring count as one), and a scaffold stays whole"
+
+
 @pytest.mark.parametrize(
-    ("overrides", "part"),
+    ("overrides", "by", "parts"),
     [
-        (("label_ratio.count=10", "label_ratio.val_budget=strict"), "10 labelled molecules are too few for 5 folds"),
-        (("dataset.duplicates=merge",), "dataset.duplicates=merge"),
+        (("split=auto",), "scaffold", ("training part is empty", ACYCLIC, "Give split=random advise.by=random")),
+        (("split=auto", "label_ratio.count=20"), "random", ("training part is empty", ACYCLIC)),
+        (("split=random",), "scaffold", ("46 of them share one", "Give advise.by=random.")),
+        (("split=random_scaffold",), "scaffold", ("52 of them share one", "Give split=random advise.by=random.")),
+        (("split=random", "split.fractions=[0.1,0.1,0.8]"), "random", ("too few for 5 folds", "5 of 52 molecules in")),
     ],
 )
-def test_what_cannot_be_folded_is_told(lab: Lab, overrides: tuple[str, ...], part: str) -> None:
-    with pytest.raises(UsageError, match=part):
-        folds(lab, *overrides)
+def test_molecules_that_a_split_cannot_part_are_the_cause_that_is_told(
+    lab: Lab, tmp_path: Path, overrides: tuple[str, ...], by: str, parts: tuple[str, ...]
+) -> None:
+    path = write_csv(tmp_path / "acyclic.csv", {"smiles": ALKANES, "y": [0.1 * n for n in range(len(ALKANES))]})
+    with pytest.raises(UsageError) as caught:
+        _ = folds(lab, "label_ratio=full", *own(path), *overrides, by=by)[0]
+    assert all(part in str(caught.value) for part in parts), caught.value
+
+
+def own(path: Path) -> tuple[str, ...]:
+    return "dataset=csv", f"dataset.path={path}", "dataset.targets=[y]"
+
+
+@pytest.mark.parametrize(
+    "overrides", [(), ("label_ratio.count=60", "label_ratio.val_budget=strict"), ("split.seed=7",)]
+)
+def test_the_rows_of_a_molecule_lie_in_one_fold_and_one_part(
+    lab: Lab, tmp_path: Path, overrides: tuple[str, ...]
+) -> None:
+    smiles = [*ALKANES, *ALKANES, *(f"{one[:-1]}({one[-1]})" if one[-1] in "ONF" else one for one in ALKANES)]
+    path = write_csv(tmp_path / "thrice.csv", {"smiles": smiles, "y": [0.1 * n for n in range(len(smiles))]})
+    found = folds(lab, "label_ratio=full", "split=random", *own(path), *overrides, by="random")
+    assert found.outer.mended
+    assert any("test molecules also occur in" in text for text in found.outer.warnings)
+    molecule = dict(zip(found.dataset.rows.tolist(), found.dataset.canonical.tolist(), strict=True))
+    tests = [{molecule[row] for row in found[number].test} for number in range(5)]
+    assert all(not first & second for first, second in combinations(tests, 2))
+    for number in range(10):
+        each = [
+            {molecule[row] for row in part} for part in (found[number].train, found[number].val, found[number].test)
+        ]
+        assert sum(map(len, each)) == len(set.union(*each))
+    outside = found.outside()
+    kept = [{molecule[row] for row in part} for part in (outside.train, outside.val, outside.test)]
+    assert sum(map(len, kept)) == len(set.union(*kept))
+    labelled = sorted(found.dataset.rows[found.pool].tolist())
+    assert sorted([*outside.train, *outside.val]) == labelled
+    assert len(outside.test) >= 9
+    if overrides and "count" in overrides[0]:
+        assert len(labelled) == 60
+
+
+def test_merged_rows_are_named_by_their_first(lab: Lab, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "twice.csv", {"smiles": ALKANES * 2, "y": [0.1 * n for n in range(2 * len(ALKANES))]})
+    words = ("label_ratio=full", "split=random", *own(path), "dataset.duplicates=merge")
+    found = folds(lab, *words, by="random")
+    assert not found.outer.mended
+    assert np.array_equal(np.unique(np.concatenate([found[number].test for number in range(5)])), found.pool)
+    job, env = lab.job(*words)
+    dataset = load_dataset(job.dataset, env.cache / "data", env.places)
+    parts = found.split(found[0])
+    _, cut = dataset.cut(build(parts), LabelRatio())
+    assert dataset.rows[cut.test].tolist() == found[0].test.tolist()
+
+
+def test_parts_that_a_column_names_lose_copies_and_are_not_cut_anew(lab: Lab, tmp_path: Path) -> None:
+    part = ["train"] * 40 + ["val"] * 6 + ["test"] * 6
+    columns = {"smiles": [*ALKANES, *ALKANES[38:44]], "y": [0.1 * n for n in range(58)], "part": [*part, *["test"] * 6]}
+    path = write_csv(tmp_path / "parts.csv", columns)
+    words = ("label_ratio=full", "split=column", *own(path), "dataset.split_column=part")
+    found = folds(lab, *words, by="random")
+    assert found.outside().test.tolist() == list(range(46, 52))
+    assert "6 test molecules that are labelled, too, are left out of the test part" in found.outer.warnings[-1]
+    with pytest.raises(UsageError, match="mend the parts in the table"):
+        folds(lab, *words, "dataset.duplicates=merge", by="random")
+
+
+def test_partitions_that_repeat_a_fold_tell_nothing_new(lab: Lab, tmp_path: Path) -> None:
+    assert folds(lab, *STRICT, by="random").partitions(3) == 3
+    rings = [f"{'C' * more}C1{'C' * size}C1" for size in range(1, 6) for more in range(9)]
+    path = write_csv(tmp_path / "rings.csv", {"smiles": rings, "y": [1.0 + n % 9 for n in range(len(rings))]})
+    assert folds(lab, "label_ratio=full", "split=random", *own(path)).partitions(3) == 1
 
 
 @pytest.mark.parametrize("count", [15, 18, 20, 24])

@@ -1,154 +1,206 @@
 """The race: who goes on, when it ends, and what is left for the jobs after it."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
-from roftbench.advise.race import Budget, Race, Runner, levels
+from roftbench.advise.budget import Budget
+from roftbench.advise.ending import ending
+from roftbench.advise.race import MARGIN, Race
+from roftbench.advise.runners import Runner, mean_of, shared
 from roftbench.store import Record
 
-LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0, "quick": 1.5}
+LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0, "quick": 1.5, "forest": 1.6}
+FOLDS = 5
 
 
 class Track:
-    """Gives each candidate its loss, a little worse on each fold; notes who ran where."""
+    """Gives each candidate its loss, a little worse on each fold, and seconds by model; notes who ran where.
 
-    def __init__(self, seconds: float = 0.0, fails: str = "") -> None:
+    Its clock is the recorded one, which only jobs move.
+    """
+
+    def __init__(self, seconds: float = 1.0, fails: str = "", members: int = 2, **of: float) -> None:
         self.ran: list[tuple[str, int]] = []
         self.before: set[tuple[str, int]] = set()
-        self.seconds, self.fails = seconds, fails
+        self.seconds, self.fails, self.members, self.of = seconds, fails, members, of
+        self.counted = False
 
-    def known(self, one: Runner, fold: int) -> bool:
-        return (one.model, fold) in self.before
+    def takes(self, one: Runner) -> float:
+        return 1.0 if self.counted else self.of.get(one.model, self.seconds)
 
-    def expected(self, one: Runner) -> float:
-        return 0.0 if one.quick else self.seconds
+    def needs(self, one: Runner, fold: int) -> dict[str, float]:
+        return {} if (one.model, fold) in self.before else {f"{one.model} {fold}": self.takes(one)}
 
-    def judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
+    def finals(self, parts: Sequence[Runner], *, least: bool = False) -> dict[str, float]:
+        seeds = range(min(1, self.members) if least else self.members)
+        return {f"{one.model} final {number}": self.takes(one) for one in parts for number in seeds}
+
+    def loss(self, one: Runner, fold: int) -> float:
+        return LOSS[one.model] + fold / 100
+
+    def judge(self, one: Runner, fold: int) -> tuple[Record | None, float | None]:
         self.ran.append((one.model, fold))
         if one.model == self.fails:
             one.failure = "failed: diverged"
-            return None, False
-        record: Any = {"scores": {"test": {"rmse": LOSS[one.model] + fold / 100}}, "seconds": {"total": self.seconds}}
-        return record, (one.model, fold) in self.before
+            return None, 0.0
+        seconds = sum(self.needs(one, fold).values())
+        record: Any = {"scores": {"test": {"rmse": self.loss(one, fold)}}, "seconds": {"total": seconds}}
+        self.before.add((one.model, fold))
+        return record, seconds or None
 
 
-def race(track: Track, budget: Budget, folds: int = 5) -> Race:
-    runners = [Runner(name, "bss", baseline=name == "base") for name in ("d", "c", "b", "a", "base")]
-    return Race(runners, track, folds, budget, "rmse", 1, members=2)
+def networks(*names: str) -> list[Runner]:
+    return [Runner(name, "bss") for name in names]
 
 
-def names(runners: list[Runner]) -> list[str]:
+CHEAP = (("forest", "random_forest"), ("quick", "lp"))
+
+
+def race(track: Track, seconds: float | None = None, jobs: int | None = None, names: str = "dcba") -> Race:
+    track.counted = jobs is not None
+    cheap = [Runner(model, method, baseline=model == "forest") for model, method in CHEAP]
+    return Race([*networks(*names), *cheap], track, FOLDS, Budget(seconds, jobs, recorded=True), "rmse", 1)
+
+
+def names(runners: Sequence[Runner]) -> list[str]:
     return [one.model for one in runners]
 
 
-def test_with_time_enough_all_run_all_folds_of_all_partitions() -> None:
+def judged(found: Race) -> dict[str, int]:
+    return {one.model: len(one.scores) for one in found.runners}
+
+
+def test_with_time_enough_all_are_judged_on_the_first_partition_and_the_best_on_the_others() -> None:
     track = Track()
-    found = race(track, Budget(1000, None))
+    found = race(track, 100_000)
     found.run()
-    assert sorted(track.ran) == sorted((name, fold) for name in names(found.runners) for fold in range(15))
-    assert names(found.ranked()) == ["a", "b", "base", "c", "d"]
-    assert found.stopped == ""
+    assert judged(found) == {"d": 5, "c": 5, "b": 15, "a": 15, "forest": 15, "quick": 15}
+    assert names(found.ranked()) == ["a", "b", "quick", "forest", "c", "d"]
+    assert found.deciding() == set(range(15))
+    assert ending(found).stopped == ""
 
 
-def test_counted_jobs_halve_the_field_and_keep_the_baseline() -> None:
+def test_what_is_cheap_is_judged_on_all_folds_before_any_network_starts() -> None:
+    track = Track(10.0, forest=0.5, quick=1.0)
+    found = race(track, 130)
+    found.run()
+    assert track.ran[:10] == [(name, fold) for name in ("forest", "quick") for fold in range(5)]
+
+
+def test_what_is_cheap_is_known_on_all_folds_though_little_time_is_left_for_seeds() -> None:
+    track = Track(100.0, forest=7.6, quick=200.0, members=3)
+    found = race(track, 66)  # 7.6 s of five folds and one last fit are 59 s with a margin, of three fits 79 s
+    found.run()
+    assert judged(found) == {"d": 0, "c": 0, "b": 0, "a": 0, "forest": 5, "quick": 0}
+
+
+def test_no_network_begins_whose_folds_and_last_fits_would_not_fit_in() -> None:
+    """The table of the bug report: a fit of almost the whole budget took what the forest needed for its folds."""
+    track = Track(228.0, forest=3.3, quick=1.5)
+    found = race(track, 240)
+    found.run()
+    assert judged(found) == {"d": 0, "c": 0, "b": 0, "a": 0, "forest": 5, "quick": 5}
+    assert names(found.ranked())[:2] == ["quick", "forest"]
+    left = ending(found)
+    assert left.undecided == "no network was trained on all 5 folds"
+    assert left.stopped.startswith("2 of 6 candidates were judged on all 5 folds; after 24.0 s of 4 min 00 s used")
+    one, everybody = (24 + MARGIN * 228 * (folds + track.members) for folds in (5, 20))
+    assert left.enough == (
+        f"about {found.budget.shown(np.ceil(one))} would judge one more,"
+        f" about {found.budget.shown(np.ceil(everybody))} all of them"
+    )
+
+
+@pytest.mark.parametrize("seconds", [60, 100, 150, 200, 300, 500, 900])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_can_always_be_judged_and_fitted_and_was_compared_on_equal_folds(seconds: int, seed: int) -> None:
+    """Whatever the scores: nothing is recommended unseen, the budget is kept, and no comparison crosses folds."""
+
+    class Noisy(Track):
+        def loss(self, one: Runner, fold: int) -> float:
+            return float(np.random.default_rng([seed, ord(one.model[0]), fold]).normal(1, 0.3) + fold)
+
+    track = Noisy(7.0, forest=0.5, quick=1.0, a=15.0)
+    found = race(track, seconds)
+    found.run()
+    best, *others = found.ranked()
+    assert best.covers(FOLDS)
+    assert sum(found.course.finals([best]).values()) <= found.budget.left()
+    whole = [one for one in others if one.covers(FOLDS)]
+    assert all(found.deciding() <= set(one.scores) for one in found.finalists())
+    first = set(range(FOLDS))
+    assert best in found.finalists()
+    assert not any(one.loss(1, first) < min(other.loss(1, first) for other in found.finalists()) for one in whole)
+    assert len(whole) == 5 or ending(found).stopped
+
+
+def test_counted_jobs_halve_the_field() -> None:
     track = Track()
-    found = race(track, Budget(None, 16))
+    found = race(track, jobs=28)
     found.run()
-    # One fold each; the better half of the four and the baseline on a second one; then one goes on while jobs last.
-    assert track.ran[:5] == [("base", 0), ("d", 0), ("c", 0), ("b", 0), ("a", 0)]
-    assert track.ran[5:8] == [("base", 1), ("a", 1), ("b", 1)]
-    assert set(track.ran[8:]) <= {("base", fold) for fold in range(2, 5)} | {("a", fold) for fold in range(2, 5)}
-    assert len(track.ran) == 16 - 2 - 1  # two members of the winner and the baseline come after the race
-    assert "the budget ended with" in found.stopped
-    assert names(found.ranked())[-2:] == ["c", "d"]
+    # Ten for what is cheap, two folds of each of the four, three more of the better two; two members come after.
+    assert judged(found) == {"d": 2, "c": 2, "b": 5, "a": 5, "forest": 5, "quick": 5}
+    assert found.budget.left() == 28 - 24 >= track.members
+    assert names(found.ranked()) == ["a", "b", "quick", "forest", "c", "d"]
+    assert found.stopped == "after 24 of 28 jobs used, 3 more folds of c · bss and the last fits did not fit in"
 
 
-def test_jobs_that_would_outlast_the_time_do_not_begin() -> None:
-    track = Track(seconds=10)
-    budget = Budget(100, None)
-    found = race(track, budget)
+def test_a_number_of_jobs_is_kept_and_what_is_too_much_is_not_begun() -> None:
+    for jobs in range(1, 40):
+        track = Track()
+        found = race(track, jobs=jobs)
+        found.run()
+        assert len(track.ran) <= max(0, jobs - 1)
+        assert len(track.ran) <= jobs - track.members or all(one.quick for one in found.runners if one.scores)
+        assert ending(found).stopped or jobs > 30
+
+
+def test_fits_that_candidates_share_are_counted_once() -> None:
+    class Sharing(Track):
+        def needs(self, one: Runner, fold: int) -> dict[str, float]:
+            own = super().needs(one, fold)
+            return own if one.quick or {("a", fold), ("b", fold)} & self.before else {**own, f"fit {fold}": 10.0}
+
+    track = Sharing(0.1, members=0)
+    found = race(track, 80, names="ab")
     found.run()
-    # The clock stands still here, so each job leaves 100 s: 10 jobs of 10 s more would not fit, one does.
-    assert found.budget.allows(99)
-    assert not found.budget.allows(101)
-    assert found.stopped == ""
-    slow = Track(seconds=60)
-    found = race(slow, Budget(100, None))
+    assert judged(found)["a"] >= judged(found)["b"] == 5  # 50 s with a margin are 65, not 130
+
+
+def test_what_is_done_costs_nothing() -> None:
+    track = Track(60)
+    track.before = {(name, fold) for name in LOSS for fold in range(5)}
+    track.members = 0
+    found = race(track, 0.001)
     found.run()
-    assert slow.ran == [("base", 0)]  # then 60 s for the winner's members are not there
-    assert "the budget ended with" in found.stopped
-    slower = Track(seconds=90)  # as an epoch tells that is measured
-    found = race(slower, Budget(100, None))
-    found.run()
-    assert slower.ran == []
-    assert "the budget ended with base · bss at 0 of 1 folds" in found.stopped
+    assert judged(found) == dict.fromkeys(("d", "c", "b", "a", "forest", "quick"), 5)
+    assert found.budget.used() == 0
 
 
-def test_what_trains_no_encoder_comes_first_and_what_is_done_costs_nothing() -> None:
-    track = Track(seconds=60)
-    runners = [Runner("a", "bss"), Runner("base", "full_ft", baseline=True), Runner("quick", "lp")]
-    found = Race(runners, track, 5, Budget(1000, None), "rmse", 1, members=2)
-    found.run()
-    assert track.ran[:3] == [("quick", 0), ("base", 0), ("a", 0)]
-    again = Track(seconds=60)
-    again.before = {("quick", 0), ("base", 0), ("a", 0)}
-    runners = [Runner(one.model, one.method, one.baseline) for one in runners]
-    Race(runners, again, 5, Budget(0.001, None), "rmse", 1, members=2).run()
-    assert again.ran == [("quick", 0), ("base", 0), ("a", 0)]
-
-
-def test_a_slow_baseline_takes_nothing_from_what_is_quick() -> None:
-    """Its next folds do not fit in, those of linear probing do, of two models."""
-
-    class Slow(Track):
-        def judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
-            self.seconds = 1.0 if one.quick else 50.0
-            return super().judge(one, fold)
-
-        def expected(self, one: Runner) -> float:
-            return 0.0 if one.quick else 30.0
-
-    runners = [Runner("base", "full_ft", baseline=True), *(Runner(name, "lp") for name in "ab")]
-    found = Race(runners, Slow(), 5, Budget(60, None), "rmse", 1, members=2)
-    found.run()
-    assert [len(one.scores) for one in found.runners] == [1, 15, 15]
-    assert "base · full_ft at 1 of 2 folds" in found.stopped
-
-
-def test_where_time_is_short_few_take_part_and_cheap_ones_are_judged_on_all_folds() -> None:
-    runners = [
-        Runner("base", "full_ft", baseline=True),
-        Runner("quick", "lp"),
-        *(Runner(name, "bss") for name in "dcba"),
-    ]
-    seconds = {"base": 10.0, "quick": 0.1}
-
-    class Uneven(Track):
-        def judge(self, one: Runner, fold: int) -> tuple[Record | None, bool]:
-            self.seconds = seconds.get(one.model, 10.0)
-            return super().judge(one, fold)
-
-        def expected(self, one: Runner) -> float:
-            return seconds.get(one.model, 10.0)
-
-    # 10 s a job: 13 each with a margin, on 1 + 1/2 + 3/4 folds 29.25; 130 s less the baseline's four folds (52)
-    # and what comes after the race (the best, quick, twice: 0.3) are enough for two.
-    found = Race(runners, Uneven(), 5, Budget(130, None), "rmse", 1, members=2)
-    found.run()
-    judged = {one.model: len(one.scores) for one in found.runners}
-    assert (judged["quick"], judged["b"], judged["a"]) == (15, 0, 0)
-    assert judged["base"] >= judged["d"] > 0
-    assert judged["c"] > 0
+def test_one_that_is_ahead_on_fewer_folds_is_neither_recommended_nor_hidden() -> None:
+    track = Track(10.0, forest=0.5, quick=0.5)
+    found = race(track, 1000)
+    for one in found.runners:
+        folds = range(2) if one.model == "a" else range(5) if one.quick else ()
+        one.scores = {fold: track.loss(one, fold) for fold in folds}
+    found.stopped = "as it was"
+    assert names(found.ranked())[:3] == ["quick", "forest", "a"]
+    assert ending(found).undecided == "a · bss is ahead of quick · lp on the 2 folds that it was judged on"
 
 
 def test_who_fails_falls_out_and_costs_nobody_else() -> None:
-    track = Track(fails="a")
-    found = race(track, Budget(1000, None))
-    found.run()
-    assert track.ran.count(("a", 0)) == 1
-    assert ("a", 1) not in track.ran
-    assert names(found.ranked()) == ["b", "base", "c", "d", "a"]
+    for fails in ("a", "forest", "quick"):
+        track = Track(fails=fails)
+        found = race(track, 100_000)
+        found.run()
+        assert track.ran.count((fails, 0)) == 1
+        assert (fails, 1) not in track.ran
+        assert names(found.ranked())[-1] == fails
+        assert len(found.ranked()[0].scores) == 15
+        assert ending(found).stopped == ""
 
 
 def test_an_undefined_score_is_worse_than_any_other() -> None:
@@ -157,28 +209,31 @@ def test_an_undefined_score_is_worse_than_any_other() -> None:
     assert one.loss(1, {1}) == 0.5  # where nobody has a score, there is none to be had
     assert one.loss(1, ()) == float("inf")
     assert Runner("b", "lp", scores={0: 0.5, 1: 0.7}).loss(-1, {0, 1}) == pytest.approx(-0.6)
+    assert mean_of(one, {0, 1}) is None
+    assert mean_of(one, {1}) == 0.5
+    assert shared([one, Runner("b", "lp", scores={0: None, 1: 0.7, 2: 0.1})]) == {1}
+    assert shared([]) == set()
 
 
-def test_what_is_left_is_said_in_jobs_or_time() -> None:
-    assert Budget(None, 3).words() == "3 jobs left"
-    assert Budget(90, None).words() == "1 min 30 s left"
+def test_what_was_used_is_said_in_jobs_or_time() -> None:
+    counted = Budget(None, 3)
+    counted.spend(1.0)
+    assert counted.words() == "1 of 3 jobs used"
+    timed = Budget(90, None, recorded=True)
+    timed.spend(30.0)
+    assert timed.words() == "30.0 s of 1 min 30 s used"
+    assert (timed.left(), timed.allows(60), timed.allows(61)) == (60, True, False)
 
 
-def test_means_are_compared_on_equal_folds() -> None:
+def test_folds_that_others_have_too_are_all_that_is_compared() -> None:
     """Folds 5 to 9 are harder by 1: whoever was judged on them, too, must not look worse for it."""
-    hard = {fold: 1.0 + (fold >= 5) for fold in range(10)}
-    whole = Runner("a", "lp", scores={fold: value - 0.2 for fold, value in hard.items()})
-    half = Runner("b", "lp", scores={fold: hard[fold] for fold in range(5)})
-    found = levels([half, whole])
-    assert found["a · lp"] == pytest.approx(1.3)  # its plain mean
-    assert found["b · lp"] == pytest.approx(1.5)  # not 1.0
-    assert levels([half]) == {"b · lp": pytest.approx(1.0)}
-    none = Runner("c", "lp", scores={0: None, 1: 0.1})
-    assert levels([none, half, Runner("d", "lp")]) == {"b · lp": pytest.approx(1.0)}
-    assert levels([]) == {}
-    other = Runner("e", "lp", scores={0: None, 1: 0.3, 2: None})
-    assert levels([none, other]) == {"c · lp": pytest.approx(0.1), "e · lp": pytest.approx(0.3)}
-    assert levels([Runner("f", "lp", scores={0: None})]) == {}
     track = Track()
-    race = Race([half, none, whole], track, 5, Budget(None, 1), "rmse", 1, members=1)
-    assert names(race.ranked()) == ["a", "b", "c"]
+    found = race(track, 1000, names="ab")
+    a, b, *cheap = found.runners
+    a.scores = {fold: 0.8 + (fold >= 5) for fold in range(10)}
+    b.scores = dict.fromkeys(range(5), 1.0)
+    for one in cheap:
+        one.scores = {fold: 2.0 + (fold >= 5) for fold in range(10)}
+    assert found.deciding() == set(range(10))
+    assert names(found.ranked()) == ["a", "forest", "quick", "b"]
+    assert mean_of(a, range(10)) == pytest.approx(1.3)

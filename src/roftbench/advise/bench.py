@@ -9,6 +9,7 @@ from roftbench.compose import clear_errors, composed
 from roftbench.config import Env, parse
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.job import Component, Job
+from roftbench.progress import labeled
 from roftbench.store import Record
 from roftbench.work import work
 
@@ -47,12 +48,16 @@ class Jobs:
             env = env.running(rerun=False)
         return env.finished(job.key)
 
-    def result(self, job: Job, env: Env) -> tuple[Record | None, bool]:
-        """Run a job, or take it from the store; returns its record, None where it failed, and whether it was there."""
+    def result(self, job: Job, env: Env, label: str = "") -> tuple[Record | None, bool]:
+        """Run a job, or take it from the store; returns its record, None where it failed, and whether it was there.
+
+        Progress bars have the label before their names.
+        """
         if (found := self.finished(job, env)) is not None:
             return found, True
-        while (status := work(job, env, [], in_sweep=True, quiet=True, bars=True)[0]) == "busy":  # in another process
-            time.sleep(BUSY_SECONDS)
+        with labeled(label):
+            while (status := work(job, env, [], in_sweep=True, quiet=True, bars=True)[0]) == "busy":  # elsewhere
+                time.sleep(BUSY_SECONDS)
         self._again.add(job.key)
         return env.store.get(job.key) if status == "done" else None, False
 

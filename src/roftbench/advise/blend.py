@@ -1,17 +1,18 @@
 """Candidates whose predictions are averaged: with few labels the mean often errs less than each of its parts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from roftbench.advise.race import Runner
+from roftbench.advise.runners import Runner
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
 from roftbench.predict.held_out import HeldOut, pooled
 from roftbench.store import Record
 
 MOST = 3  # parts of a blend
+HEDGE = 0.02  # by which share the forest may worsen a blend that it joins: it seldom fails where networks do
 GAIN = 0.01  # by which share of its loss another part must better a blend: below, one model less is worth more
 
 
@@ -38,22 +39,34 @@ class Blender:
     def __init__(self, dataset: MoleculeDataset, folds: int, metric: str, sign: int) -> None:
         self.dataset, self.folds, self.metric, self.sign = dataset, folds, metric, sign
 
-    def blend(self, runners: Sequence[Runner], affordable: Callable[[Sequence[Runner]], bool]) -> Blend | None:
+    def blend(
+        self,
+        runners: Sequence[Runner],
+        affordable: Callable[[Sequence[Runner]], bool],
+        folds: Collection[int] | None = None,
+    ) -> Blend | None:
         """Return the best candidate with those that better it, added one by one; None where none does.
 
-        Forward selection as by Caruana et al. (2004, ICML), without repetition, on the first partition's folds.
+        Forward selection as by Caruana et al. (2004, ICML), without repetition, on those of the folds (of the first
+        partition, if none are given) on which all candidates with records were judged. The forest joins in the end if
+        that costs little on the folds: the best of many is chosen by luck, too, and a mean loses less where that fails.
         """
-        judged = [one for one in runners if not one.failure and set(range(self.folds)) <= set(one.records)]
-        ranked = sorted(judged, key=lambda one: one.loss(self.sign, range(self.folds)))
+        folds = set(folds or range(self.folds))
+        judged = [one for one in runners if not one.failure and folds <= set(one.records)]
+        ranked = sorted(judged, key=lambda one: one.loss(self.sign, folds))
         chosen = ranked[:1]
-        loss = self._loss(chosen) if chosen else 0.0
+        loss = self._loss(chosen, folds) if chosen else 0.0
         while 0 < len(chosen) < MOST:
             options = [[*chosen, one] for one in ranked if one not in chosen and affordable([*chosen, one])]
-            losses = [self._loss(option) for option in options]
+            losses = [self._loss(option, folds) for option in options]
             if not losses or not min(losses) < loss - GAIN * abs(loss):
                 break
             loss = min(losses)
             chosen = options[losses.index(loss)]
+        forest = [one for one in judged if one.baseline and one.quick and one not in chosen]
+        hedged = [*chosen, *forest]
+        if chosen and forest and affordable(hedged) and self._loss(hedged, folds) <= loss + HEDGE * abs(loss):
+            chosen = hedged
         return self._made(chosen) if len(chosen) > 1 else None
 
     def together(self, records: Sequence[Record]) -> HeldOut:
@@ -65,8 +78,8 @@ class Blender:
         found = self.together(records)
         return evaluate(str(self.dataset.spec.task), found.y, found.prediction, [self.metric])[self.metric]
 
-    def _loss(self, parts: Sequence[Runner]) -> float:
-        scores = [self.score([one.records[fold] for one in parts]) for fold in range(self.folds)]
+    def _loss(self, parts: Sequence[Runner], folds: Collection[int]) -> float:
+        scores = [self.score([one.records[fold] for one in parts]) for fold in sorted(folds)]
         values = [score for score in scores if score is not None]
         return self.sign * sum(values) / len(values) if values else float("inf")
 

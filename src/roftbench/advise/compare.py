@@ -25,13 +25,14 @@ class Difference:
 
 
 def difference(
-    first: Mapping[int, float | None], second: Mapping[int, float | None], test_share: float
+    first: Mapping[int, float | None], second: Mapping[int, float | None], test_share: float, comparisons: int = 1
 ) -> Difference | None:
     """Compare the scores by fold of two candidates, first minus second; None where no fold has both.
 
     The corrected resampled t-test of Nadeau and Bengio (2003, Machine Learning 52): as training parts overlap, the
     variance of the mean of K differences is taken as (1/K + n_test/n_train) times that of the differences.
-    `test_share` is n_test / n_train.
+    `test_share` is n_test / n_train. Of several comparisons, all intervals together hold with 95 % (Šidák's correction:
+    each with 0.95 to the power of one over their number).
     """
     found = [_minus(first[fold], second[fold]) for fold in first if fold in second]
     values = [value for value in found if value is not None]
@@ -42,7 +43,8 @@ def difference(
         return Difference(mean, math.nan, math.nan, 1)
     variance = sum((value - mean) ** 2 for value in values) / (count - 1)
     error = math.sqrt((1 / count + test_share) * variance)
-    width = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+    confidence = CONFIDENCE ** (1 / comparisons)
+    width = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
     return Difference(mean, mean - width, mean + width, count)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from roftbench.advise.outer import Outer, cause, outer_parts
 from roftbench.checksums import digest
 from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset
@@ -37,15 +38,14 @@ class Folds:
     Fold k is judged on its own molecules, selects on those of fold k + 1 and trains on all others. Whole scaffold
     groups lie in one fold with by="scaffold". Folds hold the classes, or fifths of a regression label, in their
     shares as far as groups allow (`StratifiedGroupKFold` of scikit-learn). The job's test part is in none of them.
+    All rows of a molecule lie in one fold; of merged rows the first one is named.
     """
 
-    def __init__(self, job: Job, dataset: MoleculeDataset, count: int, by: str, folder: Path) -> None:
-        if job.dataset.duplicates != "keep":
-            raise UsageError(
-                f"dataset.duplicates={job.dataset.duplicates}: advise names rows of the file, and merged rows have"
-                " none. Mend the duplicates in the table (roftbench data tells of them)."
-            )
-        _, parts = dataset.cut(build(job.split), job.label_ratio)
+    def __init__(
+        self, job: Job, dataset: MoleculeDataset, count: int, by: str, folder: Path, outer: Outer | None = None
+    ) -> None:
+        self.outer = outer_parts(job, dataset) if outer is None else outer
+        parts = self.outer.parts
         self.dataset, self.count, self.by = dataset, count, by
         self.pool = np.sort(np.concatenate([parts.train, parts.val]))
         labelled = ~np.isnan(dataset.y[self.pool]).all(axis=1)
@@ -53,12 +53,20 @@ class Folds:
         if len(self.pool) < 3 * count:
             raise UsageError(
                 f"{len(self.pool)} labelled molecules are too few for {count} folds: at least {3 * count} are needed."
-                " Give advise.folds=3, or more labels (label_ratio, split.fractions)."
+                f" {self._few(job)}"
             )
         identity = job.fit_identity()
         chosen = {name: identity[name] for name in ("dataset", "split", "label_ratio")}
         self.folder = folder / digest({**chosen, "folds": count, "by": by})
         self._partitions: dict[int, list[Indices]] = {}
+        self._splits: dict[str, Component] = {}
+
+    def _few(self, job: Job) -> str:
+        """Return what helps where few molecules are labelled."""
+        whole = build(job.split)(self.dataset)
+        if len(whole.train) + len(whole.val) < min(3 * self.count, len(self.dataset)):
+            return cause(job, self.dataset, whole)
+        return "Give advise.folds=3, or more labels (label_ratio, split.fractions)."
 
     def __getitem__(self, number: int) -> Parts:
         """Return fold number % K of partition number // K."""
@@ -69,6 +77,16 @@ class Folds:
         name = f"fold{number + 1}" if partition else f"fold{fold + 1}of{self.count}"
         return Parts(name, *(np.sort(self.dataset.rows[part]) for part in (train, cut[val], cut[fold])))
 
+    def partitions(self, most: int) -> int:
+        """Return how many partitions there are, up to `most`, before one repeats a fold: few groups allow few."""
+        seen: set[tuple[int, ...]] = set()
+        for number in range(most):
+            found = {tuple(sorted(part.tolist())) for part in self._partition(number)}
+            if seen & found:
+                return number
+            seen |= found
+        return most
+
     def half(self, number: int) -> Parts:
         """Return the fold with half of its training molecules, drawn at random, judged on the same ones."""
         whole = self[number]
@@ -78,12 +96,21 @@ class Folds:
 
     def split(self, parts: Parts) -> Component:
         """Return the way of cutting that gives these parts; their file is written if it is not there."""
+        if parts.name in self._splits:
+            return self._splits[parts.name]
         path = self.folder / f"{parts.name}.json"
         text = json.dumps({name: getattr(parts, name).tolist() for name in ("train", "val", "test")})
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)
         given = FileSplit(path=str(path), sha256=file_sha256(str(path)))
-        return Component(parts.name, f"{FileSplit.__module__}.{FileSplit.__qualname__}", asdict(given))
+        target = f"{FileSplit.__module__}.{FileSplit.__qualname__}"
+        self._splits[parts.name] = Component(parts.name, target, asdict(given))
+        return self._splits[parts.name]
+
+    def outside(self) -> Parts:
+        """Return the parts on which the winner is fitted and judged in the end."""
+        parts = (self.outer.parts.train, self.outer.parts.val, self.outer.parts.test)
+        return Parts("parts", *(np.sort(self.dataset.rows[part]) for part in parts))
 
     def _partition(self, number: int) -> list[Indices]:
         if number not in self._partitions:
@@ -94,7 +121,9 @@ class Folds:
         labels = strata(self.dataset.y[self.pool], str(self.dataset.spec.task))
         if self.dataset.spec.task == "regression":  # fifths, or fewer where these would not reach all folds
             labels = labels * min(5, len(self.pool) // self.count) // BINS
-        groups: Any = self.dataset.scaffold_groups()[self.pool] if self.by == "scaffold" else None
+        groups = self._groups()
+        if groups is not None and len(np.unique(groups)) < self.count:
+            raise UsageError(self._too_whole(groups))
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
         with warnings.catch_warnings():  # a class with fewer molecules than folds is what few labels are like
             warnings.simplefilter("ignore", UserWarning)
@@ -106,9 +135,32 @@ class Folds:
                     f"no class of the {len(self.pool)} labelled molecules has {self.count} of them, one a fold."
                     " Give advise.folds=3, or more labels (label_ratio, split.fractions)."
                 ) from None
-        if min(map(len, found)) == 0:
-            raise UsageError(
-                f"the {len(self.pool)} labelled molecules have too few scaffolds for {self.count} folds of whole ones."
-                " Give advise.by=random."
-            )
+        sizes = np.array([len(part) for part in found])
+        least = len(self.pool) - (sizes + np.roll(sizes, -1)).max()  # that a fold trains on
+        if groups is not None and (sizes.min() == 0 or least < self.count):
+            raise UsageError(self._too_whole(groups))
         yield from found
+
+    def _groups(self) -> Any:
+        """Return the number of the group of each labelled molecule that lies in one fold; None where each is its own.
+
+        Equal molecules have equal scaffolds.
+        """
+        if self.by == "scaffold":
+            return self.dataset.scaffold_groups()[self.pool]
+        canonical = self.dataset.canonical[self.pool]
+        return canonical if len(np.unique(canonical)) < len(canonical) else None
+
+    def _too_whole(self, groups: Any) -> str:
+        """Return why groups cannot be shared out among the folds, and what helps."""
+        _, sizes = np.unique(groups, return_counts=True)
+        if self.by == "scaffold":
+            remedy = "Give advise.by=random." if len(self.outer.parts.test) else "Give split=random advise.by=random."
+            return (
+                f"the {len(self.pool)} labelled molecules have too few scaffolds for {self.count} folds of whole ones:"
+                f" {sizes.max()} of them share one (all without a ring count as one). {remedy}"
+            )
+        return (
+            f"the {len(self.pool)} labelled rows are {len(sizes)} molecules, too few for {self.count} folds: equal ones"
+            " lie in one fold. Give advise.folds=3, or more molecules (label_ratio, split.fractions)."
+        )

@@ -39,15 +39,14 @@ def kept(job: Job, env: Env, calibration: HeldOut | None) -> Path:
         return keep(bench, bench.work(), calibration)
 
 
-def tested(folders: list[Path], metric: str, env: Env) -> str:
-    """Say how kept models together do on the test part: their score, and the labels that their intervals hold."""
+def tested(folders: list[Path], metric: str, env: Env) -> tuple[float | None, str]:
+    """Return the test score of kept models together, and say how many of the labels there their intervals hold."""
     models = load(*folders, device=env.run.device, plugins=env.plugins)
     found = models.test()
     score = evaluate(models.task, found.y, found.prediction, [metric])[metric]
     shares = [share for share in models.coverage() if share is not None]
-    texts = [] if score is None else [f"their mean has a test {metric} of {score:.3f}"]
-    if shares:
-        source = " and the ".join(sorted({str(one.facts["calibration"]["labels"]) for one in models.kept}))
-        held = f"hold {np.mean(shares):.1%} of the test labels"
-        texts.append(f"their {COVERAGE:.0%} intervals, made from the {source}, {held}")
-    return "; ".join(texts)
+    if not shares:
+        return score, ""
+    source = " and the ".join(sorted({str(one.facts["calibration"]["labels"]) for one in models.kept}))
+    held = f"hold {np.mean(shares):.1%} of the test labels"
+    return score, f"their {COVERAGE:.0%} intervals, made from the {source}, {held}"

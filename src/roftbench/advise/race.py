@@ -1,134 +1,42 @@
-"""The race: candidates are judged on one fold, the better ones on two, and so on, while the budget lasts.
+"""The race: what is cheap is judged on all folds, then networks, the better ones on all folds, while the budget lasts.
 
 Successive halving (Jamieson and Talwalkar 2016, AISTATS) over folds instead of epochs: a fold is an ordinary job, so
 that all of it is in the store, and the same command goes on where it was.
 """
 
 import math
-import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate, zip_longest
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-import numpy as np
-
+from roftbench.advise.budget import Budget
+from roftbench.advise.runners import Runner, ahead, shared
 from roftbench.progress import duration, say
 from roftbench.store import Record
 
-MARGIN = 1.3  # by how much a job may take longer than the last one like it
-CHEAP = 0.02  # share of the budget that all folds of a candidate may cost to be judged on them at once
-QUICK = ("lp", "random_forest")
-FEWEST = 2  # candidates that take part beside the quick ones and the baselines, however short the time
-PARTITIONS = 3  # how often the molecules are folded anew, if time is left
+MARGIN = 1.3  # by how much a job may take longer than records let expect
+LOOK = 2  # folds on which networks are judged before the better half goes on: one fold of few molecules tells little
+PARTITIONS = 3  # how often the molecules are folded in all, if time is left
 
 
 class Course(Protocol):
     """The jobs of a race."""
 
-    def judge(self, one: "Runner", fold: int) -> tuple[Record | None, bool]:
-        """Return the record of a candidate's job on a fold, None if it failed, and whether it was there before."""
+    def judge(self, one: Runner, fold: int) -> tuple[Record | None, float | None]:
+        """Return the record of a candidate's job on a fold, None if it failed, and its seconds, None if it was done."""
 
-    def known(self, one: "Runner", fold: int) -> bool:
-        """Tell whether that job is done, so that it costs nothing."""
+    def needs(self, one: Runner, fold: int) -> dict[str, float]:
+        """Return what that job has to fit, by name, and what each takes: seconds, or 1 job. Nothing if it is done."""
 
-    def expected(self, one: "Runner") -> float:
-        """Return how many seconds a job may take of a candidate like which none has run."""
-
-
-@dataclass(eq=False)
-class Runner:
-    """A candidate in the race: its scores by fold (None: undefined), the seconds of a job, and why it fell out."""
-
-    model: str
-    method: str
-    baseline: bool = False
-    scores: dict[int, float | None] = field(default_factory=dict)
-    records: dict[int, Record] = field(default_factory=dict)
-    seconds: float | None = None
-    failure: str = ""
-
-    @property
-    def quick(self) -> bool:
-        """Whether no encoder is trained: seconds where the other methods take minutes."""
-        return self.method in QUICK
-
-    @property
-    def name(self) -> str:
-        """Model and method."""
-        return f"{self.model} · {self.method}"
-
-    @property
-    def parts(self) -> tuple["Runner", ...]:
-        """The candidate alone; a blend has several."""
-        return (self,)
-
-    def loss(self, sign: int, folds: Collection[int]) -> float:
-        """Return the mean over those of the folds that it has; lower is better, infinite where one is undefined."""
-        scores = [value for fold, value in self.scores.items() if fold in folds]
-        values = [value for value in scores if value is not None]
-        if self.failure or not values or len(values) < len(scores):
-            return float("inf")
-        return sign * sum(values) / len(values)
-
-
-def defined(runners: Sequence[Runner]) -> set[int]:
-    """Return the folds on which somebody has a score; on others there is none to be had, for want of a class say."""
-    return {fold for one in runners for fold, score in one.scores.items() if score is not None}
-
-
-def levels(runners: Sequence[Runner]) -> dict[str, float]:
-    """Return the mean score of each candidate as if all had been judged on the same folds.
-
-    Folds differ in difficulty, and not all candidates have the same ones: a score is taken as a number of the candidate
-    plus one of the fold (least squares). Where all have the same folds it is the plain mean. Folds on which nobody has
-    a score do not count. Candidates that failed, or have no score where others have one, are left out.
-    """
-    folds = sorted(defined(runners))
-    known = [one for one in runners if math.isfinite(one.loss(1, folds))]
-    pairs = [
-        (i, folds.index(fold), score)
-        for i, one in enumerate(known)
-        for fold, score in one.scores.items()
-        if score is not None
-    ]
-    design = np.zeros((len(pairs), len(known) + len(folds)))
-    for row, (i, fold, _) in enumerate(pairs):
-        design[row, [i, len(known) + fold]] = 1
-    solution = np.linalg.lstsq(design, np.array([score for _, _, score in pairs], np.float64), rcond=None)[0]
-    return {one.name: float(solution[i] + solution[len(known) :].mean()) for i, one in enumerate(known)}
-
-
-class Budget:
-    """What is left of a time, or of a number of jobs; a job that was done before costs nothing."""
-
-    def __init__(self, seconds: float | None, jobs: int | None) -> None:
-        self.seconds, self.jobs = seconds, jobs
-        self.began = time.monotonic()
-        self.done = 0
-
-    def left(self) -> float:
-        """Return the seconds that are left; without end where jobs are counted."""
-        return float("inf") if self.seconds is None else self.seconds - (time.monotonic() - self.began)
-
-    def allows(self, seconds: float, jobs: int = 1) -> bool:
-        """Tell whether jobs of so many seconds in all may still begin."""
-        if self.jobs is not None:
-            return self.done + jobs <= self.jobs
-        return seconds <= self.left()
-
-    def words(self) -> str:
-        """Return what is left, in words."""
-        return (
-            f"{self.jobs - self.done} jobs left" if self.jobs is not None else f"{duration(max(0, self.left()))} left"
-        )
+    def finals(self, parts: Sequence[Runner], *, least: bool = False) -> dict[str, float]:
+        """Return the same of the jobs after the race if these candidates win; `least`: of one seed alone."""
 
 
 class Race:
     """Runs candidates over folds within a budget.
 
-    `sign` makes a lower score the better one; `members` jobs of the winner and one of each baseline must still fit in
-    after the race, where time is counted of each quick baseline.
+    `sign` makes a lower score the better one; `partitions` is how often the molecules are folded. No job begins that
+    would leave the best candidate so far, or its own one, without what these still need: other folds, and the jobs
+    after the race.
     """
 
     def __init__(
@@ -139,149 +47,214 @@ class Race:
         budget: Budget,
         metric: str,
         sign: int,
-        members: int,
+        partitions: int = PARTITIONS,
     ) -> None:
+        self.partitions = partitions
         self.runners, self.course, self.folds, self.budget = list(runners), course, folds, budget
-        self.metric, self.sign, self.members = metric, sign, members
+        self.metric, self.sign = metric, sign
         self.stopped = ""
 
     def run(self) -> None:
         """Race to the end of the budget, or of the folds."""
-        rungs = sorted({1, min(2, self.folds), *(self.folds * (1 + more) for more in range(PARTITIONS))})
-        # Baselines are judged on every fold that anybody is; what trains no encoder tells something within seconds.
-        first = [one for one in self.runners if one.baseline or one.quick]
-        others = [one for one in self.runners if one not in first]
-        first.sort(key=lambda one: (not one.quick, not one.baseline))
-        running = [one for one in first if self._climb(one, 1)]
-        running += self._admitted(others)
-        for rung, following in zip_longest(rungs, rungs[1:]):
-            running = [one for one in sorted(running, key=lambda one: not one.quick) if self._climb(one, rung)]
-            if following is not None:
-                running = self._survivors(running, rung, following)
+        quick = sorted((one for one in self.runners if one.quick), key=lambda one: not one.baseline)
+        for one in quick:
+            self._climb(one, self.folds)
+        self._networks([one for one in self.runners if not one.quick and not one.failure])
+        if not self.stopped:
+            self._again()
 
-    def ranked(self, *more: Runner) -> list[Runner]:
-        """Return the candidates, and those given, by `levels`; those judged on less than a partition come last."""
-        runners = [*self.runners, *more]
-        losses = {name: self.sign * level for name, level in levels(runners).items()}
-        most = min(self.folds, max((len(one.scores) for one in runners if one.name in losses), default=0))
+    def finalists(self) -> list[Runner]:
+        """Return those judged on the whole first partition: what is quick, and the better half of the networks."""
+        whole = [one for one in self.runners if one.covers(self.folds)]
+        networks = self.in_order(one for one in whole if not one.quick)
+        return [*(one for one in whole if one.quick), *networks[: math.ceil(len(networks) / 2)]]
 
-        def place(one: Runner) -> tuple[bool, bool, float, int]:
-            shown = one.name in losses
-            return not shown, len(one.scores) < most, losses[one.name] if shown else 0.0, -len(one.scores)
+    def deciding(self) -> set[int]:
+        """Return the folds that decide: those on which all finalists were judged."""
+        return shared(self.finalists())
 
-        return sorted(runners, key=place)
+    def ranked(self) -> list[Runner]:
+        """Return the candidates, the best first: by their mean over the folds that decide.
+
+        After them come those that were judged on the first partition alone, by that; then those that were not judged on
+        all of it, which cannot be recommended; then those that failed.
+        """
+        folds = self.deciding()
+        first = {fold for fold in folds if fold < self.folds}
+
+        def place(one: Runner) -> tuple[bool, bool, bool, float, int]:
+            decided = bool(folds) and folds <= set(one.scores)
+            among = folds if decided else first if one.covers(self.folds) else set(one.scores)
+            loss = one.loss(self.sign, among)
+            nothing = not one.scores or not math.isfinite(loss)
+            return nothing, not one.covers(self.folds), not decided, loss, -len(one.scores)
+
+        return sorted(self.runners, key=place)
 
     def affordable(self, parts: Sequence[Runner]) -> bool:
         """Tell whether the jobs after the race still fit in if the winner has these parts."""
-        members = len(parts) * self.members
-        return self.budget.allows(self._after(parts), members + self._baselines())
+        return self.budget.allows(self.price(self.course.finals(parts)))
+
+    def _networks(self, waiting: list[Runner]) -> None:
+        """Judge networks in waves: as many as can be judged well, the better half of them on all folds."""
+        while waiting:
+            for one in waiting:
+                if self._cheap(one):
+                    self._climb(one, self.folds)
+            waiting = [one for one in waiting if not one.failure and not one.covers(self.folds)]
+            wave = self._admitted(waiting)
+            before = sum(len(one.scores) for one in wave)
+            self._halve(wave)
+            if waiting and sum(len(one.scores) for one in wave) == before and not any(one.failure for one in wave):
+                self._stop(waiting[0], self.folds)
+                return
+            waiting = [one for one in waiting if not one.failure and not one.covers(self.folds)]
+            waiting.sort(key=lambda one: (bool(one.scores), self._behind(one)))
+
+    def _admitted(self, waiting: Sequence[Runner]) -> list[Runner]:
+        """Return the first candidates for whom there is time: half of them on all folds, the others on two.
+
+        One fold of few molecules tells little, so few candidates on all folds are worth more than all on one. Fits
+        that candidates share are counted once.
+        """
+        look = min(LOOK, self.folds)
+        best = self._best()
+        reserve = self.course.finals([best]) if best is not None else {}
+        needed: dict[str, float] = {}
+        admitted = 0
+        for count, one in enumerate(waiting, 1):
+            needed |= self.union([one], self.folds)
+            share = (look + (self.folds - look) * math.ceil(count / 2) / count) / self.folds
+            after = max(self.price(reserve), self.price(self.course.finals([one])))
+            if not self.budget.allows(share * self.price(needed) + after):
+                break
+            admitted = count
+        if 0 < admitted < len(waiting):
+            names = ", ".join(one.name for one in waiting[:admitted])
+            say(f"  there is time for {admitted} of {len(waiting)} candidates to be judged well: {names}")
+        return list(waiting[:admitted])
+
+    def _halve(self, wave: Sequence[Runner]) -> None:
+        """Judge candidates on two folds, and the better half, or as many as fit in, on all."""
+        look = min(LOOK, self.folds)
+        going = [one for one in wave if self._climb(one, look)]
+        going.sort(key=lambda one: one.loss(self.sign, range(look)))
+        fit = 0
+        for count in range(1, len(going) + 1):
+            rest = self.union(going[:count], self.folds) | self._after(going[:1])
+            fit = count if self.budget.allows(self.price(rest)) else fit
+        kept = going[: max(fit, math.ceil(len(going) / 2))]
+        if len(kept) < len(going):
+            say(f"  {len(kept)} of {len(going)} go on, the best so far {kept[0].name}")
+        for one in kept:
+            self._climb(one, self.folds)
+
+    def _again(self) -> None:
+        """Judge the best on folds of other partitions, all of them on the same ones, while there is time."""
+        for partition in range(1, self.partitions):
+            finalists = self.finalists()
+            networks = self.in_order(one for one in finalists if not one.quick)[: 2 ** (PARTITIONS - partition)]
+            chosen = [one for one in finalists if one.quick or one in networks]
+            for fold in range(partition * self.folds, (partition + 1) * self.folds):
+                needed: dict[str, float] = {}
+                for one in chosen:
+                    needed |= self.course.needs(one, fold)
+                best = self._best()
+                if best is None or not self.budget.allows(self.price(needed | self.course.finals([best]))):
+                    return
+                for one in chosen:
+                    self._judge(one, fold)
 
     def _climb(self, one: Runner, rung: int) -> bool:
-        """Judge a candidate on the folds that it lacks, on all where that costs little; returns whether it could be."""
-        fold = 0
-        while fold < (max(rung, self.folds) if self._cheap(one) else rung):
-            if fold not in one.scores and not one.failure:
-                if not (self.course.known(one, fold) or self._affords(one)):
-                    self.stopped = self.stopped or (
-                        f"the budget ended with {one.name} at {len(one.scores)} of {rung} folds"
-                    )
+        """Judge a candidate on those of the first folds that it lacks; returns whether it could be."""
+        for fold in range(rung):
+            if one.failure:
+                return False
+            if fold not in one.scores:
+                if not self._affords(one, fold):
+                    self._stop(one, rung)
                     return False
                 self._judge(one, fold)
-            fold += 1
-        return True
+        return not one.failure
 
-    def _affords(self, one: Runner) -> bool:
-        """Tell whether another job of a candidate, and those after the race, still fit in."""
-        return self.budget.allows(self._guess(one) + self._reserve(), 1 + self.members + self._baselines())
+    def _affords(self, one: Runner, fold: int) -> bool:
+        """Tell whether a job may begin: its candidate, and the best so far, can still be judged and fitted after it.
+
+        Of what is cheap one last fit is enough: to know it on all folds is worth more than further seeds.
+        """
+        job = self.course.needs(one, fold)
+        if not job:
+            return True
+        if one.quick and fold < self.folds:
+            own = self.union([one], self.folds) | self.course.finals([one], least=True)
+            return self.budget.allows(self.price(job | own))
+        best = self._best()
+        other = {} if best is None else self.union([best], self.folds) | self.course.finals([best])
+        own = self.union([one], self.folds) | self.course.finals([one])
+        return self.budget.allows(max(self.price(job | other), self.price(job | own)))
 
     def _cheap(self, one: Runner) -> bool:
-        seconds = self.budget.seconds
-        return one.seconds is not None and seconds is not None and one.seconds * self.folds <= CHEAP * seconds
+        """Tell whether what a candidate still needs for all folds costs less than one fold of a network."""
+        trained = [other.seconds for other in self.runners if not other.quick and other.seconds is not None]
+        needed = self.union([one], self.folds)
+        return not self.budget.counted and bool(trained) and self.price(needed) <= min(trained)
 
-    def _admitted(self, others: list[Runner]) -> list[Runner]:
-        """Return the first candidates for whom there is time: on one fold, half of them on two, a quarter on all.
-
-        One fold of few molecules tells little, so few candidates on all folds are worth more than all on one.
-        """
-        if self.budget.seconds is None:
-            return others
-        for one in others:
-            if self.course.known(one, 0):  # it costs nothing, and tells what the next one will
-                self._judge(one, 0)
-        folds = 1 + 1 / 2 + max(0, self.folds - 2) / 4
-        left = self.budget.left() - self._reserve()
-        left -= sum(self._cost(one, self.folds) for one in self.runners if one.baseline or one.quick)
-        admitted: list[Runner] = []
-        for one in others:
-            left -= folds * self._guess(one)
-            if left < 0 and len(admitted) >= FEWEST:  # of those after it nothing has to be measured
-                break
-            admitted.append(one)
-        if len(admitted) < len(others):
-            names = ", ".join(one.name for one in admitted)
-            say(f"  there is time for {len(admitted)} of {len(others)} candidates to be judged well: {names}")
-        return admitted
+    def _stop(self, one: Runner, rung: int) -> None:
+        lacks = rung - len([fold for fold in one.scores if fold < rung])
+        self.stopped = self.stopped or (
+            f"after {self.budget.words()}, {lacks} more folds of {one.name} and the last fits did not fit in"
+        )
 
     def _judge(self, one: Runner, fold: int) -> None:
-        began = time.monotonic()
-        record, old = self.course.judge(one, fold)
-        spent = time.monotonic() - began
-        self.budget.done += not old
+        record, seconds = self.course.judge(one, fold)
+        if seconds is not None:
+            self.budget.spend(seconds)
         if record is None:
             say(f"  {one.name:<34} fold {fold + 1:<3} {one.failure}")
             return
-        shared = sum(value for name, value in record["seconds"].items() if name.endswith("(reused)"))
-        one.seconds = max(one.seconds or 0.0, float(record["seconds"]["total"]) + shared)
+        used = sum(value for name, value in record["seconds"].items() if name.endswith("(reused)"))
+        one.seconds = max(one.seconds or 0.0, float(record["seconds"]["total"]) + used)
         one.records[fold] = record
         one.scores[fold] = record["scores"]["test"][self.metric]
         value = one.scores[fold]
         shown = "undefined" if value is None else f"{value:.4f}"
-        say(
-            f"  {one.name:<34} fold {fold + 1:<3} {self.metric} {shown:<10} {duration(spent):<12} {self.budget.words()}"
-        )
+        spent = duration(seconds or 0.0)
+        say(f"  {one.name:<34} fold {fold + 1:<3} {self.metric} {shown:<10} {spent:<12} {self.budget.words()}")
 
-    def _survivors(self, running: Sequence[Runner], judged: int, rung: int) -> list[Runner]:
-        """Return the baselines, and the better half of the others, or more of them if their next folds fit in.
+    def _best(self) -> Runner | None:
+        """Return the best candidate so far: of those judged on all folds, or one that is ahead of it on fewer."""
+        whole = self.in_order(one for one in self.runners if one.covers(self.folds))
+        if not whole:
+            return None
+        rivals = [one for one in self.runners if not one.failure and not one.covers(self.folds)]
+        rivals = [one for one in rivals if ahead(one, whole[0], self.sign)]
+        return min([*rivals, whole[0]], key=self._behind)
 
-        All have been judged on the first `judged` folds.
-        """
-        folds = [fold for fold in defined(self.runners) if fold < judged]
-        ranked = sorted((one for one in running if not one.failure), key=lambda one: one.loss(self.sign, folds))
-        others = [one for one in ranked if not one.baseline]
-        time_left = self.budget.left() - self._reserve()
-        time_left -= sum(self._cost(one, rung) for one in ranked if one.baseline and one.quick)
-        costs = accumulate(self._cost(one, max(rung, self.folds)) for one in others)
-        fit = sum(cost <= time_left for cost in costs) if self.budget.jobs is None else 0
-        kept = others[: max(fit, math.ceil(len(others) / 2))]
-        if len(kept) < len(others):
-            say(f"  {len(kept)} of {len(others)} go on, the best so far {kept[0].name}")
-        return [*(one for one in ranked if one.baseline), *kept]
+    def _behind(self, one: Runner) -> float:
+        """Return by how much a candidate's loss is above the best whole one's on the folds that both have."""
+        whole = self.in_order(other for other in self.runners if other.covers(self.folds))
+        folds = shared([one, whole[0]]) if whole else set()
+        return one.loss(self.sign, folds) - whole[0].loss(self.sign, folds) if folds else 0.0
 
-    def _cost(self, one: Runner, rung: int) -> float:
-        return MARGIN * (one.seconds or 0.0) * max(0, rung - len(one.scores))
+    def in_order(self, runners: Iterable[Runner]) -> list[Runner]:
+        """Return candidates that were judged on the whole first partition, the best on it first."""
+        found = list(runners)
+        folds = {fold for fold in shared(found) if fold < self.folds}
+        return sorted(found, key=lambda one: one.loss(self.sign, folds))
 
-    def _guess(self, one: Runner) -> float:
-        """Return how long the next job of a candidate may take: as its last one, or as the longest of one like it."""
-        if one.seconds is not None:
-            return MARGIN * one.seconds
-        timed = [other for other in self.runners if other.seconds is not None and other.quick == one.quick]
-        known = [other.seconds or 0.0 for other in timed if one.quick or other.model == one.model]
-        return MARGIN * (max(known) if known else self.course.expected(one))
+    def union(self, runners: Iterable[Runner], folds: int) -> dict[str, float]:
+        """Return what candidates still have to fit on the first folds, what they share once."""
+        found: dict[str, float] = {}
+        for one in runners:
+            for fold in range(folds):
+                if fold not in one.scores:
+                    found |= self.course.needs(one, fold)
+        return found
 
-    def _reserve(self) -> float:
-        """Return the seconds that the jobs after the race may take if the best candidate so far wins."""
-        known = [one for one in self.runners if one.seconds is not None and not one.failure]
-        folds = defined(known)
-        return self._after([min(known, key=lambda one: one.loss(self.sign, folds))]) if known else 0.0
+    def _after(self, runners: Sequence[Runner]) -> dict[str, float]:
+        """Return what the candidate with the most costly last fits needs for them."""
+        return max((self.course.finals([one]) for one in runners), key=self.price, default={})
 
-    def _after(self, winners: Sequence[Runner]) -> float:
-        """Return the seconds of the jobs after the race."""
-        baselines = sum(one.seconds or 0.0 for one in self.runners if one.baseline and one.quick)
-        return self.after(self.members * sum(one.seconds or 0.0 for one in winners) + baselines)
-
-    def after(self, seconds: float) -> float:
-        """Return how long jobs that took so long on a fold may take on the outer parts, which are larger."""
-        return MARGIN * self.folds / (self.folds - 1) * seconds
-
-    def _baselines(self) -> int:
-        return sum(one.baseline for one in self.runners)
+    def price(self, needed: dict[str, float]) -> float:
+        """Return the seconds, with a margin, or the jobs that such needs may cost."""
+        return sum(needed.values()) * (1 if self.budget.counted else MARGIN)

@@ -1,16 +1,21 @@
-"""What an advice says in words: the recommendation, and why."""
+"""What an advice says in words: what the budget left open, the recommendation, and why."""
 
 from roftbench.advise.advice import Advice
 from roftbench.advise.compare import Difference
-from roftbench.advise.race import Runner
+from roftbench.advise.runners import Runner
 from roftbench.metrics import METRICS
+
+SHOWN = 2  # rivals whose intervals are told; the table has all
 
 
 def reasons(advice: Advice) -> list[str]:
-    """Return the recommendation and its reasons, a sentence or two each."""
+    """Return what the budget left open, the recommendation and its reasons, a sentence or two each."""
     lines = [
+        _open(advice),
         _choice(advice),
-        _alike(advice),
+        _blended(advice),
+        _null(advice),
+        *_rivals(advice),
         _means(advice),
         _spread(advice),
         *_baselines(advice),
@@ -21,39 +26,99 @@ def reasons(advice: Advice) -> list[str]:
     failed = [f"{one.name} ({one.failure})" for one in advice.ranked if one.failure]
     if failed:
         lines.append(f"Left out, as their jobs failed: {'; '.join(failed)}.")
-    if advice.stopped:
-        lines.append(
-            f"The race was not run to its end: {advice.stopped}. The same command with a larger budget goes on."
-        )
     return [line for line in lines if line]
+
+
+def _open(advice: Advice) -> str:
+    """Say first what the budget left open, and which budget would not."""
+    ending = advice.ending
+    if not ending.stopped:
+        return ""
+    undecided = f"Not decided within this budget ({advice.budget}): {ending.undecided}. " if ending.undecided else ""
+    return (
+        f"{undecided}The race was not run to its end: {ending.stopped}. {ending.enough[0].upper()}{ending.enough[1:]};"
+        " the same command with a larger advise.budget goes on."
+    )
 
 
 def _choice(advice: Advice) -> str:
     best = advice.winner
-    folds = f"{len(best.scores)} folds" if len(best.scores) > 1 else "one fold alone, which says little"
     what = best.name if len(best.parts) == 1 else f"the mean of {' and '.join(one.name for one in best.parts)}"
-    return f"Use {what}: {advice.metric} {advice.levels[best.name]:.3f} on average over {folds}."
-
-
-def _alike(advice: Advice) -> str:
-    names = [one.name for one in advice.ranked[1:] if alike(advice, one)]
-    if not names:
-        return "Every other candidate that got as far is clearly behind it." if _rivals(advice) else ""
-    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    return f"No difference can be shown (95 %) between it and {shown}: taking one of them is no mistake."
-
-
-def _means(advice: Advice) -> str:
-    if len({frozenset(one.scores) for one in advice.ranked if one.name in advice.levels}) < 2:
-        return ""
+    start = f"Until then the best of what was judged is {what}" if advice.ending.undecided else f"Use {what}"
+    tested = advice.kept.score
+    shown = f"{advice.metric} is undefined" if tested is None else f"{advice.metric} {tested:.3f}"
+    models = len(advice.kept.folders)
+    together = f", {models} models together" if models > 1 else ""
     return (
-        "Not all were judged on the same folds, and some folds are harder: a mean is as if all had been, and may lie"
-        " outside of what the candidate reached on its own."
+        f"{start}: {shown} on the test part ({advice.tested} molecules that chose nothing{together}). {_mean(advice)}"
     )
 
 
-def _rivals(advice: Advice) -> bool:
-    return any(len(one.scores) > 1 for one in advice.ranked[1:])
+def _blended(advice: Advice) -> str:
+    if len(advice.winner.parts) == 1:
+        return ""
+    return (
+        "It is a mean of candidates, each of them also judged alone: where several are about equally good, their mean"
+        " depends less on luck than the best one."
+    )
+
+
+def _mean(advice: Advice) -> str:
+    """Return the mean over folds, by which the winner was chosen, for what it is."""
+    values = [value for fold in deciding(advice) if (value := advice.winner.scores.get(fold)) is not None]
+    if not values:
+        return ""
+    mean, judged = sum(values) / len(values), len(advice.whole) or len(advice.ranked)
+    folds = f"{len(values)} folds" if len(values) > 1 else "one fold alone, which says little"
+    if judged == 1:
+        return f"Its mean is {mean:.3f} over {folds}."
+    return f"Its mean of {mean:.3f} over {folds} is optimistic: it is the best of {judged}, and part of that is luck."
+
+
+def deciding(advice: Advice) -> set[int]:
+    """Return the folds on which the winner was chosen."""
+    return set(advice.deciding) if advice.deciding <= set(advice.winner.scores) else set(advice.winner.scores)
+
+
+def _null(advice: Advice) -> str:
+    found = advice.behind.get(advice.null.name)
+    if found is None or better(found, advice.metric):
+        return ""
+    return (
+        f"No candidate is better than the {advice.null.name}, which knows nothing of a molecule: nothing that helps was"
+        " learned from these labels."
+    )
+
+
+def _rivals(advice: Advice) -> list[str]:
+    """Say what the folds exclude of the next candidates: an interval, never that they are as good."""
+    rivals = [(one, advice.behind[one.name]) for one in advice.ranked[1:] if one.name in advice.behind]
+    rivals = [(one, found) for one, found in rivals if found.folds > 1 and one.covers(advice.count)]
+    if not rivals:
+        return []
+    level = f"95 % for all {len(advice.ranked)} comparisons together"
+    lines = [
+        f"Against {one.name}: {_words(found, advice.metric)}." for one, found in rivals[:SHOWN] if not one.baseline
+    ]
+    open_ = sum(not found.clear for _, found in rivals)
+    if open_ == 0:
+        return [*lines, f"Every other candidate that was judged on all folds is behind it ({level})."]
+    whose = (
+        f"{open_} of the {len(rivals)} others that were judged on all folds"
+        if len(rivals) > 1
+        else "The only other one"
+    )
+    verb = "have intervals" if open_ > 1 else "has an interval"
+    return [*lines, f"{whose} {verb} that contain{'s' * (open_ == 1)} 0 ({level}): their order is not settled."]
+
+
+def _means(advice: Advice) -> str:
+    if len({frozenset(one.scores) for one in advice.ranked if one.scores and not one.failure}) < 2:
+        return ""
+    return (
+        "Not all were judged on the same folds, and some folds are harder: compare by the differences, which are over"
+        " folds that both were judged on; means are over each one's own folds."
+    )
 
 
 def alike(advice: Advice, one: Runner) -> bool:
@@ -85,22 +150,41 @@ def _baselines(advice: Advice) -> list[str]:
 
 
 def _pays(advice: Advice) -> str:
-    """Say whether a pretrained network pays, if one was judged as far as the winner."""
-    folds = set(advice.winner.scores)
-    pretrained = [one for one in advice.ranked if one.name in advice.pretrained and one.name in advice.levels]
-    if any(2 * len(folds & set(one.scores)) >= len(folds) for one in pretrained):
-        return "A pretrained network does not pay here."
-    return "No pretrained network was judged on half as many folds: whether one pays is open."
+    """Say whether a pretrained network pays, if some were fine-tuned on the folds on which the winner was judged."""
+    folds = deciding(advice)
+    tuned = [one for one in advice.ranked if one.name in advice.pretrained and not one.quick and not one.failure]
+    judged = [one for one in tuned if advice.winner.covers(advice.count) and _first(advice, folds) <= set(one.scores)]
+    if not judged:
+        return "No pretrained network was fine-tuned on the same folds: whether one pays is open."
+    found = advice.behind.get(judged[0].name)
+    if found is None or not found.clear:
+        return (
+            f"None of {len(judged)} pretrained networks fine-tuned on the same folds is better on average; the"
+            " intervals leave open whether one pays."
+        )
+    return f"A pretrained network does not pay here: {len(judged)} were fine-tuned on the same folds, and are behind."
+
+
+def _first(advice: Advice, folds: set[int]) -> set[int]:
+    return {fold for fold in folds if fold < advice.count}
+
+
+def better(found: Difference, metric: str) -> bool:
+    """Tell whether the winner's mean is the better one."""
+    return (found.mean > 0) == METRICS[metric].higher_is_better
 
 
 def _words(found: Difference, metric: str) -> str:
-    better = (found.mean > 0) == METRICS[metric].higher_is_better
-    side = "better" if better else "worse"
+    """Return a difference in words, with its interval and what that excludes."""
+    side = "better" if better(found, metric) else "worse"
     if found.folds == 1:
         return f"{abs(found.mean):.3f} {side} on one fold"
-    low, high = sorted((abs(found.low), abs(found.high))) if found.clear else (found.low, found.high)
-    sure = f"95 % interval {low:.3f} to {high:.3f}" if found.clear else "which may be chance"
-    return f"{abs(found.mean):.3f} {side} over {found.folds} folds, {sure}"
+    start = f"{abs(found.mean):.3f} {side} over {found.folds} folds, 95 % interval of the difference"
+    start += f" {found.low:.3f} to {found.high:.3f}"
+    if found.clear:
+        return f"{start}, which excludes 0"
+    gains = (found.high, -found.low) if METRICS[metric].higher_is_better else (-found.low, found.high)
+    return f"{start}: it excludes that the winner is more than {gains[0]:.3f} better or {gains[1]:.3f} worse"
 
 
 def _labels(advice: Advice) -> str:
@@ -118,12 +202,14 @@ def _labels(advice: Advice) -> str:
 def _test(advice: Advice) -> str:
     found = {name: tested.mean for name, tested in advice.test.items()}
     shown = [f"{name} {value:.3f}" for name, value in found.items() if value is not None]
-    return f"On the test part, used once: {', '.join(shown)} ({advice.metric})." if shown else ""
+    return f"On the test part, used once: {', '.join(shown)} ({advice.metric}, means over seeds)." if shown else ""
 
 
 def _kept(advice: Advice) -> str:
-    count = len(advice.kept)
+    count = len(advice.kept.folders)
     if not count:
         return ""
-    said = f"; {advice.together}" if advice.together else ""
+    score, intervals = advice.kept.score, advice.kept.intervals
+    said = "" if score is None else f"; their mean has a test {advice.metric} of {score:.3f}"
+    said += f"; {intervals}" if intervals else ""
     return f"Kept for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{said}."

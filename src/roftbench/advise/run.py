@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from roftbench.advise.advice import Advisor
+from roftbench.advise.advisor import Advisor
 from roftbench.advise.settings import separated
 from roftbench.advise.show import WIDTH, show, to_dict, write
 from roftbench.compose import clear_errors
@@ -27,6 +27,8 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
             say(f"  guessed: {guess}")
         pairs = len(advisor.runners)
         say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command goes on")
+        for warning in advisor.outer.warnings:
+            say(f"  warning: {warning}")
         say(advisor.prior.words())
         advice = advisor.run()
         written = write(advice, advisor.place)

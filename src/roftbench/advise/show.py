@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from roftbench.advise.advice import Advice
-from roftbench.advise.race import Runner
 from roftbench.advise.reasons import alike, reasons
+from roftbench.advise.runners import Runner, defined, mean_of
 from roftbench.files import write_text
 from roftbench.progress import shown
 from roftbench.report.text import MISSING, markdown_table, metric_name
 
-HEADER = ["", "candidate", "mean", "folds", "range", "winner minus it (95 %)", "s a job", "test"]
+HEADER = ["", "candidate", "test", "mean", "folds", "range", "winner minus it (95 %)", "s a job"]
 WIDTH = 150  # where the output is no terminal
 
 
@@ -28,7 +28,8 @@ def show(advice: Advice, console: Console) -> None:
     for row in rows(advice):
         table.add_row(*row, style="bold" if row[0] == "1" else "")
     console.print(table)
-    for line in [*reasons(advice), "", *commands(advice)]:
+    warnings = [f"warning  {text}" for text in advice.warnings]
+    for line in [*reasons(advice), *warnings, "", *commands(advice)]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -36,9 +37,14 @@ def write(advice: Advice, folder: Path) -> list[Path]:
     """Write advice.md and advice.json into a folder; returns their paths."""
     text = [
         f"# {advice.dataset}: which model, which method",
+        "\n".join(f"- {line}" for line in reasons(advice)),
         f"{metric_name(advice.metric)}, {advice.folds}.",
         markdown_table(HEADER, rows(advice)),
-        "\n".join(f"- {line}" for line in reasons(advice)),
+        *(
+            ["Warnings about the data:\n\n" + "\n".join(f"- {text}" for text in advice.warnings)]
+            if advice.warnings
+            else []
+        ),
         "```\n" + "\n".join(commands(advice)) + "\n```",
     ]
     write_text(folder / "advice.md", "\n\n".join(text) + "\n")
@@ -48,20 +54,21 @@ def write(advice: Advice, folder: Path) -> list[Path]:
 
 def commands(advice: Advice) -> list[str]:
     """Return the commands that repeat the winner's jobs, and the one that predicts with what was kept."""
-    if not advice.kept:
+    if not advice.kept.folders:
         return advice.commands
-    folders = ",".join(shown(folder) for folder in advice.kept)
+    folders = ",".join(shown(folder) for folder in advice.kept.folders)
     words = ["roftbench", "predict", f"model_dir={folders}", "input=new.csv", "output=predictions.csv"]
     return [*advice.commands, shlex.join(words)]
 
 
 def rows(advice: Advice) -> list[list[str]]:
-    """Return the leaderboard: "≈" marks who cannot be told from the winner."""
-    return [_row(advice, number, one) for number, one in enumerate(advice.ranked, 1) if one.scores or one.failure]
+    """Return the leaderboard: "≈" marks who cannot be told from the winner. The training mean comes last."""
+    found = [_row(advice, str(number), one) for number, one in enumerate(advice.ranked, 1) if one.scores or one.failure]
+    return [*found, _row(advice, "", advice.null)]
 
 
-def _row(advice: Advice, number: int, one: Runner) -> list[str]:
-    mark = str(number) + (" ≈" if alike(advice, one) else "")
+def _row(advice: Advice, number: str, one: Runner) -> list[str]:
+    mark = number + (" ≈" if number and alike(advice, one) else "")
     values = [value for value in one.scores.values() if value is not None]
     if one.failure or not values:
         return [mark, one.name, "failed" if one.failure else "undefined", *[MISSING] * 5]
@@ -71,11 +78,10 @@ def _row(advice: Advice, number: int, one: Runner) -> list[str]:
         interval = "" if math.isnan(found.low) else f" [{found.low:.3f}, {found.high:.3f}]"
         behind = f"{found.mean:+.3f}{interval}"
     test = advice.test[one.name].mean if one.name in advice.test else None
-    level = advice.levels.get(one.name, sum(values) / len(values))
-    mean, low, high = (f"{value:.3f}" for value in (level, min(values), max(values)))
+    mean, low, high = (f"{value:.3f}" for value in (sum(values) / len(values), min(values), max(values)))
     spent = MISSING if one.seconds is None else f"{one.seconds:.1f}"
-    last = MISSING if test is None else f"{test:.3f}"
-    return [mark, one.name, mean, str(len(one.scores)), f"{low} to {high}", behind, spent, last]
+    tested = MISSING if test is None else f"{test:.3f}"
+    return [mark, one.name, tested, mean, str(len(one.scores)), f"{low} to {high}", behind, spent]
 
 
 def to_dict(advice: Advice) -> dict[str, Any]:
@@ -89,8 +95,9 @@ def to_dict(advice: Advice) -> dict[str, Any]:
             {
                 "model": one.model,
                 "method": one.method,
-                "mean": advice.levels.get(one.name),
+                "mean": mean_of(one, defined([one])),
                 "scores": list(one.scores.values()),
+                "folds": [fold + 1 for fold in one.scores],
                 "jobs": [record["key"] for part in one.parts for record in part.records.values()],
                 "indistinguishable": alike(advice, one),
                 "failure": one.failure or None,
@@ -99,7 +106,16 @@ def to_dict(advice: Advice) -> dict[str, Any]:
             }
             for one in advice.ranked
         ],
+        "baseline": {
+            "name": advice.null.name,
+            "scores": list(advice.null.scores.values()),
+            "test": advice.test[advice.null.name].mean,
+        },
+        "decided": not advice.ending.undecided,
+        "run_to_its_end": not advice.ending.stopped,
+        "test": advice.kept.score,
+        "warnings": advice.warnings,
         "reasons": reasons(advice),
         "commands": advice.commands,
-        "models": [str(path) for path in advice.kept],
+        "models": [str(path) for path in advice.kept.folders],
     }

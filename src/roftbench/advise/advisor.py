@@ -1,0 +1,293 @@
+"""The whole of `roftbench advise`: folds, race, the winner on the untouched test part, and what follows from it."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from roftbench.advise.advice import Advice, Kept, Tested
+from roftbench.advise.bench import Jobs, reason
+from roftbench.advise.blend import Blender
+from roftbench.advise.budget import Budget
+from roftbench.advise.compare import Difference, difference
+from roftbench.advise.costs import Costs, Timed
+from roftbench.advise.ending import ending
+from roftbench.advise.folds import Folds, Parts
+from roftbench.advise.keeping import kept, out_of_folds, tested
+from roftbench.advise.null import Null, null_of, null_score
+from roftbench.advise.outer import outer_parts
+from roftbench.advise.prior import Prior
+from roftbench.advise.race import MARGIN, PARTITIONS, Race
+from roftbench.advise.runners import Runner
+from roftbench.advise.settings import BASELINES, AdviseSettings
+from roftbench.checksums import digest
+from roftbench.config import Env
+from roftbench.data.dataset import load_dataset
+from roftbench.data.split import Indices
+from roftbench.errors import UsageError
+from roftbench.estimate import Sizes
+from roftbench.job import NETWORK, Job
+from roftbench.metrics import METRICS
+from roftbench.progress import bar, say
+from roftbench.sources import fetch_missing
+from roftbench.store import Record
+
+
+class Advisor:
+    """A race over the labelled molecules of one data set; with `recorded`, by the seconds that records tell."""
+
+    def __init__(
+        self, settings: AdviseSettings, overrides: Sequence[str], folder: Path | None, *, recorded: bool = False
+    ) -> None:
+        self.settings, self.overrides, self.folder = settings, list(overrides), folder
+        self.budget = Budget(*settings.limit(), recorded=recorded)
+        self.jobs = Jobs(overrides, folder, search=settings.search)
+        self.costs = Costs(self.jobs, self.budget)
+        runners = [Runner(*pair, baseline=pair in BASELINES) for pair in settings.pairs()]
+        self.job, self.env, self.guesses = self.jobs.of(runners[0].model, runners[0].method)
+        for one in runners:
+            self._prepare(one)
+        self.dataset = load_dataset(self.job.dataset, self.env.cache / "data", self.env.places)
+        self.outer = outer_parts(self.job, self.dataset)
+        place = self.env.results / "advise"
+        self.folds = Folds(self.job, self.dataset, settings.folds, settings.by, place, self.outer)
+        _ = self.folds[0]  # what cannot be folded is told before anything else
+        self.prior = Prior.of(str(self.job.dataset.task), len(self.folds.pool))
+        self.runners = self.prior.order(runners)
+        self.metric = str(self.job.dataset.metric)
+        self.sign = -1 if METRICS[self.metric].higher_is_better else 1
+        self.blender = Blender(self.dataset, settings.folds, self.metric, self.sign)
+        self._timed: dict[tuple[str, str, str, int], Timed] = {}
+
+    def _prepare(self, one: Runner) -> None:
+        """Check a candidate, and fetch what it reads; a checkpoint that cannot be had takes it out of the race."""
+        job, env, _ = self.jobs.of(one.model, one.method)
+        one.estimator = job.model.kind != NETWORK
+        fetch_missing((source, env.places) for source in job.sources() if source != job.model.source)
+        try:
+            fetch_missing((source, env.places) for source in job.sources())
+        except UsageError as error:
+            one.failure = str(error)
+            say(f"  {one.name} takes no part: {error}")
+
+    @property
+    def place(self) -> Path:
+        """The folder of this advice; a race with other candidates, or settings of their jobs, has another one."""
+        keys = sorted(self.jobs.of(one.model, one.method)[0].key for one in self.runners)
+        chosen = {"folds": self.folds.folder.name, "jobs": keys, "members": self.settings.members}
+        return self.env.results / "advise" / digest(chosen)
+
+    def run(self) -> Advice:
+        """Race, fit the winner for keeps, and return what came out.
+
+        Raises:
+            UsageError: no candidate could be judged.
+        """
+        self.env.tidy()
+        count = self.settings.folds
+        partitions = self.folds.partitions(PARTITIONS)
+        race = Race(self.runners, self, count, self.budget, self.metric, self.sign, partitions)
+        race.run()
+        left_open = ending(race)
+        blend = self.blender.blend(race.finalists(), race.affordable, race.deciding())
+        ranked = [*([blend] if blend is not None else []), *race.ranked()]
+        self._check(ranked[0], left_open.enough)
+        null = self._null(ranked[0])
+        test = self._final(ranked[0], race)
+        test[null.name] = Tested(
+            [null_score(self.dataset, self.metric, self.outer.parts.train, self.outer.parts.test)], []
+        )
+        kept = self._keep(ranked[0])
+        found = {
+            one.name: difference(ranked[0].scores, one.scores, 1 / (count - 2), len(ranked))
+            for one in [*ranked[1:], null]
+        }
+        return Advice(
+            dataset=str(self.job.dataset.name),
+            metric=self.metric,
+            labels=len(self.folds.pool),
+            tested=len(self.outer.parts.test),
+            count=count,
+            by=self.settings.by,
+            budget=self.settings.budget,
+            ranked=ranked,
+            deciding=frozenset(race.deciding()),
+            behind={name: one for name, one in found.items() if one is not None},
+            null=null,
+            test=test,
+            half=self._half(ranked[0]),
+            ending=left_open,
+            commands=[self._command(one) for one in ranked[0].parts],
+            kept=kept,
+            pretrained=self._pretrained(),
+            warnings=self.outer.warnings,
+        )
+
+    def _check(self, winner: Runner, enough: str) -> None:
+        if winner.failure or not winner.scores:
+            why = winner.failure or f"advise.budget={self.settings.budget} is too small; {enough}"
+            raise UsageError(f"no candidate could be judged. {winner.name}: {why}")
+        if all(score is None for score in winner.scores.values()):
+            raise UsageError(
+                f"{self.metric} is defined on no fold: each lacks a class, or labels that differ. More labels of the"
+                f" rarer class are needed, or fewer folds (advise.folds, now {self.settings.folds}; at least 3)"
+            )
+
+    def _pretrained(self) -> frozenset[str]:
+        jobs = {one.name: self.jobs.of(one.model, one.method)[0] for one in self.runners}
+        return frozenset(name for name, job in jobs.items() if job.model.pretraining != "none")
+
+    def judge(self, one: Runner, fold: int) -> tuple[Record | None, float | None]:
+        """Run a candidate on a fold, or take its record; returns that, None if it failed, and its seconds if it ran."""
+        label = f"{one.name} · fold {fold + 1} · {self.budget.words()}"
+        return self._run(one, self._on(one, self.folds[fold]), label)
+
+    def needs(self, one: Runner, fold: int) -> dict[str, float]:
+        """Return what a candidate's job on a fold has to fit, and the seconds of each fit."""
+        return {} if one.failure else self.costs.needs(self._on(one, self.folds[fold]))
+
+    def finals(self, parts: Sequence[Runner], *, least: bool = False) -> dict[str, float]:
+        """Return the same of the jobs on the outer parts: these candidates with all seeds (or one), and the forest."""
+        found: dict[str, float] = {}
+        members = 1 if least else self.settings.members
+        for one in self.runners:
+            if one.baseline and one.quick and one.scores and not least:
+                found |= self.costs.needs(self._outside(one, 0))
+        for one in (part for winner in parts for part in winner.parts):
+            for member in range(members):
+                found |= self.costs.needs(self._outside(one, member))
+        return found
+
+    def alone(self, one: Runner) -> float | None:
+        """Return a candidate's test score with the first seed; None where it has none. Nothing is charged for it."""
+        record, _ = self._run(one, self._outside(one, 0), f"{one.name} · test part")
+        return None if record is None else self.blender.score([record])
+
+    def _on(self, one: Runner, parts: Parts) -> Timed:
+        known = one.model, one.method, parts.name, 0
+        if known not in self._timed:
+            job, env = self.jobs.on(one.model, one.method, self.folds.split(parts))
+            index = [np.searchsorted(self.dataset.rows, rows) for rows in (parts.train, parts.val)]
+            self._timed[known] = self._sized(job, env, *index)
+        return self._timed[known]
+
+    def _outside(self, one: Runner, member: int) -> Timed:
+        """Return a candidate's job on the outer parts, with another seed for each member."""
+        known = one.model, one.method, "", member
+        if known not in self._timed:
+            if self.outer.mended:
+                job, env = self.jobs.on(one.model, one.method, self.folds.split(self.folds.outside()))
+            else:
+                job, env, _ = self.jobs.of(one.model, one.method)
+            parts = self.outer.parts
+            self._timed[known] = self._sized(replace(job, seed=job.seed + member), env, parts.train, parts.val)
+        return self._timed[known]
+
+    def _sized(self, job: Job, env: Env, train: Indices, val: Indices) -> Timed:
+        atoms = self.dataset.sizes
+        return Timed(job, env, Sizes(int(atoms[train].sum()), int(atoms[val].sum()), float(atoms.mean())))
+
+    def _run(self, one: Runner, timed: Timed, label: str) -> tuple[Record | None, float | None]:
+        """Run a job, or take its record; returns that, None if it failed, and its seconds, None if it was done."""
+        done = self.costs.done(timed.job, timed.env)
+        record, _ = self.jobs.result(timed.job, timed.env, label)
+        if record is None:
+            one.failure = reason(timed.job, timed.env)
+            return None, 0.0
+        seconds = self.costs.took(timed, record)
+        return record, None if done else seconds
+
+    def _null(self, winner: Runner) -> Null:
+        """Return the mean of the training labels, judged on the winner's folds."""
+        null = null_of(self.dataset)
+        for fold in winner.scores:
+            rows = (self.folds[fold].train, self.folds[fold].test)
+            train, test = (np.searchsorted(self.dataset.rows, part) for part in rows)
+            null.scores[fold] = null_score(self.dataset, self.metric, train, test)
+        return null
+
+    def _final(self, winner: Runner, race: Race) -> dict[str, Tested]:
+        """Fit the winner, and baselines for which there is time, to the outer parts, and score the test part.
+
+        It is the one time that the test part is used.
+        """
+        others = [one for one in self.runners if one.baseline and one.scores and one not in winner.parts]
+        say("the winner and baselines, fitted to the labelled molecules and judged on the test part")
+        test: dict[str, Tested] = {}
+        for one in [winner, *others]:
+            if not (one is winner or one.quick or race.affordable([one])):
+                continue
+            for member in range(self.settings.members if one is winner else 1):
+                if member and not self.budget.allows(self._member(one, member)):
+                    say(f"  the budget is spent: {one.name} is fitted with {member} of {self.settings.members} seeds")
+                    break
+                records = [self._outer(part, member) for part in one.parts]
+                if (done := [record for record in records if record is not None]) == records:
+                    score = self.blender.score(done)
+                    found = test.setdefault(one.name, Tested([], []))
+                    found.scores.append(score)
+                    found.jobs.extend(str(record["key"]) for record in done)
+                    shown = "undefined" if score is None else f"{score:.4f}"
+                    say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {shown}")
+        return test
+
+    def _member(self, one: Runner, member: int) -> float:
+        """Return the seconds, or the jobs, of fitting a candidate's parts with another seed."""
+        needed: dict[str, float] = {}
+        for part in one.parts:
+            needed |= self.costs.needs(self._outside(part, member))
+        return sum(needed.values())
+
+    def _outer(self, one: Runner, member: int) -> Record | None:
+        label = f"{one.name} · test part · {self.budget.words()}"
+        record, seconds = self._run(one, self._outside(one, member), label)
+        if seconds is not None:
+            self.budget.spend(seconds)
+        return record
+
+    def _keep(self, winner: Runner) -> Kept:
+        """Keep the winner's members, with intervals from the errors on the folds where these were all judged."""
+        todo = []
+        for part in winner.parts:
+            calibration = out_of_folds(self.dataset, part.records, self.settings.folds)
+            members = [self._outside(part, member) for member in range(self.settings.members)]
+            todo += [(one.job, one.env, calibration) for one in members if one.env.store.get(one.job.key) is not None]
+        folders = [kept(*one) for one in bar(todo, "keeping", "model")]
+        return Kept(folders, *tested(folders, self.metric, self.env)) if folders else Kept()
+
+    def _half(self, winner: Runner) -> Difference | None:
+        """Judge the winner once more with half of the training molecules, as far as the budget lasts."""
+        scores: dict[int, float | None] = {}
+        for fold in sorted(winner.scores)[: self.settings.folds]:
+            price = len(winner.parts) if self.budget.counted else MARGIN * (winner.seconds or 0.0)
+            if not self.budget.allows(price):
+                break
+            records = []
+            for part in winner.parts:
+                timed = self._on(part, self.folds.half(fold))
+                label = f"{part.name} · half of fold {fold + 1} · {self.budget.words()}"
+                record, seconds = self._run(Runner(part.model, part.method), timed, label)
+                if seconds is not None:
+                    self.budget.spend(seconds)
+                records.append(record)
+            done = [record for record in records if record is not None]
+            if len(done) == len(records):
+                scores[fold] = self.blender.score(done)
+        return difference(scores, winner.scores, 1 / (self.settings.folds - 2))
+
+    def _command(self, winner: Runner) -> str:
+        chosen = [f"model={winner.model}", f"method={winner.method}", *["method.search=true"] * self.settings.search]
+        folder = [] if self.folder is None else ["--config-dir", str(self.folder)]
+        overrides = self.overrides
+        if self.outer.mended:
+            split = self.folds.split(self.folds.outside())
+            overrides = [text for text in overrides if not text.startswith(("split=", "split.", "label_ratio"))]
+            overrides += [
+                "split=file",
+                f"split.path={split.params['path']}",
+                f"split.name={split.name}",
+                "label_ratio=full",
+            ]
+        return shlex.join(["roftbench", "run", *folder, *chosen, *overrides])

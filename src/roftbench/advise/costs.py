@@ -1,0 +1,118 @@
+"""What the jobs of a race still have to fit, and for how long: as records tell, or one epoch that is measured."""
+
+from dataclasses import dataclass
+
+from roftbench.advise.bench import Jobs
+from roftbench.advise.budget import Budget
+from roftbench.config import Env
+from roftbench.errors import JobError, UsageError
+from roftbench.estimate import Sizes, one_epoch, units
+from roftbench.job import NETWORK, Job
+from roftbench.plan import fits_of
+from roftbench.rates import Rates
+from roftbench.stages import Needed
+from roftbench.store import Record
+from roftbench.tensors import description_in
+from roftbench.workbench import will_make_with
+
+WARM = 2.0  # seconds: what takes less is measured twice, as a process is slow at first
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A job, what it runs in, and how many atoms its parts have."""
+
+    job: Job
+    env: Env
+    atoms: Sizes
+
+
+class Costs:
+    """Seconds of jobs that are open, by the name of each fit, so that fits which jobs share count once.
+
+    Where the budget's clock is recorded, a job or fit is done once this race has paid for it, whatever the store has.
+    """
+
+    def __init__(self, jobs: Jobs, budget: Budget) -> None:
+        self.jobs, self.budget = jobs, budget
+        self._rates = Rates()
+        self._estimators: dict[tuple[str, str], float] = {}  # seconds of the longest job, by model and method
+        self._measured: set[str] = set()  # models
+        self._fits: dict[str, tuple[Needed, ...]] = {}  # by the job's key
+        self._paid: set[str] = set()  # keys of jobs and fits
+
+    def done(self, job: Job, env: Env) -> bool:
+        """Tell whether a job costs nothing."""
+        return job.key in self._paid or (not self.budget.recorded and self.jobs.finished(job, env) is not None)
+
+    def needs(self, timed: Timed) -> dict[str, float]:
+        """Return what a job has to fit, by name, and the seconds of each; where jobs are counted, the job as 1."""
+        job, env = timed.job, timed.env
+        if self.done(job, env):
+            return {}
+        if self.budget.counted:
+            return {job.key: 1.0}
+        if job.model.kind != NETWORK:
+            return {job.key: self._estimators.get((job.model.name, job.method.name), 0.0)}
+        if not all(need.frozen for need in self._fits_of(job, env)):
+            self._measure(timed)
+        found = {job.key: self._rates.start}
+        for need in self._fits_of(job, env):
+            rate = self._rates.of(job.model.name, need.name, frozen=need.frozen)
+            if rate is not None and not self._kept(need, env):
+                found[need.key] = rate * units(need, job, timed.atoms)
+        return found
+
+    def took(self, timed: Timed, record: Record) -> float:
+        """Take note of a job that was done for this race; returns the seconds that it costs."""
+        job, mean = timed.job, timed.atoms.mean
+        seconds = float(record["seconds"]["total"])
+        if job.model.kind == NETWORK:
+            self._rates.add_record(record, {str(job.dataset.name): mean})
+            if self.budget.recorded:
+                seconds = self._charge(timed, record)
+        else:
+            known = job.model.name, job.method.name
+            self._estimators[known] = max(seconds, self._estimators.get(known, 0.0))
+        self._paid.add(job.key)
+        return seconds
+
+    def _charge(self, timed: Timed, record: Record) -> float:
+        """Return what a job's record says that it took, each fit once, whoever of the race needed it first."""
+        spans = record["seconds"]
+        seconds = float(spans["total"])
+        if timed.job.method.search:  # of fits with one name only the sum is known
+            return seconds + float(sum(span for name, span in spans.items() if name.endswith("(reused)")))
+        for need in self._fits_of(timed.job, timed.env):
+            if need.key in self._paid:
+                seconds -= float(spans.get(need.name, 0.0))
+            else:
+                seconds += float(spans.get(f"{need.name} (reused)", 0.0))
+                self._paid.add(need.key)
+        return seconds
+
+    def _measure(self, timed: Timed) -> None:
+        """Measure an epoch of a model that no job of this race tells of."""
+        job, mean = timed.job, timed.atoms.mean
+        if job.model.name in self._measured or self._rates.of(job.model.name, "ft") is not None:
+            return
+        self._measured.add(job.model.name)
+        try:
+            record = one_epoch(job, timed.env)
+            if record["seconds"]["total"] < WARM:
+                record = one_epoch(job, timed.env)
+        except (JobError, UsageError, OSError):  # the job itself will tell
+            return
+        self._rates.add_stages(record, mean)
+
+    def _fits_of(self, job: Job, env: Env) -> tuple[Needed, ...]:
+        if job.key not in self._fits:
+            self._fits[job.key] = fits_of(job, env)
+        return self._fits[job.key]
+
+    def _kept(self, need: Needed, env: Env) -> bool:
+        """Tell whether a fit is in the store, made with what the job would make it with."""
+        if self.budget.recorded or env.run.rerun:
+            return need.key in self._paid
+        made_with = description_in(env.store.stage_path(need.key)).get("made_with")
+        return made_with is not None and made_with == will_make_with(env)

@@ -1,0 +1,60 @@
+"""What a budget left open: why a race stopped, whether it decides all the same, and which budget would be enough."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from roftbench.advise.race import Race
+from roftbench.advise.runners import Runner, ahead, shared
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a budget left open: why the race stopped, why nothing is decided, what would be enough; "" where nothing.
+
+    enough: what judges everybody on all folds, or at least what decides, in words.
+    """
+
+    stopped: str = ""
+    undecided: str = ""
+    enough: str = ""
+
+
+def ending(race: Race) -> Ending:
+    """Return what the budget of a race left open; a race is at its end once all were judged on the first partition."""
+    running = [one for one in race.runners if not one.failure]
+    waiting = [one for one in running if not one.covers(race.folds)]
+    if not waiting:
+        return Ending()
+    stopped = f"{len(running) - len(waiting)} of {len(running)} candidates were judged on all {race.folds} folds"
+    if race.stopped:
+        stopped += f"; {race.stopped}"
+    return Ending(stopped, _undecided(race, running, waiting), _enough(race, waiting))
+
+
+def _undecided(race: Race, running: Sequence[Runner], waiting: Sequence[Runner]) -> str:
+    """Return why the candidates that were judged on all folds do not decide; "" where they do."""
+    whole = race.in_order(one for one in running if one.covers(race.folds))
+    if not whole:
+        return f"no candidate was judged on all {race.folds} folds"
+    rivals = [one for one in waiting if ahead(one, whole[0], race.sign)]
+    if rivals:
+        folds = len(shared([rivals[0], whole[0]]))
+        on = f"the {folds} folds" if folds > 1 else "the one fold"
+        return f"{rivals[0].name} is ahead of {whole[0].name} on {on} that it was judged on"
+    networks = [one for one in running if not one.quick]
+    if networks and not any(one.covers(race.folds) for one in networks):
+        return f"no network was trained on all {race.folds} folds"
+    return ""
+
+
+def _enough(race: Race, waiting: Sequence[Runner]) -> str:
+    """Return in words the budget that would judge everybody, and the one that would judge one candidate more."""
+    last = max((race.course.finals([one]) for one in waiting), key=race.price)
+    whole = race.budget.used() + race.price(race.union(waiting, race.folds) | last)
+    least = min(race.price(race.union([one], race.folds) | race.course.finals([one])) for one in waiting)
+    least += race.budget.used()
+    shown = race.budget.shown(math.ceil(whole))
+    if len(waiting) == 1 or least >= whole:
+        return f"about {shown} would be enough"
+    return f"about {race.budget.shown(math.ceil(least))} would judge one more, about {shown} all of them"
