@@ -59,5 +59,7 @@ def test_without_a_difference_no_groups_are_shown() -> None:
 def test_nothing_is_cut_off(distance: float) -> None:
     ranks = {**RESULT.ranks, "a_method_of_mine_with_a_long_name": 5.0, "another_method_with_a_long_name": 1.0}
     ordered = dict(sorted(ranks.items(), key=lambda item: item[1]))
-    figure = draw_critical_difference(replace(RESULT, ranks=ordered, critical_difference=distance), "gin · regression")
-    assert texts_outside(figure) == []
+    title = "gin_of_a_long_name · paper (epochs=100, batch_size=32) · classification · ranks over data sets · MAE"
+    for ranks, name in ((ordered, "gin · regression"), (RESULT.ranks, title)):
+        figure = draw_critical_difference(replace(RESULT, ranks=ranks, critical_difference=distance), name)
+        assert texts_outside(figure) == []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _INK, _SOFT = "#222222", "#707070"
 _AXIS = 3.4  # inches, the length of the axis of ranks
 _ROW = 0.26  # inches between names
+_LETTER = 0.09  # inches, of the title, at most on average
 _BAR = 0.13  # inches between bars
 
 
@@ -34,7 +35,7 @@ def draw_critical_difference(result: Friedman, title: str) -> "Figure":
 
         height = 1.15 + depth
         margin = 0.7 + 0.08 * max(len(method_name(method)) for method in result.ranks)
-        width = _AXIS + 2 * margin
+        width = max(_AXIS + 2 * margin, 0.2 + _LETTER * len(title))
         figure = Figure(figsize=(width, height), label=title)
         axes = figure.add_axes((margin / width, 0, _AXIS / width, 1))
         axes.set_axis_off()
