@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 from command import Command, Terminal
 from lab import FOREST, Lab, molecules, write_csv
+from rdkit import Chem
+
+import roftbench
 
 
 @pytest.fixture
@@ -236,3 +239,93 @@ def test_labels_that_float32_cannot_tell_apart_are_no_matter_to_a_forest(cli: Co
     [record] = cli.lab.store.load()
     assert 0 < record["scores"]["train"]["rmse"] < 5
     assert cli.run(*given, "method=lp", "train.standardize_targets=true").code == 0
+
+
+ALKANES = ["C" * n + end for n in range(1, 21) for end in ("O", "N")]
+
+
+def test_atom_maps_make_no_scaffolds_of_their_own(cli: Command, shared: Path) -> None:
+    records = {}
+    for name in ("plain", "mapped"):
+        said, records[name] = run(cli, shared / "cases" / f"01_{name}.csv")
+        assert ("atom-map numbers of 40 SMILES are ignored" in said) == (name == "mapped")
+        [old] = (cli.lab.results / "runs").glob("*.json")
+        old.unlink()
+    assert records["plain"]["data"]["split_sha256"] == records["mapped"]["data"]["split_sha256"]
+
+
+def test_one_large_molecule_does_not_end_a_run(cli: Command, tmp_path: Path) -> None:
+    texts = [*ALKANES, "C" * 20_000]
+    path = write_csv(tmp_path / "my.csv", {"smiles": texts, "y": [n / 7 for n in range(41)]})
+    said, record = run(cli, path, "split=random")
+    [dropped] = record["data"]["dropped"]
+    assert dropped["reason"] == "20,000 atoms: molecules of at most 2,000 atoms are handled"
+    assert max(map(len, said.splitlines())) < 500
+
+
+def test_labels_of_unusual_scale_are_warned_of_once(cli: Command, shared: Path, tmp_path: Path) -> None:
+    path = shared / "cases" / "10_molar.csv"
+    said, record = run(cli, path)
+    [warning] = record["warnings"]
+    assert warning.startswith("the labels of IC50_M have a standard deviation of ")
+    assert "train.standardize_targets=true" in warning
+    assert said.count("standard deviation") == 1
+    [old] = (cli.lab.results / "runs").glob("*.json")
+    old.unlink()
+    assert run(cli, path, "train.standardize_targets=true")[1]["warnings"] == []
+
+
+def test_salts_are_stripped_where_it_is_asked_for_and_in_predict(cli: Command, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "my.csv", {"smiles": [f"{s}.Cl" for s in ALKANES], "y": [n / 7 for n in range(40)]})
+    _, plain = run(cli, path, "split=random")
+    assert "strip_salts" not in plain["job"]["dataset"]
+    (cli.lab.results / "runs" / f"{plain['key']}.json").unlink()
+    _, record = run(cli, path, "split=random", "dataset.strip_salts=true", "run.keep=true")
+    assert record["job"]["dataset"]["strip_salts"] is True
+    assert record["key"] != plain["key"]
+    folder = cli.lab.results / "models" / record["key"]
+    assert "largest organic fragment" in (folder / "README.md").read_text(encoding="utf-8")
+    found = roftbench.load(folder, device="cpu").predict(["Cl.CCO", "CCO", "[Na+].[Cl-]"])
+    assert found["y_predicted"][0] == found["y_predicted"][1]
+    assert found["similarity"].tolist()[:2] == [1.0, 1.0]
+
+
+def test_an_excel_sheet_and_an_sd_file_are_tables(cli: Command, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"smiles": ALKANES, "y": [n / 7 for n in range(40)]})
+    frame.to_excel(tmp_path / "my.xlsx", index=False)
+    with Chem.SDWriter(str(tmp_path / "my.sdf")) as writer:
+        for text, y in frame.itertuples(index=False):
+            molecule = Chem.MolFromSmiles(text)
+            molecule.SetProp("y", repr(y))
+            writer.write(molecule)
+    scores = []
+    for name in ("my.xlsx", "my.sdf"):
+        _, record = run(cli, tmp_path / name, "split=random")
+        scores.append(record["scores"])
+        [old] = (cli.lab.results / "runs").glob("*.json")
+        old.unlink()
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("case", "parts"),
+    [
+        ("09_twice.parquet", ["2 columns called 'value'"]),
+        ("14_polymer.csv", ["dummy atom", "Replace each '*'"]),
+        ("26_lfs.csv", ["Git-LFS pointer", "git lfs pull"]),
+        ("26_page.csv", ["saved web page"]),
+        ("28_names.csv", ["['true','null']"]),
+        ("30_minus.csv", ["'−1.0' in data row 1", "U+2212", "40 different ones"]),
+        ("40_outcome.csv", ["'outcome' holds Active, Inactive, Inconclusive"]),
+        ("49_space_quote.csv", ["remove the blank or the quotes"]),
+    ],
+)
+def test_tables_that_are_refused_say_why(cli: Command, shared: Path, case: str, parts: list[str]) -> None:
+    path = shared / "cases" / case
+    cli("run", "dataset=csv", f"dataset.path={path}", "model=tiny_gin", "train=smoke").refused(*parts)
+    assert not [name for name in cli.files() if not name.startswith("logs")]
+
+
+def test_a_list_that_holds_null(cli: Command, shared: Path) -> None:
+    path = shared / "cases" / "28_names.csv"
+    cli("run", "dataset=csv", f"dataset.path={path}", "dataset.targets=[null]").refused("dataset.targets=['null']")

@@ -237,3 +237,41 @@ def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(lab:
     assert not out.exists()
     assert terminal(*words).code == 0
     assert len(out.read_text().splitlines()) == 401
+
+
+def test_a_carriage_return_in_a_cell_is_written_back_in_quotes(cli: Command, shared: Path) -> None:
+    """Python's writer of CSV leaves it bare before 3.11.9, and the row would break in two."""
+    folder = kept(cli.lab, "method=lp")
+    source = shared / "cases" / "07_cr.csv"
+    assert cli("predict", f"model_dir={folder}", f"input={source}", "output=out.csv", "device=cpu").code == 0
+    with Path("out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert [row[:3] for row in rows] == [
+        ["id", "remark", "smiles"],
+        ["1", "first\rsecond", "CCO"],
+        ["2", "plain", "CCN"],
+    ]
+
+
+def test_cells_of_which_a_part_would_be_lost_have_a_reason(cli: Command, tmp_path: Path) -> None:
+    folder = kept(cli.lab, "method=lp")
+    texts = ["CCO ethanol", "CC(=O)Oc1ccccc1 C(=O)O", "CCO\u200b", "[CH3:1][OH:2]", "C" * 20_000, "CCO"]
+    source = write_csv(tmp_path / "in.csv", {"smiles": texts})
+    ended = cli("predict", f"model_dir={folder}", f"input={source}", "output=out.csv", "device=cpu")
+    assert ended.code == 0
+    assert "2 SMILES cells hold a blank" in ended.out
+    assert "atom-map numbers of 1 SMILES are ignored" in ended.out
+    found = pd.read_csv("out.csv", keep_default_na=False)
+    assert [bool(reason) for reason in found["reason"]] == [False, True, True, False, True, False]
+    [value] = [name for name in found if name.endswith("_predicted")]
+    assert found[value][0] == found[value][5]
+    table = roftbench.load(folder, device="cpu").predict(pd.DataFrame({"n": range(6), "SMILES": texts}))
+    assert table["reason"].tolist() == found["reason"].tolist()
+
+
+def test_tables_of_which_rows_would_be_lost(cli: Command, shared: Path) -> None:
+    folder = kept(cli.lab, "method=lp")
+    for case, message in (("04_quotes.tsv", "data row 11"), ("09_twice.parquet", "2 columns called 'value'")):
+        source = shared / "cases" / case
+        cli("predict", f"model_dir={folder}", f"input={source}", "output=out.csv").refused(message)
+    assert not Path("out.csv").exists()

@@ -1,0 +1,50 @@
+"""What `predict` and `embed` take for a list of SMILES."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from roftbench.errors import UsageError
+from roftbench.predict.member import as_list
+
+TEXTS = ["CCO", "N"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        TEXTS,
+        tuple(TEXTS),
+        np.array(TEXTS),
+        pd.Series(TEXTS),
+        pd.DataFrame({"smiles": TEXTS, "y": [1, 2]}),
+        pd.DataFrame({"y": [1, 2], " SMILES": TEXTS}),
+        pd.DataFrame({"only": TEXTS}),
+        pa.table({"smiles": TEXTS, "y": [1, 2]}),
+    ],
+)
+def test_lists_and_tables_of_smiles(given: Any) -> None:
+    assert as_list(given) == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("CCO", "give a list of SMILES"),
+        (pd.DataFrame({"a": TEXTS, "b": TEXTS}), r"columns a, b: give the one of SMILES, table\['NAME'\]"),
+        (pd.DataFrame({"smiles": TEXTS, "SMILES": TEXTS}), "give the one of SMILES"),
+        ({"CCO": 1}, "not a dict"),
+        ({"CCO"}, "not a set"),
+        (np.array([TEXTS]), "not a ndarray"),
+    ],
+)
+def test_what_has_no_order_of_smiles_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        as_list(given)
+
+
+def test_missing_values_are_empty() -> None:
+    assert as_list([None, float("nan"), pd.NA, 5]) == ["", "", "", "5"]
