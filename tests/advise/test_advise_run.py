@@ -198,7 +198,9 @@ def test_no_claim_is_made_of_networks_that_were_not_judged_and_what_is_open_come
 
 
 def test_a_budget_for_nothing_says_what_would_be_enough(cli: Command) -> None:
-    cli("advise", *SMALL, "advise.budget=1jobs").refused("advise.budget=1jobs is too small; about", "jobs all of them")
+    cli("advise", *SMALL, "advise.budget=1jobs").refused(
+        "advise.budget=1jobs is too small", "about", "jobs all of them"
+    )
     assert list((cli.lab.results / "runs").glob("*.json")) == []
 
 

@@ -137,6 +137,16 @@ def test_the_best_can_always_be_judged_and_fitted_and_was_compared_on_equal_fold
     assert len(whole) == 5 or ending(found).stopped
 
 
+@pytest.mark.parametrize("seconds", range(200, 400, 10))
+def test_time_is_left_for_a_blend_with_what_is_cheap(seconds: int) -> None:
+    track = Track(7.0, forest=3.0, quick=1.0)
+    found = race(track, seconds)
+    found.run()
+    best = found.ranked()[0]
+    cheap = [one for one in found.runners if one.quick]
+    assert found.affordable([best, *cheap])
+
+
 def test_counted_jobs_halve_the_field() -> None:
     track = Track()
     found = race(track, jobs=28)

@@ -127,8 +127,12 @@ class Advisor:
 
     def _check(self, winner: Runner, enough: str) -> None:
         if winner.failure or not winner.scores:
-            why = winner.failure or f"advise.budget={self.settings.budget} is too small; {enough}"
-            raise UsageError(f"no candidate could be judged. {winner.name}: {why}")
+            if winner.failure:
+                raise UsageError(f"no candidate could be judged. {winner.name}: {winner.failure}")
+            raise UsageError(
+                f"not decided within this budget (advise.budget={self.settings.budget} is too small): no candidate"
+                f" could be judged; {enough}"
+            )
         if all(score is None for score in winner.scores.values()):
             raise UsageError(
                 f"{self.metric} is defined on no fold: each lacks a class, or labels that differ. More labels of the"

@@ -119,13 +119,13 @@ class Race:
         """
         look = min(LOOK, self.folds)
         best = self._best()
-        reserve = self.course.finals([best]) if best is not None else {}
+        reserve = self._last(best) if best is not None else {}
         needed: dict[str, float] = {}
         admitted = 0
         for count, one in enumerate(waiting, 1):
             needed |= self.union([one], self.folds)
             share = (look + (self.folds - look) * math.ceil(count / 2) / count) / self.folds
-            after = max(self.price(reserve), self.price(self.course.finals([one])))
+            after = max(self.price(reserve), self.price(self._last(one)))
             if not self.budget.allows(share * self.price(needed) + after):
                 break
             admitted = count
@@ -159,8 +159,7 @@ class Race:
                 needed: dict[str, float] = {}
                 for one in chosen:
                     needed |= self.course.needs(one, fold)
-                best = self._best()
-                if best is None or not self.budget.allows(self.price(needed | self.course.finals([best]))):
+                if not chosen or not self.budget.allows(self.price(needed | self.course.finals(self._blend(chosen)))):
                     return
                 for one in chosen:
                     self._judge(one, fold)
@@ -189,8 +188,8 @@ class Race:
             own = self.union([one], self.folds) | self.course.finals([one], least=True)
             return self.budget.allows(self.price(job | own))
         best = self._best()
-        other = {} if best is None else self.union([best], self.folds) | self.course.finals([best])
-        own = self.union([one], self.folds) | self.course.finals([one])
+        other = {} if best is None else self.union([best], self.folds) | self._last(best)
+        own = self.union([one], self.folds) | self._last(one)
         return self.budget.allows(max(self.price(job | other), self.price(job | own)))
 
     def _cheap(self, one: Runner) -> bool:
@@ -220,6 +219,18 @@ class Race:
         shown = "undefined" if value is None else f"{value:.4f}"
         spent = duration(seconds or 0.0)
         say(f"  {one.name:<34} fold {fold + 1:<3} {self.metric} {shown:<10} {spent:<12} {self.budget.words()}")
+
+    def _last(self, one: Runner) -> dict[str, float]:
+        """Return what the jobs after the race need if a candidate wins, blended with the best of what is cheap.
+
+        Jobs that are counted are held back for it alone.
+        """
+        quick = self.in_order(other for other in self.runners if other.quick and other.covers(self.folds))
+        return self.course.finals([one, *quick[: 0 if self.budget.counted else 2]])
+
+    def _blend(self, finalists: Sequence[Runner]) -> list[Runner]:
+        """Return as many of the best as a blend may have, or of counted jobs the best alone."""
+        return self.in_order(finalists)[: 1 if self.budget.counted else 3]
 
     def _best(self) -> Runner | None:
         """Return the best candidate so far: of those judged on all folds, or one that is ahead of it on fewer."""
