@@ -137,7 +137,7 @@ class MoleculeDataset:
 
     def _labelled(self, split: Split) -> Split:
         """Return the split of a single task without the training molecules that have no label."""
-        unlabelled: NDArray[np.bool_] = np.isnan(self.y).all(axis=1)
+        unlabelled = np.asarray(np.isnan(self.y).all(axis=1))
         count = sum(int(unlabelled[part].sum()) for part in (split.train, split.val, split.test))
         if self.y.shape[1] > 1 or not count:
             return split
