@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from roftbench.data.rows import Rows, open_rows
+from roftbench.devices import check_device
 from roftbench.errors import UsageError, suggest
 from roftbench.files import check_paths
 from roftbench.predict import embedding, table
@@ -36,6 +37,9 @@ class Settings:
     threads: int | None = None
     plugins: str = ""
 
+    def __post_init__(self) -> None:
+        check_device(self.device)
+
 
 def settings_of(overrides: Sequence[str]) -> Settings:
     """Return key=value overrides as settings.
@@ -46,7 +50,9 @@ def settings_of(overrides: Sequence[str]) -> Settings:
     given = dict(text.split("=", 1) for text in overrides)
     if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
         raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], Settings.__dataclass_fields__)}")
-    settings: Settings = typed(Settings, {key: None if value == "null" else value for key, value in given.items()}, "")
+    texts = {key: value for key, value in given.items() if value != "null"}
+    threads: Settings = typed(Settings, {"threads": texts.pop("threads")} if "threads" in texts else {}, "")
+    settings = replace(threads, **texts)  # as they stand: "${" in a name is no reference
     for name in ("input", "output"):
         if not getattr(settings, name):
             raise UsageError(f"{name} must be given: {name}=FILE")
