@@ -5,7 +5,6 @@ import fcntl
 import logging
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,8 @@ def test_who_waits_says_for_what(
     monkeypatch.setattr(locks, "PATIENCE", 0.1)
     path = tmp_path / "a.json"
     path.with_name(".locks").mkdir()
-    hold = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, 2); print('held', flush=True); time.sleep(1)"
+    hold = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, 2); print('held', flush=True)"
+    hold += "; time.sleep(1)"
     command = [sys.executable, "-c", hold, str(tmp_path / ".locks" / "a.json.lock")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

@@ -17,7 +17,7 @@ WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # the last is EN
 PATIENCE = 5.0  # seconds until it is told for what a process waits
 LOCK = ".lock"
 # A file that merely exists would stay behind a killed process; older versions of filelock have no such fallback.
-_HARD = {"fallback_to_soft": False} if "fallback_to_soft" in signature(FileLock.__init__).parameters else {}
+_HARD: Any = {"fallback_to_soft": False} if "fallback_to_soft" in signature(FileLock.__init__).parameters else {}
 
 
 class Lock(FileLock):

@@ -36,7 +36,7 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple
         allowed_bases = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
         raise UsageError(f"{where}._target_={path} is no subclass of {allowed_bases}")
     if inspect.isabstract(found):
-        lacking = ", ".join(sorted(found.__abstractmethods__))
+        lacking = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         raise UsageError(f"{where}._target_={path} is abstract: it lacks {lacking}. Name a class that has them")
     return found
 

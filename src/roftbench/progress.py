@@ -34,7 +34,7 @@ class _Log:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 if self.path.is_symlink():  # a log is written beside what it leads to, never into it
                     self.path.unlink()
-                self._file = open(self.path, "w", encoding="utf-8", opener=own_file)  # noqa: PTH123, SIM115
+                self._file = open(self.path, "w", encoding="utf-8", opener=own_file)  # noqa: SIM115
             self._file.write(text + "\n")
             self._file.flush()
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ def settings_of(overrides: Sequence[str]) -> Settings:
     given = dict(text.split("=", 1) for text in overrides)
     if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
         raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], Settings.__dataclass_fields__)}")
-    texts = {key: value for key, value in given.items() if value != "null"}
+    texts: dict[str, Any] = {key: value for key, value in given.items() if value != "null"}
     threads: Settings = typed(Settings, {"threads": texts.pop("threads")} if "threads" in texts else {}, "")
     settings = replace(threads, **texts)  # as they stand: "${" in a name is no reference
     for name in ("input", "output"):
