@@ -37,6 +37,7 @@ class Settings:
     device: str = "auto"
     threads: int | None = None
     plugins: str = ""
+    quote_formulas: bool = False
 
     def __post_init__(self) -> None:
         check_device(self.device)
@@ -52,8 +53,8 @@ def settings_of(overrides: Sequence[str]) -> Settings:
     if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
         raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], Settings.__dataclass_fields__)}")
     texts: dict[str, Any] = {key: value for key, value in given.items() if value != "null"}
-    threads: Settings = typed(Settings, {"threads": texts.pop("threads")} if "threads" in texts else {}, "")
-    settings = replace(threads, **texts)  # as they stand: "${" in a name is no reference
+    checked: dict[str, Any] = {key: texts.pop(key) for key in ("threads", "quote_formulas") if key in texts}
+    settings: Settings = replace(typed(Settings, checked, ""), **texts)  # as they stand: "${" in a name is no reference
     for name in ("input", "output"):
         if not getattr(settings, name):
             raise UsageError(f"{name} must be given: {name}=FILE")
@@ -75,7 +76,7 @@ def predict(overrides: Sequence[str]) -> int:
     source = _source(settings)
     _announce(ensemble, source)
     path = Path(settings.output).expanduser()
-    done = predict_table(ensemble, source, path, settings.prefix)
+    done = predict_table(ensemble, source, path, settings.prefix, quote_formulas=settings.quote_formulas)
     before = f", {done.before:,} of them before" if done.before else ""
     without = f"; {done.without:,} without a prediction, the column 'reason' says why" if done.without else ""
     say(f"{done.rows:,} rows in {duration(time.monotonic() - began)}{before}{without}")
