@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from command import Command
 from lab import ROOT
 
-from roftbench.compose import composed
+from roftbench.compose import clear_errors, composed
+from roftbench.errors import UsageError
 
 
 def test_ones_own_configs_are_found_beside_the_shipped_ones(tmp_path: Path) -> None:
@@ -59,3 +61,24 @@ def test_what_must_be_given_is_told_with_where_it_lies(cli: Command) -> None:
     cli.run("model=graphgps").refused("model.checkpoint=FILE", "published at https://")
     cli.run("model=gin").refused("model.checkpoint must be given: model.checkpoint=FILE on the command line")
     cli.run("-m", "experiment=smoke", "--cfg", "job").refused("--cfg shows one job: leave -m out")
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("train.learning_rate=0.1", ["'train.lr'"]),
+        ("lr=0.1", ["'train.lr'"]),
+        ("train.n_epochs=3", ["'train.epochs'"]),
+        ("train.batchsize=3", ["'train.batch_size'"]),
+        ("dataset.path=my.csv", ["dataset=csv dataset.path=my.csv"]),
+        ("dataset.classes=[a,b]", ["dataset=csv dataset.classes=[a,b]"]),
+        ("~dataset", ["~dataset", "leave it out"]),
+        ("~paths", ["~paths", "leave it out"]),
+        ("~dataset.path", ["~dataset.path", "leave it out"]),
+    ],
+)
+def test_remedies(override: str, parts: list[str]) -> None:
+    with pytest.raises(UsageError) as error, clear_errors([override], None):
+        composed([override], None)
+    assert all(part in str(error.value) for part in parts)
+    assert "train.name" not in str(error.value)

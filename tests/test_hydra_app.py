@@ -95,3 +95,23 @@ def test_a_sweep_of_forests_needs_no_gpu(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     words = ["model=ecfp", "method=random_forest", "seed=0,1", "run.device=cuda"]
     assert len(hydra_app.plan(words)[0].jobs) == 2
+
+
+def test_what_cannot_be_parsed_in_a_sweep_is_one_message(cli: Command) -> None:
+    for text in ("run.keep=a[", "experiment=a[", "seed=0,1["):
+        cli("run", "-m", text).refused(text)
+
+
+def test_impossible_logging_is_one_message(cli: Command) -> None:
+    cli.run("hydra/job_logging=default", "hydra.job_logging.root.handlers=[nope]").refused("hydra.job_logging", "nope")
+    cli("run", "--resolve").refused("--cfg job")
+
+
+@pytest.mark.parametrize("name", ["gpu", "mps", "xpu", "CPU", "''", "cuda:x", "cuda:-1", "cpu:0"])
+def test_a_device_that_is_none_is_one_message(cli: Command, name: str) -> None:
+    allowed = f"device={name} is no device. Allowed: auto, cpu, cuda, cuda:N."
+    for sweep in ((), ("-m",)):
+        cli("run", *sweep, f"run.device={name}").refused(allowed)
+    bare = name.strip("'")
+    cli("predict", "model_dir=a", "input=b", "output=c.csv", f"device={bare}").refused(allowed)
+    cli("embed", "model=tiny_gin", "input=b", "output=c.npz", f"device={bare}").refused(allowed)

@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", help="predict a table of SMILES with kept models (run.keep=true)")
     predict.usage = f"{predict.prog} model_dir=DIR[,DIR] input=FILE output=FILE.csv[.gz] [smiles_column=…] [prefix=…]"
-    predict.usage += " [device=…] [threads=N] [plugins=FILE.py]"
+    predict.usage += " [device=…] [threads=N] [plugins=FILE.py] [quote_formulas=true]"
 
     embed = commands.add_parser("embed", help="write the representations of a pretrained or a kept model")
     embed.usage = f"{embed.prog} model=NAME|model_dir=DIR input=FILE output=FILE.npz|.parquet [smiles_column=…]"

@@ -1,6 +1,7 @@
 """`roftbench`: run jobs, look at what there is, make tables. Heavy imports wait until they are needed."""
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -16,20 +17,18 @@ from roftbench.errors import UsageError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a job failed, 2 usage error, 130 interrupted."""
-    handler = logging.StreamHandler()
-    handler.addFilter(_Once())
-    logging.basicConfig(format="roftbench: %(message)s", level=logging.WARNING, handlers=[handler])
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    for name in ("RESULTS", "CACHE", "MIRROR", "OFFLINE"):  # an empty variable is an unset one
-        if os.environ.get(f"ROFTBENCH_{name}") == "":
-            del os.environ[f"ROFTBENCH_{name}"]
-    # Threads that spin while they wait make a job ten times slower when another one wants the same cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _prepare()
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt:
         print("\nroftbench: interrupted; finished stages are kept, the same command goes on", file=sys.stderr)
         return 130
+    except RuntimeError as error:  # of a user without an entry in the list of users, and without HOME
+        if "home directory" not in str(error):
+            raise
+        print(f"roftbench: {error} Set HOME, or give paths without '~' (ROFTBENCH_CACHE=DIR).", file=sys.stderr)
+        return 2
     except UsageError as error:
         if os.environ.get("ROFTBENCH_DEBUG"):
             raise
@@ -38,6 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has left (`roftbench list runs | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _prepare() -> None:
+    """Set up messages, streams and the environment."""
+    handler = logging.StreamHandler()
+    handler.addFilter(_Once())
+    logging.basicConfig(format="roftbench: %(message)s", level=logging.WARNING, handlers=[handler])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is written as an escape
+            stream.reconfigure(errors="backslashreplace")
+    for name in ("RESULTS", "CACHE", "MIRROR", "OFFLINE"):  # an empty variable is an unset one
+        if os.environ.get(f"ROFTBENCH_{name}") == "":
+            del os.environ[f"ROFTBENCH_{name}"]
+    # Threads that spin while they wait make a job ten times slower when another one wants the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class _Once(logging.Filter):

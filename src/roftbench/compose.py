@@ -1,6 +1,7 @@
 """One job's config from overrides, composed by Hydra, whose errors become one clear message each."""
 
 import re
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -19,6 +20,10 @@ from roftbench.quoting import elements, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
 WORDS = ("null", "true", "false", "nan", "inf", "+inf", "-inf")  # that Hydra takes for something else
+OTHER_NAMES = {  # of keys in other programs
+    "learning_rate": "lr", "max_lr": "lr", "num_epochs": "epochs", "n_epochs": "epochs", "max_epochs": "epochs",
+    "bs": "batch_size", "batchsize": "batch_size", "wd": "weight_decay", "random_state": "seed", "random_seed": "seed",
+}  # fmt: skip
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -39,6 +44,21 @@ def clear_options() -> Iterator[None]:
 
 
 @contextmanager
+def clear_logging() -> Iterator[None]:
+    """Turn what Python's logging raises of impossible hydra.job_logging or hydra.hydra_logging into a UsageError."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, ImportError, KeyError) as error:
+        if not any(frame.name == "configure_log" for frame in traceback.extract_tb(error.__traceback__)):
+            raise
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UsageError(
+            f"hydra.job_logging and hydra.hydra_logging cannot be used: {error} ({reason}). Leave them out: roftbench"
+            " writes a log for each job"
+        ) from error
+
+
+@contextmanager
 def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None]:
     """Turn the errors of Hydra and OmegaConf into a UsageError with a hint.
 
@@ -46,6 +66,7 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
         UsageError: at once, where a config group is given a list or a number, of which Hydra would make something else.
     """
     for text in overrides:
+        _check_kept(text)
         _check_option(*text.partition("=")[::2], folder)
     try:
         yield
@@ -63,6 +84,12 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
         raise UsageError(_no_file(error)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(str(error).strip().splitlines()[0]) from error
+
+
+def _check_kept(text: str) -> None:
+    group = text.removeprefix("~").partition("=")[0]
+    if text.startswith("~") and group in GROUPS and group != "experiment":
+        raise UsageError(f"{text} takes away the {group}, which every job needs: leave it out, or choose {group}=NAME")
 
 
 def _check_option(key: str, value: str, folder: Path | None) -> None:
@@ -130,13 +157,43 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
     key = whole.group(1) if whole else found.group(1).split("=")[0].lstrip("+~").split("@")[0]
     if key.partition(".")[0] in GROUPS and (lacking := _lacking(key, overrides, folder)):
         return f"{lacking} has no '{key}': sweep it apart from those that have it"
+    if removal := next((text for text in overrides if text.partition("=")[0] == f"~{key}"), None):
+        return f"{removal} takes away what is not there, or what is set as well: leave it out"
     known = _known_keys(overrides, folder)
     if key.startswith(GRID):
         there = ", ".join(name.removeprefix(GRID) for name in known if name.startswith(GRID)) or "nothing"
         return f"method.grid has no '{key.removeprefix(GRID)}', only {there}. To search it as well: +{key}=[…]"
-    close = get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
+    if (others := _having(key, folder)) and (
+        wanted := next((one for one in overrides if one.startswith(f"{key}=")), "")
+    ):
+        group = key.partition(".")[0]
+        shown = ", ".join(others[:3]) + ", …" * (len(others) > 3)
+        return f"the chosen {group} has no '{key}'; {group}={shown} has it: {group}={others[0]} {wanted}"
+    hint = f" Did you mean '{close}'?" if (close := _meant(key, known)) else ""
     return f"unknown key '{key}'.{hint} `roftbench run --cfg job` shows all keys."
+
+
+def _having(key: str, folder: Path | None) -> list[str]:
+    """Return the options of a key's group that have it, a table of one's own first."""
+    group, _, name = key.partition(".")
+    if group not in GROUPS or not name:
+        return []
+    found = [option for option, content in options(group, folder).items() if name.partition(".")[0] in content]
+    return sorted(found, key=lambda option: option != "csv")
+
+
+def _meant(key: str, known: Sequence[str]) -> str | None:
+    """Return the key that an unknown one most likely stands for: by another usual name, then by likeness."""
+    group, _, last = key.rpartition(".")
+    last = OTHER_NAMES.get(last, last)
+    if f"{group}.{last}" in known:
+        return f"{group}.{last}"
+    if same := [name for name in known if name.rpartition(".")[2] == last]:
+        return min(same, key=lambda name: not name.startswith("train."))
+    beside = {name.rpartition(".")[2]: name for name in known if group and name.rpartition(".")[0] == group}
+    if close := get_close_matches(last, beside, n=1, cutoff=0.6):
+        return beside[close[0]]
+    return next(iter(get_close_matches(key, known, n=1, cutoff=0.75)), None)
 
 
 def _lacking(key: str, overrides: Sequence[str], folder: Path | None) -> str | None:

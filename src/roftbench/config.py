@@ -14,6 +14,7 @@ from roftbench.components import UNUSED_SEED, method_of, model_of, names_parts, 
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.table import complete
+from roftbench.devices import check_device
 from roftbench.errors import UsageError, check_range, suggest
 from roftbench.job import Job, TrainSettings
 from roftbench.kinds import check_pair
@@ -37,6 +38,7 @@ class RunSettings:
     stage_cap_gb: float = 10.0
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         if self.threads is not None:
             check_range("threads", self.threads, 1)
         check_range("jobs_per_gpu", self.jobs_per_gpu, 1)

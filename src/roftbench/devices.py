@@ -1,5 +1,7 @@
 """GPUs shared out to jobs of several processes: a job takes a free place on one, or waits until there is one."""
 
+import logging
+import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -9,11 +11,21 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from roftbench.errors import UsageError
 from roftbench.files import locked
 from roftbench.progress import say
 
+logger = logging.getLogger(__name__)
+
 SHARED = ("auto", "cuda")  # run.device that leaves open which GPU
 SECONDS = 0.5
+NAME = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
+
+
+def check_device(name: str) -> None:
+    """Raise UsageError unless a text is the name of a device, which need not be on this machine."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"device={name or repr(name)} is no device. Allowed: auto, cpu, cuda, cuda:N.")
 
 
 @contextmanager
@@ -26,6 +38,17 @@ def placed(device: str, folder: Path, jobs_per_gpu: int) -> Iterator[str]:
     if device not in SHARED or not torch.cuda.is_available():
         with _memory_given_back():
             yield device
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / "places").acquire(timeout=0):
+            pass
+    except Timeout:  # another process looks at this moment
+        pass
+    except OSError as error:
+        logger.warning("%s cannot be written (%s): GPUs are not shared out", folder, error.strerror or error)
+        with _memory_given_back():
+            yield "cuda"
         return
     with a_place(gpus(), folder, jobs_per_gpu) as number, _memory_given_back():
         yield f"cuda:{number}"

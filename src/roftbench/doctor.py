@@ -18,6 +18,7 @@ from roftbench.cached import files_of, kinds, size
 from roftbench.data.featurize import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.launchers import EXTRAS, cores
+from roftbench.locks import no_locks
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.paths import Paths, absolute
@@ -78,7 +79,7 @@ def _folder(path: Path) -> Facts:
     try:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(b"0" * 65536)
-        problem = None
+        problem = no_locks(there)
     except OSError as error:
         problem = error.strerror or type(error).__name__
     return {"path": str(path), "exists": path.exists(), "problem": problem, "free_bytes": shutil.disk_usage(there).free}

@@ -5,17 +5,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 from roftbench.errors import UsageError
 from roftbench.leftovers import remove_leftovers, temporary_name
+from roftbench.locks import LOCK, Lock
 
 
-def locked(path: Path) -> FileLock:
+def locked(path: Path) -> Lock:
     """Return a lock between processes for `path`, kept in the folder `.locks` beside it."""
     folder = path.parent / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{path.name}.lock")
+    return Lock(folder / f"{path.name}{LOCK}")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from roftbench.catalog import OF_A_JOB, conf_dir, existing
-from roftbench.compose import clear_errors, clear_options, composed
+from roftbench.compose import clear_errors, clear_logging, clear_options, composed
 from roftbench.config import Env, parse
 from roftbench.display import printable
 from roftbench.errors import JobError, UsageError, suggest
@@ -55,16 +55,18 @@ def run(arguments: Sequence[str]) -> int:
     shown = [flag for flag in flags if flag.partition("=")[0] in SHOW]
     if sweep and shown:
         raise UsageError(f"{shown[0]} shows one job: leave -m out. Of a sweep, roftbench plan tells the jobs.")
+    if "--resolve" in flags and not any(flag.startswith(("-c", "--cfg")) for flag in shown):
+        raise UsageError("--resolve belongs to --cfg job: roftbench run --cfg job --resolve")
     if not sweep and not shown:
         precheck(overrides, _config_folder(flags))
     os.environ |= {"HYDRA_FULL_ERROR": "1", _PARENT: str(os.getpid())}  # 1: Hydra raises instead of printing
     _asked[:] = overrides
-    told = _for_hydra(overrides) if sweep else overrides
-    sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *flags, *told]  # argparse wants flags first
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_task)
     _ended.clear()
     try:
-        with clear_errors(overrides, _config_folder(flags)):
+        with clear_errors(overrides, _config_folder(flags)), clear_logging():
+            told = _for_hydra(overrides) if sweep else overrides
+            sys.argv = ["roftbench", *(["--multirun"] if sweep else []), *flags, *told]  # argparse wants flags first
             application()
     except JobError as error:
         print(printable(f"roftbench: {error}"), file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import traceback
 from functools import cache
@@ -34,6 +35,9 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple
     if not (isinstance(found, type) and issubclass(found, bases)):
         allowed_bases = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
         raise UsageError(f"{where}._target_={path} is no subclass of {allowed_bases}")
+    if inspect.isabstract(found):
+        lacking = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
+        raise UsageError(f"{where}._target_={path} is abstract: it lacks {lacking}. Name a class that has them")
     return found
 
 

@@ -1,6 +1,7 @@
 """What a running job tells: lines on the terminal and in its log, bars, an estimate of the time left."""
 
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+def own_file(path: str, flags: int) -> int:
+    """Open a file that is no link, as `opener` of `open`; raises OSError (ELOOP) where it is one."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
 class _Log:
     """A job's log, made with its first line. A full disk costs the log, not the job."""
 
@@ -28,7 +34,9 @@ class _Log:
         with suppress(OSError):
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("w", encoding="utf-8")
+                if self.path.is_symlink():  # a log is written beside what it leads to, never into it
+                    self.path.unlink()
+                self._file = open(self.path, "w", encoding="utf-8", opener=own_file)  # noqa: SIM115
             self._file.write(text + "\n")
             self._file.flush()
 

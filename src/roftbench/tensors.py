@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from roftbench.files import atomic, locked
+from roftbench.locks import Lock
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +33,43 @@ def load_or_build(path: Path, build: Callable[[], Entry]) -> Entry:
     """
     with suppress(DamagedFileError):  # without a lock: a folder that is ready may be one that is only read
         return read_tensors(path)
-    with locked(path):
+    lock = locked_if_possible(path)
+    if lock is None:
+        return build()
+    with lock:
         if path.exists():
             try:
                 return read_tensors(path)
             except DamagedFileError as error:
                 logger.warning("%s is damaged (%s): building it again", path, error)
         entry = build()
-        write_tensors(path, *entry)
+        try:
+            write_tensors(path, *entry)
+        except OSError as error:
+            _not_kept(path, error)
         return entry
+
+
+def locked_if_possible(path: Path) -> Lock | None:
+    """Return the lock of a file of the cache, not yet taken; None where that folder takes none, which is reported."""
+    try:
+        lock = locked(path)
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            lock.release()
+    except OSError as error:
+        _not_kept(path, error)
+        return None
+    return lock
+
+
+def _not_kept(path: Path, error: OSError) -> None:
+    logger.warning(
+        "%s cannot be written (%s): going on in memory, so that every run computes it again; paths.cache names another"
+        " folder",
+        path.parent,
+        error.strerror or error,
+    )
 
 
 def read_tensors(path: Path) -> Entry:

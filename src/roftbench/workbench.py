@@ -17,6 +17,7 @@ from roftbench.bench import DEFAULT_THREADS, Bench, Fitting
 from roftbench.components import build
 from roftbench.config import Env
 from roftbench.converged import PENALTIES, fit_converged
+from roftbench.devices import check_device
 from roftbench.errors import UsageError
 from roftbench.job import NETWORK, Job, derive_seed
 from roftbench.methods.base import Finished, Fitted, Method, Stage
@@ -266,13 +267,8 @@ def device_type(name: str) -> str:
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(name).type
-    except RuntimeError:
-        raise UsageError(f"device={name} is no device. Allowed: auto, cpu, cuda, cuda:N.") from None
-    if kind not in ("cpu", "cuda"):
-        raise UsageError(f"run.device={name} is not supported. Allowed: auto, cpu, cuda, cuda:N.")
-    return kind
+    check_device(name)
+    return torch.device(name).type
 
 
 def will_make_with(env: Env) -> dict[str, Any] | None:
@@ -290,7 +286,8 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UsageError: no such device here.
     """
-    device = torch.device(device_type(name) if name == "auto" else name)
+    kind = device_type(name)
+    device = torch.device(kind if name == "auto" else name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"run.device={name}: this machine has {torch.cuda.device_count()} GPUs that torch can use.")
     return device

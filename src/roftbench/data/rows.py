@@ -299,6 +299,9 @@ def _whole_rows(head: bytes) -> bytes:
     if len(head) < HEAD:
         return head
     end = head.rfind(b"\n")
-    while end > 0 and head.count(b'"', 0, end) % 2:
-        end = head.rfind(b"\n", 0, end)
+    odd = head.count(b'"', 0, end) % 2 if end > 0 else 0
+    while end > 0 and odd:
+        before = head.rfind(b"\n", 0, end)
+        odd = (odd - head.count(b'"', max(before, 0), end)) % 2
+        end = before
     return head[: end + 1] if end > 0 else head

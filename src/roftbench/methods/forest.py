@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roftbench.errors import UsageError
+
 ROWS = 256  # molecules at a time: with 500 trees a few MB
 
 
@@ -31,12 +33,34 @@ def of_forest(forest: Any) -> dict[str, NDArray[Any]]:
     return {"root": root.astype(np.int32), **flat}
 
 
+def check_forest(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise ValueError unless arrays are those of `of_forest`: a node leads to later ones, so that every row ends."""
+    root, left, right, feature, threshold, value = (
+        arrays[name] for name in ("root", "left", "right", "feature", "threshold", "value")
+    )
+    count = len(value)
+    itself = np.arange(count)
+    if (
+        any(one.shape != (count,) for one in (left, right, feature, threshold, value))
+        or root.ndim != 1
+        or not len(root)
+    ):
+        raise ValueError("the arrays of its forest have different lengths")
+    if any(one.dtype.kind != "i" for one in (root, left, right, feature)):
+        raise ValueError("the nodes of its forest are no whole numbers")
+    inside = root.min() >= 0 and root.max() < count and feature.min() >= 0
+    if not inside or (left < itself).any() or (right < itself).any() or max(left.max(), right.max()) >= count:
+        raise ValueError("the nodes of its forest lead nowhere or in a circle")
+
+
 def predict_forest(arrays: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> NDArray[np.float64]:
     """Return the mean over all trees for features x [m, D], [m]: bit for bit what scikit-learn gives."""
     return np.concatenate([np.empty(0), *(_predict(arrays, x[i : i + ROWS]) for i in range(0, len(x), ROWS))])
 
 
 def _predict(arrays: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> NDArray[np.float64]:
+    if arrays["feature"].max() >= x.shape[1]:
+        raise UsageError(f"the forest asks for feature {arrays['feature'].max()}, and the fingerprint has {x.shape[1]}")
     columns, features = np.arange(len(x)), x.T.astype(np.float32)
     node = np.repeat(arrays["root"][:, None], len(x), axis=1)  # [trees, m]
     while True:

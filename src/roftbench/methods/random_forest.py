@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from roftbench.errors import SkipJob, check_choice, check_range
 from roftbench.methods.estimator import Estimator, Labels, Predict
-from roftbench.methods.forest import of_forest, predict_forest
+from roftbench.methods.forest import check_forest, of_forest, predict_forest
 
 AUTO = {"classification": "sqrt", "regression": 1 / 3}
 CLASS_WEIGHTS = ("balanced", "balanced_subsample")
@@ -73,6 +73,7 @@ class RandomForest(Estimator):
 
     def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
         """Return the same predictions, bit for bit, without scikit-learn."""
+        check_forest(arrays)
         return partial(predict_forest, arrays)
 
 

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from roftbench.data.rows import Rows, open_rows
+from roftbench.devices import check_device
 from roftbench.errors import UsageError, suggest
 from roftbench.files import check_paths
 from roftbench.predict import embedding, table
@@ -35,6 +37,10 @@ class Settings:
     device: str = "auto"
     threads: int | None = None
     plugins: str = ""
+    quote_formulas: bool = False
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
 
 
 def settings_of(overrides: Sequence[str]) -> Settings:
@@ -46,7 +52,9 @@ def settings_of(overrides: Sequence[str]) -> Settings:
     given = dict(text.split("=", 1) for text in overrides)
     if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
         raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], Settings.__dataclass_fields__)}")
-    settings: Settings = typed(Settings, {key: None if value == "null" else value for key, value in given.items()}, "")
+    texts: dict[str, Any] = {key: value for key, value in given.items() if value != "null"}
+    checked: dict[str, Any] = {key: texts.pop(key) for key in ("threads", "quote_formulas") if key in texts}
+    settings: Settings = replace(typed(Settings, checked, ""), **texts)  # as they stand: "${" in a name is no reference
     for name in ("input", "output"):
         if not getattr(settings, name):
             raise UsageError(f"{name} must be given: {name}=FILE")
@@ -68,7 +76,7 @@ def predict(overrides: Sequence[str]) -> int:
     source = _source(settings)
     _announce(ensemble, source)
     path = Path(settings.output).expanduser()
-    done = predict_table(ensemble, source, path, settings.prefix)
+    done = predict_table(ensemble, source, path, settings.prefix, quote_formulas=settings.quote_formulas)
     before = f", {done.before:,} of them before" if done.before else ""
     without = f"; {done.without:,} without a prediction, the column 'reason' says why" if done.without else ""
     say(f"{done.rows:,} rows in {duration(time.monotonic() - began)}{before}{without}")

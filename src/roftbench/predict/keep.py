@@ -52,13 +52,19 @@ def keep(bench: "Bench", record: Record, calibration: HeldOut | None = None) -> 
         "scores": record["scores"],
         "count": record["count"],
         "warnings": record["warnings"],
-        "data": {name: value for name, value in record["data"].items() if name != "dropped"},
+        "data": {name: value for name, value in record["data"].items() if name not in ("dropped", "place")}
+        | {"place": _place(bench, record["data"]["place"])},
         "licence": bench.job.dataset.licence,
         "env": record["env"],
     }
     kept = Kept(bench.store.model_path(bench.job.key), facts, bench.weights(), train, used, test)
     write_kept(kept, card(kept))
     return kept.folder
+
+
+def _place(bench: "Bench", place: str) -> str:
+    """Return where the table came from; of one's own its name alone, for the model may be passed on."""
+    return place if bench.job.dataset.path is None else Path(place).name
 
 
 def _held_out(bench: "Bench", part: str) -> HeldOut:

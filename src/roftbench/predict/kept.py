@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from roftbench.folders import replace_folder
 from roftbench.job import FINGERPRINT, NETWORK
 from roftbench.leftovers import temporary_name
 from roftbench.predict.held_out import HeldOut
+from roftbench.predict.kept_shape import check_arrays, check_facts
 from roftbench.tensors import DamagedFileError, read_tensors, write_tensors
 
 SCHEMA = 2
@@ -115,6 +117,8 @@ def read_kept(folder: Path) -> Kept:
     try:
         content = file.read_bytes()
         facts = json.loads(content)
+        if not isinstance(facts, dict):
+            raise ValueError("it is no description")
         if facts["schema"] != SCHEMA:
             raise UsageError(f"{file} has schema {facts['schema']}; this version of roftbench reads {SCHEMA}. {AGAIN}")
         if digest(facts["job"]) != facts["key"]:
@@ -125,12 +129,16 @@ def read_kept(folder: Path) -> Kept:
         molecules, of_molecules = read_tensors(folder / MOLECULES)
         if not of_weights == of_molecules == {DESCRIPTION: sha256(content)}:
             raise ValueError("its files do not belong together, or one was changed")
+        check_facts(facts, weights)
         arrays = {name: tensor.numpy() for name, tensor in molecules.items()}
         val, test = (
             HeldOut(*(arrays[f"{part}.{name}"] for name in ("rows", "y", "prediction"))) for part in ("val", "test")
         )
+        check_arrays(
+            len(facts["targets"]), arrays["train"], *((one.rows, one.y, one.prediction) for one in (val, test))
+        )
         return Kept(folder, facts, weights, arrays["train"], val, test, sha256(content))
     except UsageError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, DamagedFileError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError, DamagedFileError) as error:
         raise UsageError(f"model_dir={folder} is damaged: {error}. {AGAIN}") from None

@@ -19,7 +19,7 @@ from roftbench.job import NETWORK
 from roftbench.kinds import KINDS
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.plugins import import_allowed
-from roftbench.predict.kept import Kept
+from roftbench.predict.kept import AGAIN, Kept
 from roftbench.predict.molecules import CHUNK, Molecules, featurized
 from roftbench.problem import to_predictions
 
@@ -121,7 +121,13 @@ def member_of(kept: Kept, device: torch.device, plugins: tuple[str, ...] = ()) -
     Raises:
         UsageError: its code is not here, or weights and code do not fit.
     """
-    return FineTuned(kept, device, plugins) if kept.facts["kind"] == NETWORK else Estimators(kept, plugins)
+    try:
+        return FineTuned(kept, device, plugins) if kept.facts["kind"] == NETWORK else Estimators(kept, plugins)
+    except UsageError:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, MemoryError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise UsageError(f"model_dir={kept.folder} is damaged: {reason}. {AGAIN}") from None
 
 
 def _built(kept: Kept, group: str, plugins: tuple[str, ...]) -> Any:

@@ -9,11 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from roftbench.errors import UsageError
 from roftbench.files import write_text
 from roftbench.leftovers import remove_leftovers
+from roftbench.locks import Lock
+from roftbench.progress import own_file
 
 
 class Output:
@@ -27,7 +29,7 @@ class Output:
         self.path, self.identity = path, identity
         self.part = path.with_name(path.name + ".part")
         self.state = path.with_name(path.name + ".part.json")
-        self._lock = FileLock(path.with_name(path.name + ".part.lock"))
+        self._lock = Lock(path.with_name(path.name + ".part.lock"))
         self.rows = self.without = 0
         self.begun = False
 
@@ -53,6 +55,8 @@ class Output:
 
     def _open(self) -> None:
         size = 0
+        if self.part.is_symlink() or self.state.is_symlink():
+            raise UsageError(f"{self.part} is a link: remove it, or give another output=")
         if (found := self._found()) is not None:
             self.rows, self.without, size = found
             self.begun = size > 0
@@ -60,7 +64,7 @@ class Output:
             if not self.state.exists() and self.part.exists() and self.part.stat().st_size:
                 raise UsageError(f"{self.part} is in the way and none of ours: rename it, or give another output=")
             self._note(0)  # before there is a part, so that it is known for ours
-        self._file = self.part.open("r+b" if self.part.exists() else "w+b")
+        self._file = open(self.part, "r+b" if self.part.exists() else "w+b", opener=own_file)  # noqa: SIM115
         self._file.truncate(size)
         self._file.seek(size)
 

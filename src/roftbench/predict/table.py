@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,8 @@ from roftbench.predict.stream import Output
 from roftbench.progress import bar
 
 ENDINGS = (".csv", ".csv.gz")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may compute
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class Summary:
     before: int
 
 
-def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = "") -> Summary:
+def predict_table(
+    ensemble: Ensemble, source: Rows, path: Path, prefix: str = "", *, quote_formulas: bool = False
+) -> Summary:
     """Write all columns of a table with those of an ensemble beside them, in its order of rows.
 
-    A call that was ended goes on with the next one of the same models, input and prefix.
+    A call that was ended goes on with the next one of the same models, input and prefix. `quote_formulas` writes the
+    table's own cells and names as `harmless` gives them.
 
     Raises:
         UsageError: the output cannot be written, or a column of the table has the name of one that is added.
@@ -52,10 +58,13 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
         "prefix": prefix,
         "versions": [__version__, torch.__version__, rdkit.__version__],
     }
+    if quote_formulas:
+        identity["quote_formulas"] = True
+    own = harmless if quote_formulas else list[str]
     with Output(path, identity) as output:
         before = output.rows
         if not output.begun:
-            output.write(_line([[name] for name in (*source.names, *added)]), 0)
+            output.write(_line([[name] for name in (*own(source.names), *own(added))]), 0)
         chunks = list[list[list[str]]]()  # those whose molecules are at work
 
         def texts() -> Iterator[list[str]]:
@@ -70,11 +79,16 @@ def predict_table(ensemble: Ensemble, source: Rows, path: Path, prefix: str = ""
         for molecules in ahead(work, texts(), workers):
             found = ensemble.rows(molecules)
             chunk = chunks.pop(0)
-            output.write(_line([*chunk, *_cells(found)]), len(chunk[0]), sum(map(bool, found.reasons)))
+            output.write(_line([*map(own, chunk), *_cells(found)]), len(chunk[0]), sum(map(bool, found.reasons)))
             progress.update(len(chunk[0]))
         progress.close()
         output.finish()
     return Summary(source.count, output.without, before)
+
+
+def harmless(cells: Sequence[str]) -> list[str]:
+    """Return cells with an apostrophe before what a spreadsheet would compute; numbers stay as they are."""
+    return [f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell for cell in cells]
 
 
 def _cells(found: Predicted) -> list[list[str]]:

@@ -1,0 +1,89 @@
+"""What the description of a kept model must hold: checked once, so that a damaged or hostile one is one message."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from roftbench.job import NETWORK
+
+LARGEST = 10_000_000  # of a whole number among the parameters of a network
+FINGERPRINT_BYTES = 256
+
+
+class _Part(msgspec.Struct):
+    name: str
+    target: str
+    params: dict[str, Any]
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Dataset(msgspec.Struct):
+    name: str
+    sha256: str
+    classes: tuple[str, str] | None = None
+
+
+class _Job(msgspec.Struct):
+    model: _Part
+    method: _Part
+    dataset: _Dataset
+    split: _Named
+    label_ratio: _Named
+
+
+class _Labels(msgspec.Struct):
+    task: str
+    labels: int
+
+
+class _Calibration(msgspec.Struct):
+    count: list[int]
+    half_width: list[float | None] | None = None
+    slope_and_offset: list[tuple[float, float]] | None = None
+
+
+class _Facts(msgspec.Struct):
+    key: str
+    job: _Job
+    kind: Literal["network", "fingerprint"]
+    targets: list[str]
+    task: Literal["regression", "classification"]
+    metric: str
+    units: str | None
+    offset: list[float]
+    scale: list[float]
+    labels: list[_Labels]
+    calibration: _Calibration
+
+
+def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a description has the form of a kept model's, and sizes that its weights can fill."""
+    found = msgspec.convert(facts, _Facts)
+    tasks, numbers = len(found.targets), found.calibration
+    widths = numbers.half_width if found.task == "regression" else numbers.slope_and_offset
+    if not tasks or len(set(found.targets)) < tasks:
+        raise ValueError("it names no target, or one of them twice")
+    if any(len(one) != tasks for one in (found.offset, found.scale, found.labels, numbers.count, widths or [])):
+        raise ValueError(f"it has {tasks} targets and other numbers of labels, scales or calibrations")
+    if found.kind == NETWORK:
+        for name, value in found.job.model.params.items():
+            most = len(tensors) if "layers" in name else LARGEST
+            if isinstance(value, int) and abs(value) > most:
+                raise ValueError(f"model.{name}={value} does not fit its {len(tensors)} tensors")
+
+
+def check_arrays(tasks: int, train: NDArray[Any], *held_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> None:
+    """Raise ValueError unless fingerprints and held-out molecules have the shapes and types of a kept model's."""
+    if train.ndim != 2 or train.shape[1] != FINGERPRINT_BYTES or train.dtype != np.uint8:
+        raise ValueError(f"the fingerprints are {train.shape} {train.dtype}")
+    for rows, y, prediction in held_out:
+        if rows.ndim != 1 or rows.dtype != np.int64 or not y.shape == prediction.shape == (len(rows), tasks):
+            raise ValueError(f"the held-out labels are {y.shape}, their predictions {prediction.shape}")
+        if not y.dtype == prediction.dtype == np.float64:
+            raise ValueError(f"the held-out labels are {y.dtype}, their predictions {prediction.dtype}")
