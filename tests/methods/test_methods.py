@@ -46,6 +46,7 @@ def test_a_job_with_each_method_gives_a_whole_record(lab: Lab, method: str, data
     job = lab.job(f"method={method}", f"dataset={dataset}")[0]
     path = lab.store.record_path(job.key)
     record = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)  # NaN is no JSON
+    assert len(record.pop("digest")) == 64
     assert record == outcome.record
     assert (record["schema"], record["key"], record["status"]) == (SCHEMA, job.key, "done")
     assert record["job"] == job.identity()
