@@ -22,7 +22,7 @@ from roftbench.errors import UsageError
 from roftbench.predict.kept import read_kept
 from roftbench.store import Store
 
-LIMIT = 120.0  # seconds after which a command hangs
+LIMIT = 600.0  # seconds after which a command hangs
 JOB = ("model=tiny_gin", "train=smoke", "dataset=esol", "label_ratio=n50", "run.device=cpu", "run.threads=1")
 RACE = (
     "dataset=esol", "split=random", "train=smoke", "label_ratio.count=40", "label_ratio.val_budget=strict",

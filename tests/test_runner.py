@@ -297,6 +297,7 @@ def test_a_method_that_raises_leaves_a_failure_and_success_removes_it(
     assert outcome.status == "failed"
     key = lab.job(*overrides)[0].key
     failure = json.loads(lab.store.failure_path(key).read_text(encoding="utf-8"))
+    assert len(failure.pop("digest")) == 64
     assert failure == outcome.record
     assert (failure["schema"], failure["key"], failure["status"]) == (1, key, "failed")
     said = r"ZeroDivisionError: the file says bad \(fragile_method\.py, line \d+\)"

@@ -12,6 +12,7 @@ from lab import METHODS, ROOT, Lab, molecules, moved, numbers, primary, write_cs
 from roftbench.methods.base import Stage
 from roftbench.methods.lp_ft import LPFT
 from roftbench.models.encoder import State, copy_state
+from roftbench.record_shape import SCHEMA
 from roftbench.tensors import read_tensors
 
 DELTAS = [1, 0.1, 0.01, 0.001, 0.0001]
@@ -45,8 +46,9 @@ def test_a_job_with_each_method_gives_a_whole_record(lab: Lab, method: str, data
     job = lab.job(f"method={method}", f"dataset={dataset}")[0]
     path = lab.store.record_path(job.key)
     record = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)  # NaN is no JSON
+    assert len(record.pop("digest")) == 64
     assert record == outcome.record
-    assert (record["schema"], record["key"], record["status"]) == (1, job.key, "done")
+    assert (record["schema"], record["key"], record["status"]) == (SCHEMA, job.key, "done")
     assert record["job"] == job.identity()
     for part in ("train", "val", "test"):
         assert record["scores"][part].keys() == SCORES[dataset]
