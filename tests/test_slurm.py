@@ -274,6 +274,29 @@ def test_where_slurm_says_no_limit_an_array_may_have_any_number(path: Path) -> N
     assert slurm.array_limit() is None
 
 
+WARNED = """
+import os, signal
+from roftbench.slurm import outlast_warning
+def handler(number, frame):
+    raise {error}
+signal.signal(signal.SIGUSR2, handler)
+outlast_warning()
+try:
+    os.kill(os.getpid(), signal.SIGUSR2)
+    print("goes on")
+except BaseException as error:
+    print("fails by", repr(error))
+"""
+
+
+@pytest.mark.parametrize(("error", "expected"), [("SystemExit(-1)", (1, "")), ("RuntimeError()", (0, "goes on\n"))])
+def test_a_job_that_is_put_into_the_queue_again_ends_as_if_killed_and_any_other_goes_on(
+    lab: Lab, tmp_path: Path, error: str, expected: tuple[int, str]
+) -> None:
+    done = Terminal.of(lab, tmp_path).python("-c", WARNED.format(error=error))
+    assert (done.code, done.out) == expected, done
+
+
 def test_a_signal_that_leaves_no_time_for_a_job_is_refused(cli: Command, path: Path) -> None:
     more = ["hydra.launcher.timeout_min=2", "hydra.launcher.max_num_timeout=1"]
     done = cli.run("-m", "seed=0,1", *LAUNCHER, *more)
