@@ -64,6 +64,9 @@ def locked_if_possible(path: Path) -> Lock | None:
 
 
 def _not_kept(path: Path, error: OSError) -> None:
+    """Report a cache that takes nothing; raises the error where its folder is a file: a mistake in a setting."""
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        raise error
     logger.warning(
         "%s cannot be written (%s): going on in memory, so that every run computes it again; paths.cache names another"
         " folder",
