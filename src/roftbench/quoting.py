@@ -2,7 +2,10 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from roftbench.errors import suggest
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 _VALUES = ("true", "false", "null", "nan", "inf")  # what Hydra reads as something else than a text, in any case
@@ -35,3 +38,20 @@ def shell_word(key: str, value: str) -> str:
     """Return the word of a command line that gives a key a value which is written as Hydra reads it."""
     word = f"{key}={value}"
     return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'
+
+
+def as_written(name: str, names: Sequence[str]) -> str:
+    """Return how to write a name such as true or 1e5, which Hydra has read as a value, or a suggestion."""
+    meant = [one for one in names if as_needed(one) != one and name in _readings(one)]
+    if not meant:
+        return suggest(name, set(names))
+    written = shell_word("dataset.targets", quoted_list(meant[:1]))
+    return f" In quotes '{meant[0]}' is a name, not a value: {written}"
+
+
+def _readings(name: str) -> set[str]:
+    """Return the texts that a name can become where it is read as a value: True, None, 100000.0."""
+    found = {name.capitalize(), "None" if name.lower() == "null" else name}
+    with suppress(ValueError):
+        found |= {str(float(name)), str(int(float(name)))}
+    return found - {name}

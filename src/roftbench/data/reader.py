@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ import pyarrow.parquet
 from roftbench.data import formats
 from roftbench.data.decimals import has_decimal_commas
 from roftbench.data.quotes import check_rows, physical_rows
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 from roftbench.gzipped import GZIP, GzipError, TooMuchError, unpacked
-from roftbench.quoting import as_needed, quoted_list, shell_word
+from roftbench.quoting import as_written
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 PEEK = 1 << 16  # bytes from which the kind of a file is known
@@ -53,7 +52,7 @@ class Sheet:
             UsageError: no column or several have this name.
         """
         if name not in self.names:
-            raise UsageError(f"{self.what} has no column '{name}'.{_as_written(name, self.names)}")
+            raise UsageError(f"{self.what} has no column '{name}'.{as_written(name, self.names)}")
         if (count := self.names.count(name)) > 1:
             raise UsageError(f"{self.what} has {count} columns called '{name}': give each a name of its own")
         return self.names.index(name)
@@ -61,23 +60,6 @@ class Sheet:
     def columns(self, names: Sequence[str]) -> list[pa.ChunkedArray]:
         """Return the cells of the columns of these names as text; raises as `position` and `load` do."""
         return self.load([self.position(name) for name in names])
-
-
-def _as_written(name: str, names: Sequence[str]) -> str:
-    """Return how to write a name such as true or 1e5, which Hydra has read as a value, or a suggestion."""
-    meant = [one for one in names if as_needed(one) != one and name in _readings(one)]
-    if not meant:
-        return suggest(name, set(names))
-    written = shell_word("dataset.targets", quoted_list(meant[:1]))
-    return f" In quotes '{meant[0]}' is a name, not a value: {written}"
-
-
-def _readings(name: str) -> set[str]:
-    """Return the texts that a name can become where it is read as a value: True, None, 100000.0."""
-    found = {name.capitalize(), "None" if name.lower() == "null" else name}
-    with suppress(ValueError):
-        found |= {str(float(name)), str(int(float(name)))}
-    return found - {name}
 
 
 def unpack(what: str, raw: bytes) -> bytes:
