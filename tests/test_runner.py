@@ -15,6 +15,7 @@ import torch
 from lab import PLACES, Lab, molecules, numbers, primary, start, write_csv
 
 from roftbench.errors import UsageError
+from roftbench.record_shape import SCHEMA
 from roftbench.runner import Outcome, run_job
 from roftbench.store import Record
 from roftbench.tensors import read_tensors
@@ -299,7 +300,7 @@ def test_a_method_that_raises_leaves_a_failure_and_success_removes_it(
     failure = json.loads(lab.store.failure_path(key).read_text(encoding="utf-8"))
     assert len(failure.pop("digest")) == 64
     assert failure == outcome.record
-    assert (failure["schema"], failure["key"], failure["status"]) == (1, key, "failed")
+    assert (failure["schema"], failure["key"], failure["status"]) == (SCHEMA, key, "failed")
     said = r"ZeroDivisionError: the file says bad \(fragile_method\.py, line \d+\)"
     assert re.fullmatch(said, failure["error"])
     assert "fragile_method.py" in failure["traceback"]
