@@ -79,9 +79,12 @@ def test_names_in_cache_and_mirror_are_of_one_content_each() -> None:
 
 
 def test_every_public_file_of_the_manifest_has_a_model(manifest: dict[str, Any]) -> None:
-    """Addresses, blob ids and checksums are those that were looked up; which file is which kind is known there."""
+    """Addresses, blob ids and checksums are those that were looked up; which file is which kind is known there.
+
+    A file without a checksum in its card was not verified on the real file, whether or not that is at hand.
+    """
     wanted = {}
-    for entry in manifest["files"]:
+    for entry in (one for one in manifest["files"] if one["origin"]["repo"].endswith("pretrain-gnns")):
         wanted[entry["origin"]["path"]] = (entry["git_blob_sha1"], entry["sha256"], entry["conv"], entry["origin"])
     for entry in manifest["absent"] + manifest["not_copied"]:
         if entry["repo"].endswith("pretrain-gnns"):
@@ -92,9 +95,10 @@ def test_every_public_file_of_the_manifest_has_a_model(manifest: dict[str, Any])
         address = f"https://raw.githubusercontent.com/{repo}/{origin['commit']}/{path}"
         (name,) = [name for name in OF_HU if address in CARDS[name].sources[2:3]]
         card = CARDS[name]
-        assert (card.git_blob, card.sha256, card.file) == (blob, digest, path.split("/")[-1])
+        assert (card.git_blob, card.file) == (blob, path.split("/")[-1])
+        assert card.sha256 in (digest, None)
         assert card._target_.split(".")[2] == kind
-        assert card.verified is (digest is not None)
+        assert card.verified is (card.sha256 is not None)
 
 
 def test_the_pretraining_is_the_one_that_the_files_name_tells(manifest: dict[str, Any]) -> None:
