@@ -113,9 +113,9 @@ def test_the_installed_command_works_from_an_empty_folder(installed: Path, lab: 
 
 
 def test_the_command_is_on_the_path_of_an_installation() -> None:
-    assert PROJECT["project"]["scripts"] == {"roftbench": "roftbench.cli:main"}
+    assert PROJECT["project"]["scripts"] == {"roftbench": "roftbench.__main__:main"}
     if found := entry_points(group="console_scripts", name="roftbench"):
-        assert {entry.value for entry in found} == {"roftbench.cli:main"}
+        assert {entry.value for entry in found} == {"roftbench.__main__:main"}
 
 
 def test_one_version_everywhere() -> None:

@@ -71,9 +71,14 @@ def _method(bench: Bench) -> str:
 
 
 def _values(params: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()
-    )
+    return ", ".join(f"{name}={_value(value)}" for name, value in params.items())
+
+
+def _value(value: Any) -> str:
+    """Return a value as it is written on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def conclude(outcome: Outcome, path: Path) -> None:

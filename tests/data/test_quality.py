@@ -397,8 +397,8 @@ WARNED: dict[str, tuple[list[str], list[float], str]] = {
 HARMLESS: dict[str, list[float]] = {
     "regression": NUMBERS,
     "classes": [1.0] * 6 + [0.0] * 114,
-    "wide with a negative": [-1.0, *(10 ** (n / 20) for n in range(119))],
-    "four orders of magnitude": [10 ** (n / 30) for n in range(120)],
+    "wide with a negative": [-1.0, *(10 ** (n / 20 - 4) for n in range(119))],
+    "four orders of magnitude": [10 ** (n / 30 - 2) for n in range(120)],
 }
 
 

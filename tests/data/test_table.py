@@ -365,7 +365,7 @@ def test_a_published_table_with_something_wrong(
 
 def test_a_published_table_that_is_nowhere() -> None:
     with pytest.raises(UsageError, match="data set tiny was not found"):
-        read_table(published(sha256="0123"), NOWHERE)
+        read_table(published(sha256="01" * 32), NOWHERE)
 
 
 def test_classes_of_a_published_table(publish: Callable[..., tuple[DatasetSpec, Places]]) -> None:
@@ -431,11 +431,11 @@ def test_impossible_specs(known: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("value", [None, []])
 def test_nothing_is_guessed_for_a_published_file(key: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{key} must be set"):
-        published(**{"sha256": "0123", key: value})
+        published(**{"sha256": "01" * 32, key: value})
 
 
 def test_a_bundled_copy_has_a_checksum() -> None:
     with pytest.raises(ValueError, match=r"^asset_sha256 must be set"):
-        published(sha256="0123", sources=["bundled"])
+        published(sha256="01" * 32, sources=["bundled"])
     with pytest.raises(ValueError, match=r"sources is 'bundeled'\. Did you mean 'bundled'\?"):
-        published(sha256="0123", sources=["bundeled"])
+        published(sha256="01" * 32, sources=["bundeled"])

@@ -17,6 +17,7 @@ from roftbench.data.beside import cautions, told
 from roftbench.data.labels import as_classes, as_numbers, check_thousands, label_cells, reject
 from roftbench.data.reader import Sheet, open_sheet, unpack
 from roftbench.data.spec import PART_NAMES, DatasetSpec
+from roftbench.display import printable_name
 from roftbench.errors import UsageError
 from roftbench.sources import Places
 
@@ -71,7 +72,7 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
     sheet = open_sheet(str(spec.path), file, content)
     guesses = list(sheet.notes)
-    done = replace(spec, name=spec.name or file.split(".")[0] or "table", sha256=digest)
+    done = replace(spec, name=spec.name or printable_name(file.split(".")[0]) or "table", sha256=digest)
     if spec.smiles_column is None:
         done = replace(done, smiles_column=guess.smiles_column(sheet))
         guesses += guess.smiles_in_words(sheet, str(done.smiles_column))

@@ -10,6 +10,7 @@ from command import Command
 from given_page import behind, changed, data_in, rows
 from lab import Lab
 
+from roftbench.display import score_text
 from roftbench.report.text import method_name
 
 WHERE = "#board .where"
@@ -123,5 +124,5 @@ def test_ties_round_to_the_even_digit_as_in_python(browser: Browser, page: Path,
     for i, metric in enumerate(data["metrics_of"]["regression"]):
         browser.choose("metric-regression", metric)
         [_, [_, score, rank], *_] = board(browser)
-        assert score == f"{means[i]:.3f} ± {0.0625:.3f} (2)"
+        assert score == f"{score_text(means[i])} ± {0.0625:.3f} (2)"
         assert rank == f"{ranks[0]:.2f}"
