@@ -1,11 +1,44 @@
 """The results that are committed are those that this code gives."""
 
+import re
+import shlex
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from command import Command
 from lab import ROOT, Lab
+
+from roftbench.hydra_app import plan
+
+# Folders with jobs of a method by its earlier definition, which its present one gives other keys.
+EARLIER = {"gin_masking": "roftmol", "gin_masking_size": "roftmol"}
+FOLDERS = sorted(path.parent for path in ROOT.glob("results/*/scores.csv"))
+
+
+def commands(folder: Path, program: str) -> list[list[str]]:
+    """Return the words of the commands of a program that results/README.md gives under the heading of a folder."""
+    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    [section] = [
+        part for part in re.split(r"^## ", text, flags=re.MULTILINE) if f"`{folder.name}/`" in part.splitlines()[0]
+    ]
+    found = re.findall(rf"^{program} (.*)$", section, re.MULTILINE)
+    return [shlex.split(words) for words in found]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+def test_the_commands_of_a_folder_are_the_jobs_of_its_scores(folder: Path, tmp_path: Path) -> None:
+    """Key by key, so that no change of the code gives a committed result another name without being noticed."""
+    arguments = [[*words, f"paths.results={tmp_path}"] for words in commands(folder, "roftbench run -m")]
+    planned = {one.key: one.job.method.name for words in arguments for one in plan(words)[0].jobs}
+    scores = pd.read_csv(folder / "scores.csv").drop_duplicates("key").set_index("key")["method"].to_dict()
+    if folder.name in EARLIER:
+        assert Counter(planned.values()) == Counter(scores.values())
+        planned, scores = (
+            {key: name for key, name in found.items() if name != EARLIER[folder.name]} for found in (planned, scores)
+        )
+    assert planned == scores
 
 
 def test_a_committed_score_is_computed_again(lab: Lab) -> None:
@@ -20,13 +53,13 @@ def test_a_committed_score_is_computed_again(lab: Lab) -> None:
     assert row["data_sha256"] == record["data"]["sha256"]
 
 
-@pytest.mark.parametrize(
-    "folder", sorted(path.parent for path in ROOT.glob("results/*/scores.csv")), ids=lambda p: p.name
-)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
 def test_committed_tables_are_those_of_the_committed_scores(cli: Command, tmp_path: Path, folder: Path) -> None:
     out = tmp_path / "tables"
     by = "model" if (folder / "models.csv").exists() else "method"
-    ended = cli("tables", "--by", by, "--from", str(folder / "scores.csv"), "--out", str(out))
+    given = [words for words in commands(folder, "roftbench tables") if words[1].startswith(f"results/{folder.name}/")]
+    [asked] = [words[2:-2] for words in given if words[-2] == "--out"] or [[]]
+    ended = cli("tables", "--by", by, "--from", str(folder / "scores.csv"), *asked, "--out", str(out))
     assert ended.code == 0, ended
     assert {path.name for path in out.iterdir()} == {path.name for path in folder.iterdir()}
     for path in out.iterdir():
