@@ -26,7 +26,9 @@ def advice(
     scale: float = 1.0, *, ending: Ending = NOTHING, name: str = "own", null: tuple[float, ...] = NULL
 ) -> parts.Advice:
     """Return an advice of two candidates judged on three folds, their scores multiplied by `scale`."""
-    scores = [{fold: scale * value for fold, value in enumerate(values)} for values in (WINNER, OTHER, null)]
+    scores: list[dict[int, float | None]] = [
+        {fold: scale * value for fold, value in enumerate(values)} for values in (WINNER, OTHER, null)
+    ]
     best, other = (Runner(name, method, scores=one) for method, one in zip(("lp", "full_ft"), scores, strict=False))
     mean = Null("training mean", "", baseline=True, scores=scores[2])
     behind = {one.name: difference(best.scores, one.scores, 1.0, 2) for one in (other, mean)}
