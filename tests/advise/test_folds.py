@@ -82,6 +82,11 @@ ACYCLIC = "52 molecules have one scaffold (all without a ring count as one), and
         (("split=random",), "scaffold", ("46 of them share one", "Give advise.by=random.")),
         (("split=random_scaffold",), "scaffold", ("52 of them share one", "Give split=random advise.by=random.")),
         (("split=random", "split.fractions=[0.1,0.1,0.8]"), "random", ("too few for 5 folds", "5 of 52 molecules in")),
+        (
+            ("split=random", "split.fractions=[0.1,0.1,0.8]"),
+            "random",
+            ("in test. Give other split.fractions. Or give advise.folds=3, or fewer.",),
+        ),
     ],
 )
 def test_molecules_that_a_split_cannot_part_are_the_cause_that_is_told(

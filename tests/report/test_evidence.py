@@ -10,6 +10,7 @@ from score_tables import long_of, of
 
 from roftbench.report import evidence
 from roftbench.report.evidence import write_evidence
+from roftbench.report.text import newest
 
 METHODS = {"roftmol": 0.9, "lp": 1.0, "bss": 0.95}
 
@@ -134,3 +135,15 @@ def test_a_failure_leaves_no_partial_file(long: pd.DataFrame, tmp_path: Path) ->
     with pytest.raises(OSError, match=r"curves_gin_scaffold\.pdf"):
         write_evidence(long, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"curves_gin_scaffold.svg", "curves_gin_scaffold.pdf"}
+
+
+def test_of_several_protocols_of_the_reference_the_newest_is_compared(tmp_path: Path) -> None:
+    """Records of before and after a change of ROFT-MOL in one folder: none of them has its plain name."""
+    methods = {"roftmol (protocol=3)": 0.9, "roftmol (protocol=4)": 0.8, "lp": 1.0}
+    parts = [of(method, name, [score]) for name in ("esol", "lipo") for method, score in methods.items()]
+    write_evidence(long_of(*parts), tmp_path, figures=False)
+    text = (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert text.startswith("# ROFT-MOL (protocol=4) and the other methods")
+    assert "There is no finished job" not in text
+    assert "| ROFT-MOL (protocol=3) | 2 | 2 / 0 / 0 |" in text
+    assert newest("roftmol", ["lp", "roftmol"]) == newest("roftmol", ["roftmol (code=1)"]) == "roftmol"

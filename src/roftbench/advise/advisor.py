@@ -26,6 +26,7 @@ from roftbench.checksums import digest
 from roftbench.config import Env
 from roftbench.data.dataset import load_dataset
 from roftbench.data.split import Indices
+from roftbench.display import score_text
 from roftbench.errors import UsageError
 from roftbench.estimate import Sizes
 from roftbench.job import NETWORK, Job
@@ -233,8 +234,7 @@ class Advisor:
                     found = test.setdefault(one.name, Tested([], []))
                     found.scores.append(score)
                     found.jobs.extend(str(record["key"]) for record in done)
-                    shown = "undefined" if score is None else f"{score:.4f}"
-                    say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {shown}")
+                    say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {score_text(score, 4)}")
         return test
 
     def _member(self, one: Runner, member: int) -> float:

@@ -65,7 +65,9 @@ class Folds:
         """Return what helps where few molecules are labelled."""
         whole = build(job.split)(self.dataset)
         if len(whole.train) + len(whole.val) < min(3 * self.count, len(self.dataset)):
-            return cause(job, self.dataset, whole)
+            most = len(self.pool) // 3
+            fewer = f" Or give advise.folds={most}, or fewer." if most >= 3 else ""
+            return f"{cause(job, self.dataset, whole)}{fewer}"
         return "Give advise.folds=3, or more labels (label_ratio, split.fractions)."
 
     def __getitem__(self, number: int) -> Parts:

@@ -70,7 +70,8 @@ def cause(job: Job, dataset: MoleculeDataset, whole: Split) -> str:
         f"{len(whole.train)} of {len(dataset)} molecules in train, {len(whole.val)} in val, {len(whole.test)} in test"
     )
     if "scaffold" not in job.split.name:
-        return f"split={job.split.name} puts {counts}. Give split=random advise.by=random, or other split.fractions."
+        other = "" if job.split.name == "random" else "split=random advise.by=random, or "
+        return f"split={job.split.name} puts {counts}. Give {other}other split.fractions."
     _, sizes = np.unique(dataset.scaffold_groups(), return_counts=True)
     return (
         f"split={job.split.name} puts {counts}, as {sizes.max()} molecules have one scaffold (all without a ring count"

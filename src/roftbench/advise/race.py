@@ -10,6 +10,7 @@ from typing import Protocol
 
 from roftbench.advise.budget import Budget
 from roftbench.advise.runners import Runner, ahead, shared
+from roftbench.display import score_text
 from roftbench.progress import duration, say
 from roftbench.store import Record
 
@@ -215,8 +216,7 @@ class Race:
         one.seconds = max(one.seconds or 0.0, float(record["seconds"]["total"]) + used)
         one.records[fold] = record
         one.scores[fold] = record["scores"]["test"][self.metric]
-        value = one.scores[fold]
-        shown = "undefined" if value is None else f"{value:.4f}"
+        shown = score_text(one.scores[fold], 4)
         spent = duration(seconds or 0.0)
         say(f"  {one.name:<34} fold {fold + 1:<3} {self.metric} {shown:<10} {spent:<12} {self.budget.words()}")
 

@@ -3,6 +3,7 @@
 from roftbench.advise.advice import Advice
 from roftbench.advise.compare import Difference
 from roftbench.advise.runners import Runner
+from roftbench.display import score_text
 from roftbench.metrics import METRICS
 
 SHOWN = 2  # rivals whose intervals are told; the table has all
@@ -46,7 +47,7 @@ def _choice(advice: Advice) -> str:
     what = best.name if len(best.parts) == 1 else f"the mean of {' and '.join(one.name for one in best.parts)}"
     start = f"Until then the best of what was judged is {what}" if advice.ending.undecided else f"Use {what}"
     tested = advice.kept.score
-    shown = f"{advice.metric} is undefined" if tested is None else f"{advice.metric} {tested:.3f}"
+    shown = f"{advice.metric} is undefined" if tested is None else f"{advice.metric} {score_text(tested)}"
     models = len(advice.kept.folders)
     together = f", {models} models together" if models > 1 else ""
     return (
@@ -71,8 +72,9 @@ def _mean(advice: Advice) -> str:
     mean, judged = sum(values) / len(values), len(advice.whole) or len(advice.ranked)
     folds = f"{len(values)} folds" if len(values) > 1 else "one fold alone, which says little"
     if judged == 1:
-        return f"Its mean is {mean:.3f} over {folds}."
-    return f"Its mean of {mean:.3f} over {folds} is optimistic: it is the best of {judged}, and part of that is luck."
+        return f"Its mean is {score_text(mean)} over {folds}."
+    luck = f"it is the best of {judged}, and part of that is luck"
+    return f"Its mean of {score_text(mean)} over {folds} is optimistic: {luck}."
 
 
 def deciding(advice: Advice) -> set[int]:
@@ -81,13 +83,14 @@ def deciding(advice: Advice) -> set[int]:
 
 
 def _null(advice: Advice) -> str:
+    """Say whether anything was learned: what a difference from a guess without the molecule leaves open."""
     found = advice.behind.get(advice.null.name)
-    if found is None or better(found, advice.metric):
+    if found is None or (found.clear and better(found, advice.metric)):
         return ""
-    return (
-        f"No candidate is better than the {advice.null.name}, which knows nothing of a molecule: nothing that helps was"
-        " learned from these labels."
-    )
+    start = f"Against the {advice.null.name}, which knows nothing of a molecule: {_words(found, advice.metric)}"
+    if found.clear:
+        return f"{start}. No candidate is better: nothing that helps was learned from these labels."
+    return f"{start}. The folds do not settle whether anything was learned from these labels."
 
 
 def _rivals(advice: Advice) -> list[str]:
@@ -132,8 +135,8 @@ def _spread(advice: Advice) -> str:
     if len(values) < 2:
         return ""
     return (
-        f"From fold to fold its score goes from {min(values):.3f} to {max(values):.3f}: so much may one split of few"
-        " labels mislead."
+        f"From fold to fold its score goes from {score_text(min(values))} to {score_text(max(values))}: so much may one"
+        " split of few labels mislead."
     )
 
 
@@ -178,13 +181,14 @@ def _words(found: Difference, metric: str) -> str:
     """Return a difference in words, with its interval and what that excludes."""
     side = "better" if better(found, metric) else "worse"
     if found.folds == 1:
-        return f"{abs(found.mean):.3f} {side} on one fold"
-    start = f"{abs(found.mean):.3f} {side} over {found.folds} folds, 95 % interval of the difference"
-    start += f" {found.low:.3f} to {found.high:.3f}"
+        return f"{score_text(abs(found.mean))} {side} on one fold"
+    start = f"{score_text(abs(found.mean))} {side} over {found.folds} folds, 95 % interval of the difference"
+    start += f" {score_text(found.low)} to {score_text(found.high)}"
     if found.clear:
         return f"{start}, which excludes 0"
     gains = (found.high, -found.low) if METRICS[metric].higher_is_better else (-found.low, found.high)
-    return f"{start}: it excludes that the winner is more than {gains[0]:.3f} better or {gains[1]:.3f} worse"
+    gain, loss = map(score_text, gains)
+    return f"{start}: it excludes that the winner is more than {gain} better or {loss} worse"
 
 
 def _labels(advice: Advice) -> str:
@@ -193,7 +197,7 @@ def _labels(advice: Advice) -> str:
         return "Whether more labels would help was not asked: the budget was spent."
     worse = (half.mean < 0) == METRICS[advice.metric].higher_is_better
     folds = f"{half.folds} fold{'s' * (half.folds != 1)}"
-    start = f"With half of the labels its score is {abs(half.mean):.3f} {'worse' if worse else 'better'}"
+    start = f"With half of the labels its score is {score_text(abs(half.mean))} {'worse' if worse else 'better'}"
     if half.clear:
         return f"{start} ({folds}, clearly): more labels {'will' if worse else 'did not'} help."
     return f"{start} ({folds}, which may be chance): no proof that more labels would help."
@@ -201,7 +205,7 @@ def _labels(advice: Advice) -> str:
 
 def _test(advice: Advice) -> str:
     found = {name: tested.mean for name, tested in advice.test.items()}
-    shown = [f"{name} {value:.3f}" for name, value in found.items() if value is not None]
+    shown = [f"{name} {score_text(value)}" for name, value in found.items() if value is not None]
     return f"On the test part, used once: {', '.join(shown)} ({advice.metric}, means over seeds)." if shown else ""
 
 
@@ -210,6 +214,6 @@ def _kept(advice: Advice) -> str:
     if not count:
         return ""
     score, intervals = advice.kept.score, advice.kept.intervals
-    said = "" if score is None else f"; their mean has a test {advice.metric} of {score:.3f}"
+    said = "" if score is None else f"; their mean has a test {advice.metric} of {score_text(score)}"
     said += f"; {intervals}" if intervals else ""
     return f"Kept for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{said}."

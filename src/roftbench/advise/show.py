@@ -3,15 +3,18 @@
 import json
 import math
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from roftbench.advise.advice import Advice
 from roftbench.advise.reasons import alike, reasons
 from roftbench.advise.runners import Runner, defined, mean_of
+from roftbench.display import printable, printable_name, score_text
 from roftbench.files import write_text
 from roftbench.progress import shown
 from roftbench.report.text import MISSING, markdown_table, metric_name
@@ -21,35 +24,42 @@ WIDTH = 150  # where the output is no terminal
 
 
 def show(advice: Advice, console: Console) -> None:
-    """Print the leaderboard and the recommendation."""
-    table = Table(title=f"{advice.dataset} · {metric_name(advice.metric)} · {advice.folds}", box=None)
+    """Print what the budget left open, the leaderboard and the recommendation."""
+    said = reasons(advice)
+    first = said[:1] if advice.ending.stopped else []
+    table = Table(title=_text(f"{advice.dataset} · {metric_name(advice.metric)} · {advice.folds}"), box=None)
     for name in HEADER:
         table.add_column(name, no_wrap=name != "candidate", justify="left" if name in HEADER[:2] else "right")
     for row in rows(advice):
-        table.add_row(*row, style="bold" if row[0] == "1" else "")
-    console.print(table)
+        table.add_row(*map(_text, row), style="bold" if row[0] == "1" else "")
     warnings = [f"warning  {text}" for text in advice.warnings]
-    for line in [*reasons(advice), *warnings, "", *commands(advice)]:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    lines = [_text(line) for line in [*said[len(first) :], *warnings, "", *commands(advice)]]
+    for part in [*map(_text, first), table, *lines]:
+        console.print(part, highlight=False, soft_wrap=part is not table)
+
+
+def _text(text: str) -> Text:
+    """Return a text as it is to stand on the terminal: no markup, and no control characters."""
+    return Text(printable_name(text))
 
 
 def write(advice: Advice, folder: Path) -> list[Path]:
     """Write advice.md and advice.json into a folder; returns their paths."""
     text = [
-        f"# {advice.dataset}: which model, which method",
-        "\n".join(f"- {line}" for line in reasons(advice)),
+        f"# {printable_name(advice.dataset)}: which model, which method",
+        _bullets(reasons(advice)),
         f"{metric_name(advice.metric)}, {advice.folds}.",
         markdown_table(HEADER, rows(advice)),
-        *(
-            ["Warnings about the data:\n\n" + "\n".join(f"- {text}" for text in advice.warnings)]
-            if advice.warnings
-            else []
-        ),
+        *(["Warnings about the data:\n\n" + _bullets(advice.warnings)] if advice.warnings else []),
         "```\n" + "\n".join(commands(advice)) + "\n```",
     ]
-    write_text(folder / "advice.md", "\n\n".join(text) + "\n")
+    write_text(folder / "advice.md", printable("\n\n".join(text)) + "\n")
     write_text(folder / "advice.json", json.dumps(to_dict(advice), indent=1, allow_nan=False) + "\n")
     return [folder / "advice.md", folder / "advice.json"]
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {printable_name(line)}" for line in lines)
 
 
 def commands(advice: Advice) -> list[str]:
@@ -75,12 +85,12 @@ def _row(advice: Advice, number: str, one: Runner) -> list[str]:
     found = advice.behind.get(one.name)
     behind = MISSING
     if found is not None:
-        interval = "" if math.isnan(found.low) else f" [{found.low:.3f}, {found.high:.3f}]"
-        behind = f"{found.mean:+.3f}{interval}"
+        interval = "" if math.isnan(found.low) else f" [{score_text(found.low)}, {score_text(found.high)}]"
+        behind = f"{'+' * (found.mean >= 0)}{score_text(found.mean)}{interval}"
     test = advice.test[one.name].mean if one.name in advice.test else None
-    mean, low, high = (f"{value:.3f}" for value in (sum(values) / len(values), min(values), max(values)))
+    mean, low, high = (score_text(value) for value in (sum(values) / len(values), min(values), max(values)))
     spent = MISSING if one.seconds is None else f"{one.seconds:.1f}"
-    tested = MISSING if test is None else f"{test:.3f}"
+    tested = MISSING if test is None else score_text(test)
     return [mark, one.name, tested, mean, str(len(one.scores)), f"{low} to {high}", behind, spent]
 
 

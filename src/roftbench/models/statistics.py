@@ -36,11 +36,13 @@ _NORMS: dict[Callable[..., Any], tuple[str, ...]] = {  # the order of their argu
     F.batch_norm: ("input", *_STATISTICS, *_AFFINE, "training", "momentum", "eps"),
     torch.batch_norm: ("input", *_AFFINE, *_STATISTICS, "training", "momentum", "eps"),
     F.instance_norm: ("input", *_STATISTICS, *_AFFINE, "use_input_stats", "momentum", "eps"),
+    torch.instance_norm: ("input", *_AFFINE, *_STATISTICS, "use_input_stats", "momentum", "eps"),
 }
 _BATCH_STATISTICS = {  # the argument that asks for the statistics of the input instead of the running ones
     F.batch_norm: "training",
     torch.batch_norm: "training",
     F.instance_norm: "use_input_stats",
+    torch.instance_norm: "use_input_stats",
 }
 _DEFAULTS: dict[str, Any] = {
     **dict.fromkeys((*_STATISTICS, *_AFFINE)), "training": False, "use_input_stats": True, "eps": 1e-5,

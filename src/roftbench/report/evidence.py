@@ -20,7 +20,7 @@ from roftbench.report.curve_figure import GROUP, curve_datasets, curve_groups, d
 from roftbench.report.figures import write_figure
 from roftbench.report.rank_figure import draw_critical_difference
 from roftbench.report.stats import REFERENCE, friedman, label_curves
-from roftbench.report.text import METRIC_NAMES, csv_text, method_name
+from roftbench.report.text import METRIC_NAMES, csv_text, method_name, newest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,11 +57,12 @@ def write_evidence(
     be made is a line in comparison.md that says why. `figures`: whether any is drawn; None: if they are no more than
     FEW, and a warning says that they are left out. Where some are drawn, those of the same kinds that lie there from
     before and are not drawn now are removed. `source`: what comparison.md says first of the scores, and last of where
-    they come from.
+    they come from. Where records of several protocols of the reference are there, it is the newest.
 
     Raises OSError if a file cannot be written.
     """
     table = cells(long)
+    reference = newest(reference, table["method"])
     if figures is None:
         count = _expected(long, table, reference)
         figures = count <= FEW

@@ -9,7 +9,7 @@ from roftbench.progress import bar
 from roftbench.report.comparison import UNITS
 from roftbench.report.page_jobs import short
 from roftbench.report.stats import REFERENCE, Friedman, Unit, compare, friedman, improvements, label_curves
-from roftbench.report.text import method_name
+from roftbench.report.text import method_name, newest
 
 PATIENCE = 2.0  # seconds without a progress bar
 _Data = dict[str, Any]
@@ -21,9 +21,10 @@ def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data) -> _Data:
     A scope is a model and training setting with one task, split and label ratio each, or all (null). `table` is
     `cells(long)`.
     """
+    reference = newest(REFERENCE, table["method"])
     networks = table[~table["baseline"].astype(bool)]
     scopes = [
-        {"model": model, "train": train, **scope, **_tests(rows)}
+        {"model": model, "train": train, **scope, **_tests(rows, reference)}
         for (model, train), group in bar(networks.groupby(["model", "train"]), "comparisons", "model", delay=PATIENCE)
         for scope, rows in _scopes(group)
     ]
@@ -38,7 +39,7 @@ def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data) -> _Data:
         ]
         for row in label_curves(long).to_dict("records")
     ]
-    return {"scopes": scopes, "label_curves": curves, "reference": REFERENCE, "reference_name": method_name(REFERENCE)}
+    return {"scopes": scopes, "label_curves": curves, "reference": reference, "reference_name": method_name(reference)}
 
 
 def _scopes(group: pd.DataFrame) -> list[tuple[dict[str, str | None], pd.DataFrame]]:
@@ -57,20 +58,21 @@ def _scopes(group: pd.DataFrame) -> list[tuple[dict[str, str | None], pd.DataFra
     return found
 
 
-def _tests(rows: pd.DataFrame) -> _Data:
+def _tests(rows: pd.DataFrame, reference: str) -> _Data:
     """The comparison and ranks over data sets, what they average over, and the counts over blocks, which test nothing.
 
     "each": [method, data set, improvement in %, blocks, in how many of them the reference is ahead].
     """
+    found = improvements(rows, reference)
     return {
-        "compare": {unit: _compared(rows, unit) for unit in UNITS},
-        "each": [[_plain(value) for value in row] for row in improvements(rows).to_numpy(dtype=object).tolist()],
+        "compare": {unit: _compared(rows, reference, unit) for unit in UNITS},
+        "each": [[_plain(value) for value in row] for row in found.to_numpy(dtype=object).tolist()],
         "ranks": _ranked(rows),
     }
 
 
-def _compared(rows: pd.DataFrame, unit: Unit) -> list[_Data]:
-    frame = compare(rows, unit=unit)
+def _compared(rows: pd.DataFrame, reference: str, unit: Unit) -> list[_Data]:
+    frame = compare(rows, reference, unit)
     return [{str(k): _plain(v) for k, v in row.items()} for row in frame.drop(columns="unit").to_dict("records")]
 
 

@@ -1,7 +1,8 @@
 """How names and numbers of the tables are written."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from roftbench.display import UNDEFINED, printable_name, score_text, spreadsheet_text
@@ -37,6 +38,18 @@ def method_order(method: str) -> tuple[int, str]:
     plain = _variant(method)[0]
     known = [*METHODS]
     return (known.index(plain) if plain in known else len(known) + (plain in BASELINES), method)
+
+
+def newest(wanted: str, methods: Iterable[str]) -> str:
+    """Return a method's name among those of a table: with its highest protocol, where records of several stand there.
+
+    "roftmol" of "roftmol (protocol=3)" and "roftmol (protocol=4)" is the latter. The name as it is where it stands
+    there, and where variants differ in something else.
+    """
+    methods = set(methods)
+    found = [re.fullmatch(rf"{re.escape(wanted)} \(protocol=(\d+)\)", method) for method in methods]
+    variants = {int(one[1]): one[0] for one in found if one is not None}
+    return variants[max(variants)] if variants and wanted not in methods else wanted
 
 
 def _variant(method: str) -> tuple[str, str]:
