@@ -257,6 +257,7 @@ def _open_parquet(what: str, content: bytes) -> Sheet:
         file = pa.parquet.ParquetFile(pa.BufferReader(content))
         names = file.schema_arrow.names
     except (pa.ArrowException, OSError, UnicodeError) as error:
+        formats.check_signature(what, content[:PEEK])
         raise UsageError(f"{what} is not a Parquet table, or a damaged one: {error}") from None
     if not file.metadata.num_rows:
         raise UsageError(f"{what} has no rows")

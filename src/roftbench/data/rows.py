@@ -179,6 +179,8 @@ class _Parquet:
         try:
             return pa.parquet.ParquetFile(self.path)
         except pa.ArrowException as error:
+            with opened(self.path) as file:
+                formats.check_signature(str(self.path), file.read(PEEK))
             raise UsageError(f"{self.path} is not a Parquet table, or a damaged one: {error}") from None
 
     def blocks(self) -> Iterator[list[list[str]]]:
