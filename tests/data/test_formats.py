@@ -140,7 +140,7 @@ def test_an_sd_file_of_another_system(tmp_path: Path) -> None:
         (b"\xef\xbb\xbf\n <HTML lang=en>,\n<body>,\n", r"web page \(HTML\)\?"),
         (b"<!-- saved -->\n<html>\na,b\n", r"web page \(HTML\)\?"),
         (b"<table><tr><td>smiles</td>\n<td>,</td></tr></table>", r"web page \(HTML\)\?"),
-        (b'{"smiles": "CCO", "y": 1}\n{"smiles": "CC", "y": 2}\n', "JSON lines.*lines=True"),
+        (b'{"smiles": "CCO", "y": 1}\n{"smiles": "CC", "y": 2}\n', "JSON lines.*lines=1"),
         (b"<?xml version='1.0'?>\n<a>,</a>\n", "an XML file"),
         (b'[{"smiles": "CCO", "y": 1},\n{"smiles": "CC", "y": 2}]', "JSON"),
         (b'{"smiles": ["CCO"],\n"y": [1]}', "JSON"),

@@ -17,9 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from roftbench.data import formats, guess
-from roftbench.data.quotes import check_rows
+from roftbench.data.quotes import LAST, check_rows
 from roftbench.data.reader import (
-    LAST,
     PEEK,
     Layout,
     Sheet,
