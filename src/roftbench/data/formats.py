@@ -46,7 +46,7 @@ TEXTS = (  # what the beginning of a text looks like that is no table
     (re.compile(rb"\s*<(\?xml|svg|!doctype)\b", re.IGNORECASE), "an XML file? Save its table as CSV"),
     (
         re.compile(rb"\s*\{[^\n]*\}[ \t\r]*\n\s*\{"),
-        "JSON lines? Convert them: python -c \"import pandas as p; p.read_json('FILE', lines=1).to_csv('FILE.csv', index=0)\"",
+        "JSON lines? Convert: python -c \"import pandas as p; p.read_json('FILE', lines=1).to_csv('F.csv', index=0)\"",
     ),
     (
         re.compile(rb"\s*(\{\s*[\"}]|\[\s*[\[{\"])"),
