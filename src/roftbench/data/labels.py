@@ -152,10 +152,10 @@ def hint(found: Iterable[str]) -> str:
 
 
 def _hint(text: str) -> str:
-    if re.match(RELATION, text):
-        if not re.match(RELATED, text) and re.search(r"\d", text):
-            return "; what follows its sign is no number: remove a unit, a minus sign that is not '-', and the like"
+    if re.match(RELATED, text):
         return "; a value that is only bounded cannot be used: leave it out, drop the sign, or set dataset.censored"
+    if re.match(RELATION, text) and re.search(r"\d", text):
+        return "; what follows its sign is no number: remove a unit, a minus sign that is not '-', and the like"
     if (sign := re.search(f"[{MINUS}]", text)) and re.match(NUMBER, re.sub(rf"[{MINUS}]\s*", "-", text)):
         return f"; its minus sign is U+{ord(sign[0]):04X}: write '-'"
     return next((what for pattern, what in NEARLY if pattern.fullmatch(text) and not re.match(NUMBER, text)), "")
