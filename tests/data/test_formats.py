@@ -51,6 +51,17 @@ def test_formulas_without_values_are_refused(tmp_path: Path) -> None:
         cells(path)
 
 
+def test_the_sheet_with_smiles_is_read(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["made by", "on"], ["me", "Monday"])
+    book = openpyxl.load_workbook(path)
+    for row in (["SMILES", "y"], ["CCO", 1.5]):
+        (book["data"] if "data" in book else book.create_sheet("data")).append(row)
+    book.save(path)
+    sheet = open_sheet("a.xlsx", "a.xlsx", path.read_bytes())
+    assert sheet.names == ["SMILES", "y"]
+    assert sheet.notes == ["sheet 'data' of 2"]
+
+
 def test_other_archives_and_damaged_sheets(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", ["smiles", "y"], ["CCO", 1])
     path.write_bytes(path.read_bytes()[:-30])
@@ -100,12 +111,36 @@ def test_a_record_that_cannot_be_read_stays_a_row(tmp_path: Path) -> None:
     assert len(found["smiles"]) == 5
 
 
+def test_records_without_an_end_are_not_lost(tmp_path: Path) -> None:
+    path = sd_file(tmp_path / "a.sdf")
+    path.write_text(path.read_text().replace("$$$$\n", "", 2))
+    with pytest.raises(UsageError, match=r"damaged SD file: it has 3 records .* and 5 molecules"):
+        cells(path)
+
+
+def test_a_field_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    path = sd_file(tmp_path / "a.sdf")
+    path.write_text(path.read_text().replace(">  <odd>  (2) \n", ">  <logS>  (2) \n9\n\n>  <odd>  (2) \n"))
+    with pytest.raises(UsageError, match="record 2 gives the field 'logS' twice"):
+        cells(path)
+
+
+def test_an_sd_file_of_another_system(tmp_path: Path) -> None:
+    path = sd_file(tmp_path / "a.sdf")
+    path.write_bytes(path.read_text().replace("yes", "5 µM").replace("\n", "\r").encode("latin-1"))
+    found = cells(path)
+    assert [Chem.CanonSmiles(text) for text in found["smiles"]] == list(map(Chem.CanonSmiles, SMILES))
+    assert found["odd"] == ["", "5 µM", "", "5 µM", ""]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"<!DOCTYPE html>\n<html><head><title>404, Not</title></head>\n</html>", r"web page \(HTML\)\?"),
         (b"\xef\xbb\xbf\n <HTML lang=en>,\n<body>,\n", r"web page \(HTML\)\?"),
         (b"<!-- saved -->\n<html>\na,b\n", r"web page \(HTML\)\?"),
+        (b"<table><tr><td>smiles</td>\n<td>,</td></tr></table>", r"web page \(HTML\)\?"),
+        (b'{"smiles": "CCO", "y": 1}\n{"smiles": "CC", "y": 2}\n', "JSON lines.*lines=1"),
         (b"<?xml version='1.0'?>\n<a>,</a>\n", "an XML file"),
         (b'[{"smiles": "CCO", "y": 1},\n{"smiles": "CC", "y": 2}]', "JSON"),
         (b'{"smiles": ["CCO"],\n"y": [1]}', "JSON"),
@@ -116,13 +151,14 @@ def test_a_record_that_cannot_be_read_stays_a_row(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_table_is_named(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "a.csv"
-    for packed in (content, gzip.compress(content)):
-        path.write_bytes(packed)
+    for name in ("a.csv", "a.tsv", "a.parquet", "a.xlsx", "a.sdf"):
+        path = tmp_path / name
+        for packed in (content, gzip.compress(content)):
+            path.write_bytes(packed)
+            with pytest.raises(UsageError, match=message):
+                open_rows(path, None)
         with pytest.raises(UsageError, match=message):
-            open_rows(path, None)
-    with pytest.raises(UsageError, match=message):
-        open_sheet("a.csv", "a.csv", content)
+            open_sheet(name, name, content)
 
 
 def test_smiles_in_brackets_are_no_json() -> None:

@@ -89,11 +89,37 @@ def test_only_options_that_are_set_enter_the_identity() -> None:
         (' "1.5"', "it is in quotes, which a blank before them makes a part of the cell"),
         ("1 234.5", "without separators of thousands"),
         ("5 µM", "put the unit into the column's name"),
+        ("- 1.5", "remove the blank after its sign"),
+        ("− 1.5", "its minus sign is U+2212"),
+        ("1e−7", "its minus sign is U+2212"),
+        ("⁻1.5", "its minus sign is U+207B"),
+        ("1'234", "without separators of thousands"),
+        ("１.５", "write it with the digits 0 to 9"),
+        ("1.5±0.2", "write one number"),
+        ("1.5 x 10^-3", "write it as 1.5e-7"),
+        (">30 nM", "what follows its sign is no number"),
     ],
 )
 def test_cells_that_are_nearly_numbers(own: Path, cell: str, hint: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(hint)):
-        load(own, column(*[cell] * 3))
+    for cells in ([cell] * 3, [1.5, 2.5, cell], [cell, cell.replace("5", "6")]):
+        with pytest.raises(UsageError, match=re.escape(hint)):
+            load(own, column(*cells))
+
+
+@pytest.mark.parametrize("words", [["n.d.", "inactive", "NaN"], ["n.d."] * 8 + ["inactive", "NaN"]])
+def test_options_are_named_where_a_target_is_guessed(own: Path, words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(own, column(1.5, 2.5, ">3", 4, 5, 6, *words))
+    assert f"{len(words) + 1} cells of this kind" in str(caught.value)
+    assert "set dataset.censored=drop" in str(caught.value)
+    assert "dataset.na_values=[" in str(caught.value)
+
+
+def test_an_outcome_in_words_alone_is_asked_for(own: Path) -> None:
+    with pytest.raises(UsageError, match=r"'y' holds active, inactive, unclear\. Say .*dataset.na_values=\[unclear\]"):
+        load(own, column("active", "inactive", "unclear"))
+    _, table = load(own, column("active", "inactive", "unclear"), na_values=["unclear"])
+    np.testing.assert_array_equal(table.labels[:, 0], [1, 0, NAN])
 
 
 GERMAN = "SMILES;S;logP\nCCO;56.993;3,77\nCCN;265;3,1\nCCC;9.684;1,49\n"
@@ -107,6 +133,21 @@ def test_points_beside_decimal_commas_are_ambiguous(own: Path) -> None:
     assert load(own, GERMAN.replace("3,77", "3.77").replace(",", "."), targets=["S"])[1].labels[0, 0] == 56.993
 
 
+@pytest.mark.parametrize("beside", ["3,77;>3,1;1", "1.200,50;7.300,25;1.234.567", "3,77 nM;5,2 nM;1,5 nM"])
+def test_other_ways_of_writing_decimal_commas_tell_of_thousands(own: Path, beside: str) -> None:
+    rows = zip(("CCO;56.993", "CCN;265", "CCC;9.684"), beside.split(";"), strict=True)
+    text = "SMILES;S;other\n" + "".join(f"{row};{cell}\n" for row, cell in rows)
+    with pytest.raises(UsageError, match=r"column 'S': '56.993' may be 56993 or 56,993: column 'other' has decimal"):
+        load(own, text, targets=["S"])
+    plain = text.replace(beside.split(";")[0], "2,4-diol").replace(beside.split(";")[1], "a,b")
+    assert load(own, plain, targets=["S"])[1].labels[0, 0] == 56.993
+
+
+def test_points_and_commas_in_one_column_are_ambiguous(own: Path) -> None:
+    with pytest.raises(UsageError, match=r"'56.993' in the same column may be 56993 or 56,993: write which"):
+        load(own, "SMILES;S\nCCO;56.993\nCCN;2,65\nCCC;9,5\n")
+
+
 def test_decimal_commas_beside_marks_and_bounds(own: Path) -> None:
     text = "SMILES;y\nC;1,5\nCC;>2,5\nCCC;n.d.\nCCCC;3\nCCCCC;4,25\n"
     _, table = load(own, text, na_values=["n.d."], censored="bound")
@@ -115,7 +156,22 @@ def test_decimal_commas_beside_marks_and_bounds(own: Path) -> None:
         load(own, text, targets=["y"], task="regression")
 
 
-@pytest.mark.parametrize("name", ["Batch", "batch_no", "Sample ID", "CompoundID", "Lot", "No.", "MolId", "plate"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Batch",
+        "batch_no",
+        "Barcode",
+        "PUBCHEM_CID",
+        "ID (old)",
+        "Sample ID",
+        "CompoundID",
+        "Lot",
+        "No.",
+        "MolId",
+        "plate",
+    ],
+)
 def test_identifiers_are_never_proposed(own: Path, name: str) -> None:
     guesses, table = load(own, f"smiles,{name},y\nC,3,1.5\nCC,3,2.5\nCCC,7,4\n")
     assert table.targets == ["y"]
@@ -138,6 +194,11 @@ def test_signs_and_units_beside_labels(own: Path) -> None:
     assert units.startswith("column 'Units' holds several units beside the labels (nM in 2 rows, ug.mL-1 in 1 rows)")
     assert load(own, text.replace(">", "=").replace("ug.mL-1", "nM"))[1].notes == ()
     assert load(own, "smiles,size,y\nC,S,1.5\nCC,M,2.5\nCCC,L,4\n")[1].notes == ()
+
+
+def test_signs_in_words(own: Path) -> None:
+    _, table = load(own, "smiles,op,y\nC,eq,1.5\nCC,GT,2.5\nCCC,eq,4\n", targets=["y"])
+    assert any("column 'op' holds signs beside the labels" in note for note in table.notes)
 
 
 def test_marks_of_missing_values_among_numbers(own: Path) -> None:

@@ -51,6 +51,16 @@ def own(tmp_path: Path) -> Callable[..., MoleculeDataset]:
     return load
 
 
+def test_reasons_that_differ_in_numbers_alone_are_one_kind(own: Callable[..., MoleculeDataset]) -> None:
+    dataset = own(
+        {"smiles": ["CCO", "CCN", "C\u00a0C", "CC\u00a0C", "C" * 2001, "C" * 2002], "y": [1.5, 2.5, 3, 4, 5, 6]}
+    )
+    assert dict(head(dataset)["dropped_reasons"]) == {
+        "U+00A0 (no-break space) at character …: no SMILES holds it": 2,
+        "… atoms: molecules of at most … atoms are handled": 2,
+    }
+
+
 def report_on(dataset: MoleculeDataset, ratio: LabelRatio = FULL) -> dict[str, Any]:
     """The report with two splits, as strict JSON gives it back."""
     report = quality_report(dataset, {"random": RandomSplit(), "scaffold": ScaffoldSplit()}, ratio)

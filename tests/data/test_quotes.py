@@ -41,6 +41,14 @@ def test_quotes_at_the_end_of_rows(tmp_path: Path) -> None:
         read(path)
 
 
+def test_rows_of_texts_and_numbers_in_one_column_are_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "table.tsv"
+    path.write_text('smiles\ty\tname\nCO\t1.5\t"peak\nCC\tn.d.\t17"\nCN\t>3\tc\nCCC\t4\td\n')
+    for reader in (read, lambda path: open_rows(path, None).count):
+        with pytest.raises(UsageError, match=r"column 'name', data row 1: .* 2 lines look like 2 rows"):
+            reader(path)
+
+
 def test_the_public_case(shared: Path) -> None:
     path = shared / "cases" / "04_quotes.tsv"
     with pytest.raises(UsageError, match="column 'name', data row 11"):

@@ -439,3 +439,26 @@ def test_a_bundled_copy_has_a_checksum() -> None:
         published(sha256="01" * 32, sources=["bundled"])
     with pytest.raises(ValueError, match=r"sources is 'bundeled'\. Did you mean 'bundled'\?"):
         published(sha256="01" * 32, sources=["bundeled"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "version"),
+    [
+        ("CCO", "CCO", None),
+        ("CCO", "  CCO ", None),
+        ("CCO", "c1:c:c:c:c:c1", None),
+        ("CCO", "[CH3:1]CO", 2),
+        ("CCO", "CCO ethanol", 2),
+        ("CCO", "CCO\u00a0", 2),
+        ("CCO", "C" * 2001, 2),
+        ("1.5", "", 2),
+    ],
+)
+def test_cells_that_were_read_otherwise_change_the_identity(own: Path, old: str, new: str, version: int | None) -> None:
+    completed, _ = complete(spec(own, "smiles,y\nCCO,1.5\nCCN,2.5\nCCC,3\n".replace(old, new)), NOWHERE)
+    assert completed.reading() == ({"reading": version} if version else {})
+
+
+def test_unlabelled_rows_of_several_tasks_change_no_identity(own: Path) -> None:
+    own_spec = spec(own, "smiles,a,b\nCCO,1.5,\nCCN,,2.5\nCCC,3,4\n", targets=["a", "b"])
+    assert complete(own_spec, NOWHERE)[0].reading() == {}

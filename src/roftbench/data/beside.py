@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from roftbench.data.labels import Labels
 from roftbench.data.spec import DatasetSpec
 
-RELATIONS = {"=", ">", "<", ">=", "<=", ">>", "<<", "~", "≥", "≤", "≈"}
+RELATIONS = {
+    "=", ">", "<", ">=", "<=", "=>", "=<", ">>", "<<", "~", "≥", "≤", "≈", "＞", "＜", "⩾", "⩽", "≧", "≦",
+    "eq", "gt", "lt", "ge", "le", "gte", "lte",
+}  # fmt: skip
+EQUAL = {"=", "eq"}
 PER = r"[ ./*]?[uµμm]?(l|kg|g)(\^?-1)?"
 UNITS = re.compile(
     rf"%|[fpnuµμm]?M|[fpnuµμm]?mol({PER})?|[npuµμmk]?g{PER}|min|hr?s?|k(cal|j)([ ./]mol(\^?-1)?)?", re.IGNORECASE
@@ -52,7 +56,8 @@ def _beside(name: str, cells: pa.ChunkedArray) -> Iterator[str]:
     found = dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True))
     found.pop("", None)
     listed = ", ".join(f"{text} in {count} rows" for text, count in found.items())
-    if found and set(found) <= RELATIONS and set(found) != {"="}:
+    signs = {text.lower() for text in found}
+    if found and signs <= RELATIONS and not signs <= EQUAL:
         yield (
             f"column '{name}' holds signs beside the labels ({listed}): a label with > or < is a bound, and is read as"
             " a number. Leave such rows out of the table, or empty their labels"

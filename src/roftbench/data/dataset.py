@@ -30,7 +30,7 @@ ABSENT = "RDKit cannot parse the SMILES of the published file; the bundled copy 
 CACHE = 3  # raise it when the files of the cache change in form
 
 
-NUMBERS = re.compile(r"\d+(, \d+)*")  # in reasons, which differ in nothing else
+NUMBERS = re.compile(r"(?<![+\w])\d+(, ?\d+)*(?!\w)")  # in reasons, which differ in nothing else
 NOTES = {  # on cells that hold more than a SMILES, by the fields of `roftbench.data.smiles.Cell`
     "named": "{} SMILES cells have a name after a blank: it is not read",
     "extended": "{} SMILES cells have a CXSMILES extension: it is read by RDKit",

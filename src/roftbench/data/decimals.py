@@ -8,6 +8,25 @@ POINT_NUMBER = r"^[+-]?[0-9]*\.[0-9]+"
 FEW_OTHERS = 0.5  # share of a label column's cells that are no numbers at all
 THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+$"
 
+DOTTED_THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+$"
+WITH_COMMA = (  # numbers that have a decimal comma in any reading, or points between thousands
+    r"^[<>=≤≥~≈ ]*[+-]?([0-9]*,[0-9]{1,2}|0?,[0-9]+|[0-9]+,[0-9]{4,}|[0-9]{1,3}(\.[0-9]{3})+,[0-9]+"
+    r"|[0-9]{1,3}(\.[0-9]{3}){2,})([eE][+-]?[0-9]+)?\s*[%A-Za-zµμ]*(/[A-Za-zµμ]+)?$"
+)
+
+
+def is_written_with_commas(cells: pa.ChunkedArray) -> bool:
+    """Tell whether half of the cells or more are numbers, signs before and units after them allowed, with commas."""
+    trimmed = pc.utf8_trim_whitespace(cells)
+    given = trimmed.filter(pc.not_equal(trimmed, ""))
+    found = pc.sum(pc.match_substring_regex(given, WITH_COMMA)).as_py() or 0
+    return found > 0 and found >= FEW_OTHERS * len(given)
+
+
+def meanings(text: str) -> str:
+    """Return the two numbers that a text such as 56.993 can be where points may separate thousands."""
+    return f"{text.replace('.', '')} or {text.replace('.', ',')}"
+
 
 def has_decimal_commas(cells: pa.ChunkedArray, *, mostly: bool = False) -> bool:
     """Tell whether all cells are numbers with a decimal comma, or could be, and not all that have one are thousands.

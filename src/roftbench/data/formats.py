@@ -4,6 +4,7 @@ import datetime
 import io
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,10 +37,17 @@ TEXTS = (  # what the beginning of a text looks like that is no table
         "a git-annex pointer in the place of the file: 'git annex get'",
     ),
     (
-        re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL),
+        re.compile(
+            rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title|script|table|div|pre|p)\b",
+            re.IGNORECASE | re.DOTALL,
+        ),
         "a saved web page (HTML)? Download the file itself, by the link to the raw file",
     ),
     (re.compile(rb"\s*<(\?xml|svg|!doctype)\b", re.IGNORECASE), "an XML file? Save its table as CSV"),
+    (
+        re.compile(rb"\s*\{[^\n]*\}[ \t\r]*\n\s*\{"),
+        "JSON lines? Convert: python -c \"import pandas as p; p.read_json('FILE', lines=1).to_csv('F.csv', index=0)\"",
+    ),
     (
         re.compile(rb"\s*(\{\s*[\"}]|\[\s*[\[{\"])"),
         "JSON? Convert it: python -c \"import pandas as p; p.read_json('FILE').to_csv('FILE.csv', index=False)\"",
@@ -49,6 +57,8 @@ TEXTS = (  # what the beginning of a text looks like that is no table
 )
 RECORD_END = re.compile(rb"^\$\$\$\$[ \t]*\r?$", re.MULTILINE)
 SDF_MARK = re.compile(rb"^M  END", re.MULTILINE)
+SDF_FIELD = re.compile(rb"^>[^\n<]*<([^>\n]+)>", re.MULTILINE)
+SDF_LINE_END = re.compile(rb"\r\n?")
 
 
 class Loaded(NamedTuple):
@@ -105,7 +115,7 @@ def _excel(what: str, content: bytes) -> Loaded:
         ) from None
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
-        sheet = next((one for one in book.worksheets if one.max_row > 1 or one.max_column > 1), book.worksheets[0])
+        sheet = _table_of(book.worksheets)
         rows = [list(row) for row in sheet.iter_rows(values_only=True)]
         if formulas:
             _check_formulas(what, rows, openpyxl.load_workbook(io.BytesIO(content))[sheet.title])
@@ -120,6 +130,13 @@ def _excel(what: str, content: bytes) -> Loaded:
         raise UsageError(f"{what}: sheet '{sheet.title}' has no rows below a header")
     head, *body = (row[:width] for row in filled)
     return Loaded(head, [list(column) for column in zip(*body, strict=True)], notes)
+
+
+def _table_of(sheets: Sequence[Any]) -> Any:
+    """Return the first sheet with a column that is called SMILES, or else the first with rows and columns."""
+    large = [one for one in sheets if one.max_row > 1 and one.max_column > 1] or sheets
+    named = (one for one in large if any("smiles" in str(cell.value).lower() for cell in next(one.iter_rows())))
+    return next(named, large[0])
 
 
 def _check_formulas(what: str, rows: list[list[Any]], written: Any) -> None:
@@ -145,19 +162,42 @@ def _sdf(what: str, content: bytes) -> Loaded:
     """Return the records of an SD file: canonical SMILES of their molecules, titles, and data fields."""
     names: dict[str, None] = {}
     rows: list[dict[str, str]] = []
+    text, notes = _in_utf8(SDF_LINE_END.sub(b"\n", content))
     with rdBase.BlockLogs():
-        for molecule in Chem.ForwardSDMolSupplier(io.BytesIO(content)):
+        for molecule in Chem.ForwardSDMolSupplier(io.BytesIO(text)):
             rows.append(_record(molecule))
             names.update(dict.fromkeys(rows[-1]))
-    ends = len(RECORD_END.findall(content))
-    open_end = bool(RECORD_END.split(content)[-1].strip())
-    if len(rows) != ends + open_end or not SDF_MARK.search(content):
+    records = RECORD_END.split(text)
+    count = len(records) - (not records[-1].strip())
+    marks = len(SDF_MARK.findall(text))
+    if len(rows) != count or not 0 < marks <= count:  # two molecules before one "$$$$" are one record to RDKit
+        check_signature(what, content[:1024])
         raise UsageError(
-            f"{what} is a damaged SD file: it has {ends + open_end} records, of which {len(rows)} can be told apart."
-            " Write it again, or convert it: obabel FILE -O out.csv"
+            f"{what} is a damaged SD file: it has {count} records that end with '$$$$' and {marks} molecules that end"
+            f" with 'M  END', of which {len(rows)} can be told apart. Write it again, or convert it: obabel FILE -O"
+            " out.csv"
         )
+    _check_fields(what, records)
     columns = [[row.get(name, "") for row in rows] for name in names]
-    return Loaded(list(names), columns, ["SD file: SMILES of its molecules, written by RDKit"])
+    return Loaded(list(names), columns, ["SD file: SMILES of its molecules, written by RDKit", *notes])
+
+
+def _in_utf8(text: bytes) -> tuple[bytes, list[str]]:
+    """Return a text in UTF-8, and a note where it was not: RDKit gives up a record with any other character."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1").encode(), ["the file is not UTF-8: read as Latin-1"]
+    return text, []
+
+
+def _check_fields(what: str, records: Sequence[bytes]) -> None:
+    """Raise UsageError for a record that gives a field twice: RDKit keeps the last value alone."""
+    for row, record in enumerate(records, 1):
+        fields = SDF_FIELD.findall(record)
+        if len(set(fields)) < len(fields):
+            name = next(field for field in fields if fields.count(field) > 1).decode()
+            raise UsageError(f"{what}, record {row} gives the field '{name}' twice: give each value a name of its own")
 
 
 def _record(molecule: Chem.Mol | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rdkit import rdBase
 
-from roftbench.data.labels import as_classes, as_numbers, hint, label_cells, listed, offending, reject
+from roftbench.data.labels import almost_numeric, as_classes, as_numbers, hint, label_cells, reject
 from roftbench.data.reader import Sheet
 from roftbench.data.smiles import is_smiles
 from roftbench.data.spec import ALL_OTHERS, PART_NAMES, DatasetSpec
@@ -22,8 +22,9 @@ CLASS_WORDS = (
     ("n", "y"), ("f", "t"), ("-", "+"),
 )  # fmt: skip
 IDENTIFIERS = re.compile(
-    r"(?i:(batch|lot|plate|well|sample|compound|cmpd|molecule|mol|cas|registry)?[ _.-]?(ids?|no\.?|nr\.?|number)"
-    r"|batch.*|lot|plate|well|cas|sid|aid|#|.*[ .-]id)|.*[a-z]I[Dd]"
+    r"(?i:(batch|lot|plate|well|sample|compound|cmpd|cpd|molecule|mol|cas|registry|entry|run)?[ _.-]?"
+    r"(ids?|no\.?|nr\.?|number)|ids?[ _.-].*|batch.*|barcode.*|lot|plate|well|vial|sample|run|replicate|cas|sid|aid|eln"
+    r"|molregno|#|.*[ _.-][csa]?id)|.*[a-z]I[Dd]"
 )
 ROW_NUMBERS = re.compile(r"(|id|index|idx|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
 LEFT_OUT = {
@@ -145,7 +146,7 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     for name in found:
         sheet.position(name)
     texts = [pair for kind, *pair in zip(kinds, names, columns, strict=True) if kind == "text"]
-    if found and (reasons := "; ".join(filter(None, (_almost(*pair, looks=False) for pair in texts)))):
+    if found and (reasons := "; ".join(filter(None, (almost_numeric(*pair, looks=False) for pair in texts)))):
         raise UsageError(
             f"{sheet.what}: {reasons}. Mend it if it is to be predicted, or say what is: 'dataset.targets=[{found[0]}]'"
         )
@@ -157,7 +158,7 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
         problem = f"{len(found)} columns that can be labels, {_listed(found)}"
     else:
         wanted = f"no column of {' and '.join(spec.classes)}" if spec.classes else "no numeric column to predict"
-        almost = [_almost(name, cells) for name, cells in zip(names, columns, strict=True)]
+        almost = [almost_numeric(name, cells) for name, cells in zip(names, columns, strict=True)]
         why = [*left_out, *filter(None, almost)][:5]
         problem = f"{wanted} ({'; '.join(why)})" if why else wanted
     quoted = quoted_list(found[:2])
@@ -168,18 +169,19 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
 
 
 def _ask_for_outcome(sheet: Sheet, spec: DatasetSpec, found: Sequence[str], texts: Iterable[Sequence[Any]]) -> None:
-    """Raise UsageError where a column of text beside the numbers holds the words of two classes and other words."""
-    for name, cells in texts if found and spec.task is None and not spec.classes else ():
+    """Raise UsageError where a column of text holds the words of two classes and others, beside numbers or alone."""
+    for name, cells in texts if spec.task != "regression" and not spec.classes else ():
         words = pc.unique(_given(cells)).to_pylist()
         lowered = {word.lower() for word in words}
         for pair in CLASS_WORDS if len(words) <= SEVERAL else ():
             if set(pair) < lowered:
                 others = [word for word in words if word.lower() not in pair]
+                numbers = [shell_word("dataset.targets", quoted_list(found[:1]))] if found else []
+                outcome = (("dataset.targets", [name]), ("dataset.na_values", others))
+                ways = [*numbers, " ".join(shell_word(key, quoted_list(given)) for key, given in outcome)]
                 raise UsageError(
-                    f"{sheet.what}: {_listed(found)} can be a label, but '{name}' holds {', '.join(words)}. Say what to"
-                    f" predict: {shell_word('dataset.targets', quoted_list(found[:1]))}, or"
-                    f" {shell_word('dataset.targets', quoted_list([name]))}"
-                    f" {shell_word('dataset.na_values', quoted_list(others))}"
+                    f"{sheet.what}: {f'{_listed(found)} can be a label, but ' if found else ''}'{name}' holds"
+                    f" {', '.join(words)}. Say what to predict: {', or '.join(ways)}"
                 )
 
 
@@ -210,22 +212,6 @@ def _content_kind(cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
     if any(texts == set(pair) for pair in CLASS_WORDS):
         return "class"
     return "two texts" if len(texts) == 2 and not np.isfinite(known).any() else "text"
-
-
-def _almost(name: str, cells: pa.ChunkedArray, *, looks: bool = True) -> str | None:
-    """Return what keeps a column from being numeric, if most cells are numbers or, with `looks`, look like some."""
-    values = as_numbers(cells)
-    if np.isnan(values).all():
-        return f"'{name}' is empty"
-    row = int(np.isinf(values).argmax())
-    if not np.isinf(values[row]):
-        return None
-    text = cells[row].as_py()
-    found = offending(cells, values)
-    if np.isinf(values).sum() > np.isfinite(values).sum() and not (looks and (text[0].isdigit() or hint([text]))):
-        return None
-    reason = f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{hint(found)}"
-    return "; ".join(filter(None, (reason, listed(found))))
 
 
 def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, list[str] | None]:
@@ -272,7 +258,7 @@ def _word_classes(sheet: Sheet, targets: Sequence[str], columns: Iterable[pa.Chu
             return [written[negative], written[positive]]
     raise UsageError(
         f"{sheet.what}: the labels of {_listed(targets)} are {' and '.join(written.values())}. Say which is which:"
-        " 'dataset.classes=[NEGATIVE,POSITIVE]'"
+        f" 'dataset.classes=[NEGATIVE,POSITIVE]'{hint(written.values())}"
     )
 
 

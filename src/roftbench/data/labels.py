@@ -1,7 +1,7 @@
 """Label cells as numbers or classes: what a cell means, and what is wrong with one that means nothing."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from roftbench.data.decimals import COMMA_NUMBER, has_decimal_commas
+from roftbench.data.decimals import COMMA_NUMBER, DOTTED_THOUSANDS, has_decimal_commas, is_written_with_commas, meanings
 from roftbench.data.reader import Sheet
 from roftbench.data.spec import DatasetSpec
 from roftbench.errors import UsageError
@@ -17,11 +17,23 @@ from roftbench.quoting import quoted_list, shell_word
 
 DIGITS = r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 NUMBER = rf"^[+-]?{DIGITS}$"
-RELATION = r"^(<=|>=|<<|>>|[<>≤≥~≈=])\s*"
+RELATION = r"^(<=|>=|=<|=>|<<|>>|[<>≤≥≦≧⩽⩾＜＞~≈=])\s*"
 RELATED = rf"{RELATION}[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$"
-DOTTED_THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+$"
 SHOWN = 10  # offending values that are listed
-MINUS = "\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d"  # signs that look like a minus
+MINUS = "\u2212\u2010\u2011\u2012\u2013\u2014\u00ad\u02d7\u207b\u2796\ufe63\uff0d"  # signs that look like a minus
+NEARLY = (  # what cells that are nearly numbers look like, and what helps
+    (re.compile(r"\"[^\"]*\"|'[^']*'"),
+     "; it is in quotes, which a blank before them makes a part of the cell: remove the blank or the quotes"),
+    (re.compile(r"[+-]\s+[\d.,]+([eE][+-]?\d+)?"), "; remove the blank after its sign"),
+    (re.compile(r"[+-]?\d{1,3}([., '’\u00a0\u202f\u2009]\d{3})+[.,]\d+|[+-]?\d{1,3}([ '’\u00a0\u202f\u2009]\d{3})+"),
+     "; write it without separators of thousands, with a decimal point"),
+    (re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?"), "; write a decimal point, not a comma"),
+    (re.compile(r"(?=.*[^\x00-\x7f])[+-]?[\d.,]+", re.DOTALL), "; write it with the digits 0 to 9"),
+    (re.compile(r"[+-]?[\d.,]+\s*[x×*·]\s*10(\^|\*\*|[⁺⁻⁰¹²³⁴-⁹]).*"), "; write it as 1.5e-7"),
+    (re.compile(r"[+-]?[\d.,]+\s*[%A-Za-zµμ][\w/%µμ.·^-]*"), "; put the unit into the column's name"),
+    (re.compile(r"[\d.,]+\s*(±|\+/?-|-|–)\s*[\d.,]+"), "; write one number: the mean, say"),
+    (re.compile(r".*[\r\n].*", re.DOTALL), "; is a quote left open?"),
+)  # fmt: skip
 
 
 class Labels(NamedTuple):
@@ -90,10 +102,10 @@ def reject(sheet: Sheet, name: str, cells: pa.ChunkedArray, values: NDArray[np.f
         return
     row = int(np.isinf(values).argmax())
     found = offending(cells, values)
-    sentences = filter(None, (listed(found), _remedy(found)))
+    sentences = filter(None, (listed(found), options(found)))
     raise UsageError(
         f"{sheet.what}, column '{name}', data row {row + 1}: '{cells[row].as_py()[:80]}' is not {allowed} (leave the"
-        f" cell empty where a label is missing{hint(found)}){'. '.join(['', *sentences])}"
+        f" cell empty where a label is missing{remedies(found, cells)}){'. '.join(['', *sentences])}"
     )
 
 
@@ -114,7 +126,7 @@ def listed(found: dict[str, int]) -> str:
     return f"{total} cells of this kind: {values}{more}"
 
 
-def _remedy(found: dict[str, int]) -> str:
+def options(found: dict[str, int]) -> str:
     """Return which options read the values: what is bounded by dataset.censored, words by dataset.na_values."""
     ways = []
     if any(re.match(RELATED, text) for text in found):
@@ -125,27 +137,48 @@ def _remedy(found: dict[str, int]) -> str:
     return f"Set {'; or '.join(ways)}" if ways else ""
 
 
-def hint(found: Sequence[str] | dict[str, int]) -> str:
+def remedies(found: dict[str, int], cells: pa.ChunkedArray) -> str:
+    """Return what is wrong with the offending values of a column that are nearly numbers, and what helps."""
+    hints = hint(found)
+    pointed = cells.filter(pc.match_substring_regex(cells, r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"))
+    if len(pointed) and any(re.fullmatch(r"[+-]?(\d[\d.]*)?,\d+|[+-]?\d{1,3}(\.\d{3}){2,}", text) for text in found):
+        hints += f"; and '{pointed[0].as_py()}' in the same column may be {meanings(pointed[0].as_py())}: write which"
+    return hints
+
+
+def hint(found: Iterable[str]) -> str:
     """Return what is wrong with cells that are nearly numbers, and what helps."""
     return "".join(dict.fromkeys(filter(None, map(_hint, list(found)[:SHOWN]))))
 
 
 def _hint(text: str) -> str:
-    if re.match(r"[<>≤≥=~≈]", text):
+    if re.match(RELATED, text):
         return "; a value that is only bounded cannot be used: leave it out, drop the sign, or set dataset.censored"
-    if text[0] in MINUS and re.fullmatch(r"[\d.,eE+-]+", text[1:]):
-        return f"; its minus sign is U+{ord(text[0]):04X}: write '-'"
-    if re.fullmatch(r'"[^"]*"', text) or re.fullmatch(r"'[^']*'", text):
-        return "; it is in quotes, which a blank before them makes a part of the cell: remove the blank or the quotes"
-    if re.fullmatch(r"[+-]?\d{1,3}([., '\u00a0\u202f]\d{3})+[.,]\d+", text):
-        return "; write it without separators of thousands, with a decimal point"
-    if re.fullmatch(r"[+-]?\d+,\d+", text):
-        return "; write a decimal point, not a comma"
-    if re.fullmatch(r"[+-]?[\d.]+\s*[%A-Za-zµμ][\w/%µμ.·^-]*", text) and not re.fullmatch(NUMBER, text):
-        return "; put the unit into the column's name"
-    if "\n" in text or "\r" in text:
-        return "; is a quote left open?"
-    return ""
+    if re.match(RELATION, text) and re.search(r"\d", text):
+        return "; what follows its sign is no number: remove a unit, a minus sign that is not '-', and the like"
+    if (sign := re.search(f"[{MINUS}]", text)) and re.match(NUMBER, re.sub(rf"[{MINUS}]\s*", "-", text)):
+        return f"; its minus sign is U+{ord(sign[0]):04X}: write '-'"
+    return next((what for pattern, what in NEARLY if pattern.fullmatch(text) and not re.match(NUMBER, text)), "")
+
+
+def almost_numeric(name: str, cells: pa.ChunkedArray, *, looks: bool = True) -> str | None:
+    """Return what keeps a column from being numeric, if most cells are numbers or, with `looks`, look like some."""
+    values = as_numbers(cells)
+    if np.isnan(values).all():
+        return f"'{name}' is empty"
+    row = int(np.isinf(values).argmax())
+    if not np.isinf(values[row]):
+        return None
+    text = cells[row].as_py()
+    found = offending(cells, values)
+    if np.isinf(values).sum() > np.isfinite(values).sum() and not (looks and _looks_numeric(values, found)):
+        return None
+    reason = f"'{name}' has '{text[:80]}' in data row {row + 1}, not a finite number{remedies(found, cells)}"
+    return "; ".join(filter(None, (reason, listed(found), options(found).replace("Set", "set", 1))))
+
+
+def _looks_numeric(values: NDArray[np.float64], found: Iterable[str]) -> bool:
+    return bool(np.isfinite(values).any()) or any(text[0].isdigit() or hint([text]) for text in found)
 
 
 def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> None:
@@ -153,20 +186,18 @@ def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> No
 
     So is "56.993" beside a column of "3,77": 56993 in the one way of writing numbers, 56.993 in the other.
     """
-    if not sheet.decimal_commas or not names:
-        return
-    for name, cells in zip(names, sheet.columns(names), strict=True):
+    for name, cells in zip(names, sheet.columns(names) if sheet.decimal_commas and names else [], strict=False):
         trimmed = label_cells(spec, sheet, name, cells).cells
-        if name in sheet.commas:
-            continue
         pointed = trimmed.filter(pc.match_substring(trimmed, "."))
-        if not len(pointed) or not pc.all(pc.match_substring_regex(pointed, DOTTED_THOUSANDS)).as_py():
+        thousands = len(pointed) > 0 and pc.all(pc.match_substring_regex(pointed, DOTTED_THOUSANDS)).as_py()
+        if name in sheet.commas or not thousands:
             continue
-        sheet.load(range(len(sheet.names)))
-        if others := sorted(sheet.commas):
+        columns = zip(sheet.names, sheet.load(range(len(sheet.names))), strict=True)
+        written = sorted({*sheet.commas, *(other for other, texts in columns if is_written_with_commas(texts))})
+        if written:
             text = pointed[0].as_py()
-            meant = f"{text.replace('.', '')} or {text.replace('.', ',')}"
             raise UsageError(
-                f"{sheet.what}, column '{name}': '{text}' may be {meant}: column '{others[0]}' has decimal commas, so"
-                f" that a point may separate thousands. Write {meant}, or all numbers of the table with decimal points."
+                f"{sheet.what}, column '{name}': '{text}' may be {meanings(text)}: column '{written[0]}' has decimal"
+                f" commas, so that a point may separate thousands. Write {meanings(text)}, or all numbers of the table"
+                " with decimal points."
             )

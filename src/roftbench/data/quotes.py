@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from roftbench.errors import UsageError
 
 LINE_END = re.compile(r"\r\n|\r|\n")
-NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+NUMBER = r"^[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$"
+LAST = "\x04"  # in every cell of a row put after the last one: a quote that is left open swallows it
 
 
 def physical_rows(body: bytes | memoryview) -> int:
@@ -28,9 +29,11 @@ def check_rows(
             may have been opened by accident; a row must not be lost.
     """
     over_lines = [pc.match_substring_regex(column, "[\r\n]").to_numpy(zero_copy_only=False) for column in columns]
-    for row in np.flatnonzero(np.logical_or.reduce(over_lines)).tolist():
+    rows = np.flatnonzero(np.logical_or.reduce(over_lines)).tolist()
+    numeric = [_is_numeric(column) for column in columns] if rows else []
+    for row in rows:
         cells = [column[row].as_py() for column in columns]
-        if (found := _rows_within(cells, separator)) is not None:
+        if (found := _rows_within(cells, separator, numeric)) is not None:
             place, count = found
             raise UsageError(
                 f"{what}, column '{names[place]}', data row {before + row + 1}: {cells[place][:80]!r}… goes over lines:"
@@ -39,7 +42,7 @@ def check_rows(
             )
 
 
-def _rows_within(cells: Sequence[str], separator: str) -> tuple[int, int] | None:
+def _rows_within(cells: Sequence[str], separator: str, numeric: Sequence[bool]) -> tuple[int, int] | None:
     """Return the place of a cell that goes over lines, each of them like a row, and how many lines these are."""
     for place, cell in enumerate(cells):
         lines = [line for line in LINE_END.split(cell) if line.strip()]
@@ -47,15 +50,21 @@ def _rows_within(cells: Sequence[str], separator: str) -> tuple[int, int] | None
             continue
         first, *middle, last = (line.split(separator) for line in lines)
         rows = [[*cells[:place], *first], *middle, [*last, *cells[place + 1 :]]]
-        if {len(row) for row in rows} == {len(cells)} and (middle or _alike(rows)):
+        if {len(row) for row in rows} == {len(cells)} and (middle or all(_fits(row, numeric) for row in rows)):
             return place, len(rows)
     return None
 
 
-def _alike(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether each column of some rows holds numbers alone, or none."""
-    kinds = (
-        {NUMBER.fullmatch(text.strip()) is not None for text in column if text.strip()}
-        for column in zip(*rows, strict=True)
+def _is_numeric(column: pa.Array | pa.ChunkedArray) -> bool:
+    """Return whether a column holds numbers alone, but for empty cells and those that go over lines."""
+    text = pc.utf8_trim_whitespace(column)
+    given = text.filter(pc.invert(pc.match_substring_regex(text, f"^$|[\r\n{LAST}]")))
+    return len(given) > 0 and bool(pc.all(pc.match_substring_regex(given, NUMBER)).as_py())
+
+
+def _fits(row: Sequence[str], numeric: Sequence[bool]) -> bool:
+    """Return whether cells can be a row of the table: numbers, or nothing, in columns that hold numbers alone."""
+    return all(
+        not of_numbers or not text.strip() or re.match(NUMBER, text.strip()) is not None
+        for text, of_numbers in zip(row, numeric, strict=True)
     )
-    return all(len(kind) < 2 for kind in kinds)

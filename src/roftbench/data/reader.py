@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from roftbench.data import formats
 from roftbench.data.decimals import has_decimal_commas
-from roftbench.data.quotes import check_rows, physical_rows
+from roftbench.data.quotes import LAST, check_rows, physical_rows
 from roftbench.errors import UsageError
 from roftbench.gzipped import GZIP, GzipError, TooMuchError, unpacked
 from roftbench.quoting import as_written
@@ -26,7 +26,6 @@ SEPARATOR_LINE = re.compile(rb"sep=.\r?\n")  # a spreadsheet's own first line
 BLANK_LINES = re.compile(rb"(?:[ \t]*[\r\n]+)*")
 HEADER = re.compile(rb'(?:[^"\r\n]+|"[^"]*")*')
 BLOCK = 1 << 24  # bytes read at a time: no row may be longer
-LAST = "\x04"  # in every cell of a row put after the last one: a quote that is left open swallows it
 
 
 @dataclass(frozen=True)
@@ -257,6 +256,7 @@ def _open_parquet(what: str, content: bytes) -> Sheet:
         file = pa.parquet.ParquetFile(pa.BufferReader(content))
         names = file.schema_arrow.names
     except (pa.ArrowException, OSError, UnicodeError) as error:
+        formats.check_signature(what, content[:PEEK])
         raise UsageError(f"{what} is not a Parquet table, or a damaged one: {error}") from None
     if not file.metadata.num_rows:
         raise UsageError(f"{what} has no rows")

@@ -17,9 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from roftbench.data import formats, guess
-from roftbench.data.quotes import check_rows
+from roftbench.data.quotes import LAST, check_rows
 from roftbench.data.reader import (
-    LAST,
     PEEK,
     Layout,
     Sheet,
@@ -126,10 +125,8 @@ def _looked_through(blocks: Iterator[list[list[str]]], position: int) -> tuple[i
         count += len(block[0])
         blanks += sum(" " in text.strip() or "\t" in text.strip() for text in block[position])
         maps += sum(MAP.search(text) is not None for text in block[position])
-    notes = [f"{blanks} SMILES cells hold a blank: what follows is no part of it, or the row has a reason"] * (
-        blanks > 0
-    )
-    return count, [*notes, *[f"atom-map numbers of {maps} SMILES are ignored"] * (maps > 0)]
+    notes = [f"{blanks} SMILES cells hold a blank: a name (not read) or CXSMILES follows, or the row has a reason"]
+    return count, [*notes * (blanks > 0), *[f"atom-map numbers of {maps} SMILES are ignored"] * (maps > 0)]
 
 
 def _each_once(path: Path, names: list[str]) -> None:
@@ -179,6 +176,8 @@ class _Parquet:
         try:
             return pa.parquet.ParquetFile(self.path)
         except pa.ArrowException as error:
+            with opened(self.path) as file:
+                formats.check_signature(str(self.path), file.read(PEEK))
             raise UsageError(f"{self.path} is not a Parquet table, or a damaged one: {error}") from None
 
     def blocks(self) -> Iterator[list[list[str]]]:

@@ -32,6 +32,7 @@ class DatasetSpec:
     them. `classes` are the texts of the negative and the positive class, where they are not 0 and 1. `na_values` are
     label cells that mean a missing label; `censored` says what becomes of labels such as ">100": an error, no label, or
     the bound as the label. With `strip_salts` a molecule is the largest organic fragment of its SMILES.
+    `reading_version` is set by `complete` where the code before it read the cells of an own table otherwise.
     """
 
     name: str | None = None
@@ -47,6 +48,7 @@ class DatasetSpec:
     na_values: list[str] = field(default_factory=list)
     censored: str = "error"
     strip_salts: bool = False
+    reading_version: int | None = None
     path: str | None = None
     sources: list[str] = field(default_factory=list)
     file: str | None = None
@@ -85,7 +87,8 @@ class DatasetSpec:
     def reading(self) -> dict[str, Any]:
         """Return the settings of how cells are read that are not the defaults: a part of a job's identity."""
         given = {"na_values": sorted(self.na_values), "censored": self.censored, "strip_salts": self.strip_salts}
-        return {name: value for name, value in given.items() if value not in ([], "error", False)}
+        given["reading"] = self.reading_version
+        return {name: value for name, value in given.items() if value not in ([], "error", False, None)}
 
     def source(self) -> Source:
         """Return where the published file may lie."""

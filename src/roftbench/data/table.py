@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from roftbench.data import guess
 from roftbench.data.beside import cautions, told
 from roftbench.data.labels import as_classes, as_numbers, check_thousands, label_cells, reject
 from roftbench.data.reader import Sheet, open_sheet, unpack
+from roftbench.data.smiles import BLANKS, MAX_ATOMS
 from roftbench.data.spec import PART_NAMES, DatasetSpec
 from roftbench.display import printable_name
 from roftbench.errors import UsageError
 from roftbench.sources import Places
 
+READING = 2  # raise it when cells of an own table are read otherwise; `_reading_version` tells of which tables
 DEFAULT_METRIC = {"regression": "rmse", "classification": "roc_auc"}
 
 # A sweep completes the same table for each of its jobs. Small: no cells, only specs.
@@ -93,10 +96,26 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if commas := [name for name in resolved if name in sheet.commas]:
         guesses.append(f"decimal comma in {', '.join(commas)}")
     guesses += _task_in_words(spec, task, classes)
+    done = replace(done, reading_version=_reading_version(done, sheet, resolved))
     try:
         return replace(done, task=task, classes=classes, metric=spec.metric or DEFAULT_METRIC[task]), guesses
     except ValueError as error:  # a metric that was given for the other task
         raise UsageError(f"dataset.{error} The labels look like {task}: dataset.task says otherwise.") from None
+
+
+def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> int | None:
+    """Return READING where it gives other molecules or training rows than reading before it did, so that keys differ.
+
+    So it does where a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms,
+    and where a row of a single task has no label.
+    """
+    smiles, *labels = sheet.columns([str(spec.smiles_column), *targets[: len(targets) == 1]])
+    text = pc.utf8_trim(smiles, characters=BLANKS)
+    differs = pc.any(pc.match_substring_regex(text, r"[^!-~]|:[0-9]+\]")).as_py() or (
+        (pc.max(pc.utf8_length(text)).as_py() or 0) > MAX_ATOMS
+    )
+    unlabelled = (pc.equal(label_cells(spec, sheet, targets[0], cells).cells, "") for cells in labels)
+    return READING if differs or any(pc.any(cells).as_py() for cells in unlabelled) else None
 
 
 def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> list[str]:
@@ -179,7 +198,8 @@ def _smiles(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
     if row >= 0:
         text = cells[row].as_py()[:80]
         raise UsageError(
-            f"{sheet.what}, column '{name}', data row {row + 1}: {text!r}… goes over lines: close the quote"
+            f"{sheet.what}, column '{name}', data row {row + 1}: {text!r}… goes over lines: close the quote, or take"
+            " the line end out of the cell"
         )
     texts: list[str] = cells.to_numpy().tolist()
     return texts
