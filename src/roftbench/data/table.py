@@ -71,7 +71,7 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
     sheet = open_sheet(str(spec.path), file, content)
     guesses = list(sheet.notes)
-    done = replace(spec, name=spec.name or file.split(".")[0] or "table", sha256=digest)
+    done = replace(spec, name=spec.name or _name(file), sha256=digest)
     if spec.smiles_column is None:
         done = replace(done, smiles_column=guess.smiles_column(sheet))
         guesses += guess.smiles_in_words(sheet, str(done.smiles_column))
@@ -96,6 +96,12 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
         return replace(done, task=task, classes=classes, metric=spec.metric or DEFAULT_METRIC[task]), guesses
     except ValueError as error:  # a metric that was given for the other task
         raise UsageError(f"dataset.{error} The labels look like {task}: dataset.task says otherwise.") from None
+
+
+def _name(file: str) -> str:
+    """Return what a data set is called after its file: what cannot be printed, or is no UTF-8, is written out."""
+    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in file.split(".")[0])
+    return "".join(shown) or "table"
 
 
 def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> list[str]:
