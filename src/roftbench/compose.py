@@ -168,7 +168,8 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
     ):
         group = key.partition(".")[0]
         shown = ", ".join(others[:3]) + ", …" * (len(others) > 3)
-        return f"the chosen {group} has no '{key}'; {group}={shown} has it: {group}={others[0]} {wanted}"
+        have = f"{shown} has" if len(others) == 1 else f"{shown} have"
+        return f"the chosen {group} has no '{key}'; {have} it: {group}={others[0]} {wanted}"
     hint = f" Did you mean '{close}'?" if (close := _meant(key, known)) else ""
     return f"unknown key '{key}'.{hint} `roftbench run --cfg job` shows all keys."
 
