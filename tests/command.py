@@ -105,8 +105,10 @@ class Terminal:
 
     def python(self, *arguments: str) -> Ended:
         """Run Python to its end."""
-        command = [sys.executable, *arguments]
-        done = subprocess.run(command, cwd=self.cwd, env=self.env, capture_output=True, text=True, check=False)
+        command, encoding = [sys.executable, *arguments], self.env.get("PYTHONIOENCODING")
+        done = subprocess.run(
+            command, cwd=self.cwd, env=self.env, capture_output=True, text=True, encoding=encoding, check=False
+        )
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def begun(self, *arguments: str) -> "subprocess.Popen[str]":

@@ -26,3 +26,12 @@ def test_a_folder_that_cannot_be_written_is_told_by_the_exit_code(cli: Command, 
     ended = cli("doctor", f"paths.results={tmp_path / 'file'}")
     assert ended.code == 1
     assert "cannot be written" in ended.out
+
+
+def test_control_characters_in_paths_are_written_out(cli: Command, tmp_path: Path) -> None:
+    folder = f"{tmp_path}/a\x1b[2J\nb"
+    for arguments in (["doctor", f"paths.mirror={folder}", f"paths.results={folder}"], ["cache", "info"]):
+        ended = cli(*arguments, f"paths.cache={folder}")
+        assert ended.code == 0, ended
+        assert "\x1b" not in ended.out
+        assert r"a\x1b[2J\nb" in ended.out

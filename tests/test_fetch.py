@@ -64,10 +64,14 @@ def test_what_fails_is_named_and_the_others_are_fetched(
     assert [path.name for path in own_cache.iterdir() if path.is_file()] == ["sider.csv.gz"]
 
 
-def test_all_models_from_a_mirror_that_has_some(cli: Command, own_cache: Path, shared: Path) -> None:
+def test_all_models_from_a_mirror_that_has_some(cli: Command, own_cache: Path, shared: Path, tmp_path: Path) -> None:
     """What is elsewhere fails with one message each; own checkpoints and random weights are no part of all."""
-    here = {path.stem for path in (shared / "checkpoints").glob("*.pth")}
-    ended = cli("fetch", "model=all", f"paths.mirror={shared / 'checkpoints'}")
+    here = {"gcn_contextpred", "gcn_supervised", "graphsage_supervised"}
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for name in here:
+        (mirror / f"{name}.pth").symlink_to(shared / "checkpoints" / f"{name}.pth")
+    ended = cli("fetch", "model=all", f"paths.mirror={mirror}")
     assert ended.code == 1
     said = dict(line.split(maxsplit=1) for line in ended.out.splitlines() if line[:1].isalpha())
     assert {name for name, text in said.items() if text == "copied from the mirror"} == here

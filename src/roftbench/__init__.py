@@ -1,7 +1,6 @@
 """roftbench: benchmark robust fine-tuning of pretrained molecular graph models (arXiv 2509.00614)."""
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # without the module `typing`: until `main` runs, an interrupt gives a traceback
 if TYPE_CHECKING:
     from roftbench.predict.embedding import embed
     from roftbench.predict.ensemble import load
@@ -10,7 +9,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "embed", "load"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import what uses kept models when it is first asked for: it needs torch, which takes seconds."""
     if name == "load":
         from roftbench.predict.ensemble import load

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from roftbench.data.spec import dataset_specs
+from roftbench.display import printable_name
 from roftbench.errors import UsageError
 from roftbench.files import locked
 from roftbench.leftovers import final_name
@@ -50,7 +51,7 @@ def run(paths: Paths, action: str, folder: Path | None = None, *, dry_run: bool,
         done = {"removed": len(removed), "dry_run": dry_run} if clean else {}
         print(json.dumps({"cache": str(cache), "kinds": [asdict(kind) for kind in found], **done}, indent=1))
         return 0
-    print(f"cache  {shown(cache)}")
+    print(f"cache  {printable_name(shown(cache))}")
     for kind in found:
         print(f"  {kind.name:<11}{kind.files:>6} files {size(kind.bytes):>10}  {kind.what}; {kind.cost}")
     if clean:

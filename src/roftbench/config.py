@@ -21,6 +21,7 @@ from roftbench.kinds import check_pair
 from roftbench.leftovers import remove_leftovers
 from roftbench.paths import Paths, absolute
 from roftbench.plugins import load_plugin
+from roftbench.references import check_references
 from roftbench.schema import first_line, typed
 from roftbench.sources import Places
 from roftbench.store import Record, Store
@@ -203,6 +204,7 @@ def follow(config: DictConfig) -> dict[str, Any]:
     """Return a config in plain values, references followed; raises UsageError where that cannot be."""
     for group in ("dataset", "model"):
         _check_written_out(config, group)
+    check_references(config)
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except omega.MissingMandatoryValue as error:

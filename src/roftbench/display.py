@@ -52,6 +52,15 @@ def printable_values(value: Any) -> Any:
     return printable(value) if isinstance(value, str) else value
 
 
+def in_utf8(value: Any) -> Any:
+    r"""Return plain values with what UTF-8 lacks written out in every text, as \udcff: a byte of a file's name, say."""
+    if isinstance(value, dict):
+        return {in_utf8(key): in_utf8(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_utf8(item) for item in value]
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
 def spreadsheet_text(text: str) -> str:
     """Return a text for a cell of a CSV file: with an apostrophe before it where a spreadsheet would take a formula.
 

@@ -17,6 +17,7 @@ from roftbench.adam import Adam
 from roftbench.cached import files_of, kinds, size
 from roftbench.data.featurize import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
+from roftbench.display import printable_name
 from roftbench.launchers import EXTRAS, cores
 from roftbench.locks import no_locks
 from roftbench.models.encoder import Predictor
@@ -38,7 +39,7 @@ def run(paths: Paths, *, as_json: bool) -> int:
         print(json.dumps(facts, indent=1))
     else:
         for name, text in _words(facts).items():
-            print(f"{name:>14}  {text}")
+            print(printable_name(f"{name:>14}  {text}"))
     return int(any(folder["problem"] for folder in facts["folders"].values()))
 
 

@@ -25,17 +25,23 @@ def unpacked(packed: bytes) -> bytes:
         GzipError: it is damaged.
         TooMuchError: its content is larger than `RATIO` times the file and than `ALWAYS` bytes.
     """
-    limit, pieces, size = max(ALWAYS, RATIO * len(packed)), list[bytes](), 0
+    pieces, size = list[bytes](), 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
             while piece := file.read(PIECE):
                 pieces.append(piece)
                 size += len(piece)
-                if size > limit:
-                    raise TooMuchError(
-                        f"its {len(packed):,} bytes unpack to more than {limit:,}, which is not plausible: unpack it"
-                        " yourself if you trust it"
-                    )
+                check_plausible(size, len(packed))
     except (OSError, EOFError, zlib.error) as error:
         raise GzipError(str(error)) from None
     return b"".join(pieces)
+
+
+def check_plausible(size: int, packed: int) -> None:
+    """Raise TooMuchError where `packed` bytes unpack to `size` bytes or more, and that is too many to be plausible."""
+    limit = max(ALWAYS, RATIO * packed)
+    if size > limit:
+        raise TooMuchError(
+            f"its {packed:,} bytes unpack to more than {limit:,}, which is not plausible: unpack it yourself if you"
+            " trust it"
+        )

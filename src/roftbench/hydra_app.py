@@ -26,6 +26,7 @@ from roftbench.job import NETWORK
 from roftbench.launchers import outlast_warning, set_following, threads, workers
 from roftbench.plan import Plan, plan_sweep
 from roftbench.progress import say
+from roftbench.references import check_references
 from roftbench.sources import fetch_missing
 from roftbench.space import expand
 from roftbench.sweep import Answer, Sweep
@@ -59,6 +60,9 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError("--resolve belongs to --cfg job: roftbench run --cfg job --resolve")
     if not sweep and not shown:
         precheck(overrides, _config_folder(flags))
+    if "--resolve" in flags:
+        with clear_errors(overrides, _config_folder(flags)):
+            check_references(composed(overrides, _config_folder(flags)))
     os.environ |= {"HYDRA_FULL_ERROR": "1", _PARENT: str(os.getpid())}  # 1: Hydra raises instead of printing
     _asked[:] = overrides
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_task)

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from roftbench.display import in_utf8
+
 UNVERIFIED = 1  # the schema of records that carry no digest
 _HEAD, _TAIL, _HEX = b'{\n "digest": "', b'",', 64
 _END = len(_HEAD) + _HEX + len(_TAIL)
@@ -54,4 +56,7 @@ def _as_written(content: bytes) -> bytes:
 
 
 def _text(record: dict[str, Any]) -> str:
-    return json.dumps(record, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(record, indent=1, allow_nan=False)
+    if "\\ud" in text:  # half of a character, as in a file name that is no UTF-8, would make it unreadable
+        text = json.dumps(in_utf8(record), indent=1, allow_nan=False)
+    return text + "\n"

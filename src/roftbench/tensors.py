@@ -2,8 +2,10 @@
 
 import json
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -78,7 +80,7 @@ def _not_kept(path: Path, error: OSError) -> None:
 def read_tensors(path: Path) -> Entry:
     """Read what `write_tensors` wrote; raises DamagedFileError where that is not what is there."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with _named_in_utf8(path) as name, safe_open(name, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
     except (SafetensorError, OSError) as error:
@@ -91,7 +93,7 @@ def read_tensors(path: Path) -> Entry:
 def description_in(path: Path) -> dict[str, Any]:
     """Return the description alone, unchecked and quickly; empty where there is none to read."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with _named_in_utf8(path) as name, safe_open(name, framework="pt") as file:
             description: dict[str, Any] = json.loads((file.metadata() or {}).get("description", "{}"))
             return description
     except (SafetensorError, OSError, ValueError):
@@ -105,6 +107,18 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], description: dict[str,
     content = save(tensors, metadata={"description": text, "digest": _digest(tensors, text)})
     with atomic(path) as temporary:  # save_file would hide a full disk, and leave what only its owner may read
         temporary.write_bytes(content)
+
+
+@contextmanager
+def _named_in_utf8(path: Path) -> Iterator[Path]:
+    """Yield a path of the same file that is valid UTF-8, the only ones that safetensors opens: a copy, if need be."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="roftbench-") as folder:
+            yield Path(shutil.copy2(path, Path(folder) / "tensors"))
+    else:
+        yield path
 
 
 def _digest(tensors: dict[str, Tensor], text: str) -> str:

@@ -32,6 +32,7 @@ from roftbench.data.reader import (
 )
 from roftbench.data.unpacked import READ, Utf8, opened, read_blocks
 from roftbench.errors import UsageError
+from roftbench.gzipped import TooMuchError
 
 HEAD = 1 << 20  # bytes from which columns are guessed
 # The last readers, kept until the process ends: pyarrow reads ahead in a thread of its own, and one that is dropped
@@ -262,6 +263,8 @@ def _text(path: Path) -> _Text:
             quoted = quoted or b'"' in block
             nul = nul or b"\0" in block
             possible = {name: decoder for name, decoder in possible.items() if _decodes(decoder, block)}
+    except TooMuchError as error:
+        raise UsageError(f"{path}: {error}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{path} is a damaged gzip file: {error}. Copy or download it again.") from None
     with opened(path) as raw:

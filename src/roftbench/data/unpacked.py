@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from roftbench.gzipped import GZIP, check_plausible
+
 READ = 1 << 20  # bytes read at a time
-GZIP = b"\x1f\x8b"
 
 
 def opened(path: Path) -> io.BufferedIOBase:
@@ -19,9 +20,16 @@ def opened(path: Path) -> io.BufferedIOBase:
 
 
 def read_blocks(path: Path) -> Iterator[bytes]:
-    """Yield a file's unpacked content, piece by piece."""
+    """Yield a file's unpacked content, piece by piece.
+
+    Raises:
+        TooMuchError: it is gzipped, and its content is more than is plausible.
+    """
+    size, stored = 0, path.stat().st_size
     with opened(path) as file:
         while block := file.read(READ):
+            size += len(block)
+            check_plausible(size, stored)
             yield block
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.checksums import digest, sha256
+from roftbench.display import in_utf8
 from roftbench.errors import UsageError
 from roftbench.files import write_text
 from roftbench.folders import replace_folder
@@ -84,7 +85,7 @@ def write_kept(kept: Kept, card: str) -> None:
     """
     folder = kept.folder
     temporary = temporary_name(folder)
-    text = json.dumps({"schema": SCHEMA, **kept.facts}, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps({"schema": SCHEMA, **in_utf8(kept.facts)}, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     belongs = {DESCRIPTION: sha256(text.encode())}
     try:
         temporary.mkdir(parents=True)

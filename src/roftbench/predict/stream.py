@@ -38,6 +38,8 @@ class Output:
         with _clear(self.path):
             if self.path.is_dir():
                 raise UsageError(f"output={self.path} is a folder: give the name of a file")
+            if links := [path for path in (self.part, self.state, Path(self._lock.lock_file)) if path.is_symlink()]:
+                raise UsageError(f"{links[0]} is a link: remove it, or give another output=")
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.acquire(timeout=0)
@@ -55,8 +57,6 @@ class Output:
 
     def _open(self) -> None:
         size = 0
-        if self.part.is_symlink() or self.state.is_symlink():
-            raise UsageError(f"{self.part} is a link: remove it, or give another output=")
         if (found := self._found()) is not None:
             self.rows, self.without, size = found
             self.begun = size > 0

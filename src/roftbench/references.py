@@ -1,0 +1,71 @@
+"""How much the references (`${key}`) of a config unfold to, found without following them: a few may double for ever."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from roftbench.errors import UsageError
+
+MOST = 100_000  # values, or references within texts, that a config may unfold to
+_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+_BY_KEY = re.compile(r"\s*(?:oc\.(?:select|deprecated|dict\.keys|dict\.values)\s*:\s*)?([^,:]+)")
+_BRACKET = re.compile(r"\[([^\]]*)\]")
+_NESTED = re.compile(r"\$\{[^{}]*\$\{")
+
+Path = tuple[str, ...]
+
+
+def check_references(config: DictConfig) -> None:
+    """Check the references of a composed config, Hydra's own part aside.
+
+    Raises:
+        UsageError: they unfold to more than `MOST` values, or one stands within another, so that nobody can know.
+    """
+    keys = [str(key) for key in config if key != "hydra"]
+    own = config if len(keys) == len(config) else OmegaConf.masked_copy(config, keys)
+    nodes = dict(_nodes(OmegaConf.to_container(own, resolve=False), ()))
+    weights: dict[Path, int] = {}
+    for path, node in nodes.items():
+        if isinstance(node, str) and "${" in node:
+            if _NESTED.search(node):
+                raise UsageError(f"{'.'.join(path)} holds a reference within a reference (${{…${{…}}…}}): write it out")
+            if _weight(path, nodes, weights) > MOST:
+                raise UsageError(f"{'.'.join(path)}: its references (${{…}}) unfold to more than {MOST:,} values")
+
+
+def _nodes(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    yield path, node
+    for key, value in _below(node):
+        yield from _nodes(value, (*path, key))
+
+
+def _below(node: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        yield from ((str(key), value) for key, value in node.items())
+    elif isinstance(node, list):
+        yield from ((str(place), value) for place, value in enumerate(node))
+
+
+def _weight(path: Path, nodes: dict[Path, Any], weights: dict[Path, int]) -> int:
+    """Return how many values a node unfolds to; 0 of what is being counted: a circle, which is reported elsewhere."""
+    if path not in nodes:
+        return 0
+    if path not in weights:
+        weights[path] = 0
+        node = nodes[path]
+        led_to = _targets(node, path) if isinstance(node, str) else [(*path, key) for key, _ in _below(node)]
+        weights[path] = min(1 + sum(_weight(one, nodes, weights) for one in led_to), MOST + 1)
+    return weights[path]
+
+
+def _targets(text: str, path: Path) -> Sequence[Path]:
+    """Return the keys that a text refers to, each as often as it does."""
+    found = []
+    for inside in _REFERENCE.findall(text):
+        key = _BRACKET.sub(r".\1", match[1].strip()) if (match := _BY_KEY.match(inside)) else ""
+        up = len(key) - len(key.lstrip("."))
+        base = path[: max(len(path) - up, 0)] if up else ()
+        found.append((*base, *(part for part in key.split(".") if part)))
+    return found
