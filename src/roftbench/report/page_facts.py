@@ -9,6 +9,7 @@ from roftbench import __version__
 from roftbench.losses import DEFAULT_LOSS
 from roftbench.report.aggregate import canonical_json
 from roftbench.report.page_jobs import Interned
+from roftbench.report.provenance import protocol_of
 from roftbench.report.runs import run_rows
 from roftbench.report.text import method_name
 from roftbench.store import Record
@@ -56,7 +57,7 @@ def _counts(done: list[Record], failures: list[Record]) -> _Data:
 
 
 def _protocols(done: list[Record]) -> list[_Data]:
-    found = Counter((record["job"]["protocol"], record["job"].get("featurizer")) for record in done)
+    found = Counter((protocol_of(record["job"]), record["job"].get("featurizer")) for record in done)
     return [{"protocol": p, "featurizer": f, "jobs": n} for (p, f), n in sorted(found.items(), key=str)]
 
 

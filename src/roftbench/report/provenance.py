@@ -23,6 +23,11 @@ def data_lines(board: Board) -> list[_Line]:
     return [[*names, str(count)] for names, count in sorted(found.items())]
 
 
+def protocol_of(job: dict[str, Any]) -> int:
+    """Return the protocol of a job, or that of its method's own definition where it was raised later."""
+    return max(int(job["protocol"]), int(job["method"].get("protocol", 0)))
+
+
 def asked(board: Board, *flags: str) -> str:
     """Return a sentence with the metric of the scores and the command that asks for them."""
     metrics = ", ".join(METRIC_NAMES.get(name, name) for name in sorted(set(board.long["metric"])))
@@ -32,7 +37,7 @@ def asked(board: Board, *flags: str) -> str:
 
 def brief(board: Board, *flags: str) -> str:
     """Return it in one line for the terminal, hashes by their first digits; the files have them in full."""
-    protocols = _some({str(record["job"]["protocol"]) for record in board.records})
+    protocols = _some({str(protocol_of(record["job"])) for record in board.records})
     env = [record["env"] for record in board.records]
     versions = _some({_text(one.get("roftbench")) for one in env})
     commits = _some({_commit(one.get("commit")) for one in env})
@@ -45,7 +50,7 @@ def facts(board: Board) -> list[str]:
     """Return what made the numbers, each with the number of jobs where it is not that of all."""
     jobs, failures = len(board.records), Counter(record["status"] for record in board.failures)
     lines = [f"{jobs} finished jobs, {failures['failed']} failed, {failures['skipped']} skipped"]
-    lines.append(_counted("protocol", (record["job"]["protocol"] for record in board.records)))
+    lines.append(_counted("protocol", (protocol_of(record["job"]) for record in board.records)))
     lines.append(_counted("featurizer", (record["job"].get("featurizer") for record in board.records)))
     found = {name: [record["env"].get(name) for record in board.records] for name in (*_ENV, *_LATER)}
     return lines + [_counted(name, values) for name, values in found.items() if name in _ENV or any(values)]
