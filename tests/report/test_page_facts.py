@@ -9,6 +9,7 @@ from roftbench import __version__
 from roftbench.report.aggregate import long_table
 from roftbench.report.page_facts import FAILURES, facts
 from roftbench.report.page_jobs import Interned, job_row
+from roftbench.report.provenance import protocol_of
 from roftbench.report.records import read_records
 
 NAMES = ("params", "envs", "data", "warnings", "epochs")
@@ -62,5 +63,5 @@ def test_models_and_protocols_of_all_jobs(bench: Lab) -> None:
     found = facts_of(bench)
     records = bench.store.load()
     assert [model["name"] for model in found["sources"]] == ["ecfp", "scratch", "tiny_gin"]
-    versions = Counter((record["job"]["protocol"], record["job"]["featurizer"]) for record in records)
+    versions = Counter((protocol_of(record["job"]), record["job"]["featurizer"]) for record in records)
     assert found["protocols"] == [{"protocol": p, "featurizer": f, "jobs": n} for (p, f), n in versions.items()]
