@@ -1,5 +1,6 @@
 """One job's config from overrides, composed by Hydra, whose errors become one clear message each."""
 
+import logging
 import re
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,6 +52,7 @@ def clear_logging() -> Iterator[None]:
     except (ValueError, TypeError, AttributeError, ImportError, KeyError) as error:
         if not any(frame.name == "configure_log" for frame in traceback.extract_tb(error.__traceback__)):
             raise
+        logging.shutdown()  # files that were opened before the impossible part was met
         reason = " ".join(str(error.__cause__ or error).split())
         raise UsageError(
             f"hydra.job_logging and hydra.hydra_logging cannot be used: {error} ({reason}). Leave them out: roftbench"
