@@ -1,10 +1,13 @@
 """Where the numbers come from, and the jobs that gave none."""
 
+from collections import Counter
 from pathlib import Path
 
 from browser import Browser
 from given_page import behind, changed, data_in, rows
 from lab import Lab
+
+from roftbench.report.provenance import protocol_of
 
 
 def test_failed_job_is_listed_with_its_reason(shown: Browser, bench: Lab) -> None:
@@ -35,8 +38,11 @@ def test_facts_name_data_models_settings_and_software(shown: Browser, bench: Lab
     table = {row[0]: row for row in rows(shown, "#scroll-data")}
     counts = [f"{data['rows']:,}", f"{data['kept']:,}", str(len(data["dropped"]))]
     assert table["bbbp"] == ["bbbp", "classification", "ROC-AUC", *counts, data["sha256"][:12], "bundled"]
-    [_, protocol] = rows(shown, "#scroll-protocols")
-    assert protocol == [str(record["job"]["protocol"]), str(record["job"]["featurizer"]), "30"]
+    [_, *protocols] = rows(shown, "#scroll-protocols")
+    jobs_of = Counter(protocol_of(one["job"]) for one in bench.store.load())
+    featurizer = str(record["job"]["featurizer"])
+    assert protocols == [[str(protocol), featurizer, str(jobs)] for protocol, jobs in sorted(jobs_of.items())]
+    assert jobs_of.keys() == {3, 4}  # that of ROFT-MOL's definition, and that of all others
     [_, [version, commit, python, packages, device, threads, *_, jobs]] = rows(shown, "#scroll-envs")
     assert (version, python, device, threads, jobs) == (env["roftbench"], env["python"], "cpu", "1", "30")
     assert commit == (env["commit"] or "–")[:12]  # none outside a checkout
