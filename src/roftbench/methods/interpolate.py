@@ -39,7 +39,7 @@ def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
     # In the model's order: a file has another one, and the last bits of a coefficient's gradient follow from the order.
     for key, block in fitted.block_of.items():
         tuned, is_buffer = fitted.tuned[key], key in fitted.buffers
-        fixed = buffers == "finetuned" or key not in fitted.moved_buffers if is_buffer else False
+        fixed = is_buffer and (buffers == "finetuned" or key not in fitted.moved_buffers)
         if block == HEAD or fixed or not tuned.is_floating_point():
             state[key] = tuned
         else:
