@@ -63,7 +63,7 @@ REFUSED = {
     "checkpoint that must be given": (["model=gin"], ["model.checkpoint must be given"]),
     "checkpoint that is not there": (["model=gin", "model.checkpoint=no.pt"], ["no.pt", "No such file"]),
     "foreign code": (["model._target_=os.system"], ["model._target_=os.system", "plugins=[os]"]),
-    "no such device": (["run.device=cuda:99"], ["run.device=cuda:99", "GPUs"]),
+    "no such device": (["run.device=cuda:99"], ["roftbench: device=cuda:99", "GPUs"]),
     "config folder that is not there": (["--config-dir=no"], ["--config-dir no"]),
     "config folder without its value": (["--config-dir"], ["--config-dir needs a value"]),
     "unknown option": (["--multi"], ["unknown option '--multi'", "'--multirun'?"]),
