@@ -4,7 +4,7 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,8 @@ from roftbench.data.spec import DatasetSpec
 from roftbench.data.table import read_table
 from roftbench.job import Job
 from roftbench.methods.base import Finished, Fitted, Method
+from roftbench.metrics import METRICS
+from roftbench.models.encoder import Predictor, State
 from roftbench.plan import Plan, plan_sweep
 from roftbench.runner import Outcome, run_job
 from roftbench.sources import Places
@@ -107,6 +109,25 @@ class _Keep(Method):
     def finish(self, fitted: Fitted) -> Finished:
         self.given.append(fitted)
         return Finished(fitted.tuned)
+
+
+def fitted_between(model: Predictor, states: Sequence[State], val_loss: Callable[[State, int], Tensor]) -> Fitted:
+    """Return what a method finishes with for two states of a network, with one validation batch on the CPU."""
+    before, after = states
+    return Fitted(
+        start=before,
+        tuned=after,
+        block_of=model.keys_of_blocks(),
+        buffers=frozenset(name for name, _ in model.named_buffers()),
+        encoder_blocks=list(model.encoder.blocks()),
+        num_val_batches=1,
+        val_loss=val_loss,
+        val_score=lambda state: val_loss(state, 0).item(),
+        better=METRICS["rmse"].better,
+        device=torch.device("cpu"),
+        repeated=lambda work: work,
+        progress=lambda numbers: numbers,
+    )
 
 
 def start(command: Sequence[str], *folders: Path) -> "subprocess.Popen[str]":

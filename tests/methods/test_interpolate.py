@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from lab import Lab, equal, moved
+from lab import Lab, equal, fitted_between, moved
 from torch import Tensor
 from torch.func import functional_call
 
@@ -17,7 +17,6 @@ from roftbench.losses import masked_loss
 from roftbench.methods.base import Fitted
 from roftbench.methods.interpolate import mix
 from roftbench.methods.wise_ft import WiSEFT
-from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
 from roftbench.models.gin import GIN
 
@@ -48,20 +47,7 @@ def fitted(shared: Path, golden: dict[str, Any]) -> Fitted:
         assert number == 0
         return masked_loss("rmse")(functional_call(model, state, (batch,)), y)
 
-    return Fitted(
-        start=states[0],
-        tuned=states[1],
-        block_of=model.keys_of_blocks(),
-        buffers=frozenset(name for name, _ in model.named_buffers()),
-        encoder_blocks=BLOCKS,
-        num_val_batches=1,
-        val_loss=val_loss,
-        val_score=lambda state: val_loss(state, 0).item(),
-        better=METRICS["rmse"].better,
-        device=torch.device("cpu"),
-        repeated=lambda work: work,
-        progress=lambda numbers: numbers,
-    )
+    return fitted_between(model, states, val_loss)
 
 
 def shares(values: list[float]) -> dict[str, Tensor]:

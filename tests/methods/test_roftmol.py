@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from encoders import SMALL, SMILES, batch_for
-from lab import Lab, clone, equal, primary
+from lab import Lab, clone, equal, fitted_between, primary
 from torch import Tensor
 from torch.func import functional_call
 
@@ -15,7 +15,6 @@ from roftbench.errors import JobError
 from roftbench.methods.base import Fitted
 from roftbench.methods.interpolate import BUFFERS, mix
 from roftbench.methods.roftmol import ROFTMol
-from roftbench.metrics import METRICS
 from roftbench.models.encoder import Encoder, Predictor, State, copy_state
 from roftbench.models.graphgps import GraphGPS
 from roftbench.models.statistics import DifferentiableStatistics
@@ -142,20 +141,7 @@ def moved_network(encoder: Encoder) -> Fitted:
         with DifferentiableStatistics():
             return (functional_call(model, state, (batch,)) - y).square().mean()
 
-    return Fitted(
-        start=states[0],
-        tuned=states[1],
-        block_of=model.keys_of_blocks(),
-        buffers=frozenset(name for name, _ in model.named_buffers()),
-        encoder_blocks=list(encoder.blocks()),
-        num_val_batches=1,
-        val_loss=val_loss,
-        val_score=lambda state: val_loss(state, 0).item(),
-        better=METRICS["rmse"].better,
-        device=torch.device("cpu"),
-        repeated=lambda work: work,
-        progress=lambda numbers: numbers,
-    )
+    return fitted_between(model, states, val_loss)
 
 
 def test_full_fine_tuning_is_a_candidate_if_asked_for(fitted: Fitted) -> None:

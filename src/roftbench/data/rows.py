@@ -30,6 +30,7 @@ from roftbench.data.reader import (
     unpack,
     why_not,
 )
+from roftbench.data.smiles import ATOM_MAP
 from roftbench.data.unpacked import READ, Utf8, opened, read_blocks
 from roftbench.errors import UsageError
 from roftbench.gzipped import TooMuchError
@@ -39,7 +40,6 @@ HEAD = 1 << 20  # bytes from which columns are guessed
 # just before Python ends can abort the process.
 _READERS: deque[Any] = deque(maxlen=4)
 LINE_END = re.compile(rb"[ \t]*(\r\n|\n|\r)?")
-MAP = re.compile(r":[0-9]+\]")
 ENCODINGS = {"utf-8-sig": "", "cp1252": "Windows-1252", "latin-1": "Latin-1", "utf-16": ""}
 
 
@@ -125,7 +125,7 @@ def _looked_through(blocks: Iterator[list[list[str]]], position: int) -> tuple[i
     for block in blocks:
         count += len(block[0])
         blanks += sum(" " in text.strip() or "\t" in text.strip() for text in block[position])
-        maps += sum(MAP.search(text) is not None for text in block[position])
+        maps += sum(ATOM_MAP.search(text) is not None for text in block[position])
     notes = [f"{blanks} SMILES cells hold a blank: a name (not read) or CXSMILES follows, or the row has a reason"]
     return count, [*notes * (blanks > 0), *[f"atom-map numbers of {maps} SMILES are ignored"] * (maps > 0)]
 

@@ -15,7 +15,7 @@ MAX_TEXT = 50 * MAX_ATOMS
 BLANKS = " \t\r\n"  # what may surround a SMILES; any other character outside printable ASCII is refused
 _PLAIN = re.compile(r"[!-9;-~]*")  # printable, without blanks and without the colon of an atom map
 _FOREIGN = re.compile(r"[^ -~\t]")
-_MAP = re.compile(r":[0-9]+(?=\])")
+ATOM_MAP = re.compile(r":[0-9]+(?=\])")
 _ATOM = re.compile(r"\[[^\]]*\]|Cl|Br|[BCNOPSFIbcnops*]")
 
 
@@ -52,7 +52,7 @@ def read_cell(cell: str) -> Cell:
             f"blank within the SMILES: what follows it, {name[:40]!r}, is SMILES, too. Remove the blank, or put a name"
             " into a column of its own"
         )
-    plain = _MAP.sub("", head)
+    plain = ATOM_MAP.sub("", head)
     return Cell(f"{plain} {extension}".rstrip(), bool(name), bool(extension), plain != head)
 
 
