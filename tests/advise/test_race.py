@@ -73,6 +73,15 @@ def judged(found: Race) -> dict[str, int]:
     return {one.model: len(one.scores) for one in found.runners}
 
 
+def test_a_candidate_that_does_not_fit_in_leaves_its_place_to_cheaper_ones() -> None:
+    track = Track(d=1000.0)
+    found = race(track, 300, names="da")
+    found.run()
+    assert judged(found)["a"] >= FOLDS
+    assert judged(found)["d"] == 0
+    assert "folds of d" in found.stopped
+
+
 def test_with_time_enough_all_are_judged_on_the_first_partition_and_the_best_on_the_others() -> None:
     track = Track()
     found = race(track, 100_000)

@@ -116,24 +116,25 @@ class Race:
         """Return the first candidates for whom there is time: half of them on all folds, the others on two.
 
         One fold of few molecules tells little, so few candidates on all folds are worth more than all on one. Fits
-        that candidates share are counted once.
+        that candidates share are counted once. A candidate that does not fit in leaves its place to cheaper ones.
         """
         look = min(LOOK, self.folds)
         best = self._best()
         reserve = self._last(best) if best is not None else {}
         needed: dict[str, float] = {}
-        admitted = 0
-        for count, one in enumerate(waiting, 1):
-            needed |= self.union([one], self.folds)
+        admitted: list[Runner] = []
+        for one in waiting:
+            count = len(admitted) + 1
+            together = needed | self.union([one], self.folds)
             share = (look + (self.folds - look) * math.ceil(count / 2) / count) / self.folds
             after = max(self.price(reserve), self.price(self._last(one)))
-            if not self.budget.allows(share * self.price(needed) + after):
-                break
-            admitted = count
-        if 0 < admitted < len(waiting):
-            names = ", ".join(one.name for one in waiting[:admitted])
-            say(f"  there is time for {admitted} of {len(waiting)} candidates to be judged well: {names}")
-        return list(waiting[:admitted])
+            if self.budget.allows(share * self.price(together) + after):
+                needed = together
+                admitted.append(one)
+        if 0 < len(admitted) < len(waiting):
+            names = ", ".join(one.name for one in admitted)
+            say(f"  there is time for {len(admitted)} of {len(waiting)} candidates to be judged well: {names}")
+        return admitted
 
     def _halve(self, wave: Sequence[Runner]) -> None:
         """Judge candidates on two folds, and the better half, or as many as fit in, on all."""
