@@ -14,6 +14,7 @@ from roftbench.errors import check_choice, check_range
 from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.schema import naming_params
 from roftbench.sources import Source
+from roftbench.stable_names import stable_name
 
 NETWORK, FINGERPRINT = "network", "fingerprint"  # the kinds of models; a method goes with one of them
 PROTOCOL = 3  # raise it with any change of code that changes what a number means
@@ -203,7 +204,12 @@ def _plain(component: Component) -> dict[str, Any]:
     params = {
         key: value for key, value in component.params.items() if key != "path" or "sha256" not in component.params
     }
-    return {"name": component.name, "target": component.target, "params": params, **component.code_identity()}
+    return {
+        "name": component.name,
+        "target": stable_name(component.target),
+        "params": params,
+        **component.code_identity(),
+    }
 
 
 def derive_seed(seed: int, *labels: str | int) -> int:

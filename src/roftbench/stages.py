@@ -9,6 +9,7 @@ from roftbench.job import Job
 from roftbench.methods.base import Method, Stage
 from roftbench.models.encoder import HEAD
 from roftbench.schema import naming_params
+from roftbench.stable_names import name_of
 
 FINISH = "finish"
 CONVERGED_LOSSES = ("rmse", "mse", "bce")  # that ridge and logistic regression minimize
@@ -97,5 +98,4 @@ def _penalty_identity(job: Job, method: Method) -> Any:
 
 
 def _identity(job: Job, method: Method) -> dict[str, Any]:
-    name = f"{type(method).__module__}.{type(method).__qualname__}"
-    return {"class": name, **job.method.code_identity(), **naming_params(type(method), asdict(method))}
+    return {"class": name_of(type(method)), **job.method.code_identity(), **naming_params(type(method), asdict(method))}

@@ -22,6 +22,7 @@ from roftbench.plugins import import_allowed
 from roftbench.predict.kept import AGAIN, Kept
 from roftbench.predict.molecules import CHUNK, Molecules, featurized
 from roftbench.problem import to_predictions
+from roftbench.stable_names import present_path
 
 BATCH = 128  # graphs: what a processor's cache likes; always the same, as it takes part in the last bits
 
@@ -133,7 +134,7 @@ def member_of(kept: Kept, device: torch.device, plugins: tuple[str, ...] = ()) -
 def _built(kept: Kept, group: str, plugins: tuple[str, ...]) -> Any:
     part = kept.facts["job"][group]
     base = KINDS[kept.facts["kind"]][group]
-    return import_allowed(part["target"], f"{kept.folder}: {group}", plugins, (base,))(**part["params"])
+    return import_allowed(present_path(part["target"]), f"{kept.folder}: {group}", plugins, (base,))(**part["params"])
 
 
 def as_list(smiles: Any) -> list[str]:

@@ -10,6 +10,7 @@ from roftbench.catalog import options
 from roftbench.losses import DEFAULT_LOSS
 from roftbench.quoting import as_needed
 from roftbench.report.places import canonical_json
+from roftbench.stable_names import present_path
 
 AXES = ("seed", "dataset", "method", "split.seed", "label_ratio")  # whose values may be joined by commas, in this order
 _ORDER = ("model", "method", "dataset", "split", "label_ratio", "train")  # then all others, the seed last
@@ -64,7 +65,7 @@ def _wanted(group: str, job: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The name of a config group's option to start from, and the values that it must come to have."""
     part = job[group]
     if group in ("model", "split", "method"):
-        wanted = {"_target_": part["target"], **part["params"]}
+        wanted = {"_target_": present_path(part["target"]), **part["params"]}
         wanted |= {field: part[field] for field in _FIXED if part.get(field)}
     else:
         wanted = {field: value for field, value in part.items() if field != "name"}
