@@ -26,9 +26,9 @@ from pathlib import Path
 
 from roftbench.advise.advisor import Advisor
 from roftbench.advise.settings import separated
-from roftbench.files import write_text
-from roftbench.progress import logged
+from roftbench.console import logged
 from roftbench.report.text import markdown_table
+from roftbench.store.files import write_text
 
 # Of the first four the bundled encoders saw at most 1 % of the molecules in pretraining, of the others 99 %.
 TABLES = ("CHEMBL2835_Ki", "CHEMBL4005_Ki", "CHEMBL4616_EC50", "CHEMBL4792_Ki", "CHEMBL2147_Ki", "CHEMBL204_Ki")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from roftbench import folders
+from roftbench.store import folders
 
 KILL = "kill"
 FULL = "ENOSPC"  # from the n-th operation on: a full disk takes nothing more, but removes

@@ -20,7 +20,7 @@ import roftbench.report.show  # noqa: F401 (imported before forking, with all th
 from roftbench.cli import main
 from roftbench.errors import UsageError
 from roftbench.predict.kept import read_kept
-from roftbench.store import Store
+from roftbench.store.results import Store
 
 LIMIT = 600.0  # seconds after which a command hangs
 JOB = ("model=tiny_gin", "train=smoke", "dataset=esol", "label_ratio=n50", "run.device=cpu", "run.threads=1")

@@ -10,9 +10,9 @@ import pandas as pd
 
 import roftbench
 from roftbench.catalog import options
-from roftbench.files import write_text
 from roftbench.report.aggregate import cells, complete_losses, long_table
 from roftbench.report.scores import read_scores
+from roftbench.store.files import write_text
 
 OUT = Path(roftbench.__file__).parent / "assets" / "prior.csv"
 KIND = ["pretraining", "task", "labels"]

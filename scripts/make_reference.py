@@ -15,9 +15,9 @@ import yaml
 from roftbench.catalog import GROUPS, options
 from roftbench.cli import main as roftbench
 from roftbench.data.spec import DatasetSpec
-from roftbench.files import write_text
 from roftbench.models.card import ModelCard
 from roftbench.report.text import markdown_table
+from roftbench.store.files import write_text
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 COMMANDS = (

@@ -21,10 +21,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from roftbench.files import atomic, write_text
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 from roftbench.models.rescaling import INPUT_SCALE, WEIGHT_SCALE, rescale
+from roftbench.store.files import atomic, write_text
 
 SIZE, SHIFT = 0.5, 0.5  # of the exported encoder's pooled representations
 RECALIBRATION = 200  # batches of untouched molecules from which the running statistics are taken at the end

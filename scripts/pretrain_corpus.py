@@ -27,7 +27,7 @@ from tqdm import tqdm
 from roftbench.data.featurize import Graph, molecule_to_graph, pack, parse_smiles
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.smiles import FeaturizeError
-from roftbench.files import write_text
+from roftbench.store.files import write_text
 
 
 @dataclass(frozen=True)

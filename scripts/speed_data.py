@@ -22,7 +22,7 @@ from roftbench.data.table import complete
 from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
-from roftbench.sources import Places
+from roftbench.store.downloads import Places
 
 # Test parts of the two data sets with the most labels: molecules, tasks, share missing, share of positives.
 TEST_PARTS = {"ToxCast": (858, 617, 0.71, 0.2), "MUV": (9309, 17, 0.84, 0.002)}

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from roftbench.checksums import digest
 from roftbench.compose import composed
 from roftbench.config import parse
-from roftbench.record_digest import sealed
 from roftbench.report.text import METHODS
 from roftbench.runner import run_job
-from roftbench.store import Store
+from roftbench.store.checksums import digest
+from roftbench.store.record_digest import sealed
+from roftbench.store.results import Store
 
 Record = dict[str, Any]
 DATASETS = {

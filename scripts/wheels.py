@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from roftbench.packages import download_wheel
+from roftbench.store.wheels import download_wheel
 
 
 @dataclass(frozen=True)

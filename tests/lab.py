@@ -23,9 +23,9 @@ from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
 from roftbench.plan import Plan, plan_sweep
 from roftbench.runner import Outcome, run_job
-from roftbench.sources import Places
 from roftbench.space import expand
-from roftbench.store import Record, Store
+from roftbench.store.downloads import Places
+from roftbench.store.results import Record, Store
 from roftbench.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,7 +4,7 @@ from pathlib import Path
 from command import Command
 from lab import DEFAULTS
 
-from roftbench.files import locked
+from roftbench.store.files import locked
 
 
 def test_clean_removes_what_is_kept_for_speed_and_no_results(cli: Command, tmp_path: Path) -> None:

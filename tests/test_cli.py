@@ -17,7 +17,7 @@ from lab import ESTIMATORS, METHODS, ROOT, Lab, primary, write_csv
 from roftbench import __version__
 from roftbench.errors import UsageError
 from roftbench.models.checkpoints import read_checkpoint
-from roftbench.tensors import read_tensors
+from roftbench.store.tensors import read_tensors
 
 BUNDLED = "bundled:gin_masking.safetensors"
 DIVERGES = "train.lr=1e30"

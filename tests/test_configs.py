@@ -30,7 +30,7 @@ from roftbench.models.graphgps import GraphGPS
 from roftbench.models.graphium import Graphium
 from roftbench.models.graphsage import GraphSAGE
 from roftbench.models.moleculestm import MoleculeSTM
-from roftbench.sources import Places, Source, present
+from roftbench.store.downloads import Places, Source, present
 
 OPTIONS = sorted(
     (path.parent.name, path.stem) for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "experiment"

@@ -9,7 +9,7 @@ from roftbench.estimate import Estimate, estimate
 from roftbench.job import Job
 from roftbench.rates import START, Rates
 from roftbench.runner import Outcome, run_job
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 FULL = ("method=full_ft", "train.epochs=4")
 

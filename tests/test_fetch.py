@@ -13,11 +13,11 @@ import torch
 import yaml
 from command import Command
 
-from roftbench import sources
-from roftbench.checksums import git_blob
 from roftbench.data.spec import dataset_specs
 from roftbench.models.card import PUBLISHED, model_cards
 from roftbench.models.gcn import GCN
+from roftbench.store import downloads as sources
+from roftbench.store.checksums import git_blob
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from lab import FOREST, METHODS, Lab, molecules, write_csv
 
-from roftbench.checksums import digest
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.spec import DatasetSpec
 from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings, derive_seed
+from roftbench.store.checksums import digest
 
 SAME = {
     "whole and decimal weight": (("method=l2_sp", "method.weight=1"), ("method=l2_sp", "method.weight=1.0")),

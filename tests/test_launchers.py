@@ -18,7 +18,7 @@ from command import Command, Ended, Terminal, at_work
 from lab import Lab, merged, numbers
 
 from roftbench.launchers import check_installed, cores, threads, workers
-from roftbench.store import Record, Store
+from roftbench.store.results import Record, Store
 
 # Long enough that the jobs of two workers overlap; those of one seed share a fit.
 SWEEP = ("method=full_ft,wise_ft", "seed=0,1", "train.epochs=30")

@@ -15,10 +15,10 @@ import torch
 from lab import PLACES, Lab, molecules, numbers, primary, start, write_csv
 
 from roftbench.errors import UsageError
-from roftbench.record_shape import SCHEMA
 from roftbench.runner import Outcome, run_job
-from roftbench.store import Record
-from roftbench.tensors import read_tensors
+from roftbench.store.record_schema import SCHEMA
+from roftbench.store.results import Record
+from roftbench.store.tensors import read_tensors
 
 NAN = float("nan")
 

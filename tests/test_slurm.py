@@ -212,7 +212,7 @@ def test_where_the_queue_does_not_decide_the_store_does(
     lab: Lab, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seen: str
 ) -> None:
     monkeypatch.setattr(slurm, "GONE_SECONDS", 0.3)
-    code = "import sys, time; from pathlib import Path; from roftbench.store import Store\n"
+    code = "import sys, time; from pathlib import Path; from roftbench.store.results import Store\n"
     code += "with Store(Path(sys.argv[1])).claim('k'): print(1, flush=True); time.sleep(60)"
     holder = Terminal.of(lab, path).popen("-c", code, str(lab.results))
     assert holder.stdout is not None

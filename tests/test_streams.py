@@ -10,7 +10,7 @@ import torch
 from command import Command, Terminal
 from lab import ROOT, Lab, merged, write_csv
 
-from roftbench.tensors import description_in, read_tensors, write_tensors
+from roftbench.store.tensors import description_in, read_tensors, write_tensors
 
 BYTE = os.fsdecode(b"\xff")  # how Python holds a byte of a name that is no UTF-8
 ONE_BY_ONE = """

@@ -15,7 +15,7 @@ from roftbench import sweep
 from roftbench.errors import JobError
 from roftbench.launchers import EXTRAS
 from roftbench.runner import run_job
-from roftbench.store import Record
+from roftbench.store.results import Record
 from roftbench.sweep import Answer, Sweep
 
 # Two searches of ROFT-MOL, each a fit and four candidates that learn from it; every stage long enough to be met.

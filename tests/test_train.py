@@ -11,6 +11,7 @@ from lab import METHODS, Lab, clone, equal, moved, numbers
 from torch import Tensor
 
 from roftbench.adam import Adam
+from roftbench.console import JobProgress
 from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.job import FLOAT32, TrainSettings
@@ -18,7 +19,6 @@ from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
 from roftbench.problem import Problem
-from roftbench.progress import JobProgress
 from roftbench.train import Fit, LiveView, Modes, fit_stage, shuffled_batches, train_step
 from roftbench.workbench import Workbench
 

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from roftbench.bench import Bench
+from roftbench.console import duration, say, shown
 from roftbench.data.smiles import shortened
-from roftbench.display import score_text
+from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 from roftbench.plugins import import_name
-from roftbench.progress import duration, say, shown
 from roftbench.record import count
 from roftbench.runner import Outcome
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 
 def announce(bench: Bench) -> None:

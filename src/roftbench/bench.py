@@ -12,15 +12,15 @@ from torch import Tensor
 from roftbench import record as records
 from roftbench.components import build
 from roftbench.config import Env
+from roftbench.console import say
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.warn import unusual_scale, warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.job import NETWORK, Job
 from roftbench.metrics import names_of
 from roftbench.problem import Problem
-from roftbench.progress import say
 from roftbench.schema import naming_params
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 Scores = dict[str, dict[str, float | None]]  # of each part, each metric's
 DEFAULT_THREADS = torch.get_num_threads()

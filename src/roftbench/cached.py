@@ -8,14 +8,14 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from roftbench.console import shown
 from roftbench.data.spec import dataset_specs
-from roftbench.display import printable_name
 from roftbench.errors import UsageError
-from roftbench.files import locked
-from roftbench.leftovers import final_name
+from roftbench.formatting import printable_name
 from roftbench.models.card import PUBLISHED, model_cards
 from roftbench.paths import Paths, absolute
-from roftbench.progress import shown
+from roftbench.store.files import locked
+from roftbench.store.leftovers import final_name
 
 KINDS = {  # a folder of the cache: what is in it, and what it costs to have it again
     "data": ("featurised data sets", "computed again when needed"),

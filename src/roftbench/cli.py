@@ -11,8 +11,8 @@ from pathlib import Path
 
 from roftbench.arguments import KINDS, PLAN_HELP, RUN_HELP, parser
 from roftbench.catalog import GROUPS, options
-from roftbench.display import printable
 from roftbench.errors import UsageError
+from roftbench.formatting import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -191,7 +191,7 @@ def _cache(arguments: argparse.Namespace) -> int:
 
 def _splits(arguments: argparse.Namespace) -> int:
     from roftbench import splits
-    from roftbench.files import write_output
+    from roftbench.store.files import write_output
 
     text = json.dumps(splits.rows(arguments.overrides, arguments.config_dir))
     if arguments.out is None:

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from roftbench.checksums import Checksum, sha256
 from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.spec import DatasetSpec
@@ -20,6 +19,7 @@ from roftbench.models.card import PUBLISHED, ModelCard
 from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.plugins import code_of, import_allowed, import_name
 from roftbench.schema import naming_params, schema_of, typed
+from roftbench.store.checksums import Checksum, sha256
 
 UNUSED_SEED = 42  # stands in a job's identity where a seed decides nothing
 

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from roftbench.catalog import GROUPS, conf_dir, existing, options
 from roftbench.errors import UsageError, suggest
-from roftbench.quoting import elements, quoted, quoted_list, shell_word
+from roftbench.overrides import elements, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
 WORDS = ("null", "true", "false", "nan", "inf", "+inf", "-inf")  # that Hydra takes for something else

@@ -18,13 +18,13 @@ from roftbench.devices import check_device
 from roftbench.errors import UsageError, check_range, suggest
 from roftbench.job import Job, TrainSettings
 from roftbench.kinds import check_pair
-from roftbench.leftovers import remove_leftovers
 from roftbench.paths import Paths, absolute
 from roftbench.plugins import load_plugin
 from roftbench.references import check_references
 from roftbench.schema import first_line, typed
-from roftbench.sources import Places
-from roftbench.store import Record, Store
+from roftbench.store.downloads import Places
+from roftbench.store.leftovers import remove_leftovers
+from roftbench.store.results import Record, Store
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from roftbench.console import say
 from roftbench.errors import UsageError
-from roftbench.files import locked
-from roftbench.progress import say
+from roftbench.store.files import locked
 
 logger = logging.getLogger(__name__)
 

@@ -17,13 +17,13 @@ from roftbench.adam import Adam
 from roftbench.cached import files_of, kinds, size
 from roftbench.data.featurize import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
-from roftbench.display import printable_name
+from roftbench.formatting import printable_name
 from roftbench.launchers import EXTRAS, cores
-from roftbench.locks import no_locks
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.paths import Paths, absolute
 from roftbench.record import PACKAGES, version_of
+from roftbench.store.locks import no_locks
 
 MORE_PACKAGES = ("pandas", "pyarrow", "safetensors", "hydra-joblib-launcher", "hydra-submitit-launcher", "ray")
 BATCH = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C"] * 16  # 32 molecules of 13 and 14 atoms

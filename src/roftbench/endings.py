@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from roftbench.display import score_text
+from roftbench.formatting import score_text
 from roftbench.plan import Planned
 
 

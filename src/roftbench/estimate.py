@@ -7,21 +7,21 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from roftbench.checksums import digest
 from roftbench.components import build
 from roftbench.config import Env
+from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
 from roftbench.job import NETWORK, Job
 from roftbench.plan import Plan, Planned
-from roftbench.progress import bar, logged
 from roftbench.rates import Rates, coefficients, work
 from roftbench.runner import run_job
-from roftbench.sources import Places, Source, present
 from roftbench.stages import Needed
-from roftbench.store import Record
-from roftbench.tensors import description_in
+from roftbench.store.checksums import digest
+from roftbench.store.downloads import Places, Source, present
+from roftbench.store.results import Record
+from roftbench.store.tensors import description_in
 from roftbench.workbench import device_type, will_make_with
 
 MEASURED = 256  # labels of an epoch that is measured: enough for a rate, no more than seconds

@@ -12,12 +12,12 @@ from torch import Tensor
 from roftbench.bench import Bench, Fitting
 from roftbench.components import build
 from roftbench.config import Env
+from roftbench.console import bar
 from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant
 from roftbench.models.fingerprint import Fingerprint
-from roftbench.progress import bar
 
 CONSTANT = "constant"  # of a task that has nothing to learn from, among the weights
 

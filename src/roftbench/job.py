@@ -5,7 +5,6 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, ClassVar
 
-from roftbench.checksums import digest
 from roftbench.data.featurize import VERSION as FEATURIZER
 from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
@@ -13,8 +12,9 @@ from roftbench.data.spec import DatasetSpec
 from roftbench.errors import check_choice, check_range
 from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.schema import naming_params
-from roftbench.sources import Source
 from roftbench.stable_names import stable_name
+from roftbench.store.checksums import digest
+from roftbench.store.downloads import Source
 
 NETWORK, FINGERPRINT = "network", "fingerprint"  # the kinds of models; a method goes with one of them
 PROTOCOL = 3  # raise it with any change of code that changes what a number means

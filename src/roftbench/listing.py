@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roftbench.catalog import options
-from roftbench.display import printable, printable_name
-from roftbench.progress import column
+from roftbench.console import column
+from roftbench.formatting import printable, printable_name
 
 if TYPE_CHECKING:
     from roftbench.models.card import ModelCard
@@ -36,7 +36,7 @@ def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: boo
     """Print the data sets: size, tasks, metric, licence, and where on this machine each of them is; returns 0."""
     from roftbench.data.spec import dataset_specs
     from roftbench.paths import paths_of
-    from roftbench.sources import present
+    from roftbench.store.downloads import present
 
     places = paths_of(overrides).places()
     specs = dataset_specs(folder)
@@ -91,7 +91,7 @@ def show_runs(results: Path, *, as_json: bool) -> int:
     """Print one line a finished, failed or skipped job; returns 0."""
     from roftbench.report.records import each_record
     from roftbench.report.runs import run_rows
-    from roftbench.store import Store
+    from roftbench.store.results import Store
 
     store = Store(results)
     rows = run_rows(each_record(store))

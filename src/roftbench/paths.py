@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from roftbench.catalog import conf_dir
 from roftbench.errors import UsageError, suggest
-from roftbench.sources import Places
+from roftbench.store.downloads import Places
 
 
 @dataclass(frozen=True)

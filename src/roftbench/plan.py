@@ -5,15 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from roftbench.checksums import digest
 from roftbench.components import build, without_weights
 from roftbench.config import Env, Parser
+from roftbench.console import bar
 from roftbench.job import NETWORK, Component, Job, ModelSpec
 from roftbench.methods.base import Method
-from roftbench.progress import bar
 from roftbench.space import Point
 from roftbench.stages import Needed, needed
-from roftbench.store import Store
+from roftbench.store.checksums import digest
+from roftbench.store.results import Store
 from roftbench.workbench import device_type
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from roftbench import hydra_app
 from roftbench.compose import clear_errors
-from roftbench.display import printable
+from roftbench.console import duration
 from roftbench.errors import JobError, UsageError
 from roftbench.estimate import estimate
+from roftbench.formatting import printable
 from roftbench.launchers import workers
 from roftbench.plan import Plan
-from roftbench.progress import duration
 from roftbench.report.records import each_record
-from roftbench.store import Record
+from roftbench.store.results import Record
 from roftbench.sweep import failed_lines
 
 SHOWN = 10  # failed jobs

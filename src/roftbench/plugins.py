@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from roftbench.checksums import sha256
 from roftbench.errors import UsageError
+from roftbench.store.checksums import sha256
 
 PACKAGE = "roftbench"
 

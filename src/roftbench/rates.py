@@ -8,7 +8,7 @@ import statistics
 from typing import Any
 
 from roftbench.stages import FINISH
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 START = 1.0  # seconds a job spends on everything but fits, where no record says
 

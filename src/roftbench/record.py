@@ -15,8 +15,8 @@ import torch
 from roftbench import __version__
 from roftbench.job import Job
 from roftbench.metrics import undefined_tasks
-from roftbench.record_shape import SCHEMA
-from roftbench.store import Record
+from roftbench.store.record_schema import SCHEMA
+from roftbench.store.results import Record
 
 if TYPE_CHECKING:
     from roftbench.bench import Bench, Tried

@@ -18,7 +18,7 @@ from roftbench.job import FINGERPRINT, NETWORK, Job
 from roftbench.memory import forget_peak, peak_mb
 from roftbench.plugins import place_of
 from roftbench.predict.keep import keep
-from roftbench.store import Record, Store
+from roftbench.store.results import Record, Store
 from roftbench.workbench import Workbench
 
 NO_MEMORY = (

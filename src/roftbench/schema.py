@@ -9,7 +9,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf import errors as omega
 
 from roftbench.errors import UsageError, suggest
-from roftbench.quoting import elements, quoted_list, shell_word
+from roftbench.overrides import elements, quoted_list, shell_word
 
 
 def typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] = ()) -> Any:

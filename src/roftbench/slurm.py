@@ -17,7 +17,7 @@ from submitit.core.job_environment import JobEnvironment
 from submitit.core.utils import JobPaths, UncompletedJobError
 from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
 
-from roftbench.progress import say
+from roftbench.console import say
 
 # What `squeue --states=all` shows of a job for some minutes after its end; with any other state it may still run.
 ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}

@@ -3,13 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from roftbench.checksums import digest
 from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.methods.base import Method, Stage
 from roftbench.models.encoder import HEAD
 from roftbench.schema import naming_params
 from roftbench.stable_names import name_of
+from roftbench.store.checksums import digest
 
 FINISH = "finish"
 CONVERGED_LOSSES = ("rmse", "mse", "bce")  # that ridge and logistic regression minimize

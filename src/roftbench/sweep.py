@@ -11,13 +11,13 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
+from roftbench.console import duration, say, shown
 from roftbench.endings import Ending, Endings
 from roftbench.errors import JobError
 from roftbench.launchers import awaited, most_at_once, remedy, workers
 from roftbench.plan import Plan, Planned, in_groups
-from roftbench.progress import duration, say, shown
 from roftbench.runner import put_failure
-from roftbench.sources import fetch_missing
+from roftbench.store.downloads import fetch_missing
 from roftbench.watch import Watch
 from roftbench.work import no_room
 

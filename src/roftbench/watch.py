@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Self
 
+from roftbench.console import duration, say
 from roftbench.endings import Endings
 from roftbench.plan import Planned
-from roftbench.progress import duration, say
 
 SECONDS = 2.0
 

@@ -16,6 +16,7 @@ from roftbench import record as records
 from roftbench.bench import DEFAULT_THREADS, Bench, Fitting
 from roftbench.components import build
 from roftbench.config import Env
+from roftbench.console import JobProgress, bar, say
 from roftbench.converged import PENALTIES, fit_converged
 from roftbench.devices import check_device
 from roftbench.errors import UsageError
@@ -26,12 +27,11 @@ from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
 from roftbench.models.statistics import DifferentiableStatistics
 from roftbench.problem import too_close
-from roftbench.progress import JobProgress, bar, say
 from roftbench.repeated import Repeated
 from roftbench.schema import naming_params
 from roftbench.stages import FINISH, Needed, needed, stages_of
 from roftbench.start import Start
-from roftbench.tensors import Entry
+from roftbench.store.tensors import Entry
 from roftbench.train import Fit, fit_stage, seeded
 
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # what is kept beside a stage's weights

@@ -25,7 +25,7 @@ from roftbench.data.packed import PackedGraphs
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.table import complete, read_table
 from roftbench.errors import UsageError
-from roftbench.tensors import read_tensors
+from roftbench.store.tensors import read_tensors
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda data: data[: len(data) // 2],
@@ -227,7 +227,7 @@ from hashlib import sha256
 from pathlib import Path
 from roftbench.data.dataset import load_dataset
 from roftbench.data.spec import DatasetSpec
-from roftbench.sources import Places
+from roftbench.store.downloads import Places
 
 logging.basicConfig(level=logging.WARNING)
 spec, cache, ready, go = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])

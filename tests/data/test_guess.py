@@ -11,7 +11,7 @@ import pytest
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.table import Table, complete, read_table
 from roftbench.errors import UsageError
-from roftbench.sources import Places
+from roftbench.store.downloads import Places
 
 NAN = float("nan")
 NUMBERS = count()

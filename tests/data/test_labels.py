@@ -13,7 +13,7 @@ from roftbench.data.spec import DatasetSpec
 from roftbench.data.split import RandomSplit
 from roftbench.data.table import Table, complete, read_table
 from roftbench.errors import UsageError
-from roftbench.sources import Places
+from roftbench.store.downloads import Places
 
 NOWHERE = Places(Path("nowhere"), offline=True)
 NAN = float("nan")

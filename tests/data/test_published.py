@@ -20,7 +20,7 @@ from roftbench.data.spec import dataset_specs
 from roftbench.data.split import RandomScaffoldSplit, RandomSplit, ScaffoldSplit, SizeSplit
 from roftbench.job import Component
 from roftbench.metrics import METRICS
-from roftbench.sources import Places
+from roftbench.store.downloads import Places
 
 SPECS = {name: spec for name, spec in dataset_specs().items() if spec is not None}
 SMALL = [name for name, spec in SPECS.items() if (spec.rows or 0) < 20_000]

@@ -19,7 +19,7 @@ from roftbench.data.reader import BLOCK, Sheet, open_sheet, unpack
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.table import complete, read_table
 from roftbench.errors import UsageError
-from roftbench.sources import Places
+from roftbench.store.downloads import Places
 
 PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

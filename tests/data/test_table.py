@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from roftbench import sources
 from roftbench.data import table as module
 from roftbench.data.spec import DatasetSpec
 from roftbench.data.table import Table, complete, read_table
 from roftbench.errors import UsageError
-from roftbench.sources import Places
+from roftbench.store import downloads as sources
+from roftbench.store.downloads import Places
 
 NAN = float("nan")
 NOWHERE = Places(Path("no such folder"), offline=True)

@@ -12,8 +12,8 @@ from lab import METHODS, ROOT, Lab, molecules, moved, numbers, primary, write_cs
 from roftbench.methods.base import Stage
 from roftbench.methods.lp_ft import LPFT
 from roftbench.models.encoder import State, copy_state
-from roftbench.record_shape import SCHEMA
-from roftbench.tensors import read_tensors
+from roftbench.store.record_schema import SCHEMA
+from roftbench.store.tensors import read_tensors
 
 DELTAS = [1, 0.1, 0.01, 0.001, 0.0001]
 GRIDS: dict[str, dict[str, list[Any]]] = {  # PROTOCOL section 4

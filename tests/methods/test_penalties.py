@@ -10,6 +10,7 @@ import pytest
 import torch
 from lab import Lab, clone, equal, moved, primary
 
+from roftbench.console import JobProgress
 from roftbench.data.featurize import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.job import TrainSettings
@@ -20,7 +21,6 @@ from roftbench.methods.full_ft import FullFT
 from roftbench.methods.l2_sp import L2SP
 from roftbench.models.encoder import Predictor, State, copy_state
 from roftbench.models.gin import GIN
-from roftbench.progress import JobProgress
 from roftbench.train import fit_stage
 
 GOLDEN = {

@@ -8,10 +8,10 @@ from command import Command
 from lab import ROOT
 from safetensors import safe_open
 
-from roftbench.checksums import sha256
 from roftbench.models.card import BUNDLED, model_cards
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
+from roftbench.store.checksums import sha256
 
 FOLDER = ROOT / "src" / "roftbench" / "assets" / "checkpoints"
 CARDS = {name: card for name, card in model_cards().items() if str(card.checkpoint).startswith(BUNDLED)}

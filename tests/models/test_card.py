@@ -12,14 +12,14 @@ from lab import PLACES, ROOT
 from torch import nn
 
 from roftbench.catalog import options
-from roftbench.checksums import git_blob
 from roftbench.errors import UsageError
 from roftbench.models.card import OWN, PRETRAINING, PUBLISHED, ModelCard, model_cards
 from roftbench.models.checkpoints import load_published
 from roftbench.models.encoder import copy_state
 from roftbench.models.gin import GIN
 from roftbench.plugins import import_name
-from roftbench.sources import Places
+from roftbench.store.checksums import git_blob
+from roftbench.store.downloads import Places
 
 CARDS = model_cards()
 PUBLIC = [name for name, card in CARDS.items() if card.checkpoint == PUBLISHED]

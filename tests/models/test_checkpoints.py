@@ -15,11 +15,11 @@ from lab import ROOT
 from safetensors.torch import save
 from torch import Tensor
 
-from roftbench.checksums import Checksum
 from roftbench.errors import UsageError
 from roftbench.models.checkpoints import WRAPPERS, checked_checkpoint, load_checkpoint, read_checkpoint
 from roftbench.models.encoder import State, copy_state
 from roftbench.models.gin import GIN
+from roftbench.store.checksums import Checksum
 
 BUNDLED = ROOT / "src" / "roftbench" / "assets" / "checkpoints"
 

@@ -32,7 +32,7 @@ from roftbench.models.graphium import UNUSED
 from roftbench.models.minimol import MiniMol
 from roftbench.models.minimol_layers import Layer
 from roftbench.runner import run_job
-from roftbench.sources import Places, Source, read
+from roftbench.store.downloads import Places, Source, read
 
 SMALL: dict[str, int] = {"num_layers": 2, "dim": 12, "hidden": 10, "node_dim": 8, "edge_dim": 6}
 SMILES = [

@@ -12,8 +12,6 @@ import torch
 from command import Command
 from lab import FOREST, Lab, write_csv
 
-from roftbench import gzipped
-from roftbench.checksums import digest, sha256
 from roftbench.data import rows
 from roftbench.errors import UsageError
 from roftbench.methods.forest import check_forest
@@ -21,7 +19,9 @@ from roftbench.predict.ensemble import load
 from roftbench.predict.kept import DESCRIPTION, MOLECULES, WEIGHTS
 from roftbench.predict.stream import Output
 from roftbench.predict.table import harmless
-from roftbench.tensors import load_or_build, read_tensors, write_tensors
+from roftbench.store import gzipped
+from roftbench.store.checksums import digest, sha256
+from roftbench.store.tensors import load_or_build, read_tensors, write_tensors
 
 Facts = dict[str, Any]
 

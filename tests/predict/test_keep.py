@@ -13,9 +13,9 @@ from command import Command
 from lab import FOREST, METHODS, Lab, numbers
 
 import roftbench
-from roftbench.checksums import digest
 from roftbench.errors import UsageError
 from roftbench.predict.kept import read_kept, write_kept
+from roftbench.store.checksums import digest
 
 FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]
 

@@ -9,7 +9,7 @@ from browser import Browser
 from lab import Lab
 
 from roftbench.report.html import render
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 
 def data_in(page: Path) -> dict[str, Any]:

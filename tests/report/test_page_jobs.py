@@ -8,7 +8,7 @@ from given_page import behind
 from lab import Lab
 
 from roftbench.report.page_jobs import FEWEST, POINTS, Interned, data_of, fit_curves, job_row, params_of, short
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 METRICS = ["rmse", "mae", "r2", "spearman"]
 

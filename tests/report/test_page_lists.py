@@ -11,7 +11,7 @@ from roftbench.report.figures import appearance
 from roftbench.report.html import PAGE
 from roftbench.report.page_lists import CONTRAST, DARK_GROUND, OWN, lists_of, on_dark, places
 from roftbench.report.text import METHODS
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 
 def luminance(colour: str) -> float:

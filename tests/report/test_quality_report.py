@@ -8,7 +8,7 @@ import pytest
 from command import Command
 from lab import write_csv
 
-from roftbench.progress import say
+from roftbench.console import say
 from roftbench.report import quality
 from roftbench.report.quality import SPLITS
 

@@ -15,7 +15,7 @@ from roftbench.record import ARITHMETIC
 from roftbench.report.records import read_records
 from roftbench.report.scores import ADDED, COLUMNS, read_scores, write_scores
 from roftbench.runner import put_failure
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from rdkit import Chem
 
 from roftbench.data.featurize import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
-from roftbench.packages import PackageError, package_member
+from roftbench.store.wheels import PackageError, package_member
 
 sys.path.insert(0, str(ROOT / "scripts"))
 from pretrain_corpus import build_corpus, load_corpus, save_corpus

@@ -22,18 +22,18 @@ from roftbench.advise.prior import Prior
 from roftbench.advise.race import MARGIN, PARTITIONS, Race
 from roftbench.advise.runners import Runner
 from roftbench.advise.settings import BASELINES, AdviseSettings
-from roftbench.checksums import digest
 from roftbench.config import Env
+from roftbench.console import bar, say
 from roftbench.data.dataset import load_dataset
 from roftbench.data.split import Indices
-from roftbench.display import score_text
 from roftbench.errors import UsageError
 from roftbench.estimate import Sizes
+from roftbench.formatting import score_text
 from roftbench.job import NETWORK, Job
 from roftbench.metrics import METRICS
-from roftbench.progress import bar, say
-from roftbench.sources import fetch_missing
-from roftbench.store import Record
+from roftbench.store.checksums import digest
+from roftbench.store.downloads import fetch_missing
+from roftbench.store.results import Record
 
 
 class Advisor:

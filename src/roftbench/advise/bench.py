@@ -7,10 +7,10 @@ from pathlib import Path
 
 from roftbench.compose import clear_errors, composed
 from roftbench.config import Env, parse
+from roftbench.console import labeled
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.job import Component, Job
-from roftbench.progress import labeled
-from roftbench.store import Record
+from roftbench.store.results import Record
 from roftbench.work import work
 
 BUSY_SECONDS = 1.0

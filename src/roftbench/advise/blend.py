@@ -9,7 +9,7 @@ from roftbench.advise.runners import Runner
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
 from roftbench.predict.held_out import HeldOut, pooled
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 MOST = 3  # parts of a blend
 HEDGE = 0.02  # by which share the forest may worsen a blend that it joins: it seldom fails where networks do

@@ -2,7 +2,7 @@
 
 import time
 
-from roftbench.progress import duration
+from roftbench.console import duration
 
 
 class Budget:

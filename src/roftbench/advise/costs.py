@@ -11,8 +11,8 @@ from roftbench.job import NETWORK, Job
 from roftbench.plan import fits_of
 from roftbench.rates import Rates
 from roftbench.stages import Needed
-from roftbench.store import Record
-from roftbench.tensors import description_in
+from roftbench.store.results import Record
+from roftbench.store.tensors import description_in
 from roftbench.workbench import will_make_with
 
 WARM = 2.0  # seconds: what takes less is measured twice, as a process is slow at first

@@ -11,15 +11,15 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from roftbench.advise.outer import Outer, cause, outer_parts
-from roftbench.checksums import digest
 from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.label_ratio import BINS, strata
 from roftbench.data.predefined import FileSplit, file_sha256
 from roftbench.data.split import Indices
 from roftbench.errors import UsageError
-from roftbench.files import write_text
 from roftbench.job import Component, Job
+from roftbench.store.checksums import digest
+from roftbench.store.files import write_text
 
 
 @dataclass(frozen=True)

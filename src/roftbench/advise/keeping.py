@@ -7,6 +7,7 @@ import numpy as np
 
 from roftbench.advise.blend import held_out
 from roftbench.config import Env
+from roftbench.console import logged
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.job import Job
 from roftbench.metrics import evaluate
@@ -14,9 +15,8 @@ from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.keep import keep
-from roftbench.progress import logged
 from roftbench.runner import BENCHES
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 
 def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds: int) -> HeldOut | None:

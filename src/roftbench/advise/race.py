@@ -10,9 +10,9 @@ from typing import Protocol
 
 from roftbench.advise.budget import Budget
 from roftbench.advise.runners import Runner, ahead, shared
-from roftbench.display import score_text
-from roftbench.progress import duration, say
-from roftbench.store import Record
+from roftbench.console import duration, say
+from roftbench.formatting import score_text
+from roftbench.store.results import Record
 
 MARGIN = 1.3  # by how much a job may take longer than records let expect
 LOOK = 2  # folds on which networks are judged before the better half goes on: one fold of few molecules tells little

@@ -3,7 +3,7 @@
 from roftbench.advise.advice import Advice
 from roftbench.advise.compare import Difference
 from roftbench.advise.runners import Runner
-from roftbench.display import score_text
+from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 
 SHOWN = 2  # rivals whose intervals are told; the table has all

@@ -8,8 +8,8 @@ from roftbench.advise.advisor import Advisor
 from roftbench.advise.settings import separated
 from roftbench.advise.show import WIDTH, show, to_dict, write
 from roftbench.compose import clear_errors
+from roftbench.console import logged, say, shown, wide_console
 from roftbench.errors import UsageError
-from roftbench.progress import logged, say, shown, wide_console
 
 
 def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:

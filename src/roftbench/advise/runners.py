@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 QUICK = ("lp", "random_forest")
 

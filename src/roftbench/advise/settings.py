@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from roftbench.errors import UsageError, check_choice, check_range
-from roftbench.quoting import elements
+from roftbench.overrides import elements
 from roftbench.report.text import METHODS
 from roftbench.schema import typed
 

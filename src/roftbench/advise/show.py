@@ -14,10 +14,10 @@ from rich.text import Text
 from roftbench.advise.advice import Advice
 from roftbench.advise.reasons import alike, reasons
 from roftbench.advise.runners import Runner, defined, mean_of
-from roftbench.display import printable, printable_name, score_text
-from roftbench.files import write_text
-from roftbench.progress import shown
+from roftbench.console import shown
+from roftbench.formatting import printable, printable_name, score_text
 from roftbench.report.text import MISSING, markdown_table, metric_name
+from roftbench.store.files import write_text
 
 HEADER = ["", "candidate", "test", "mean", "folds", "range", "winner minus it (95 %)", "s a job"]
 WIDTH = 150  # where the output is no terminal

@@ -12,7 +12,6 @@ import rdkit
 import torch
 from numpy.typing import NDArray
 
-from roftbench.checksums import sha256
 from roftbench.data import duplicates, featurize
 from roftbench.data.featurizers import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
@@ -23,8 +22,9 @@ from roftbench.data.spec import DatasetSpec
 from roftbench.data.split import Split, Splitter
 from roftbench.data.table import Table, read_table
 from roftbench.errors import UsageError
-from roftbench.sources import Places
-from roftbench.tensors import Entry, load_or_build
+from roftbench.store.checksums import sha256
+from roftbench.store.downloads import Places
+from roftbench.store.tensors import Entry, load_or_build
 
 ABSENT = "RDKit cannot parse the SMILES of the published file; the bundled copy leaves the row out"
 CACHE = 3  # raise it when the files of the cache change in form

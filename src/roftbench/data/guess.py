@@ -14,7 +14,7 @@ from roftbench.data.reader import Sheet
 from roftbench.data.smiles import is_smiles
 from roftbench.data.spec import ALL_OTHERS, PART_NAMES, DatasetSpec
 from roftbench.errors import UsageError
-from roftbench.quoting import as_needed, quoted_list, shell_word
+from roftbench.overrides import as_needed, quoted_list, shell_word
 
 SMILES_NAMES = ("smiles", "canonical_smiles", "mol", "structure", "molecule")
 CLASS_WORDS = (

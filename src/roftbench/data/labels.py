@@ -13,7 +13,7 @@ from roftbench.data.decimals import COMMA_NUMBER, DOTTED_THOUSANDS, has_decimal_
 from roftbench.data.reader import Sheet
 from roftbench.data.spec import DatasetSpec
 from roftbench.errors import UsageError
-from roftbench.quoting import quoted_list, shell_word
+from roftbench.overrides import quoted_list, shell_word
 
 DIGITS = r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 NUMBER = rf"^[+-]?{DIGITS}$"

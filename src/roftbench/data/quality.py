@@ -20,7 +20,7 @@ from roftbench.data.repeats import group_report
 from roftbench.data.split import Splitter
 from roftbench.data.split_quality import split_report, spread_of
 from roftbench.errors import UsageError
-from roftbench.tensors import Entry
+from roftbench.store.tensors import Entry
 
 LARGEST = 5  # scaffolds that are named
 

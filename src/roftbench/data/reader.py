@@ -16,8 +16,8 @@ from roftbench.data import formats
 from roftbench.data.decimals import has_decimal_commas
 from roftbench.data.quotes import LAST, check_rows, physical_rows
 from roftbench.errors import UsageError
-from roftbench.gzipped import GZIP, GzipError, TooMuchError, unpacked
-from roftbench.quoting import as_written
+from roftbench.overrides import as_written
+from roftbench.store.gzipped import GZIP, GzipError, TooMuchError, unpacked
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 PEEK = 1 << 16  # bytes from which the kind of a file is known

@@ -33,7 +33,7 @@ from roftbench.data.reader import (
 from roftbench.data.smiles import ATOM_MAP
 from roftbench.data.unpacked import READ, Utf8, opened, read_blocks
 from roftbench.errors import UsageError
-from roftbench.gzipped import TooMuchError
+from roftbench.store.gzipped import TooMuchError
 
 HEAD = 1 << 20  # bytes from which columns are guessed
 # The last readers, kept until the process ends: pyarrow reads ahead in a thread of its own, and one that is dropped

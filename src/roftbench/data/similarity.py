@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from roftbench.console import bar
 from roftbench.data.split import Indices
-from roftbench.progress import bar
 
 PAIRS = 200_000_000  # more pairs than this are not compared: a sample of the test molecules stands for all
 SAMPLE = 1000

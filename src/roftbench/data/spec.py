@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from roftbench.catalog import options
-from roftbench.download import check_file
 from roftbench.errors import UsageError, check_choice
 from roftbench.metrics import METRICS
-from roftbench.sources import Source, check_places
+from roftbench.store.downloads import Source, check_places
+from roftbench.store.http import check_file
 
 TASKS = ("regression", "classification")
 DUPLICATES = ("keep", "drop_conflicts", "merge")

@@ -11,8 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from roftbench import sources
-from roftbench.checksums import sha256
 from roftbench.data import guess
 from roftbench.data.beside import cautions, told
 from roftbench.data.labels import as_classes, as_numbers, check_thousands, label_cells, reject
@@ -20,7 +18,9 @@ from roftbench.data.reader import Sheet, open_sheet, unpack
 from roftbench.data.smiles import BLANKS, MAX_ATOMS
 from roftbench.data.spec import PART_NAMES, DatasetSpec
 from roftbench.errors import UsageError
-from roftbench.sources import Places
+from roftbench.store import downloads
+from roftbench.store.checksums import sha256
+from roftbench.store.downloads import Places
 
 READING = 2  # raise it when cells of an own table are read otherwise; `_reading_version` tells of which tables
 DEFAULT_METRIC = {"regression": "rmse", "classification": "roc_auc"}
@@ -164,7 +164,7 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
 
 def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
     if spec.path is None:
-        found = sources.read(spec.source(), places)
+        found = downloads.read(spec.source(), places)
         return open_sheet(f"data set {spec.name} ({found.place})", str(spec.file), found.content), found.place
     path, _ = _own_file(spec.path)
     content = _own_content(spec, path)

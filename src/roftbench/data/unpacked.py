@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from roftbench.gzipped import GZIP, check_plausible
+from roftbench.store.gzipped import GZIP, check_plausible
 
 READ = 1 << 20  # bytes read at a time
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from roftbench.catalog import options
-from roftbench.checksums import Checksum, git_blob, sha256
-from roftbench.download import check_file
 from roftbench.errors import UsageError, check_choice, check_range
-from roftbench.sources import Places, Source, check_places, present
+from roftbench.store.checksums import Checksum, git_blob, sha256
+from roftbench.store.downloads import Places, Source, check_places, present
+from roftbench.store.http import check_file
 
 PUBLISHED = "published"
 BUNDLED = "bundled:"

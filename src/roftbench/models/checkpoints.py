@@ -14,11 +14,11 @@ from safetensors.torch import load
 from torch import Tensor
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-from roftbench.checksums import Checksum
 from roftbench.errors import UsageError
 from roftbench.models.card import BUNDLED
 from roftbench.models.encoder import Encoder, State
-from roftbench.sources import Places, Source, read
+from roftbench.store.checksums import Checksum
+from roftbench.store.downloads import Places, Source, read
 
 SHOWN = 4  # problems of a kind in a message
 PARALLEL = "module."  # what nn.DataParallel puts before every name

@@ -15,7 +15,7 @@ from roftbench.data.featurize import parse_smiles
 from roftbench.data.parallel import in_chunks
 from roftbench.data.quality import describe
 from roftbench.models.fingerprint import Fingerprint
-from roftbench.tensors import Entry
+from roftbench.store.tensors import Entry
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from roftbench.console import duration, say
 from roftbench.data.rows import Rows, open_rows
 from roftbench.devices import check_device
 from roftbench.errors import UsageError, suggest
-from roftbench.files import check_paths
+from roftbench.overrides import elements
 from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.table import predict_table
-from roftbench.progress import duration, say
-from roftbench.quoting import elements
 from roftbench.schema import typed
+from roftbench.store.files import check_paths
 
 OF_MODEL = ("model=", "model.")  # overrides that say what a pretrained model is
 BESIDE = ("paths.", "plugins=")  # and what may stand beside them

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from roftbench.compose import clear_errors, composed
 from roftbench.config import parse
+from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.rows import Rows
 from roftbench.errors import UsageError
-from roftbench.files import atomic, check_paths
 from roftbench.launchers import cores
-from roftbench.leftovers import remove_leftovers
 from roftbench.predict.ensemble import load
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
 from roftbench.predict.molecules import CHUNK, featurized
-from roftbench.progress import bar
-from roftbench.sources import fetch_missing
+from roftbench.store.downloads import fetch_missing
+from roftbench.store.files import atomic, check_paths
+from roftbench.store.leftovers import remove_leftovers
 from roftbench.workbench import choose_device, pretrained
 
 ENDINGS = (".npz", ".parquet")

@@ -13,7 +13,7 @@ from roftbench.predict.card import card
 from roftbench.predict.conformal import COVERAGE, covered, half_widths
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.kept import Kept, write_kept
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 if TYPE_CHECKING:
     from roftbench.bench import Bench

@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.checksums import digest, sha256
-from roftbench.display import in_utf8
 from roftbench.errors import UsageError
-from roftbench.files import write_text
-from roftbench.folders import replace_folder
+from roftbench.formatting import in_utf8
 from roftbench.job import FINGERPRINT, NETWORK
-from roftbench.leftovers import temporary_name
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.kept_shape import check_arrays, check_facts
-from roftbench.tensors import DamagedFileError, read_tensors, write_tensors
+from roftbench.store.checksums import digest, sha256
+from roftbench.store.files import write_text
+from roftbench.store.folders import replace_folder
+from roftbench.store.leftovers import temporary_name
+from roftbench.store.tensors import DamagedFileError, read_tensors, write_tensors
 
 SCHEMA = 2
 AGAIN = "Write it again: the command of its job with run.keep=true run.rerun=true."

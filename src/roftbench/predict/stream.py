@@ -11,11 +11,11 @@ from typing import Any, Self
 
 from filelock import Timeout
 
+from roftbench.console import own_file
 from roftbench.errors import UsageError
-from roftbench.files import write_text
-from roftbench.leftovers import remove_leftovers
-from roftbench.locks import Lock
-from roftbench.progress import own_file
+from roftbench.store.files import write_text
+from roftbench.store.leftovers import remove_leftovers
+from roftbench.store.locks import Lock
 
 
 class Output:

@@ -12,15 +12,15 @@ import rdkit
 import torch
 
 from roftbench import __version__
+from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.rows import Rows
 from roftbench.errors import UsageError
-from roftbench.files import check_paths
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted
 from roftbench.predict.molecules import CHUNK, featurized
 from roftbench.predict.stream import Output
-from roftbench.progress import bar
+from roftbench.store.files import check_paths
 
 ENDINGS = (".csv", ".csv.gz")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may compute

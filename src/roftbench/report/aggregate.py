@@ -8,7 +8,7 @@ import pandas as pd
 
 from roftbench.metrics import METRICS
 from roftbench.report.places import PARTS, Placer, canonical_json, describe, differing, names
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 __all__ = [
     "CELL",

@@ -13,7 +13,7 @@ from roftbench.report.aggregate import CELL, By, cells, complete_losses, long_ta
 from roftbench.report.overall import overall_ranks
 from roftbench.report.request import GROUP, Request
 from roftbench.report.text import amount, method_name, method_order
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 TABLE = ["setting", "task"]  # after `_grouped`: what makes a table
 LINE = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from roftbench.catalog import options
 from roftbench.losses import DEFAULT_LOSS
-from roftbench.quoting import as_needed
+from roftbench.overrides import as_needed
 from roftbench.report.places import canonical_json
 from roftbench.stable_names import present_path
 

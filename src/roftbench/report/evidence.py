@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from roftbench.catalog import options
-from roftbench.display import printable
-from roftbench.files import write_text
-from roftbench.progress import bar
+from roftbench.console import bar
+from roftbench.formatting import printable
 from roftbench.report.aggregate import cells
 from roftbench.report.comparison import by_reason, comparison_frame, render_comparison, sections
 from roftbench.report.curve_figure import GROUP, curve_datasets, curve_groups, draw_curves
@@ -21,6 +20,7 @@ from roftbench.report.figures import write_figure
 from roftbench.report.rank_figure import draw_critical_difference
 from roftbench.report.stats import REFERENCE, friedman, label_curves
 from roftbench.report.text import METRIC_NAMES, csv_text, method_name, newest
+from roftbench.store.files import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

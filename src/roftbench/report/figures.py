@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roftbench.files import atomic
 from roftbench.report.text import BASELINES, METHODS
+from roftbench.store.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,16 +10,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from roftbench.display import printable
 from roftbench.errors import UsageError
-from roftbench.files import check_output, write_output
+from roftbench.formatting import printable
 from roftbench.report.aggregate import long_table
 from roftbench.report.page_data import page_data
 from roftbench.report.page_jobs import POINTS
 from roftbench.report.records import read_records
 from roftbench.report.request import Request
 from roftbench.report.scores import read_scores
-from roftbench.store import Store
+from roftbench.store.files import check_output, write_output
+from roftbench.store.results import Store
 
 PAGE = Path(__file__).parent / "page"
 # In order of use.

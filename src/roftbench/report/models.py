@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from roftbench.display import printable
-from roftbench.files import write_text
+from roftbench.formatting import printable
 from roftbench.report.aggregate import sign
 from roftbench.report.notes import shows_spread, spread_note
 from roftbench.report.text import MISSING, amount, csv_text, markdown_table, method_name, metric_name, rank, score
+from roftbench.store.files import write_text
 
 GROUP = ["method", "split", "train"]  # one table each
 COLUMN = ["dataset", "label_ratio"]

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from roftbench.progress import bar
+from roftbench.console import bar
 from roftbench.report import page_facts, page_stats
 from roftbench.report.aggregate import BUDGET, CELL, cells, complete_losses, mean_rank, select, unfinished_table
 from roftbench.report.notes import SPREAD
 from roftbench.report.page_jobs import Interned, fit_curves, job_row, params_of, short
 from roftbench.report.page_lists import OWN, lists_of, places
 from roftbench.report.places import canonical_json
-from roftbench.store import Record, Store
+from roftbench.store.results import Record, Store
 
 _Data = dict[str, Any]
 _View = tuple[pd.DataFrame, pd.DataFrame]  # cells and mean ranks by one metric

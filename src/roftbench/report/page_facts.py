@@ -12,7 +12,7 @@ from roftbench.report.page_jobs import Interned
 from roftbench.report.provenance import protocol_of
 from roftbench.report.runs import run_rows
 from roftbench.report.text import method_name
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 FAILURES = 500  # rows of one page, at most
 NAMED = ("train", "split", "label_ratio")

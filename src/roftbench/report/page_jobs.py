@@ -5,7 +5,7 @@ from typing import Any
 
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import canonical_json
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 POINTS = 40  # epochs of a learning curve that are kept, at most
 BUDGET = 300_000  # such points in one page, about 14 bytes each

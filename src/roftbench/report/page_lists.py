@@ -8,7 +8,7 @@ from roftbench.metrics import METRICS, names_of
 from roftbench.report.aggregate import PARTS
 from roftbench.report.figures import appearance
 from roftbench.report.text import METRIC_NAMES, method_name, method_order
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 OWN = "own"  # each data set's own metric, where those of a task differ
 DARK_GROUND = "#15171a"  # of the dark theme

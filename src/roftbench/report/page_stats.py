@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from roftbench.progress import bar
+from roftbench.console import bar
 from roftbench.report.comparison import UNITS
 from roftbench.report.page_jobs import short
 from roftbench.report.stats import REFERENCE, Friedman, Unit, compare, friedman, improvements, label_curves

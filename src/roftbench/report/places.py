@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from roftbench.checksums import digest_of_text
-from roftbench.display import printable_name
+from roftbench.formatting import printable_name
 from roftbench.job import FLOAT32, PROTOCOL
 from roftbench.losses import DEFAULT_LOSS
+from roftbench.store.checksums import digest_of_text
 
 PARTS = ["model", "split", "label_ratio", "train"]
 NAMED = [*PARTS, "dataset", "method"]

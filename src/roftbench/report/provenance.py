@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from roftbench.display import printable_name
+from roftbench.formatting import printable_name
 from roftbench.report.board import Board
 from roftbench.report.text import METRIC_NAMES, MISSING, markdown_table
 

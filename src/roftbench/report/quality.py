@@ -17,9 +17,9 @@ from roftbench.config import parse
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality import quality_report
 from roftbench.errors import UsageError, suggest
-from roftbench.files import check_not_input, check_output, write_output
 from roftbench.job import Component, Job
 from roftbench.report.quality_tables import print_report
+from roftbench.store.files import check_not_input, check_output, write_output
 
 SPLITS = ("random", "scaffold", "size", "random_scaffold")  # and the table's own column, if it has one
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from roftbench.data.smiles import shortened
-from roftbench.display import printable_values
+from roftbench.formatting import printable_values
 
 Report = dict[str, Any]
 FIRST = 10  # dropped rows, and groups of duplicates, that are shown

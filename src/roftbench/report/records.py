@@ -7,9 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from roftbench.progress import bar
-from roftbench.record_shape import Shapes
-from roftbench.store import UNREADABLE, Record, Store, unreadable
+from roftbench.console import bar
+from roftbench.store.record_schema import Shapes
+from roftbench.store.results import UNREADABLE, Record, Store, unreadable
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from roftbench.errors import UsageError, suggest
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import By
 from roftbench.report.places import SEEDED
-from roftbench.store import Record
+from roftbench.store.results import Record
 
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")
 GROUP = ("model", "split", "label_ratio")  # what one table is for, besides task and training setting

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from roftbench.display import score_text
-from roftbench.store import Record
+from roftbench.formatting import score_text
+from roftbench.store.results import Record
 
 
 def run_rows(records: Iterable[Record], failures: Iterable[Record] = ()) -> list[dict[str, Any]]:

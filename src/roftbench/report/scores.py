@@ -21,12 +21,12 @@ from typing import Any
 
 import msgspec
 
-from roftbench.display import from_spreadsheet_text, spreadsheet_text
 from roftbench.errors import UsageError
-from roftbench.files import write_text
+from roftbench.formatting import from_spreadsheet_text, spreadsheet_text
 from roftbench.metrics import METRICS
 from roftbench.report.places import short_hash
-from roftbench.store import Record
+from roftbench.store.files import write_text
+from roftbench.store.results import Record
 
 logger = logging.getLogger(__name__)
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roftbench.display import printable
+from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
-from roftbench.leftovers import remove_leftovers
+from roftbench.formatting import printable
 from roftbench.paths import absolute, paths_of
-from roftbench.progress import shown, wide_console
 from roftbench.report.board import Board
 from roftbench.report.evidence import write_evidence
 from roftbench.report.layout import Leaderboard
@@ -18,7 +17,8 @@ from roftbench.report.records import read_records
 from roftbench.report.request import GROUP, Request
 from roftbench.report.scores import SCORES, read_scores, write_scores
 from roftbench.report.tables import json_text, plain_rows, print_rich, to_json, write_tables
-from roftbench.store import Store
+from roftbench.store.leftovers import remove_leftovers
+from roftbench.store.results import Store
 
 WIDTH = 250  # of what is not printed to a terminal
 BY_MODEL = ("--by", "model")

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from roftbench.display import printable
-from roftbench.files import write_text
+from roftbench.formatting import printable
 from roftbench.report.aggregate import PARTS
 from roftbench.report.board import TABLE, Board
 from roftbench.report.latex import comments, plain, render_layout
@@ -19,6 +18,7 @@ from roftbench.report.layout import Layout, Leaderboard
 from roftbench.report.provenance import asked, brief, data_lines, facts, render_provenance
 from roftbench.report.selection import render_selection
 from roftbench.report.text import csv_text, markdown_table
+from roftbench.store.files import write_text
 
 LEGEND = """\
 Cells: mean ± standard deviation (ddof 0; none of one seed) of the test score over seeds, and the number of seeds.

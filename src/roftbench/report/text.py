@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from roftbench.display import UNDEFINED, printable_name, score_text, spreadsheet_text
+from roftbench.formatting import UNDEFINED, printable_name, score_text, spreadsheet_text
 from roftbench.metrics import METRICS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from command import Command
 from given_page import behind, changed, data_in, rows
 from lab import Lab
 
-from roftbench.display import score_text
+from roftbench.formatting import score_text
 from roftbench.report.text import method_name
 
 WHERE = "#board .where"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from command import Command
 
-from roftbench import locks
 from roftbench.errors import UsageError
-from roftbench.files import locked
-from roftbench.locks import no_locks
+from roftbench.store import locks
+from roftbench.store.files import locked
+from roftbench.store.locks import no_locks
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])

@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from roftbench.files import atomic, locked
-from roftbench.locks import Lock
+from roftbench.store.files import atomic, locked
+from roftbench.store.locks import Lock
 
 logger = logging.getLogger(__name__)
 

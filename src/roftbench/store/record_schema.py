@@ -5,8 +5,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
-from roftbench.checksums import canonical, digest_of_text
-from roftbench.record_digest import is_verified
+from roftbench.store.checksums import canonical, digest_of_text
+from roftbench.store.record_digest import is_verified
 
 SCHEMA = 2  # 1: without a digest
 Scores = dict[str, float | None]

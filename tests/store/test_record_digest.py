@@ -10,10 +10,10 @@ import pytest
 from command import Command
 from lab import Lab, numbers
 
-from roftbench.record_digest import is_verified, sealed
-from roftbench.record_shape import SCHEMA
 from roftbench.report.records import read_records
 from roftbench.runner import put_failure
+from roftbench.store.record_digest import is_verified, sealed
+from roftbench.store.record_schema import SCHEMA
 
 DAMAGES = 200
 JOB = ("method=lp", "train.epochs=1")

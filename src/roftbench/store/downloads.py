@@ -10,18 +10,18 @@ from pathlib import Path
 
 import requests
 
-from roftbench.checksums import Checksum
-from roftbench.download import TooLargeError, check_file, download
+from roftbench.console import say
 from roftbench.errors import UsageError, check_choice
-from roftbench.files import atomic, locked, write_text
-from roftbench.gzipped import GZIP, GzipError, TooMuchError, unpacked
-from roftbench.packages import PackageError, is_package, read_package
-from roftbench.progress import say
+from roftbench.store.checksums import Checksum
+from roftbench.store.files import atomic, locked, write_text
+from roftbench.store.gzipped import GZIP, GzipError, TooMuchError, unpacked
+from roftbench.store.http import TooLargeError, check_file, download
+from roftbench.store.wheels import PackageError, is_package, read_package
 
 logger = logging.getLogger(__name__)
 
 PLACES = ("bundled", "cache", "mirror")
-ASSETS = Path(__file__).with_name("assets")
+ASSETS = Path(__file__).parents[1] / "assets"
 BUSY = (408, 429)  # refusals that pass: too slow, too many requests
 WAITS = (1.0, 3.0)  # seconds before a second and a third attempt to download
 TIMEOUT = 30.0  # seconds without an answer or the next bytes

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from roftbench.tensors import DamagedFileError, Entry, load_or_build, read_tensors, write_tensors
+from roftbench.store.tensors import DamagedFileError, Entry, load_or_build, read_tensors, write_tensors
 
 TENSORS = {
     "float": torch.tensor([[1.5, float("nan")], [-0.0, float("inf")]]),

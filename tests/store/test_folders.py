@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from roftbench import folders
-from roftbench.folders import replace_folder, restore_folders
-from roftbench.leftovers import temporary_name
+from roftbench.store import folders
+from roftbench.store.folders import replace_folder, restore_folders
+from roftbench.store.leftovers import temporary_name
 
 DEAD = 2**22 + 1
 OURS = ["model", "weights"]

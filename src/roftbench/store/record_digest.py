@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from roftbench.display import in_utf8
+from roftbench.formatting import in_utf8
 
 UNVERIFIED = 1  # the schema of records that carry no digest
 _HEAD, _TAIL, _HEX = b'{\n "digest": "', b'",', 64

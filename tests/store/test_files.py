@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roftbench.files import atomic, locked, write_text
+from roftbench.store.files import atomic, locked, write_text
 
 
 def names(folder: Path) -> set[str]:

@@ -11,13 +11,13 @@ import pytest
 import torch
 from lab import Lab, equal, numbers
 
-from roftbench.checksums import digest
 from roftbench.errors import UsageError
-from roftbench.record_digest import sealed
-from roftbench.record_shape import SCHEMA
 from roftbench.report.records import read_records
 from roftbench.runner import put_failure
-from roftbench.store import Store
+from roftbench.store.checksums import digest
+from roftbench.store.record_digest import sealed
+from roftbench.store.record_schema import SCHEMA
+from roftbench.store.results import Store
 
 KEY = "0123456789abcdef"
 GRAPHS = {"train": 50, "val": 64, "test": 65}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command import Command
 
-from roftbench.display import (
+from roftbench.formatting import (
     from_spreadsheet_text,
     printable,
     printable_name,
@@ -15,7 +15,7 @@ from roftbench.display import (
     score_text,
     spreadsheet_text,
 )
-from roftbench.store import Store
+from roftbench.store.results import Store
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from roftbench.errors import UsageError
-from roftbench.leftovers import remove_leftovers, temporary_name
-from roftbench.locks import LOCK, Lock
+from roftbench.store.leftovers import remove_leftovers, temporary_name
+from roftbench.store.locks import LOCK, Lock
 
 
 def locked(path: Path) -> Lock:

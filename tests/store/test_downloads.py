@@ -23,10 +23,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from roftbench import download, gzipped, sources
-from roftbench.checksums import git_blob
 from roftbench.errors import UsageError
-from roftbench.sources import Found, Places, Source, check_places, fetch, present, read
+from roftbench.store import downloads as sources
+from roftbench.store import gzipped
+from roftbench.store import http as download
+from roftbench.store.checksums import git_blob
+from roftbench.store.downloads import Found, Places, Source, check_places, fetch, present, read
 
 CONTENT = b"smiles,y\r\n" + b"".join(b"C%dO,%d\r\n" % (n, n % 7) for n in range(40_000))
 PACKED = gzip.compress(CONTENT, mtime=0)
@@ -273,7 +275,7 @@ def test_a_wrong_bundled_file_is_reported_and_the_next_place_asked(
     put(bundle / "data", "a.csv.gz", b"other")
     put(places.mirror)
     assert read(source(*LOCAL), places).place == "mirror"
-    assert [(record.name, record.levelname) for record in caplog.records] == [("roftbench.sources", "WARNING")]
+    assert [(record.name, record.levelname) for record in caplog.records] == [("roftbench.store.downloads", "WARNING")]
     assert str(bundle / "data" / "a.csv.gz") in caplog.text
     assert (bundle / "data" / "a.csv.gz").exists()
 
@@ -285,7 +287,7 @@ def test_a_damaged_file_in_the_cache_is_reported_and_downloaded_again(
     path = put(places.downloads, content=content)
     address = server.serve(plain)
     assert read(source("cache", "mirror", address), places) == Found(CONTENT, address)
-    assert [(record.name, record.levelname) for record in caplog.records] == [("roftbench.sources", "WARNING")]
+    assert [(record.name, record.levelname) for record in caplog.records] == [("roftbench.store.downloads", "WARNING")]
     assert str(path) in caplog.text
     assert read(source("cache", "mirror", address), places) == Found(CONTENT, "cache")
     assert server.gets["/a.csv"] == 1
@@ -758,7 +760,7 @@ def test_fetch_downloads_what_is_nowhere_on_this_machine(bundle: Path, places: P
 SCRIPT = """
 import json, signal, sys
 from pathlib import Path
-from roftbench.sources import Places, Source, read
+from roftbench.store.downloads import Places, Source, read
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
 arguments, downloads = json.loads(sys.argv[1])
 print("ready", flush=True)

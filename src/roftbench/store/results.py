@@ -14,14 +14,14 @@ import msgspec
 from filelock import Timeout
 
 from roftbench.errors import UsageError
-from roftbench.files import locked, write_text
-from roftbench.folders import restore_folders
-from roftbench.leftovers import remove_leftovers
-from roftbench.record_digest import sealed
-from roftbench.record_shape import Shapes
+from roftbench.store.files import locked, write_text
+from roftbench.store.folders import restore_folders
+from roftbench.store.leftovers import remove_leftovers
+from roftbench.store.record_digest import sealed
+from roftbench.store.record_schema import Shapes
 
 if TYPE_CHECKING:
-    from roftbench.tensors import Entry
+    from roftbench.store.tensors import Entry
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,10 @@ class Store:
 
     def get_stage(self, key: str) -> "Entry | None":
         """Return a stage's weights and description; None if there is none or if it is damaged (which is reported)."""
-        from roftbench.tensors import DamagedFileError, read_tensors  # here: who only reads records needs no torch
+        from roftbench.store.tensors import (  # here: who only reads records needs no torch
+            DamagedFileError,
+            read_tensors,
+        )
 
         path = self.stage_path(key)
         if not path.exists():
@@ -167,7 +170,7 @@ class Store:
 
     def put_stage(self, key: str, entry: "Entry") -> None:
         """Keep a stage's weights; drop the least recently used ones above the cap. A full disk is reported."""
-        from roftbench.tensors import write_tensors
+        from roftbench.store.tensors import write_tensors
 
         try:
             write_tensors(self.stage_path(key), *entry)

@@ -7,8 +7,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from roftbench.download import LARGEST
 from roftbench.errors import UsageError
+from roftbench.store.http import LARGEST
 
 PREFIX = "package:"
 PLACE = re.compile(r"package:(?P<requirement>[A-Za-z0-9][\w.-]*==[\w.!+]+):(?P<member>[^:]+)")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
-from roftbench.display import printable, printable_name, score_text
+from roftbench.formatting import printable, printable_name, score_text
 
 if TYPE_CHECKING:
     from rich.console import Console

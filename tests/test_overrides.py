@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from roftbench.quoting import quoted
+from roftbench.overrides import quoted
 
 TEXTS = ["", "a b", "[a,b]", "a$b", "qu'ote", "'", 'dou"ble', r"a\b", r"a\\b", r"a\'b", "end\\", r"x\\'", r"{c}~^\.csv"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roftbench.checksums import Checksum, git_blob, sha256
+from roftbench.store.checksums import Checksum, git_blob, sha256
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is missing")

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from roftbench.leftovers import FORMAT, leftovers
+from roftbench.store.leftovers import FORMAT, leftovers
 
 logger = logging.getLogger(__name__)
 
