@@ -14,7 +14,7 @@ import yaml
 
 from roftbench.catalog import GROUPS, options
 from roftbench.cli import main as roftbench
-from roftbench.data.spec import DatasetSpec
+from roftbench.data.config import DatasetSpec
 from roftbench.models.card import ModelCard
 from roftbench.report.text import markdown_table
 from roftbench.store.files import write_text

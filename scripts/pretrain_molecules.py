@@ -19,7 +19,7 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 from tqdm import tqdm
 from wheels import Wheel
 
-from roftbench.data.featurize import parse_smiles
+from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.smiles import FeaturizeError
 
 ASSETS = Path(__file__).resolve().parents[1] / "src/roftbench/assets"

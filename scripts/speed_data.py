@@ -14,11 +14,11 @@ from speed_memory import PeakMemory
 from speed_timing import print_table, seconds
 
 import roftbench
+from roftbench.data.config import DatasetSpec
 from roftbench.data.dataset import load_dataset
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
-from roftbench.data.spec import DatasetSpec
-from roftbench.data.table import complete
+from roftbench.data.table.load import complete
 from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN

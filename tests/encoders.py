@@ -8,7 +8,7 @@ import torch
 from lab import Lab, molecules, write_csv
 from torch import Tensor
 
-from roftbench.data.featurizers import FEATURIZERS
+from roftbench.data.featurizers.registry import FEATURIZERS
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.models.encoder import HEAD, Encoder, Predictor, copy_state
 from roftbench.models.gat import GAT

@@ -2,7 +2,7 @@
 
 import torch
 
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
 
 SMILES = [

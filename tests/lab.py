@@ -15,8 +15,8 @@ from torch import Tensor
 
 from roftbench.compose import composed
 from roftbench.config import Env, parse
-from roftbench.data.spec import DatasetSpec
-from roftbench.data.table import read_table
+from roftbench.data.config import DatasetSpec
+from roftbench.data.table.load import read_table
 from roftbench.job import Job
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.metrics import METRICS

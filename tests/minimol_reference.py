@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roftbench.data.featurize import Graph
-from roftbench.data.minimol_features import ATOM_CLASSES, BOND_CLASSES, pack_graphs
+from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, pack_graphs
+from roftbench.data.featurizers.hu import Graph
 from roftbench.data.packed import Batch, PackedGraphs
 
 EIGENVECTORS, EIGENVALUES, RETURNS = slice(9, 17), slice(17, 25), slice(25, 41)  # columns of x

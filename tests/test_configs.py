@@ -15,7 +15,7 @@ from roftbench.components import build
 from roftbench.compose import composed
 from roftbench.config import Env, parse
 from roftbench.data.split import Splitter
-from roftbench.data.table import read_table
+from roftbench.data.table.load import read_table
 from roftbench.hydra_app import plan as planned
 from roftbench.job import Job
 from roftbench.methods.base import Method

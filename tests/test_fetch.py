@@ -13,7 +13,7 @@ import torch
 import yaml
 from command import Command
 
-from roftbench.data.spec import dataset_specs
+from roftbench.data.config import dataset_specs
 from roftbench.models.card import PUBLISHED, model_cards
 from roftbench.models.gcn import GCN
 from roftbench.store import downloads as sources

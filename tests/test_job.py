@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from lab import FOREST, METHODS, Lab, molecules, write_csv
 
+from roftbench.data.config import DatasetSpec
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.data.spec import DatasetSpec
 from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings, derive_seed
 from roftbench.store.checksums import digest
 

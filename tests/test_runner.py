@@ -506,7 +506,7 @@ def test_rows_without_a_graph_are_dropped_counted_and_listed(lab: Lab, tmp_path:
 
 @pytest.mark.parametrize("dataset", ["esol", "bbbp"])
 def test_recorded_predictions_give_the_recorded_score(lab: Lab, dataset: str) -> None:
-    from roftbench.data.table import read_table
+    from roftbench.data.table.load import read_table
     from roftbench.metrics import evaluate
 
     job = lab.job(f"dataset={dataset}")[0]

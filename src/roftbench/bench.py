@@ -14,7 +14,7 @@ from roftbench.components import build
 from roftbench.config import Env
 from roftbench.console import say
 from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.warn import unusual_scale, warnings_of
+from roftbench.data.warnings import unusual_scale, warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.job import NETWORK, Job
 from roftbench.metrics import names_of

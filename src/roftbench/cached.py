@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from roftbench.console import shown
-from roftbench.data.spec import dataset_specs
+from roftbench.data.config import dataset_specs
 from roftbench.errors import UsageError
 from roftbench.formatting import printable_name
 from roftbench.models.card import PUBLISHED, model_cards

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from roftbench.data.featurizers import FEATURIZERS, HU
+from roftbench.data.config import DatasetSpec
+from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
-from roftbench.data.spec import DatasetSpec
 from roftbench.data.split import ScaffoldSplit, Splitter
 from roftbench.errors import UsageError, check_choice, suggest
 from roftbench.job import FINGERPRINT, NETWORK, Component, MethodSpec, ModelSpec

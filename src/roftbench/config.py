@@ -11,9 +11,9 @@ from omegaconf import errors as omega
 
 from roftbench.catalog import BESIDE, OF_A_JOB
 from roftbench.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
+from roftbench.data.config import DatasetSpec
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.data.spec import DatasetSpec
-from roftbench.data.table import complete
+from roftbench.data.table.load import complete
 from roftbench.devices import check_device
 from roftbench.errors import UsageError, check_range, suggest
 from roftbench.job import Job, TrainSettings

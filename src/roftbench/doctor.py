@@ -15,7 +15,7 @@ import torch
 from roftbench import __version__
 from roftbench.adam import Adam
 from roftbench.cached import files_of, kinds, size
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.formatting import printable_name
 from roftbench.launchers import EXTRAS, cores

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from roftbench.console import column, say
-from roftbench.data.spec import dataset_specs
+from roftbench.data.config import dataset_specs
 from roftbench.errors import UsageError, suggest
 from roftbench.models.card import BUNDLED, OWN, PUBLISHED, ModelCard, model_cards
 from roftbench.paths import paths_of

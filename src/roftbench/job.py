@@ -5,10 +5,10 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, ClassVar
 
-from roftbench.data.featurize import VERSION as FEATURIZER
-from roftbench.data.featurizers import FEATURIZERS, HU
+from roftbench.data.config import DatasetSpec
+from roftbench.data.featurizers.hu import VERSION as FEATURIZER
+from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.data.spec import DatasetSpec
 from roftbench.errors import check_choice, check_range
 from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.schema import naming_params

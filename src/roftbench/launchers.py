@@ -9,8 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig, read_write
 
+from roftbench.data.worker_lifetime import following
 from roftbench.errors import UsageError
-from roftbench.follow import following
 
 EXTRAS = {  # the class that launches: the extra that brings it, and a package that must be there
     "JoblibLauncher": ("joblib", "hydra_plugins.hydra_joblib_launcher"),

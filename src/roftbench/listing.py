@@ -34,7 +34,7 @@ def show_options(group: str, folder: Path | None, *, as_json: bool) -> int:
 
 def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
     """Print the data sets: size, tasks, metric, licence, and where on this machine each of them is; returns 0."""
-    from roftbench.data.spec import dataset_specs
+    from roftbench.data.config import dataset_specs
     from roftbench.paths import paths_of
     from roftbench.store.downloads import present
 

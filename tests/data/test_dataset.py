@@ -18,12 +18,12 @@ from lab import PLACES, ROOT
 from rdkit import Chem
 from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
-from roftbench.data import featurize
+from roftbench.data.config import DatasetSpec
 from roftbench.data.dataset import ABSENT, Dropped, MoleculeDataset, load_dataset
-from roftbench.data.featurize import scaffold_smiles, smiles_to_graph
+from roftbench.data.featurizers import hu
+from roftbench.data.featurizers.hu import scaffold_smiles, smiles_to_graph
 from roftbench.data.packed import PackedGraphs
-from roftbench.data.spec import DatasetSpec
-from roftbench.data.table import complete, read_table
+from roftbench.data.table.load import complete, read_table
 from roftbench.errors import UsageError
 from roftbench.store.tensors import read_tensors
 
@@ -132,8 +132,8 @@ def test_the_second_load_is_the_same_and_builds_nothing(
     built: dict[str, MoleculeDataset], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups = built[name].scaffold_groups()
-    monkeypatch.setattr(featurize, "smiles_to_graph", None)
-    monkeypatch.setattr(featurize, "parse_smiles", None)
+    monkeypatch.setattr(hu, "smiles_to_graph", None)
+    monkeypatch.setattr(hu, "parse_smiles", None)
     again = load_dataset(bundled(name), built[name].cache.parent, PLACES)
     assert_same(again, built[name])
     np.testing.assert_array_equal(again.scaffold_groups(), groups)
@@ -171,7 +171,7 @@ def test_what_decides_a_graph_is_in_the_name_of_the_cache(
     names = {load_dataset(small, tmp_path, PLACES).cache.name}
     names.add(load_dataset(own(path, text), tmp_path, PLACES).cache.name)
     names.add(load_dataset(own(path, text, smiles_column="other", targets=["y"]), tmp_path, PLACES).cache.name)
-    monkeypatch.setattr(featurize, "VERSION", featurize.VERSION + 1)
+    monkeypatch.setattr(hu, "VERSION", hu.VERSION + 1)
     names.add(load_dataset(own(path, text), tmp_path, PLACES).cache.name)
     assert len(names) == 4
     assert names == {path.name for path in tmp_path.glob("graphs-*.safetensors")}
@@ -226,7 +226,7 @@ from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from roftbench.data.dataset import load_dataset
-from roftbench.data.spec import DatasetSpec
+from roftbench.data.config import DatasetSpec
 from roftbench.store.downloads import Places
 
 logging.basicConfig(level=logging.WARNING)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from roftbench.data.duplicates import across_parts, conflicting_tasks, groups_of, resolve
-from roftbench.data.featurize import text_hash
+from roftbench.data.featurizers.hu import text_hash
 from roftbench.data.split import Split
 
 NAN = float("nan")

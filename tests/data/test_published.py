@@ -12,11 +12,11 @@ import torch
 from lab import PLACES
 
 from roftbench.components import build
+from roftbench.data.config import dataset_specs
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.duplicates import conflicting_tasks, groups_of
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
-from roftbench.data.spec import dataset_specs
 from roftbench.data.split import RandomScaffoldSplit, RandomSplit, ScaffoldSplit, SizeSplit
 from roftbench.job import Component
 from roftbench.metrics import METRICS

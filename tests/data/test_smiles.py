@@ -8,9 +8,9 @@ import pytest
 from rdkit import Chem
 
 from roftbench.data.descriptors import describe_chunk
-from roftbench.data.featurize import featurize_chunk, parse_smiles, scaffold_chunk
-from roftbench.data.minimol_features import smiles_to_graph as minimol_graph
-from roftbench.data.ogb_features import smiles_to_graph as ogb_graph
+from roftbench.data.featurizers.graphium import smiles_to_graph as minimol_graph
+from roftbench.data.featurizers.hu import featurize_chunk, parse_smiles, scaffold_chunk
+from roftbench.data.featurizers.ogb import smiles_to_graph as ogb_graph
 from roftbench.data.smiles import MAX_ATOMS, Cell, FeaturizeError, is_smiles, read_cell, shortened, without_salts
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -91,7 +91,7 @@ def test_a_molecule_that_is_too_large_has_a_reason(text: str) -> None:
 def test_the_largest_molecule_is_handled_on_half_of_the_usual_stack() -> None:
     """The recursive writer of SMILES must not overflow: 20,000 atoms did on 8 MiB."""
     code = (
-        "import resource, sys; from roftbench.data.featurize import featurize_chunk, scaffold_chunk;"
+        "import resource, sys; from roftbench.data.featurizers.hu import featurize_chunk, scaffold_chunk;"
         f"text = 'C' * {MAX_ATOMS}; assert len(featurize_chunk([text]).rows) == 1;"
         " assert scaffold_chunk([text]) == ['']"
     )

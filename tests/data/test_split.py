@@ -13,7 +13,7 @@ from hypothesis import example, settings
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from roftbench.data.featurize import scaffold_smiles, smiles_to_graph
+from roftbench.data.featurizers.hu import scaffold_smiles, smiles_to_graph
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.split import RandomScaffoldSplit, RandomSplit, ScaffoldSplit, SizeSplit, Split, Splitter
 

@@ -11,7 +11,7 @@ from lab import Lab, equal, fitted_between, moved
 from torch import Tensor
 from torch.func import functional_call
 
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.losses import masked_loss
 from roftbench.methods.base import Fitted

@@ -11,7 +11,7 @@ import torch
 from lab import Lab, clone, equal, moved, primary
 
 from roftbench.console import JobProgress
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.job import TrainSettings
 from roftbench.methods.base import Method, Stage, Step, head_shrinkage

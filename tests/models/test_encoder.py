@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.models.encoder import HEAD, Encoder, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN

@@ -17,7 +17,7 @@ from rdkit import Chem
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from roftbench.data.colours import whole_hop
+from roftbench.data.color_refinement import whole_hop
 from roftbench.data.packed import Batch
 from roftbench.losses import masked_loss
 from roftbench.models.encoder import Predictor

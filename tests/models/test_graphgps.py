@@ -24,7 +24,7 @@ from encoders import (
 from lab import METHODS, Lab, moved
 from torch import Tensor, nn
 
-from roftbench.data.ogb_features import add_walks, smiles_to_graph
+from roftbench.data.featurizers.ogb import add_walks, smiles_to_graph
 from roftbench.errors import UsageError
 from roftbench.methods.base import head_shrinkage
 from roftbench.models.card import model_cards

@@ -25,7 +25,7 @@ from encoders import (
 from lab import METHODS, ROOT, Lab
 from torch import Tensor
 
-from roftbench.data.minimol_features import smiles_to_graph
+from roftbench.data.featurizers.graphium import smiles_to_graph
 from roftbench.errors import UsageError
 from roftbench.models.card import model_cards
 from roftbench.models.checkpoints import load_checkpoint

@@ -12,10 +12,10 @@ from graphs import SMILES, batch_of
 from lab import PLACES
 from torch import Tensor, nn
 
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.config import dataset_specs
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
-from roftbench.data.spec import dataset_specs
-from roftbench.data.table import read_table
+from roftbench.data.table.load import read_table
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import Nodes, Predictor
 from roftbench.models.gat import GAT

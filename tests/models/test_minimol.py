@@ -19,7 +19,7 @@ from torch import Tensor
 
 from roftbench import job as jobs
 from roftbench.config import Env
-from roftbench.data.minimol_features import smiles_to_graph
+from roftbench.data.featurizers.graphium import smiles_to_graph
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError
 from roftbench.job import Job

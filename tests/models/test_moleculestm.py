@@ -22,7 +22,7 @@ from encoders import (
 from lab import METHODS, Lab
 from torch import Tensor
 
-from roftbench.data.ogb_features import smiles_to_graph
+from roftbench.data.featurizers.ogb import smiles_to_graph
 from roftbench.errors import UsageError
 from roftbench.models.card import model_cards
 from roftbench.models.checkpoints import load_checkpoint

@@ -12,7 +12,7 @@ import torch
 from command import Command
 from lab import FOREST, Lab, write_csv
 
-from roftbench.data import rows
+from roftbench.data.table import stream
 from roftbench.errors import UsageError
 from roftbench.methods.forest import check_forest
 from roftbench.predict.ensemble import load
@@ -109,10 +109,10 @@ def test_a_reference_in_a_name_is_a_name(cli: Command) -> None:
 
 
 def test_an_odd_quote_in_a_long_head_takes_no_time() -> None:
-    head = b'"' + b"C,1\n" * (rows.HEAD // 4)
+    head = b'"' + b"C,1\n" * (stream.HEAD // 4)
     began = time.process_time()
-    assert rows._whole_rows(head) == head
-    assert rows._whole_rows(b"C,1\n" * 9 + head)[:36] == b"C,1\n" * 9
+    assert stream._whole_rows(head) == head
+    assert stream._whole_rows(b"C,1\n" * 9 + head)[:36] == b"C,1\n" * 9
     assert time.process_time() - began < 2
 
 
@@ -152,10 +152,10 @@ def test_a_file_that_unpacks_to_more_than_is_plausible(tmp_path: Path, monkeypat
     path.write_bytes(gzip.compress(b"smiles,y\n" + b"CCO,1\n" * 1_000_000))
     began = time.process_time()
     with pytest.raises(UsageError, match="unpack to more than 1,048,576, which is not plausible"):
-        rows.open_rows(path, None)
+        stream.open_rows(path, None)
     assert time.process_time() - began < 2
     monkeypatch.setattr(gzipped, "ALWAYS", 1 << 23)
-    assert rows.open_rows(path, None).count == 1_000_000
+    assert stream.open_rows(path, None).count == 1_000_000
 
 
 def test_cells_that_a_spreadsheet_would_compute_are_quoted_and_numbers_are_not() -> None:

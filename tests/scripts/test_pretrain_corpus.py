@@ -12,7 +12,7 @@ import torch
 from lab import ROOT
 from rdkit import Chem
 
-from roftbench.data.featurize import smiles_to_graph
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.store.wheels import PackageError, package_member
 

@@ -8,7 +8,7 @@ from roftbench.components import build
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.predefined import ColumnSplit, FileSplit
 from roftbench.data.split import Indices, Split
-from roftbench.data.warn import warnings_of
+from roftbench.data.warnings import warnings_of
 from roftbench.errors import UsageError
 from roftbench.job import Job
 from roftbench.plugins import import_name

@@ -12,15 +12,16 @@ import rdkit
 import torch
 from numpy.typing import NDArray
 
-from roftbench.data import duplicates, featurize
-from roftbench.data.featurizers import FEATURIZERS, HU
+from roftbench.data import duplicates
+from roftbench.data.config import DatasetSpec
+from roftbench.data.featurizers import hu
+from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.parallel import in_chunks
 from roftbench.data.smiles import BLANKS
-from roftbench.data.spec import DatasetSpec
 from roftbench.data.split import Split, Splitter
-from roftbench.data.table import Table, read_table
+from roftbench.data.table.load import Table, read_table
 from roftbench.errors import UsageError
 from roftbench.store.checksums import sha256
 from roftbench.store.downloads import Places
@@ -92,7 +93,7 @@ class MoleculeDataset:
 
     @cached_property
     def _scaffold_groups(self) -> NDArray[np.int64]:
-        group = self.kept_beside("scaffolds", str(featurize.VERSION), _scaffold_entry)["group"].numpy()
+        group = self.kept_beside("scaffolds", str(hu.VERSION), _scaffold_entry)["group"].numpy()
         return group if self.position is None else group[self.position]
 
     def graphs_of(self, featurizer: str) -> PackedGraphs:
@@ -219,7 +220,7 @@ def cache_path(folder: Path, stem: str, identity: str) -> Path:
 def _identity(spec: DatasetSpec, content: str) -> str:
     """Return what decides the graphs of a data set whose file has this checksum."""
     stripped = " strip_salts" if spec.strip_salts else ""
-    return f"{content} {spec.smiles_column} {CACHE} {featurize.VERSION}{stripped}"
+    return f"{content} {spec.smiles_column} {CACHE} {hu.VERSION}{stripped}"
 
 
 def _no_graph(spec: DatasetSpec, dropped: Sequence[tuple[int, str]]) -> str:
@@ -250,7 +251,7 @@ def _graph_entry(smiles: Sequence[str], spec: DatasetSpec) -> Entry:
     texts: list[tuple[int, str]] = []
     counts = Counter[str]()
     start = 0
-    work = partial(featurize.featurize_chunk, strip_salts=spec.strip_salts)
+    work = partial(hu.featurize_chunk, strip_salts=spec.strip_salts)
     for chunk in in_chunks(work, smiles, f"featurise {spec.name}"):
         chunks.append(chunk.graphs)
         rows += [start + row for row in chunk.rows]
@@ -277,6 +278,6 @@ def _tensors(packed: PackedGraphs) -> dict[str, torch.Tensor]:
 def _scaffold_entry(smiles: Sequence[str], name: str) -> Entry:
     numbers: dict[str, int] = {}
     group: list[int] = []
-    for scaffolds in in_chunks(featurize.scaffold_chunk, smiles, f"scaffolds of {name}"):
+    for scaffolds in in_chunks(hu.scaffold_chunk, smiles, f"scaffolds of {name}"):
         group += [numbers.setdefault(scaffold, len(numbers)) for scaffold in scaffolds]
     return {"group": torch.tensor(group, dtype=torch.int64)}, {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
-from roftbench.data.featurize import parse_smiles, text_hash
+from roftbench.data.featurizers.hu import parse_smiles, text_hash
 
 VERSION = 1  # raise it when a number of `Descriptors` changes: every cache then rebuilds itself
 RADIUS, BITS = 2, 2048  # of the Morgan fingerprint

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.data.colours import Shared, share
-from roftbench.data.featurize import Graph, pack
+from roftbench.data.color_refinement import Shared, share
+from roftbench.data.featurizers.hu import Graph, pack
 
 AT_ONCE = 64  # batches gathered in one go: few enough for memory
 

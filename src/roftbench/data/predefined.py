@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from roftbench.data.spec import PART_NAMES
+from roftbench.data.config import PART_NAMES
 from roftbench.data.split import Indices, Molecules, Split, Splitter, shuffled
 from roftbench.errors import UsageError, check_range
 from roftbench.store.checksums import sha256

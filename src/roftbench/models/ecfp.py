@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from roftbench.data import descriptors
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.descriptors import BITS, Counts, count_chunk
-from roftbench.data.featurize import parse_smiles
+from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.parallel import in_chunks
-from roftbench.data.quality import describe
+from roftbench.data.quality.report import describe
 from roftbench.models.fingerprint import Fingerprint
 from roftbench.store.tensors import Entry
 

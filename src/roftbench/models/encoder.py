@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from roftbench.data.colours import Shared
-from roftbench.data.featurizers import HU
+from roftbench.data.color_refinement import Shared
+from roftbench.data.featurizers.registry import HU
 from roftbench.data.packed import Batch
 from roftbench.models.gather import for_nodes, mean_for
 
@@ -74,7 +74,7 @@ def _mean(states: Tensor, batch: Batch) -> Tensor:
 class Encoder(nn.Module, ABC):
     """A network that also tells its parts. A new architecture is one subclass; no method needs to know it.
 
-    `featurizer` names the graphs that it reads, one of `roftbench.data.featurizers.FEATURIZERS`; `dim` is the width of
+    `featurizer` names the graphs that it reads, one of `data.featurizers.registry.FEATURIZERS`; `dim` is the width of
     its representations. `asks_nothing` is a promise: what it does never waits for a number from a GPU (no `.item()`, no
     boolean mask, no size that follows from values), so that validation can be replayed as a CUDA graph. A subclass does
     not inherit it: it may do more. `omitted_at_default` names parameters that are no part of a job's identity at their

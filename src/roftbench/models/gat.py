@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roftbench.data.colours import Hop
+from roftbench.data.color_refinement import Hop
 from roftbench.models.hu import Convolution, HuEncoder, bond_kinds
 
 HEADS = 2

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from roftbench.data.colours import Shared
+from roftbench.data.color_refinement import Shared
 from roftbench.data.packed import Batch
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from roftbench.data.ogb_features import ATOM_CLASSES, NUM_STEPS
+from roftbench.data.featurizers.ogb import ATOM_CLASSES, NUM_STEPS
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes, State
 from roftbench.models.gather import Wiring

@@ -1,6 +1,6 @@
 """The node networks of the official configurations of graphium (arXiv 2310.04292): GIN and GINE on LargeMix and ToyMix.
 
-Our own implementation; the inputs are made by `roftbench.data.minimol_features`, which are those of these
+Our own implementation; the inputs are made by `roftbench.data.featurizers.graphium`, which are those of these
 configurations. Positional encodings (32 wide) and atom features pass an input network; each layer is a convolution, a
 layer norm, GELU and dropout, and adds what the layer before gave (but for the first and the last one). In training mode
 a network does what the configurations and graphium's code say: dropout before the activation of a fully connected layer
@@ -19,7 +19,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from roftbench.data.minimol_features import ATOM_CLASSES, BOND_CLASSES, NUM_EIGENPAIRS, NUM_FLOATS, NUM_STEPS
+from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, NUM_EIGENPAIRS, NUM_FLOATS, NUM_STEPS
 from roftbench.data.packed import Batch
 from roftbench.errors import check_choice
 from roftbench.models.encoder import Encoder, Nodes, State

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roftbench.data.colours import Hop
+from roftbench.data.color_refinement import Hop
 from roftbench.models.hu import Convolution, HuEncoder, collect
 
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roftbench.data.colours import Hop, Shared, whole_hop
+from roftbench.data.color_refinement import Hop, Shared, whole_hop
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Map, Nodes, UnfinishedNodes
 from roftbench.models.gather import for_nodes

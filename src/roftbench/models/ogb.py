@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from roftbench.data.ogb_features import ATOM_CLASSES, BOND_CLASSES
+from roftbench.data.featurizers.ogb import ATOM_CLASSES, BOND_CLASSES
 
 
 class AtomEncoder(nn.Module):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from roftbench.console import duration, say
-from roftbench.data.rows import Rows, open_rows
+from roftbench.data.table.stream import Rows, open_rows
 from roftbench.devices import check_device
 from roftbench.errors import UsageError, suggest
 from roftbench.overrides import elements

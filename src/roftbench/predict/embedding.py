@@ -12,7 +12,7 @@ from roftbench.compose import clear_errors, composed
 from roftbench.config import parse
 from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
-from roftbench.data.rows import Rows
+from roftbench.data.table.stream import Rows
 from roftbench.errors import UsageError
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import load

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.data.descriptors import fingerprints
-from roftbench.data.featurize import parse_smiles
+from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.predict.calibrate import calibrated, calibration_error, platt
 from roftbench.predict.card import card
 from roftbench.predict.conformal import COVERAGE, covered, half_widths

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.data.featurizers import HU
+from roftbench.data.featurizers.registry import HU
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
 from roftbench.fingerprint_bench import CONSTANT, same

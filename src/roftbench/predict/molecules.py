@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.data.descriptors import fingerprints
-from roftbench.data.featurize import molecule_to_graph, pack, read_molecule
-from roftbench.data.featurizers import FEATURIZERS, HU
+from roftbench.data.featurizers.hu import molecule_to_graph, pack, read_molecule
+from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.smiles import FeaturizeError, rdkit_failure
 
 CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed run gives the same bits

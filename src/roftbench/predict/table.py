@@ -14,7 +14,7 @@ import torch
 from roftbench import __version__
 from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
-from roftbench.data.rows import Rows
+from roftbench.data.table.stream import Rows
 from roftbench.errors import UsageError
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted

@@ -15,7 +15,7 @@ from roftbench.components import build
 from roftbench.compose import clear_errors, composed
 from roftbench.config import parse
 from roftbench.data.dataset import load_dataset
-from roftbench.data.quality import quality_report
+from roftbench.data.quality.report import quality_report
 from roftbench.errors import UsageError, suggest
 from roftbench.job import Component, Job
 from roftbench.report.quality_tables import print_report

@@ -19,7 +19,7 @@ TEXT = ("SMILES", "Reason", "Data rows", "Their labels")  # columns that begin a
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print a report of `roftbench.data.quality.quality_report`; control characters in its texts are written out."""
+    """Print a report of `data.quality.report.quality_report`; control characters in its texts are written out."""
     report = printable_values(report)
     parts = (_head(report), _dropped(report), _molecules(report), _labels(report), _duplicates(report))
     for part in (*parts, _parts(report), _distances(report), _warnings(report)):

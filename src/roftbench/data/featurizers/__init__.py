@@ -1,0 +1,1 @@
+"""Molecular graphs from SMILES, in the forms that pretrained encoders read."""

@@ -1,0 +1,1 @@
+"""Tables of molecules and labels: reading cells, guessing columns, streaming rows."""

@@ -1,0 +1,258 @@
+"""A table of SMILES and labels, published or a user's own: what is left open filled in, and every row read."""
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from roftbench.data.config import PART_NAMES, DatasetSpec
+from roftbench.data.smiles import BLANKS, MAX_ATOMS
+from roftbench.data.table import infer
+from roftbench.data.table.beside import cautions, told
+from roftbench.data.table.labels import as_classes, as_numbers, check_thousands, label_cells, reject
+from roftbench.data.table.reader import Sheet, open_sheet, unpack
+from roftbench.errors import UsageError
+from roftbench.store import downloads
+from roftbench.store.checksums import sha256
+from roftbench.store.downloads import Places
+
+READING = 2  # raise it when cells of an own table are read otherwise; `_reading_version` tells of which tables
+DEFAULT_METRIC = {"regression": "rmse", "classification": "roc_auc"}
+
+# A sweep completes the same table for each of its jobs. Small: no cells, only specs.
+_COMPLETED: dict[tuple[str, int, int, str], tuple[DatasetSpec, list[str]]] = {}
+
+
+@dataclass(frozen=True)
+class Table:
+    """SMILES as written, [R], labels [R, T] float64 with NaN where missing, and parts [R], for all R rows of the file.
+
+    A part is "train", "val", "test" or "" (in none); there are no parts without a split column. `targets` are the
+    names of the T label columns, and `place` is where the file was found. `notes` are what a reader of a score should
+    know of how cells were read, and of what stands beside them.
+    """
+
+    smiles: list[str]
+    labels: NDArray[np.float64]
+    parts: list[str] | None
+    targets: list[str]
+    place: str
+    notes: tuple[str, ...] = ()
+
+
+def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]:
+    """Return the spec with its checksum and with everything left open guessed from the file, and the guesses in words.
+
+    The spec of a published file leaves nothing open: it is returned as it is, and `places` are not looked at.
+
+    Raises:
+        UsageError: the file is missing or no table, or something can neither be found in it nor guessed.
+    """
+    if spec.path is None:
+        return spec, []
+    path, status = _own_file(spec.path)
+    key = (str(path), status.st_mtime_ns, status.st_size, repr(spec))
+    if key not in _COMPLETED:
+        _COMPLETED[key] = _complete(spec, path)
+    completed, guesses = _COMPLETED[key]
+    return completed, list(guesses)
+
+
+def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
+    if spec.classes and spec.task == "regression":
+        raise UsageError(f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression")
+    content = _own_content(spec, path)
+    digest = sha256(content)
+    if spec.sha256 not in (None, digest):
+        raise UsageError(f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}")
+    file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
+    sheet = open_sheet(str(spec.path), file, content)
+    guesses = list(sheet.notes)
+    done = replace(spec, name=spec.name or _name(file), sha256=digest)
+    if spec.smiles_column is None:
+        done = replace(done, smiles_column=infer.smiles_column(sheet))
+        guesses += infer.smiles_in_words(sheet, str(done.smiles_column))
+    used = (None, done.smiles_column, *(spec.targets or []))
+    if spec.split_column is None and (split := infer.split_column(sheet)) not in used:
+        done = replace(done, split_column=split)
+        guesses.append(f"split column {split}")
+    sheet.position(str(done.smiles_column))
+    if done.split_column is not None:
+        sheet.position(done.split_column)
+    if spec.targets is None:
+        targets, left_out = infer.targets(done, sheet)
+        done = replace(done, targets=targets)
+        guesses += [*left_out, f"targets {', '.join(targets)}"]
+    resolved = infer.resolved_targets(done, sheet)
+    task, classes = infer.task(done, sheet, resolved)
+    check_thousands(done, sheet, resolved if task == "regression" else [])
+    if commas := [name for name in resolved if name in sheet.commas]:
+        guesses.append(f"decimal comma in {', '.join(commas)}")
+    guesses += _task_in_words(spec, task, classes)
+    done = replace(done, reading_version=_reading_version(done, sheet, resolved))
+    try:
+        return replace(done, task=task, classes=classes, metric=spec.metric or DEFAULT_METRIC[task]), guesses
+    except ValueError as error:  # a metric that was given for the other task
+        raise UsageError(f"dataset.{error} The labels look like {task}: dataset.task says otherwise.") from None
+
+
+def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> int | None:
+    """Return READING where it gives other molecules or training rows than reading before it did, so that keys differ.
+
+    So it does where a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms,
+    and where a row of a single task has no label.
+    """
+    smiles, *labels = sheet.columns([str(spec.smiles_column), *targets[: len(targets) == 1]])
+    text = pc.utf8_trim(smiles, characters=BLANKS)
+    differs = pc.any(pc.match_substring_regex(text, r"[^!-~]|:[0-9]+\]")).as_py() or (
+        (pc.max(pc.utf8_length(text)).as_py() or 0) > MAX_ATOMS
+    )
+    unlabelled = (pc.equal(label_cells(spec, sheet, targets[0], cells).cells, "") for cells in labels)
+    return READING if differs or any(pc.any(cells).as_py() for cells in unlabelled) else None
+
+
+def _name(file: str) -> str:
+    """Return what a data set is called after its file: what cannot be printed, or is no UTF-8, is written out."""
+    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in file.split(".")[0])
+    return "".join(shown) or "table"
+
+
+def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> list[str]:
+    meaning = f"{classes[0]} = 0, {classes[1]} = 1" if classes else ""
+    if spec.task is None:
+        return [f"task {task} ({meaning})" if meaning else f"task {task}"]
+    return [f"classes {meaning}"] if meaning and spec.classes is None else []
+
+
+def read_table(spec: DatasetSpec, places: Places) -> Table:
+    """Read SMILES, labels and parts of a completed spec, every row in file order.
+
+    Where the file is the bundled copy, the published rows that it lacks are put in without SMILES and label, so that
+    row numbers are always those of the published file.
+
+    Raises:
+        UsageError: the file cannot be found or read, its content is not the expected one, or a label cannot be used.
+    """
+    sheet, place = _open(spec, places)
+    targets = infer.resolved_targets(spec, sheet)
+    split = [spec.split_column] if spec.split_column is not None else []
+    used = [str(spec.smiles_column), *targets, *split]
+    beside = [] if spec.path is None else [at for at, name in enumerate(sheet.names) if name not in used]
+    smiles, *others = sheet.load([*map(sheet.position, used), *beside])
+    texts = _smiles(sheet, str(spec.smiles_column), smiles)
+    rest = dict(zip((sheet.names[at] for at in beside), others[len(used) - 1 :], strict=True))
+    parts = _parts(sheet, split[0], others[len(targets)]) if split else None
+    read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=False)]
+    columns = zip(targets, (one.cells for one in read), strict=True)
+    labels = np.stack([_labels(spec, sheet, *column) for column in columns], axis=1)
+    notes = (*told(spec, read), *cautions(spec, targets, labels, rest)) if spec.path is not None else ()
+    if np.isnan(labels).all():
+        raise UsageError(f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty")
+    if place == "bundled" and spec.absent_rows:
+        texts, labels, parts = _with_absent(spec, texts, labels, parts)
+    for what, expected, came in (("rows", spec.rows, len(labels)), ("num_tasks", spec.num_tasks, len(targets))):
+        if expected not in (None, came):
+            raise UsageError(f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}")
+    return Table(texts, labels, parts, targets, place, notes)
+
+
+def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
+    if spec.path is None:
+        found = downloads.read(spec.source(), places)
+        return open_sheet(f"data set {spec.name} ({found.place})", str(spec.file), found.content), found.place
+    path, _ = _own_file(spec.path)
+    content = _own_content(spec, path)
+    if (digest := sha256(content)) != spec.sha256:
+        raise UsageError(f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed")
+    return open_sheet(spec.path, Path(spec.path).name, content), spec.path
+
+
+def _own_file(name: str) -> tuple[Path, os.stat_result]:
+    path = Path(name)
+    try:
+        path = path.expanduser().resolve()
+        status = path.stat()
+    except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
+        raise _unreadable(path, name, getattr(error, "strerror", None) or str(error)) from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "Is a directory" if stat.S_ISDIR(status.st_mode) else "Not a regular file"
+        raise _unreadable(path, name, f"{kind}; give the table itself")
+    return path, status
+
+
+def _own_content(spec: DatasetSpec, path: Path) -> bytes:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, str(spec.path), error.strerror or type(error).__name__) from None
+    return unpack(str(spec.path), raw)
+
+
+def _unreadable(path: Path, name: str, reason: str) -> UsageError:
+    return UsageError(f"dataset.path={name} cannot be read: {reason} (looked at {path})")
+
+
+def _smiles(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
+    row = pc.index(pc.match_substring_regex(cells, "[\n\r]"), True).as_py()
+    if row >= 0:
+        text = cells[row].as_py()[:80]
+        raise UsageError(
+            f"{sheet.what}, column '{name}', data row {row + 1}: {text!r}… goes over lines: close the quote, or take"
+            " the line end out of the cell"
+        )
+    texts: list[str] = cells.to_numpy().tolist()
+    return texts
+
+
+def _parts(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
+    words = list(PART_NAMES)
+    trimmed = pc.utf8_trim_whitespace(cells)
+    index = pc.index_in(pc.utf8_lower(trimmed), value_set=pa.array(words))
+    row = pc.index(pc.is_null(index), True).as_py()
+    if row >= 0:
+        raise UsageError(
+            f"{sheet.what}, column '{name}', data row {row + 1}: '{trimmed[row].as_py()[:80]}' is no part. Allowed:"
+            f" {', '.join(filter(None, words))}, or an empty cell for a row in no part."
+        )
+    normal = np.array(list(PART_NAMES.values()), dtype=object)
+    parts: list[str] = normal[index.to_numpy()].tolist()
+    return parts
+
+
+def _labels(spec: DatasetSpec, sheet: Sheet, name: str, trimmed: pa.ChunkedArray) -> NDArray[np.float64]:
+    if spec.task == "classification" and spec.classes:
+        values = as_classes(trimmed, spec.classes)
+        reject(sheet, name, trimmed, values, f"one of the classes {spec.classes[0]} and {spec.classes[1]}")
+        return values
+    values = as_numbers(trimmed)
+    reject(sheet, name, trimmed, values, "a finite number")
+    if spec.task == "classification":
+        values = np.where(np.isin(values, (0, 1)) | np.isnan(values), values, np.inf)
+        reject(sheet, name, trimmed, values, "0 or 1, as classes are; use dataset.task=regression?")
+    return values
+
+
+def _with_absent(
+    spec: DatasetSpec, smiles: list[str], labels: NDArray[np.float64], parts: list[str] | None
+) -> tuple[list[str], NDArray[np.float64], list[str] | None]:
+    rows = len(smiles) + len(spec.absent_rows)
+    absent = np.unique(spec.absent_rows)
+    if len(absent) < len(spec.absent_rows) or absent[0] < 0 or absent[-1] >= rows:
+        raise UsageError(f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}")
+    kept = np.setdiff1d(np.arange(rows), absent)
+    everything = np.full((rows, labels.shape[1]), np.nan)
+    everything[kept] = labels
+
+    def spread(texts: list[str]) -> list[str]:
+        column = np.full(rows, "", dtype=object)
+        column[kept] = texts
+        spread_out: list[str] = column.tolist()
+        return spread_out
+
+    return spread(smiles), everything, None if parts is None else spread(parts)

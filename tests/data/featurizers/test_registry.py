@@ -1,0 +1,157 @@
+"""Graphs of another kind than "hu": of the same molecules, cached, and only of the kinds that there are."""
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lab import PLACES, Lab
+
+from roftbench.data import dataset as datasets
+from roftbench.data import parallel
+from roftbench.data.config import DatasetSpec
+from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.data.featurizers.graphium import smiles_to_graph
+from roftbench.data.featurizers.registry import FEATURIZERS, HU
+from roftbench.data.packed import PackedGraphs
+from roftbench.data.parallel import CHUNK
+from roftbench.data.table.load import complete
+from roftbench.errors import UsageError
+from roftbench.models.encoder import Encoder
+
+ROWS = ["CCO", "C(", "*C", "C[C@H](N)C(=O)O", "[2H]C([2H])O", "OCC", "N->[Pt]", "[H][H]", "CCO", "c1ccccc1"]
+KEPT = [0, 3, 4, 5, 7, 8, 9]  # "hu" graphs have no row for dummy atoms and dative bonds, MiniMol's do
+
+
+def load(folder: Path, duplicates: str = "keep") -> MoleculeDataset:
+    path = folder / "own.csv"
+    path.write_text("smiles,y\n" + "".join(f"{text},{n}.5\n" for n, text in enumerate(ROWS)), encoding="utf-8")
+    spec = complete(DatasetSpec(path=str(path), duplicates=duplicates), PLACES)[0]
+    return load_dataset(spec, folder / "cache", PLACES)
+
+
+def assert_same(left: PackedGraphs, right: PackedGraphs) -> None:
+    for field in fields(left):
+        assert torch.equal(getattr(left, field.name), getattr(right, field.name))
+
+
+def test_the_molecules_are_those_of_the_hu_graphs(tmp_path: Path) -> None:
+    data = load(tmp_path)
+    graphs = data.graphs_of("minimol")
+    assert data.rows.tolist() == KEPT
+    assert len(graphs) == len(data)
+    for i, text in enumerate(data.smiles):
+        batch = graphs.batch(torch.tensor([i]))
+        wanted = smiles_to_graph(text)
+        assert batch.x.dtype == torch.float32
+        assert batch.edge_attr.dtype == torch.int64
+        assert torch.equal(batch.x, torch.from_numpy(wanted.x).float())
+        assert batch.edge_index.shape[1] == wanted.edge_index.shape[1]
+    np.testing.assert_array_equal(data.sizes, data.graphs.sizes)
+    assert data.graphs_of(HU) is data.graphs
+
+
+def test_they_are_cached_beside_the_hu_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = load(tmp_path).graphs_of("minimol")
+    names = {path.name for path in (tmp_path / "cache").glob("*.safetensors")}
+    assert sorted(name.rsplit("-", 1)[0] for name in names) == ["graphs-own", "graphs-own-minimol"]
+    monkeypatch.setattr(datasets, "in_chunks", None)
+    assert_same(load(tmp_path).graphs_of("minimol"), graphs)
+    monkeypatch.undo()
+    newer = replace(FEATURIZERS["minimol"], version=FEATURIZERS["minimol"].version + 1)
+    monkeypatch.setitem(FEATURIZERS, "minimol", newer)
+    load(tmp_path).graphs_of("minimol")
+    assert len(list((tmp_path / "cache").glob("graphs-own-minimol-*.safetensors"))) == 2
+
+
+def test_a_policy_for_duplicates_selects_among_them(tmp_path: Path) -> None:
+    whole, left = load(tmp_path), load(tmp_path, "merge")
+    assert left.position is not None
+    assert len(left) < len(whole)
+    assert_same(left.graphs_of("minimol"), whole.graphs_of("minimol").select(torch.from_numpy(left.position)))
+    assert len(list((tmp_path / "cache").glob("graphs-own-minimol-*.safetensors"))) == 1
+
+
+def test_a_damaged_cache_is_rebuilt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    graphs = load(tmp_path).graphs_of("minimol")
+    [path] = (tmp_path / "cache").glob("graphs-own-minimol-*.safetensors")
+    path.write_bytes(path.read_bytes()[:-5])
+    assert_same(load(tmp_path).graphs_of("minimol"), graphs)
+    assert f"{path} is damaged" in caplog.text
+
+
+def test_more_than_a_chunk(tmp_path: Path) -> None:
+    texts = ["C" * (1 + n % 7) for n in range(CHUNK + 3)]
+    path = tmp_path / "own.csv"
+    path.write_text("smiles,y\n" + "".join(f"{text},{n}.5\n" for n, text in enumerate(texts)), encoding="utf-8")
+    data = load_dataset(complete(DatasetSpec(path=str(path)), PLACES)[0], tmp_path / "cache", PLACES)
+    np.testing.assert_array_equal(data.graphs_of("minimol").sizes, data.sizes)
+
+
+PLUGIN = """
+import torch
+from torch import nn
+from roftbench.models.encoder import Encoder, Nodes
+
+class Bag(Encoder):
+    featurizer = "{name}"
+    def __init__(self, columns: int = 41) -> None:
+        super().__init__()
+        self.dim, self.linear = 4, nn.Linear(columns, 4)
+    def blocks(self):
+        return {{"bag": self.linear}}
+    def forward(self, batch):
+        out = self.linear(batch.x.float())
+        return Nodes(out, out)
+"""
+
+
+@pytest.mark.parametrize(("name", "columns"), [("minimol", 41), ("hu", 2)])
+def test_a_plug_in_asks_for_graphs_by_name(lab: Lab, tmp_path: Path, name: str, columns: int) -> None:
+    record = lab.done(*plugin(tmp_path, name), f"+model.columns={columns}", "method=lp")
+    assert ("graphs" in record["job"]) == (name == "minimol")
+
+
+def test_a_kind_of_graphs_that_there_is_not(lab: Lab, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"model\._target_=asks_\w+\.Bag: featurizer is 'minimal'.*Did you mean 'minimol'"
+    ):
+        lab.job(*plugin(tmp_path, "minimal"))
+
+
+def plugin(folder: Path, name: str) -> list[str]:
+    path = folder / f"asks_{name}.py"
+    path.write_text(PLUGIN.format(name=name))
+    (folder / "conf" / "model").mkdir(parents=True)
+    (folder / "conf" / "model" / "bag.yaml").write_text(f"name: bag\n_target_: {path.stem}.Bag\n")
+    return [f"--config-dir={folder / 'conf'}", "model=bag", f"plugins=[{path}]"]
+
+
+def test_an_encoder_reads_hu_graphs_unless_it_says_so() -> None:
+    assert Encoder.featurizer == HU
+    assert list(FEATURIZERS) == ["hu", "minimol", "ogb", "ogb_rwse"]
+
+
+def test_workers_start_without_torch() -> None:
+    code = "import sys, roftbench.data.featurizers.registry; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_in_worker_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = load(tmp_path).graphs_of("minimol")
+    for path in (tmp_path / "cache").glob("*.safetensors"):
+        path.unlink()
+    monkeypatch.setattr(parallel, "SERIAL", 1)
+    monkeypatch.setattr(parallel, "CHUNK", 3)
+    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    assert_same(load(tmp_path).graphs_of("minimol"), here)
+
+
+def test_every_featurizer_packs_what_a_batch_can_be_made_of() -> None:
+    for featurizer in FEATURIZERS.values():
+        graphs = PackedGraphs.from_chunks([featurizer.chunk(["CCO", "[Na+]"]), featurizer.chunk(["c1ccccc1"])])
+        assert graphs.sizes.tolist() == [3, 1, 6]
+        assert graphs.batch(torch.tensor([2, 0])).num_graphs == 2

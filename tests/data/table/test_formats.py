@@ -1,0 +1,165 @@
+"""Excel sheets and SD files are read; web pages, JSON and pointers in the place of a file are named."""
+
+import gzip
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+from rdkit import Chem
+
+from roftbench.data.table.reader import open_sheet
+from roftbench.data.table.stream import open_rows
+from roftbench.errors import UsageError
+
+SMILES = ["CCO", "c1ccccc1O", "C[C@H](N)C(=O)O", "F/C=C/F", "[Na+].[Cl-]"]
+
+
+def cells(path: Path) -> dict[str, list[str]]:
+    content = path.read_bytes()
+    sheet = open_sheet(path.name, path.name, gzip.decompress(content) if path.suffix == ".gz" else content)
+    found = dict(zip(sheet.names, (c.to_pylist() for c in sheet.columns(sheet.names)), strict=True))
+    source = open_rows(path, None)
+    assert source.count == len(next(iter(found.values())))
+    assert [columns for chunk in source.chunks(2) for columns in chunk[source.smiles]] == found["smiles"]
+    return found
+
+
+def workbook(path: Path, *rows: list[object]) -> Path:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def test_an_excel_sheet(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "a.xlsx",
+        [None],
+        ["smiles", "y", "n", "when"],
+        ["CCO", 1.25, 3, None],
+        [None],
+        ["N", -999, None, "x"],
+    )
+    assert cells(path) == {"smiles": ["CCO", "N"], "y": ["1.25", "-999"], "n": ["3", ""], "when": ["", "x"]}
+
+
+def test_formulas_without_values_are_refused(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["smiles", "y"], ["CCO", "=1+1"], ["CC", 2])
+    with pytest.raises(UsageError, match=r"formula without a value, '=1\+1'"):
+        cells(path)
+
+
+def test_the_sheet_with_smiles_is_read(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["made by", "on"], ["me", "Monday"])
+    book = openpyxl.load_workbook(path)
+    for row in (["SMILES", "y"], ["CCO", 1.5]):
+        (book["data"] if "data" in book else book.create_sheet("data")).append(row)
+    book.save(path)
+    sheet = open_sheet("a.xlsx", "a.xlsx", path.read_bytes())
+    assert sheet.names == ["SMILES", "y"]
+    assert sheet.notes == ["sheet 'data' of 2"]
+
+
+def test_other_archives_and_damaged_sheets(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["smiles", "y"], ["CCO", 1])
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UsageError, match="Excel"):
+        cells(path)
+    with pytest.raises(UsageError, match="has no rows below a header"):
+        cells(workbook(path, ["smiles", "y"]))
+
+
+def test_excel_without_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["smiles", "y"], ["CCO", 1])
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(UsageError, match=r"pip install 'roftbench\[excel\]'"):
+        cells(path)
+
+
+def sd_file(path: Path, *, damaged: bool = False) -> Path:
+    with Chem.SDWriter(str(path)) as writer:
+        for number, text in enumerate(SMILES):
+            molecule = Chem.MolFromSmiles(text)
+            molecule.SetProp("_Name", f"m{number}")
+            molecule.SetProp("logS", str(number / 4))
+            if number % 2:
+                molecule.SetProp("odd", "yes")
+            writer.write(molecule)
+    if damaged:
+        path.write_text(path.read_text().replace("  3  2", " xx  2", 1))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.sdf", "a.txt", "a.sdf.gz"])
+def test_an_sd_file(tmp_path: Path, name: str) -> None:
+    path = sd_file(tmp_path / name.removesuffix(".gz"))
+    if name.endswith(".gz"):
+        (tmp_path / name).write_bytes(gzip.compress(path.read_bytes()))
+        path = tmp_path / name
+    found = cells(path)
+    assert [Chem.CanonSmiles(text) for text in found["smiles"]] == list(map(Chem.CanonSmiles, SMILES))
+    assert found["logS"] == ["0.0", "0.25", "0.5", "0.75", "1.0"]
+    assert found["name"] == ["m0", "m1", "m2", "m3", "m4"]
+    assert found["odd"] == ["", "yes", "", "yes", ""]
+
+
+def test_a_record_that_cannot_be_read_stays_a_row(tmp_path: Path) -> None:
+    found = cells(sd_file(tmp_path / "a.sdf", damaged=True))
+    assert found["smiles"][0] == "unreadable_record"
+    assert len(found["smiles"]) == 5
+
+
+def test_records_without_an_end_are_not_lost(tmp_path: Path) -> None:
+    path = sd_file(tmp_path / "a.sdf")
+    path.write_text(path.read_text().replace("$$$$\n", "", 2))
+    with pytest.raises(UsageError, match=r"damaged SD file: it has 3 records .* and 5 molecules"):
+        cells(path)
+
+
+def test_a_field_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    path = sd_file(tmp_path / "a.sdf")
+    path.write_text(path.read_text().replace(">  <odd>  (2) \n", ">  <logS>  (2) \n9\n\n>  <odd>  (2) \n"))
+    with pytest.raises(UsageError, match="record 2 gives the field 'logS' twice"):
+        cells(path)
+
+
+def test_an_sd_file_of_another_system(tmp_path: Path) -> None:
+    path = sd_file(tmp_path / "a.sdf")
+    path.write_bytes(path.read_text().replace("yes", "5 µM").replace("\n", "\r").encode("latin-1"))
+    found = cells(path)
+    assert [Chem.CanonSmiles(text) for text in found["smiles"]] == list(map(Chem.CanonSmiles, SMILES))
+    assert found["odd"] == ["", "5 µM", "", "5 µM", ""]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!DOCTYPE html>\n<html><head><title>404, Not</title></head>\n</html>", r"web page \(HTML\)\?"),
+        (b"\xef\xbb\xbf\n <HTML lang=en>,\n<body>,\n", r"web page \(HTML\)\?"),
+        (b"<!-- saved -->\n<html>\na,b\n", r"web page \(HTML\)\?"),
+        (b"<table><tr><td>smiles</td>\n<td>,</td></tr></table>", r"web page \(HTML\)\?"),
+        (b'{"smiles": "CCO", "y": 1}\n{"smiles": "CC", "y": 2}\n', "JSON lines.*lines=1"),
+        (b"<?xml version='1.0'?>\n<a>,</a>\n", "an XML file"),
+        (b'[{"smiles": "CCO", "y": 1},\n{"smiles": "CC", "y": 2}]', "JSON"),
+        (b'{"smiles": ["CCO"],\n"y": [1]}', "JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "Git-LFS pointer.*git lfs pull"),
+        (b"/annex/objects/SHA256E-s1--00.csv\n", "git-annex pointer"),
+        (b"@<TRIPOS>MOLECULE\nx\n", "MOL2"),
+        (b"ARROW1\0\0", "Arrow or Feather"),
+    ],
+)
+def test_what_is_no_table_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    for name in ("a.csv", "a.tsv", "a.parquet", "a.xlsx", "a.sdf"):
+        path = tmp_path / name
+        for packed in (content, gzip.compress(content)):
+            path.write_bytes(packed)
+            with pytest.raises(UsageError, match=message):
+                open_rows(path, None)
+        with pytest.raises(UsageError, match=message):
+            open_sheet(name, name, content)
+
+
+def test_smiles_in_brackets_are_no_json() -> None:
+    assert open_sheet("a.csv", "a.csv", b"[13CH4],1\n[Na+].[Cl-],2\n").names == ["[13CH4]", "1"]

@@ -1,0 +1,242 @@
+"""Label cells of real exports: bounds, marks of missing values, thousands, minus signs, signs and units beside them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from roftbench.data.config import DatasetSpec
+from roftbench.data.dataset import load_dataset
+from roftbench.data.label_ratio import LabelRatio
+from roftbench.data.split import RandomSplit
+from roftbench.data.table.load import Table, complete, read_table
+from roftbench.errors import UsageError
+from roftbench.store.downloads import Places
+
+NOWHERE = Places(Path("nowhere"), offline=True)
+NAN = float("nan")
+
+
+def load(path: Path, text: str, **known: Any) -> tuple[list[str], Table]:
+    path.write_text(text, encoding="utf-8")
+    completed, guesses = complete(DatasetSpec(path=str(path), **known), NOWHERE)
+    return guesses, read_table(completed, NOWHERE)
+
+
+def column(*labels: object) -> str:
+    return "smiles,y\n" + "".join(f"{'C' * (n + 1)},{label}\n" for n, label in enumerate(labels))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return tmp_path / "own.csv"
+
+
+def test_all_offending_values_are_listed_with_counts(own: Path) -> None:
+    text = column(1.5, ">0.038", "n.d.", ">0.038", "<5", "inactive", 2)
+    with pytest.raises(UsageError) as caught:
+        load(own, text, targets=["y"])
+    said = str(caught.value)
+    assert "data row 2: '>0.038' is not a finite number" in said
+    assert "5 cells of this kind: '>0.038' (2 times), 'n.d.', '<5', 'inactive'" in said
+    assert "dataset.censored=drop (no label) or dataset.censored=bound" in said
+    assert "\"dataset.na_values=['n.d.',inactive]\"" in said or '"dataset.na_values=[n.d.,inactive]"' in said
+
+
+@pytest.mark.parametrize(
+    ("censored", "expected"), [("drop", [1.5, NAN, NAN, 3, NAN, NAN]), ("bound", [1.5, 0.038, NAN, 3, 5, 1e-3])]
+)
+def test_bounds_and_marks_of_missing_values(own: Path, censored: str, expected: list[float]) -> None:
+    text = column(1.5, "> 0.038", "n.d.", "=3", "≤5", "<1e-3")
+    guesses, table = load(own, text, na_values=["n.d."], censored=censored)
+    assert "targets y" in guesses
+    np.testing.assert_array_equal(table.labels[:, 0], expected)
+    marks, bounds = table.notes
+    assert marks == "1 labels are marks of missing values (dataset.na_values) and left out"
+    assert bounds.startswith("3 labels with a sign such as > or < are")
+    assert bounds.endswith(f"(dataset.censored={censored})")
+
+
+def test_numbers_as_marks_of_missing_values(own: Path) -> None:
+    _, table = load(own, column(-999, 1.5, "-999.0", 2.5), na_values=["-999"])
+    np.testing.assert_array_equal(table.labels[:, 0], [NAN, 1.5, NAN, 2.5])
+
+
+def test_classes_with_marks_of_missing_values(own: Path) -> None:
+    guesses, table = load(own, column("Active", "Inactive", "Inconclusive"), na_values=["Inconclusive"])
+    assert "task classification (Inactive = 0, Active = 1)" in guesses
+    np.testing.assert_array_equal(table.labels[:, 0], [1, 0, NAN])
+
+
+def test_options_that_are_not_known() -> None:
+    with pytest.raises(ValueError, match=r"censored is 'x'. Allowed: bound, drop, error"):
+        DatasetSpec(path="a.csv", censored="x")
+
+
+def test_only_options_that_are_set_enter_the_identity() -> None:
+    assert DatasetSpec(path="a.csv").reading() == {}
+    spec = DatasetSpec(path="a.csv", na_values=["b", "a"], censored="drop", strip_salts=True)
+    assert spec.reading() == {"na_values": ["a", "b"], "censored": "drop", "strip_salts": True}
+
+
+@pytest.mark.parametrize(
+    ("cell", "hint"),
+    [
+        ("−1.5", "its minus sign is U+2212: write '-'"),
+        ("–1.5", "its minus sign is U+2013: write '-'"),
+        (' "1.5"', "it is in quotes, which a blank before them makes a part of the cell"),
+        ("1 234.5", "without separators of thousands"),
+        ("5 µM", "put the unit into the column's name"),
+        ("- 1.5", "remove the blank after its sign"),
+        ("− 1.5", "its minus sign is U+2212"),
+        ("1e−7", "its minus sign is U+2212"),
+        ("⁻1.5", "its minus sign is U+207B"),
+        ("1'234", "without separators of thousands"),
+        ("１.５", "write it with the digits 0 to 9"),
+        ("1.5±0.2", "write one number"),
+        ("1.5 x 10^-3", "write it as 1.5e-7"),
+        (">30 nM", "what follows its sign is no number"),
+    ],
+)
+def test_cells_that_are_nearly_numbers(own: Path, cell: str, hint: str) -> None:
+    for cells in ([cell] * 3, [1.5, 2.5, cell], [cell, cell.replace("5", "6")]):
+        with pytest.raises(UsageError, match=re.escape(hint)):
+            load(own, column(*cells))
+
+
+@pytest.mark.parametrize("words", [["n.d.", "inactive", "NaN"], ["n.d."] * 8 + ["inactive", "NaN"]])
+def test_options_are_named_where_a_target_is_guessed(own: Path, words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(own, column(1.5, 2.5, ">3", 4, 5, 6, *words))
+    assert f"{len(words) + 1} cells of this kind" in str(caught.value)
+    assert "set dataset.censored=drop" in str(caught.value)
+    assert "dataset.na_values=[" in str(caught.value)
+
+
+def test_an_outcome_in_words_alone_is_asked_for(own: Path) -> None:
+    with pytest.raises(UsageError, match=r"'y' holds active, inactive, unclear\. Say .*dataset.na_values=\[unclear\]"):
+        load(own, column("active", "inactive", "unclear"))
+    _, table = load(own, column("active", "inactive", "unclear"), na_values=["unclear"])
+    np.testing.assert_array_equal(table.labels[:, 0], [1, 0, NAN])
+
+
+GERMAN = "SMILES;S;logP\nCCO;56.993;3,77\nCCN;265;3,1\nCCC;9.684;1,49\n"
+
+
+def test_points_beside_decimal_commas_are_ambiguous(own: Path) -> None:
+    with pytest.raises(UsageError, match=r"column 'S': '56.993' may be 56993 or 56,993: column 'logP' has decimal"):
+        load(own, GERMAN, targets=["S"])
+    assert load(own, GERMAN, targets=["logP"])[1].labels[:, 0].tolist() == [3.77, 3.1, 1.49]
+    assert load(own, GERMAN.replace("56.993", "56.99"), targets=["S"])[1].labels[0, 0] == 56.99
+    assert load(own, GERMAN.replace("3,77", "3.77").replace(",", "."), targets=["S"])[1].labels[0, 0] == 56.993
+
+
+@pytest.mark.parametrize("beside", ["3,77;>3,1;1", "1.200,50;7.300,25;1.234.567", "3,77 nM;5,2 nM;1,5 nM"])
+def test_other_ways_of_writing_decimal_commas_tell_of_thousands(own: Path, beside: str) -> None:
+    rows = zip(("CCO;56.993", "CCN;265", "CCC;9.684"), beside.split(";"), strict=True)
+    text = "SMILES;S;other\n" + "".join(f"{row};{cell}\n" for row, cell in rows)
+    with pytest.raises(UsageError, match=r"column 'S': '56.993' may be 56993 or 56,993: column 'other' has decimal"):
+        load(own, text, targets=["S"])
+    plain = text.replace(beside.split(";")[0], "2,4-diol").replace(beside.split(";")[1], "a,b")
+    assert load(own, plain, targets=["S"])[1].labels[0, 0] == 56.993
+
+
+def test_points_and_commas_in_one_column_are_ambiguous(own: Path) -> None:
+    with pytest.raises(UsageError, match=r"'56.993' in the same column may be 56993 or 56,993: write which"):
+        load(own, "SMILES;S\nCCO;56.993\nCCN;2,65\nCCC;9,5\n")
+
+
+def test_decimal_commas_beside_marks_and_bounds(own: Path) -> None:
+    text = "SMILES;y\nC;1,5\nCC;>2,5\nCCC;n.d.\nCCCC;3\nCCCCC;4,25\n"
+    _, table = load(own, text, na_values=["n.d."], censored="bound")
+    np.testing.assert_array_equal(table.labels[:, 0], [1.5, 2.5, NAN, 3, 4.25])
+    with pytest.raises(UsageError, match=r"2 cells of this kind: '>2,5', 'n.d.'"):
+        load(own, text, targets=["y"], task="regression")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Batch",
+        "batch_no",
+        "Barcode",
+        "PUBCHEM_CID",
+        "ID (old)",
+        "Sample ID",
+        "CompoundID",
+        "Lot",
+        "No.",
+        "MolId",
+        "plate",
+    ],
+)
+def test_identifiers_are_never_proposed(own: Path, name: str) -> None:
+    guesses, table = load(own, f"smiles,{name},y\nC,3,1.5\nCC,3,2.5\nCCC,7,4\n")
+    assert table.targets == ["y"]
+    assert f"left out {name} (looks like an identifier)" in guesses
+    with pytest.raises(UsageError, match="no numeric column"):
+        load(own, f"smiles,{name}\nC,3\nCC,3\nCCC,7\n")
+    assert load(own, f"smiles,{name}\nC,3\nCC,3\nCCC,7\n", targets=[name], task="regression")[1].targets == [name]
+
+
+@pytest.mark.parametrize("name", ["lipid", "acid", "batchelor_acid_yield", "pIC50", "notes"])
+def test_other_names_are_no_identifiers(own: Path, name: str) -> None:
+    name = name.replace("batchelor", "x")
+    assert load(own, f"smiles,{name}\nC,3.5\nCC,3\nCCC,7\n")[1].targets == [name]
+
+
+def test_signs_and_units_beside_labels(own: Path) -> None:
+    text = "smiles,rel,Units,y,kind\nC,'=',nM,1.5,IC50\nCC,'>',ug.mL-1,2.5,IC50\nCCC,,nM,4,IC50\nCCCC,>,,,\n"
+    signs, units = load(own, text)[1].notes
+    assert signs.startswith("column 'rel' holds signs beside the labels (= in 1 rows, > in 1 rows)")
+    assert units.startswith("column 'Units' holds several units beside the labels (nM in 2 rows, ug.mL-1 in 1 rows)")
+    assert load(own, text.replace(">", "=").replace("ug.mL-1", "nM"))[1].notes == ()
+    assert load(own, "smiles,size,y\nC,S,1.5\nCC,M,2.5\nCCC,L,4\n")[1].notes == ()
+
+
+def test_signs_in_words(own: Path) -> None:
+    _, table = load(own, "smiles,op,y\nC,eq,1.5\nCC,GT,2.5\nCCC,eq,4\n", targets=["y"])
+    assert any("column 'op' holds signs beside the labels" in note for note in table.notes)
+
+
+def test_marks_of_missing_values_among_numbers(own: Path) -> None:
+    [note] = load(own, column(-999, -1.5, -2.5, -999, -4))[1].notes
+    assert note.startswith("2 labels of 'y' are -999, far from all others")
+    assert "'dataset.na_values=[-999]'" in note
+    assert load(own, column(99, 101.5, 97, 99.9))[1].notes == ()
+
+
+def test_an_outcome_in_words_beside_one_number_is_asked_for(own: Path) -> None:
+    text = "smiles,MolWt,outcome\nC,16.5,Active\nCC,30,Inactive\nCCC,44,Inconclusive\n"
+    with pytest.raises(UsageError, match=r"'outcome' holds Active, Inactive, Inconclusive.*na_values=\[Inconclusive\]"):
+        load(own, text)
+    assert load(own, text, targets=["MolWt"])[1].targets == ["MolWt"]
+
+
+def test_a_second_column_of_smiles_is_said(own: Path) -> None:
+    guesses, _ = load(own, "smiles,solvent,y\nCO,O,1.5\nCC,CCO,2.5\nCN,CO,3\n")
+    assert "column solvent holds SMILES, too, and is not read (dataset.smiles_column=solvent reads it)" in guesses
+    guesses, _ = load(own, "smiles,code,y\nCO,N,1.5\nCC,C,2.5\nCN,N,3\n")
+    assert not [text for text in guesses if "code holds" in text]
+
+
+@pytest.mark.parametrize(("read", "name"), [("True", "true"), ("100000.0", "1e5"), ("None", "null"), ("1000", "1_000")])
+def test_names_that_are_read_as_values(own: Path, read: str, name: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"\"dataset.targets=['{name}']\"")):
+        load(own, f"smiles,{name}\nC,1.5\nCC,2\n", targets=[read])
+    with pytest.raises(UsageError, match=re.escape(f"['{name}',b]")):
+        load(own, f"smiles,{name},b\nC,1.5,2\nCC,2.5,3\n")
+
+
+def test_rows_without_a_label_are_left_out_of_training_and_counted_once(own: Path, tmp_path: Path) -> None:
+    own.write_text(column(*[n / 7 if n % 3 else "" for n in range(30)]))
+    completed, _ = complete(DatasetSpec(path=str(own), targets=["y"], task="regression"), NOWHERE)
+    dataset = load_dataset(completed, tmp_path / "cache", NOWHERE)
+    whole, parts = dataset.cut(RandomSplit(), LabelRatio())
+    assert len(whole.train) == 24
+    assert not np.isnan(dataset.y[parts.train]).any()
+    assert parts.note == "10 of 30 molecules have no label: none is trained on, and no score counts them"
+    assert len(dataset.cut(RandomSplit(), LabelRatio(count=10))[1].train) == 10
+    np.testing.assert_array_equal(parts.test, whole.test)

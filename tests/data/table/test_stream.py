@@ -1,0 +1,86 @@
+"""Long tables read in pieces: the same cells as all at once, whatever the encoding, separator or size of a piece."""
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from roftbench.data.table import stream
+from roftbench.data.table.stream import open_rows
+from roftbench.errors import UsageError
+
+TEXT = 'id;smiles;note\n1;CCO;"a; b"\n2;C;"two\nlines"\n3;N;é\n\n4;NaN;"she said ""no"""\n'
+CELLS = [["1", "2", "3", "4"], ["CCO", "C", "N", "NaN"], ["a; b", "two\nlines", "é", 'she said "no"']]
+
+
+def cells(path: Path, size: int = 3, skip: int = 0) -> list[list[str]]:
+    found = open_rows(path, None)
+    chunks = list(found.chunks(size, skip))
+    assert all(len(chunk[0]) == size for chunk in chunks[:-1])
+    return [[cell for chunk in chunks for cell in chunk[column]] for column in range(len(found.names))]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("read", [64, 1 << 20])
+def test_cells_are_those_of_the_file(
+    tmp_path: Path, encoding: str, end: str, read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(TEXT.replace("\n", end).encode(encoding))
+    monkeypatch.setattr(stream, "READ", read)
+    assert cells(path) == [[cell.replace("\n", end) for cell in column] for column in CELLS]
+    assert cells(path, size=1) == cells(path, size=100)
+    assert cells(path, skip=2) == [[cell.replace("\n", end) for cell in column[2:]] for column in CELLS]
+
+
+def test_blank_lines_of_a_single_column_are_rows(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    for text in ("smiles\nCCO\n\nC\n", "smiles\nCCO\n\nC", 'smiles\n"CCO"\n\nC\n', 'smiles\r\nCCO\r\n\r\n"C"'):
+        path.write_bytes(text.encode())
+        assert cells(path) == [["CCO", "", "C"]]
+
+
+def test_a_table_longer_than_its_head_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "HEAD", 256)
+    monkeypatch.setattr(stream, "READ", 128)
+    path = tmp_path / "in.csv"
+    path.write_text("smiles,n\n" + "".join(f'CCO,"{i}\n"\n' for i in range(200)), encoding="utf-8")
+    assert cells(path) == [["CCO"] * 200, [f"{i}\n" for i in range(200)]]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"smiles,y\n", "no rows"),
+        (b"smiles,y\nCCO,1\nC,2,3\n", "3 cells"),
+        (b'smiles,y\nCCO,1\nC,"2\n', "never closed"),
+        (b"smiles,y\nCCO,1\0\n", "NUL"),
+        (b"smiles,smiles\nCCO,C\n", "called 'smiles'"),
+        (b"a,b\n1,2\n", "smiles_column"),
+        (b"\x1f\x8bjunk", "gzip"),
+        (b"PAR1junk", "Parquet"),
+        (codecs.BOM_UTF16_LE + b"\x00\xd8\x00", "UTF-16"),
+    ],
+)
+def test_what_is_no_table_is_told(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=words):
+        open_rows(path, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"smiles,y\nC,1\n\nCC,2,3\n", "data row 2 has 3 cells, but the header has 2 names"),
+        (b"smiles,y\n" + b"C,1\n" * 300_000 + b"\nCC,2,3\n", "data row 300001 has 3 cells"),  # beyond the first block
+        (b"\x89PNG123\nx\n", "a PNG picture"),
+    ],
+)
+def test_what_is_no_table_is_told_as_for_a_data_set(tmp_path: Path, content: bytes, part: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=part):
+        open_rows(path, None)
