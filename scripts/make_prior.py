@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 import roftbench
-from roftbench.catalog import options
+from roftbench.config.registry import options
 from roftbench.report.aggregate import cells, complete_losses, long_table
 from roftbench.report.scores import read_scores
 from roftbench.store.files import write_text

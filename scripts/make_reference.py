@@ -12,10 +12,10 @@ from pathlib import Path
 
 import yaml
 
-from roftbench.catalog import GROUPS, options
 from roftbench.cli import main as roftbench
+from roftbench.config.registry import GROUPS, options
 from roftbench.data.config import DatasetSpec
-from roftbench.models.card import ModelCard
+from roftbench.models.config import ModelCard
 from roftbench.report.text import markdown_table
 from roftbench.store.files import write_text
 

@@ -14,7 +14,7 @@ from speed_reference_jobs import ReferenceJob
 from speed_setting import Setting, reference, say, settings
 from speed_timing import Row
 
-from roftbench.components import build
+from roftbench.config.components import build
 
 WARM_UP = ("full_ft", "bss", "roftmol")  # all libraries and kinds of kernels
 TIMED = 20  # epochs of ours, scaled to a job's

@@ -12,7 +12,7 @@ from speed_reference_jobs import ReferenceJob
 from speed_setting import LABELS, Setting, reference, say, settings
 from speed_timing import Row
 
-from roftbench.components import build
+from roftbench.config.components import build
 from roftbench.runner import run_job
 from roftbench.stages import FINISH
 

@@ -12,9 +12,9 @@ from speed_reference import ReferenceModel, loaders
 from torch import Tensor
 from torch_geometric.loader import DataLoader
 
-from roftbench.compose import composed
-from roftbench.config import Env, parse
-from roftbench.job import Job
+from roftbench.config.compose import composed
+from roftbench.config.job import Job
+from roftbench.config.parse import Env, parse
 from roftbench.workbench import Workbench
 
 LABELS = ("50", "500", "full")

@@ -22,9 +22,9 @@ MUV_MOLECULES, MUV_TASKS, MUV_MISSING, MUV_POSITIVE = 93_087, 17, 0.84, 0.002
 LOAD = """
 import sys, time
 from pathlib import Path
-from roftbench.config import parse
+from roftbench.config.parse import parse
 from roftbench.data.dataset import load_dataset
-from roftbench.compose import composed
+from roftbench.config.compose import composed
 job, env, _ = parse(composed(sys.argv[1:], None))
 began = time.perf_counter()
 load_dataset(job.dataset, env.cache / "data", env.places)

@@ -13,8 +13,8 @@ from speed_setting import Setting, nodes, reference, say, settings
 from speed_timing import Row, alternate
 from torch_geometric.data import Batch
 
-from roftbench.adam import Adam
-from roftbench.job import BF16, FLOAT32, TrainSettings
+from roftbench.config.job import BF16, FLOAT32, TrainSettings
+from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method
 from roftbench.problem import EVAL_BATCH
 from roftbench.train import LiveView, Modes, shuffled_batches, train_step

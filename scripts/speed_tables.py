@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from roftbench.compose import composed
-from roftbench.config import parse
+from roftbench.config.compose import composed
+from roftbench.config.parse import parse
 from roftbench.report.text import METHODS
 from roftbench.runner import run_job
 from roftbench.store.checksums import digest

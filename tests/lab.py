@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from roftbench.compose import composed
-from roftbench.config import Env, parse
+from roftbench.config.compose import composed
+from roftbench.config.job import Job
+from roftbench.config.parse import Env, parse
 from roftbench.data.config import DatasetSpec
 from roftbench.data.table.load import read_table
-from roftbench.job import Job
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State

@@ -7,10 +7,10 @@ import pytest
 from lab import DEFAULTS, ROOT
 from omegaconf import DictConfig, OmegaConf
 
-from roftbench.compose import composed
-from roftbench.config import Env, parse
+from roftbench.config.compose import composed
+from roftbench.config.job import Job
+from roftbench.config.parse import Env, parse
 from roftbench.errors import UsageError
-from roftbench.job import Job
 
 Parse = Callable[..., tuple[Job, Env, list[str]]]
 

@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import roftbench
+from roftbench.config.job import Job
 from roftbench.converged import NO_CHOICE, PENALTIES
-from roftbench.job import Job
 from roftbench.stages import needed
 from roftbench.workbench import Workbench
 

@@ -4,9 +4,9 @@ import pytest
 from lab import FOREST, Lab
 
 from roftbench import estimate as module
-from roftbench.config import Env
+from roftbench.config.job import Job
+from roftbench.config.parse import Env
 from roftbench.estimate import Estimate, estimate
-from roftbench.job import Job
 from roftbench.rates import START, Rates
 from roftbench.runner import Outcome, run_job
 from roftbench.store.results import Record

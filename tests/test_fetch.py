@@ -13,8 +13,9 @@ import torch
 import yaml
 from command import Command
 
-from roftbench.data.config import dataset_specs
-from roftbench.models.card import PUBLISHED, model_cards
+from roftbench.config.dataset_specs import dataset_specs
+from roftbench.config.model_cards import model_cards
+from roftbench.models.config import PUBLISHED
 from roftbench.models.gcn import GCN
 from roftbench.store import downloads as sources
 from roftbench.store.checksums import git_blob

@@ -5,8 +5,8 @@ import torch
 from lab import METHODS, Lab, numbers, primary
 
 import roftbench
-from roftbench.adam import Adam
-from roftbench.job import FLOAT32
+from roftbench.config.job import FLOAT32
+from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method
 from roftbench.methods.feature_map import FeatureMap
 from roftbench.models.gin import GIN

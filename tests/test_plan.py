@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lab import Lab
 
-from roftbench.job import NETWORK
+from roftbench.config.job import NETWORK
 from roftbench.plan import Planned, in_groups
 
 

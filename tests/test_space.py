@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from roftbench.compose import composed
-from roftbench.config import parse, resolved
+from roftbench.config.compose import composed
+from roftbench.config.parse import parse, resolved
 from roftbench.errors import UsageError
 from roftbench.space import expand
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from lab import METHODS, Lab
 
-from roftbench.components import build
+from roftbench.config.components import build
 from roftbench.stages import Needed, needed
 
 STAGES = {"lp": ["lp"], "lp_ft": ["lp", "ft"], "roftmol": ["ft", "finish"]}

@@ -10,11 +10,11 @@ import torch
 from lab import METHODS, Lab, clone, equal, moved, numbers
 from torch import Tensor
 
-from roftbench.adam import Adam
+from roftbench.config.job import FLOAT32, TrainSettings
 from roftbench.console import JobProgress
 from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, UsageError
-from roftbench.job import FLOAT32, TrainSettings
+from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench import record as records
-from roftbench.components import build
-from roftbench.config import Env
+from roftbench.config.components import build
+from roftbench.config.job import NETWORK, Job
+from roftbench.config.parse import Env
+from roftbench.config.schema import naming_params
 from roftbench.console import say
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.warnings import unusual_scale, warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
-from roftbench.job import NETWORK, Job
 from roftbench.metrics import names_of
 from roftbench.problem import Problem
-from roftbench.schema import naming_params
 from roftbench.store.results import Record
 
 Scores = dict[str, dict[str, float | None]]  # of each part, each metric's

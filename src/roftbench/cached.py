@@ -8,12 +8,13 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from roftbench.config.dataset_specs import dataset_specs
+from roftbench.config.model_cards import model_cards
+from roftbench.config.paths import Paths, absolute
 from roftbench.console import shown
-from roftbench.data.config import dataset_specs
 from roftbench.errors import UsageError
 from roftbench.formatting import printable_name
-from roftbench.models.card import PUBLISHED, model_cards
-from roftbench.paths import Paths, absolute
+from roftbench.models.config import PUBLISHED
 from roftbench.store.files import locked
 from roftbench.store.leftovers import final_name
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from roftbench.arguments import KINDS, PLAN_HELP, RUN_HELP, parser
-from roftbench.catalog import GROUPS, options
+from roftbench.config.registry import GROUPS, options
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 
@@ -106,7 +106,7 @@ def _plan(arguments: list[str]) -> int:
 
 def _results(overrides: Sequence[str]) -> Path:
     """Return the results folder of the overrides."""
-    from roftbench.paths import absolute, paths_of
+    from roftbench.config.paths import absolute, paths_of
 
     return absolute(paths_of(overrides).results)
 
@@ -176,14 +176,14 @@ def _embed(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from roftbench import doctor
-    from roftbench.paths import paths_of
+    from roftbench.config.paths import paths_of
 
     return doctor.run(paths_of(arguments.overrides), as_json=arguments.json)
 
 
 def _cache(arguments: argparse.Namespace) -> int:
     from roftbench import cached
-    from roftbench.paths import paths_of
+    from roftbench.config.paths import paths_of
 
     given = paths_of(arguments.overrides), arguments.action, arguments.config_dir
     return cached.run(*given, dry_run=arguments.dry_run, as_json=arguments.json)

@@ -13,15 +13,15 @@ from typing import Any
 import torch
 
 from roftbench import __version__
-from roftbench.adam import Adam
 from roftbench.cached import files_of, kinds, size
+from roftbench.config.paths import Paths, absolute
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.formatting import printable_name
 from roftbench.launchers import EXTRAS, cores
+from roftbench.methods.adam import Adam
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
-from roftbench.paths import Paths, absolute
 from roftbench.record import PACKAGES, version_of
 from roftbench.store.locks import no_locks
 

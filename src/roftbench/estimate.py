@@ -7,13 +7,13 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from roftbench.components import build
-from roftbench.config import Env
+from roftbench.config.components import build
+from roftbench.config.job import NETWORK, Job
+from roftbench.config.parse import Env
 from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
-from roftbench.job import NETWORK, Job
 from roftbench.plan import Plan, Planned
 from roftbench.rates import Rates, coefficients, work
 from roftbench.runner import run_job

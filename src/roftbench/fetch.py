@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from roftbench.config.dataset_specs import dataset_specs
+from roftbench.config.model_cards import model_cards
+from roftbench.config.paths import paths_of
 from roftbench.console import column, say
-from roftbench.data.config import dataset_specs
 from roftbench.errors import UsageError, suggest
-from roftbench.models.card import BUNDLED, OWN, PUBLISHED, ModelCard, model_cards
-from roftbench.paths import paths_of
+from roftbench.models.config import BUNDLED, OWN, PUBLISHED, ModelCard
 from roftbench.store.downloads import Places, Source, fetch
 
 ALL = "all"

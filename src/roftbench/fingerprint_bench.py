@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.bench import Bench, Fitting
-from roftbench.components import build
-from roftbench.config import Env
+from roftbench.config.components import build
+from roftbench.config.job import Job
+from roftbench.config.parse import Env
 from roftbench.console import bar
 from roftbench.errors import UsageError
-from roftbench.job import Job
 from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant
 from roftbench.models.fingerprint import Fingerprint

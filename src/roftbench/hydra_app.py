@@ -17,16 +17,16 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
-from roftbench.catalog import OF_A_JOB, conf_dir, existing
-from roftbench.compose import clear_errors, clear_logging, clear_options, composed
-from roftbench.config import Env, parse
+from roftbench.config.compose import clear_errors, clear_logging, clear_options, composed
+from roftbench.config.job import NETWORK
+from roftbench.config.parse import Env, parse
+from roftbench.config.references import check_references
+from roftbench.config.registry import OF_A_JOB, conf_dir, existing
 from roftbench.console import say
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.formatting import printable
-from roftbench.job import NETWORK
 from roftbench.launchers import outlast_warning, set_following, threads, workers
 from roftbench.plan import Plan, plan_sweep
-from roftbench.references import check_references
 from roftbench.space import expand
 from roftbench.store.downloads import fetch_missing
 from roftbench.sweep import Answer, Sweep

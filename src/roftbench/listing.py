@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roftbench.catalog import options
+from roftbench.config.registry import options
 from roftbench.console import column
 from roftbench.formatting import printable, printable_name
 
 if TYPE_CHECKING:
-    from roftbench.models.card import ModelCard
+    from roftbench.models.config import ModelCard
 
 HIDDEN = {"name", "summary", "_target_", "sha256", "path"}
 NOT_HERE = "not here"
@@ -34,8 +34,8 @@ def show_options(group: str, folder: Path | None, *, as_json: bool) -> int:
 
 def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
     """Print the data sets: size, tasks, metric, licence, and where on this machine each of them is; returns 0."""
-    from roftbench.data.config import dataset_specs
-    from roftbench.paths import paths_of
+    from roftbench.config.dataset_specs import dataset_specs
+    from roftbench.config.paths import paths_of
     from roftbench.store.downloads import present
 
     places = paths_of(overrides).places()
@@ -61,8 +61,9 @@ def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: boo
 
 def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
     """Print the models: size, pretraining, where on this machine the weights are, licence, verified; returns 0."""
-    from roftbench.models.card import OWN, model_cards
-    from roftbench.paths import paths_of
+    from roftbench.config.model_cards import model_cards
+    from roftbench.config.paths import paths_of
+    from roftbench.models.config import OWN
 
     places = paths_of(overrides).places()
     cards = model_cards(folder)
@@ -110,7 +111,7 @@ def show_runs(results: Path, *, as_json: bool) -> int:
 
 
 def _pretraining(card: "ModelCard") -> str:
-    from roftbench.models.card import PRETRAINING
+    from roftbench.models.config import PRETRAINING
 
     if card.pretraining == "none":
         return "no pretraining"

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from roftbench.components import build, without_weights
-from roftbench.config import Env, Parser
+from roftbench.config.components import build, without_weights
+from roftbench.config.job import NETWORK, Component, Job, ModelSpec
+from roftbench.config.parse import Env, Parser
 from roftbench.console import bar
-from roftbench.job import NETWORK, Component, Job, ModelSpec
 from roftbench.methods.base import Method
 from roftbench.space import Point
 from roftbench.stages import Needed, needed

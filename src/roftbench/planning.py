@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from roftbench import hydra_app
-from roftbench.compose import clear_errors
+from roftbench.config.compose import clear_errors
 from roftbench.console import duration
 from roftbench.errors import JobError, UsageError
 from roftbench.estimate import estimate

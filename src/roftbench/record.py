@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from roftbench import __version__
-from roftbench.job import Job
+from roftbench.config.job import Job
 from roftbench.metrics import undefined_tasks
 from roftbench.store.record_schema import SCHEMA
 from roftbench.store.results import Record

@@ -10,13 +10,13 @@ import torch
 
 from roftbench import record as records
 from roftbench.bench import Bench
-from roftbench.config import Env
+from roftbench.config.job import FINGERPRINT, NETWORK, Job
+from roftbench.config.parse import Env
+from roftbench.config.plugins import place_of
 from roftbench.devices import placed
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.fingerprint_bench import FingerprintBench
-from roftbench.job import FINGERPRINT, NETWORK, Job
 from roftbench.memory import forget_peak, peak_mb
-from roftbench.plugins import place_of
 from roftbench.predict.keep import keep
 from roftbench.store.results import Record, Store
 from roftbench.workbench import Workbench

@@ -15,8 +15,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ValueType
 from omegaconf import DictConfig, OmegaConf
 
-from roftbench.catalog import BESIDE
-from roftbench.config import check_groups, follow
+from roftbench.config.parse import check_groups, follow
+from roftbench.config.registry import BESIDE
 from roftbench.errors import UsageError
 
 Compose = Callable[[Sequence[str]], DictConfig]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from roftbench.catalog import existing
-from roftbench.components import build
-from roftbench.compose import clear_errors, composed
-from roftbench.config import parse
+from roftbench.config.components import build
+from roftbench.config.compose import clear_errors, composed
+from roftbench.config.parse import parse
+from roftbench.config.registry import existing
 from roftbench.data.dataset import load_dataset
 
 

@@ -3,12 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from roftbench.config.job import Job
+from roftbench.config.schema import naming_params
+from roftbench.config.stable_names import name_of
 from roftbench.errors import UsageError
-from roftbench.job import Job
 from roftbench.methods.base import Method, Stage
 from roftbench.models.encoder import HEAD
-from roftbench.schema import naming_params
-from roftbench.stable_names import name_of
 from roftbench.store.checksums import digest
 
 FINISH = "finish"

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_value_
 
-from roftbench.adam import Adam
+from roftbench.config.job import FLOAT32, TrainSettings, derive_seed
 from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, suggest
-from roftbench.job import FLOAT32, TrainSettings, derive_seed
+from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
 from roftbench.node_states import NodeStates

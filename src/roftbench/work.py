@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from roftbench.announce import announce, conclude
-from roftbench.config import Env
+from roftbench.config.job import Job
+from roftbench.config.parse import Env
 from roftbench.console import logged, note, say
 from roftbench.errors import UsageError
-from roftbench.job import Job
 from roftbench.runner import Outcome, put_failure, run_job
 from roftbench.store.results import Store
 

@@ -14,21 +14,21 @@ from torch.func import functional_call
 
 from roftbench import record as records
 from roftbench.bench import DEFAULT_THREADS, Bench, Fitting
-from roftbench.components import build
-from roftbench.config import Env
+from roftbench.config.components import build
+from roftbench.config.job import NETWORK, Job, derive_seed
+from roftbench.config.parse import Env
+from roftbench.config.schema import naming_params
 from roftbench.console import JobProgress, bar, say
 from roftbench.converged import PENALTIES, fit_converged
 from roftbench.devices import check_device
 from roftbench.errors import UsageError
-from roftbench.job import NETWORK, Job, derive_seed
 from roftbench.methods.base import Finished, Fitted, Method, Stage
-from roftbench.models.card import PRETRAINING
 from roftbench.models.checkpoints import load_checkpoint, load_published
+from roftbench.models.config import PRETRAINING
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
 from roftbench.models.statistics import DifferentiableStatistics
 from roftbench.problem import too_close
 from roftbench.repeated import Repeated
-from roftbench.schema import naming_params
 from roftbench.stages import FINISH, Needed, needed, stages_of
 from roftbench.start import Start
 from roftbench.store.tensors import Entry

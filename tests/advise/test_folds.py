@@ -9,7 +9,7 @@ import pytest
 from lab import Lab, write_csv
 
 from roftbench.advise.folds import Folds
-from roftbench.components import build
+from roftbench.config.components import build
 from roftbench.data.dataset import load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import UsageError

@@ -9,8 +9,8 @@ from graphs import SMILES
 from lab import PLACES
 from torch import Tensor
 
+from roftbench.config.dataset_specs import dataset_specs
 from roftbench.data.color_refinement import Hop, Shared, whole_hop
-from roftbench.data.config import dataset_specs
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.data.table.load import read_table

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from roftbench.data.config import DatasetSpec, dataset_specs
+from roftbench.config.dataset_specs import dataset_specs
+from roftbench.data.config import DatasetSpec
 from roftbench.errors import UsageError
 
 PUBLISHED: dict[str, Any] = {

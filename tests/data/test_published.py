@@ -11,14 +11,14 @@ import pytest
 import torch
 from lab import PLACES
 
-from roftbench.components import build
-from roftbench.data.config import dataset_specs
+from roftbench.config.components import build
+from roftbench.config.dataset_specs import dataset_specs
+from roftbench.config.job import Component
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.duplicates import conflicting_tasks, groups_of
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.split import RandomScaffoldSplit, RandomSplit, ScaffoldSplit, SizeSplit
-from roftbench.job import Component
 from roftbench.metrics import METRICS
 from roftbench.store.downloads import Places
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from lab import Lab, clone, equal, moved, primary
 
+from roftbench.config.job import TrainSettings
 from roftbench.console import JobProgress
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
-from roftbench.job import TrainSettings
 from roftbench.methods.base import Method, Stage, Step, head_shrinkage
 from roftbench.methods.bss import BSS
 from roftbench.methods.feature_map import FeatureMap

@@ -8,8 +8,9 @@ from command import Command
 from lab import ROOT
 from safetensors import safe_open
 
-from roftbench.models.card import BUNDLED, model_cards
+from roftbench.config.model_cards import model_cards
 from roftbench.models.checkpoints import load_checkpoint
+from roftbench.models.config import BUNDLED
 from roftbench.models.gin import GIN
 from roftbench.store.checksums import sha256
 

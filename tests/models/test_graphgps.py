@@ -24,10 +24,10 @@ from encoders import (
 from lab import METHODS, Lab, moved
 from torch import Tensor, nn
 
+from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.ogb import add_walks, smiles_to_graph
 from roftbench.errors import UsageError
 from roftbench.methods.base import head_shrinkage
-from roftbench.models.card import model_cards
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import HEAD, Predictor, copy_state
 from roftbench.models.graphgps import GraphGPS

@@ -25,9 +25,9 @@ from encoders import (
 from lab import METHODS, ROOT, Lab
 from torch import Tensor
 
+from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.graphium import smiles_to_graph
 from roftbench.errors import UsageError
-from roftbench.models.card import model_cards
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import copy_state
 from roftbench.models.graphium import Graphium

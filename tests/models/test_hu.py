@@ -12,7 +12,7 @@ from graphs import SMILES, batch_of
 from lab import PLACES
 from torch import Tensor, nn
 
-from roftbench.data.config import dataset_specs
+from roftbench.config.dataset_specs import dataset_specs
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.data.table.load import read_table

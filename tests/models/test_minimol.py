@@ -17,20 +17,20 @@ from lab import METHODS, ROOT, Lab
 from minimol_reference import Reference, batch_of, graph, intermediate, reference
 from torch import Tensor
 
-from roftbench import job as jobs
-from roftbench.config import Env
+from roftbench.config import job as jobs
+from roftbench.config.job import Job
+from roftbench.config.model_cards import model_cards
+from roftbench.config.parse import Env
 from roftbench.data.featurizers.graphium import smiles_to_graph
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError
-from roftbench.job import Job
-from roftbench.models.card import model_cards
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.dropout import Dropout
 from roftbench.models.encoder import HEAD, Predictor, copy_state
-from roftbench.models.gather import Wiring, sum_runs, take
 from roftbench.models.graphium import UNUSED
+from roftbench.models.graphium_layers import Layer
 from roftbench.models.minimol import MiniMol
-from roftbench.models.minimol_layers import Layer
+from roftbench.models.segment_ops import Wiring, sum_runs, take
 from roftbench.runner import run_job
 from roftbench.store.downloads import Places, Source, read
 
@@ -288,8 +288,8 @@ def test_gradients_are_those_of_plain_indexing(small: MiniMol, batch: Batch, mon
         return [p.grad.clone() for p in small.parameters() if p.grad is not None]
 
     ours = gradients()
-    monkeypatch.setattr("roftbench.models.minimol_layers.sum_runs", plain_sum)
-    monkeypatch.setattr("roftbench.models.minimol_layers.take", lambda table, index, *_: table[index])
+    monkeypatch.setattr("roftbench.models.graphium_layers.sum_runs", plain_sum)
+    monkeypatch.setattr("roftbench.models.graphium_layers.take", lambda table, index, *_: table[index])
     for one, other in zip(ours, gradients(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 

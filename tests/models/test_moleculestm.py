@@ -22,9 +22,9 @@ from encoders import (
 from lab import METHODS, Lab
 from torch import Tensor
 
+from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.ogb import smiles_to_graph
 from roftbench.errors import UsageError
-from roftbench.models.card import model_cards
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import copy_state
 from roftbench.models.moleculestm import MoleculeSTM

@@ -149,7 +149,7 @@ def test_a_stranger_s_model_calls_nothing_but_models_and_methods(
     note, trace = tmp_path / "note.py", tmp_path / "trace"
     note.write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
     found = read_kept(folder)
-    found.facts["job"][group] |= {"target": "roftbench.plugins.load_plugin", "params": {"plugin": str(note)}}
+    found.facts["job"][group] |= {"target": "roftbench.config.plugins.load_plugin", "params": {"plugin": str(note)}}
     found.facts["key"] = digest(found.facts["job"])
     write_kept(found, "no card")
     if given != FOREST and group == "method":

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from roftbench.catalog import options
+from roftbench.config.registry import options
 from roftbench.report.board import Board
 from roftbench.report.layout import Leaderboard
 from roftbench.report.request import Request

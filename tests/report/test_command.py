@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from lab import FOREST, Lab, write_csv
 
-from roftbench.compose import composed
-from roftbench.config import parse
+from roftbench.config.compose import composed
+from roftbench.config.job import Job
+from roftbench.config.parse import parse
 from roftbench.hydra_app import plan
-from roftbench.job import Job
 from roftbench.report.command import NotShippedError, commands, overrides
 
 

@@ -14,7 +14,7 @@ with warnings.catch_warnings(action="ignore"):  # torch_geometric scripts a clas
     from speed_reference_jobs import ReferenceJob
     from torch_geometric.data import Batch
 
-from roftbench.components import build
+from roftbench.config.components import build
 from roftbench.train import LiveView, Modes
 from roftbench.workbench import Workbench
 

@@ -22,14 +22,14 @@ from roftbench.advise.prior import Prior
 from roftbench.advise.race import MARGIN, PARTITIONS, Race
 from roftbench.advise.runners import Runner
 from roftbench.advise.settings import BASELINES, AdviseSettings
-from roftbench.config import Env
+from roftbench.config.job import NETWORK, Job
+from roftbench.config.parse import Env
 from roftbench.console import bar, say
 from roftbench.data.dataset import load_dataset
 from roftbench.data.split import Indices
 from roftbench.errors import UsageError
 from roftbench.estimate import Sizes
 from roftbench.formatting import score_text
-from roftbench.job import NETWORK, Job
 from roftbench.metrics import METRICS
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import fetch_missing

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from roftbench.compose import clear_errors, composed
-from roftbench.config import Env, parse
+from roftbench.config.compose import clear_errors, composed
+from roftbench.config.job import Component, Job
+from roftbench.config.parse import Env, parse
 from roftbench.console import labeled
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.job import Component, Job
 from roftbench.store.results import Record
 from roftbench.work import work
 

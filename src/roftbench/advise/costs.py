@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from roftbench.advise.bench import Jobs
 from roftbench.advise.budget import Budget
-from roftbench.config import Env
+from roftbench.config.job import NETWORK, Job
+from roftbench.config.parse import Env
 from roftbench.errors import JobError, UsageError
 from roftbench.estimate import Sizes, one_epoch, units
-from roftbench.job import NETWORK, Job
 from roftbench.plan import fits_of
 from roftbench.rates import Rates
 from roftbench.stages import Needed

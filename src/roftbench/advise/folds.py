@@ -11,13 +11,13 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from roftbench.advise.outer import Outer, cause, outer_parts
-from roftbench.components import build
+from roftbench.config.components import build
+from roftbench.config.job import Component, Job
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.label_ratio import BINS, strata
 from roftbench.data.predefined import FileSplit, file_sha256
 from roftbench.data.split import Indices
 from roftbench.errors import UsageError
-from roftbench.job import Component, Job
 from roftbench.store.checksums import digest
 from roftbench.store.files import write_text
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from roftbench.advise.blend import held_out
-from roftbench.config import Env
+from roftbench.config.job import Job
+from roftbench.config.parse import Env
 from roftbench.console import logged
 from roftbench.data.dataset import MoleculeDataset
-from roftbench.job import Job
 from roftbench.metrics import evaluate
 from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load

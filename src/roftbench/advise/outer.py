@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roftbench.components import build
+from roftbench.config.components import build
+from roftbench.config.job import Job
+from roftbench.config.plugins import import_name
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.predefined import ColumnSplit, FileSplit
 from roftbench.data.split import Indices, Split
 from roftbench.data.warnings import warnings_of
 from roftbench.errors import UsageError
-from roftbench.job import Job
-from roftbench.plugins import import_name
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from roftbench.advise.advisor import Advisor
 from roftbench.advise.settings import separated
 from roftbench.advise.show import WIDTH, show, to_dict, write
-from roftbench.compose import clear_errors
+from roftbench.config.compose import clear_errors
 from roftbench.console import logged, say, shown, wide_console
 from roftbench.errors import UsageError
 

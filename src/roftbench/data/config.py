@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roftbench.catalog import options
-from roftbench.errors import UsageError, check_choice
+from roftbench.errors import check_choice
 from roftbench.metrics import METRICS
 from roftbench.store.downloads import Source, check_places
 from roftbench.store.http import check_file
@@ -100,18 +99,3 @@ class DatasetSpec:
             asset=f"data/{self.name}.csv.gz" if "bundled" in self.sources else None,
             asset_sha256=self.asset_sha256,
         )
-
-
-def dataset_specs(folder: Path | None = None) -> dict[str, DatasetSpec | None]:
-    """Return the published data sets of the shipped configs and of a user's config folder, None for own tables.
-
-    Raises:
-        UsageError: a config does not hold what a data set needs.
-    """
-    found: dict[str, DatasetSpec | None] = {}
-    for name, content in options("dataset", folder).items():
-        try:
-            found[name] = DatasetSpec(**content) if content.get("sources") else None
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"dataset/{name}.yaml: {error}") from None
-    return found

@@ -110,7 +110,7 @@ class Method:
     """Full fine-tuning of all blocks and the head, from the pretrained weights: the baseline.
 
     `omitted_at_default` names hyperparameters that are no part of a job's identity at their default value
-    (`roftbench.schema.naming_params`).
+    (`roftbench.config.schema.naming_params`).
     """
 
     omitted_at_default: ClassVar[tuple[str, ...]] = ()

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from roftbench.adam import Adam
 from roftbench.errors import JobError, check_choice, check_range
+from roftbench.methods.adam import Adam
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.methods.interpolate import BUFFERS, mix
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from roftbench.errors import UsageError
-from roftbench.models.card import BUNDLED
+from roftbench.models.config import BUNDLED
 from roftbench.models.encoder import Encoder, State
 from roftbench.store.checksums import Checksum
 from roftbench.store.downloads import Places, Source, read

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from roftbench.data.color_refinement import Shared
 from roftbench.data.featurizers.registry import HU
 from roftbench.data.packed import Batch
-from roftbench.models.gather import for_nodes, mean_for
+from roftbench.models.segment_ops import for_nodes, mean_for
 
 HEAD = "head"
 
@@ -78,7 +78,7 @@ class Encoder(nn.Module, ABC):
     its representations. `asks_nothing` is a promise: what it does never waits for a number from a GPU (no `.item()`, no
     boolean mask, no size that follows from values), so that validation can be replayed as a CUDA graph. A subclass does
     not inherit it: it may do more. `omitted_at_default` names parameters that are no part of a job's identity at their
-    default value (`roftbench.schema.naming_params`). `random_only` is empty, or the reason why no checkpoint may be
+    default value (`config.schema.naming_params`). `random_only` is empty, or the reason why no checkpoint may be
     loaded into this encoder.
     """
 

@@ -15,9 +15,9 @@ from torch import nn
 from roftbench.data.featurizers.ogb import ATOM_CLASSES, NUM_STEPS
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes, State
-from roftbench.models.gather import Wiring
 from roftbench.models.graphgps_layers import GPSLayer, Padding
-from roftbench.models.ogb import AtomEncoder, BondEncoder
+from roftbench.models.ogb_embeddings import AtomEncoder, BondEncoder
+from roftbench.models.segment_ops import Wiring
 
 UNUSED = r"^(model\.)?post_mp\."  # the published file's head
 NAMES = (

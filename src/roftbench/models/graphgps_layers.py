@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from roftbench.data.packed import Batch
 from roftbench.models.dropout import Dropout
-from roftbench.models.gather import Wiring, sum_runs, take
+from roftbench.models.segment_ops import Wiring, sum_runs, take
 
 GATE_EPS = 1e-6
 

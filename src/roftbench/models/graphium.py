@@ -23,8 +23,8 @@ from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, NUM_
 from roftbench.data.packed import Batch
 from roftbench.errors import check_choice
 from roftbench.models.encoder import Encoder, Nodes, State
-from roftbench.models.gather import Wiring
-from roftbench.models.minimol_layers import FC, POSITIONAL, LaplacianEncoder, Layer
+from roftbench.models.graphium_layers import FC, POSITIONAL, LaplacianEncoder, Layer
+from roftbench.models.segment_ops import Wiring
 
 NODE_COLUMNS = NUM_FLOATS + sum(ATOM_CLASSES)
 EDGE_COLUMNS = sum(BOND_CLASSES) + 1

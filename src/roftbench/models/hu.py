@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from roftbench.data.color_refinement import Hop, Shared, whole_hop
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Map, Nodes, UnfinishedNodes
-from roftbench.models.gather import for_nodes
-from roftbench.models.stack import check_sizes, layer_blocks, run_layers
+from roftbench.models.layers import check_sizes, layer_blocks, run_layers
+from roftbench.models.segment_ops import for_nodes
 
 NUM_ATOM_TYPES = 120  # atomic number - 1; the last row is the mask token of masking pretraining
 NUM_CHIRALITIES = 3

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes, State
-from roftbench.models.gather import Wiring, sum_runs, take
-from roftbench.models.ogb import AtomEncoder, BondEncoder
-from roftbench.models.stack import check_sizes, layer_blocks, run_layers
+from roftbench.models.layers import check_sizes, layer_blocks, run_layers
+from roftbench.models.ogb_embeddings import AtomEncoder, BondEncoder
+from roftbench.models.segment_ops import Wiring, sum_runs, take
 
 PREFIX = "molecule_node_model."  # of the encoder's keys in the published file
 UNUSED = "graph_pred_linear."  # a head that no pretraining has trained

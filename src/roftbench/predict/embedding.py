@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.compose import clear_errors, composed
-from roftbench.config import parse
+from roftbench.config.compose import clear_errors, composed
+from roftbench.config.parse import parse
 from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.table.stream import Rows

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from roftbench.config.plugins import load_plugin
 from roftbench.data.similarity import nearest
 from roftbench.errors import UsageError
-from roftbench.plugins import load_plugin
 from roftbench.predict.calibrate import calibrated, platt
 from roftbench.predict.conformal import covered, half_widths
 from roftbench.predict.held_out import HeldOut, common, pooled

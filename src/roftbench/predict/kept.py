@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from roftbench.config.job import FINGERPRINT, NETWORK
 from roftbench.errors import UsageError
 from roftbench.formatting import in_utf8
-from roftbench.job import FINGERPRINT, NETWORK
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.kept_shape import check_arrays, check_facts
 from roftbench.store.checksums import digest, sha256

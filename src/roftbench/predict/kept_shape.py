@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.job import NETWORK
+from roftbench.config.job import NETWORK
 
 LARGEST = 10_000_000  # of a whole number among the parameters of a network
 FINGERPRINT_BYTES = 256

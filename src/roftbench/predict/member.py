@@ -11,18 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from roftbench.config.job import NETWORK
+from roftbench.config.kinds import KINDS
+from roftbench.config.plugins import import_allowed
+from roftbench.config.stable_names import present_path
 from roftbench.data.featurizers.registry import HU
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
 from roftbench.fingerprint_bench import CONSTANT, same
-from roftbench.job import NETWORK
-from roftbench.kinds import KINDS
 from roftbench.models.encoder import Encoder, Predictor
-from roftbench.plugins import import_allowed
 from roftbench.predict.kept import AGAIN, Kept
 from roftbench.predict.molecules import CHUNK, Molecules, featurized
 from roftbench.problem import to_predictions
-from roftbench.stable_names import present_path
 
 BATCH = 128  # graphs: what a processor's cache likes; always the same, as it takes part in the last bits
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from roftbench.catalog import options
+from roftbench.config.registry import options
+from roftbench.config.stable_names import present_path
 from roftbench.losses import DEFAULT_LOSS
 from roftbench.overrides import as_needed
 from roftbench.report.places import canonical_json
-from roftbench.stable_names import present_path
 
 AXES = ("seed", "dataset", "method", "split.seed", "label_ratio")  # whose values may be joined by commas, in this order
 _ORDER = ("model", "method", "dataset", "split", "label_ratio", "train")  # then all others, the seed last

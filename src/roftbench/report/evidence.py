@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from roftbench.catalog import options
+from roftbench.config.registry import options
 from roftbench.console import bar
 from roftbench.formatting import printable
 from roftbench.report.aggregate import cells

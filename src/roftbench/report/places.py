@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from roftbench.config.job import FLOAT32, PROTOCOL
 from roftbench.formatting import printable_name
-from roftbench.job import FLOAT32, PROTOCOL
 from roftbench.losses import DEFAULT_LOSS
 from roftbench.store.checksums import digest_of_text
 

@@ -10,14 +10,14 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
-from roftbench.catalog import existing, options
-from roftbench.components import build
-from roftbench.compose import clear_errors, composed
-from roftbench.config import parse
+from roftbench.config.components import build
+from roftbench.config.compose import clear_errors, composed
+from roftbench.config.job import Component, Job
+from roftbench.config.parse import parse
+from roftbench.config.registry import existing, options
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality.report import quality_report
 from roftbench.errors import UsageError, suggest
-from roftbench.job import Component, Job
 from roftbench.report.quality_tables import print_report
 from roftbench.store.files import check_not_input, check_output, write_output
 

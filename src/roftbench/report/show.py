@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from roftbench.config.paths import absolute, paths_of
 from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
-from roftbench.paths import absolute, paths_of
 from roftbench.report.board import Board
 from roftbench.report.evidence import write_evidence
 from roftbench.report.layout import Leaderboard

@@ -5,14 +5,14 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, ClassVar
 
+from roftbench.config.schema import naming_params
+from roftbench.config.stable_names import stable_name
 from roftbench.data.config import DatasetSpec
 from roftbench.data.featurizers.hu import VERSION as FEATURIZER
 from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import check_choice, check_range
 from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
-from roftbench.schema import naming_params
-from roftbench.stable_names import stable_name
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Source
 

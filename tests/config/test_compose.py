@@ -6,7 +6,7 @@ import pytest
 from command import Command
 from lab import ROOT
 
-from roftbench.compose import clear_errors, composed
+from roftbench.config.compose import clear_errors, composed
 from roftbench.errors import UsageError
 
 

@@ -8,8 +8,8 @@ from command import Command
 from lab import ROOT
 from omegaconf import OmegaConf
 
+from roftbench.config.references import check_references
 from roftbench.errors import UsageError
-from roftbench.references import check_references
 
 LP = (ROOT / "conf" / "method" / "lp.yaml").read_text(encoding="utf-8")
 DOUBLINGS: dict[str, Callable[[str], str]] = {

@@ -7,18 +7,19 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from roftbench.config.job import FINGERPRINT, NETWORK, Component, MethodSpec, ModelSpec
+from roftbench.config.kinds import bases_of, kind_of
+from roftbench.config.model_cards import check_encoder
+from roftbench.config.plugins import code_of, import_allowed, import_name
+from roftbench.config.schema import naming_params, schema_of, typed
 from roftbench.data.config import DatasetSpec
 from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.split import ScaffoldSplit, Splitter
 from roftbench.errors import UsageError, check_choice, suggest
-from roftbench.job import FINGERPRINT, NETWORK, Component, MethodSpec, ModelSpec
-from roftbench.kinds import bases_of, kind_of
 from roftbench.methods.base import ENCODER_BLOCKS
-from roftbench.models.card import PUBLISHED, ModelCard
 from roftbench.models.checkpoints import checked_checkpoint
-from roftbench.plugins import code_of, import_allowed, import_name
-from roftbench.schema import naming_params, schema_of, typed
+from roftbench.models.config import PUBLISHED, ModelCard
 from roftbench.store.checksums import Checksum, sha256
 
 UNUSED_SEED = 42  # stands in a job's identity where a seed decides nothing
@@ -131,7 +132,7 @@ def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
         content = checked_checkpoint(card.checkpoint, known)
         if not known:
             known = Checksum(sha256(content))
-            card.check_kind(content)
+            check_encoder(card, content)
     return replace(
         spec,
         sha256=known.sha256,

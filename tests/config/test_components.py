@@ -8,9 +8,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from parsing import Parse, refused, with_model
 
-from roftbench.catalog import options
-from roftbench.components import build
-from roftbench.config import parse
+from roftbench.config.components import build
+from roftbench.config.parse import parse
+from roftbench.config.registry import options
 from roftbench.errors import UsageError
 from roftbench.models.gin import GIN
 
@@ -71,7 +71,9 @@ def test_another_class_of_ours_is_no_method_and_no_encoder(plain: DictConfig) ->
 
 
 @pytest.mark.parametrize("group", ["model", "method", "split"])
-@pytest.mark.parametrize("target", ["roftbench.plugins.load_plugin", "roftbench.methods.lp.HEAD", "roftbench.job.Job"])
+@pytest.mark.parametrize(
+    "target", ["roftbench.config.plugins.load_plugin", "roftbench.methods.lp.HEAD", "roftbench.config.job.Job"]
+)
 def test_what_is_no_class_of_the_group_is_never_called(
     plain: DictConfig, tmp_path: Path, group: str, target: str
 ) -> None:

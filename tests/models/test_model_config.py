@@ -11,13 +11,14 @@ import torch
 from lab import PLACES, ROOT
 from torch import nn
 
-from roftbench.catalog import options
+from roftbench.config.model_cards import check_encoder, model_cards
+from roftbench.config.plugins import import_name
+from roftbench.config.registry import options
 from roftbench.errors import UsageError
-from roftbench.models.card import OWN, PRETRAINING, PUBLISHED, ModelCard, model_cards
 from roftbench.models.checkpoints import load_published
+from roftbench.models.config import OWN, PRETRAINING, PUBLISHED, ModelCard
 from roftbench.models.encoder import copy_state
 from roftbench.models.gin import GIN
-from roftbench.plugins import import_name
 from roftbench.store.checksums import git_blob
 from roftbench.store.downloads import Places
 
@@ -230,14 +231,14 @@ def test_where_weights_lie_on_this_machine(shared: Path, tmp_path: Path) -> None
 def test_a_known_file_of_the_other_kind_is_refused(shared: Path, model: str, file: str) -> None:
     content = (shared / "checkpoints" / f"{file}.pth").read_bytes()
     with pytest.raises(UsageError, match=f"holds the weights of {file}, a G.*Take model={file}"):
-        CARDS[model].check_kind(content)
+        check_encoder(CARDS[model], content)
 
 
 def test_a_file_of_the_right_kind_an_unknown_one_and_an_encoder_of_ones_own_pass(shared: Path) -> None:
     content = (shared / "checkpoints" / "gcn_contextpred.pth").read_bytes()
-    CARDS["gcn"].check_kind(content)
-    CARDS["graphsage"].check_kind(content + b"x")
-    ModelCard("mine", "mine.BetterGCN").check_kind(content)
+    check_encoder(CARDS["gcn"], content)
+    check_encoder(CARDS["graphsage"], content + b"x")
+    check_encoder(ModelCard("mine", "mine.BetterGCN"), content)
 
 
 def test_the_bundled_file_is_no_published_one() -> None:

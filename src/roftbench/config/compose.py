@@ -15,7 +15,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from roftbench.catalog import GROUPS, conf_dir, existing, options
+from roftbench.config.registry import GROUPS, conf_dir, existing, options
 from roftbench.errors import UsageError, suggest
 from roftbench.overrides import elements, quoted, quoted_list, shell_word
 

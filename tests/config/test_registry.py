@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from command import Command
 
-from roftbench.catalog import options
+from roftbench.config.registry import options
 from roftbench.errors import UsageError
 
 

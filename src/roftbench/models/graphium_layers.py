@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roftbench.models.dropout import Dropout
-from roftbench.models.gather import Wiring, sum_runs, take
+from roftbench.models.segment_ops import Wiring, sum_runs, take
 
 POSITIONAL = 32  # width of the positional encoding
 MUP = 0.5  # what a virtual node's projection scales its input by: width of the base model over width (muP)

@@ -11,13 +11,13 @@ import yaml
 from lab import ESTIMATORS, METHODS, ROOT, write_csv
 from safetensors.torch import save_file
 
-from roftbench.components import build
-from roftbench.compose import composed
-from roftbench.config import Env, parse
+from roftbench.config.components import build
+from roftbench.config.compose import composed
+from roftbench.config.job import Job
+from roftbench.config.parse import Env, parse
 from roftbench.data.split import Splitter
 from roftbench.data.table.load import read_table
 from roftbench.hydra_app import plan as planned
-from roftbench.job import Job
 from roftbench.methods.base import Method
 from roftbench.methods.estimator import Estimator
 from roftbench.models.checkpoints import load_checkpoint, load_published

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from roftbench.config.paths import Paths, paths_of
 from roftbench.errors import UsageError
-from roftbench.paths import Paths, paths_of
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from lab import FOREST, METHODS, Lab, molecules, write_csv
 
+from roftbench.config.job import Component, Job, MethodSpec, ModelSpec, TrainSettings, derive_seed
 from roftbench.data.config import DatasetSpec
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.job import Component, Job, MethodSpec, ModelSpec, TrainSettings, derive_seed
 from roftbench.store.checksums import digest
 
 SAME = {

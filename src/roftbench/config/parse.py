@@ -9,19 +9,19 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 
-from roftbench.catalog import BESIDE, OF_A_JOB
-from roftbench.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
+from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
+from roftbench.config.job import Job, TrainSettings
+from roftbench.config.kinds import check_pair
+from roftbench.config.paths import Paths, absolute
+from roftbench.config.plugins import load_plugin
+from roftbench.config.references import check_references
+from roftbench.config.registry import BESIDE, OF_A_JOB
+from roftbench.config.schema import first_line, typed
 from roftbench.data.config import DatasetSpec
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.table.load import complete
 from roftbench.devices import check_device
 from roftbench.errors import UsageError, check_range, suggest
-from roftbench.job import Job, TrainSettings
-from roftbench.kinds import check_pair
-from roftbench.paths import Paths, absolute
-from roftbench.plugins import load_plugin
-from roftbench.references import check_references
-from roftbench.schema import first_line, typed
 from roftbench.store.downloads import Places
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.results import Record, Store

@@ -1,13 +1,13 @@
 """Which methods go with which models: those of networks, and estimators on fingerprints."""
 
-from roftbench.catalog import options
+from roftbench.config.job import FINGERPRINT, NETWORK, MethodSpec, ModelSpec
+from roftbench.config.plugins import import_name
+from roftbench.config.registry import options
 from roftbench.errors import UsageError
-from roftbench.job import FINGERPRINT, NETWORK, MethodSpec, ModelSpec
 from roftbench.methods.base import Method
 from roftbench.methods.estimator import Estimator
 from roftbench.models.encoder import Encoder
 from roftbench.models.fingerprint import Fingerprint
-from roftbench.plugins import import_name
 
 KINDS: dict[str, dict[str, type]] = {
     NETWORK: {"model": Encoder, "method": Method},

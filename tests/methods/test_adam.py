@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from roftbench.adam import Adam
+from roftbench.methods.adam import Adam
 
 
 def steps(make: Callable[[list[Tensor]], Adam | torch.optim.Adam]) -> list[Tensor]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from command import Command
 
-from roftbench.compose import composed
+from roftbench.config.compose import composed
+from roftbench.config.trust import check_folder
 from roftbench.errors import UsageError
-from roftbench.trust import check_folder
 
 GLOBAL = "# @package _global_\n"
 RUNS_CODE = {

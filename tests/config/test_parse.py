@@ -10,10 +10,10 @@ from lab import METHODS
 from omegaconf import DictConfig, OmegaConf
 from parsing import Parse, refused
 
-from roftbench.catalog import GROUPS, conf_dir, options
-from roftbench.config import RunSettings, parse
+from roftbench.config.job import TrainSettings
+from roftbench.config.parse import RunSettings, parse
+from roftbench.config.registry import GROUPS, conf_dir, options
 from roftbench.errors import UsageError
-from roftbench.job import TrainSettings
 
 # Every number of every group has a range and a type: a new method's or model's are tested without a line here.
 

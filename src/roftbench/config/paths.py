@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from roftbench.catalog import conf_dir
+from roftbench.config.registry import conf_dir
 from roftbench.errors import UsageError, suggest
 from roftbench.store.downloads import Places
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from roftbench.config.trust import check_folder, load, read_text
 from roftbench.errors import UsageError
-from roftbench.trust import check_folder, load, read_text
 
 OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train")
 BESIDE = ("run", "paths")  # that are no part of what a job is
@@ -14,7 +14,7 @@ GROUPS = (*OF_A_JOB, *BESIDE, "experiment")
 
 def conf_dir() -> Path:
     """Return the folder of the shipped configs: inside an installed package, at the top of a source checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     inside = package / "conf"
     return inside if inside.is_dir() else package.parents[1] / "conf"
 

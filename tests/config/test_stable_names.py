@@ -7,11 +7,11 @@ from types import ModuleType
 import pytest
 from lab import Lab
 
-from roftbench.catalog import options
-from roftbench.components import build
+from roftbench.config.components import build
+from roftbench.config.plugins import import_name
+from roftbench.config.registry import options
+from roftbench.config.stable_names import MOVED, name_of, present_path, stable_name
 from roftbench.methods.bss import BSS
-from roftbench.plugins import import_name
-from roftbench.stable_names import MOVED, name_of, present_path, stable_name
 from roftbench.stages import needed
 
 RELEASED = {  # the names that keys and records hold: never change a line, add new ones

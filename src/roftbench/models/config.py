@@ -1,11 +1,9 @@
 """What a model is called, where its weights come from and who trained them on what: the schema of `conf/model/`."""
 
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from roftbench.catalog import options
-from roftbench.errors import UsageError, check_choice, check_range
-from roftbench.store.checksums import Checksum, git_blob, sha256
+from roftbench.errors import check_choice, check_range
+from roftbench.store.checksums import Checksum
 from roftbench.store.downloads import Places, Source, check_places, present
 from roftbench.store.http import check_file
 
@@ -98,37 +96,3 @@ class ModelCard:
             f"model {self.name}: not verified on the real file, which could not be had when its loader was made"
         )
         return [text for text in (self.verified is False and unverified, self.note) if text]
-
-    def check_kind(self, content: bytes) -> None:
-        """Raise UsageError if the user's file is a published one that belongs to another of our encoders.
-
-        Files of different encoders may have equal keys and shapes, so that a strict load does not tell them apart.
-        """
-        cards = [card for card in model_cards().values() if card.checkpoint == PUBLISHED]
-        if self._target_ not in {card._target_ for card in cards}:
-            return
-        digest, blob = sha256(content), git_blob(content)
-        same = [card for card in cards if card.sha256 == digest or card.git_blob == blob]
-        if same and self._target_ not in {card._target_ for card in same}:
-            encoder = same[0]._target_.rpartition(".")[2]
-            raise UsageError(
-                f"model.checkpoint={self.checkpoint} holds the weights of {same[0].name}, a {encoder}, but"
-                f" model={self.name} is a {self._target_.rpartition('.')[2]}. Take model={same[0].name}."
-                f" (model.sha256={digest} loads it all the same.)"
-            )
-
-
-def model_cards(folder: Path | None = None) -> dict[str, ModelCard]:
-    """Return the models of the shipped configs and of a user's config folder.
-
-    Raises:
-        UsageError: a config does not hold what a model needs.
-    """
-    names = {one.name for one in fields(ModelCard)}
-    found = {}
-    for name, content in options("model", folder).items():
-        try:
-            found[name] = ModelCard(**{key: value for key, value in content.items() if key in names})
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"model/{name}.yaml: {error}") from None
-    return found

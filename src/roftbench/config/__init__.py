@@ -1,0 +1,1 @@
+"""Configuration files and overrides, checked and turned into a hashed job."""

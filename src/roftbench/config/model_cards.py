@@ -1,0 +1,44 @@
+"""The models that config files describe."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from roftbench.config.registry import options
+from roftbench.errors import UsageError
+from roftbench.models.config import PUBLISHED, ModelCard
+from roftbench.store.checksums import git_blob, sha256
+
+
+def model_cards(folder: Path | None = None) -> dict[str, ModelCard]:
+    """Return the models of the shipped configs and of a user's config folder.
+
+    Raises:
+        UsageError: a config does not hold what a model needs.
+    """
+    names = {one.name for one in fields(ModelCard)}
+    found = {}
+    for name, content in options("model", folder).items():
+        try:
+            found[name] = ModelCard(**{key: value for key, value in content.items() if key in names})
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"model/{name}.yaml: {error}") from None
+    return found
+
+
+def check_encoder(card: ModelCard, content: bytes) -> None:
+    """Raise UsageError if the user's file is a published one that belongs to another of our encoders.
+
+    Files of different encoders may have equal keys and shapes, so that a strict load does not tell them apart.
+    """
+    published = [one for one in model_cards().values() if one.checkpoint == PUBLISHED]
+    if card._target_ not in {one._target_ for one in published}:
+        return
+    digest, blob = sha256(content), git_blob(content)
+    same = [one for one in published if one.sha256 == digest or one.git_blob == blob]
+    if same and card._target_ not in {one._target_ for one in same}:
+        encoder = same[0]._target_.rpartition(".")[2]
+        raise UsageError(
+            f"model.checkpoint={card.checkpoint} holds the weights of {same[0].name}, a {encoder}, but"
+            f" model={card.name} is a {card._target_.rpartition('.')[2]}. Take model={same[0].name}."
+            f" (model.sha256={digest} loads it all the same.)"
+        )
