@@ -13,8 +13,8 @@ from speed_setting import LABELS, Setting, reference, say, settings
 from speed_timing import Row
 
 from roftbench.config.components import build
-from roftbench.runner import run_job
-from roftbench.stages import FINISH
+from roftbench.runner.run import run_job
+from roftbench.runner.stages import FINISH
 
 METHODS = ("full_ft", "lp", "lp_ft", "surgical_ft", "l2_sp", "wise_ft", "feature_map", "bss", "roftmol")
 AFTER = {"lp_ft": "lp", "wise_ft": "full_ft", "roftmol": "full_ft"}  # whose stage ours takes from the store

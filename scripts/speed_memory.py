@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from roftbench.memory import told_mb
+from roftbench.runner.memory import told_mb
 
 
 class PeakMemory:

@@ -16,7 +16,7 @@ from torch_geometric.nn import MessagePassing, global_mean_pool
 from torch_geometric.utils import add_self_loops
 
 from roftbench.models.hu import NUM_ATOM_TYPES, NUM_BOND_DIRECTIONS, NUM_BOND_TYPES, NUM_CHIRALITIES, SELF_LOOP
-from roftbench.problem import Problem
+from roftbench.runner.objective import Problem
 
 
 class EdgeGIN(MessagePassing):  # type: ignore[misc]  # PyG is not typed

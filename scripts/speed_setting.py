@@ -15,7 +15,7 @@ from torch_geometric.loader import DataLoader
 from roftbench.config.compose import composed
 from roftbench.config.job import Job
 from roftbench.config.parse import Env, parse
-from roftbench.workbench import Workbench
+from roftbench.runner.network import Workbench
 
 LABELS = ("50", "500", "full")
 

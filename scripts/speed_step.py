@@ -16,9 +16,9 @@ from torch_geometric.data import Batch
 from roftbench.config.job import BF16, FLOAT32, TrainSettings
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method
-from roftbench.problem import EVAL_BATCH
-from roftbench.train import LiveView, Modes, shuffled_batches, train_step
-from roftbench.workbench import Workbench
+from roftbench.runner.network import Workbench
+from roftbench.runner.objective import EVAL_BATCH
+from roftbench.runner.training import LiveView, Modes, shuffled_batches, train_step
 
 
 class Ours:

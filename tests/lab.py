@@ -22,11 +22,11 @@ from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
 from roftbench.plan import Plan, plan_sweep
-from roftbench.runner import Outcome, run_job
+from roftbench.runner.network import Workbench
+from roftbench.runner.run import Outcome, run_job
 from roftbench.space import expand
 from roftbench.store.downloads import Places
 from roftbench.store.results import Record, Store
-from roftbench.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = Places(ROOT / "no-downloads", offline=True)  # for bundled files and tables of the tests' own

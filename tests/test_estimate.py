@@ -8,7 +8,7 @@ from roftbench.config.job import Job
 from roftbench.config.parse import Env
 from roftbench.estimate import Estimate, estimate
 from roftbench.rates import START, Rates
-from roftbench.runner import Outcome, run_job
+from roftbench.runner.run import Outcome, run_job
 from roftbench.store.results import Record
 
 FULL = ("method=full_ft", "train.epochs=4")

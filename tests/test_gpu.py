@@ -11,8 +11,8 @@ from roftbench.methods.base import Method
 from roftbench.methods.feature_map import FeatureMap
 from roftbench.models.gin import GIN
 from roftbench.models.graphgps import GraphGPS
-from roftbench.repeated import Repeated
-from roftbench.train import LiveView, Modes, shuffled_batches, train_step
+from roftbench.runner.cuda_graph import Repeated
+from roftbench.runner.training import LiveView, Modes, shuffled_batches, train_step
 
 CUDA = "run.device=cuda:0"
 MODELS = {

@@ -14,7 +14,7 @@ from lab import Lab, merged, molecules, numbers, write_csv
 from roftbench import sweep
 from roftbench.errors import JobError
 from roftbench.launchers import EXTRAS
-from roftbench.runner import run_job
+from roftbench.runner.run import run_job
 from roftbench.store.results import Record
 from roftbench.sweep import Answer, Sweep
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from roftbench.bench import Bench
 from roftbench.config.plugins import import_name
 from roftbench.console import duration, say, shown
 from roftbench.data.smiles import shortened
 from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
-from roftbench.record import count
-from roftbench.runner import Outcome
+from roftbench.runner.experiment import Bench
+from roftbench.runner.provenance import count
+from roftbench.runner.run import Outcome
 from roftbench.store.results import Record
 
 

@@ -22,7 +22,7 @@ from roftbench.launchers import EXTRAS, cores
 from roftbench.methods.adam import Adam
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
-from roftbench.record import PACKAGES, version_of
+from roftbench.runner.provenance import PACKAGES, version_of
 from roftbench.store.locks import no_locks
 
 MORE_PACKAGES = ("pandas", "pyarrow", "safetensors", "hydra-joblib-launcher", "hydra-submitit-launcher", "ray")

@@ -27,11 +27,11 @@ from roftbench.errors import JobError, UsageError, suggest
 from roftbench.formatting import printable
 from roftbench.launchers import outlast_warning, set_following, threads, workers
 from roftbench.plan import Plan, plan_sweep
+from roftbench.runner.network import choose_device
 from roftbench.space import expand
 from roftbench.store.downloads import fetch_missing
 from roftbench.sweep import Answer, Sweep
 from roftbench.work import work
-from roftbench.workbench import choose_device
 
 MULTIRUN = ("-m", "--multirun")
 FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")

@@ -10,11 +10,11 @@ from roftbench.config.job import NETWORK, Component, Job, ModelSpec
 from roftbench.config.parse import Env, Parser
 from roftbench.console import bar
 from roftbench.methods.base import Method
+from roftbench.runner.network import device_type
+from roftbench.runner.stages import Needed, needed
 from roftbench.space import Point
-from roftbench.stages import Needed, needed
 from roftbench.store.checksums import digest
 from roftbench.store.results import Store
-from roftbench.workbench import device_type
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ the gradients), validating one; ROFT-MOL's coefficients cost four an atom of the
 import statistics
 from typing import Any
 
-from roftbench.stages import FINISH
+from roftbench.runner.stages import FINISH
 from roftbench.store.results import Record
 
 START = 1.0  # seconds a job spends on everything but fits, where no record says

@@ -16,7 +16,7 @@ from roftbench.endings import Ending, Endings
 from roftbench.errors import JobError
 from roftbench.launchers import awaited, most_at_once, remedy, workers
 from roftbench.plan import Plan, Planned, in_groups
-from roftbench.runner import put_failure
+from roftbench.runner.run import put_failure
 from roftbench.store.downloads import fetch_missing
 from roftbench.watch import Watch
 from roftbench.work import no_room

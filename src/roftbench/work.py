@@ -7,7 +7,7 @@ from roftbench.config.job import Job
 from roftbench.config.parse import Env
 from roftbench.console import logged, note, say
 from roftbench.errors import UsageError
-from roftbench.runner import Outcome, put_failure, run_job
+from roftbench.runner.run import Outcome, put_failure, run_job
 from roftbench.store.results import Store
 
 

@@ -12,7 +12,7 @@ from roftbench.config.plugins import import_name
 from roftbench.config.registry import options
 from roftbench.config.stable_names import MOVED, name_of, present_path, stable_name
 from roftbench.methods.bss import BSS
-from roftbench.stages import needed
+from roftbench.runner.stages import needed
 
 RELEASED = {  # the names that keys and records hold: never change a line, add new ones
     "method": {

@@ -21,7 +21,7 @@ from roftbench.methods.full_ft import FullFT
 from roftbench.methods.l2_sp import L2SP
 from roftbench.models.encoder import Predictor, State, copy_state
 from roftbench.models.gin import GIN
-from roftbench.train import fit_stage
+from roftbench.runner.training import fit_stage
 
 GOLDEN = {
     "l2_sp": (L2SP(weight=1.0), "SP_encoder_only(derived)"),

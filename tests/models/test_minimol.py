@@ -31,7 +31,7 @@ from roftbench.models.graphium import UNUSED
 from roftbench.models.graphium_layers import Layer
 from roftbench.models.minimol import MiniMol
 from roftbench.models.segment_ops import Wiring, sum_runs, take
-from roftbench.runner import run_job
+from roftbench.runner.run import run_job
 from roftbench.store.downloads import Places, Source, read
 
 SMALL: dict[str, int] = {"num_layers": 2, "dim": 12, "hidden": 10, "node_dim": 8, "edge_dim": 6}

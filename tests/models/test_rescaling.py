@@ -13,7 +13,7 @@ from roftbench.config.parse import Env
 from roftbench.models.encoder import Encoder
 from roftbench.models.gin import GIN
 from roftbench.models.rescaling import INPUT_SCALE, WEIGHT_SCALE, rescale
-from roftbench.workbench import pretrained
+from roftbench.runner.network import pretrained
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])

@@ -40,7 +40,7 @@ def test_a_kept_forest_predicts_what_scikit_learn_says_bit_for_bit(lab: Lab, mor
     kept = read_kept(lab.store.model_path(record["key"]))
     model = roftbench.load(kept.folder)
     job, env = lab.job(*FOREST, *more)
-    from roftbench.fingerprint_bench import FingerprintBench
+    from roftbench.runner.fingerprint import FingerprintBench
 
     bench = FingerprintBench(job, env)
     bench.work()

@@ -11,10 +11,10 @@ from command import Command
 from lab import FOREST, Lab, primary
 
 from roftbench.errors import UsageError
-from roftbench.record import ARITHMETIC
 from roftbench.report.records import read_records
 from roftbench.report.scores import ADDED, COLUMNS, read_scores, write_scores
-from roftbench.runner import put_failure
+from roftbench.runner.provenance import ARITHMETIC
+from roftbench.runner.run import put_failure
 from roftbench.store.results import Record
 
 

@@ -8,7 +8,7 @@ import pytest
 from command import Command
 from lab import Lab
 
-from roftbench.runner import put_failure
+from roftbench.runner.run import put_failure
 
 SHORT = ("train.epochs=1", "split=scaffold")
 

@@ -15,8 +15,8 @@ with warnings.catch_warnings(action="ignore"):  # torch_geometric scripts a clas
     from torch_geometric.data import Batch
 
 from roftbench.config.components import build
-from roftbench.train import LiveView, Modes
-from roftbench.workbench import Workbench
+from roftbench.runner.network import Workbench
+from roftbench.runner.training import LiveView, Modes
 
 GIVEN = ("model=gin_masking", "model.dropout=0")
 

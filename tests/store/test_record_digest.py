@@ -11,7 +11,7 @@ from command import Command
 from lab import Lab, numbers
 
 from roftbench.report.records import read_records
-from roftbench.runner import put_failure
+from roftbench.runner.run import put_failure
 from roftbench.store.record_digest import is_verified, sealed
 from roftbench.store.record_schema import SCHEMA
 

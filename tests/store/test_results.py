@@ -13,7 +13,7 @@ from lab import Lab, equal, numbers
 
 from roftbench.errors import UsageError
 from roftbench.report.records import read_records
-from roftbench.runner import put_failure
+from roftbench.runner.run import put_failure
 from roftbench.store.checksums import digest
 from roftbench.store.record_digest import sealed
 from roftbench.store.record_schema import SCHEMA

@@ -10,10 +10,10 @@ from roftbench.errors import JobError, UsageError
 from roftbench.estimate import Sizes, one_epoch, units
 from roftbench.plan import fits_of
 from roftbench.rates import Rates
-from roftbench.stages import Needed
+from roftbench.runner.network import will_make_with
+from roftbench.runner.stages import Needed
 from roftbench.store.results import Record
 from roftbench.store.tensors import description_in
-from roftbench.workbench import will_make_with
 
 WARM = 2.0  # seconds: what takes less is measured twice, as a process is slow at first
 

@@ -15,7 +15,7 @@ from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.keep import keep
-from roftbench.runner import BENCHES
+from roftbench.runner.run import BENCHES
 from roftbench.store.results import Record
 
 

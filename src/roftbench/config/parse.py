@@ -20,8 +20,8 @@ from roftbench.config.schema import first_line, typed
 from roftbench.data.config import DatasetSpec
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.table.load import complete
-from roftbench.devices import check_device
 from roftbench.errors import UsageError, check_range, suggest
+from roftbench.runner.devices import check_device
 from roftbench.store.downloads import Places
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.results import Record, Store

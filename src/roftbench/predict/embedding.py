@@ -18,10 +18,10 @@ from roftbench.launchers import cores
 from roftbench.predict.ensemble import load
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
 from roftbench.predict.molecules import CHUNK, featurized
+from roftbench.runner.network import choose_device, pretrained
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.files import atomic, check_paths
 from roftbench.store.leftovers import remove_leftovers
-from roftbench.workbench import choose_device, pretrained
 
 ENDINGS = (".npz", ".parquet")
 

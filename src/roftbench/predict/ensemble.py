@@ -16,7 +16,7 @@ from roftbench.predict.held_out import HeldOut, common, pooled
 from roftbench.predict.kept import Kept, read_kept
 from roftbench.predict.member import as_list, embedded, member_of
 from roftbench.predict.molecules import CHUNK, Molecules, featurized
-from roftbench.workbench import choose_device
+from roftbench.runner.network import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from roftbench.predict.kept import Kept, write_kept
 from roftbench.store.results import Record
 
 if TYPE_CHECKING:
-    from roftbench.bench import Bench
+    from roftbench.runner.experiment import Bench
 
 
 def keep(bench: "Bench", record: Record, calibration: HeldOut | None = None) -> Path:

@@ -18,11 +18,11 @@ from roftbench.config.stable_names import present_path
 from roftbench.data.featurizers.registry import HU
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
-from roftbench.fingerprint_bench import CONSTANT, same
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.kept import AGAIN, Kept
 from roftbench.predict.molecules import CHUNK, Molecules, featurized
-from roftbench.problem import to_predictions
+from roftbench.runner.fingerprint import CONSTANT, same
+from roftbench.runner.objective import to_predictions
 
 BATCH = 128  # graphs: what a processor's cache likes; always the same, as it takes part in the last bits
 

@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 
 import roftbench
 from roftbench.config.job import Job
-from roftbench.converged import NO_CHOICE, PENALTIES
-from roftbench.stages import needed
-from roftbench.workbench import Workbench
+from roftbench.runner.converged_head import NO_CHOICE, PENALTIES
+from roftbench.runner.network import Workbench
+from roftbench.runner.stages import needed
 
 CONVERGED = ("method=lp", "method.head=converged")
 

@@ -19,7 +19,7 @@ from roftbench.store.record_schema import SCHEMA
 from roftbench.store.results import Record
 
 if TYPE_CHECKING:
-    from roftbench.bench import Bench, Tried
+    from roftbench.runner.experiment import Bench, Tried
 
 ARITHMETIC = 4  # raise it when sums are made in another order, which moves last digits
 NEARLY_ONE = 0.999

@@ -6,8 +6,8 @@ from lab import Lab
 from torch import Tensor
 
 from roftbench.data.packed import Batch
-from roftbench.node_states import NodeStates
-from roftbench.workbench import Workbench
+from roftbench.runner.frozen_states import NodeStates
+from roftbench.runner.network import Workbench
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_more_than_memory_should_hold_is_not_kept(
     """Nor is room made for it."""
     index = bench.problem.train
     num_bytes = int(bench.problem.graphs.sizes[index.numpy()].sum()) * bench.start.encoder.dim * 4
-    monkeypatch.setattr("roftbench.node_states.MOST_KEPT", num_bytes + spare)
+    monkeypatch.setattr("roftbench.runner.frozen_states.MOST_KEPT", num_bytes + spare)
     made: list[int] = []
     new_empty = Tensor.new_empty
     monkeypatch.setattr(Tensor, "new_empty", lambda self, *given: made.append(1) or new_empty(self, *given))

@@ -15,9 +15,9 @@ from roftbench.errors import JobError, SkipJob
 from roftbench.methods.estimator import constant
 from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor, copy_state
-from roftbench.problem import Problem
-from roftbench.start import Start
-from roftbench.train import Fit
+from roftbench.runner.objective import Problem
+from roftbench.runner.pretrained import Start
+from roftbench.runner.training import Fit
 
 PENALTIES = tuple(10.0 ** (power / 2) for power in range(10, -7, -1))  # 1e5 to 1e-3; of equal scores the first one
 NO_CHOICE = 1.0  # the penalty where validation defines no score, the default of scikit-learn

@@ -18,9 +18,9 @@ from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
-from roftbench.problem import Problem
-from roftbench.train import Fit, LiveView, Modes, fit_stage, shuffled_batches, train_step
-from roftbench.workbench import Workbench
+from roftbench.runner.network import Workbench
+from roftbench.runner.objective import Problem
+from roftbench.runner.training import Fit, LiveView, Modes, fit_stage, shuffled_batches, train_step
 
 HEAD_KEYS = {"head.weight", "head.bias"}
 
@@ -156,14 +156,14 @@ def test_layers_that_do_not_move_are_worked_out_once(
     words = (f"model={model}", "model.checkpoint=null", "model.num_layers=3", "model.dim=16", "model.dropout=0.3")
     fits = []
     for most_kept in (2**30, 0):
-        monkeypatch.setattr("roftbench.node_states.MOST_KEPT", most_kept)
+        monkeypatch.setattr("roftbench.runner.frozen_states.MOST_KEPT", most_kept)
         bench = lab.bench(*words)
         seen = passes(bench, 0, monkeypatch)
         fits.append(fit(bench, Stage("ft", blocks=(block, HEAD)), epochs=4))
         assert len(seen) == (1 if most_kept else 1 + 4 * 3)  # a batch that is too large; two batches and validation
     views = []
     for most_kept in (2**30, 0):
-        monkeypatch.setattr("roftbench.node_states.MOST_KEPT", most_kept)
+        monkeypatch.setattr("roftbench.runner.frozen_states.MOST_KEPT", most_kept)
         views.append(LiveView(Modes(bench.model, [block, HEAD], "eval"), bench.problem, bench.start, Method()))
     torch.testing.assert_close(*[view.val_outputs() for view in views], rtol=1e-5, atol=1e-6)
     # A bias before a batch norm has no gradient but rounding, from which Adam makes steps that only validation sees.
@@ -184,7 +184,7 @@ def test_a_readout_that_looks_at_the_atoms_finds_them(lab: Lab, monkeypatch: pyt
     losses = []
     encoder = HeavyAtoms(num_layers=3, dim=16)
     for most_kept in (2**30, 0):
-        monkeypatch.setattr("roftbench.node_states.MOST_KEPT", most_kept)
+        monkeypatch.setattr("roftbench.runner.frozen_states.MOST_KEPT", most_kept)
         bench = lab.bench()
         bench.model = Predictor(deepcopy(encoder), 1)
         bench.model.head.load_state_dict({"weight": torch.zeros(1, 16), "bias": torch.zeros(1)})

@@ -12,13 +12,13 @@ import torch
 from command import Command
 from lab import Lab
 
-from roftbench.devices import a_place, placed
+from roftbench.runner.devices import a_place, placed
 
 # Takes a place, appends what it got to a file, and holds it until its standard input is closed.
 HOLDER = """
 import json, sys
 from pathlib import Path
-from roftbench.devices import a_place
+from roftbench.runner.devices import a_place
 names, folder, per_gpu, log = json.loads(sys.argv[1])
 with a_place(names, Path(folder), per_gpu) as number:
     with open(log, "a") as file:

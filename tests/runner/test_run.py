@@ -15,7 +15,7 @@ import torch
 from lab import PLACES, Lab, molecules, numbers, primary, start, write_csv
 
 from roftbench.errors import UsageError
-from roftbench.runner import Outcome, run_job
+from roftbench.runner.run import Outcome, run_job
 from roftbench.store.record_schema import SCHEMA
 from roftbench.store.results import Record
 from roftbench.store.tensors import read_tensors
@@ -100,7 +100,7 @@ def test_a_stage_of_other_threads_is_fitted_again(lab: Lab) -> None:
 
 def test_a_stage_of_another_arithmetic_is_fitted_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as before:
-        before.setattr("roftbench.record.ARITHMETIC", 0)
+        before.setattr("roftbench.runner.provenance.ARITHMETIC", 0)
         lab.done("method=full_ft", "train.epochs=2")
     assert "ft" in lab.done("method=wise_ft", "train.epochs=2")["seconds"]
     assert "ft (reused)" in lab.done("method=wise_ft", "train.epochs=2", "method.alpha=0.3")["seconds"]

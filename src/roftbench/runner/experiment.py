@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench import record as records
 from roftbench.config.components import build
 from roftbench.config.job import NETWORK, Job
 from roftbench.config.parse import Env
@@ -19,7 +18,8 @@ from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.warnings import unusual_scale, warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.metrics import names_of
-from roftbench.problem import Problem
+from roftbench.runner import provenance as records
+from roftbench.runner.objective import Problem
 from roftbench.store.results import Record
 
 Scores = dict[str, dict[str, float | None]]  # of each part, each metric's

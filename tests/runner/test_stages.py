@@ -7,7 +7,7 @@ import pytest
 from lab import METHODS, Lab
 
 from roftbench.config.components import build
-from roftbench.stages import Needed, needed
+from roftbench.runner.stages import Needed, needed
 
 STAGES = {"lp": ["lp"], "lp_ft": ["lp", "ft"], "roftmol": ["ft", "finish"]}
 

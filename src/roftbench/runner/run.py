@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import msgspec
 import torch
 
-from roftbench import record as records
-from roftbench.bench import Bench
 from roftbench.config.job import FINGERPRINT, NETWORK, Job
 from roftbench.config.parse import Env
 from roftbench.config.plugins import place_of
-from roftbench.devices import placed
 from roftbench.errors import JobError, SkipJob, UsageError
-from roftbench.fingerprint_bench import FingerprintBench
-from roftbench.memory import forget_peak, peak_mb
 from roftbench.predict.keep import keep
+from roftbench.runner import provenance as records
+from roftbench.runner.devices import placed
+from roftbench.runner.experiment import Bench
+from roftbench.runner.fingerprint import FingerprintBench
+from roftbench.runner.memory import forget_peak, peak_mb
+from roftbench.runner.network import Workbench
 from roftbench.store.results import Record, Store
-from roftbench.workbench import Workbench
 
 NO_MEMORY = (
     "the GPU's memory ran out: fewer jobs at a time on it (run.jobs_per_gpu, {jobs} now) or a smaller train.batch_size"

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.bench import Bench, Fitting
 from roftbench.config.components import build
 from roftbench.config.job import Job
 from roftbench.config.parse import Env
@@ -18,6 +17,7 @@ from roftbench.errors import UsageError
 from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant
 from roftbench.models.fingerprint import Fingerprint
+from roftbench.runner.experiment import Bench, Fitting
 
 CONSTANT = "constant"  # of a task that has nothing to learn from, among the weights
 

@@ -18,11 +18,11 @@ from roftbench.errors import JobError, SkipJob, suggest
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
-from roftbench.node_states import NodeStates
-from roftbench.problem import EVAL_BATCH, Problem
-from roftbench.repeated import Repeated
-from roftbench.stages import is_frozen
-from roftbench.start import Start
+from roftbench.runner.cuda_graph import Repeated
+from roftbench.runner.frozen_states import NodeStates
+from roftbench.runner.objective import EVAL_BATCH, Problem
+from roftbench.runner.pretrained import Start
+from roftbench.runner.stages import is_frozen
 
 
 class Progress(Protocol):

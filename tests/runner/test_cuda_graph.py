@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from roftbench.repeated import Repeated
+from roftbench.runner.cuda_graph import Repeated
 
 
 @pytest.mark.parametrize("recorded", [True, False])

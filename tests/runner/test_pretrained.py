@@ -9,8 +9,8 @@ from torch import Tensor
 
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Nodes
-from roftbench.problem import EVAL_BATCH
-from roftbench.workbench import Workbench
+from roftbench.runner.network import Workbench
+from roftbench.runner.objective import EVAL_BATCH
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_pretrained_states_of_nodes_are_worked_out_once(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch, most_kept: int
 ) -> None:
     """Also where training has moved the model itself, and where memory does not allow to keep them."""
-    monkeypatch.setattr("roftbench.node_states.MOST_KEPT", most_kept)
+    monkeypatch.setattr("roftbench.runner.frozen_states.MOST_KEPT", most_kept)
     batches = bench.problem.train.split(32)
     expected = [bench.model.eval().encoder(bench.problem.graphs.batch(index)).features for index in batches]
     calls: list[int] = []

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from roftbench.data.packed import Batch
-from roftbench.problem import Problem
+from roftbench.runner.objective import Problem
 
 MOST_KEPT = 5 * 2**28  # bytes; 300 float32 a node of HIV's training and validation parts are 1.06 GiB
 NOWHERE = -(2**40)  # no place in any table: reading there is an error

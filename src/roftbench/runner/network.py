@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
-from roftbench import record as records
-from roftbench.bench import DEFAULT_THREADS, Bench, Fitting
 from roftbench.config.components import build
 from roftbench.config.job import NETWORK, Job, derive_seed
 from roftbench.config.parse import Env
 from roftbench.config.schema import naming_params
 from roftbench.console import JobProgress, bar, say
-from roftbench.converged import PENALTIES, fit_converged
-from roftbench.devices import check_device
 from roftbench.errors import UsageError
 from roftbench.methods.base import Finished, Fitted, Method, Stage
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.config import PRETRAINING
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
 from roftbench.models.statistics import DifferentiableStatistics
-from roftbench.problem import too_close
-from roftbench.repeated import Repeated
-from roftbench.stages import FINISH, Needed, needed, stages_of
-from roftbench.start import Start
+from roftbench.runner import provenance as records
+from roftbench.runner.converged_head import PENALTIES, fit_converged
+from roftbench.runner.cuda_graph import Repeated
+from roftbench.runner.devices import check_device
+from roftbench.runner.experiment import DEFAULT_THREADS, Bench, Fitting
+from roftbench.runner.objective import too_close
+from roftbench.runner.pretrained import Start
+from roftbench.runner.stages import FINISH, Needed, needed, stages_of
+from roftbench.runner.training import Fit, fit_stage, seeded
 from roftbench.store.tensors import Entry
-from roftbench.train import Fit, fit_stage, seeded
 
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # what is kept beside a stage's weights
 

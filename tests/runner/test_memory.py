@@ -10,7 +10,7 @@ LARGE = 200 * 1024**2  # bytes
 CHILD = """
 import sys
 sys.path.insert(0, {source!r})
-from roftbench.memory import forget_peak, peak_mb
+from roftbench.runner.memory import forget_peak, peak_mb
 before = peak_mb()
 block = bytearray({size})
 block[::4096] = b"x" * len(block[::4096])

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes, Predictor, copy_state
-from roftbench.node_states import NodeStates
-from roftbench.problem import EVAL_BATCH, Problem
+from roftbench.runner.frozen_states import NodeStates
+from roftbench.runner.objective import EVAL_BATCH, Problem
 
 
 class Start:

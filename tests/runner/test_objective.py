@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
-from roftbench.problem import EVAL_BATCH, Problem, to_predictions, too_close
-from roftbench.workbench import Workbench
+from roftbench.runner.network import Workbench
+from roftbench.runner.objective import EVAL_BATCH, Problem, to_predictions, too_close
 
 NAN = float("nan")
 

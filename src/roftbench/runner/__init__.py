@@ -1,0 +1,1 @@
+"""One fine-tuning job: load, train the stages, finish, score and record."""
