@@ -14,12 +14,12 @@ from typing import Any
 from faults_inject import KILL, Faults
 
 import roftbench.advise.run
+import roftbench.cli.predict
 import roftbench.hydra_app
-import roftbench.predict.command
 import roftbench.report.show  # noqa: F401 (imported before forking, with all that commands need)
 from roftbench.cli import main
 from roftbench.errors import UsageError
-from roftbench.predict.kept import read_kept
+from roftbench.predict.saved_model import read_kept
 from roftbench.store.results import Store
 
 LIMIT = 600.0  # seconds after which a command hangs

@@ -163,15 +163,15 @@ def _advise(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from roftbench.predict import command
+    from roftbench.cli import predict
 
-    return command.predict(arguments.overrides)
+    return predict.predict(arguments.overrides)
 
 
 def _embed(arguments: argparse.Namespace) -> int:
-    from roftbench.predict import command
+    from roftbench.cli import predict
 
-    return command.embed(arguments.overrides, arguments.config_dir)
+    return predict.embed(arguments.overrides, arguments.config_dir)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

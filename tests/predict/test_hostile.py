@@ -16,8 +16,8 @@ from roftbench.data.table import stream
 from roftbench.errors import UsageError
 from roftbench.methods.forest import check_forest
 from roftbench.predict.ensemble import load
-from roftbench.predict.kept import DESCRIPTION, MOLECULES, WEIGHTS
-from roftbench.predict.stream import Output
+from roftbench.predict.resumable_output import Output
+from roftbench.predict.saved_model import DESCRIPTION, MOLECULES, WEIGHTS
 from roftbench.predict.table import harmless
 from roftbench.store import gzipped
 from roftbench.store.checksums import digest, sha256

@@ -16,7 +16,7 @@ from command import Command, Terminal
 from lab import FOREST, Lab, molecules, start, write_csv
 
 import roftbench
-from roftbench.predict.kept import read_kept, write_kept
+from roftbench.predict.saved_model import read_kept, write_kept
 
 GARBAGE = ("not a molecule", "", "C1CC", "[*]CC", "c1ccc", "CC(C", "☃", "nan", "Cl->[Fe]")
 

@@ -14,7 +14,7 @@ from roftbench.metrics import evaluate
 from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
-from roftbench.predict.keep import keep
+from roftbench.predict.save import keep
 from roftbench.runner.run import BENCHES
 from roftbench.store.results import Record
 

@@ -16,8 +16,8 @@ from roftbench.data.table.stream import Rows
 from roftbench.errors import UsageError
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import load
+from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
-from roftbench.predict.molecules import CHUNK, featurized
 from roftbench.runner.network import choose_device, pretrained
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.files import atomic, check_paths

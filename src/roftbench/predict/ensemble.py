@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from roftbench.config.plugins import load_plugin
 from roftbench.data.similarity import nearest
 from roftbench.errors import UsageError
-from roftbench.predict.calibrate import calibrated, platt
+from roftbench.predict.calibration import calibrated, platt
 from roftbench.predict.conformal import covered, half_widths
+from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, common, pooled
-from roftbench.predict.kept import Kept, read_kept
 from roftbench.predict.member import as_list, embedded, member_of
-from roftbench.predict.molecules import CHUNK, Molecules, featurized
+from roftbench.predict.saved_model import Kept, read_kept
 from roftbench.runner.network import choose_device
 
 if TYPE_CHECKING:

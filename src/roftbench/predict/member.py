@@ -19,8 +19,8 @@ from roftbench.data.featurizers.registry import HU
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
 from roftbench.models.encoder import Encoder, Predictor
-from roftbench.predict.kept import AGAIN, Kept
-from roftbench.predict.molecules import CHUNK, Molecules, featurized
+from roftbench.predict.featurize import CHUNK, Molecules, featurized
+from roftbench.predict.saved_model import AGAIN, Kept
 from roftbench.runner.fingerprint import CONSTANT, same
 from roftbench.runner.objective import to_predictions
 

@@ -18,8 +18,8 @@ from roftbench.data.table.stream import Rows
 from roftbench.errors import UsageError
 from roftbench.launchers import cores
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted
-from roftbench.predict.molecules import CHUNK, featurized
-from roftbench.predict.stream import Output
+from roftbench.predict.featurize import CHUNK, featurized
+from roftbench.predict.resumable_output import Output
 from roftbench.store.files import check_paths
 
 ENDINGS = (".csv", ".csv.gz")

@@ -12,7 +12,7 @@ from roftbench.config.job import FINGERPRINT, NETWORK, Job
 from roftbench.config.parse import Env
 from roftbench.config.plugins import place_of
 from roftbench.errors import JobError, SkipJob, UsageError
-from roftbench.predict.keep import keep
+from roftbench.predict.save import keep
 from roftbench.runner import provenance as records
 from roftbench.runner.devices import placed
 from roftbench.runner.experiment import Bench

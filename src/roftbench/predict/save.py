@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from roftbench.data.descriptors import fingerprints
 from roftbench.data.featurizers.hu import parse_smiles
-from roftbench.predict.calibrate import calibrated, calibration_error, platt
-from roftbench.predict.card import card
+from roftbench.predict.calibration import calibrated, calibration_error, platt
 from roftbench.predict.conformal import COVERAGE, covered, half_widths
 from roftbench.predict.held_out import HeldOut
-from roftbench.predict.kept import Kept, write_kept
+from roftbench.predict.model_card import card
+from roftbench.predict.saved_model import Kept, write_kept
 from roftbench.store.results import Record
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from roftbench.config.job import FINGERPRINT, NETWORK
 from roftbench.errors import UsageError
 from roftbench.formatting import in_utf8
 from roftbench.predict.held_out import HeldOut
-from roftbench.predict.kept_shape import check_arrays, check_facts
+from roftbench.predict.saved_schema import check_arrays, check_facts
 from roftbench.store.checksums import digest, sha256
 from roftbench.store.files import write_text
 from roftbench.store.folders import replace_folder

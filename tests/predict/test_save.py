@@ -14,7 +14,7 @@ from lab import FOREST, METHODS, Lab, numbers
 
 import roftbench
 from roftbench.errors import UsageError
-from roftbench.predict.kept import read_kept, write_kept
+from roftbench.predict.saved_model import read_kept, write_kept
 from roftbench.store.checksums import digest
 
 FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]
@@ -44,7 +44,7 @@ def test_a_kept_forest_predicts_what_scikit_learn_says_bit_for_bit(lab: Lab, mor
 
     bench = FingerprintBench(job, env)
     bench.work()
-    from roftbench.predict.molecules import featurized
+    from roftbench.predict.featurize import featurized
 
     smiles = [bench.dataset.smiles[i] for i in bench.parts.test]
     found = model.members[0].predict(featurized(smiles, []))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from roftbench.predict.calibrate import calibrated, calibration_error, platt
+from roftbench.predict.calibration import calibrated, calibration_error, platt
 from roftbench.predict.held_out import HeldOut
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from roftbench.predict.kept import Kept
+from roftbench.predict.saved_model import Kept
 
 SHOWN = 20  # tasks in a table
 

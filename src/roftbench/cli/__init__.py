@@ -1,0 +1,1 @@
+"""The commands of `roftbench`, one module each; all that prints."""
