@@ -13,10 +13,6 @@ from typing import Any
 
 from faults_inject import KILL, Faults
 
-import roftbench.advise.run
-import roftbench.cli.predict
-import roftbench.hydra_app
-import roftbench.report.show  # noqa: F401 (imported before forking, with all that commands need)
 from roftbench.cli import main
 from roftbench.errors import UsageError
 from roftbench.predict.saved_model import read_kept

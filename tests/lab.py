@@ -21,12 +21,12 @@ from roftbench.data.table.load import read_table
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
-from roftbench.plan import Plan, plan_sweep
 from roftbench.runner.network import Workbench
 from roftbench.runner.run import Outcome, run_job
-from roftbench.space import expand
 from roftbench.store.downloads import Places
 from roftbench.store.results import Record, Store
+from roftbench.sweep.grid import expand
+from roftbench.sweep.plan import Plan, plan_sweep
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = Places(ROOT / "no-downloads", offline=True)  # for bundled files and tables of the tests' own

@@ -10,7 +10,7 @@ import pytest
 from command import Command
 from lab import ROOT, Lab
 
-from roftbench.hydra_app import plan
+from roftbench.sweep.hydra_app import plan
 
 # Folders with jobs of a method by its earlier definition, which its present one gives other keys.
 EARLIER = {"gin_masking": "roftmol", "gin_masking_size": "roftmol"}

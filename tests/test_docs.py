@@ -12,7 +12,7 @@ import pytest
 from command import Command, Ended
 from lab import ROOT, molecules, write_csv
 
-from roftbench import hydra_app
+from roftbench.sweep import hydra_app
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SMALL = ["train=smoke", "run.device=cpu", "run.threads=1"]

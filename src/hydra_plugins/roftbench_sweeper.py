@@ -25,7 +25,10 @@ class RoftbenchSweeper(Sweeper):
         Raises:
             UsageError: a package that the launcher needs is missing, or its limits leave no time for a job.
         """
-        from roftbench.launchers import check_installed, settle_warning  # here: Hydra imports plug-ins at every start
+        from roftbench.sweep.launchers import (  # here: Hydra imports plug-ins at every start
+            check_installed,
+            settle_warning,
+        )
 
         check_installed(config.hydra.launcher)
         settle_warning(config.hydra.launcher)
@@ -35,6 +38,6 @@ class RoftbenchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the sweep that the command line asks for, of which Hydra knows a part; raises JobError if jobs failed."""
-        from roftbench import hydra_app  # Hydra imports plug-ins at every start
+        from roftbench.sweep import hydra_app  # Hydra imports plug-ins at every start
 
         hydra_app.launch_sweep(self._context, self._config, self._launcher)

@@ -89,7 +89,7 @@ def _run(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(RUN_HELP + "\n".join(f"  {group:<13}{', '.join(options(group))}" for group in GROUPS))
         return 0
-    from roftbench import hydra_app
+    from roftbench.sweep import hydra_app
 
     return hydra_app.run(arguments)
 

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from roftbench import hydra_app
 from roftbench.config.compose import clear_errors
 from roftbench.console import duration
 from roftbench.errors import JobError, UsageError
-from roftbench.estimate import estimate
 from roftbench.formatting import printable
-from roftbench.launchers import workers
-from roftbench.plan import Plan
 from roftbench.report.records import each_record
 from roftbench.store.results import Record
-from roftbench.sweep import failed_lines
+from roftbench.sweep import hydra_app
+from roftbench.sweep.estimate import estimate
+from roftbench.sweep.launchers import workers
+from roftbench.sweep.plan import Plan
+from roftbench.sweep.scheduler import failed_lines
 
 SHOWN = 10  # failed jobs
 

@@ -6,7 +6,7 @@ from lab import Lab, merged
 from roftbench.advise.bench import Jobs
 from roftbench.advise.budget import Budget
 from roftbench.advise.costs import Costs, Timed
-from roftbench.estimate import Sizes
+from roftbench.sweep.estimate import Sizes
 
 SIZES = Sizes(500, 120, 13.0)
 

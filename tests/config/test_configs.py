@@ -17,7 +17,6 @@ from roftbench.config.job import Job
 from roftbench.config.parse import Env, parse
 from roftbench.data.split import Splitter
 from roftbench.data.table.load import read_table
-from roftbench.hydra_app import plan as planned
 from roftbench.methods.base import Method
 from roftbench.methods.estimator import Estimator
 from roftbench.models.checkpoints import load_checkpoint, load_published
@@ -31,6 +30,7 @@ from roftbench.models.graphium import Graphium
 from roftbench.models.graphsage import GraphSAGE
 from roftbench.models.moleculestm import MoleculeSTM
 from roftbench.store.downloads import Places, Source, present
+from roftbench.sweep.hydra_app import plan as planned
 
 OPTIONS = sorted(
     (path.parent.name, path.stem) for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "experiment"

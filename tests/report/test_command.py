@@ -10,8 +10,8 @@ from lab import FOREST, Lab, write_csv
 from roftbench.config.compose import composed
 from roftbench.config.job import Job
 from roftbench.config.parse import parse
-from roftbench.hydra_app import plan
 from roftbench.report.command import NotShippedError, commands, overrides
+from roftbench.sweep.hydra_app import plan
 
 
 def keys_of(command: str) -> list[str]:

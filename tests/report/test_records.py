@@ -2,10 +2,10 @@
 
 from lab import Lab
 
-from roftbench.rates import Rates
 from roftbench.report.records import each_record, read_records
 from roftbench.report.runs import run_rows
 from roftbench.runner.run import put_failure
+from roftbench.sweep.throughput import Rates
 
 BULK = {"history", "test_predictions", "details", "base", "chosen"}
 

@@ -28,12 +28,12 @@ from roftbench.console import bar, say
 from roftbench.data.dataset import load_dataset
 from roftbench.data.split import Indices
 from roftbench.errors import UsageError
-from roftbench.estimate import Sizes
 from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.results import Record
+from roftbench.sweep.estimate import Sizes
 
 
 class Advisor:

@@ -11,7 +11,7 @@ from roftbench.config.parse import Env, parse
 from roftbench.console import labeled
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.store.results import Record
-from roftbench.work import work
+from roftbench.sweep.worker import work
 
 BUSY_SECONDS = 1.0
 

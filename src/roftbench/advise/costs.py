@@ -7,13 +7,13 @@ from roftbench.advise.budget import Budget
 from roftbench.config.job import NETWORK, Job
 from roftbench.config.parse import Env
 from roftbench.errors import JobError, UsageError
-from roftbench.estimate import Sizes, one_epoch, units
-from roftbench.plan import fits_of
-from roftbench.rates import Rates
 from roftbench.runner.network import will_make_with
 from roftbench.runner.stages import Needed
 from roftbench.store.results import Record
 from roftbench.store.tensors import description_in
+from roftbench.sweep.estimate import Sizes, one_epoch, units
+from roftbench.sweep.plan import fits_of
+from roftbench.sweep.throughput import Rates
 
 WARM = 2.0  # seconds: what takes less is measured twice, as a process is slow at first
 

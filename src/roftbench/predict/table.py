@@ -16,11 +16,11 @@ from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.table.stream import Rows
 from roftbench.errors import UsageError
-from roftbench.launchers import cores
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.resumable_output import Output
 from roftbench.store.files import check_paths
+from roftbench.sweep.launchers import cores
 
 ENDINGS = (".csv", ".csv.gz")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may compute

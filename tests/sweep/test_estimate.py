@@ -3,13 +3,13 @@
 import pytest
 from lab import FOREST, Lab
 
-from roftbench import estimate as module
 from roftbench.config.job import Job
 from roftbench.config.parse import Env
-from roftbench.estimate import Estimate, estimate
-from roftbench.rates import START, Rates
 from roftbench.runner.run import Outcome, run_job
 from roftbench.store.results import Record
+from roftbench.sweep import estimate as module
+from roftbench.sweep.estimate import Estimate, estimate
+from roftbench.sweep.throughput import START, Rates
 
 FULL = ("method=full_ft", "train.epochs=4")
 

@@ -25,13 +25,13 @@ from roftbench.config.registry import OF_A_JOB, conf_dir, existing
 from roftbench.console import say
 from roftbench.errors import JobError, UsageError, suggest
 from roftbench.formatting import printable
-from roftbench.launchers import outlast_warning, set_following, threads, workers
-from roftbench.plan import Plan, plan_sweep
 from roftbench.runner.network import choose_device
-from roftbench.space import expand
 from roftbench.store.downloads import fetch_missing
-from roftbench.sweep import Answer, Sweep
-from roftbench.work import work
+from roftbench.sweep.grid import expand
+from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
+from roftbench.sweep.plan import Plan, plan_sweep
+from roftbench.sweep.scheduler import Answer, Sweep
+from roftbench.sweep.worker import work
 
 MULTIRUN = ("-m", "--multirun")
 FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lab import Lab
 
 from roftbench.config.job import NETWORK
-from roftbench.plan import Planned, in_groups
+from roftbench.sweep.plan import Planned, in_groups
 
 
 def methods(jobs: Sequence[Planned]) -> list[tuple[str, int]]:

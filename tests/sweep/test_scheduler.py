@@ -11,12 +11,12 @@ import pytest
 from command import Command, Terminal, ended, reached
 from lab import Lab, merged, molecules, numbers, write_csv
 
-from roftbench import sweep
 from roftbench.errors import JobError
-from roftbench.launchers import EXTRAS
 from roftbench.runner.run import run_job
 from roftbench.store.results import Record
-from roftbench.sweep import Answer, Sweep
+from roftbench.sweep import scheduler as sweep
+from roftbench.sweep.launchers import EXTRAS
+from roftbench.sweep.scheduler import Answer, Sweep
 
 # Two searches of ROFT-MOL, each a fit and four candidates that learn from it; every stage long enough to be met.
 SEARCHES = ("seed=0,1", "method=roftmol,lp", "method.search=true", "train.epochs=5", "train.interpolation_epochs=25")

@@ -12,9 +12,9 @@ import torch
 from command import Command
 from lab import ROOT
 
-from roftbench import hydra_app
 from roftbench.errors import UsageError
-from roftbench.estimate import estimate
+from roftbench.sweep import hydra_app
+from roftbench.sweep.estimate import estimate
 
 SMOKE = {"method": 9, "dataset": 2}
 

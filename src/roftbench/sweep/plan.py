@@ -12,9 +12,9 @@ from roftbench.console import bar
 from roftbench.methods.base import Method
 from roftbench.runner.network import device_type
 from roftbench.runner.stages import Needed, needed
-from roftbench.space import Point
 from roftbench.store.checksums import digest
 from roftbench.store.results import Store
+from roftbench.sweep.grid import Point
 
 
 @dataclass(frozen=True)

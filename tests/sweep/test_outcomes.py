@@ -2,7 +2,7 @@
 
 from lab import Lab, primary
 
-from roftbench.endings import Ending, Endings
+from roftbench.sweep.outcomes import Ending, Endings
 
 FAILS = ("method=full_ft", "train.lr=1e30")
 

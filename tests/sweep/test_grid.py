@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from roftbench.config.compose import composed
 from roftbench.config.parse import parse, resolved
 from roftbench.errors import UsageError
-from roftbench.space import expand
+from roftbench.sweep.grid import expand
 
 
 class Counting:

@@ -84,7 +84,7 @@ def set_following(launcher: Any, config: Mapping[str, Any]) -> None:
 def outlast_warning(launcher: Mapping[str, Any]) -> None:
     """Keep a launcher's warning of the time limit from failing the job of this process, a worker."""
     if _class(launcher) in ("LocalLauncher", "SlurmLauncher"):
-        from roftbench import slurm  # here: it needs the launcher's package
+        from roftbench.sweep import slurm  # here: it needs the launcher's package
 
         slurm.outlast_warning()
 
@@ -93,7 +93,7 @@ def awaited(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool
     """Return what a launch takes place in; `interrupted` tells of each of its jobs whether its process was killed."""
     if _class(launcher) != "SlurmLauncher":
         return nullcontext()
-    from roftbench import slurm  # here: it needs the launcher's package
+    from roftbench.sweep import slurm  # here: it needs the launcher's package
 
     return slurm.tasks(launcher, interrupted)
 
@@ -107,7 +107,7 @@ def most_at_once(launcher: Mapping[str, Any]) -> int | None:
     """Return how many jobs one launch may have at most; None where any number."""
     if _class(launcher) != "SlurmLauncher":
         return None
-    from roftbench import slurm  # here: it needs the launcher's package
+    from roftbench.sweep import slurm  # here: it needs the launcher's package
 
     return slurm.array_limit()
 

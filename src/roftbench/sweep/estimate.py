@@ -14,8 +14,6 @@ from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
-from roftbench.plan import Plan, Planned
-from roftbench.rates import Rates, coefficients, work
 from roftbench.runner.network import device_type, will_make_with
 from roftbench.runner.run import run_job
 from roftbench.runner.stages import Needed
@@ -23,6 +21,8 @@ from roftbench.store.checksums import digest
 from roftbench.store.downloads import Places, Source, present
 from roftbench.store.results import Record
 from roftbench.store.tensors import description_in
+from roftbench.sweep.plan import Plan, Planned
+from roftbench.sweep.throughput import Rates, coefficients, work
 
 MEASURED = 256  # labels of an epoch that is measured: enough for a rate, no more than seconds
 CPU = "cpu"

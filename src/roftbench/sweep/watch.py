@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Self
 
 from roftbench.console import duration, say
-from roftbench.endings import Endings
-from roftbench.plan import Planned
+from roftbench.sweep.outcomes import Endings
+from roftbench.sweep.plan import Planned
 
 SECONDS = 2.0
 

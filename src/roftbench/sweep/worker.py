@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from roftbench.announce import announce, conclude
 from roftbench.config.job import Job
 from roftbench.config.parse import Env
 from roftbench.console import logged, note, say
 from roftbench.errors import UsageError
 from roftbench.runner.run import Outcome, put_failure, run_job
 from roftbench.store.results import Store
+from roftbench.sweep.job_summary import announce, conclude
 
 
 def work(

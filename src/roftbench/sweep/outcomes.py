@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roftbench.formatting import score_text
-from roftbench.plan import Planned
+from roftbench.sweep.plan import Planned
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import pytest
 from command import Command, Ended, Terminal, at_work
 from lab import Lab, merged, numbers
 
-from roftbench.launchers import check_installed, cores, threads, workers
 from roftbench.store.results import Record, Store
+from roftbench.sweep.launchers import check_installed, cores, threads, workers
 
 # Long enough that the jobs of two workers overlap; those of one seed share a fit.
 SWEEP = ("method=full_ft,wise_ft", "seed=0,1", "train.epochs=30")
@@ -256,7 +256,7 @@ def test_a_job_gets_the_threads_of_its_launcher(lab: Lab, tmp_path: Path) -> Non
 def test_a_launcher_that_is_not_installed_names_its_extra(
     cli: Command, monkeypatch: pytest.MonkeyPatch, launcher: str, module: str, extra: str
 ) -> None:
-    monkeypatch.setattr("roftbench.launchers.find_spec", lambda name: None if name == module else find_spec(name))
+    monkeypatch.setattr("roftbench.sweep.launchers.find_spec", lambda name: None if name == module else find_spec(name))
     cli("run", "-m", *merged(["seed=0,1"]), f"hydra/launcher={launcher}").refused(f"pip install 'roftbench[{extra}]'")
     assert cli.files() == []
 

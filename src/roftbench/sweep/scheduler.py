@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from roftbench.console import duration, say, shown
-from roftbench.endings import Ending, Endings
 from roftbench.errors import JobError
-from roftbench.launchers import awaited, most_at_once, remedy, workers
-from roftbench.plan import Plan, Planned, in_groups
 from roftbench.runner.run import put_failure
 from roftbench.store.downloads import fetch_missing
-from roftbench.watch import Watch
-from roftbench.work import no_room
+from roftbench.sweep.launchers import awaited, most_at_once, remedy, workers
+from roftbench.sweep.outcomes import Ending, Endings
+from roftbench.sweep.plan import Plan, Planned, in_groups
+from roftbench.sweep.watch import Watch
+from roftbench.sweep.worker import no_room
 
 
 class Answer(NamedTuple):

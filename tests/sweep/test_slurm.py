@@ -18,7 +18,7 @@ pytest.importorskip("submitit")
 from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.slurm.slurm import SlurmJob
 
-from roftbench import slurm
+from roftbench.sweep import slurm
 
 LAUNCHER = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1")
 HELD = '''
@@ -276,7 +276,7 @@ def test_where_slurm_says_no_limit_an_array_may_have_any_number(path: Path) -> N
 
 WARNED = """
 import os, signal
-from roftbench.slurm import outlast_warning
+from roftbench.sweep.slurm import outlast_warning
 def handler(number, frame):
     raise {error}
 signal.signal(signal.SIGUSR2, handler)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from lab import Lab
 
-from roftbench import watch
-from roftbench.endings import Endings
-from roftbench.watch import Watch
+from roftbench.sweep import watch
+from roftbench.sweep.outcomes import Endings
+from roftbench.sweep.watch import Watch
 
 
 @pytest.fixture

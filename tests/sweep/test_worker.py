@@ -8,7 +8,7 @@ import pytest
 from lab import Lab
 
 from roftbench.errors import UsageError
-from roftbench.work import work
+from roftbench.sweep.worker import work
 
 TOO_MANY = ("method=lp", "label_ratio.count=903")
 PLUGIN = '''

@@ -1,0 +1,1 @@
+"""Many jobs: grid, plan, scheduler, workers and launchers."""
