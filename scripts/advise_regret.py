@@ -27,7 +27,7 @@ from pathlib import Path
 from roftbench.advise.advisor import Advisor
 from roftbench.advise.settings import separated
 from roftbench.console import logged
-from roftbench.report.text import markdown_table
+from roftbench.report.format import markdown_table
 from roftbench.store.files import write_text
 
 # Of the first four the bundled encoders saw at most 1 % of the molecules in pretraining, of the others 99 %.

@@ -16,7 +16,7 @@ import pandas as pd
 
 from roftbench.report.aggregate import cells, long_table
 from roftbench.report.scores import read_scores
-from roftbench.report.stats import MEAN_OF_OTHERS, compare
+from roftbench.report.statistics.paired import MEAN_OF_OTHERS, compare
 
 PARTS = ("val", "test")
 SHOWN = ["method", "n", "blocks", "wins", "ties", "losses", "improvement", "low", "high", "p", "p_holm", "verdict"]

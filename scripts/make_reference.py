@@ -16,7 +16,7 @@ from roftbench.cli import main as roftbench
 from roftbench.config.registry import GROUPS, options
 from roftbench.data.config import DatasetSpec
 from roftbench.models.config import ModelCard
-from roftbench.report.text import markdown_table
+from roftbench.report.format import markdown_table
 from roftbench.store.files import write_text
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "reference.md"

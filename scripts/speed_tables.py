@@ -16,7 +16,7 @@ import numpy as np
 
 from roftbench.config.compose import composed
 from roftbench.config.parse import parse
-from roftbench.report.text import METHODS
+from roftbench.report.format import METHODS
 from roftbench.runner.run import run_job
 from roftbench.store.checksums import digest
 from roftbench.store.record_digest import sealed

@@ -131,21 +131,21 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from roftbench.report import quality
+    from roftbench.cli import data as quality
 
     given = arguments.dataset, arguments.overrides, arguments.config_dir, arguments.out
     return quality.run(*given, as_json=arguments.json)
 
 
 def _tables(arguments: argparse.Namespace) -> int:
-    from roftbench.report.show import Output, show_tables
+    from roftbench.cli.tables import Output, show_tables
 
     output = Output(arguments.out, arguments.by, as_json=arguments.json, figures=arguments.figures)
     return show_tables(arguments.overrides, arguments.scores, output)
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from roftbench.report import html
+    from roftbench.report.page import html
 
     results, scores = _results(arguments.overrides), arguments.scores
     if len(scores) > 1 and arguments.out is None:

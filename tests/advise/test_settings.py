@@ -4,7 +4,7 @@ import pytest
 
 from roftbench.advise.settings import AdviseSettings, separated
 from roftbench.errors import UsageError
-from roftbench.report.text import METHODS
+from roftbench.report.format import METHODS
 
 
 def test_nothing_said_is_the_nine_methods_on_the_bundled_models_and_the_baselines() -> None:

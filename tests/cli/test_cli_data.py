@@ -8,9 +8,9 @@ import pytest
 from command import Command
 from lab import write_csv
 
+from roftbench.cli import data as quality
+from roftbench.cli.data import SPLITS
 from roftbench.console import say
-from roftbench.report import quality
-from roftbench.report.quality import SPLITS
 
 NAN = float("nan")
 SMILES = [

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from roftbench.config.registry import options
-from roftbench.report.board import Board
-from roftbench.report.layout import Leaderboard
-from roftbench.report.request import Request
+from roftbench.report.query import Request
+from roftbench.report.tables.board import Board
+from roftbench.report.tables.layout import Leaderboard
 
 METRICS = {"esol": ("regression", "rmse"), "lipo": ("regression", "rmse"), "bace": ("classification", "roc_auc")}
 

@@ -9,7 +9,7 @@ from browser import Browser, missing
 from lab import Lab
 from page_bench import fill
 
-from roftbench.report.html import write_report
+from roftbench.report.page.html import write_report
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from roftbench.report.figures import rendered
+from roftbench.report.figures.style import rendered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from typing import Any
 from browser import Browser
 from lab import Lab
 
-from roftbench.report.html import render
+from roftbench.report.page.html import render
 from roftbench.store.results import Record
 
 

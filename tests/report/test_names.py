@@ -11,10 +11,10 @@ import pandas as pd
 from boards import computed, ended, runs
 from rich.console import Console
 
-from roftbench.report.evidence import write_evidence
-from roftbench.report.models import by_model, write_models
-from roftbench.report.provenance import render_provenance
-from roftbench.report.tables import print_rich, to_json, write_tables
+from roftbench.report.analysis import write_evidence
+from roftbench.report.tables.by_model import by_model, write_models
+from roftbench.report.tables.provenance import render_provenance
+from roftbench.report.tables.render import print_rich, to_json, write_tables
 
 HOSTILE = "=evil\x1b]0;owned\x07\x9b2J\u202e\nnext"
 SAFE = r"=evil\x1b]0;owned\x07\x9b2J\u202e\nnext"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roftbench.advise.runners import Runner
-from roftbench.report.text import method_name
+from roftbench.report.format import method_name
 
 PATH = Path(__file__).parents[1] / "assets" / "prior.csv"  # made by scripts/make_prior.py
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from roftbench.config.schema import typed
 from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.overrides import elements
-from roftbench.report.text import METHODS
+from roftbench.report.format import METHODS
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 BASELINES = (("ecfp", "random_forest"), ("scratch", "full_ft"))

@@ -16,7 +16,7 @@ from roftbench.advise.reasons import alike, reasons
 from roftbench.advise.runners import Runner, defined, mean_of
 from roftbench.console import shown
 from roftbench.formatting import printable, printable_name, score_text
-from roftbench.report.text import MISSING, markdown_table, metric_name
+from roftbench.report.format import MISSING, markdown_table, metric_name
 from roftbench.store.files import write_text
 
 HEADER = ["", "candidate", "test", "mean", "folds", "range", "winner minus it (95 %)", "s a job"]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from roftbench.metrics import METRICS
-from roftbench.report.places import PARTS, Placer, canonical_json, describe, differing, names
+from roftbench.report.cell_key import PARTS, Placer, canonical_json, describe, differing, names
 from roftbench.store.results import Record
 
 __all__ = [

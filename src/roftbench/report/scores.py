@@ -24,7 +24,7 @@ import msgspec
 from roftbench.errors import UsageError
 from roftbench.formatting import from_spreadsheet_text, spreadsheet_text
 from roftbench.metrics import METRICS
-from roftbench.report.places import short_hash
+from roftbench.report.cell_key import short_hash
 from roftbench.store.files import write_text
 from roftbench.store.results import Record
 

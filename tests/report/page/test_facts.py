@@ -7,7 +7,7 @@ from browser import Browser
 from given_page import behind, changed, data_in, rows
 from lab import Lab
 
-from roftbench.report.provenance import protocol_of
+from roftbench.report.tables.provenance import protocol_of
 
 
 def test_failed_job_is_listed_with_its_reason(shown: Browser, bench: Lab) -> None:

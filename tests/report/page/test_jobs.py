@@ -9,7 +9,7 @@ from lab import Lab
 from page_bench import ALPHAS
 from selenium.webdriver.common.keys import Keys
 
-from roftbench.report.page_jobs import short
+from roftbench.report.page.jobs import short
 
 NAMES = {"model": "tiny_gin", "dataset": "esol", "label_ratio": "n50", "split": "scaffold"}
 OPEN = "return document.querySelector('dialog').open"

@@ -9,8 +9,8 @@ from browser import Browser
 from given_page import changed, data_in, rows
 
 from roftbench.report.aggregate import long_table
-from roftbench.report.html import render
-from roftbench.report.page_data import page_data
+from roftbench.report.page.data import page_data
+from roftbench.report.page.html import render
 from roftbench.store.results import Record, Store
 
 SEVEN = [f"d{i}" for i in range(7)]

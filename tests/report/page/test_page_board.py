@@ -11,7 +11,7 @@ from given_page import behind, changed, data_in, rows
 from lab import Lab
 
 from roftbench.formatting import score_text
-from roftbench.report.text import method_name
+from roftbench.report.format import method_name
 
 WHERE = "#board .where"
 

@@ -8,8 +8,8 @@ from given_page import rows
 from lab import Lab
 
 from roftbench.report.aggregate import cells, long_table
-from roftbench.report.stats import Friedman, compare, friedman, improvements
-from roftbench.report.text import method_name
+from roftbench.report.format import method_name
+from roftbench.report.statistics.paired import Friedman, compare, friedman, improvements
 
 # The gaps are in the random split: with it, nothing can be ranked.
 ONE = "split=scaffold&label_ratio=n50&splits=one"

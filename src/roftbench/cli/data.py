@@ -1,0 +1,108 @@
+"""`roftbench data`: the quality report of a data set, as tables or JSON."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from roftbench.cli.data_tables import print_report
+from roftbench.config.components import build
+from roftbench.config.compose import clear_errors, composed
+from roftbench.config.job import Component, Job
+from roftbench.config.parse import parse
+from roftbench.config.registry import existing, options
+from roftbench.data.dataset import load_dataset
+from roftbench.data.quality.report import quality_report
+from roftbench.errors import UsageError, suggest
+from roftbench.store.files import check_not_input, check_output, write_output
+
+SPLITS = ("random", "scaffold", "size", "random_scaffold")  # and the table's own column, if it has one
+
+
+def run(dataset: str, overrides: Sequence[str], config_dir: Path | None, out: Path | None, *, as_json: bool) -> int:
+    """Print the quality report of a data set by name or path, write it to `out` as JSON, and return 0.
+
+    Raises:
+        UsageError: there is no such data set or file, it cannot be used, or `out` cannot be written.
+    """
+    folder = config_dir and existing(config_dir)
+    if out is not None:
+        check_output(out)  # before minutes of work
+        check_not_input(out, Path(dataset))
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a download would speak between the JSON
+        report = make_report(dataset, overrides, folder)
+    text = json.dumps(report, indent=1, allow_nan=False)
+    if out is not None:
+        write_output(out, text + "\n")
+    if as_json:
+        print(text)
+    else:
+        print_report(report, Console())
+    return 0
+
+
+def make_report(dataset: str, overrides: Sequence[str], folder: Path | None) -> dict[str, Any]:
+    """Return the report on a data set by name or path, with overrides of its config and of the splits.
+
+    Raises:
+        UsageError: there is no such data set or file, or it cannot be used.
+    """
+    path = _own_file(dataset, folder)
+    if given := [text for text in overrides if text.partition("=")[0] in ("dataset", "dataset.path")]:
+        raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}")
+    texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
+    with clear_errors(texts, folder):
+        job, env, guesses = parse(_composed(texts, folder, path))
+        splits = {split.name: split for split in _splits(job, texts, folder, path)}
+        loaded = load_dataset(job.dataset, env.cache / "data", env.places)
+        report = quality_report(loaded, {name: build(split) for name, split in splits.items()}, job.label_ratio)
+    for name, split in splits.items():
+        report["splits"][name] = {"settings": split.params, **report["splits"][name]}
+    return {**report, "guesses": guesses}
+
+
+def _own_file(dataset: str, folder: Path | None) -> str | None:
+    """Return the path of a table of the user's own, None for an option of the config group."""
+    names = options("dataset", folder)
+    if dataset in names:
+        return None
+    path = Path(dataset).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{dataset} is a folder: give a table, or the name of a data set.{suggest(dataset, names)}")
+    if not path.exists():
+        raise UsageError(f"no data set is called '{dataset}', and there is no such file.{suggest(dataset, names)}")
+    if "${" in dataset:
+        raise UsageError(f"{dataset}: a config takes '${{' in a path for a reference. Rename the file.")
+    return dataset
+
+
+def _splits(job: Job, texts: Sequence[str], folder: Path | None, path: str | None) -> list[Component]:
+    """Return the ways of cutting: the one that the overrides choose, or all that need no more to be said."""
+    if any(text.partition("=")[0] == "split" for text in texts):
+        return [job.split]
+    names = [*SPLITS, "column"] if job.dataset.split_column else SPLITS
+    known = {name: options("split", folder)[name] for name in names}
+    found = []
+    for name in names:
+        fitting = [text for text in texts if _fits(text, known[name])]
+        found.append(parse(_composed([*fitting, f"split={name}"], folder, path))[0].split)
+    return found
+
+
+def _fits(text: str, split: dict[str, Any]) -> bool:
+    """Return whether a split has the key of an override, if it is one of a split's."""
+    group, _, key = text.partition("=")[0].lstrip("+~").partition(".")
+    return group != "split" or key.partition(".")[0] in split
+
+
+def _composed(texts: Sequence[str], folder: Path | None, path: str | None) -> DictConfig:
+    """Return the composed config; a path enters it beside Hydra's grammar, where a comma or a blank has a meaning."""
+    config = composed(texts, folder)
+    if path is not None:
+        config.dataset.path = path
+    return config

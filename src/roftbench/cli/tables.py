@@ -1,0 +1,115 @@
+"""`roftbench tables`: read the records, print leaderboards, write them with what the scores prove."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roftbench.config.paths import absolute, paths_of
+from roftbench.console import shown, wide_console
+from roftbench.errors import UsageError
+from roftbench.formatting import printable
+from roftbench.report.analysis import write_evidence
+from roftbench.report.query import GROUP, Request
+from roftbench.report.records import read_records
+from roftbench.report.scores import SCORES, read_scores, write_scores
+from roftbench.report.tables.board import Board
+from roftbench.report.tables.by_model import by_model, render, write_models
+from roftbench.report.tables.layout import Leaderboard
+from roftbench.report.tables.provenance import asked, brief, render_provenance
+from roftbench.report.tables.render import json_text, plain_rows, print_rich, to_json, write_tables
+from roftbench.store.leftovers import remove_leftovers
+from roftbench.store.results import Store
+
+WIDTH = 250  # of what is not printed to a terminal
+BY_MODEL = ("--by", "model")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is made: `by` says what the rows are, "method" or "model"; `out`: the folder (None: beside the records).
+
+    figures: None draws them where they are few.
+    """
+
+    out: Path | None = None
+    by: str = "method"
+    as_json: bool = False
+    figures: bool | None = None
+
+
+def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) -> int:
+    """Print the tables of the records that `words` ask for, and write them; returns 0.
+
+    The records are those of the results folder, or of the scores.csv files that were written before.
+
+    Raises:
+        UsageError: `words` ask for what is not there, there is no finished job, or the tables cannot be written.
+    """
+    request, rest = Request.parse(words)
+    if output.by == "model" and (request.select == "test" or request.group != GROUP):
+        raise UsageError("--by model has tables of its own: it goes without select=test and group=")
+    if scores and output.out is None and (asked_for := " ".join(request.words())):
+        beside = "the tables beside it would be replaced by others"
+        raise UsageError(f"--from with {asked_for}: {beside}; say where these belong, by --out DIR")
+    if len(scores) > 1 and output.out is None:
+        raise UsageError("--from names several files: say where their tables belong, by --out DIR")
+    results = absolute(paths_of(rest).results)
+    records, failures = read_scores(*scores) if scores else read_records(Store(results))
+    board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
+    folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
+    left_out = len(records) + len(failures) - len(board.records) - len(board.failures)
+    keeps = _keeps_scores(folder, scores, left_out)
+    show = _show_models if output.by == "model" else _show_methods
+    suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
+    remove_leftovers([folder])
+    try:
+        written = show(board, folder, output, suffix)
+        written += [] if keeps else write_scores(board.records, board.failures, folder)
+    except OSError as error:
+        raise UsageError(f"the tables cannot be written: {error}") from None
+    if not output.as_json:
+        print(printable(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}"))
+    return 0
+
+
+def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
+    """Tell whether a folder's own scores.csv stays as it is: its tables are made from some of its jobs.
+
+    Where they are made from all, it is written anew, and gets the columns that older ones lack.
+
+    Raises:
+        UsageError: it is joined with others, but a filter leaves jobs out, which it would lose.
+    """
+    own = folder / SCORES
+    over = own.exists() and any(own.samefile(path) for path in scores)
+    if over and len(scores) > 1 and left_out:
+        raise UsageError(f"{own} would lose {left_out} jobs: give another --out, or ask for all of them")
+    return over and left_out > 0
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The names of files; figures are counted."""
+    names = [path.name for path in paths if path.suffix not in (".svg", ".pdf")]
+    figures = sum(path.suffix == ".svg" for path in paths)
+    return [*names, f"{figures} figure{'s' * (figures > 1)} (.svg, .pdf)"] if figures else names
+
+
+def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
+    found = Leaderboard.create(board)
+    written = write_tables(found, folder)
+    if output.as_json:
+        print(to_json(board))
+    else:
+        print_rich(found, wide_console(WIDTH), suffix)
+    source = asked(board), render_provenance(board)
+    return written + write_evidence(board.long, folder, figures=output.figures, source=source)
+
+
+def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
+    frame = by_model(board.table)
+    written = write_models(frame, folder, (asked(board, *BY_MODEL), render_provenance(board, *BY_MODEL)))
+    if output.as_json:
+        print(json_text(plain_rows(frame)))
+    else:
+        print(printable(f"{render(frame)}\n{brief(board, *BY_MODEL)}"))
+    return written

@@ -1,0 +1,152 @@
+"""What the scores prove, as files: the comparison of ROFT-MOL with each method, curves and diagrams."""
+
+import logging
+import re
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from roftbench.config.registry import options
+from roftbench.console import bar
+from roftbench.formatting import printable
+from roftbench.report.aggregate import cells
+from roftbench.report.figures.critical_difference import draw_critical_difference
+from roftbench.report.figures.label_curves import GROUP, curve_datasets, curve_groups, draw_curves
+from roftbench.report.figures.style import write_figure
+from roftbench.report.format import METRIC_NAMES, csv_text, method_name, newest
+from roftbench.report.statistics.comparison import by_reason, comparison_frame, render_comparison, sections
+from roftbench.report.statistics.paired import REFERENCE, friedman, label_curves
+from roftbench.store.files import write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+logger = logging.getLogger(__name__)
+
+FEW = 30  # figures that are drawn unasked; each takes seconds
+CURVES, DIAGRAMS = KINDS = ("curves", "critical_difference")  # how the names of figures begin
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A figure before it is drawn: the stem of its files, its title, and how to draw it or why it cannot be made."""
+
+    stem: str
+    title: str
+    draw: "Callable[[], Figure] | None" = None
+    reason: str = ""
+
+
+def write_evidence(
+    long: pd.DataFrame,
+    folder: Path,
+    reference: str = REFERENCE,
+    *,
+    figures: bool | None = None,
+    source: Sequence[str] = (),
+) -> list[Path]:
+    """Write what the records of `long_table` prove into a folder, each file replaced as a whole; returns their paths.
+
+    comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
+    .pdf, over data sets. Training setting and variant are part of a name where there are several. A figure that cannot
+    be made is a line in comparison.md that says why. `figures`: whether any is drawn; None: if they are no more than
+    FEW, and a warning says that they are left out. Where some are drawn, those of the same kinds that lie there from
+    before and are not drawn now are removed. `source`: what comparison.md says first of the scores, and last of where
+    they come from. Where records of several protocols of the reference are there, it is the newest.
+
+    Raises OSError if a file cannot be written.
+    """
+    table = cells(long)
+    reference = newest(reference, table["method"])
+    if figures is None:
+        count = _expected(long, table, reference)
+        figures = count <= FEW
+        if not figures:
+            logger.warning("about %d figures would take a while, so none is drawn; --figures draws them", count)
+    pooled = bool(long["replicate"].str.contains("/").any())
+    planned = [*_curves(label_curves(long), pooled=pooled), *_diagrams(table, reference)] if figures else []
+    paths = []
+    if drawn := {figure.stem for figure in planned if figure.draw}:
+        _remove_others(folder, drawn)
+    for figure in bar(planned, "figures", "figure"):
+        paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
+    frame = comparison_frame(table, reference)
+    text = render_comparison(table, frame, reference).rstrip()
+    parts = [f"# {method_name(reference)} and the other methods", *source[:1], text, *_gallery(planned), *source[1:]]
+    write_text(folder / "comparison.md", printable("\n\n".join(parts)) + "\n")
+    write_text(folder / "comparison.csv", csv_text(frame))
+    return [folder / "comparison.md", folder / "comparison.csv", *paths]
+
+
+def _remove_others(folder: Path, drawn: Container[str]) -> None:
+    """Remove the figures of an earlier call that are not drawn again."""
+    for kind in KINDS:
+        for path in sorted(folder.glob(f"{kind}_*")):
+            if path.suffix in (".svg", ".pdf") and path.stem not in drawn:
+                path.unlink()
+
+
+def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:
+    """How many figures there would be if no cell lacked seeds; found without what they show, which takes seconds."""
+    networks = long[~long["baseline"].astype(bool)]
+    ratios = networks.groupby(GROUP[:-1])["label_ratio"].nunique()
+    diagrams = sum(len(list(section.scopes())) for section in sections(table, reference))
+    return int((ratios > 1).sum()) + diagrams
+
+
+def _curves(curves: pd.DataFrame, *, pooled: bool) -> Iterator[_Planned]:
+    """One figure a model, split, training setting and variant."""
+    groups = curve_groups(curves)
+    shown = [name for name in ("train", "variant") if len({names[name] for names, _ in groups}) > 1]
+    units = {name: str(spec.get("units") or "") for name, spec in options("dataset").items()}
+    for names, rows in groups:
+        extra = [names[name] for name in shown if names[name]]
+        title = " · ".join([names["model"], f"{names['split']} split", *extra])
+        stem = _stem(CURVES, names["model"], names["split"], *extra)
+        if curve_datasets(rows):
+            yield _Planned(stem, title, partial(draw_curves, rows, title, units, pooled=pooled))
+        else:
+            yield _Planned(stem, title, reason="no data set has a method with all seeds at two numbers of labels")
+
+
+def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
+    """One diagram a section and scope."""
+    found = sections(table, reference)
+    several = len({section.train for section in found}) > 1
+    for section in found:
+        for scope, rows in section.scopes():
+            extra = [section.train] if several else []
+            other = [
+                METRIC_NAMES.get(name, name) for name in sorted(set(rows["metric"][rows["metric"] != rows["own"]]))
+            ]
+            scored = [] if scope == "all" else [scope]
+            title = " · ".join([section.model, *extra, *scored, "ranks over data sets", *other])
+            stem = _stem(DIAGRAMS, section.model, *extra, scope)
+            result = friedman(rows)
+            if isinstance(result, str):
+                yield _Planned(stem, title, reason=result)
+            else:
+                yield _Planned(stem, title, partial(draw_critical_difference, result, title))
+
+
+def _gallery(figures: list[_Planned]) -> list[str]:
+    """The figures in Markdown, then those that cannot be made."""
+    shown = [
+        f"![{figure.title}]({figure.stem}.svg)\n\n[{figure.stem}.pdf]({figure.stem}.pdf)"
+        for figure in figures
+        if figure.draw
+    ]
+    missing = [(f"`{figure.stem}`", figure.reason) for figure in figures if not figure.draw]
+    return [
+        part for part in ("## Figures" if figures else "", *shown, "\n".join(by_reason("No figure", missing))) if part
+    ]
+
+
+def _stem(*parts: str) -> str:
+    """Return a file name of these parts that every file system takes."""
+    return "_".join(re.sub(r"[^\w.=-]+", "_", part).strip("_") for part in parts)

@@ -1,0 +1,1 @@
+"""Figures for papers: label curves and critical-difference diagrams."""

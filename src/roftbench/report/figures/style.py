@@ -1,0 +1,105 @@
+"""What all figures share: the look of each method, the style, and files that are the same whenever they are drawn.
+
+    appearance(method) -> Appearance          colour, marker and line of a method, the same in every figure
+    write_figure(figure, stem) -> [Path]      stem.svg and stem.pdf
+
+Matplotlib is imported when a figure is drawn, and without pyplot: no window, no figure that stays behind.
+"""
+
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roftbench.report.format import BASELINES, METHODS
+from roftbench.store.files import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# In the order of METHODS. Told apart with normal sight and without red, green or blue cones (CIE76 distance of any two
+# at least 19, after Machado et al. 2009); markers tell them apart in black and white.
+_COLOURS = ("#505050", "#738fff", "#4545e6", "#009e73", "#804a26", "#b2a84c", "#6e2e99", "#b070be", "#d55e00")
+_MARKERS = ("o", "v", "^", "s", "D", "P", "X", "p", "*")
+_OTHER_COLOURS = ("#00798c", "#a02c4a", "#5f6b1f", "#8c8c8c")
+_STYLE: Any = {  # a dictionary, in whose keys Matplotlib's types are stricter than its documentation
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "svg.fonttype": "none",  # text stays text: small, searchable, restyled by a page; DejaVu Sans, or what is there
+    "svg.hashsalt": "roftbench",  # ids that are the same in every run
+    "pdf.fonttype": 42,
+}
+_NO_DATES: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """How a method is drawn, everywhere: Matplotlib's words for colour, marker, line style, and the line's width."""
+
+    color: str
+    marker: str
+    linestyle: str
+    linewidth: float
+
+
+def appearance(method: str) -> Appearance:
+    """Return how a method is drawn; one that is not the paper's has a dashed line, and a colour that its name decides.
+
+    ROFT-MOL's line is the widest; a baseline's is black and dotted.
+    """
+    if method in BASELINES:
+        return Appearance("#000000", "", ":", 1.4)
+    if method in METHODS:
+        place = list(METHODS).index(method)
+        return Appearance(_COLOURS[place], _MARKERS[place], "-", 2.2 if method == "roftmol" else 1.2)
+    number = zlib.crc32(method.encode())
+    colour, marker = _OTHER_COLOURS[number % len(_OTHER_COLOURS)], "<>hd"[number // len(_OTHER_COLOURS) % 4]
+    return Appearance(colour, marker, "--", 1.2)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Give everything that is drawn inside the style of all figures, whatever the user's own settings are."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def write_figure(figure: "Figure", stem: Path) -> list[Path]:
+    """Write stem.svg and stem.pdf, each replaced as a whole; returns their paths."""
+    paths = {form: stem.with_name(f"{stem.name}.{form}") for form in _NO_DATES}
+    for form, path in paths.items():
+        with atomic(path) as temporary:
+            temporary.write_bytes(rendered(figure, form))
+    return list(paths.values())
+
+
+def rendered(figure: "Figure", form: str) -> bytes:
+    """Return what is in the file of a figure, "svg" or "pdf"."""
+    buffer = io.BytesIO()
+    with style():
+        title = {"Title": figure.get_label()} if figure.get_label() else {}
+        figure.savefig(buffer, format=form, dpi=150, metadata={**_NO_DATES[form], **title})
+    return buffer.getvalue()

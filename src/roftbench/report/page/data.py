@@ -1,0 +1,165 @@
+"""What the report's page shows, as plain JSON values: the cells and ranks of the tables, statistics, and the jobs."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from roftbench.console import bar
+from roftbench.report.aggregate import BUDGET, CELL, cells, complete_losses, mean_rank, select, unfinished_table
+from roftbench.report.cell_key import canonical_json
+from roftbench.report.page import facts
+from roftbench.report.page import statistics as page_stats
+from roftbench.report.page.jobs import Interned, fit_curves, job_row, params_of, short
+from roftbench.report.page.lists import OWN, lists_of, places
+from roftbench.report.tables.footnotes import SPREAD
+from roftbench.store.results import Record, Store
+
+_Data = dict[str, Any]
+_View = tuple[pd.DataFrame, pd.DataFrame]  # cells and mean ranks by one metric
+
+
+def page_data(store: Store | None, records: list[Record], failures: list[Record], long: pd.DataFrame) -> _Data:
+    """Return everything that the page shows; equal records give equal data.
+
+    `records` and `failures` are those of the store that the page is about, without their bulk, or, without a store,
+    those of `read_scores`; `long` is the records' `long_table`. Rows name models, methods, data sets, params and jobs
+    by their places in the lists beside them. null is a score that is undefined.
+    """
+    done = sorted((record for record in records if record["status"] == "done"), key=lambda record: str(record["key"]))
+    failed = unfinished_table(done, failures)
+    lists = lists_of(long, done, failed)
+    shared = {name: Interned() for name in ("params", "envs", "data", "warnings", "epochs")}
+    jobs = [
+        job_row(_whole(store, record), lists["metrics_of"][record["job"]["dataset"]["task"]], shared)
+        for record in bar(done, "reading jobs", "job", delay=page_stats.PATIENCE)
+    ]
+    points = fit_curves(jobs, shared["epochs"])
+    views = _views(long, done, lists)
+    return {
+        **lists,
+        "tables": _tables(views, failed, lists),
+        "cells": _cells(long, views, lists, done, shared["params"]),
+        "unfinished": _unfinished(failed, lists),
+        "jobs": jobs,
+        "points": points,
+        "from_scores": store is None,
+        "spread": SPREAD,
+        **page_stats.statistics(views[OWN][0], long, lists),
+        **facts.facts(long, done, failures, jobs, shared["envs"]),
+        **{name: interned.values for name, interned in shared.items()},
+    }
+
+
+def _whole(store: Store | None, record: Record) -> Record:
+    return (store and store.get(record["key"])) or record  # taken away since: what is known of it
+
+
+def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _View]:
+    """`cells` and `mean_rank` by each metric, and by each data set's own.
+
+    A secondary metric selects nothing: the params are those that the data set's own metric has selected.
+    """
+    tests = {
+        (record["key"], canonical_json(params_of(record, one["params"]))): one["test"]
+        for record in done
+        for one in record["candidates"]
+    }
+    scores = [tests[key, params] for key, params in zip(long["key"], long["params"], strict=True)]
+    views = {OWN: long}
+    for task, metrics in lists["metrics_of"].items():
+        for metric in metrics if (long["task"] == task).any() else ():
+            column = pd.Series([one.get(metric) for one in scores], index=long.index, dtype=float)
+            views[metric] = long.assign(test=column, metric=metric)[long["task"] == task]
+    shown = bar(views.items(), "tables by each metric", "metric", delay=page_stats.PATIENCE)
+    return {name: (table := cells(view), mean_rank(table)) for name, view in shown}
+
+
+def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list[_Data]:
+    """One entry a setting and task: the number of seeds of a full cell, and average ranks by each metric.
+
+    Where no job of a setting and task is finished, that of the seeds that were tried, and no ranks.
+    """
+    setting_at, method_at = places(lists["settings"], "setting"), places(lists["methods"], "id")
+    groups = {name: dict(list(ranks.groupby(["setting", "task"]))) for name, (_, ranks) in views.items()}
+    entries = []
+    for (setting, task), group in views[OWN][0].groupby(["setting", "task"]):
+        found = {name: groups[name][setting, task] for name in [OWN, *lists["metrics_of"][task]]}
+        ranks = {
+            name: {
+                "over": int(rows["datasets"].iloc[0]),
+                "of": {method_at[row["method"]]: short(row["average_rank"]) for row in rows.to_dict("records")},
+            }
+            for name, rows in found.items()
+        }
+        expected = int(group["n_expected"].iloc[0])
+        entries.append({"setting": setting_at[setting], "task": task, "expected": expected, "ranks": ranks})
+    there = {(entry["setting"], entry["task"]) for entry in entries}
+    for (setting, task), group in failed.groupby(["setting", "task"]):
+        if (setting_at[setting], task) not in there:
+            none = {name: {"over": 0, "of": {}} for name in [OWN, *lists["metrics_of"][task]]}
+            entries.append(
+                {"setting": setting_at[setting], "task": task, "expected": group["replicate"].nunique(), "ranks": none}
+            )
+    return sorted(entries, key=lambda entry: (entry["setting"], entry["task"]))
+
+
+def _cells(
+    long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[Record], params: Interned
+) -> list[list[Any]]:
+    """One row a cell: setting, data set, method, seeds, params, what was tuned, jobs, scores, what was tried, labels.
+
+    Scores: mean, standard deviation (ddof 0) and place (null where it takes part in none) by each of the task's
+    metrics. Tried, where there was a choice: params, number of seeds, mean val and mean test score of each. Labels:
+    how many were used for weights, selection and interpolation coefficients (null: not known).
+    """
+    settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
+    methods, jobs = places(lists["methods"], "id"), places(done, "key")
+    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "replicate"])
+    behind = {cell: [jobs[key] for key in keys] for cell, keys in chosen.groupby(CELL)["key"]}
+    scored = {metric: _scored(view) for metric, (view, _) in views.items() if metric != OWN}
+    tried = _tried(long, params)
+    rows = []
+    for row in views[OWN][0].to_dict("records"):
+        cell = (row["setting"], row["dataset"], row["method"])
+        names = (settings[cell[0]], datasets[cell[1]], methods[cell[2]])
+        scores = [scored[metric][cell] for metric in lists["metrics_of"][row["task"]]]
+        chosen_params = params.place(json.loads(row["params"]))
+        labels = [short(row[column]) for column in BUDGET]
+        rows.append([*names, row["n"], chosen_params, row["tuned"], behind[cell], scores, tried.get(cell, []), labels])
+    return sorted(rows, key=lambda row: row[:3])
+
+
+def _unfinished(failed: pd.DataFrame, lists: _Data) -> list[list[Any]]:
+    """One row a cell with failed or skipped jobs: setting, data set, method, status (failed before skipped)."""
+    settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
+    methods = places(lists["methods"], "id")
+    found = failed.groupby(CELL)["status"].min().reset_index()
+    columns = (found[name] for name in (*CELL, "status"))
+    return sorted([settings[s], datasets[d], methods[m], status] for s, d, m, status in zip(*columns, strict=True))
+
+
+def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]]:
+    """[mean, std, place] of each cell of a view; the place is among the networks' cells that have all seeds."""
+    loss = complete_losses(view).mask(view["baseline"].astype(bool))
+    place = loss.groupby([view["setting"], view["dataset"]]).rank(method="min")
+    numbers = zip(view["mean"], view["std"], place, strict=True)  # all digits, so that they round as the tables do
+    listed = [[short(mean, 17), short(std, 17), None if np.isnan(at) else int(at)] for mean, std, at in numbers]
+    return dict(zip(zip(*(view[name] for name in CELL), strict=True), listed, strict=True))
+
+
+def _tried(long: pd.DataFrame, params: Interned) -> dict[tuple[str, str, str], list[list[Any]]]:
+    """What selection chose from, for the cells that had a choice: `cells` of each params alone."""
+    several = long[long.groupby(CELL)["params"].transform("nunique") > 1]
+    if several.empty:
+        return {}
+    # The params as part of the method make each of them a cell, of which nothing is left to select.
+    alone = several.assign(method=several["method"] + "\0" + several["params"], test=several["test_own"])
+    test, val = cells(alone), cells(alone.assign(test=alone["val"]))
+    found: dict[tuple[str, str, str], list[list[Any]]] = {}
+    for row, mean_val in zip(test.to_dict("records"), val["mean"], strict=True):
+        cell = (row["setting"], row["dataset"], row["method"].partition("\0")[0])
+        numbers = [row["n"], short(mean_val), short(row["mean"])]
+        found.setdefault(cell, []).append([params.place(json.loads(row["params"])), *numbers])
+    return found

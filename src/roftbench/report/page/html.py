@@ -1,0 +1,103 @@
+"""`roftbench report`: one HTML page of tables, figures and the jobs behind them, that needs no network."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from roftbench.errors import UsageError
+from roftbench.formatting import printable
+from roftbench.report.aggregate import long_table
+from roftbench.report.page.data import page_data
+from roftbench.report.page.jobs import POINTS
+from roftbench.report.query import Request
+from roftbench.report.records import read_records
+from roftbench.report.scores import read_scores
+from roftbench.store.files import check_output, write_output
+from roftbench.store.results import Store
+
+PAGE = Path(__file__).parent
+# In order of use.
+SCRIPTS = ("dom", "data", "state", "notes", "board", "chart", "versus", "curves", "jobs", "facts", "app")
+COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
+
+
+def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[str, Any]:
+    """Write the page of all records under `results`, replaced as a whole; returns its data.
+
+    Instead of the records it may be that of `scores.csv` files, which hold no learning curves.
+
+    Raises:
+        UsageError: there is no finished job, a file cannot be read, or the page cannot be written.
+    """
+    check_output(out)
+    store = None if scores else Store(results)
+    records, failures = Request().chosen(*(read_records(store) if store else read_scores(*scores)))
+    long = long_table(records)
+    if long.empty:
+        source = ", ".join(map(str, scores)) or results
+        raise UsageError(f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first")
+    data = page_data(store, records, failures, long)
+    write_output(out, render(data))
+    return data
+
+
+def words(data: dict[str, Any], out: Path) -> str:
+    """Say what was written, and what of the learning curves was left out."""
+    size = f"{out.stat().st_size / 1e6:.1f} MB"
+    left = {0: "no learning curves: too many jobs for one page", POINTS: ""}.get(
+        data["points"], f"learning curves of at most {data['points']} epochs a stage"
+    )
+    left = "no learning curves, which scores.csv does not hold" if data["from_scores"] else left
+    return printable(f"{len(data['jobs'])} records; written: {out} ({size}{'; ' * bool(left)}{left})")
+
+
+def render(data: dict[str, Any]) -> str:
+    """Return the page of `page_data`; equal data give equal text.
+
+    Its policy allows its own scripts and style by their hashes, and nothing else: a name in the data cannot run, and
+    no address can be asked for anything.
+    """
+    parts = {name: _content(f"{name}.{kind}") for name, kind in (("style", "css"), ("theme", "js"))}
+    parts["app"] = "\n".join(_content(f"{name}.js") for name in SCRIPTS)
+    environment = Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    return environment.get_template("template.html").render(
+        version=data["version"],
+        jobs=len(data["jobs"]),
+        source="jobs of scores.csv" if data["from_scores"] else "job records",
+        counts=[(_named(name, data["counts"][name]), data["counts"][name]) for name in COUNTS if _told(name, data)],
+        hashes={name: Markup(_source(text)) for name, text in parts.items()},
+        data=Markup(to_script(data)),
+        **{name: Markup(text) for name, text in parts.items()},
+    )
+
+
+def to_script(data: Any) -> str:
+    """Return data as JSON that can stand inside a script element: there is no "<" in it that could end the element."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _named(name: str, count: int) -> str:
+    words = name.replace("datasets", "data sets")
+    return words.removesuffix("s") if count == 1 else words
+
+
+def _told(name: str, data: dict[str, Any]) -> bool:
+    return name != "skipped" or data["counts"][name] > 0
+
+
+def _content(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """A content security policy's word for exactly this script or style."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

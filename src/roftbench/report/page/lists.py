@@ -1,0 +1,88 @@
+"""The names that the rows of the report's page refer to, in the order in which they are shown."""
+
+from typing import Any
+
+import pandas as pd
+
+from roftbench.metrics import METRICS, names_of
+from roftbench.report.aggregate import PARTS
+from roftbench.report.figures.style import appearance
+from roftbench.report.format import METRIC_NAMES, method_name, method_order
+from roftbench.store.results import Record
+
+OWN = "own"  # each data set's own metric, where those of a task differ
+DARK_GROUND = "#15171a"  # of the dark theme
+CONTRAST = 5.0  # of a method's colour on it
+_SETTING = ["setting", *PARTS, "terms", "baseline"]
+_Data = dict[str, Any]
+
+
+def lists_of(long: pd.DataFrame, done: list[Record], failed: pd.DataFrame) -> _Data:
+    """Return "methods", "datasets", "settings", "metrics", and of a task its "metrics_of" and "first_metric".
+
+    `failed`: the `unfinished_table`, whose methods and data sets are named even where none of their jobs is finished.
+    """
+    every = pd.concat([long[["task", "dataset", "own"]], failed.rename(columns={"metric": "own"})], join="inner")
+    datasets = every.drop_duplicates().sort_values(["task", "dataset"], ascending=[False, True])
+    settings = long[_SETTING].drop_duplicates().merge(_label_order(long, done), on="setting")
+    settings = settings.sort_values(["baseline", "model", "split", "train", "order", "label_ratio"])
+    run = pd.concat([long[["method", "baseline"]], failed[["method", "baseline"]]])
+    networks = set(run.loc[~run["baseline"].astype(bool), "method"])
+    methods = sorted(run["method"].unique(), key=method_order)
+    primary = {str(task): sorted(group["own"].unique()) for task, group in datasets.groupby("task")}
+    tasks = [task for task in ("regression", "classification") if task in primary]
+    return {
+        "methods": [{**_method(name), "baseline": name not in networks} for name in methods],
+        "datasets": datasets.rename(columns={"own": "metric"}).to_dict("records"),
+        "settings": settings.drop(columns="order").to_dict("records"),
+        "metrics": {
+            metric.name: {"name": _metric_name(metric.name), "higher": metric.higher_is_better}
+            for metric in METRICS.values()
+        },
+        "metrics_of": {task: _metrics_of(task, primary[task]) for task in tasks},
+        "first_metric": {task: primary[task][0] if len(primary[task]) == 1 else OWN for task in tasks},
+    }
+
+
+def places(rows: list[_Data], key: str) -> dict[Any, int]:
+    """Return where each row is, by one of its values."""
+    return {row[key]: i for i, row in enumerate(rows)}
+
+
+def on_dark(colour: str) -> str:
+    """Return a colour, #rrggbb, mixed with as much white as it needs to be seen on the dark theme's ground."""
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    mixes = ("#" + "".join(f"{round(p + (255 - p) * share / 20):02x}" for p in parts) for share in range(21))
+    ground = _luminance(DARK_GROUND)
+    return next(mix for mix in mixes if (_luminance(mix) + 0.05) / (ground + 0.05) >= CONTRAST)
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return sum(weight * p for weight, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _method(name: str) -> _Data:
+    look = appearance(name)
+    colours = {"color": look.color, "dark": on_dark(look.color)}
+    return {"id": name, "name": method_name(name), **colours, "marker": look.marker, "dashed": look.linestyle == "--"}
+
+
+def _metric_name(name: str) -> str:
+    return METRIC_NAMES.get(name, name.replace("_", " ").capitalize())
+
+
+def _metrics_of(task: str, primary: list[str]) -> list[str]:
+    others = [name for name in names_of(task) if name not in primary]
+    return [*primary, *others]
+
+
+def _label_order(long: pd.DataFrame, done: list[Record]) -> pd.DataFrame:
+    """One number a setting, by which label ratios ascend: counts, then fractions, then all labels."""
+    of_key = {record["key"]: record["job"]["label_ratio"] for record in done}
+    first = long.drop_duplicates("setting")
+    ratios = [of_key[key] for key in first["key"]]
+    order = [ratio.get("count") or 1e9 * (1 + (ratio.get("fraction") or 2)) for ratio in ratios]
+    return pd.DataFrame({"setting": first["setting"].to_numpy(), "order": order})

@@ -1,0 +1,95 @@
+"""Comparisons, ranks and label-ratio curves of the report's page, for every scope that it offers."""
+
+from itertools import product
+from typing import Any
+
+import pandas as pd
+
+from roftbench.console import bar
+from roftbench.report.format import method_name, newest
+from roftbench.report.page.jobs import short
+from roftbench.report.statistics.comparison import UNITS
+from roftbench.report.statistics.paired import REFERENCE, Friedman, Unit, compare, friedman, improvements, label_curves
+
+PATIENCE = 2.0  # seconds without a progress bar
+_Data = dict[str, Any]
+
+
+def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data) -> _Data:
+    """Return "scopes", "label_curves", the "reference" method and its name, all by each data set's own metric.
+
+    A scope is a model and training setting with one task, split and label ratio each, or all (null). `table` is
+    `cells(long)`.
+    """
+    reference = newest(REFERENCE, table["method"])
+    networks = table[~table["baseline"].astype(bool)]
+    scopes = [
+        {"model": model, "train": train, **scope, **_tests(rows, reference)}
+        for (model, train), group in bar(networks.groupby(["model", "train"]), "comparisons", "model", delay=PATIENCE)
+        for scope, rows in _scopes(group)
+    ]
+    methods = {method["id"]: i for i, method in enumerate(lists["methods"])}
+    datasets = {dataset["dataset"]: i for i, dataset in enumerate(lists["datasets"])}
+    settings = {setting["setting"]: i for i, setting in enumerate(lists["settings"])}
+    curves = [
+        [
+            *(settings[row["setting"]], datasets[row["dataset"]], methods[row["method"]], row["labels"]),
+            *(short(row["mean"]), short(row["low"]), short(row["high"])),
+            *(row["n"], bool(row["complete"]), row["variant"]),
+        ]
+        for row in label_curves(long).to_dict("records")
+    ]
+    return {"scopes": scopes, "label_curves": curves, "reference": reference, "reference_name": method_name(reference)}
+
+
+def _scopes(group: pd.DataFrame) -> list[tuple[dict[str, str | None], pd.DataFrame]]:
+    """All tasks, splits and label ratios of a model, each of several alone, and each combination that has cells."""
+    names = ("task", "split", "label_ratio")
+    present = [sorted(group[name].unique()) for name in names]
+    values: list[list[str | None]] = [[None, *some] if len(some) > 1 else [None] for some in present]
+    found = []
+    for wanted in product(*values):
+        scope = dict(zip(names, wanted, strict=True))
+        rows = group
+        for name, value in scope.items():
+            rows = rows if value is None else rows[rows[name] == value]
+        if len(rows):
+            found.append((scope, rows))
+    return found
+
+
+def _tests(rows: pd.DataFrame, reference: str) -> _Data:
+    """The comparison and ranks over data sets, what they average over, and the counts over blocks, which test nothing.
+
+    "each": [method, data set, improvement in %, blocks, in how many of them the reference is ahead].
+    """
+    found = improvements(rows, reference)
+    return {
+        "compare": {unit: _compared(rows, reference, unit) for unit in UNITS},
+        "each": [[_plain(value) for value in row] for row in found.to_numpy(dtype=object).tolist()],
+        "ranks": _ranked(rows),
+    }
+
+
+def _compared(rows: pd.DataFrame, reference: str, unit: Unit) -> list[_Data]:
+    frame = compare(rows, reference, unit)
+    return [{str(k): _plain(v) for k, v in row.items()} for row in frame.drop(columns="unit").to_dict("records")]
+
+
+def _ranked(rows: pd.DataFrame) -> _Data | str:
+    """The Friedman test over data sets, or why it cannot be done."""
+    found = friedman(rows)
+    if not isinstance(found, Friedman):
+        return found
+    return {
+        "ranks": [[method, short(rank)] for method, rank in found.ranks.items()],
+        "n": found.n,
+        "statistic": short(found.statistic),
+        "p": short(found.p),
+        "critical_difference": short(found.critical_difference),
+        "groups": [list(group) for group in found.groups],
+    }
+
+
+def _plain(value: Any) -> Any:
+    return short(value) if isinstance(value, float) else value

@@ -1,0 +1,1 @@
+"""Paired tests, ranks and intervals over data sets and columns."""

@@ -1,0 +1,1 @@
+"""Leaderboard tables as Markdown, LaTeX and CSV."""

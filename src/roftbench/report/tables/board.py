@@ -1,0 +1,170 @@
+"""Everything that the tables show of some records, computed once: a row a cell and gap, ranks, what is missing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from roftbench.errors import UsageError
+from roftbench.report.aggregate import CELL, By, cells, complete_losses, long_table, mean_rank, select, unfinished_table
+from roftbench.report.format import amount, method_name, method_order
+from roftbench.report.query import GROUP, Request
+from roftbench.report.statistics.overall_ranks import overall_ranks
+from roftbench.store.results import Record
+
+TABLE = ["setting", "task"]  # after `_grouped`: what makes a table
+LINE = [
+    "home",
+    "row",
+    "label",
+    "order",
+    "method",
+    "model",
+    "split",
+    "label_ratio",
+    "train",
+    "protocol",
+    "terms",
+    "baseline",
+]
+COMPARABLE = ("split", "label_ratio")  # rows that differ in one of them have other test molecules, or fewer labels
+_ENDED = [*TABLE, "row", "dataset"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """What is shown of the records that a request asks for.
+
+    `long`, `table`: `long_table` and `cells`, whatever the request's group. `failed`: `unfinished_table`.
+    """
+
+    request: Request
+    records: list[Record]
+    failures: list[Record]
+    long: pd.DataFrame
+    table: pd.DataFrame
+    failed: pd.DataFrame
+
+    @classmethod
+    def create(cls, records: list[Record], failures: list[Record], request: Request, source: Path | str) -> "Board":
+        """Compute it from all records of `source`; raises UsageError if none that is asked for is finished."""
+        done, beside = request.chosen(records, failures)
+        long = long_table(done, request.metric, pool=request.pool)
+        if long.empty:
+            asked = " ".join(request.words())
+            what = f"no finished jobs of {asked} under" if asked else "no finished jobs under"
+            raise UsageError(f"{what} {source}: run `roftbench run method=… dataset=…` first")
+        failed = unfinished_table(done, beside, request.metric, pool=request.pool)
+        return cls(request, done, beside, long, cells(long), failed)
+
+    @cached_property
+    def grouped(self) -> pd.DataFrame:
+        """`cells` as rows of the tables that are asked for, with `key`, a job behind each."""
+        return self._grouped_cells("val")
+
+    @cached_property
+    def ranks(self) -> pd.DataFrame:
+        """`mean_rank` of each table; `method` is the row."""
+        return mean_rank(self.grouped.assign(method=self.grouped["row"]))
+
+    @cached_property
+    def overall(self) -> pd.DataFrame:
+        """`overall_ranks` of all cells."""
+        return overall_ranks(self.table)
+
+    @cached_property
+    def by_test(self) -> pd.DataFrame:
+        """Where there was a choice, what selection on test scores gives; empty unless it is asked for."""
+        if self.request.select != "test":
+            return self.grouped.head(0)
+        found = self._grouped_cells("test")
+        return found[found["tuned"] != ""]
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """A row for each line and data set of every table, in the order of the tables; gaps have n = 0.
+
+        Columns beside those of `cells`: home (the cell's own setting), row, label, order, replicates, key, expected
+        (all replicates of the table), status (of jobs that did not end well, "failed" before "skipped"; else ""),
+        ranked (whether the table's rows are compared with one another), place (NaN: takes part in none), average_rank
+        and datasets (over how many).
+        """
+        failed = self._grouped(self.failed)
+        both = pd.concat([self.grouped, failed], ignore_index=True)
+        columns = both[[*TABLE, "dataset", "metric"]].drop_duplicates()
+        lines = both[[*TABLE, *LINE]].drop_duplicates([*TABLE, "row"])
+        own = self.grouped.drop(columns=[*LINE, "metric", "expected"], errors="ignore").assign(row=self.grouped["row"])
+        full = lines.merge(columns, on=TABLE).merge(own, on=_ENDED, how="left")
+        status = failed.groupby(_ENDED)["status"].min().reset_index()  # "failed" comes before "skipped"
+        full = full.merge(status, on=_ENDED, how="left")
+        full = full.merge(self.ranks.rename(columns={"method": "row"}), on=[*TABLE, "row"], how="left")
+        expected = self.grouped.groupby(TABLE)["expected"].first()
+        tried = failed.groupby(TABLE)["replicate"].agg(_every)  # of a table in which nothing is finished
+        both_of = expected.combine_first(tried).rename("expected").reset_index()
+        full = full.drop(columns="n_expected").merge(both_of, on=TABLE, how="left")
+        full = full.fillna({"status": "", "replicates": "", "tuned": "", "expected": "", "n": 0, "datasets": 0})
+        full["n_expected"] = [len(text.split()) for text in full["expected"]]
+        full = full.astype({"n": int, "n_expected": int, "datasets": int, "baseline": bool})
+        full["datasets"] = full.groupby(TABLE)["datasets"].transform("max")
+        full["ranked"] = self._ranked(full)
+        full.loc[~full["ranked"], "average_rank"] = float("nan")
+        loss = complete_losses(full).mask(full["baseline"] | ~full["ranked"])
+        full["place"] = loss.groupby([full["setting"], full["dataset"]]).rank(method="min")
+        full["amount"] = full["label_ratio"].map(amount)
+        parts = [name for part in self.request.group for name in (["amount"] if part == "label_ratio" else [part])]
+        order = [*parts, "train", "task", "setting", "order", "label", "dataset"]
+        return full.sort_values(order, ignore_index=True)
+
+    @cached_property
+    def jobs(self) -> Mapping[str, dict[str, Any]]:
+        """The jobs of all records by their keys."""
+        return {record["key"]: record["job"] for record in (*self.failures, *self.records)}
+
+    def _ranked(self, full: pd.DataFrame) -> "pd.Series[bool]":
+        """Whether there are several rows to compare, of the same test molecules and number of labels."""
+        if not set(COMPARABLE) <= set(self.request.group):
+            return pd.Series(False, index=full.index)
+        there = full["row"].where(full["n"] > 0)
+        return there.groupby([full[name] for name in TABLE]).transform("nunique") > 1
+
+    def _grouped_cells(self, by: By) -> pd.DataFrame:
+        table = self.table if by == "val" else cells(self.long, by)
+        chosen = self.long.merge(select(self.long, by), on=[*CELL, "params"])
+        keys = chosen.groupby(CELL)["key"].first().reset_index()
+        return self._grouped(table.merge(keys, on=CELL))
+
+    def _grouped(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Name the row of each cell, and make `setting` what one table is for: a baseline's is its own."""
+        inside = [part for part in GROUP if part not in self.request.group]
+        frame = frame.assign(
+            home=frame["setting"],
+            row=_joined([frame["method"], *(frame[part] for part in inside)], "\0"),
+            label=_joined([frame["method"].map(method_name), *(frame[part] for part in inside)], " · "),
+            order=[method_order(name)[0] for name in frame["method"]],
+        )
+        if "labels_interpolation" in frame:
+            frame["label"] += (frame["labels_interpolation"] > 0).map({True: " ‡", False: ""})
+        if inside:
+            outside = [frame[part] for part in (*self.request.group, "train")]
+            frame["setting"] = _joined([*outside, frame["baseline"].map({True: "baseline", False: ""})], "\0")
+        if "replicates" in frame:
+            every = frame.groupby(TABLE)["replicates"].agg(_every)
+            frame = frame.merge(every.rename("expected").reset_index(), on=TABLE)
+            frame["n_expected"] = [len(text.split()) for text in frame["expected"]]
+        return frame
+
+
+def _joined(columns: "list[pd.Series[str]]", between: str) -> "pd.Series[str]":
+    joined = columns[0].astype(str)
+    for column in columns[1:]:
+        joined = joined + between + column.astype(str)
+    return joined
+
+
+def _every(texts: Iterable[str]) -> str:
+    """All replicates of texts that have blanks between them, in the order of their numbers."""
+    found = set(" ".join(texts).split())
+    return " ".join(sorted(found, key=lambda one: [int(part) if part.isdigit() else -1 for part in one.split("/")]))

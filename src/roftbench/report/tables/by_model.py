@@ -1,0 +1,114 @@
+"""Cells -> tables whose rows are models: which pretrained model transfers best under one method?"""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from roftbench.formatting import printable
+from roftbench.report.aggregate import sign
+from roftbench.report.format import MISSING, amount, csv_text, markdown_table, method_name, metric_name, rank, score
+from roftbench.report.tables.footnotes import shows_spread, spread_note
+from roftbench.store.files import write_text
+
+GROUP = ["method", "split", "train"]  # one table each
+COLUMN = ["dataset", "label_ratio"]
+REFERENCE = "scratch"
+_Row = dict[Any, Any]  # of a data frame
+LEGEND = f"""\
+Rows are models. Cells: mean ± standard deviation (ddof 0; none of one seed) of the test score over seeds, and the
+number of seeds; the best of a column is **bold**; `3/5` lacks seeds that other models of the column have, and is not
+averaged or ranked.
+`rank`: average over the columns in which every model of the table has a score. `beats {REFERENCE}`: in how many of the
+columns that both have the mean is better than that of random weights."""
+
+
+def by_model(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `cells` arranged for comparing models, with rank and wins; a baseline stands beside each method.
+
+    Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, replicates (those of the cell,
+    separated by blanks), n_expected (seeds that any model of the column has), rank (over models, within the column;
+    NaN where seeds are missing), average_rank (NaN for a model that lacks a column), wins and compared (against
+    `scratch`).
+    """
+    kept = [*GROUP, "model", *COLUMN, "metric", "mean", "std", "n", "replicates"]
+    frame = _with_baselines(table)[kept].sort_values([*GROUP, *COLUMN, "model"], ignore_index=True)
+    every = frame.groupby([*GROUP, *COLUMN])["replicates"].agg(lambda texts: len(set(" ".join(texts).split())))
+    frame = frame.merge(every.rename("n_expected").reset_index(), on=[*GROUP, *COLUMN])
+    loss = (frame["mean"] * sign(frame["metric"])).where(frame["n"] == frame["n_expected"])
+    frame["rank"] = loss.groupby([frame[name] for name in [*GROUP, *COLUMN]]).rank()
+    models = frame.groupby(GROUP)["model"].transform("nunique")
+    shared = frame["rank"].notna() & (frame.groupby([*GROUP, *COLUMN])["rank"].transform("count") == models)
+    ranks = frame["rank"].where(shared).groupby([frame[name] for name in [*GROUP, "model"]])
+    frame["average_rank"] = ranks.transform("mean")
+    reference = frame.assign(loss=loss)[frame["model"] == REFERENCE][[*GROUP, *COLUMN, "loss"]]
+    other = frame[[*GROUP, *COLUMN]].merge(reference, on=[*GROUP, *COLUMN], how="left")["loss"]
+    rival = frame["model"] != REFERENCE
+    for name, each in (("wins", loss < other), ("compared", other.notna() & loss.notna())):
+        frame[name] = (each & rival).groupby([frame[key] for key in [*GROUP, "model"]]).transform("sum")
+    return frame
+
+
+def render(frame: pd.DataFrame) -> str:
+    """Return one Markdown table for each method, split, training setting and metric of `by_model`."""
+    blocks = [LEGEND]
+    rows: list[_Row] = frame.to_dict("records")
+    for (method, split, train), group in groupby(rows, key=itemgetter(*GROUP)):
+        blocks.append(f"## {method_name(str(method))} · {split} split · {train} training")
+        blocks.append(_table(cells := list(group)))
+        blocks += [f"- {note}" for note in spread_note(row["replicates"] for row in cells if shows_spread(row))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def write_models(frame: pd.DataFrame, folder: Path, source: Sequence[str] = ()) -> list[Path]:
+    """Write models.md and models.csv into a folder, each replaced as a whole; returns their paths.
+
+    `source`: what models.md says first of the scores, and last of where they come from.
+    """
+    parts = ["# Models", *source[:1], render(frame).rstrip(), *source[1:]]
+    write_text(folder / "models.md", printable("\n\n".join(parts)) + "\n")
+    write_text(folder / "models.csv", csv_text(frame))
+    return [folder / "models.md", folder / "models.csv"]
+
+
+def _with_baselines(table: pd.DataFrame) -> pd.DataFrame:
+    """Repeat the baselines in the tables of the networks' methods, where split, labels and data set are the same."""
+    networks, baselines = table[~table["baseline"]], table[table["baseline"]]
+    if networks.empty:
+        return table
+    shared = ["split", "terms", "dataset"]
+    places = networks[[*GROUP, "terms", "dataset"]].drop_duplicates()
+    named = baselines.assign(model=baselines["model"] + " · " + baselines["method"]).drop(columns=["method", "train"])
+    return pd.concat([networks, places.merge(named, on=shared)], ignore_index=True)
+
+
+def _table(rows: list[_Row]) -> str:
+    """One Markdown table of rows that share method, split and training settings."""
+    ranked = sorted((row for row in rows if not math.isnan(row["rank"])), key=itemgetter("rank"), reverse=True)
+    best = {(row["dataset"], row["label_ratio"]): row["rank"] for row in ranked}  # the last one of a column counts
+    at = {(row["model"], row["dataset"], row["label_ratio"]): row for row in rows}
+    columns = sorted({(row["dataset"], amount(row["label_ratio"]), row["label_ratio"], row["metric"]) for row in rows})
+    models = {row["model"]: row for row in rows}
+    several = len(models) > 1  # one alone is neither best nor ranked
+    order = sorted(models, key=lambda model: (math.isnan(place := models[model]["average_rank"]), place, model))
+    header = [f"{name} {ratio} ({metric_name(metric)})" for name, _, ratio, metric in columns]
+    lines = []
+    for model in order:
+        row = models[model]
+        wins = f"{row['wins']}/{row['compared']}" if row["compared"] else MISSING
+        places = ((name, ratio) for name, _, ratio, _ in columns)
+        cells = (_cell(at.get((model, *place)), best.get(place) if several else None) for place in places)
+        lines.append([model, *cells, *([rank(row), wins] if several else [])])
+    return markdown_table(["model", *header, *(["rank", f"beats {REFERENCE}"] if several else [])], lines)
+
+
+def _cell(row: _Row | None, best: float | None) -> str:
+    if row is None:
+        return MISSING
+    if row["n"] < row["n_expected"]:
+        return f"{row['n']}/{row['n_expected']}"
+    return f"**{score(row)}**" if row["rank"] == best else score(row)

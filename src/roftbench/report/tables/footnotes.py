@@ -1,0 +1,112 @@
+"""What stands below a table: what is short and why, what was selected, which labels were used."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from roftbench.report.tables.board import COMPARABLE, Board
+
+OUTSIDE = "† no network and none of the nine methods: takes no part in average ranks, bold and underline."
+NOT_REPORTABLE = (
+    "§ NOT REPORTABLE: hyperparameters chosen by the mean test score, in the cells that had a choice. It shows what"
+    " that would have given, and takes no part in average ranks, bold and underline."
+)
+USES_VALIDATION = "‡ also takes gradients on validation labels (the third number of the label budget)."
+SPREAD = (
+    "± is the standard deviation over training seeds on one split and, where labels are few, one subset of them; other"
+    " splits and subsets vary more (LP of gin_masking on BACE, random split, 50 labels: 0.015 over 5 seeds, 0.052 over"
+    " 15 subsets)."
+)
+POOLED = "± is the standard deviation over {} pooled runs ({}): it holds how much {} vary, too."
+OTHER_TESTS = (
+    "Rows of other splits have other test molecules, and rows of other label ratios other training labels: nothing is"
+    " ranked, bold or underlined here."
+)
+REASONS = 10  # jobs that did not end well, named in one table
+_Row = dict[Any, Any]  # of a data frame
+_Lines = Mapping[str, list[_Row]]
+
+
+def notes_of(board: Board, rows: list[_Row], lines: _Lines, tested: list[_Row], datasets: int) -> list[str]:
+    """Return the notes of a table; `lines` are its rows by label, `tested` the cells that test selection gives."""
+    notes = _ended(board, rows)
+    ranked = rows[0]["datasets"]
+    notes += [OTHER_TESTS] * (not set(COMPARABLE) <= set(board.request.group) and not rows[0]["baseline"])
+    if ranked < datasets and rows[0]["ranked"]:
+        notes.append(f"Average rank over {ranked} of {datasets} data sets: those that every method has in full.")
+    notes += [f"{label}, selected: {text}." for label, line in lines.items() if (text := _tuned(line))]
+    for label, line in lines.items():
+        beside = [row for row in tested if row["row"] == line[0]["row"]]
+        notes += [f"{label} §, selected by test scores: {text}." for text in [_tuned(beside)] if text]
+    notes += _budget(lines)
+    notes += spread_note(row["replicates"] for row in (*rows, *tested) if shows_spread(row))
+    notes += [OUTSIDE] * any(row["baseline"] for row in rows)
+    return notes + [NOT_REPORTABLE] * bool(tested)
+
+
+def shows_spread(row: _Row) -> bool:
+    """Tell whether a cell has all its seeds, several of them, and a mean: then a ± stands in it."""
+    return bool(row["n"] > 1 and row["n"] == row["n_expected"] and row["mean"] == row["mean"])
+
+
+def spread_note(replicates: Iterable[str]) -> list[str]:
+    """Say what the ± of cells is over; nothing if there are none. `replicates`: those of each cell, blanks between."""
+    runs = sorted({run for text in replicates for run in text.split()})
+    if not runs:
+        return []
+    seeds, *others = (len(set(values)) for values in zip(*(run.split("/") for run in runs), strict=True))
+    pooled = {name: count for name, count in zip(("split", "label subset"), others, strict=False) if count > 1}
+    if not pooled:
+        return [SPREAD]
+    counts = [f"{seeds} training seed{'s' * (seeds > 1)}", *(f"{count} {name} seeds" for name, count in pooled.items())]
+    return [POOLED.format(len(runs), ", ".join(counts), " and ".join(f"{name}s" for name in pooled))]
+
+
+def _ended(board: Board, rows: list[_Row]) -> list[str]:
+    """The failed and skipped jobs of a table's cells, one line a reason."""
+    labels = {(row["home"], row["dataset"], row["method"]): row["label"] for row in rows if row["status"]}
+    if not labels:
+        return []
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    failed = board.failed[board.failed["setting"].isin({home for home, _, _ in labels})]
+    for row in failed.sort_values(["status", "method", "dataset", "seed", "key"]).to_dict("records"):
+        if label := labels.get((row["setting"], row["dataset"], row["method"])):
+            cells = found.setdefault((row["status"], " ".join(str(row["error"]).split())), {})
+            cells.setdefault(f"{label} on {row['dataset']}", []).append(row["replicate"])
+    words = {"failed": "Failed", "skipped": "Not applicable (n/a)"}
+    notes = [f"{words[status]}: {_cells(cells)}: {error.rstrip('.')}." for (status, error), cells in found.items()]
+    more = [f"And {len(notes) - REASONS} more reasons: `roftbench list runs`."] if len(notes) > REASONS else []
+    return notes[:REASONS] + more
+
+
+def _cells(cells: Mapping[str, list[str]]) -> str:
+    return ", ".join(f"{cell} (seed {', '.join(dict.fromkeys(seeds))})" for cell, seeds in cells.items())
+
+
+def _selected(row: _Row) -> bool:
+    """Tell whether a cell was tuned, and what was selected has a score in every seed."""
+    return bool(row["n"] and row["tuned"] and row["mean"] == row["mean"])
+
+
+def _tuned(line: list[_Row]) -> str:
+    return "; ".join(f"{row['dataset']}: {row['tuned']}" for row in line if _selected(row))
+
+
+def _budget(lines: _Lines) -> list[str]:
+    """How many labels each method used, the methods that used the same ones together."""
+    used: dict[str, list[str]] = {}
+    for label, line in lines.items():
+        counts = [f"{row['dataset']} {text}" for row in line if row["n"] and (text := _labels(row))]
+        if counts:
+            used.setdefault(", ".join(counts), []).append(label)
+    if not used:
+        return []
+    notes = [f"{', '.join(labels)}: {counts}." for counts, labels in used.items()]
+    marked = any("‡" in label for label in lines)
+    what = "Label budget (labels for weights / selection / interpolation coefficients)"
+    return [f"{what}: {' '.join(notes)}", *([USES_VALIDATION] if marked else [])]
+
+
+def _labels(row: _Row) -> str:
+    """The three numbers of a cell; a mean where they differ between replicates, nothing where they are not known."""
+    numbers = [row[name] for name in ("labels", "labels_selection", "labels_interpolation")]
+    return "" if any(number != number for number in numbers) else "/".join(f"{number:g}" for number in numbers)

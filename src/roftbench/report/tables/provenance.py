@@ -1,0 +1,85 @@
+"""Where the numbers of a table come from: what was asked for, data, protocol, versions, commits."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from roftbench.formatting import printable_name
+from roftbench.report.format import METRIC_NAMES, MISSING, markdown_table
+from roftbench.report.tables.board import Board
+
+_Line = list[str]
+_DATA = ("sha256", "rows", "kept")
+_ENV = ("roftbench", "commit", "torch", "device")
+_LATER = ("processor", "arithmetic")  # not in all records: named where known
+
+
+def data_lines(board: Board) -> list[_Line]:
+    """Return a row for each data set and fingerprint: name, sha256, rows, rows kept, jobs."""
+    found = Counter(
+        tuple(map(_text, (record["job"]["dataset"]["name"], *(record["data"].get(name) for name in _DATA))))
+        for record in board.records
+    )
+    return [[*names, str(count)] for names, count in sorted(found.items())]
+
+
+def protocol_of(job: dict[str, Any]) -> int:
+    """Return the protocol of a job, or that of its method's own definition where it was raised later."""
+    return max(int(job["protocol"]), int(job["method"].get("protocol", 0)))
+
+
+def asked(board: Board, *flags: str) -> str:
+    """Return a sentence with the metric of the scores and the command that asks for them."""
+    metrics = ", ".join(METRIC_NAMES.get(name, name) for name in sorted(set(board.long["metric"])))
+    by = f"by {metrics}" if board.request.metric else f"by each data set's own metric ({metrics})"
+    return f"Scores {by}; made by `{' '.join(['roftbench tables', *flags, *board.request.words()])}`."
+
+
+def brief(board: Board, *flags: str) -> str:
+    """Return it in one line for the terminal, hashes by their first digits; the files have them in full."""
+    protocols = _some({str(protocol_of(record["job"])) for record in board.records})
+    env = [record["env"] for record in board.records]
+    versions = _some({_text(one.get("roftbench")) for one in env})
+    commits = _some({_commit(one.get("commit")) for one in env})
+    data = ", ".join(f"{name} {sha256[:8]}" for name, sha256, *_ in data_lines(board))
+    parts = [f"protocol {protocols}", f"roftbench {versions}", f"commit {commits}", f"data {data}"]
+    return f"{asked(board, *flags)} {' · '.join(parts)}"
+
+
+def facts(board: Board) -> list[str]:
+    """Return what made the numbers, each with the number of jobs where it is not that of all."""
+    jobs, failures = len(board.records), Counter(record["status"] for record in board.failures)
+    lines = [f"{jobs} finished jobs, {failures['failed']} failed, {failures['skipped']} skipped"]
+    lines.append(_counted("protocol", (protocol_of(record["job"]) for record in board.records)))
+    lines.append(_counted("featurizer", (record["job"].get("featurizer") for record in board.records)))
+    found = {name: [record["env"].get(name) for record in board.records] for name in (*_ENV, *_LATER)}
+    return lines + [_counted(name, values) for name, values in found.items() if name in _ENV or any(values)]
+
+
+def render_provenance(board: Board, *flags: str) -> str:
+    """Return it all as a section of Markdown; `flags`: of the command that makes the tables."""
+    data = markdown_table(["Data set", "sha256 of the file", "Rows", "Kept", "Jobs"], data_lines(board))
+    return "\n\n".join(["## Provenance", asked(board, *flags), "\n".join(f"- {one}" for one in facts(board)), data])
+
+
+def _counted(name: str, values: Iterable[Any]) -> str:
+    found = Counter(map(_text, values))
+    if len(found) == 1:
+        return f"{name}: {next(iter(found))}"
+    return f"{name}: {', '.join(f'{value} ({count} jobs)' for value, count in sorted(found.items()))}"
+
+
+def _some(values: set[str]) -> str:
+    """The first of some values, and how many more there are."""
+    first, *others = sorted(values)
+    return f"{first} and {len(others)} more" if others else first
+
+
+def _commit(text: str | None) -> str:
+    """The first digits of a commit, and whether there were changes."""
+    digits, dash, rest = (text or MISSING).partition("-")
+    return digits[:8] + dash + rest
+
+
+def _text(value: Any) -> str:
+    return MISSING if value is None else printable_name(value)

@@ -1,0 +1,150 @@
+"""A board as Markdown, LaTeX, CSV, JSON and on the terminal."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from roftbench.formatting import printable
+from roftbench.report.aggregate import PARTS
+from roftbench.report.format import csv_text, markdown_table
+from roftbench.report.tables.board import TABLE, Board
+from roftbench.report.tables.latex import comments, plain, render_layout
+from roftbench.report.tables.layout import Layout, Leaderboard
+from roftbench.report.tables.oracle_selection import render_selection
+from roftbench.report.tables.provenance import asked, brief, data_lines, facts, render_provenance
+from roftbench.store.files import write_text
+
+LEGEND = """\
+Cells: mean ± standard deviation (ddof 0; none of one seed) of the test score over seeds, and the number of seeds.
+**Best** and <u>second</u> are among the cells that have all seeds of their table; `3/5`: only 3 of its 5 seeds are
+there; `failed`: no job of the cell ended well; `n/a`: it makes no sense there; `--`: no job; `undefined`: the metric
+is undefined in some seed, or no candidate of a search has a score in every seed. Hyperparameters are selected by the
+mean validation score over seeds."""
+RANKS = """\
+Ranks are over blocks, a block being one split, label ratio and data set (of one model): those in which every method
+has all seeds. Blocks of one data set are not independent, so these ranks describe what was run: they, bold and
+underline are no tests. What can be told apart is in comparison.md, by tests over data sets."""
+DATA_SETS = "data sets (sha256, rows, kept, jobs):"
+_MARKDOWN = {"bold": "**{}**", "underline": "<u>{}</u>", "": "{}"}
+_NUMBERS = ["mean", "std", "n", "n_expected", "labels", "labels_selection", "labels_interpolation"]
+_COLUMNS = [*PARTS, "protocol", "task", "dataset", "metric", "method", "params", *_NUMBERS, "average_rank", "status"]
+
+
+def write_tables(found: Leaderboard, folder: Path) -> list[Path]:
+    """Write leaderboard.md, .csv and .tex into a folder, each replaced as a whole; returns their paths.
+
+    Raises OSError if a file cannot be written.
+    """
+    contents: dict[str, Callable[[Leaderboard], str]] = {"md": _page, "csv": _csv, "tex": render_latex}
+    texts = {folder / f"leaderboard.{kind}": render(found) for kind, render in contents.items()}
+    for path, text in texts.items():
+        write_text(path, printable(text))
+    return list(texts)
+
+
+def to_frame(board: Board) -> pd.DataFrame:
+    """A row per cell, the missing ones of each table included (n = 0), in the order of the printed tables.
+
+    Columns: model, split, label_ratio, train, protocol, task, dataset, metric, method, params (JSON), mean, std
+    (ddof 0), n, n_expected (how many seeds the cells of its table have together), labels, labels_selection,
+    labels_interpolation (used for weights, selection and interpolation coefficients), average_rank (in its table),
+    status (complete, incomplete, failed, skipped or missing), selected_by ("val"; "test" where test selection was
+    asked for: not to be reported).
+    """
+    rows = board.rows
+    status = rows["status"].where(rows["n"] == 0, "incomplete").where(rows["n"] < rows["n_expected"], "complete")
+    frame = rows.assign(status=status.replace("", "missing"))[_COLUMNS].assign(selected_by="val")
+    if board.by_test.empty:
+        return frame.reset_index(drop=True)
+    tested = board.by_test.assign(average_rank=float("nan"), status="complete")
+    tested["status"] = tested["status"].where(tested["n"] == tested["n_expected"], "incomplete")
+    tested = tested.sort_values([*TABLE, "order", "row", "dataset"])[_COLUMNS].assign(selected_by="test")
+    return pd.concat([frame, tested], ignore_index=True)
+
+
+def to_json(board: Board) -> str:
+    """The rows of `to_frame` as a JSON list; params as an object, null for what is missing or undefined."""
+    plain = plain_rows(to_frame(board))
+    for row in plain:
+        row["params"] = row["params"] and json.loads(row["params"])
+    return json_text(plain)
+
+
+def json_text(rows: list[dict[str, Any]]) -> str:
+    """Return rows as JSON; what is not ASCII is escaped in it, so that no text can steer a terminal."""
+    return json.dumps(rows, indent=1, allow_nan=False)
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as JSON takes them: null for what is missing or undefined."""
+    return [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def render_markdown(found: Leaderboard) -> str:
+    """One Markdown table per setting and task with its notes, then ranks over everything and where it comes from."""
+    blocks = [LEGEND, *map(_markdown, found.tables)]
+    blocks += [RANKS, *map(_markdown, found.ranks)] if found.ranks else []
+    blocks += [render_selection(found.board)] if found.board.request.select == "test" else []
+    return "\n\n".join([*blocks, render_provenance(found.board)]) + "\n"
+
+
+def render_latex(found: Leaderboard) -> str:
+    """The same tables and notes for LaTeX with the package booktabs; legend and provenance are comments."""
+    parts = [comments(["Needs \\usepackage{booktabs}.", *plain(LEGEND).splitlines()])]
+    parts += map(render_layout, found.tables)
+    parts += [comments(RANKS.splitlines()), *map(render_layout, found.ranks)] if found.ranks else []
+    data = [" ".join(line) for line in data_lines(found.board)]
+    parts.append(comments([plain(asked(found.board)), *facts(found.board), DATA_SETS, *data]))
+    return "\n\n".join(parts) + "\n"
+
+
+def print_rich(found: Leaderboard, console: Console, suffix: str = "") -> None:
+    """Print the same tables and notes to a terminal; `suffix` is added to the commands."""
+    for layout in found.tables:
+        _print_layout(layout, console, suffix)
+    if found.ranks:
+        console.print(Text(RANKS))
+    for layout in found.ranks:
+        _print_layout(layout, console, suffix)
+    if found.board.request.select == "test":
+        console.print(_text(render_selection(found.board)), soft_wrap=True)
+    console.print(_text(brief(found.board)), soft_wrap=True)
+
+
+def _print_layout(layout: Layout, console: Console, suffix: str) -> None:
+    shown = Table()
+    for i, name in enumerate(layout.header):
+        shown.add_column(_text(name), justify="right" if i else "left")
+    for row in layout.rows:
+        shown.add_row(*(_text(cell.plain, str(cell.style)) for cell in row))
+    notes = [_text(f"- {note}") for note in layout.notes]
+    console.print(_text(layout.title, "bold"), shown, *notes, sep="\n")
+    for command in layout.commands:  # on a line of its own however long, to be copied
+        console.print(_text(f"{command}{suffix}"), soft_wrap=True)
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(printable(text), style)
+
+
+def _page(found: Leaderboard) -> str:
+    return f"# Leaderboard\n\n{render_markdown(found)}"
+
+
+def _csv(found: Leaderboard) -> str:
+    return csv_text(to_frame(found.board))
+
+
+def _markdown(layout: Layout) -> str:
+    rows = [[_MARKDOWN[str(cell.style)].format(cell.plain) for cell in row] for row in layout.rows]
+    parts = [f"## {layout.title}", markdown_table(layout.header, rows)]
+    parts += ["\n".join(f"- {note}" for note in layout.notes)] if layout.notes else []
+    if layout.commands:
+        parts.append("\n".join(["What is missing is run by", "", "```bash", *layout.commands, "```"]))
+    return "\n\n".join(parts)

@@ -1,0 +1,96 @@
+"""What the page shows: cells, ranks and what was tried, equal to those of the tables."""
+
+import json
+import math
+import random
+from typing import Any
+
+import pytest
+from lab import Lab
+from page_bench import ALPHAS
+
+from roftbench.report.aggregate import cells, long_table, mean_rank
+from roftbench.report.page.data import page_data
+from roftbench.report.records import read_records
+
+
+@pytest.fixture(scope="module")
+def data(bench: Lab) -> dict[str, Any]:
+    done, failures = read_records(bench.store)
+    return page_data(bench.store, done, failures, long_table(done))
+
+
+def named(data: dict[str, Any], row: list[Any]) -> tuple[str, str, str]:
+    setting, dataset, method = row[:3]
+    return (
+        data["settings"][setting]["setting"],
+        data["datasets"][dataset]["dataset"],
+        data["methods"][method]["id"],
+    )
+
+
+def test_order_of_records_changes_nothing(bench: Lab, data: dict[str, Any]) -> None:
+    done, failures = read_records(bench.store)
+    random.Random(0).shuffle(done)
+    again = page_data(bench.store, done, failures, long_table(done))
+    assert json.dumps(again) == json.dumps(data)
+
+
+def test_data_are_plain_json(data: dict[str, Any]) -> None:
+    text = json.dumps(data, allow_nan=False)
+    assert json.dumps(json.loads(text)) == text
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae", "spearman", "roc_auc", "brier"])
+def test_cells_and_places_by_every_metric(bench: Lab, data: dict[str, Any], metric: str) -> None:
+    table = cells(long_table(bench.store.load(), metric))
+    assert len(table)
+    rows = {named(data, row): row for row in data["cells"]}
+    for cell in table.to_dict("records"):
+        row = rows[cell["setting"], cell["dataset"], cell["method"]]
+        place = data["metrics_of"][cell["task"]].index(metric)
+        mean, std, rank = row[7][place]
+        assert (row[3], mean, std) == (cell["n"], pytest.approx(cell["mean"], rel=1e-15), pytest.approx(cell["std"]))
+        rivals = table[(table["setting"] == cell["setting"]) & (table["dataset"] == cell["dataset"])]
+        if cell["baseline"] or cell["n"] < cell["n_expected"]:
+            assert rank is None
+        else:
+            full = rivals[rivals["n"] == rivals["n_expected"]]["mean"]
+            better = full > cell["mean"] if data["metrics"][metric]["higher"] else full < cell["mean"]
+            assert rank == 1 + better.sum()
+        keys = {data["jobs"][job]["key"] for job in row[6]}
+        assert len(keys) == cell["n"]
+
+
+@pytest.mark.parametrize("metric", ["rmse", "r2", "roc_auc"])
+def test_average_ranks_by_metric(bench: Lab, data: dict[str, Any], metric: str) -> None:
+    ranks = mean_rank(cells(long_table(bench.store.load(), metric)))
+    entries = {(data["settings"][entry["setting"]]["setting"], entry["task"]): entry for entry in data["tables"]}
+    for row in ranks.to_dict("records"):
+        entry = entries[row["setting"], row["task"]]["ranks"][metric]
+        method = next(i for i, method in enumerate(data["methods"]) if method["id"] == row["method"])
+        rank = entry["of"][method]
+        assert entry["over"] == row["datasets"]
+        assert rank is None if math.isnan(row["average_rank"]) else rank == pytest.approx(row["average_rank"])
+
+
+def test_jobs_of_a_cell_are_in_order_of_their_seeds(data: dict[str, Any]) -> None:
+    for row in data["cells"]:
+        seeds = [data["jobs"][job]["seed"] for job in row[6]]
+        assert seeds == sorted(set(seeds))
+        assert len(seeds) == row[3]
+
+
+def test_tried_are_the_candidates_of_a_search(bench: Lab, data: dict[str, Any]) -> None:
+    records = [r for r in bench.store.load() if r["job"]["method"]["name"] == "wise_ft"]
+    [row] = [row for row in data["cells"] if named(data, row)[2] == "wise_ft"]
+    expected = {}
+    for alpha in ALPHAS:
+        tried = [one for record in records for one in record["candidates"] if one["params"]["alpha"] == alpha]
+        expected[alpha] = [2, *(sum(one[part]["rmse"] for one in tried) / 2 for part in ("val", "test"))]
+    found = {data["params"][place]["alpha"]: numbers for place, *numbers in row[8]}
+    assert found == {alpha: pytest.approx(numbers, rel=1e-5) for alpha, numbers in expected.items()}
+    best = min(expected, key=lambda alpha: expected[alpha][1])
+    assert data["params"][row[4]]["alpha"] == best
+    assert row[5] == f"alpha={best}"
+    assert [other[8] for other in data["cells"] if other is not row] == [[]] * (len(data["cells"]) - 1)

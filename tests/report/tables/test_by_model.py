@@ -1,0 +1,122 @@
+"""Tables whose rows are models, on records with numbers worked out by hand."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from test_aggregate import runs
+
+from roftbench.report.aggregate import cells, long_table
+from roftbench.report.tables.by_model import by_model, render, write_models
+
+
+def of(model: str, dataset: str, labels: str, *scores: float | None) -> list[dict[str, Any]]:
+    ratio = {"name": labels, "fraction": None}
+    found = runs("lp", dataset, list(scores), model={"name": model}, label_ratio=ratio)
+    for record in found:
+        record["key"] += f"-{model}-{labels}"
+    return found
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    records = [
+        *of("scratch", "esol", "n50", 2.0, 2.2), *of("scratch", "esol", "full", 1.5),
+        *of("scratch", "bace", "n50", 0.6),
+        *of("good", "esol", "n50", 1.0, 1.2), *of("good", "esol", "full", 1.5), *of("good", "bace", "n50", 0.7),
+        *of("partial", "esol", "n50", 0.5, 0.5), *of("partial", "bace", "n50", None),
+    ]  # fmt: skip
+    return by_model(cells(long_table(records)))
+
+
+def line(frame: pd.DataFrame, model: str) -> dict[str, Any]:
+    return {str(key): value for key, value in frame[frame["model"] == model].iloc[0].items()}
+
+
+def test_rank_is_over_columns_that_all_models_have(frame: pd.DataFrame) -> None:
+    """Only esol n50 has a defined score of all three."""
+    assert line(frame, "partial")["average_rank"] == 1
+    assert line(frame, "good")["average_rank"] == 2
+    assert line(frame, "scratch")["average_rank"] == 3
+
+
+def test_wins_are_against_random_weights_and_a_tie_is_none(frame: pd.DataFrame) -> None:
+    good, partial, scratch = (line(frame, model) for model in ("good", "partial", "scratch"))
+    assert (good["wins"], good["compared"]) == (2, 3)
+    assert (partial["wins"], partial["compared"]) == (1, 1)  # the undefined score is compared with nothing
+    assert scratch["compared"] == 0
+
+
+def test_what_lacks_seeds_is_marked_and_neither_ranked_nor_compared() -> None:
+    records = [
+        *of("scratch", "esol", "n50", 2.0, 2.2),
+        *of("good", "esol", "n50", 1.0, 1.2),
+        *of("few", "esol", "n50", 0.1),
+    ]
+    frame = by_model(cells(long_table(records)))
+    few = line(frame, "few")
+    assert (few["n"], few["n_expected"], few["compared"]) == (1, 2, 0)
+    assert math.isnan(few["rank"])
+    lines = [line for line in render(frame).splitlines() if line.startswith("|")]
+    assert lines[2:] == [
+        "| few | 1/2 | -- | -- |",
+        "| good | **1.100 ± 0.100 (2)** | -- | 1/1 |",
+        "| scratch | 2.100 ± 0.100 (2) | -- | -- |",
+    ]
+
+
+def test_equally_good_ones_are_all_the_best() -> None:
+    records = [*of("one", "esol", "n50", 1.0), *of("other", "esol", "n50", 1.0), *of("worse", "esol", "n50", 2.0)]
+    assert render(by_model(cells(long_table(records)))).count("**1.000 (1)**") == 2
+
+
+def test_a_model_alone_is_neither_marked_nor_ranked() -> None:
+    lines = [
+        line for line in render(by_model(cells(long_table(of("good", "esol", "n50", 1.0))))).splitlines() if "|" in line
+    ]
+    assert lines == ["| model | esol n50 (RMSE ↓) |", "| --- | ---: |", "| good | 1.000 (1) |"]
+
+
+def test_without_random_weights_nothing_is_compared() -> None:
+    frame = by_model(cells(long_table([*of("good", "esol", "n50", 1.0), *of("other", "esol", "n50", 2.0)])))
+    assert set(frame["compared"]) == {0}
+    assert frame["average_rank"].tolist() == [1, 2]
+
+
+def test_markdown_has_a_row_a_model_and_a_column_a_setting(frame: pd.DataFrame) -> None:
+    lines = [line for line in render(frame).splitlines() if line.startswith("|")]
+    assert lines[0] == (
+        "| model | bace n50 (ROC-AUC ↑) | esol n50 (RMSE ↓) | esol full (RMSE ↓) | rank | beats scratch |"
+    )
+    assert lines[2] == "| partial | undefined | **0.500 ± 0.000 (2)** | -- | 1.00 | 1/1 |"
+    assert lines[3] == "| good | **0.700 (1)** | 1.100 ± 0.100 (2) | **1.500 (1)** | 2.00 | 2/3 |"
+    assert lines[4] == "| scratch | 0.600 (1) | 2.100 ± 0.100 (2) | **1.500 (1)** | 3.00 | -- |"
+
+
+def test_files_hold_the_same(frame: pd.DataFrame, tmp_path: Path) -> None:
+    assert [path.name for path in write_models(frame, tmp_path)] == ["models.md", "models.csv"]
+    assert (tmp_path / "models.md").read_text() == f"# Models\n\n{render(frame)}"
+    write_models(frame, tmp_path, ("Scores by X.", "## Provenance"))
+    text = f"# Models\n\nScores by X.\n\n{render(frame)}\n## Provenance\n"
+    assert (tmp_path / "models.md").read_text() == text
+    table = pd.read_csv(tmp_path / "models.csv")
+    assert len(table) == len(frame)
+    assert math.isclose(table["mean"].sum(), frame["mean"].sum())
+
+
+def test_baseline_stands_beside_the_models_of_each_method() -> None:
+    records = [*of("scratch", "esol", "n50", 2.0), *of("scratch", "esol", "full", 1.5)]
+    forest = of("ecfp", "esol", "n50", 1.0)
+    for record in forest:
+        record["job"] |= {
+            "fingerprint": 1,
+            "train": {"name": "none"},
+            "method": record["job"]["method"] | {"name": "random_forest"},
+        }
+    frame = by_model(cells(long_table([*records, *forest])))
+    row = line(frame, "ecfp · random_forest")
+    assert (row["method"], row["label_ratio"], row["rank"], row["wins"], row["compared"]) == ("lp", "n50", 1, 1, 1)
+    assert set(frame["method"]) == {"lp"}
+    assert by_model(cells(long_table(forest)))["method"].tolist() == ["random_forest"]

@@ -1,0 +1,85 @@
+"""What `roftbench tables` is asked for: words, filters, and what is refused."""
+
+from typing import Any
+
+import pytest
+from test_aggregate import record
+
+from roftbench.errors import UsageError
+from roftbench.report.query import GROUP, Request
+
+
+def test_words_are_understood_and_said_again() -> None:
+    words = ["dataset=esol,bace", "seed=0,3", "metric=mae", "select=test", "group=label_ratio,split", "pool=split_seed"]
+    request, rest = Request.parse([*words, "paths.results=here", "paths.cache=there"])
+    assert rest == ["paths.results=here", "paths.cache=there"]
+    assert request.filters == {"dataset": ("esol", "bace"), "seed": ("0", "3")}
+    assert (request.metric, request.select, request.pool) == ("mae", "test", True)
+    assert request.group == ("split", "label_ratio")  # whatever the order of the words
+    assert Request.parse(request.words())[0] == request
+    assert request.words() == [*words[:4], "group=split,label_ratio", "pool=split_seed"]
+
+
+def test_nothing_asked_for_is_everything() -> None:
+    request, rest = Request.parse([])
+    assert (request, rest, request.words()) == (Request(), [], [])
+    assert request.group == GROUP
+    assert Request.parse(["select=val", "group=split,model,label_ratio"])[0] == Request()
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("datset=esol", ["unknown key 'datset'", "Did you mean 'dataset'?", "paths.results"]),
+        ("metric=rsme", ["metric is 'rsme'", "Did you mean 'rmse'?", "roc_auc"]),
+        ("metric=rmse,mae", ["metric=rmse,mae", "give one"]),
+        ("select=tset", ["select is 'tset'", "Allowed: test, val"]),
+        ("group=method", ["group is 'method'", "Allowed: label_ratio, model, split"]),
+        ("pool=seed", ["pool is 'seed'", "split_seed"]),
+        ("pool=split_seed group=model,label_ratio", ["without split in group=", "splits into one table"]),
+        ("pool=split_seed group=model", ["without split and label_ratio", "keep split and label_ratio in group="]),
+        ("dataset=", ["dataset=", "dataset=NAME"]),
+        ("dataset=esol,", ["dataset=esol,", "commas"]),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(word: str, parts: list[str]) -> None:
+    with pytest.raises(UsageError) as error:
+        Request.parse(word.split())
+    assert all(part in str(error.value) for part in parts), error.value
+
+
+def test_filters_keep_what_passes_all_of_them() -> None:
+    records = [
+        record(method, dataset, seed) for method in ("lp", "bss") for dataset in ("esol", "bace") for seed in (0, 1)
+    ]
+    failures: list[dict[str, Any]] = [{**record("l2_sp", "esol", 1), "status": "failed"}]
+
+    def chosen(*words: str) -> list[tuple[str, str, int]]:
+        found = Request.parse(words)[0].chosen(records, failures)
+        jobs = [one["job"] for part in found for one in part]
+        return [(job["method"]["name"], job["dataset"]["name"], job["seed"]) for job in jobs]
+
+    assert chosen("dataset=esol", "seed=1") == [("lp", "esol", 1), ("bss", "esol", 1), ("l2_sp", "esol", 1)]
+    assert chosen("method=bss,lp", "model=gin", "label_ratio=full", "train=paper") == chosen("method=lp,bss")
+    assert len(chosen("split=scaffold")) == 9
+    assert chosen("method=l2_sp", "dataset=bace") == []
+    everything = chosen()
+    for name in ("fold1of5", "fold12", "fold2of3-half"):
+        fold = record("lp", "esol", 0)
+        fold["job"]["split"] = {"name": name, "target": "roftbench.data.predefined.FileSplit", "params": {}}
+        records.append(fold)
+    assert chosen() == everything  # the folds of `advise` are no results of their own
+    assert chosen("split=fold1of5,fold12") == [("lp", "esol", 0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [("dataset=eso", "no record has dataset=eso. Did you mean 'esol'? Allowed: bace, esol."),
+     ("seed=7", "no record has seed=7. Allowed: 0."),
+     ("method=lp,roftmol", "no record has method=roftmol. Allowed: bss, lp.")],
+)  # fmt: skip
+def test_a_name_that_no_record_has_is_refused_with_those_that_they_have(word: str, part: str) -> None:
+    records = [record("lp", "esol", 0), record("bss", "bace", 0)]
+    with pytest.raises(UsageError) as error:
+        Request.parse([word])[0].chosen(records, [])
+    assert str(error.value) == part
