@@ -13,7 +13,7 @@ from typing import Any
 
 from faults_inject import KILL, Faults
 
-from roftbench.cli import main
+from roftbench.cli.main import main
 from roftbench.errors import UsageError
 from roftbench.predict.saved_model import read_kept
 from roftbench.store.results import Store

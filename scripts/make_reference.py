@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from roftbench.cli import main as roftbench
+from roftbench.cli.main import main as roftbench
 from roftbench.config.registry import GROUPS, options
 from roftbench.data.config import DatasetSpec
 from roftbench.models.config import ModelCard

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lab import ROOT, Lab, merged
 
-from roftbench.cli import main
+from roftbench.cli.main import main
 
 WAIT_SECONDS = 120
 

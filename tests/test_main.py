@@ -26,7 +26,7 @@ RAISE = "signal.raise_signal(signal.SIGINT)"
 def test_an_interrupt_while_modules_are_imported(lab: Lab, tmp_path: Path) -> None:
     """Also in a text that is run as code, as dataclasses do: Python itself would end by the signal then."""
     terminal = Terminal.of(lab, tmp_path)
-    for module in ("roftbench.cli", "roftbench.sweep.hydra_app"):
+    for module in ("roftbench.cli.main", "roftbench.sweep.hydra_app"):
         for raising in (RAISE, f"exec('import signal; {RAISE}')"):
             ended = terminal.python("-c", INTERRUPTED.format(module=module, raising=raising))
             assert (ended.code, "Traceback" in ended.err) == (128 + signal.SIGINT, False), ended

@@ -8,7 +8,7 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the command line; returns its exit code, 130 where it is interrupted, also while modules are imported."""
     try:
-        from roftbench.cli import main as run
+        from roftbench.cli.main import main as run
 
         code = run()
     except KeyboardInterrupt:

@@ -226,7 +226,7 @@ def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(lab:
     folder = lab.store.model_path(lab.done("method=lp", "run.keep=true")["key"])
     table, out = tmp_path / "in.csv", tmp_path / "out.csv"
     table.write_text("smiles\n" + "CCO\n" * 400)
-    limited = "import resource, sys, roftbench.cli as c\n"
+    limited = "import resource, sys, roftbench.cli.main as c\n"
     limited += (
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\nsys.exit(c.main(sys.argv[1:]))"
     )

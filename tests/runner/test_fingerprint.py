@@ -11,9 +11,9 @@ from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 from sklearn.ensemble import RandomForestRegressor
 
+from roftbench.cli.splits import rows
 from roftbench.errors import UsageError
 from roftbench.methods.random_forest import RandomForest
-from roftbench.splits import rows
 
 
 def test_one_command_leaves_one_ordinary_record_and_is_not_done_twice(cli: Command, lab: Lab) -> None:
@@ -137,9 +137,7 @@ def test_a_failure_is_recorded_and_a_skip_too(lab: Lab, monkeypatch: pytest.Monk
 
 def test_a_sweep_runs_and_only_a_forest_imports_scikit_learn(lab: Lab, tmp_path: Path) -> None:
     terminal = Terminal.of(lab, tmp_path)
-    code = (
-        "import sys; from roftbench.cli import main; code = main({}); print('sklearn' in sys.modules); sys.exit(code)"
-    )
+    code = "import sys; from roftbench.cli.main import main; code = main({}); print('sklearn' in sys.modules); sys.exit(code)"
     lp = terminal.python("-c", code.format(["run", "model=tiny_gin", "method=lp", "train=smoke", "label_ratio=n50"]))
     assert (lp.code, lp.out.splitlines()[-1]) == (0, "False"), lp
     sweep = ["run", "-m", *FOREST, "dataset=esol,bbbp", "label_ratio.count=50,60", "seed=0,1", "run.threads=1"]

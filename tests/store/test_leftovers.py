@@ -95,7 +95,7 @@ def test_the_next_start_removes_them_from_all_folders(lab: Lab, cli: Command, wo
 
 def test_a_job_killed_while_it_writes_leaves_nothing_after_the_next_start(lab: Lab, tmp_path: Path) -> None:
     terminal = Terminal.of(lab, tmp_path)
-    kill = "import os, sys, roftbench.store.files as f, roftbench.cli as c\n"
+    kill = "import os, sys, roftbench.store.files as f, roftbench.cli.main as c\n"
     kill += "f.os.fsync = lambda number: os.kill(os.getpid(), 9)\nc.main(sys.argv[1:])"
     words = ["run", *merged(["method=lp", "train.epochs=1"])]
     assert terminal.python("-c", kill, *words).code == -9

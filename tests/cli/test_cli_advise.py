@@ -19,7 +19,7 @@ from lab import write_csv
 from rdkit import Chem
 
 import roftbench
-from roftbench import splits
+from roftbench.cli import splits
 
 SMALL = (
     "dataset=esol", "split=random", "train=smoke", "label_ratio.count=40", "label_ratio.val_budget=strict",

@@ -2,8 +2,8 @@
 
 import argparse
 
-from roftbench.arguments import parser
-from roftbench.cli import COMMANDS
+from roftbench.cli.main import COMMANDS
+from roftbench.cli.parser import parser
 
 
 def test_every_command_that_is_offered_does_something() -> None:

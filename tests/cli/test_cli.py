@@ -479,7 +479,7 @@ def test_list_runs_shows_finished_and_failed_jobs(cli: Command) -> None:
 def test_lists_and_help_are_quick_because_they_import_little(terminal: Terminal) -> None:
     code = """
 import sys
-from roftbench.cli import main
+from roftbench.cli.main import main
 for kind in ("methods", "splits"):
     assert main(["list", kind]) == 0
 assert main(["run", "--help"]) == 0
@@ -489,7 +489,9 @@ print("loaded:", [name for name in ("torch", "hydra", "omegaconf", "rdkit", "num
     assert ended.code == 0, ended.err
     assert ended.out.endswith("loaded: []\n")
     for kind in ("datasets", "models"):
-        code = f"import sys; from roftbench.cli import main; main(['list', '{kind}']); print('torch' in sys.modules)"
+        code = (
+            f"import sys; from roftbench.cli.main import main; main(['list', '{kind}']); print('torch' in sys.modules)"
+        )
         assert terminal.python("-c", code).out.endswith("False\n")
 
 

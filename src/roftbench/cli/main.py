@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from roftbench.arguments import KINDS, PLAN_HELP, RUN_HELP, parser
+from roftbench.cli.parser import KINDS, PLAN_HELP, RUN_HELP, parser
 from roftbench.config.registry import GROUPS, options
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
@@ -98,10 +98,10 @@ def _plan(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(PLAN_HELP)
         return 0
-    from roftbench import planning
+    from roftbench.cli import plan
 
     as_json = "--json" in arguments
-    return planning.run([argument for argument in arguments if argument != "--json"], as_json=as_json)
+    return plan.run([argument for argument in arguments if argument != "--json"], as_json=as_json)
 
 
 def _results(overrides: Sequence[str]) -> Path:
@@ -112,7 +112,7 @@ def _results(overrides: Sequence[str]) -> Path:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from roftbench import listing
+    from roftbench.cli import list as listing
 
     if arguments.kind == "runs":
         return listing.show_runs(_results(arguments.overrides), as_json=arguments.json)
@@ -125,20 +125,20 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    from roftbench import fetch
+    from roftbench.cli import fetch
 
     return fetch.run(arguments.overrides, arguments.config_dir)
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from roftbench.cli import data as quality
+    from roftbench.cli.main import data as quality
 
     given = arguments.dataset, arguments.overrides, arguments.config_dir, arguments.out
     return quality.run(*given, as_json=arguments.json)
 
 
 def _tables(arguments: argparse.Namespace) -> int:
-    from roftbench.cli.tables import Output, show_tables
+    from roftbench.cli.main.tables import Output, show_tables
 
     output = Output(arguments.out, arguments.by, as_json=arguments.json, figures=arguments.figures)
     return show_tables(arguments.overrides, arguments.scores, output)
@@ -157,40 +157,40 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _advise(arguments: argparse.Namespace) -> int:
-    from roftbench.advise import run
+    from roftbench.cli import advise
 
-    return run.run(arguments.overrides, arguments.config_dir, as_json=arguments.json)
+    return advise.run(arguments.overrides, arguments.config_dir, as_json=arguments.json)
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from roftbench.cli import predict
+    from roftbench.cli.main import predict
 
     return predict.predict(arguments.overrides)
 
 
 def _embed(arguments: argparse.Namespace) -> int:
-    from roftbench.cli import predict
+    from roftbench.cli.main import predict
 
     return predict.embed(arguments.overrides, arguments.config_dir)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from roftbench import doctor
+    from roftbench.cli import doctor
     from roftbench.config.paths import paths_of
 
     return doctor.run(paths_of(arguments.overrides), as_json=arguments.json)
 
 
 def _cache(arguments: argparse.Namespace) -> int:
-    from roftbench import cached
+    from roftbench.cli import cache
     from roftbench.config.paths import paths_of
 
     given = paths_of(arguments.overrides), arguments.action, arguments.config_dir
-    return cached.run(*given, dry_run=arguments.dry_run, as_json=arguments.json)
+    return cache.run(*given, dry_run=arguments.dry_run, as_json=arguments.json)
 
 
 def _splits(arguments: argparse.Namespace) -> int:
-    from roftbench import splits
+    from roftbench.cli import splits
     from roftbench.store.files import write_output
 
     text = json.dumps(splits.rows(arguments.overrides, arguments.config_dir))

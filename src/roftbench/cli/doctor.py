@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from roftbench import __version__
-from roftbench.cached import files_of, kinds, size
+from roftbench.cli.cache import files_of, kinds, size
 from roftbench.config.paths import Paths, absolute
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
