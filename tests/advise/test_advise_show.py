@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from roftbench.advise import advice as parts
-from roftbench.advise.compare import difference
+from roftbench.advise import recommendation as parts
+from roftbench.advise.candidates import Runner
 from roftbench.advise.ending import Ending
+from roftbench.advise.explain import reasons
 from roftbench.advise.null import Null
-from roftbench.advise.reasons import reasons
-from roftbench.advise.runners import Runner
 from roftbench.advise.show import show, write
+from roftbench.advise.significance import difference
 
 HOSTILE = "a\x1b[31m[red]\u202e"
 NOTHING = Ending()

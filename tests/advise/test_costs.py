@@ -3,9 +3,9 @@
 import pytest
 from lab import Lab, merged
 
-from roftbench.advise.bench import Jobs
 from roftbench.advise.budget import Budget
 from roftbench.advise.costs import Costs, Timed
+from roftbench.advise.jobs import Jobs
 from roftbench.sweep.estimate import Sizes
 
 SIZES = Sizes(500, 120, 13.0)

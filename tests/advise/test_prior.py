@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from roftbench.advise.halving import Runner
 from roftbench.advise.prior import Prior
-from roftbench.advise.race import Runner
 
 TABLE = """pretraining,task,labels,method,average_rank,tables
 self-supervised,regression,50,bss,2.0,4

@@ -44,7 +44,7 @@ def test_a_recommendation_is_compared_with_every_candidate_and_races_are_replaye
     assert rows == pytest.approx(one["scores"], rel=1e-4)
     # From the store alone: the same race at the same cost, though nothing runs.
     (output / "ours-25-5m.json").unlink()
-    monkeypatch.setattr("roftbench.advise.bench.work", None)
+    monkeypatch.setattr("roftbench.advise.jobs.work", None)
     assert script.main(words) == 0
     again = json.loads((output / "ours-25-5m.json").read_text(encoding="utf-8"))
     assert again["used"] > 0

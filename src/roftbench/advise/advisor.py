@@ -7,21 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from roftbench.advise.advice import Advice, Kept, Tested
-from roftbench.advise.bench import Jobs, reason
-from roftbench.advise.blend import Blender
 from roftbench.advise.budget import Budget
-from roftbench.advise.compare import Difference, difference
+from roftbench.advise.candidates import Runner
 from roftbench.advise.costs import Costs, Timed
 from roftbench.advise.ending import ending
+from roftbench.advise.ensembling import Blender
 from roftbench.advise.folds import Folds, Parts
-from roftbench.advise.keeping import kept, out_of_folds, tested
+from roftbench.advise.halving import MARGIN, PARTITIONS, Race
+from roftbench.advise.jobs import Jobs, reason
 from roftbench.advise.null import Null, null_of, null_score
 from roftbench.advise.outer import outer_parts
 from roftbench.advise.prior import Prior
-from roftbench.advise.race import MARGIN, PARTITIONS, Race
-from roftbench.advise.runners import Runner
+from roftbench.advise.recommendation import Advice, Kept, Tested
+from roftbench.advise.save import kept, out_of_folds, tested
 from roftbench.advise.settings import BASELINES, AdviseSettings
+from roftbench.advise.significance import Difference, difference
 from roftbench.config.job import NETWORK, Job
 from roftbench.config.parse import Env
 from roftbench.console import bar, say

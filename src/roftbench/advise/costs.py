@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from roftbench.advise.bench import Jobs
 from roftbench.advise.budget import Budget
+from roftbench.advise.jobs import Jobs
 from roftbench.config.job import NETWORK, Job
 from roftbench.config.parse import Env
 from roftbench.errors import JobError, UsageError

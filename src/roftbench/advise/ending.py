@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from roftbench.advise.race import Race
-from roftbench.advise.runners import Runner, ahead, shared
+from roftbench.advise.candidates import Runner, ahead, shared
+from roftbench.advise.halving import Race
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roftbench.advise.runners import Runner
+from roftbench.advise.candidates import Runner
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.split import Indices
 from roftbench.metrics import evaluate

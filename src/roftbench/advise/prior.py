@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roftbench.advise.runners import Runner
+from roftbench.advise.candidates import Runner
 from roftbench.report.format import method_name
 
 PATH = Path(__file__).parents[1] / "assets" / "prior.csv"  # made by scripts/make_prior.py

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from roftbench.advise.advice import Advice
-from roftbench.advise.reasons import alike, reasons
-from roftbench.advise.runners import Runner, defined, mean_of
+from roftbench.advise.candidates import Runner, defined, mean_of
+from roftbench.advise.explain import alike, reasons
+from roftbench.advise.recommendation import Advice
 from roftbench.console import shown
 from roftbench.formatting import printable, printable_name, score_text
 from roftbench.report.format import MISSING, markdown_table, metric_name

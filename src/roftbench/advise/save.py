@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from roftbench.advise.blend import held_out
+from roftbench.advise.ensembling import held_out
 from roftbench.config.job import Job
 from roftbench.config.parse import Env
 from roftbench.console import logged

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from roftbench.advise.budget import Budget
-from roftbench.advise.runners import Runner, ahead, shared
+from roftbench.advise.candidates import Runner, ahead, shared
 from roftbench.console import duration, say
 from roftbench.formatting import score_text
 from roftbench.store.results import Record

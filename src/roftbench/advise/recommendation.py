@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roftbench.advise.compare import Difference
+from roftbench.advise.candidates import Runner
 from roftbench.advise.ending import Ending
 from roftbench.advise.null import Null
-from roftbench.advise.runners import Runner
+from roftbench.advise.significance import Difference
 
 
 @dataclass(frozen=True)

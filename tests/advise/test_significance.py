@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from roftbench.advise.compare import difference
+from roftbench.advise.significance import difference
 
 
 def test_without_overlap_it_is_the_paired_t_test() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from lab import Lab
 
-from roftbench.advise.blend import Blender, held_out
-from roftbench.advise.race import Runner
+from roftbench.advise.ensembling import Blender, held_out
+from roftbench.advise.halving import Runner
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 
 FOLDS = 3

@@ -1,8 +1,8 @@
 """What an advice says in words: what the budget left open, the recommendation, and why."""
 
-from roftbench.advise.advice import Advice
-from roftbench.advise.compare import Difference
-from roftbench.advise.runners import Runner
+from roftbench.advise.candidates import Runner
+from roftbench.advise.recommendation import Advice
+from roftbench.advise.significance import Difference
 from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 

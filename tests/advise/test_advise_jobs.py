@@ -2,7 +2,7 @@
 
 from lab import Lab, merged
 
-from roftbench.advise.bench import Jobs
+from roftbench.advise.jobs import Jobs
 
 
 def jobs(lab: Lab, *more: str) -> Jobs:

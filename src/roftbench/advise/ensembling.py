@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roftbench.advise.runners import Runner
+from roftbench.advise.candidates import Runner
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
 from roftbench.predict.held_out import HeldOut, pooled
