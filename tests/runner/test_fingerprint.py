@@ -137,7 +137,10 @@ def test_a_failure_is_recorded_and_a_skip_too(lab: Lab, monkeypatch: pytest.Monk
 
 def test_a_sweep_runs_and_only_a_forest_imports_scikit_learn(lab: Lab, tmp_path: Path) -> None:
     terminal = Terminal.of(lab, tmp_path)
-    code = "import sys; from roftbench.cli.main import main; code = main({}); print('sklearn' in sys.modules); sys.exit(code)"
+    code = (
+        "import sys; from roftbench.cli.main import main; code = main({}); "
+        "print('sklearn' in sys.modules); sys.exit(code)"
+    )
     lp = terminal.python("-c", code.format(["run", "model=tiny_gin", "method=lp", "train=smoke", "label_ratio=n50"]))
     assert (lp.code, lp.out.splitlines()[-1]) == (0, "False"), lp
     sweep = ["run", "-m", *FOREST, "dataset=esol,bbbp", "label_ratio.count=50,60", "seed=0,1", "run.threads=1"]

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
-from roftbench.cli.main.data_tables import print_report
+from roftbench.cli.data_tables import print_report
 from roftbench.config.components import build
 from roftbench.config.compose import clear_errors, composed
 from roftbench.config.job import Component, Job

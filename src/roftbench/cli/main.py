@@ -131,14 +131,14 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from roftbench.cli.main import data as quality
+    from roftbench.cli import data
 
     given = arguments.dataset, arguments.overrides, arguments.config_dir, arguments.out
-    return quality.run(*given, as_json=arguments.json)
+    return data.run(*given, as_json=arguments.json)
 
 
 def _tables(arguments: argparse.Namespace) -> int:
-    from roftbench.cli.main.tables import Output, show_tables
+    from roftbench.cli.tables import Output, show_tables
 
     output = Output(arguments.out, arguments.by, as_json=arguments.json, figures=arguments.figures)
     return show_tables(arguments.overrides, arguments.scores, output)
@@ -163,13 +163,13 @@ def _advise(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from roftbench.cli.main import predict
+    from roftbench.cli import predict
 
     return predict.predict(arguments.overrides)
 
 
 def _embed(arguments: argparse.Namespace) -> int:
-    from roftbench.cli.main import predict
+    from roftbench.cli import predict
 
     return predict.embed(arguments.overrides, arguments.config_dir)
 

@@ -23,7 +23,7 @@ ENCODER_BLOCKS = "encoder_blocks"  # in a grid: every block of the encoder at ha
 class Stage:
     """One training phase; None means: all blocks, the trainer's epochs, the trainer's learning rate.
 
-    converged: the head alone is fitted to its optimum (`roftbench.runner.converged_head`), without epochs and learning rate.
+    converged: the head alone is fitted to its optimum (`runner.converged_head`), without epochs and learning rate.
     """
 
     omitted_at_default: ClassVar[tuple[str, ...]] = ("converged",)
@@ -70,7 +70,7 @@ class Fitted:
     val_score(state) -> primary metric or None; better(a, b): whether score a beats score b;
     device: where all of this is; repeated(work): a function that does the same at each call, on tensors that stay where
     they are, and asks the device for nothing; a GPU replays it from the third call on without calling it, and what it
-    returns is overwritten by the next call (`roftbench.runner.cuda_graph`); progress: wraps an iterable in a progress bar.
+    returns is overwritten by the next call (`runner.cuda_graph`); progress: wraps an iterable in a progress bar.
     """
 
     start: State

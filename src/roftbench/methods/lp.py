@@ -15,7 +15,7 @@ class LinearProbing(Method):
     """Train the head on the representations of the frozen pretrained encoder.
 
     head: "adam", the paper's, takes the steps of any other training stage; "converged" fits ridge or logistic
-    regression to its optimum, with a penalty chosen on the validation part (`roftbench.runner.converged_head`). Adam's 100 epochs
+    regression to its optimum, with a penalty chosen on the validation part (`runner.converged_head`). Adam's 100 epochs
     on 50 labels are 200 steps: how far they get depends on the scale of the representations.
     """
 
