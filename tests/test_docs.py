@@ -1,85 +1,221 @@
-"""Every command that a page shows is one that works: it is executed, on small networks and short trainings."""
+"""The pages: commands and code on them work, links lead somewhere, and tables agree with what they are made from."""
 
+import csv
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
-from command import Command, Ended
-from lab import ROOT, molecules, write_csv
+from command import Command, Ended, Terminal
+from lab import ROOT
 
 from roftbench.sweep import hydra_app
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CALLING = [page for page in PAGES if page.stem != "reference"]  # there the help's examples have words beside them
+COMMITTED = ROOT / "results"
 SMALL = ["train=smoke", "run.device=cpu", "run.threads=1"]
 RACE = ["advise.budget=6jobs", "advise.folds=3", "advise.models=tiny_gin", "advise.methods=lp", "advise.members=1"]
-PLUGIN = "--config-dir my_conf"  # of the README; tests/test_plugins.py runs it
+PLUGIN = "--config-dir my_conf"  # with the files that the same page shows
+CODE_WIDTH = 88
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Return the fenced blocks of a page, what stands behind the opening fence and the lines of the block."""
+    return re.findall(r"^```([^\n]*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def files(page: Path) -> dict[str, str]:
+    """Return the blocks of a page that have a file's name as title, by that name."""
+    titled = ((re.search(r'title="(.+)"', info), text) for info, text in blocks(page))
+    return {found[1]: text for found, text in titled if found}
 
 
 def commands(page: Path) -> list[str]:
     """Return the lines of fenced blocks that call roftbench; continued lines are joined, comments left out."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    lines = "\n".join(text for _, text in blocks(page)).replace("\\\n", " ").splitlines()
     called = (re.sub(r"\s+#.*", "", line.strip().removeprefix("$ ")) for line in lines)
     return sorted({" ".join(line.split()) for line in called if re.match(r"roftbench [a-z]", line)})
 
 
-CALLING = [page for page in PAGES if page.stem != "reference"]  # there the help's examples have words beside them
-SHOWN = sorted({command for page in CALLING for command in commands(page)})
+SHOWN = sorted({command for page in CALLING for command in commands(page) if PLUGIN not in command})
+WITH_FILES = [(page, command) for page in CALLING for command in commands(page) if PLUGIN in command]
 
 
-def test_the_pages_show_commands() -> None:
+def test_pages_show_commands() -> None:
     assert len(SHOWN) > 25
     assert {command.split()[1] for command in SHOWN} >= {"run", "plan", "tables", "report", "advise", "list", "data"}
+    assert len(WITH_FILES) >= 4
 
 
 @pytest.mark.parametrize("command", SHOWN)
-def test_a_command_of_a_page_works(cli: Command, command: str) -> None:
-    if PLUGIN in command:
-        pytest.skip("tests/test_plugins.py runs it, with its files")
-    smiles, labels = molecules("esol", cli.lab.job()[0], 60)
-    write_csv(Path("my.csv"), {"smiles": smiles, "solubility": labels})
-    write_csv(Path("new.csv"), {"smiles": smiles[:3]})
-    if "models/KEY" in command:
-        key = cli.lab.done("method=lp", "train.epochs=1", "run.keep=true")["key"]
-        command = command.replace("results/models/KEY", str(cli.lab.results / "models" / key))
-    if "results/paper" in command:
-        shutil.copytree(ROOT / "results" / "gin_masking", "results/paper")
+def test_command_of_a_page_runs(cli: Command, command: str) -> None:
+    for example in (ROOT / "docs" / "examples").iterdir():
+        shutil.copy(example, example.name)
+    if "model_dir=" in command:
+        command = re.sub(r"(?<=model_dir=)\S+", str(saved_model(cli)), command)
+    if "--from results/" in command:
+        shutil.copytree(COMMITTED / "gin_masking", "results/gin_masking")
     words = [word.replace("DIR", str(cli.lab.results)) for word in shlex.split(command)[1:]]
     ended = called(cli, *words)
     assert ended.code == 0, ended
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "results" / "README.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(("page", "command"), WITH_FILES, ids=lambda each: getattr(each, "stem", each))
+def test_plugin_of_a_page_runs(cli: Command, tmp_path: Path, page: Path, command: str) -> None:
+    for name, text in files(page).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    words = shlex.split(command)[1:]
+    sweep = ["method=lines", "method.search=false", "dataset=esol", "seed=0"] if "-m" in words else []
+    names = {word.partition("=")[0] for word in sweep}
+    kept = [word for word in words if word != "-m" and word.partition("=")[0] not in names]
+    model = [] if any(word.startswith("model=") for word in words) else ["model=tiny_gin"]
+    ended = Terminal.of(cli.lab, tmp_path)(*kept, *sweep, *model, *SMALL)
+    assert ended.code == 0, ended
+
+
+def test_plot_of_the_tutorial_is_drawn_from_predictions(cli: Command, tmp_path: Path) -> None:
+    [code] = [text for _, text in blocks(ROOT / "docs" / "chemist.md") if "import matplotlib" in text]
+    examples = ROOT / "docs" / "examples"
+    shutil.copy(examples / "my.csv", "my.csv")
+    saved = saved_model(cli, "dataset=csv", "dataset.path=my.csv")
+    ended = cli("predict", f"model_dir={saved}", f"input={examples / 'new.csv'}", "output=predictions.csv")
+    assert ended.code == 0, ended
+    env = {**os.environ, "MPLBACKEND": "Agg"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
+    assert "svg" in Path("predictions.svg").read_text(encoding="utf-8")[:500]
+
+
+@pytest.mark.parametrize("page", [*PAGES, COMMITTED / "README.md"], ids=lambda page: page.name)
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
     assert [link for link in targets if "://" not in link and not (page.parent / link).exists()] == []
 
 
-def test_the_reference_is_what_the_code_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_blocks_fit_the_column(page: Path) -> None:
+    lines = [line for _, text in blocks(page) for line in text.splitlines()]
+    assert [line for line in lines if len(line) > CODE_WIDTH] == []
+
+
+@pytest.mark.parametrize("page", CALLING, ids=lambda page: page.name)
+def test_committed_scores_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"results/[\w/]+\.csv", page.read_text(encoding="utf-8"))
+    made = {"results/tables/scores.csv"}  # by `roftbench tables`
+    assert [path for path in named if path not in made and not (ROOT / path).exists()] == []
+
+
+def test_readme_is_a_landing_page() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 100
+    assert sum(line.startswith("![") for line in lines) == 1
+    assert {"make run", "make test"} <= {line.split("#")[0].strip() for line in lines}
+
+
+def test_scores_in_the_readme_are_the_committed_ones() -> None:
+    with (COMMITTED / "transfer_lp_converged" / "models.csv").open(encoding="utf-8") as file:
+        scores = {(row["model"], row["dataset"], row["label_ratio"]): row["mean"] for row in csv.DictReader(file)}
+    names = {"random forest on ECFP4": "ecfp · random_forest", "random weights": "scratch"}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in re.findall(r"^\|.*\d\.\d{3}.*\|$", text, re.MULTILINE)]
+    columns = [(dataset, labels) for dataset in ("esol", "lipo", "bace") for labels in ("n50", "full")]
+    assert len(rows) == 6
+    for name, *cells in rows:
+        model = names.get(name, name.strip("`"))
+        assert cells == [f"{float(scores[(model, *column)]):.3f}" for column in columns], name
+
+
+def test_reference_is_generated_from_the_code(tmp_path: Path) -> None:
     copy = tmp_path / "reference.md"
     subprocess.run([sys.executable, ROOT / "scripts" / "make_reference.py", "--out", copy], check=True)
     assert copy.read_text(encoding="utf-8") == (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
 
-def test_the_site_is_built_without_a_warning_and_holds_every_page(tmp_path: Path) -> None:
+def test_reference_has_no_empty_cell() -> None:
+    rows = [line for line in (ROOT / "docs" / "reference.md").read_text(encoding="utf-8").splitlines() if "|" in line]
+    table = [line for line in rows if line.startswith("|")]
+    assert len(table) > 150
+    assert [line for line in table if not all(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])] == []
+
+
+class Links(HTMLParser):
+    """The addresses that a page of the site leads to, and the anchors that it has."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src") and value:
+                self.addresses.append(value)
+            elif name == "id" and value:
+                self.anchors.add(value)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site; building stops at a broken link and at a page that the navigation lacks."""
     pytest.importorskip("mkdocs")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     built = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     assert not re.search("not included in the .nav.", built.stderr)
-    assert "fonts.googleapis" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+    return folder
+
+
+def test_site_holds_every_page(site: Path) -> None:
+    assert "fonts.googleapis" not in (site / "index.html").read_text(encoding="utf-8")
     for page in PAGES[1:]:
-        where = tmp_path / ("index.html" if page.stem == "index" else f"{page.stem}/index.html")
-        assert where.exists()
+        assert (site / ("index.html" if page.stem == "index" else f"{page.stem}/index.html")).exists()
+
+
+def test_every_link_of_the_site_leads_to_a_page_or_file_of_it(site: Path) -> None:
+    pages = {page: Links(page) for page in site.rglob("*.html") if page.name != "404.html"}
+    broken, code = [], set()
+    for page, links in pages.items():
+        for address in links.addresses:
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                assert parts.scheme in ("https", "mailto", "data"), address
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            target = target / "index.html" if target.is_dir() else target
+            anchors = pages[target].anchors if target in pages else set()
+            if not target.exists() or (parts.fragment and parts.fragment not in anchors):
+                broken.append(f"{page.relative_to(site)}: {address}")
+            code |= {target.parent.name} if target.parent.suffix == ".py" else set()
+    assert broken == []
+    assert {"base.py", "encoder.py", "split.py", "faults.py"} <= code
+
+
+def test_pages_of_source_files_show_the_whole_file(site: Path) -> None:
+    page = site / "repository" / "src" / "roftbench" / "methods" / "base.py" / "index.html"
+    text = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
+    first, *_, last = (ROOT / "src" / "roftbench" / "methods" / "base.py").read_text(encoding="utf-8").splitlines()
+    assert first.strip('"') in text
+    assert last.strip() in text.replace("&quot;", '"')
+
+
+def saved_model(cli: Command, *overrides: str) -> Path:
+    """Return the folder of a small model that was saved for prediction."""
+    key = cli.lab.done("method=lp", "train.epochs=1", "run.keep=true", *overrides)["key"]
+    return cli.lab.results / "models" / key
 
 
 def called(cli: Command, name: str, *words: str) -> Ended:
+    """Run a command of a page on small networks and short trainings; of a sweep, make its plan."""
     if name in ("run", "plan") and ("-m" in words or name == "plan"):
         plan, _ = hydra_app.plan([word for word in words if word != "-m"])
         assert plan.jobs
@@ -87,7 +223,8 @@ def called(cli: Command, name: str, *words: str) -> Ended:
     if name == "run":
         if "model=ecfp" in words:
             return cli("run", *words, *SMALL, "method.n_estimators=20")
-        return cli("run", *(word for word in words if not word.startswith("model=")), "model=tiny_gin", *SMALL)
+        others = (word for word in words if not word.startswith(("model=", "model.checkpoint=")))
+        return cli("run", *others, "model=tiny_gin", *SMALL)
     if name == "advise":
         return cli("advise", *(word for word in words if "budget" not in word), *RACE, *SMALL)
     if name == "fetch":  # what it brings is tested against a local server

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from command import Command
 from lab import write_csv
-from roftbench.cli.data import SPLITS
 
 from roftbench.cli import data as quality
+from roftbench.cli.data import SPLITS
 from roftbench.console import say
 
 NAN = float("nan")

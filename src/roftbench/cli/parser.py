@@ -47,7 +47,7 @@ key=value:
   paths.results=DIR         where the records are
 
   roftbench tables dataset=esol,lipo label_ratio=n50
-  roftbench tables --from results/paper/scores.csv
+  roftbench tables --from results/gin_masking/scores.csv
 """
 KINDS = {"models": "model", "methods": "method", "datasets": "dataset", "splits": "split"}
 
