@@ -44,10 +44,11 @@ docs: setup-dev ## The pages of docs/ as a site in site/, its reference made fro
 	$(BIN)/python scripts/make_reference.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-lint: setup-dev ## Format check, lint and type check
+lint: setup-dev ## Format check, lint, type check and the order of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 test: lint ## Lint, type-check and run all tests, one process a core (ARGS="-k name" for some of them)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto $(ARGS)
@@ -60,4 +61,4 @@ assets: setup-dev ## Make the bundled data sets again from the released packages
 	$(BIN)/python scripts/build_assets.py --check
 
 clean: ## Remove the environment and tool caches; results are kept
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

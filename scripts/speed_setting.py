@@ -13,8 +13,9 @@ from torch import Tensor
 from torch_geometric.loader import DataLoader
 
 from roftbench.config.compose import composed
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env, parse
+from roftbench.config.parse import parse
 from roftbench.runner.network import Workbench
 
 LABELS = ("50", "500", "full")

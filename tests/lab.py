@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from roftbench.config.compose import composed
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env, parse
+from roftbench.config.parse import parse
 from roftbench.data.config import DatasetSpec
 from roftbench.data.table.load import read_table
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
+from roftbench.predict.save import keep
 from roftbench.runner.network import Workbench
 from roftbench.runner.run import Outcome, run_job
 from roftbench.store.downloads import Places
@@ -52,7 +54,7 @@ class Lab:
 
     def run(self, *overrides: str) -> Outcome:
         """Run the job that the configs give."""
-        return run_job(*self.job(*overrides))
+        return run_job(*self.job(*overrides), save=keep)
 
     def done(self, *overrides: str) -> Record:
         """Run a job that must succeed and return its record."""

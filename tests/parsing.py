@@ -8,8 +8,9 @@ from lab import DEFAULTS, ROOT
 from omegaconf import DictConfig, OmegaConf
 
 from roftbench.config.compose import composed
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env, parse
+from roftbench.config.parse import parse
 from roftbench.errors import UsageError
 
 Parse = Callable[..., tuple[Job, Env, list[str]]]

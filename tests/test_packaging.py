@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from command import Terminal
 from lab import ROOT, Lab, merged
-from test_plugins import LINES_METHOD, LINES_YAML
+from plugin_files import LINES_METHOD, LINES_YAML
 
 import roftbench
 
@@ -119,7 +119,8 @@ def test_the_command_is_on_the_path_of_an_installation() -> None:
 
 
 def test_one_version_everywhere() -> None:
-    assert PROJECT["project"]["version"] == roftbench.__version__
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert PROJECT["tool"]["hatch"]["version"]["path"] == "src/roftbench/__about__.py"
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## \[?({re.escape(roftbench.__version__)}|unreleased)", changes, re.MULTILINE | re.IGNORECASE)
 

@@ -1,11 +1,12 @@
 """roftbench: benchmark robust fine-tuning of pretrained molecular graph models (arXiv 2509.00614)."""
 
+from roftbench.__about__ import __version__
+
 TYPE_CHECKING = False  # without the module `typing`: until `main` runs, an interrupt gives a traceback
 if TYPE_CHECKING:
     from roftbench.predict.embedding import embed
     from roftbench.predict.ensemble import load
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "embed", "load"]
 
 

@@ -1,15 +1,21 @@
-"""The metrics of both tasks, for labels with gaps (NaN) and any number of prediction tasks."""
+"""Metrics and training losses of both tasks, for labels with gaps (NaN) and any number of prediction tasks."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+REGRESSION_LOSSES = ("rmse", "mse", "mae", "huber")
+DEFAULT_LOSS = {"regression": "rmse", "classification": "bce"}
 BoolArray = npt.NDArray[np.bool_]
 AnyFloat = npt.NDArray[np.floating[Any]]
 
@@ -227,3 +233,30 @@ def _check_predictions(task: str, labelled: BoolArray, prediction: AnyFloat) -> 
         if bad.any():
             t = int(bad.any(axis=0).argmax())
             raise ValueError(f"predictions of task {t} must be probabilities in [0, 1], not logits")
+
+
+def masked_loss(name: str) -> "Callable[[Tensor, Tensor], Tensor]":
+    """Return loss(outputs [B, T], y [B, T]) -> scalar, the mean over labels that are there; 0 where there is none.
+
+    `rmse` is the root of the batch's mean squared error (the paper's loss), `bce` takes logits and labels 0/1.
+    """
+    import torch  # here: importing torch takes seconds, and most commands need only the names of losses
+    import torch.nn.functional as F
+
+    functions: dict[str, Callable[..., Tensor]] = {
+        "rmse": F.mse_loss,
+        "mse": F.mse_loss,
+        "mae": F.l1_loss,
+        "huber": F.smooth_l1_loss,
+        "bce": F.binary_cross_entropy_with_logits,
+    }
+    elementwise = functions[name]
+
+    def loss(outputs: "Tensor", y: "Tensor") -> "Tensor":
+        present = ~torch.isnan(y)
+        values = elementwise(outputs, torch.where(present, y, 0.0), reduction="none")
+        mean = torch.where(present, values, 0.0).sum() / present.sum().clamp_min(1)
+        # The root's gradient at zero error is infinite; below the guard it is zero. A NaN stays: training has diverged.
+        return torch.where(mean == 0, 0.0, mean.clamp_min(1e-20).sqrt()) if name == "rmse" else mean
+
+    return loss

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 
 from roftbench.config.components import build
 from roftbench.config.compose import composed
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env, parse
+from roftbench.config.parse import parse
 from roftbench.data.split import Splitter
 from roftbench.data.table.load import read_table
 from roftbench.methods.base import Method

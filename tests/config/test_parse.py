@@ -10,8 +10,9 @@ from lab import METHODS
 from omegaconf import DictConfig, OmegaConf
 from parsing import Parse, refused
 
+from roftbench.config.environment import RunSettings
 from roftbench.config.job import TrainSettings
-from roftbench.config.parse import RunSettings, parse
+from roftbench.config.parse import parse
 from roftbench.config.registry import GROUPS, conf_dir, options
 from roftbench.errors import UsageError
 

@@ -13,10 +13,10 @@ from torch.func import functional_call
 
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
-from roftbench.losses import masked_loss
 from roftbench.methods.base import Fitted
 from roftbench.methods.interpolate import mix
 from roftbench.methods.wise_ft import WiSEFT
+from roftbench.metrics import masked_loss
 from roftbench.models.encoder import Predictor, State
 from roftbench.models.gin import GIN
 

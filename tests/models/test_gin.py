@@ -19,7 +19,7 @@ from torch.func import functional_call
 
 from roftbench.data.color_refinement import whole_hop
 from roftbench.data.packed import Batch
-from roftbench.losses import masked_loss
+from roftbench.metrics import masked_loss
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN, GINLayer
 

@@ -18,9 +18,9 @@ from minimol_reference import Reference, batch_of, graph, intermediate, referenc
 from torch import Tensor
 
 from roftbench.config import job as jobs
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
 from roftbench.config.model_cards import model_cards
-from roftbench.config.parse import Env
 from roftbench.data.featurizers.graphium import smiles_to_graph
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError

@@ -8,8 +8,8 @@ from command import Command
 from graphs import SMILES, batch_of
 from lab import Lab
 
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env
 from roftbench.models.encoder import Encoder
 from roftbench.models.gin import GIN
 from roftbench.models.rescaling import INPUT_SCALE, WEIGHT_SCALE, rescale

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lab import PLACES, Lab, molecules, numbers, primary, start, write_csv
+from lab import PLACES, ROOT, Lab, molecules, numbers, primary, start, write_csv
 
 from roftbench.errors import UsageError
 from roftbench.runner.run import Outcome, run_job
@@ -159,7 +159,7 @@ JOBS = (
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from lab import Lab, numbers
+from lab import ROOT, Lab, numbers
 lab = Lab(Path(sys.argv[1]), Path(sys.argv[2]))
 print("RESULT" + json.dumps([numbers(lab.done(*job.split())) for job in sys.argv[3:]]))
 """
@@ -170,7 +170,7 @@ def test_numbers_do_not_depend_on_the_process_or_on_what_ran_before(lab: Lab, tm
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     arguments = [str(tmp_path / "fresh"), str(lab.cache), *JOBS]
-    process = start([sys.executable, str(program), *arguments], Path(__file__).parent)
+    process = start([sys.executable, str(program), *arguments], ROOT / "tests")
     in_order = [numbers(lab.done(*job.split())) for job in JOBS]
     noisy = lab.elsewhere("noisy")
     reverse = []

@@ -3,8 +3,8 @@
 import pytest
 from lab import FOREST, Lab
 
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env
 from roftbench.runner.run import Outcome, run_job
 from roftbench.store.results import Record
 from roftbench.sweep import estimate as module

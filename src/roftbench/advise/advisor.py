@@ -22,8 +22,8 @@ from roftbench.advise.recommendation import Advice, Kept, Tested
 from roftbench.advise.save import kept, out_of_folds, tested
 from roftbench.advise.settings import BASELINES, AdviseSettings
 from roftbench.advise.significance import Difference, difference
+from roftbench.config.environment import Env
 from roftbench.config.job import NETWORK, Job
-from roftbench.config.parse import Env
 from roftbench.console import bar, say
 from roftbench.data.dataset import load_dataset
 from roftbench.data.split import Indices

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from roftbench.advise.budget import Budget
 from roftbench.advise.jobs import Jobs
+from roftbench.config.environment import Env
 from roftbench.config.job import NETWORK, Job
-from roftbench.config.parse import Env
 from roftbench.errors import JobError, UsageError
 from roftbench.runner.network import will_make_with
 from roftbench.runner.stages import Needed

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from roftbench.config.compose import clear_errors, composed
+from roftbench.config.environment import Env
 from roftbench.config.job import Component, Job
-from roftbench.config.parse import Env, parse
+from roftbench.config.parse import parse
 from roftbench.console import labeled
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.store.results import Record

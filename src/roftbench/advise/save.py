@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from roftbench.advise.ensembling import held_out
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env
 from roftbench.console import logged
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate

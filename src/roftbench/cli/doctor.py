@@ -12,18 +12,19 @@ from typing import Any
 
 import torch
 
-from roftbench import __version__
+from roftbench.__about__ import __version__
 from roftbench.cli.cache import files_of, kinds, size
 from roftbench.config.paths import Paths, absolute
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
+from roftbench.data.workers import cores
 from roftbench.formatting import printable_name
 from roftbench.methods.adam import Adam
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.runner.provenance import PACKAGES, version_of
 from roftbench.store.locks import no_locks
-from roftbench.sweep.launchers import EXTRAS, cores
+from roftbench.sweep.launchers import EXTRAS
 
 MORE_PACKAGES = ("pandas", "pyarrow", "safetensors", "hydra-joblib-launcher", "hydra-submitit-launcher", "ray")
 BATCH = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C"] * 16  # 32 molecules of 13 and 14 atoms

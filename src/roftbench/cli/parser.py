@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from roftbench import __version__
+from roftbench.__about__ import __version__
 
 RUN_HELP = """\
 usage: roftbench run [key=value …] [-m] [--config-dir DIR] [--cfg job]

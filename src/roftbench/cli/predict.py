@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from roftbench.config.environment import check_device
 from roftbench.config.schema import typed
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
@@ -18,7 +19,6 @@ from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.table import predict_table
-from roftbench.runner.devices import check_device
 from roftbench.store.files import check_paths
 
 OF_MODEL = ("model=", "model.")  # overrides that say what a pretrained model is

@@ -12,7 +12,7 @@ from roftbench.data.featurizers.hu import VERSION as FEATURIZER
 from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import check_choice, check_range
-from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES
+from roftbench.metrics import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Source
 

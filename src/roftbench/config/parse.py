@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 
 from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
+from roftbench.config.environment import Env, RunSettings
 from roftbench.config.job import Job, TrainSettings
 from roftbench.config.kinds import check_pair
 from roftbench.config.paths import Paths, absolute
@@ -20,70 +20,8 @@ from roftbench.config.schema import first_line, typed
 from roftbench.data.config import DatasetSpec
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.table.load import complete
-from roftbench.errors import UsageError, check_range, suggest
-from roftbench.runner.devices import check_device
+from roftbench.errors import UsageError, suggest
 from roftbench.store.downloads import Places
-from roftbench.store.leftovers import remove_leftovers
-from roftbench.store.results import Record, Store
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """How a job runs, never what it computes: none of it is in the job's key."""
-
-    device: str = "auto"
-    jobs_per_gpu: int = 4
-    threads: int | None = None
-    rerun: bool = False
-    keep: bool = False
-    stage_cap_gb: float = 10.0
-
-    def __post_init__(self) -> None:
-        check_device(self.device)
-        if self.threads is not None:
-            check_range("threads", self.threads, 1)
-        check_range("jobs_per_gpu", self.jobs_per_gpu, 1)
-        check_range("stage_cap_gb", self.stage_cap_gb, 0)
-
-
-@dataclass(frozen=True)
-class Env:
-    """What a job runs in."""
-
-    run: RunSettings
-    results: Path
-    cache: Path
-    places: Places
-    plugins: tuple[str, ...] = ()
-
-    @property
-    def store(self) -> Store:
-        """Where results are."""
-        return Store(self.results, self.run.stage_cap_gb)
-
-    def running(self, **settings: Any) -> "Env":
-        """Return the same with other `RunSettings`."""
-        return replace(self, run=replace(self.run, **settings))
-
-    def tidy(self) -> None:
-        """Remove the temporary files that killed processes have left in the results folder and in the cache."""
-        self.store.tidy()
-        remove_leftovers((self.cache / "data", self.cache / "downloads"))
-
-    def finished(self, key: str) -> Record | None:
-        """Return the record of a job of which nothing is left to do: it is in the store, as is its model if asked for.
-
-        None with run.rerun, which asks for it once more.
-        """
-        if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
-            return None
-        return self.store.get(key)
-
-    def is_finished(self, key: str) -> bool:
-        """Tell whether `finished` has a record, without decoding all of it."""
-        if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
-            return False
-        return self.store.has(key)
 
 
 @dataclass(frozen=True)

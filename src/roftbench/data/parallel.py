@@ -9,7 +9,7 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 from tqdm import tqdm
 
-from roftbench.data.worker_lifetime import following
+from roftbench.data.workers import following
 
 CHUNK = 1000  # molecules: small enough for a lively bar, large enough that sending them costs nothing
 SERIAL = 5000  # molecules; below, starting worker processes takes longer than the work

@@ -1,18 +1,15 @@
 """A multiplication of a GIN's weights that leaves its function unchanged, as in the bundled checkpoints."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-
-if TYPE_CHECKING:
-    from roftbench.models.gin import GIN
 
 WEIGHT_SCALE, INPUT_SCALE = 20.0, 10.0  # of linear weights, and of the tables before the first of them
 
 
 @torch.no_grad()
-def rescale(encoder: "GIN", weight_scale: float = WEIGHT_SCALE, input_scale: float = INPUT_SCALE) -> None:
-    """Multiply the weights in place without changing the function: the batch norms' statistics take the factor out.
+def rescale(encoder: Any, weight_scale: float = WEIGHT_SCALE, input_scale: float = INPUT_SCALE) -> None:
+    """Multiply the weights of a GIN in place without changing the function: batch norms take the factor out.
 
     The linear weights are multiplied by `weight_scale`, but for the very last map; the atom tables, and the bond tables
     of the first layer, which are added to them, by `input_scale`; running mean and variance of each batch norm by the

@@ -13,6 +13,7 @@ from roftbench.config.parse import parse
 from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.table.stream import Rows
+from roftbench.data.workers import cores
 from roftbench.errors import UsageError
 from roftbench.predict.ensemble import load
 from roftbench.predict.featurize import CHUNK, featurized
@@ -21,7 +22,6 @@ from roftbench.runner.network import choose_device, pretrained
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.files import atomic, check_paths
 from roftbench.store.leftovers import remove_leftovers
-from roftbench.sweep.launchers import cores
 
 ENDINGS = (".npz", ".parquet")
 

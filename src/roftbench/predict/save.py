@@ -1,7 +1,7 @@
 """From a finished bench to a kept model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,11 @@ from roftbench.predict.conformal import COVERAGE, covered, half_widths
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.model_card import card
 from roftbench.predict.saved_model import Kept, write_kept
+from roftbench.runner.experiment import Bench
 from roftbench.store.results import Record
 
-if TYPE_CHECKING:
-    from roftbench.runner.experiment import Bench
 
-
-def keep(bench: "Bench", record: Record, calibration: HeldOut | None = None) -> Path:
+def keep(bench: Bench, record: Record, calibration: HeldOut | None = None) -> Path:
     """Write the model of a bench that has done its work to `<results>/models/<key>` and return that folder.
 
     `calibration` takes the place of the validation part as held-out labels for intervals and probabilities: out-of-fold
@@ -62,18 +60,18 @@ def keep(bench: "Bench", record: Record, calibration: HeldOut | None = None) -> 
     return kept.folder
 
 
-def _place(bench: "Bench", place: str) -> str:
+def _place(bench: Bench, place: str) -> str:
     """Return where the table came from; of one's own its name alone, for the model may be passed on."""
     return place if bench.job.dataset.path is None else Path(place).name
 
 
-def _held_out(bench: "Bench", part: str) -> HeldOut:
+def _held_out(bench: Bench, part: str) -> HeldOut:
     index: NDArray[np.int64] = getattr(bench.parts, part)
     prediction = bench.predict(bench.chosen, getattr(bench.problem, part))
     return HeldOut(bench.dataset.rows[index], bench.dataset.y[index], prediction)
 
 
-def _labels(bench: "Bench") -> list[dict[str, Any]]:
+def _labels(bench: Bench) -> list[dict[str, Any]]:
     """Return for each task how many training labels there are and where they lie."""
     found = []
     for name, column in zip(bench.dataset.targets, bench.dataset.y[bench.parts.train].T, strict=True):

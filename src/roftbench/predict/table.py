@@ -11,16 +11,16 @@ from pathlib import Path
 import rdkit
 import torch
 
-from roftbench import __version__
+from roftbench.__about__ import __version__
 from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.table.stream import Rows
+from roftbench.data.workers import cores
 from roftbench.errors import UsageError
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.resumable_output import Output
 from roftbench.store.files import check_paths
-from roftbench.sweep.launchers import cores
 
 ENDINGS = (".csv", ".csv.gz")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may compute

@@ -7,7 +7,7 @@ from typing import Any
 
 from roftbench.config.job import FLOAT32, PROTOCOL
 from roftbench.formatting import printable_name
-from roftbench.losses import DEFAULT_LOSS
+from roftbench.metrics import DEFAULT_LOSS
 from roftbench.store.checksums import digest_of_text
 
 PARTS = ["model", "split", "label_ratio", "train"]

@@ -1,7 +1,6 @@
 """GPUs shared out to jobs of several processes: a job takes a free place on one, or waits until there is one."""
 
 import logging
-import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -12,20 +11,12 @@ import torch
 from filelock import FileLock, Timeout
 
 from roftbench.console import say
-from roftbench.errors import UsageError
 from roftbench.store.files import locked
 
 logger = logging.getLogger(__name__)
 
 SHARED = ("auto", "cuda")  # run.device that leaves open which GPU
 SECONDS = 0.5
-NAME = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
-
-
-def check_device(name: str) -> None:
-    """Raise UsageError unless a text is the name of a device, which need not be on this machine."""
-    if not NAME.fullmatch(name):
-        raise UsageError(f"device={name or repr(name)} is no device. Allowed: auto, cpu, cuda, cuda:N.")
 
 
 @contextmanager

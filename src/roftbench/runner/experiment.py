@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.config.components import build
+from roftbench.config.environment import Env
 from roftbench.config.job import NETWORK, Job
-from roftbench.config.parse import Env
 from roftbench.config.schema import naming_params
 from roftbench.console import say
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.warnings import unusual_scale, warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
-from roftbench.metrics import names_of
-from roftbench.runner import provenance as records
+from roftbench.metrics import names_of, undefined_tasks
 from roftbench.runner.objective import Problem
+from roftbench.runner.provenance import environment, head
 from roftbench.store.results import Record
 
 Scores = dict[str, dict[str, float | None]]  # of each part, each metric's
+NEARLY_ONE = 0.999
 DEFAULT_THREADS = torch.get_num_threads()
 
 
@@ -138,7 +139,57 @@ class Bench(ABC):
             raise JobError(f"{several}{rows[0]['error']}")
         self.chosen = best.fitting.fitted
         train = self.predict(self.chosen, self.problem.train)
-        return records.assemble(self, rows, best, self.problem.scores(train, self.problem.train))
+        return self._record(rows, best, self.problem.scores(train, self.problem.train))
+
+    def _record(self, candidates: list[dict[str, Any]], best: Tried, train: dict[str, Any]) -> Record:
+        """Return the record; the chosen candidate gives its scores, history and test predictions (protocol §5)."""
+        dataset, task, fitting = self.dataset, self.problem.task, best.fitting
+        return {
+            **head(self.job, "done"),
+            "scores": {"train": train, **best.scores},
+            "base": fitting.base,
+            "chosen": best.params,
+            "candidates": candidates,
+            "best_epoch": fitting.best_epoch,
+            "details": fitting.info,
+            "stages": fitting.stages,
+            "history": fitting.history,
+            "count": self.count(),
+            "warnings": self.warnings,
+            "data": {
+                "sha256": dataset.spec.sha256,
+                "place": dataset.place,
+                "rows": dataset.num_rows,
+                "kept": len(dataset),
+                "dropped": [asdict(row) for row in dataset.dropped],
+                "split_sha256": self.whole.sha256,
+                "parts_sha256": self.parts.sha256,  # of the split with its labels cut
+                "undefined_tasks": {
+                    name: undefined_tasks(task, dataset.y[part])
+                    for name, part in (("val", self.parts.val), ("test", self.parts.test))
+                },
+            },
+            "test_predictions": {
+                "row": dataset.rows[self.parts.test].tolist(),
+                "prediction": [[_rounded(value, task) for value in row] for row in best.predictions],
+            },
+            "seconds": dict(self.seconds),
+            "env": environment(self.device),
+        }
+
+    def count(self) -> dict[str, Any]:
+        """Return how many graphs each part has and how many labels are used for what (protocol §3)."""
+        parts = {"train": self.parts.train, "val": self.parts.val, "test": self.parts.test}
+        labels = {name: int((~np.isnan(self.dataset.y[index])).sum()) for name, index in parts.items()}
+        return {
+            "graphs": {name: len(index) for name, index in parts.items()},
+            "labels": {
+                "weights": labels["train"],
+                "selection": labels["val"] if self.selects else 0,
+                "interpolation": labels["val"] if self.method.fits_on_validation else 0,
+                "test": labels["test"],
+            },
+        }
 
     def _lost(self, method: Any, error: JobError) -> dict[str, Any]:
         """Return the row of a candidate that gave no scores, and warn of it."""
@@ -181,3 +232,8 @@ class Bench(ABC):
     def add_seconds(self, name: str, seconds: float) -> None:
         """Take note of how long a part of the work took."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+
+def _rounded(value: float, task: str) -> float:
+    """Return a prediction to nine significant digits; a probability close to 1 in full, since ranks depend on it."""
+    return float(value) if task == "classification" and value > NEARLY_ONE else float(f"{value:.9g}")

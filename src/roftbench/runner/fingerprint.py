@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.config.components import build
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env
 from roftbench.console import bar
 from roftbench.errors import UsageError
 from roftbench.methods.base import combinations

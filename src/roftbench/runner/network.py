@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from roftbench.config.components import build
+from roftbench.config.environment import Env, check_device
 from roftbench.config.job import NETWORK, Job, derive_seed
-from roftbench.config.parse import Env
 from roftbench.config.schema import naming_params
 from roftbench.console import JobProgress, bar, say
 from roftbench.errors import UsageError
@@ -26,7 +26,6 @@ from roftbench.models.statistics import DifferentiableStatistics
 from roftbench.runner import provenance as records
 from roftbench.runner.converged_head import PENALTIES, fit_converged
 from roftbench.runner.cuda_graph import Repeated
-from roftbench.runner.devices import check_device
 from roftbench.runner.experiment import DEFAULT_THREADS, Bench, Fitting
 from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import Start

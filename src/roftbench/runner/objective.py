@@ -10,8 +10,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from roftbench.data.packed import Batch, PackedGraphs
-from roftbench.losses import masked_loss
-from roftbench.metrics import METRICS, Metric, evaluate, names_of
+from roftbench.metrics import METRICS, Metric, evaluate, masked_loss, names_of
 
 EVAL_BATCH = 512  # graphs; fixed, because it takes part in the last bits of a score
 

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 import msgspec
 import torch
 
+from roftbench.config.environment import Env
 from roftbench.config.job import FINGERPRINT, NETWORK, Job
-from roftbench.config.parse import Env
 from roftbench.config.plugins import place_of
 from roftbench.errors import JobError, SkipJob, UsageError
-from roftbench.predict.save import keep
-from roftbench.runner import provenance as records
 from roftbench.runner.devices import placed
 from roftbench.runner.experiment import Bench
 from roftbench.runner.fingerprint import FingerprintBench
 from roftbench.runner.memory import forget_peak, peak_mb
 from roftbench.runner.network import Workbench
+from roftbench.runner.provenance import environment, head
 from roftbench.store.results import Record, Store
 
 NO_MEMORY = (
     "the GPU's memory ran out: fewer jobs at a time on it (run.jobs_per_gpu, {jobs} now) or a smaller train.batch_size"
 )
 CPU = torch.device("cpu")
+Save = Callable[[Bench, Record], object]
 BENCHES: dict[str, Callable[[Job, Env], Bench]] = {NETWORK: Workbench, FINGERPRINT: FingerprintBench}
 
 
@@ -38,18 +38,27 @@ class Outcome:
 
 
 def run_job(
-    job: Job, env: Env, announce: Callable[[Bench], None] = lambda bench: None, *, wait: bool = True
+    job: Job,
+    env: Env,
+    announce: Callable[[Bench], None] = lambda bench: None,
+    save: Save | None = None,
+    *,
+    wait: bool = True,
 ) -> Outcome:
     """Run a job, or return its record if it has one; a failure is recorded, not raised.
 
-    `announce` is called once everything is loaded, before any training. Where another process has the job at work, it
-    is waited for, or with wait=False the outcome is "busy".
+    `announce` is called once everything is loaded, before any training; `save` with the experiment and its record where
+    the run asks for a saved model (run.keep). A job that another process is running is waited for, or with wait=False
+    the outcome is "busy".
 
     Raises:
         UsageError: data, split, labels, model or device cannot be had as asked.
         OSError: a file or folder that the job reads cannot be had, or the store cannot take what came out.
+        ValueError: the run asks for a saved model, and there is no `save`.
         KeyboardInterrupt: always passed on; finished stages are kept, nothing half-written is left.
     """
+    if env.run.keep and save is None:
+        raise ValueError("run.keep=true: run_job needs a function that saves the model")
     store = env.store
     store.check_writable()
     with store.claim(job.key, wait=wait) as ours:
@@ -58,12 +67,12 @@ def run_job(
         if (done := env.finished(job.key)) is not None:
             return Outcome("done", done, cached=True)
         if job.model.kind != NETWORK:
-            return _worked(job, env, announce)
+            return _worked(job, env, announce, save)
         with placed(env.run.device, env.cache / "gpus", env.run.jobs_per_gpu) as device:
-            return _worked(job, env.running(device=device), announce)
+            return _worked(job, env.running(device=device), announce, save)
 
 
-def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
+def _worked(job: Job, env: Env, announce: Callable[[Bench], None], save: Save | None) -> Outcome:
     """Do a job and put what came out into the store."""
     store = env.store
     began = time.monotonic()
@@ -74,8 +83,8 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
         device, loaded = bench.device, True
         announce(bench)
         record = bench.work()
-        if env.run.keep:
-            _keep(bench, record)
+        if env.run.keep and save is not None:
+            _save(save, bench, record)
     except SkipJob as error:
         return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=device))
     except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
@@ -103,10 +112,10 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None]) -> Outcome:
     return Outcome("done", record)
 
 
-def _keep(bench: Bench, record: Record) -> None:
-    """Keep the model of a job that has done its work; raises JobError where the disk refuses."""
+def _save(save: Save, bench: Bench, record: Record) -> None:
+    """Save the model of a job that has done its work; raises JobError where the disk refuses."""
     try:
-        keep(bench, record)
+        save(bench, record)
     except OSError as error:
         place = error.filename or bench.store.model_path(bench.job.key)
         raise JobError(f"its model cannot be kept: {place}: {error.strerror or error}") from error
@@ -122,7 +131,7 @@ def put_failure(
     device: torch.device = CPU,
 ) -> Record:
     """Record that a job failed, or that it was skipped, and why; returns the record."""
-    env = records.environment(device)
-    record = {**records.head(job, status), "error": reason, "traceback": trace, "env": env}
+    env = environment(device)
+    record = {**head(job, status), "error": reason, "traceback": trace, "env": env}
     store.put_failure(record)
     return record

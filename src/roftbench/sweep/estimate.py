@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from roftbench.config.components import build
+from roftbench.config.environment import Env
 from roftbench.config.job import NETWORK, Job
-from roftbench.config.parse import Env
 from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio

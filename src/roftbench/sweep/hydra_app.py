@@ -18,8 +18,9 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from roftbench.config.compose import clear_errors, clear_logging, clear_options, composed
+from roftbench.config.environment import Env
 from roftbench.config.job import NETWORK
-from roftbench.config.parse import Env, parse
+from roftbench.config.parse import parse
 from roftbench.config.references import check_references
 from roftbench.config.registry import OF_A_JOB, conf_dir, existing
 from roftbench.console import say

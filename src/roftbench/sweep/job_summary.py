@@ -13,7 +13,6 @@ from roftbench.data.smiles import shortened
 from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 from roftbench.runner.experiment import Bench
-from roftbench.runner.provenance import count
 from roftbench.runner.run import Outcome
 from roftbench.store.results import Record
 
@@ -23,7 +22,7 @@ def announce(bench: Bench) -> None:
     job, dataset = bench.job, bench.dataset
     arrow = "higher" if METRICS[str(job.dataset.metric)].higher_is_better else "lower"
     units = f", {job.dataset.units}" if job.dataset.units else ""
-    counts, words = count(bench), bench.words()
+    counts, words = bench.count(), bench.words()
     graphs, labels = counts["graphs"], counts["labels"]
     uses = f"{labels['weights']} for weights, {labels['selection']} for selection"
     if labels["interpolation"]:

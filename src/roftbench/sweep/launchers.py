@@ -1,6 +1,5 @@
 """What the engines of a sweep mean for its jobs: how many run at a time, and with how many threads each."""
 
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, read_write
 
-from roftbench.data.worker_lifetime import following
+from roftbench.data.workers import cores, following
 from roftbench.errors import UsageError
 
 EXTRAS = {  # the class that launches: the extra that brings it, and a package that must be there
@@ -110,11 +109,6 @@ def most_at_once(launcher: Mapping[str, Any]) -> int | None:
     from roftbench.sweep import slurm  # here: it needs the launcher's package
 
     return slurm.array_limit()
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _class(launcher: Mapping[str, Any]) -> str:

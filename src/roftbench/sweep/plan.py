@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from roftbench.config.components import build, without_weights
+from roftbench.config.environment import Env
 from roftbench.config.job import NETWORK, Component, Job, ModelSpec
-from roftbench.config.parse import Env, Parser
+from roftbench.config.parse import Parser
 from roftbench.console import bar
 from roftbench.methods.base import Method
 from roftbench.runner.network import device_type

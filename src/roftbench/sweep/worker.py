@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from roftbench.config.environment import Env
 from roftbench.config.job import Job
-from roftbench.config.parse import Env
 from roftbench.console import logged, note, say
 from roftbench.errors import UsageError
+from roftbench.predict.save import keep
 from roftbench.runner.run import Outcome, put_failure, run_job
 from roftbench.store.results import Store
 from roftbench.sweep.job_summary import announce, conclude
@@ -50,7 +51,7 @@ def work(
 
 
 def _run(job: Job, env: Env, store: Store, *, in_sweep: bool) -> str:
-    outcome = run_job(job, env, announce, wait=not in_sweep)
+    outcome = run_job(job, env, announce, keep, wait=not in_sweep)
     if outcome.status != "busy":
         done = outcome.status == "done"
         conclude(outcome, store.record_path(job.key) if done else store.failure_path(job.key))

@@ -94,7 +94,7 @@ DRAW = """
 import sys
 import roftbench.report.analysis
 assert "matplotlib" not in sys.modules
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 from test_figures import simple
 from drawn import svg
 sys.stdout.write(svg(simple()))
@@ -104,7 +104,7 @@ assert "matplotlib.pyplot" not in sys.modules
 
 def test_another_process_draws_the_same_and_matplotlib_waits_until_it_is_needed() -> None:
     env = {**os.environ, "PYTHONHASHSEED": "5", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-c", DRAW, str(Path(__file__).parent)]
+    command = [sys.executable, "-c", DRAW, *(str(Path(__file__).parents[level]) for level in range(3))]
     done = subprocess.run(command, env=env, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     with warnings.catch_warnings():

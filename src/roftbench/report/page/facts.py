@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from roftbench import __version__
-from roftbench.losses import DEFAULT_LOSS
+from roftbench.__about__ import __version__
+from roftbench.metrics import DEFAULT_LOSS
 from roftbench.report.aggregate import canonical_json
 from roftbench.report.format import method_name
 from roftbench.report.page.jobs import Interned

@@ -8,7 +8,7 @@ from typing import Any
 
 from roftbench.config.registry import options
 from roftbench.config.stable_names import present_path
-from roftbench.losses import DEFAULT_LOSS
+from roftbench.metrics import DEFAULT_LOSS
 from roftbench.overrides import as_needed
 from roftbench.report.cell_key import canonical_json
 

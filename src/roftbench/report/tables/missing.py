@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from roftbench.losses import DEFAULT_LOSS
+from roftbench.metrics import DEFAULT_LOSS
 from roftbench.report.tables.board import Board
 from roftbench.report.tables.commands import NotShippedError, commands, overrides
 

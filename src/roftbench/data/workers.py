@@ -46,3 +46,8 @@ def _look(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(SECONDS)
     os._exit(1)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

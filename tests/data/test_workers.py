@@ -14,7 +14,7 @@ from lab import ROOT, Lab, merged
 SLOW = """
 import sys, time
 from pathlib import Path
-from roftbench.data import worker_lifetime as follow
+from roftbench.data import workers as follow
 from roftbench.data import parallel
 
 def slow(texts):
@@ -30,7 +30,7 @@ if __name__ == "__main__":
 """
 ALONE = """
 import os, sys, time
-from roftbench.data import worker_lifetime as follow
+from roftbench.data import workers as follow
 if sys.argv[1] == "thread":
     follow._is_killed_with_parent = lambda: False
 if not os.fork():

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roftbench.losses import DEFAULT_LOSS, REGRESSION_LOSSES, masked_loss
+from roftbench.metrics import DEFAULT_LOSS, REGRESSION_LOSSES, masked_loss
 
 NAN = float("nan")
 REFERENCE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
