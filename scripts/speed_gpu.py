@@ -56,7 +56,7 @@ def throughput(arguments: argparse.Namespace) -> list[Row]:
 
 def _textbook(host: Setting, device: str, epochs: int) -> dict[str, float]:
     """Return the seconds of the reference's jobs on the device, its molecules on the host as a DataLoader has them."""
-    model, parts = reference(host.bench())
+    model, parts = reference(host.experiment())
     model.to(device)
     spans = {}
     for method in METHODS:

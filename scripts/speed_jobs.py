@@ -73,7 +73,7 @@ def jobs(arguments: argparse.Namespace) -> list[Row]:
 def suite(setting: Setting, epochs: int, rounds: int) -> list[Row]:
     """Time the nine jobs `rounds` times, after one that warms up where there are several, and add them up."""
     times: dict[tuple[str, str], list[float]] = {}
-    model, parts = reference(setting.bench())
+    model, parts = reference(setting.experiment())
     for number in range(rounds):
         with TemporaryDirectory() as folder:
             for method in METHODS:

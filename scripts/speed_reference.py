@@ -16,7 +16,7 @@ from torch_geometric.nn import MessagePassing, global_mean_pool
 from torch_geometric.utils import add_self_loops
 
 from roftbench.models.hu import NUM_ATOM_TYPES, NUM_BOND_DIRECTIONS, NUM_BOND_TYPES, NUM_CHIRALITIES, SELF_LOOP
-from roftbench.runner.objective import Problem
+from roftbench.runner.objective import Objective
 
 
 class EdgeGIN(MessagePassing):  # type: ignore[misc]  # PyG is not typed
@@ -77,21 +77,21 @@ class ReferenceModel(nn.Module):
         return logits
 
 
-def molecules(problem: Problem, index: Tensor) -> list[Data]:
+def molecules(objective: Objective, index: Tensor) -> list[Data]:
     """Return the graphs `index` with their labels as PyG objects."""
     found = []
     for one in index:
-        graph = problem.graphs.batch(one[None])
-        y = problem.targets[one][None]
+        graph = objective.graphs.batch(one[None])
+        y = objective.targets[one][None]
         found.append(Data(x=graph.x, edge_index=graph.edge_index, edge_attr=graph.edge_attr, y=y))
     return found
 
 
-def loaders(problem: Problem, batch_size: int) -> list[DataLoader]:
+def loaders(objective: Objective, batch_size: int) -> list[DataLoader]:
     """Return the loaders of train (shuffled), val and test, without worker processes, which are slower here."""
     return [
-        DataLoader(molecules(problem, part), batch_size=batch_size, shuffle=number == 0)
-        for number, part in enumerate((problem.train, problem.val, problem.test))
+        DataLoader(molecules(objective, part), batch_size=batch_size, shuffle=number == 0)
+        for number, part in enumerate((objective.train, objective.val, objective.test))
     ]
 
 

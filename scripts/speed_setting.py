@@ -13,10 +13,10 @@ from torch import Tensor
 from torch_geometric.loader import DataLoader
 
 from roftbench.config.compose import composed
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.config.parse import parse
-from roftbench.runner.network import Workbench
+from roftbench.runner.network import NetworkExperiment
 
 LABELS = ("50", "500", "full")
 
@@ -31,7 +31,7 @@ class Setting:
     threads: int
     device: str = "cpu"
 
-    def job(self, method: str, results: Path, *more: str) -> tuple[Job, Env]:
+    def job(self, method: str, results: Path, *more: str) -> tuple[Job, RunContext]:
         """Return a job of the shipped configs with the default model, and its environment."""
         ratio = "full" if self.labels == "full" else f"n{self.labels}"
         words = [f"dataset={self.dataset}", f"label_ratio={ratio}", f"method={method}", f"run.device={self.device}"]
@@ -39,10 +39,10 @@ class Setting:
         job, env, _ = parse(composed([*words, *folders, *more], None))
         return job, env
 
-    def bench(self, method: str = "full_ft") -> Workbench:
+    def experiment(self, method: str = "full_ft") -> NetworkExperiment:
         """Return a job with everything loaded."""
         job, env = self.job(method, self.cache / "unused")
-        return Workbench(job, env)
+        return NetworkExperiment(job, env)
 
     def __str__(self) -> str:
         return f"{self.dataset.upper()} {self.labels}"
@@ -53,25 +53,25 @@ def settings(dataset: str, labels: str) -> Iterator[Setting]:
     """Give a setting whose graphs are featurised, with a cache that is removed at the end."""
     with TemporaryDirectory() as folder:
         setting = Setting(dataset, labels, Path(folder), torch.get_num_threads())
-        setting.bench()
+        setting.experiment()
         yield setting
 
 
-def reference(bench: Workbench) -> tuple[ReferenceModel, list[DataLoader]]:
+def reference(experiment: NetworkExperiment) -> tuple[ReferenceModel, list[DataLoader]]:
     """Return the reference with the weights a job starts from, and its three loaders."""
-    return reference_model(bench), loaders(bench.problem, bench.job.train.batch_size)
+    return reference_model(experiment), loaders(experiment.objective, experiment.job.train.batch_size)
 
 
-def reference_model(bench: Workbench) -> ReferenceModel:
+def reference_model(experiment: NetworkExperiment) -> ReferenceModel:
     """Return the reference with the weights a job starts from."""
-    model = ReferenceModel(bench.problem.num_tasks)
-    model.load_state_dict(bench.start.state)
+    model = ReferenceModel(experiment.objective.num_tasks)
+    model.load_state_dict(experiment.start.state)
     return model
 
 
-def nodes(bench: Workbench, index: Tensor, size: int) -> list[int]:
+def nodes(experiment: NetworkExperiment, index: Tensor, size: int) -> list[int]:
     """Return the number of nodes of each batch of `size` graphs."""
-    return [len(bench.problem.graphs.batch(chunk).x) for chunk in index.split(size)]
+    return [len(experiment.objective.graphs.batch(chunk).x) for chunk in index.split(size)]
 
 
 def say(text: str) -> None:

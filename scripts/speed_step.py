@@ -16,41 +16,43 @@ from torch_geometric.data import Batch
 from roftbench.config.job import BF16, FLOAT32, TrainSettings
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method
-from roftbench.runner.network import Workbench
+from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.objective import EVAL_BATCH
-from roftbench.runner.training import LiveView, Modes, shuffled_batches, train_step
+from roftbench.runner.training import FullPass, Modes, shuffled_batches, train_step
 
 
 class Ours:
     """The pieces of full fine-tuning that `fit_stage` puts together."""
 
-    def __init__(self, bench: Workbench) -> None:
-        self.bench, self.problem = bench, bench.problem
-        modes = Modes(bench.model, list(bench.model.blocks()), bench.job.train.frozen_mode)
-        self.view = LiveView(modes, bench.problem, bench.start, Method())
-        self.optimizer = Adam(bench.model.parameters(), bench.job.train.lr, fused=True)
+    def __init__(self, experiment: NetworkExperiment) -> None:
+        self.experiment, self.objective = experiment, experiment.objective
+        modes = Modes(experiment.model, list(experiment.model.blocks()), experiment.job.train.frozen_mode)
+        self.view = FullPass(modes, experiment.objective, experiment.start, Method())
+        self.optimizer = Adam(experiment.model.parameters(), experiment.job.train.lr, fused=True)
 
     def steps(self, batches: Sequence[torch.Tensor], precision: str = FLOAT32) -> None:
         """Take a step on each batch, and wait for the last."""
-        self.bench.model.train()
-        device = self.problem.device
+        self.experiment.model.train()
+        device = self.objective.device
         for loss in self.view.losses(batches):
             last = train_step(loss, self.optimizer, precision, device)
         last.item()
 
     def epoch(self, settings: TrainSettings) -> None:
         """Train on every batch and score the validation part, as every epoch of a job does."""
-        self.steps(shuffled_batches(self.problem.train, settings.batch_size))
-        self.bench.model.eval()
-        predictions = self.problem.to_predictions(self.view.val_outputs())
-        self.problem.scores(predictions, self.problem.val, [self.problem.metric.name])
+        self.steps(shuffled_batches(self.objective.train, settings.batch_size))
+        self.experiment.model.eval()
+        predictions = self.objective.to_predictions(self.view.val_outputs())
+        self.objective.scores(predictions, self.objective.val, [self.objective.metric.name])
 
     def evaluate(self) -> None:
         """Score all three parts by the primary metric."""
-        model = self.bench.model.eval()
-        for index in (self.problem.train, self.problem.val, self.problem.test):
-            predictions = self.problem.to_predictions(self.problem.outputs(model, index, model.encoder.shared_layers()))
-            self.problem.scores(predictions, index, [self.problem.metric.name])
+        model = self.experiment.model.eval()
+        for index in (self.objective.train, self.objective.val, self.objective.test):
+            predictions = self.objective.to_predictions(
+                self.objective.outputs(model, index, model.encoder.shared_layers())
+            )
+            self.objective.scores(predictions, index, [self.objective.metric.name])
 
 
 def step(arguments: argparse.Namespace) -> list[Row]:
@@ -66,11 +68,11 @@ def step(arguments: argparse.Namespace) -> list[Row]:
 
 def _steps(setting: Setting, repeats: int, number: int) -> list[Row]:
     """Time `number` steps on one batch of 32, so that all variants see the same shapes."""
-    bench = setting.bench()
-    ours, floor, (model, parts) = Ours(bench), Products(), reference(bench)
-    index = bench.problem.train[: bench.job.train.batch_size]
-    rows = nodes(bench, index, len(index))[0]
-    optimizer = torch.optim.Adam(model.parameters(), lr=bench.job.train.lr)
+    experiment = setting.experiment()
+    ours, floor, (model, parts) = Ours(experiment), Products(), reference(experiment)
+    index = experiment.objective.train[: experiment.job.train.batch_size]
+    rows = nodes(experiment, index, len(index))[0]
+    optimizer = torch.optim.Adam(model.parameters(), lr=experiment.job.train.lr)
     graphs = parts[0].dataset[: len(index)]
 
     def textbook() -> None:
@@ -78,7 +80,7 @@ def _steps(setting: Setting, repeats: int, number: int) -> list[Row]:
         for _ in range(number):
             batch = Batch.from_data_list(graphs)
             optimizer.zero_grad()
-            loss = task_loss(bench.problem.task, model(batch), batch.y)
+            loss = task_loss(experiment.objective.task, model(batch), batch.y)
             loss.backward()
             optimizer.step()
             loss.item()
@@ -105,16 +107,16 @@ def _steps(setting: Setting, repeats: int, number: int) -> list[Row]:
 
 
 def _epochs(setting: Setting, repeats: int) -> list[Row]:
-    bench = setting.bench()
-    problem, train = bench.problem, bench.job.train
-    ours, floor, (model, parts) = Ours(bench), Products(), reference(bench)
+    experiment = setting.experiment()
+    objective, train = experiment.objective, experiment.job.train
+    ours, floor, (model, parts) = Ours(experiment), Products(), reference(experiment)
     optimizer = torch.optim.Adam(model.parameters(), lr=train.lr)
-    training = nodes(bench, problem.train, train.batch_size)
-    large = [nodes(bench, part, EVAL_BATCH) for part in (problem.train, problem.val, problem.test)]
+    training = nodes(experiment, objective.train, train.batch_size)
+    large = [nodes(experiment, part, EVAL_BATCH) for part in (objective.train, objective.val, objective.test)]
 
     def textbook() -> None:
-        train_epoch(model, optimizer, parts[0], problem.task)
-        evaluate_all(model, parts, problem.task)
+        train_epoch(model, optimizer, parts[0], objective.task)
+        evaluate_all(model, parts, objective.task)
 
     epoch = alternate(
         {
@@ -127,7 +129,7 @@ def _epochs(setting: Setting, repeats: int) -> list[Row]:
     evaluation = alternate(
         {
             "ours": ours.evaluate,
-            "reference": partial(evaluate_all, model, parts, problem.task),
+            "reference": partial(evaluate_all, model, parts, objective.task),
             "floor": partial(floor.epoch, [], [*chain.from_iterable(large)]),
         },
         repeats,

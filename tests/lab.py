@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from roftbench.config.compose import composed
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.config.parse import parse
 from roftbench.data.config import DatasetSpec
@@ -23,7 +23,7 @@ from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
 from roftbench.predict.save import keep
-from roftbench.runner.network import Workbench
+from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.run import Outcome, run_job
 from roftbench.store.downloads import Places
 from roftbench.store.results import Record, Store
@@ -47,7 +47,7 @@ class Lab:
     results: Path
     cache: Path
 
-    def job(self, *overrides: str) -> tuple[Job, Env]:
+    def job(self, *overrides: str) -> tuple[Job, RunContext]:
         """Return the job that the configs give, and an environment with this lab's folders."""
         job, env = _parsed(merged(overrides))
         return job, replace(env, results=self.results, cache=self.cache)
@@ -62,16 +62,16 @@ class Lab:
         assert outcome.status == "done", outcome.record
         return outcome.record
 
-    def bench(self, *overrides: str) -> Workbench:
+    def experiment(self, *overrides: str) -> NetworkExperiment:
         """Load everything for a job without running it."""
         job, env = self.job(*overrides)
-        return Workbench(job, env)
+        return NetworkExperiment(job, env)
 
     def fitted(self, *overrides: str) -> Fitted:
         """Run full fine-tuning and return what a method is then given to finish with."""
-        bench = self.bench("method=full_ft", *overrides)
-        bench.method = _Keep()
-        bench.work()
+        experiment = self.experiment("method=full_ft", *overrides)
+        experiment.method = _Keep()
+        experiment.work()
         return _Keep.given.pop()
 
     @property
@@ -146,7 +146,7 @@ def merged(overrides: Iterable[str]) -> tuple[str, ...]:
 
 
 @cache
-def _parsed(overrides: tuple[str, ...]) -> tuple[Job, Env]:
+def _parsed(overrides: tuple[str, ...]) -> tuple[Job, RunContext]:
     folder = next((Path(text.partition("=")[2]) for text in overrides if text.startswith("--config-dir=")), None)
     job, env, _ = parse(composed([text for text in overrides if not text.startswith("--")], folder))
     return job, env

@@ -8,12 +8,12 @@ from lab import DEFAULTS, ROOT
 from omegaconf import DictConfig, OmegaConf
 
 from roftbench.config.compose import composed
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.config.parse import parse
 from roftbench.errors import UsageError
 
-Parse = Callable[..., tuple[Job, Env, list[str]]]
+Parse = Callable[..., tuple[Job, RunContext, list[str]]]
 
 
 def plain_config() -> DictConfig:
@@ -24,7 +24,7 @@ def plain_config() -> DictConfig:
 def parser_of(plain: DictConfig) -> Parse:
     """Parse the tests' default config with some values replaced; `method=NAME` chooses the method's file."""
 
-    def run(method: str = "roftmol", **values: Any) -> tuple[Job, Env, list[str]]:
+    def run(method: str = "roftmol", **values: Any) -> tuple[Job, RunContext, list[str]]:
         config = plain.copy()
         OmegaConf.set_struct(config, False)
         config.method = OmegaConf.load(ROOT / "conf" / "method" / f"{method}.yaml")

@@ -11,8 +11,8 @@ from roftbench.methods.base import Method
 from roftbench.methods.feature_map import FeatureMap
 from roftbench.models.gin import GIN
 from roftbench.models.graphgps import GraphGPS
-from roftbench.runner.cuda_graph import Repeated
-from roftbench.runner.training import LiveView, Modes, shuffled_batches, train_step
+from roftbench.runner.cuda_graph import GraphedCallable
+from roftbench.runner.training import FullPass, Modes, shuffled_batches, train_step
 
 CUDA = "run.device=cuda:0"
 MODELS = {
@@ -70,8 +70,8 @@ def test_linear_probing_scores_what_it_scores_on_a_cpu(lab: Lab) -> None:
 
 def test_a_model_kept_there_predicts_there_and_elsewhere_what_its_record_says(lab: Lab) -> None:
     record = lab.done(CUDA, "method=roftmol", "model=gin_masking", "run.keep=true")
-    bench = lab.bench("method=roftmol", "model=gin_masking")
-    smiles = [bench.dataset.smiles[i] for i in bench.parts.test]
+    experiment = lab.experiment("method=roftmol", "model=gin_masking")
+    smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
     expected = [row[0] for row in record["test_predictions"]["prediction"]]
     for device in ("cuda:0", "cpu"):
         found = roftbench.load(lab.store.model_path(record["key"]), device=device).predict(smiles)
@@ -84,12 +84,12 @@ def test_a_model_kept_there_predicts_there_and_elsewhere_what_its_record_says(la
     ("last", "method"), [(0, Method()), (2, Method()), (0, FeatureMap())], ids=["all", "last block", "feature map"]
 )
 def test_no_step_waits_for_the_gpu(lab: Lab, model: str, last: int, method: Method) -> None:
-    bench = lab.bench(CUDA, "method=full_ft", "label_ratio=n100", *MODELS[model])
-    modes = Modes(bench.model, list(bench.model.blocks())[-last:], "eval")
-    view = LiveView(modes, bench.problem, bench.start, method)
+    experiment = lab.experiment(CUDA, "method=full_ft", "label_ratio=n100", *MODELS[model])
+    modes = Modes(experiment.model, list(experiment.model.blocks())[-last:], "eval")
+    view = FullPass(modes, experiment.objective, experiment.start, method)
     view.train()
-    optimizer, device = Adam(bench.model.parameters(), 1e-3, fused=True), torch.device("cuda")
-    steps = view.losses(shuffled_batches(bench.problem.train, 32))
+    optimizer, device = Adam(experiment.model.parameters(), 1e-3, fused=True), torch.device("cuda")
+    steps = view.losses(shuffled_batches(experiment.objective.train, 32))
     train_step(next(steps), optimizer, FLOAT32, device, 10.0)  # gathers the batches, and makes what is made once
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -122,6 +122,6 @@ class Counter:
 @pytest.mark.parametrize(("recorded", "calls"), [(True, 2), (False, 5)])  # once as ever, once to record it
 def test_what_is_replayed_is_done_each_time(recorded: bool, calls: int) -> None:
     work = Counter()
-    again = Repeated(work, torch.device("cuda"), recorded=recorded)
+    again = GraphedCallable(work, torch.device("cuda"), recorded=recorded)
     assert [again().item() for _ in range(5)] == [2, 4, 6, 8, 10]
     assert work.calls == calls

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from roftbench.advise import recommendation as parts
-from roftbench.advise.candidates import Runner
+from roftbench.advise.candidates import Candidate
 from roftbench.advise.ending import Ending
 from roftbench.advise.explain import reasons
 from roftbench.advise.null import Null
@@ -29,7 +29,7 @@ def advice(
     scores: list[dict[int, float | None]] = [
         {fold: scale * value for fold, value in enumerate(values)} for values in (WINNER, OTHER, null)
     ]
-    best, other = (Runner(name, method, scores=one) for method, one in zip(("lp", "full_ft"), scores, strict=False))
+    best, other = (Candidate(name, method, scores=one) for method, one in zip(("lp", "full_ft"), scores, strict=False))
     mean = Null("training mean", "", baseline=True, scores=scores[2])
     behind = {one.name: difference(best.scores, one.scores, 1.0, 2) for one in (other, mean)}
     return parts.Advice(

@@ -7,7 +7,7 @@ import pytest
 from lab import Lab
 
 from roftbench.advise.ensembling import Blender, held_out
-from roftbench.advise.halving import Runner
+from roftbench.advise.halving import Candidate
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 
 FOLDS = 3
@@ -19,9 +19,9 @@ def dataset(lab: Lab) -> MoleculeDataset:
     return load_dataset(job.dataset, env.cache / "data", env.places)
 
 
-def runner(dataset: MoleculeDataset, model: str, errors: np.ndarray[Any, Any], seconds: float = 1.0) -> Runner:
+def runner(dataset: MoleculeDataset, model: str, errors: np.ndarray[Any, Any], seconds: float = 1.0) -> Candidate:
     """Return a candidate that was judged on 20 molecules a fold, and wrong by `errors` [20], or [20 a fold]."""
-    one = Runner(model, "lp", seconds=seconds)
+    one = Candidate(model, "lp", seconds=seconds)
     for fold, error in enumerate(np.resize(errors, (FOLDS, 20))):
         index = np.arange(20 * fold, 20 * (fold + 1))
         prediction = dataset.y[index] + error[:, None]
@@ -90,16 +90,16 @@ def test_a_recommendation_is_close_to_the_best_in_hindsight(dataset: MoleculeDat
         noise = rng.normal(size=(len(families), known + 300))
         scale = np.exp(rng.normal(0, 0.1, 3)[families] + rng.normal(0, 0.05, len(families)))
         errors = scale[:, None] * (0.7 * common + 0.55 * own[families] + 0.45 * noise)
-        runners = [runner(dataset, str(number), error[:known]) for number, error in enumerate(errors)]
-        runners[0].baseline = True  # the forest
-        found = blender(dataset).blend(runners, lambda _: True)
-        chosen = min(runners, key=lambda one: one.loss(1, range(FOLDS))) if found is None else found
+        candidates = [runner(dataset, str(number), error[:known]) for number, error in enumerate(errors)]
+        candidates[0].baseline = True  # the forest
+        found = blender(dataset).blend(candidates, lambda _: True)
+        chosen = min(candidates, key=lambda one: one.loss(1, range(FOLDS))) if found is None else found
         test = np.sqrt((errors[:, known:] ** 2).mean(axis=1))
         mean = errors[[int(one.model) for one in chosen.parts], known:].mean(axis=0)
         score = float(np.sqrt((mean**2).mean()))
         regrets.append(score / test.min() - 1)
         behind.append(score / test[0] - 1)
-        single = min(runners, key=lambda one: one.loss(1, range(FOLDS)))
+        single = min(candidates, key=lambda one: one.loss(1, range(FOLDS)))
         alone.append(test[int(single.model)] / test.min() - 1)
     assert np.mean(regrets) < 0.03
     assert np.mean(regrets) < np.mean(alone) - 0.03  # what choosing the best of them costs

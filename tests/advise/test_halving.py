@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from roftbench.advise.budget import Budget
-from roftbench.advise.candidates import Runner, mean_of, shared
+from roftbench.advise.candidates import Candidate, mean_of, shared
 from roftbench.advise.ending import ending
 from roftbench.advise.halving import MARGIN, Race
 from roftbench.store.results import Record
@@ -28,20 +28,20 @@ class Track:
         self.seconds, self.fails, self.members, self.of = seconds, fails, members, of
         self.counted = False
 
-    def takes(self, one: Runner) -> float:
+    def takes(self, one: Candidate) -> float:
         return 1.0 if self.counted else self.of.get(one.model, self.seconds)
 
-    def needs(self, one: Runner, fold: int) -> dict[str, float]:
+    def needs(self, one: Candidate, fold: int) -> dict[str, float]:
         return {} if (one.model, fold) in self.before else {f"{one.model} {fold}": self.takes(one)}
 
-    def finals(self, parts: Sequence[Runner], *, least: bool = False) -> dict[str, float]:
+    def finals(self, parts: Sequence[Candidate], *, least: bool = False) -> dict[str, float]:
         seeds = range(min(1, self.members) if least else self.members)
         return {f"{one.model} final {number}": self.takes(one) for one in parts for number in seeds}
 
-    def loss(self, one: Runner, fold: int) -> float:
+    def loss(self, one: Candidate, fold: int) -> float:
         return LOSS[one.model] + fold / 100
 
-    def judge(self, one: Runner, fold: int) -> tuple[Record | None, float | None]:
+    def judge(self, one: Candidate, fold: int) -> tuple[Record | None, float | None]:
         self.ran.append((one.model, fold))
         if one.model == self.fails:
             one.failure = "failed: diverged"
@@ -52,8 +52,8 @@ class Track:
         return record, seconds or None
 
 
-def networks(*names: str) -> list[Runner]:
-    return [Runner(name, "bss") for name in names]
+def networks(*names: str) -> list[Candidate]:
+    return [Candidate(name, "bss") for name in names]
 
 
 CHEAP = (("forest", "random_forest"), ("quick", "lp"))
@@ -61,16 +61,16 @@ CHEAP = (("forest", "random_forest"), ("quick", "lp"))
 
 def race(track: Track, seconds: float | None = None, jobs: int | None = None, names: str = "dcba") -> Race:
     track.counted = jobs is not None
-    cheap = [Runner(model, method, baseline=model == "forest") for model, method in CHEAP]
+    cheap = [Candidate(model, method, baseline=model == "forest") for model, method in CHEAP]
     return Race([*networks(*names), *cheap], track, FOLDS, Budget(seconds, jobs, recorded=True), "rmse", 1)
 
 
-def names(runners: Sequence[Runner]) -> list[str]:
-    return [one.model for one in runners]
+def names(candidates: Sequence[Candidate]) -> list[str]:
+    return [one.model for one in candidates]
 
 
 def judged(found: Race) -> dict[str, int]:
-    return {one.model: len(one.scores) for one in found.runners}
+    return {one.model: len(one.scores) for one in found.candidates}
 
 
 def test_a_candidate_that_does_not_fit_in_leaves_its_place_to_cheaper_ones() -> None:
@@ -129,7 +129,7 @@ def test_the_best_can_always_be_judged_and_fitted_and_was_compared_on_equal_fold
     """Whatever the scores: nothing is recommended unseen, the budget is kept, and no comparison crosses folds."""
 
     class Noisy(Track):
-        def loss(self, one: Runner, fold: int) -> float:
+        def loss(self, one: Candidate, fold: int) -> float:
             return float(np.random.default_rng([seed, ord(one.model[0]), fold]).normal(1, 0.3) + fold)
 
     track = Noisy(7.0, forest=0.5, quick=1.0, a=15.0)
@@ -137,7 +137,7 @@ def test_the_best_can_always_be_judged_and_fitted_and_was_compared_on_equal_fold
     found.run()
     best, *others = found.ranked()
     assert best.covers(FOLDS)
-    assert sum(found.course.finals([best]).values()) <= found.budget.left()
+    assert sum(found.jobs.finals([best]).values()) <= found.budget.left()
     whole = [one for one in others if one.covers(FOLDS)]
     assert all(found.deciding() <= set(one.scores) for one in found.finalists())
     first = set(range(FOLDS))
@@ -152,7 +152,7 @@ def test_time_is_left_for_a_blend_with_what_is_cheap(seconds: int) -> None:
     found = race(track, seconds)
     found.run()
     best = found.ranked()[0]
-    cheap = [one for one in found.runners if one.quick]
+    cheap = [one for one in found.candidates if one.quick]
     assert found.affordable([best, *cheap])
 
 
@@ -173,13 +173,13 @@ def test_a_number_of_jobs_is_kept_and_what_is_too_much_is_not_begun() -> None:
         found = race(track, jobs=jobs)
         found.run()
         assert len(track.ran) <= max(0, jobs - 1)
-        assert len(track.ran) <= jobs - track.members or all(one.quick for one in found.runners if one.scores)
+        assert len(track.ran) <= jobs - track.members or all(one.quick for one in found.candidates if one.scores)
         assert ending(found).stopped or jobs > 30
 
 
 def test_fits_that_candidates_share_are_counted_once() -> None:
     class Sharing(Track):
-        def needs(self, one: Runner, fold: int) -> dict[str, float]:
+        def needs(self, one: Candidate, fold: int) -> dict[str, float]:
             own = super().needs(one, fold)
             return own if one.quick or {("a", fold), ("b", fold)} & self.before else {**own, f"fit {fold}": 10.0}
 
@@ -202,7 +202,7 @@ def test_what_is_done_costs_nothing() -> None:
 def test_one_that_is_ahead_on_fewer_folds_is_neither_recommended_nor_hidden() -> None:
     track = Track(10.0, forest=0.5, quick=0.5)
     found = race(track, 1000)
-    for one in found.runners:
+    for one in found.candidates:
         folds = range(2) if one.model == "a" else range(5) if one.quick else ()
         one.scores = {fold: track.loss(one, fold) for fold in folds}
     found.stopped = "as it was"
@@ -223,14 +223,14 @@ def test_who_fails_falls_out_and_costs_nobody_else() -> None:
 
 
 def test_an_undefined_score_is_worse_than_any_other() -> None:
-    one = Runner("a", "lp", scores={0: None, 1: 0.5})
+    one = Candidate("a", "lp", scores={0: None, 1: 0.5})
     assert one.loss(1, {0, 1}) == float("inf")
     assert one.loss(1, {1}) == 0.5  # where nobody has a score, there is none to be had
     assert one.loss(1, ()) == float("inf")
-    assert Runner("b", "lp", scores={0: 0.5, 1: 0.7}).loss(-1, {0, 1}) == pytest.approx(-0.6)
+    assert Candidate("b", "lp", scores={0: 0.5, 1: 0.7}).loss(-1, {0, 1}) == pytest.approx(-0.6)
     assert mean_of(one, {0, 1}) is None
     assert mean_of(one, {1}) == 0.5
-    assert shared([one, Runner("b", "lp", scores={0: None, 1: 0.7, 2: 0.1})]) == {1}
+    assert shared([one, Candidate("b", "lp", scores={0: None, 1: 0.7, 2: 0.1})]) == {1}
     assert shared([]) == set()
 
 
@@ -248,7 +248,7 @@ def test_folds_that_others_have_too_are_all_that_is_compared() -> None:
     """Folds 5 to 9 are harder by 1: whoever was judged on them, too, must not look worse for it."""
     track = Track()
     found = race(track, 1000, names="ab")
-    a, b, *cheap = found.runners
+    a, b, *cheap = found.candidates
     a.scores = {fold: 0.8 + (fold >= 5) for fold in range(10)}
     b.scores = dict.fromkeys(range(5), 1.0)
     for one in cheap:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from roftbench.advise.halving import Runner
+from roftbench.advise.halving import Candidate
 from roftbench.advise.prior import Prior
 
 TABLE = """pretraining,task,labels,method,average_rank,tables
@@ -32,15 +32,15 @@ def test_ranks_are_those_of_the_nearest_number_of_labels_by_ratio(path: Path) ->
 
 
 def test_cheap_methods_run_first_then_by_rank_then_those_that_are_unknown(path: Path) -> None:
-    runners = [Runner("gin", method) for method in ("wise_ft", "roftmol", "bss", "lp")]
-    ordered = Prior.of("regression", 400, path).order(runners)
+    candidates = [Candidate("gin", method) for method in ("wise_ft", "roftmol", "bss", "lp")]
+    ordered = Prior.of("regression", 400, path).order(candidates)
     assert [one.method for one in ordered] == ["lp", "roftmol", "bss", "wise_ft"]
 
 
 def test_nothing_like_the_task_leaves_the_order_as_it_is(path: Path) -> None:
     found = Prior.of("classification", 50, path)
-    runners = [Runner("gin", method) for method in ("wise_ft", "roftmol")]
-    assert found.order(runners) == runners
+    candidates = [Candidate("gin", method) for method in ("wise_ft", "roftmol")]
+    assert found.order(candidates) == candidates
     assert "no committed result is like this task" in found.words()
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from roftbench.config.components import build
 from roftbench.config.compose import composed
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.config.parse import parse
 from roftbench.data.split import Splitter
@@ -58,7 +58,7 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], st
 
 
 @cache
-def _job(*overrides: str) -> tuple[Job, Env]:
+def _job(*overrides: str) -> tuple[Job, RunContext]:
     job, env, _ = parse(composed(overrides, None))
     return job, env
 
@@ -106,7 +106,7 @@ def test_every_option_composes_is_accepted_and_can_be_built(
         assert len(table.targets) == table.labels.shape[1]
 
 
-def _load_from_mirror(encoder: Encoder, source: Source, env: Env) -> None:
+def _load_from_mirror(encoder: Encoder, source: Source, env: RunContext) -> None:
     """Load a published checkpoint; which ones the mirror has is tested with the cards."""
     places = Places(env.cache, ROOT.parent / "shared" / "checkpoints", offline=True)
     if present(source, places) is not None:

@@ -140,7 +140,7 @@ def honest(lab: Lab, tmp_path: Path) -> tuple[Path, list[str], list[float], list
     """A table of 120 molecules of ESOL, its columns, and its test rows."""
     smiles, labels = molecules("esol", lab.job()[0], 120)
     path = write_csv(tmp_path / "honest.csv", {"smiles": smiles, "y": labels})
-    test = lab.bench(*own_table(path)).parts.test.tolist()
+    test = lab.experiment(*own_table(path)).parts.test.tolist()
     assert len(test) == 12
     return path, smiles, labels, test
 
@@ -206,9 +206,9 @@ def test_a_search_does_not_take_the_candidate_that_is_best_on_the_test_part(lab:
 
 def ends(lab: Lab, method: str, *overrides: str) -> tuple[State, State, set[str]]:
     """Return the weights a method starts from and those it ends with, and the buffers' keys."""
-    bench = lab.bench(f"method={method}", "train.lr=0.01", *overrides)
-    bench.work()
-    return bench.start.state, copy_state(bench.model), {name for name, _ in bench.model.named_buffers()}
+    experiment = lab.experiment(f"method={method}", "train.lr=0.01", *overrides)
+    experiment.work()
+    return experiment.start.state, copy_state(experiment.model), {name for name, _ in experiment.model.named_buffers()}
 
 
 MOVES = {
@@ -227,7 +227,7 @@ MOVES = {
 @pytest.mark.parametrize("method", MOVES)
 def test_a_method_moves_its_blocks_whole_and_no_others(lab: Lab, method: str) -> None:
     start, end, _ = ends(lab, method)
-    block_of = lab.bench().model.keys_of_blocks()
+    block_of = lab.experiment().model.keys_of_blocks()
     assert moved(start, end) == {key for key, block in block_of.items() if block in MOVES[method]}
 
 
@@ -241,13 +241,13 @@ def test_lp_ft_fine_tunes_from_the_best_head(lab: Lab) -> None:
     probed = lab.done("method=lp", "train.lr=0.03", "model.dropout=0")
     (stage,) = lab.stages()
     head = {key: value for key, value in read_tensors(stage)[0].items() if key.startswith("head.")}
-    bench = lab.bench("method=lp_ft", "train.lr=0.03", "model.dropout=0")
-    bench.method = Standing()
-    record = bench.work()
+    experiment = lab.experiment("method=lp_ft", "train.lr=0.03", "model.dropout=0")
+    experiment.method = Standing()
+    record = experiment.work()
     assert record["seconds"].keys() == {"lp (reused)", "ft"}
     assert record["history"][:3] == probed["history"]
-    for key, weight in bench.model.named_parameters():
-        expected = head[key] if key in head else bench.start.state[key]
+    for key, weight in experiment.model.named_parameters():
+        expected = head[key] if key in head else experiment.start.state[key]
         torch.testing.assert_close(weight, expected, rtol=0, atol=1e-25)
 
 

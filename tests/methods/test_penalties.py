@@ -130,11 +130,13 @@ def test_weight_zero_is_full_fine_tuning(lab: Lab, name: str, dataset: str) -> N
 
 def tuned(lab: Lab, method: Method) -> tuple[State, Predictor, Batch]:
     """Return the start, the network after twenty epochs with a method, and the batch that it was tuned on."""
-    bench = lab.bench("model.dropout=0")
-    problem = replace(bench.problem, val=bench.problem.val[:0])  # nothing to select by: the last epoch stays
+    experiment = lab.experiment("model.dropout=0")
+    objective = replace(
+        experiment.objective, val=experiment.objective.val[:0]
+    )  # nothing to select by: the last epoch stays
     settings = TrainSettings(epochs=20, lr=0.01, loss="rmse")
-    fit_stage(bench.model, bench.start, method, Stage("ft"), 0, problem, settings, 0, JobProgress("rmse"))
-    return bench.start.state, bench.model.eval(), problem.graphs.batch(problem.train)
+    fit_stage(experiment.model, experiment.start, method, Stage("ft"), 0, objective, settings, 0, JobProgress("rmse"))
+    return experiment.start.state, experiment.model.eval(), objective.graphs.batch(objective.train)
 
 
 def weight_distance(lab: Lab, method: Method) -> float:
@@ -187,20 +189,34 @@ class Watched(FeatureMap):
 
 
 def test_the_pretrained_network_is_a_frozen_copy_in_evaluation_mode(lab: Lab) -> None:
-    bench = lab.bench("model.dropout=0.5")
-    before = clone(bench.start.encoder.state_dict())
+    experiment = lab.experiment("model.dropout=0.5")
+    before = clone(experiment.start.encoder.state_dict())
     Watched.seen.clear()
     settings = TrainSettings(epochs=2, loss="rmse")
     method = Watched(weight=0.01)
-    fit_stage(bench.model, bench.start, method, Stage("ft"), 0, bench.problem, settings, 0, JobProgress("rmse"))
+    fit_stage(
+        experiment.model,
+        experiment.start,
+        method,
+        Stage("ft"),
+        0,
+        experiment.objective,
+        settings,
+        0,
+        JobProgress("rmse"),
+    )
     assert len(Watched.seen) == 4  # two batches of fifty molecules, twice
     for step, features in Watched.seen:
         assert not features.requires_grad
         assert step.nodes.features.requires_grad
-        torch.testing.assert_close(features, bench.start.encoder(step.batch).features, rtol=1e-5, atol=1e-6)
-    assert equal(before, bench.start.encoder.state_dict())
-    assert moved({f"encoder.{key}": value for key, value in before.items()}, encoder_of(bench.start.state)) == set()
-    assert moved(encoder_of(bench.start.state), encoder_of(copy_state(bench.model))) >= {"encoder.x_embedding1.weight"}
+        torch.testing.assert_close(features, experiment.start.encoder(step.batch).features, rtol=1e-5, atol=1e-6)
+    assert equal(before, experiment.start.encoder.state_dict())
+    assert (
+        moved({f"encoder.{key}": value for key, value in before.items()}, encoder_of(experiment.start.state)) == set()
+    )
+    assert moved(encoder_of(experiment.start.state), encoder_of(copy_state(experiment.model))) >= {
+        "encoder.x_embedding1.weight"
+    }
 
 
 def encoder_of(state: State) -> State:

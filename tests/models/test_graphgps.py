@@ -147,14 +147,14 @@ def test_names_without_the_prefix_and_our_own_load_too(tmp_path: Path) -> None:
 def test_all_else_is_refused(tmp_path: Path) -> None:
     path, state = tmp_path / "148.ckpt", published(**SMALL)
     gone = "model.layers.1.self_attn.in_proj_bias"
-    for edited, problem in (
+    for edited, objective in (
         ({key: tensor for key, tensor in state.items() if key != gone}, r"missing layers\.1\.self_attn\.in_proj_bias$"),
         ({**state, "model.layers.2.norm2.weight": torch.zeros(16)}, r"unexpected layers\.2\.norm2\.weight$"),
         ({**state, "model.pre_mp.weight": torch.zeros(1)}, r"unexpected model\.pre_mp\.weight$"),
         ({**state, f"{NODES}.encoder2.raw_norm.weight": torch.ones(20)}, r"raw_norm\.weight is \(20,\), .* \(16,\)$"),
     ):
         torch.save(container(edited), path)
-        with pytest.raises(UsageError, match=f"does not fit GraphGPS: .*{problem}"):
+        with pytest.raises(UsageError, match=f"does not fit GraphGPS: .*{objective}"):
             load_checkpoint(GraphGPS(**SMALL), str(path), None)
 
 
@@ -221,8 +221,8 @@ def test_all_methods(lab: Lab, table: Path, method: str) -> None:
 def test_the_whole_head_is_trained(lab: Lab, table: Path, method: str) -> None:
     sizes = [f"model.{name}={value}" for name, value in SMALL.items()]
     data = ("dataset=csv", f"dataset.path={table}", "split=random", "label_ratio=full", "train.epochs=1")
-    bench = lab.bench("model=graphgps", "model.checkpoint=null", *sizes, *data, f"method={method}")
-    bench.work()
-    keys = moved(bench.start.state, copy_state(bench.model))
-    assert {key for key in keys if key.startswith("head.")} == {key for key in bench.start.state if "head." in key}
+    experiment = lab.experiment("model=graphgps", "model.checkpoint=null", *sizes, *data, f"method={method}")
+    experiment.work()
+    keys = moved(experiment.start.state, copy_state(experiment.model))
+    assert {key for key in keys if key.startswith("head.")} == {key for key in experiment.start.state if "head." in key}
     assert (method == "lp") == all(key.startswith("head.") for key in keys)

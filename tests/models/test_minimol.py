@@ -18,7 +18,7 @@ from minimol_reference import Reference, batch_of, graph, intermediate, referenc
 from torch import Tensor
 
 from roftbench.config import job as jobs
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.graphium import smiles_to_graph
@@ -340,7 +340,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return encoders.forty(tmp_path_factory.mktemp("table"))
 
 
-def small_job(lab: Lab, table: Path, *overrides: str) -> tuple[Job, Env]:
+def small_job(lab: Lab, table: Path, *overrides: str) -> tuple[Job, RunContext]:
     sizes = [f"model.{name}={value}" for name, value in SMALL.items()]
     data = ("dataset=csv", f"dataset.path={table}", "split=random", "label_ratio=full")
     epochs = ("train.epochs=1", "train.interpolation_epochs=1")

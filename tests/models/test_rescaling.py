@@ -8,7 +8,7 @@ from command import Command
 from graphs import SMILES, batch_of
 from lab import Lab
 
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.models.encoder import Encoder
 from roftbench.models.gin import GIN
@@ -35,7 +35,7 @@ def test_rescaling_leaves_the_function_as_it_was(num_layers: int) -> None:
     assert torch.allclose(larger.eval()(batch).out, encoder.eval()(batch).out, atol=1e-9)
 
 
-def encoder_of(given: tuple[Job, Env]) -> Encoder:
+def encoder_of(given: tuple[Job, RunContext]) -> Encoder:
     return pretrained(*given)
 
 

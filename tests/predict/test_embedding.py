@@ -16,11 +16,11 @@ TEXTS = ["CCO", "junk", "c1ccccc1O", "", "CC(=O)Oc1ccccc1C(=O)O"]
 
 
 def test_a_pretrained_model_gives_what_the_head_reads(lab: Lab) -> None:
-    bench = lab.bench("model=gin_masking")
-    index = bench.problem.test[:5]
+    experiment = lab.experiment("model=gin_masking")
+    index = experiment.objective.test[:5]
     with torch.no_grad():
-        expected = bench.model.eval().represent(bench.problem.graphs.batch(index)).numpy()
-    found = roftbench.embed([bench.dataset.smiles[i] for i in index.tolist()], model="gin_masking", device="cpu")
+        expected = experiment.model.eval().represent(experiment.objective.graphs.batch(index)).numpy()
+    found = roftbench.embed([experiment.dataset.smiles[i] for i in index.tolist()], model="gin_masking", device="cpu")
     assert np.allclose(found, expected, atol=1e-5)
 
 

@@ -26,8 +26,8 @@ def test_a_kept_network_predicts_what_its_record_says(lab: Lab, method: str) -> 
     record = lab.done(*given, "run.keep=true")
     folder = lab.store.model_path(record["key"])
     assert sorted(path.name for path in folder.iterdir()) == FILES
-    bench = lab.bench(*given)
-    smiles = [bench.dataset.smiles[i] for i in bench.parts.test]
+    experiment = lab.experiment(*given)
+    smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
     found = roftbench.load(folder, device="cpu").predict(smiles)
     expected = [row[0] for row in record["test_predictions"]["prediction"]]
     assert found.iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-4)
@@ -40,15 +40,15 @@ def test_a_kept_forest_predicts_what_scikit_learn_says_bit_for_bit(lab: Lab, mor
     kept = read_kept(lab.store.model_path(record["key"]))
     model = roftbench.load(kept.folder)
     job, env = lab.job(*FOREST, *more)
-    from roftbench.runner.fingerprint import FingerprintBench
+    from roftbench.runner.fingerprint import FingerprintExperiment
 
-    bench = FingerprintBench(job, env)
-    bench.work()
+    experiment = FingerprintExperiment(job, env)
+    experiment.work()
     from roftbench.predict.featurize import featurized
 
-    smiles = [bench.dataset.smiles[i] for i in bench.parts.test]
+    smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
     found = model.members[0].predict(featurized(smiles, []))
-    assert np.array_equal(found, bench.predict(bench.chosen, bench.problem.test))
+    assert np.array_equal(found, experiment.predict(experiment.chosen, experiment.objective.test))
 
 
 def test_a_job_that_is_done_is_worked_again_for_its_model_and_keeps_its_record(lab: Lab) -> None:

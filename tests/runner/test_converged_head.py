@@ -18,17 +18,17 @@ from sklearn.preprocessing import StandardScaler
 import roftbench
 from roftbench.config.job import Job
 from roftbench.runner.converged_head import NO_CHOICE, PENALTIES
-from roftbench.runner.network import Workbench
+from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.stages import needed
 
 CONVERGED = ("method=lp", "method.head=converged")
 
 
-def parts_of(bench: Workbench, part: str) -> tuple[NDArray[Any], NDArray[Any]]:
+def parts_of(experiment: NetworkExperiment, part: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the representations and labels of a part."""
-    index = getattr(bench.problem, part)
-    z = bench.problem.outputs(bench.model.eval().represent, index, 0).double().numpy()
-    return z, bench.problem.y[index.numpy()]
+    index = getattr(experiment.objective, part)
+    z = experiment.objective.outputs(experiment.model.eval().represent, index, 0).double().numpy()
+    return z, experiment.objective.y[index.numpy()]
 
 
 def pipeline(task: str, penalty: float) -> Any:
@@ -42,9 +42,9 @@ def values(fitted: Any, z: NDArray[Any]) -> Any:
     return fitted.decision_function(z) if hasattr(fitted, "decision_function") else fitted.predict(z)
 
 
-def outputs(bench: Workbench, task: str) -> Any:
+def outputs(experiment: NetworkExperiment, task: str) -> Any:
     """Return what the fitted head gives for the test part: [n, T] predictions, or logits."""
-    found = bench.predict(bench.chosen, bench.problem.test)
+    found = experiment.predict(experiment.chosen, experiment.objective.test)
     return logit(found) if task == "classification" else found
 
 
@@ -54,12 +54,12 @@ def outputs(bench: Workbench, task: str) -> Any:
     ids=["regression", "another metric", "classification"],
 )
 def test_predictions_are_those_of_scikit_learn(lab: Lab, dataset: str, metric: str) -> None:
-    bench = lab.bench(*CONVERGED, "model=gin_masking", f"dataset={dataset}", f"dataset.metric={metric}")
-    record = bench.work()
-    task, found = bench.problem.task, outputs(bench, bench.problem.task)
-    (z, y), (z_val, y_val), (z_test, _) = (parts_of(bench, part) for part in ("train", "val", "test"))
+    experiment = lab.experiment(*CONVERGED, "model=gin_masking", f"dataset={dataset}", f"dataset.metric={metric}")
+    record = experiment.work()
+    task, found = experiment.objective.task, outputs(experiment, experiment.objective.task)
+    (z, y), (z_val, y_val), (z_test, _) = (parts_of(experiment, part) for part in ("train", "val", "test"))
     for t, (name, penalty) in enumerate(record["details"]["penalty"].items()):
-        assert name == bench.dataset.targets[t]
+        assert name == experiment.dataset.targets[t]
         fits = [pipeline(task, one).fit(z, y[:, t]) for one in PENALTIES]
         better = roc_auc_score if task == "classification" else lambda a, b: -error(metric, a, b)
         scores = [better(y_val[:, t], values(one, z_val)) for one in fits]
@@ -94,11 +94,11 @@ def test_each_task_is_fitted_to_the_molecules_that_have_its_label(lab: Lab, tmp_
     rng = np.random.default_rng(0)
     columns = {name: [None if i % 5 == k else float(x) for i, x in enumerate(rng.normal(k, 1 + k, 40))]
                for k, name in enumerate(("a", "b"))}  # fmt: skip
-    bench = lab.bench(*table(lab, tmp_path, columns, "dataset.task=regression"))
-    penalties = bench.work()["details"]["penalty"]
-    (z, y), (z_test, _) = (parts_of(bench, part) for part in ("train", "test"))
+    experiment = lab.experiment(*table(lab, tmp_path, columns, "dataset.task=regression"))
+    penalties = experiment.work()["details"]["penalty"]
+    (z, y), (z_test, _) = (parts_of(experiment, part) for part in ("train", "test"))
     scaler = StandardScaler().fit(z)  # of all training molecules
-    found = outputs(bench, "regression")
+    found = outputs(experiment, "regression")
     for t, name in enumerate(columns):
         known = ~np.isnan(y[:, t])
         ridge = Ridge(alpha=penalties[name]).fit(scaler.transform(z[known]), y[known, t])
@@ -111,16 +111,16 @@ def test_tasks_that_teach_nothing_get_a_constant(lab: Lab, tmp_path: Path) -> No
     both[24:32] = [1] * 8
     columns = {"none": [None] * 24 + [0, 1] * 8, "one": one, "both": both}
     words = table(lab, tmp_path, columns, "dataset.task=classification")
-    bench = lab.bench(*words)
-    assert bench.work()["details"]["penalty"] == {"none": None, "one": None, "both": NO_CHOICE}
-    none, single, two = bench.predict(bench.chosen, bench.problem.test).T
+    experiment = lab.experiment(*words)
+    assert experiment.work()["details"]["penalty"] == {"none": None, "one": None, "both": NO_CHOICE}
+    none, single, two = experiment.predict(experiment.chosen, experiment.objective.test).T
     assert none == pytest.approx(0.5)
     assert single == pytest.approx(1.0, abs=1e-8)
     assert 0.01 < two.min() < two.max() < 0.99
     numbers_ = {"none": [None] * 24 + [3.0] * 16, "equal": [-2.5] * 40}
-    bench = lab.bench(*table(lab, tmp_path, numbers_, "dataset.task=regression"))
-    assert bench.work()["details"]["penalty"]["none"] is None
-    none, equal = bench.predict(bench.chosen, bench.problem.test).T
+    experiment = lab.experiment(*table(lab, tmp_path, numbers_, "dataset.task=regression"))
+    assert experiment.work()["details"]["penalty"]["none"] is None
+    none, equal = experiment.predict(experiment.chosen, experiment.objective.test).T
     assert none == pytest.approx(0.0)
     assert equal == pytest.approx(-2.5, abs=1e-5)
 
@@ -141,7 +141,7 @@ def test_adam_stays_the_default_under_the_same_keys(lab: Lab) -> None:
     assert other.identity()["method"]["params"] == {"head": "converged"}
 
     def key(job: Job, words: tuple[str, ...]) -> str:
-        return needed(job, lab.bench(*words).method, "cpu")[0].key
+        return needed(job, lab.experiment(*words).method, "cpu")[0].key
 
     probe, converged, first = key(plain, ("method=lp",)), key(other, CONVERGED), key(plain, ("method=lp_ft",))
     assert probe == first != converged
@@ -167,8 +167,8 @@ def test_the_head_can_be_chosen_by_a_grid(lab: Lab) -> None:
 
 def test_a_kept_converged_head_predicts_and_embeds(lab: Lab) -> None:
     record = lab.done(*CONVERGED, "model=gin_masking", "run.keep=true")
-    bench = lab.bench(*CONVERGED, "model=gin_masking")
-    smiles = [bench.dataset.smiles[i] for i in bench.parts.test]
+    experiment = lab.experiment(*CONVERGED, "model=gin_masking")
+    smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
     found = roftbench.load(lab.store.model_path(record["key"]), device="cpu").predict(smiles)
     expected = [row[0] for row in record["test_predictions"]["prediction"]]
     assert found.iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-5)
@@ -207,12 +207,14 @@ def test_a_stage_that_converges_is_of_the_head_alone() -> None:
 
 
 def test_a_feature_that_varies_by_rounding_alone_is_left_out(lab: Lab) -> None:
-    bench = lab.bench(*CONVERGED, "model=gin_masking")
-    norm = bench.model.encoder.batch_norms[-1]  # type: ignore[union-attr,index]
+    experiment = lab.experiment(*CONVERGED, "model=gin_masking")
+    norm = experiment.model.encoder.batch_norms[-1]  # type: ignore[union-attr,index]
     with torch.no_grad():  # a dead feature: constant but for the last bits
         norm.weight[7], norm.bias[7] = 1e-9, 1e3
-    bench.start.encoder.load_state_dict(bench.model.encoder.state_dict())
-    bench.start.state.update({f"encoder.{key}": one.clone() for key, one in bench.model.encoder.state_dict().items()})
-    bench.work()
-    assert float(bench.chosen["head.weight"][0, 7]) == 0.0
-    assert bool(bench.chosen["head.weight"][0, :7].all())
+    experiment.start.encoder.load_state_dict(experiment.model.encoder.state_dict())
+    experiment.start.state.update(
+        {f"encoder.{key}": one.clone() for key, one in experiment.model.encoder.state_dict().items()}
+    )
+    experiment.work()
+    assert float(experiment.chosen["head.weight"][0, 7]) == 0.0
+    assert bool(experiment.chosen["head.weight"][0, :7].all())

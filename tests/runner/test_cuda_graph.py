@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from roftbench.runner.cuda_graph import Repeated
+from roftbench.runner.cuda_graph import GraphedCallable
 
 
 @pytest.mark.parametrize("recorded", [True, False])
@@ -14,5 +14,5 @@ def test_on_a_cpu_it_is_called_each_time(recorded: bool) -> None:
     def work() -> Tensor:
         return total.add_(1) * 2
 
-    again = Repeated(work, torch.device("cpu"), recorded=recorded)
+    again = GraphedCallable(work, torch.device("cpu"), recorded=recorded)
     assert [again().item() for _ in range(4)] == [2, 4, 6, 8]

@@ -200,10 +200,10 @@ def test_seeds_move_the_fit_and_the_splits_seed_moves_the_data(lab: Lab) -> None
 def test_a_pretrained_encoder_does_not_depend_on_the_seed_but_the_head_does(lab: Lab, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    encoder = lab.bench("seed=5").model.encoder
+    encoder = lab.experiment("seed=5").model.encoder
     file = tmp_path / "encoder.safetensors"
     save_file({key: value.clone() for key, value in encoder.state_dict().items()}, file)
-    starts = [lab.bench(f"model.checkpoint={file}", f"seed={seed}").start for seed in (0, 1)]
+    starts = [lab.experiment(f"model.checkpoint={file}", f"seed={seed}").start for seed in (0, 1)]
     for key, value in encoder.state_dict().items():
         assert torch.equal(starts[0].state[f"encoder.{key}"], value)
         assert torch.equal(starts[1].state[f"encoder.{key}"], value)
@@ -271,7 +271,7 @@ class Fragile(Method):
         if word == "nan":
             return Finished({**fitted.tuned, "head.bias": fitted.tuned["head.bias"] * float("nan")})
         if word == "memory":
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            raise torch.OutOfMemoryError("CUDA out of memory. CandidateResult to allocate 2.00 GiB.")
         if word != "good":
             raise ZeroDivisionError(f"the file says {word}")
         return Finished(fitted.tuned, {"word": word})
@@ -424,9 +424,9 @@ def table(path: Path, **overrides: str) -> tuple[str, ...]:
 def test_a_validation_part_of_one_class_has_no_score_and_does_no_harm(lab: Lab, tmp_path: Path, method: str) -> None:
     smiles, _ = molecules("lipo", lab.job("dataset=lipo")[0], 60)
     columns = {"smiles": smiles, "y": [row % 2 for row in range(60)]}
-    parts = lab.bench(*table(write_csv(tmp_path / "any.csv", columns), task="classification")).dataset
+    parts = lab.experiment(*table(write_csv(tmp_path / "any.csv", columns), task="classification")).dataset
     assert len(parts) == 60
-    order = lab.bench(*table(tmp_path / "any.csv", task="classification")).parts
+    order = lab.experiment(*table(tmp_path / "any.csv", task="classification")).parts
     mixed = [row % 2 for row in range(60)]
     for row in order.val.tolist():
         mixed[row] = 1
@@ -478,7 +478,7 @@ def test_one_single_atom_is_a_failure_with_a_reason_for_batch_norm_and_none_for_
 ) -> None:
     """Batch statistics of one node do not exist; a frozen encoder needs none."""
     path = write_csv(tmp_path / "one.csv", {"smiles": ["C", "N", "O"], "y": [0.5, 1.5, 2.5]})
-    assert len(lab.bench(*table(path), "label_ratio.count=1").parts.train) == 1
+    assert len(lab.experiment(*table(path), "label_ratio.count=1").parts.train) == 1
     assert lab.run("method=full_ft", *table(path), "label_ratio.count=1").status == "failed"
     assert lab.run("method=lp", *table(path), "label_ratio.count=1").status == "done"
 

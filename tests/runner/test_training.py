@@ -18,9 +18,9 @@ from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
-from roftbench.runner.network import Workbench
-from roftbench.runner.objective import Problem
-from roftbench.runner.training import Fit, LiveView, Modes, fit_stage, shuffled_batches, train_step
+from roftbench.runner.network import NetworkExperiment
+from roftbench.runner.objective import Objective
+from roftbench.runner.training import Fit, FullPass, Modes, fit_stage, shuffled_batches, train_step
 
 HEAD_KEYS = {"head.weight", "head.bias"}
 
@@ -42,31 +42,31 @@ class Constant(Method):
 
 
 def fit(
-    bench: Workbench,
+    experiment: NetworkExperiment,
     stage: Stage = Stage("ft"),  # noqa: B008 (frozen)
     method: Method = Method(),  # noqa: B008 (frozen)
     *,
     number: int = 0,
     seed: int = 0,
-    problem: Problem | None = None,
+    objective: Objective | None = None,
     **settings: Any,
 ) -> Fit:
-    """Train the bench's model for one stage, from where it is."""
-    problem = problem or bench.problem
-    chosen = TrainSettings(**{"epochs": 3, "lr": 0.01, **settings}).for_task(problem.task)
-    progress = JobProgress(problem.metric.name)
-    return fit_stage(bench.model, bench.start, method, stage, number, problem, chosen, seed, progress)
+    """Train the experiment's model for one stage, from where it is."""
+    objective = objective or experiment.objective
+    chosen = TrainSettings(**{"epochs": 3, "lr": 0.01, **settings}).for_task(objective.task)
+    progress = JobProgress(objective.metric.name)
+    return fit_stage(experiment.model, experiment.start, method, stage, number, objective, chosen, seed, progress)
 
 
-def score(bench: Workbench, problem: Problem, index: Tensor) -> float | None:
-    """Score the bench's model as it is now by the problem's metric."""
-    model = bench.model.eval()
-    predictions = problem.to_predictions(problem.outputs(model, index, model.encoder.shared_layers()))
-    return problem.scores(predictions, index)[problem.metric.name]
+def score(experiment: NetworkExperiment, objective: Objective, index: Tensor) -> float | None:
+    """Score the experiment's model as it is now by the problem's metric."""
+    model = experiment.model.eval()
+    predictions = objective.to_predictions(objective.outputs(model, index, model.encoder.shared_layers()))
+    return objective.scores(predictions, index)[objective.metric.name]
 
 
-def keys_of(bench: Workbench, *blocks: str) -> set[str]:
-    return {key for key, block in bench.model.keys_of_blocks().items() if block in blocks}
+def keys_of(experiment: NetworkExperiment, *blocks: str) -> set[str]:
+    return {key for key, block in experiment.model.keys_of_blocks().items() if block in blocks}
 
 
 def scores(fitted: Fit) -> list[float | None]:
@@ -78,12 +78,12 @@ def scores(fitted: Fit) -> list[float | None]:
 
 @pytest.mark.parametrize("blocks", [None, ("embed", HEAD), ("layer0", HEAD), ("layer1", HEAD), ("layer0", "embed")])
 def test_trained_blocks_move_and_frozen_ones_stay_bit_for_bit(lab: Lab, blocks: tuple[str, ...] | None) -> None:
-    bench = lab.bench()
-    before = copy_state(bench.model)
-    fitted = fit(bench, Stage("ft", blocks=blocks), weight_decay=0.1)
-    trained = keys_of(bench, *(blocks or bench.model.blocks()))
+    experiment = lab.experiment()
+    before = copy_state(experiment.model)
+    fitted = fit(experiment, Stage("ft", blocks=blocks), weight_decay=0.1)
+    trained = keys_of(experiment, *(blocks or experiment.model.blocks()))
     assert moved(before, fitted.state) == trained
-    assert equal(fitted.state, copy_state(bench.model))
+    assert equal(fitted.state, copy_state(experiment.model))
     for key in trained:
         if key.endswith("num_batches_tracked"):
             assert fitted.state[key].item() == 2 * fitted.best_epoch
@@ -92,17 +92,17 @@ def test_trained_blocks_move_and_frozen_ones_stay_bit_for_bit(lab: Lab, blocks: 
 @pytest.mark.parametrize("method", [Method(), Live()])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_a_frozen_encoder_stays_bit_for_bit(lab: Lab, method: Method, dropout: float) -> None:
-    bench = lab.bench(f"model.dropout={dropout}")
-    before = copy_state(bench.model)
-    fitted = fit(bench, Stage("lp", blocks=(HEAD,)), method, weight_decay=0.1)
+    experiment = lab.experiment(f"model.dropout={dropout}")
+    before = copy_state(experiment.model)
+    fitted = fit(experiment, Stage("lp", blocks=(HEAD,)), method, weight_decay=0.1)
     assert moved(before, fitted.state) == HEAD_KEYS
 
 
 def test_frozen_mode_train_moves_the_statistics_but_no_weights(lab: Lab) -> None:
-    bench = lab.bench()
-    before = copy_state(bench.model)
-    fitted = fit(bench, Stage("lp", blocks=(HEAD,)), frozen_mode="train", weight_decay=0.1)
-    buffers = {name for name, _ in bench.model.named_buffers()}
+    experiment = lab.experiment()
+    before = copy_state(experiment.model)
+    fitted = fit(experiment, Stage("lp", blocks=(HEAD,)), frozen_mode="train", weight_decay=0.1)
+    buffers = {name for name, _ in experiment.model.named_buffers()}
     assert len(buffers) == 6
     assert moved(before, fitted.state) == HEAD_KEYS | buffers
 
@@ -110,7 +110,7 @@ def test_frozen_mode_train_moves_the_statistics_but_no_weights(lab: Lab) -> None
 @pytest.mark.parametrize("frozen_mode", ["eval", "train"])
 def test_dropout_of_a_frozen_encoder_is_silent_unless_asked_for(lab: Lab, frozen_mode: str) -> None:
     fits = [
-        fit(lab.bench(f"model.dropout={p}"), Stage("lp", blocks=(HEAD,)), Live(), frozen_mode=frozen_mode)
+        fit(lab.experiment(f"model.dropout={p}"), Stage("lp", blocks=(HEAD,)), Live(), frozen_mode=frozen_mode)
         for p in (0.0, 0.5)
     ]
     assert equal(fits[0].state, fits[1].state) == (frozen_mode == "eval")
@@ -121,7 +121,7 @@ def test_dropout_of_a_frozen_encoder_is_silent_unless_asked_for(lab: Lab, frozen
 def test_cached_representations_give_the_numbers_of_the_whole_network(lab: Lab, dataset: str, standardize: str) -> None:
     given = (f"dataset={dataset}", "model.dropout=0.5", f"train.standardize_targets={standardize}")
     cached, live = (
-        fit(lab.bench(*given), Stage("lp", blocks=(HEAD,)), method, epochs=6) for method in (Method(), Live())
+        fit(lab.experiment(*given), Stage("lp", blocks=(HEAD,)), method, epochs=6) for method in (Method(), Live())
     )
     assert cached.best_epoch == live.best_epoch
     for key in ("train_loss", "val_score"):
@@ -132,10 +132,10 @@ def test_cached_representations_give_the_numbers_of_the_whole_network(lab: Lab, 
     assert moved(cached.state, live.state) <= HEAD_KEYS
 
 
-def passes(bench: Workbench, layer: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def passes(experiment: NetworkExperiment, layer: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that gets from now on how many nodes, or colours, a layer of the model is asked for."""
     seen: list[int] = []
-    convolution: Any = bench.model.encoder.gnns[layer]
+    convolution: Any = experiment.model.encoder.gnns[layer]
     begin = convolution.begin
 
     def counting(h: Tensor, hop: Any, counts: Tensor) -> Tensor:
@@ -157,14 +157,16 @@ def test_layers_that_do_not_move_are_worked_out_once(
     fits = []
     for most_kept in (2**30, 0):
         monkeypatch.setattr("roftbench.runner.frozen_states.MOST_KEPT", most_kept)
-        bench = lab.bench(*words)
-        seen = passes(bench, 0, monkeypatch)
-        fits.append(fit(bench, Stage("ft", blocks=(block, HEAD)), epochs=4))
+        experiment = lab.experiment(*words)
+        seen = passes(experiment, 0, monkeypatch)
+        fits.append(fit(experiment, Stage("ft", blocks=(block, HEAD)), epochs=4))
         assert len(seen) == (1 if most_kept else 1 + 4 * 3)  # a batch that is too large; two batches and validation
     views = []
     for most_kept in (2**30, 0):
         monkeypatch.setattr("roftbench.runner.frozen_states.MOST_KEPT", most_kept)
-        views.append(LiveView(Modes(bench.model, [block, HEAD], "eval"), bench.problem, bench.start, Method()))
+        views.append(
+            FullPass(Modes(experiment.model, [block, HEAD], "eval"), experiment.objective, experiment.start, Method())
+        )
     torch.testing.assert_close(*[view.val_outputs() for view in views], rtol=1e-5, atol=1e-6)
     # A bias before a batch norm has no gradient but rounding, from which Adam makes steps that only validation sees.
     for key, rel in (("train_loss", 1e-4), ("val_score", 0.02)):
@@ -185,10 +187,10 @@ def test_a_readout_that_looks_at_the_atoms_finds_them(lab: Lab, monkeypatch: pyt
     encoder = HeavyAtoms(num_layers=3, dim=16)
     for most_kept in (2**30, 0):
         monkeypatch.setattr("roftbench.runner.frozen_states.MOST_KEPT", most_kept)
-        bench = lab.bench()
-        bench.model = Predictor(deepcopy(encoder), 1)
-        bench.model.head.load_state_dict({"weight": torch.zeros(1, 16), "bias": torch.zeros(1)})
-        losses.append([row["train_loss"] for row in fit(bench, Stage("ft", blocks=("layer2", HEAD))).history])
+        experiment = lab.experiment()
+        experiment.model = Predictor(deepcopy(encoder), 1)
+        experiment.model.head.load_state_dict({"weight": torch.zeros(1, 16), "bias": torch.zeros(1)})
+        losses.append([row["train_loss"] for row in fit(experiment, Stage("ft", blocks=("layer2", HEAD))).history])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
@@ -206,9 +208,9 @@ def test_a_readout_that_looks_at_the_atoms_finds_them(lab: Lab, monkeypatch: pyt
 def test_nothing_is_kept_of_layers_that_move_or_that_somebody_reads(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, stage: Stage, method: Method, frozen_mode: str
 ) -> None:
-    bench = lab.bench()
-    seen = passes(bench, 0, monkeypatch)
-    fit(bench, stage, method, epochs=2, frozen_mode=frozen_mode)
+    experiment = lab.experiment()
+    seen = passes(experiment, 0, monkeypatch)
+    fit(experiment, stage, method, epochs=2, frozen_mode=frozen_mode)
     assert len(seen) == 2 * 3
 
 
@@ -227,34 +229,34 @@ class Watching(GIN):
 
 
 def test_what_is_in_no_block_trains_whenever_the_encoder_does(lab: Lab) -> None:
-    bench = lab.bench()
+    experiment = lab.experiment()
     encoder = Watching()
-    bench.model = Predictor(encoder, 1)
+    experiment.model = Predictor(encoder, 1)
     batches = 2 * 3  # two of fifty molecules, three epochs
-    fit(bench, Stage("lp", blocks=(HEAD,)), Live())
+    fit(experiment, Stage("lp", blocks=(HEAD,)), Live())
     assert encoder.modes == [(False, False)] * batches
     encoder.modes.clear()
-    fit(bench, Stage("ft"))
+    fit(experiment, Stage("ft"))
     assert encoder.modes == [(True, True)] * batches
     encoder.modes.clear()
-    fit(bench, Stage("ft", blocks=("layer1", HEAD)))
+    fit(experiment, Stage("ft", blocks=("layer1", HEAD)))
     assert encoder.modes == [(True, True)] * batches
     encoder.modes.clear()
-    fit(bench, Stage("lp", blocks=(HEAD,)), frozen_mode="train")
+    fit(experiment, Stage("lp", blocks=(HEAD,)), frozen_mode="train")
     assert encoder.modes == [(True, True)] * batches
 
 
 def test_a_block_that_is_not_there_skips_the_job_and_names_those_that_are(lab: Lab) -> None:
     with pytest.raises(SkipJob, match=r"no block 'layer2'.*'layer1'.*embed, head, layer0, layer1"):
-        fit(lab.bench(), Stage("ft", blocks=("layer2", HEAD)))
+        fit(lab.experiment(), Stage("ft", blocks=("layer2", HEAD)))
 
 
 # Loss, learning rate, epochs.
 
 
 def test_a_stage_may_set_its_own_epochs_and_learning_rate(lab: Lab) -> None:
-    own = fit(lab.bench(), Stage("ft", epochs=2, lr=0.003), epochs=5, lr=0.5)
-    same = fit(lab.bench(), Stage("ft"), epochs=2, lr=0.003)
+    own = fit(lab.experiment(), Stage("ft", epochs=2, lr=0.003), epochs=5, lr=0.5)
+    same = fit(lab.experiment(), Stage("ft"), epochs=2, lr=0.003)
     assert len(own.history) == 2
     assert own.history == same.history
     assert equal(own.state, same.state)
@@ -263,7 +265,7 @@ def test_a_stage_may_set_its_own_epochs_and_learning_rate(lab: Lab) -> None:
 @pytest.mark.parametrize("dataset", ["esol", "bbbp"])
 def test_bf16_rounds_the_steps_but_not_the_weights(lab: Lab, dataset: str) -> None:
     given = (f"dataset={dataset}", "model.dropout=0")
-    whole, rounded = (fit(lab.bench(*given), precision=precision) for precision in ("float32", "bf16"))
+    whole, rounded = (fit(lab.experiment(*given), precision=precision) for precision in ("float32", "bf16"))
     assert all(tensor.dtype == whole.state[key].dtype for key, tensor in rounded.state.items())
     losses = [[epoch["train_loss"] for epoch in one.history] for one in (whole, rounded)]
     assert losses[0] != losses[1]
@@ -278,7 +280,7 @@ def test_bf16_works_with_every_method_and_gives_the_same_numbers_again(lab: Lab,
 
 def test_the_penalty_is_part_of_the_training_loss(lab: Lab) -> None:
     """A constant one changes what is reported and nothing else."""
-    plain, shifted = (fit(lab.bench(), method=Constant(value)) for value in (0.0, 5.0))
+    plain, shifted = (fit(lab.experiment(), method=Constant(value)) for value in (0.0, 5.0))
     for row, other in zip(plain.history, shifted.history, strict=True):
         assert other["train_loss"] == pytest.approx(row["train_loss"] + 5.0, rel=1e-5)
         assert other["val_score"] == row["val_score"]
@@ -286,16 +288,16 @@ def test_the_penalty_is_part_of_the_training_loss(lab: Lab) -> None:
 
 
 def test_weight_decay_shrinks_what_is_trained(lab: Lab) -> None:
-    size = [fit(lab.bench(), epochs=10, weight_decay=decay).state["head.weight"].norm() for decay in (0.0, 5.0)]
+    size = [fit(lab.experiment(), epochs=10, weight_decay=decay).state["head.weight"].norm() for decay in (0.0, 5.0)]
     assert size[1] < 0.8 * size[0]
 
 
 def test_twenty_molecules_can_be_learned_by_heart(lab: Lab) -> None:
-    bench = lab.bench("label_ratio.count=20", "model.dropout=0")
-    problem = replace(bench.problem, val=bench.problem.train)
-    before = score(bench, problem, problem.train)
-    fit(bench, problem=problem, epochs=200, lr=0.01)
-    after = score(bench, problem, problem.train)
+    experiment = lab.experiment("label_ratio.count=20", "model.dropout=0")
+    objective = replace(experiment.objective, val=experiment.objective.train)
+    before = score(experiment, objective, objective.train)
+    fit(experiment, objective=objective, epochs=200, lr=0.01)
+    after = score(experiment, objective, objective.train)
     assert before is not None
     assert before > 1
     assert after is not None
@@ -305,7 +307,7 @@ def test_twenty_molecules_can_be_learned_by_heart(lab: Lab) -> None:
 @pytest.mark.parametrize("stage", [Stage("ft"), Stage("lp", blocks=(HEAD,))])
 def test_a_diverging_loss_is_a_job_error_that_names_epoch_and_stage(lab: Lab, stage: Stage) -> None:
     with pytest.raises(JobError, match=rf"diverged.*epoch \d of stage '{stage.name}'.*train\.lr \(1e\+30\)"):
-        fit(lab.bench(), stage, lr=1e30, epochs=10)
+        fit(lab.experiment(), stage, lr=1e30, epochs=10)
 
 
 # Which epoch is kept.
@@ -314,30 +316,30 @@ def test_a_diverging_loss_is_a_job_error_that_names_epoch_and_stage(lab: Lab, st
 @pytest.mark.parametrize("dataset", ["esol", "bbbp"])
 @pytest.mark.parametrize("flipped", [False, True])
 def test_the_first_best_epoch_by_the_metrics_direction_is_kept(lab: Lab, dataset: str, flipped: bool) -> None:
-    bench = lab.bench(f"dataset={dataset}")
-    metric = bench.problem.metric
+    experiment = lab.experiment(f"dataset={dataset}")
+    metric = experiment.objective.metric
     higher = metric.higher_is_better != flipped
-    problem = replace(bench.problem, metric=replace(metric, higher_is_better=higher))
-    fitted = fit(bench, problem=problem, epochs=8, lr=0.03)
+    objective = replace(experiment.objective, metric=replace(metric, higher_is_better=higher))
+    fitted = fit(experiment, objective=objective, epochs=8, lr=0.03)
     seen = scores(fitted)
     assert len(set(seen)) > 4
     best = max(seen) if higher else min(seen)  # type: ignore[type-var]
     assert fitted.best_score == best
     assert fitted.best_epoch == seen.index(best) + 1
     assert [row["epoch"] for row in fitted.history] == list(range(1, 9))
-    assert score(bench, problem, problem.val) == best  # its weights are in the model, too
+    assert score(experiment, objective, objective.val) == best  # its weights are in the model, too
 
 
 def test_of_equal_epochs_the_first_is_kept(lab: Lab) -> None:
-    fitted = fit(lab.bench(), Stage("lp", blocks=(HEAD,)), lr=1e-30, epochs=4)
+    fitted = fit(lab.experiment(), Stage("lp", blocks=(HEAD,)), lr=1e-30, epochs=4)
     assert len(set(scores(fitted))) == 1
     assert fitted.best_epoch == 1
 
 
 def test_without_a_validation_score_the_last_epoch_is_kept(lab: Lab) -> None:
-    bench = lab.bench()
-    problem = replace(bench.problem, val=bench.problem.val[:0])
-    fitted = fit(bench, problem=problem, epochs=4)
+    experiment = lab.experiment()
+    objective = replace(experiment.objective, val=experiment.objective.val[:0])
+    fitted = fit(experiment, objective=objective, epochs=4)
     assert scores(fitted) == [None] * 4
     assert fitted.best_epoch == 4
     assert fitted.best_score is None
@@ -346,24 +348,24 @@ def test_without_a_validation_score_the_last_epoch_is_kept(lab: Lab) -> None:
 
 def test_the_kept_weights_are_those_of_the_best_epoch_and_a_copy(lab: Lab) -> None:
     """Training on after the best epoch, in the stage and after it, does not reach them."""
-    bench = lab.bench()
-    problem = replace(bench.problem, metric=replace(bench.problem.metric, higher_is_better=True))
-    fitted = fit(bench, problem=problem, epochs=8, lr=0.03)
+    experiment = lab.experiment()
+    objective = replace(experiment.objective, metric=replace(experiment.objective.metric, higher_is_better=True))
+    fitted = fit(experiment, objective=objective, epochs=8, lr=0.03)
     assert fitted.best_epoch < 8
     kept = clone(fitted.state)
-    short = fit(lab.bench(), problem=problem, epochs=fitted.best_epoch, lr=0.03)
+    short = fit(lab.experiment(), objective=objective, epochs=fitted.best_epoch, lr=0.03)
     assert equal(short.state, kept)
-    fit(bench, lr=0.1)
-    assert moved(kept, copy_state(bench.model)) == kept.keys()
+    fit(experiment, lr=0.1)
+    assert moved(kept, copy_state(experiment.model)) == kept.keys()
     assert equal(fitted.state, kept)
 
 
 def test_the_second_stage_starts_from_the_best_weights_of_the_first(lab: Lab) -> None:
-    bench = lab.bench()
-    problem = replace(bench.problem, metric=replace(bench.problem.metric, higher_is_better=True))
-    first = fit(bench, Stage("lp", blocks=(HEAD,)), problem=problem, epochs=6)
+    experiment = lab.experiment()
+    objective = replace(experiment.objective, metric=replace(experiment.objective.metric, higher_is_better=True))
+    first = fit(experiment, Stage("lp", blocks=(HEAD,)), objective=objective, epochs=6)
     assert first.best_epoch < 6
-    second = fit(bench, Stage("ft", blocks=(HEAD,), lr=1e-30), problem=problem, number=1)
+    second = fit(experiment, Stage("ft", blocks=(HEAD,), lr=1e-30), objective=objective, number=1)
     assert scores(second) == [first.best_score] * 3
     assert equal(first.state, second.state)
 
@@ -372,24 +374,24 @@ def test_the_second_stage_starts_from_the_best_weights_of_the_first(lab: Lab) ->
 
 
 def test_a_stage_depends_on_its_seed_and_number_alone(lab: Lab) -> None:
-    bench = lab.bench()
-    first = fit(bench)
+    experiment = lab.experiment()
+    first = fit(experiment)
     torch.manual_seed(12345)
     np.random.seed(5)
-    bench.model.load_state_dict(bench.start.state)
-    again = fit(bench)
+    experiment.model.load_state_dict(experiment.start.state)
+    again = fit(experiment)
     assert equal(first.state, again.state)
     assert first.history == again.history
-    for other in (fit(lab.bench(), seed=1), fit(lab.bench(), number=1)):
+    for other in (fit(lab.experiment(), seed=1), fit(lab.experiment(), number=1)):
         assert first.history != other.history
 
 
 def test_the_global_generator_is_given_back_as_it_was(lab: Lab) -> None:
-    bench = lab.bench()
+    experiment = lab.experiment()
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    fit(bench)
+    fit(experiment)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -441,7 +443,7 @@ def test_a_clipped_step_is_that_of_pytorch(clip: float | None) -> None:
 
 @pytest.mark.parametrize("stage", [Stage("ft"), Stage("lp", blocks=(HEAD,))])
 def test_clipping_changes_training_only_where_it_takes_hold(lab: Lab, stage: Stage) -> None:
-    plain, never, often = (fit(lab.bench(), stage, clip_value=value) for value in (None, 1e6, 1e-7))
+    plain, never, often = (fit(lab.experiment(), stage, clip_value=value) for value in (None, 1e6, 1e-7))
     assert never.history == plain.history
     assert equal(never.state, plain.state)
     assert often.history != plain.history

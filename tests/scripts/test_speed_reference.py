@@ -15,13 +15,13 @@ with warnings.catch_warnings(action="ignore"):  # torch_geometric scripts a clas
     from torch_geometric.data import Batch
 
 from roftbench.config.components import build
-from roftbench.runner.network import Workbench
-from roftbench.runner.training import LiveView, Modes
+from roftbench.runner.network import NetworkExperiment
+from roftbench.runner.training import FullPass, Modes
 
 GIVEN = ("model=gin_masking", "model.dropout=0")
 
 
-def pair(lab: Lab, *overrides: str) -> tuple[Workbench, ReferenceModel]:
+def pair(lab: Lab, *overrides: str) -> tuple[NetworkExperiment, ReferenceModel]:
     bench = lab.bench(*GIVEN, *overrides)
     reference = ReferenceModel(bench.problem.num_tasks)
     reference.load_state_dict(bench.start.state)
@@ -52,7 +52,7 @@ def test_loss_and_gradients_of_a_batch_are_the_same(lab: Lab, dataset: str, meth
     start.load_state_dict(bench.start.state)
     index = bench.problem.train[:32]
     batch = Batch.from_data_list(molecules(bench.problem, index))
-    view = LiveView(Modes(bench.model, list(bench.model.blocks()), "eval"), bench.problem, bench.start, bench.method)
+    view = FullPass(Modes(bench.model, list(bench.model.blocks()), "eval"), bench.problem, bench.start, bench.method)
     view.train()
     ours = next(view.losses([index]))()
     job = ReferenceJob(start, [], bench.problem.task, bench.method)

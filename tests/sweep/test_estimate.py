@@ -3,7 +3,7 @@
 import pytest
 from lab import FOREST, Lab
 
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.runner.run import Outcome, run_job
 from roftbench.store.results import Record
@@ -20,8 +20,8 @@ def estimated(lab: Lab, *overrides: str) -> Estimate:
 
 def seconds_a_unit(lab: Lab, record: Record) -> float:
     """Return what one forward pass of one atom took in full fine-tuning of ESOL."""
-    bench = lab.bench(*FULL)
-    mean = float(bench.dataset.sizes.mean())
+    experiment = lab.experiment(*FULL)
+    mean = float(experiment.dataset.sizes.mean())
     graphs = record["count"]["graphs"]
     return float(record["seconds"]["ft"] / (4 * (3 * graphs["train"] + graphs["val"]) * mean))
 
@@ -32,9 +32,9 @@ def start_of(record: Record) -> float:
 
 
 def atoms(lab: Lab, *overrides: str) -> tuple[int, int]:
-    bench = lab.bench(*overrides)
-    sizes = bench.dataset.sizes
-    return int(sizes[bench.parts.train].sum()), int(sizes[bench.parts.val].sum())
+    experiment = lab.experiment(*overrides)
+    sizes = experiment.dataset.sizes
+    return int(sizes[experiment.parts.train].sum()), int(sizes[experiment.parts.val].sum())
 
 
 def test_the_records_rate_times_the_atoms_and_epochs_of_what_is_missing(lab: Lab) -> None:
@@ -62,7 +62,7 @@ def test_what_is_shared_counts_once_and_what_is_kept_not_at_all(lab: Lab) -> Non
 
 def test_probing_and_coefficients_cost_what_they_read(lab: Lab) -> None:
     records = [lab.done(*FULL), lab.done("method=lp"), lab.done("method=roftmol", "train.epochs=4")]
-    mean = float(lab.bench(*FULL).dataset.sizes.mean())
+    mean = float(lab.experiment(*FULL).dataset.sizes.mean())
     rates = Rates()
     for record in records:
         rates.add_record(record, {"esol": mean})
@@ -82,7 +82,7 @@ def test_a_head_that_trains_behind_a_moving_encoder_costs_every_epoch(lab: Lab) 
     given = "method=lp", "train.frozen_mode=train", "train.epochs=4"
     record = lab.done(*given)
     assert record["stages"] == [{"name": "lp", "blocks": ["head"], "epochs": None, "lr": None, "frozen": False}]
-    rates, graphs, mean = Rates(), record["count"]["graphs"], float(lab.bench(*given).dataset.sizes.mean())
+    rates, graphs, mean = Rates(), record["count"]["graphs"], float(lab.experiment(*given).dataset.sizes.mean())
     rates.add_record(record, {"esol": mean})
     work = 4 * (3 * graphs["train"] + graphs["val"]) * mean
     assert rates.of("tiny_gin", "lp") == pytest.approx(record["seconds"]["lp"] / work)
@@ -113,7 +113,7 @@ def test_an_epoch_that_is_measured_is_short_however_large_the_data_set(
 ) -> None:
     jobs: list[Job] = []
 
-    def noted(job: Job, env: Env) -> Outcome:
+    def noted(job: Job, env: RunContext) -> Outcome:
         jobs.append(job)
         return run_job(job, env)
 

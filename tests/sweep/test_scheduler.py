@@ -16,7 +16,7 @@ from roftbench.runner.run import run_job
 from roftbench.store.results import Record
 from roftbench.sweep import scheduler as sweep
 from roftbench.sweep.launchers import EXTRAS
-from roftbench.sweep.scheduler import Answer, Sweep
+from roftbench.sweep.scheduler import JobReply, Scheduler
 
 # Two searches of ROFT-MOL, each a fit and four candidates that learn from it; every stage long enough to be met.
 SEARCHES = ("seed=0,1", "method=roftmol,lp", "method.search=true", "train.epochs=5", "train.interpolation_epochs=25")
@@ -244,7 +244,7 @@ def test_a_launcher_that_stops_between_two_jobs_is_started_again(lab: Lab, capsy
     plan = lab.plan("method=lp", "seed=0,1,2")
     launched: list[int] = []
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
         launched.append(len(batch))
         own = [text for text in batch[0] if not text.startswith("paths.")]
         lab.done(*own)
@@ -252,7 +252,7 @@ def test_a_launcher_that_stops_between_two_jobs_is_started_again(lab: Lab, capsy
             raise RuntimeError("a worker has left")
         return []
 
-    Sweep(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
+    Scheduler(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
     assert launched == [3, 2, 1]
     out = capsys.readouterr().out
     assert "a worker process was lost (RuntimeError: a worker has left); 2 jobs are still to be run" in out
@@ -270,14 +270,14 @@ def test_a_worker_that_is_killed_before_it_has_a_job_gets_a_second_try(
     plan = lab.plan("method=lp", "seed=0")
     launched: list[int] = []
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
         launched.append(number)
         if len(launched) <= deaths:
             raise UncompletedJobError("CANCELLED")
         outcome = lab.run(*(text for text in batch[0] if not text.startswith("paths.")))
-        return [Answer(number, plan.jobs[number].key, outcome.status != "busy", "")]
+        return [JobReply(number, plan.jobs[number].key, outcome.status != "busy", "")]
 
-    one = Sweep(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"])
+    one = Scheduler(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"])
     if deaths == 1:
         one.run()
         assert "a worker process was lost (UncompletedJobError: CANCELLED); 1 jobs" in capsys.readouterr().out
@@ -449,14 +449,14 @@ def test_what_has_failed_is_named_also_where_the_sweep_comes_to_no_end(
 ) -> None:
     plan = lab.plan("method=lp", "train.lr=1e30,0.01")
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
         if number:
-            return [Answer(number, plan.jobs[number].key, ended=False, refusal="the disk is full.")]
+            return [JobReply(number, plan.jobs[number].key, ended=False, refusal="the disk is full.")]
         outcome = lab.run(*(text for text in batch[0] if not text.startswith("paths.")))
-        return [Answer(number, plan.jobs[number].key, outcome.status != "busy", "")]
+        return [JobReply(number, plan.jobs[number].key, outcome.status != "busy", "")]
 
     with pytest.raises(JobError, match=r"the disk is full\. Finished jobs are kept"):
-        Sweep(plan, launch, {"_target_": "somewhere.BasicLauncher"}, ["roftbench", "run"]).run()
+        Scheduler(plan, launch, {"_target_": "somewhere.BasicLauncher"}, ["roftbench", "run"]).run()
     [named] = re.findall(r"^  failed: (.*)\n {10}.*diverged", capsys.readouterr().out, re.MULTILINE)
     assert "train.lr=1e+30" in named
 
@@ -469,12 +469,12 @@ def test_jobs_that_end_where_this_machine_sees_nothing_end_the_sweep_with_one_me
     plan = lab.plan("method=lp", "seed=0,1")
     launched: list[int] = []
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
         launched.append(len(batch))
-        return [Answer(number + place, one.key, ended=True, refusal="") for place, one in enumerate(plan.jobs)]
+        return [JobReply(number + place, one.key, ended=True, refusal="") for place, one in enumerate(plan.jobs)]
 
     with pytest.raises(JobError, match=rf"2 jobs have ended, but nothing of them is in paths\.results={lab.results} "):
-        Sweep(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
+        Scheduler(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
     assert launched == [2]
 
 
@@ -484,14 +484,14 @@ def test_a_job_that_another_sweep_has_seen_fail_meanwhile_is_not_run_again(
     plan = lab.plan("method=lp", "train.lr=0.01,1e30")
     launched: list[int] = []
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
         launched.append(number)
         for one in plan.jobs:  # this sweep's, and the other's
             run_job(one.job, one.env)
-        return [Answer(number, plan.jobs[number].key, ended=True, refusal="")]
+        return [JobReply(number, plan.jobs[number].key, ended=True, refusal="")]
 
     with pytest.raises(JobError, match="1 of 2 jobs failed"):
-        Sweep(plan, launch, {"_target_": "somewhere.BasicLauncher"}, ["roftbench", "run"]).run()
+        Scheduler(plan, launch, {"_target_": "somewhere.BasicLauncher"}, ["roftbench", "run"]).run()
     assert launched == [0]
     assert summary(capsys.readouterr().out).startswith("2 jobs: 1 done, 0 skipped, 1 failed")
 
@@ -499,10 +499,10 @@ def test_a_job_that_another_sweep_has_seen_fail_meanwhile_is_not_run_again(
 def test_a_launcher_that_runs_nothing_and_says_nothing_is_not_launched_for_ever(lab: Lab) -> None:
     launched: list[int] = []
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
         launched.append(len(batch))
         return []
 
     with pytest.raises(JobError, match="the launcher came back 4 times without having run any of 2 jobs"):
-        Sweep(lab.plan("method=lp", "seed=0,1"), launch, {"_target_": "a.RayLauncher"}, ["roftbench", "run"]).run()
+        Scheduler(lab.plan("method=lp", "seed=0,1"), launch, {"_target_": "a.RayLauncher"}, ["roftbench", "run"]).run()
     assert launched == [2] * 4

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from roftbench.advise.budget import Budget
-from roftbench.advise.candidates import Runner
+from roftbench.advise.candidates import Candidate
 from roftbench.advise.costs import Costs, Timed
 from roftbench.advise.ending import ending
 from roftbench.advise.ensembling import Blender
@@ -22,7 +22,7 @@ from roftbench.advise.recommendation import Advice, Kept, Tested
 from roftbench.advise.save import kept, out_of_folds, tested
 from roftbench.advise.settings import BASELINES, AdviseSettings
 from roftbench.advise.significance import Difference, difference
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.console import bar, say
 from roftbench.data.dataset import load_dataset
@@ -46,9 +46,9 @@ class Advisor:
         self.budget = Budget(*settings.limit(), recorded=recorded)
         self.jobs = Jobs(overrides, folder, search=settings.search)
         self.costs = Costs(self.jobs, self.budget)
-        runners = [Runner(*pair, baseline=pair in BASELINES) for pair in settings.pairs()]
-        self.job, self.env, self.guesses = self.jobs.of(runners[0].model, runners[0].method)
-        for one in runners:
+        candidates = [Candidate(*pair, baseline=pair in BASELINES) for pair in settings.pairs()]
+        self.job, self.env, self.guesses = self.jobs.of(candidates[0].model, candidates[0].method)
+        for one in candidates:
             self._prepare(one)
         self.dataset = load_dataset(self.job.dataset, self.env.cache / "data", self.env.places)
         self.outer = outer_parts(self.job, self.dataset)
@@ -56,13 +56,13 @@ class Advisor:
         self.folds = Folds(self.job, self.dataset, settings.folds, settings.by, place, self.outer)
         _ = self.folds[0]  # what cannot be folded is told before anything else
         self.prior = Prior.of(str(self.job.dataset.task), len(self.folds.pool))
-        self.runners = self.prior.order(runners)
+        self.candidates = self.prior.order(candidates)
         self.metric = str(self.job.dataset.metric)
         self.sign = -1 if METRICS[self.metric].higher_is_better else 1
         self.blender = Blender(self.dataset, settings.folds, self.metric, self.sign)
         self._timed: dict[tuple[str, str, str, int], Timed] = {}
 
-    def _prepare(self, one: Runner) -> None:
+    def _prepare(self, one: Candidate) -> None:
         """Check a candidate, and fetch what it reads; a checkpoint that cannot be had takes it out of the race."""
         job, env, _ = self.jobs.of(one.model, one.method)
         one.estimator = job.model.kind != NETWORK
@@ -76,7 +76,7 @@ class Advisor:
     @property
     def place(self) -> Path:
         """The folder of this advice; a race with other candidates, or settings of their jobs, has another one."""
-        keys = sorted(self.jobs.of(one.model, one.method)[0].key for one in self.runners)
+        keys = sorted(self.jobs.of(one.model, one.method)[0].key for one in self.candidates)
         chosen = {"folds": self.folds.folder.name, "jobs": keys, "members": self.settings.members}
         return self.env.results / "advise" / digest(chosen)
 
@@ -89,7 +89,7 @@ class Advisor:
         self.env.tidy()
         count = self.settings.folds
         partitions = self.folds.partitions(PARTITIONS)
-        race = Race(self.runners, self, count, self.budget, self.metric, self.sign, partitions)
+        race = Race(self.candidates, self, count, self.budget, self.metric, self.sign, partitions)
         race.run()
         left_open = ending(race)
         blend = self.blender.blend(race.finalists(), race.affordable, race.deciding())
@@ -126,7 +126,7 @@ class Advisor:
             warnings=self.outer.warnings,
         )
 
-    def _check(self, winner: Runner, enough: str) -> None:
+    def _check(self, winner: Candidate, enough: str) -> None:
         if winner.failure or not winner.scores:
             if winner.failure:
                 raise UsageError(f"no candidate could be judged. {winner.name}: {winner.failure}")
@@ -141,23 +141,23 @@ class Advisor:
             )
 
     def _pretrained(self) -> frozenset[str]:
-        jobs = {one.name: self.jobs.of(one.model, one.method)[0] for one in self.runners}
+        jobs = {one.name: self.jobs.of(one.model, one.method)[0] for one in self.candidates}
         return frozenset(name for name, job in jobs.items() if job.model.pretraining != "none")
 
-    def judge(self, one: Runner, fold: int) -> tuple[Record | None, float | None]:
+    def judge(self, one: Candidate, fold: int) -> tuple[Record | None, float | None]:
         """Run a candidate on a fold, or take its record; returns that, None if it failed, and its seconds if it ran."""
         label = f"{one.name} · fold {fold + 1} · {self.budget.words()}"
         return self._run(one, self._on(one, self.folds[fold]), label)
 
-    def needs(self, one: Runner, fold: int) -> dict[str, float]:
+    def needs(self, one: Candidate, fold: int) -> dict[str, float]:
         """Return what a candidate's job on a fold has to fit, and the seconds of each fit."""
         return {} if one.failure else self.costs.needs(self._on(one, self.folds[fold]))
 
-    def finals(self, parts: Sequence[Runner], *, least: bool = False) -> dict[str, float]:
+    def finals(self, parts: Sequence[Candidate], *, least: bool = False) -> dict[str, float]:
         """Return the same of the jobs on the outer parts: these candidates with all seeds (or one), and the forest."""
         found: dict[str, float] = {}
         members = 1 if least else self.settings.members
-        for one in self.runners:
+        for one in self.candidates:
             if one.baseline and one.quick and one.scores and not least:
                 found |= self.costs.needs(self._outside(one, 0))
         for one in (part for winner in parts for part in winner.parts):
@@ -165,12 +165,12 @@ class Advisor:
                 found |= self.costs.needs(self._outside(one, member))
         return found
 
-    def alone(self, one: Runner) -> float | None:
+    def alone(self, one: Candidate) -> float | None:
         """Return a candidate's test score with the first seed; None where it has none. Nothing is charged for it."""
         record, _ = self._run(one, self._outside(one, 0), f"{one.name} · test part")
         return None if record is None else self.blender.score([record])
 
-    def _on(self, one: Runner, parts: Parts) -> Timed:
+    def _on(self, one: Candidate, parts: Parts) -> Timed:
         known = one.model, one.method, parts.name, 0
         if known not in self._timed:
             job, env = self.jobs.on(one.model, one.method, self.folds.split(parts))
@@ -178,7 +178,7 @@ class Advisor:
             self._timed[known] = self._sized(job, env, *index)
         return self._timed[known]
 
-    def _outside(self, one: Runner, member: int) -> Timed:
+    def _outside(self, one: Candidate, member: int) -> Timed:
         """Return a candidate's job on the outer parts, with another seed for each member."""
         known = one.model, one.method, "", member
         if known not in self._timed:
@@ -190,11 +190,11 @@ class Advisor:
             self._timed[known] = self._sized(replace(job, seed=job.seed + member), env, parts.train, parts.val)
         return self._timed[known]
 
-    def _sized(self, job: Job, env: Env, train: Indices, val: Indices) -> Timed:
+    def _sized(self, job: Job, env: RunContext, train: Indices, val: Indices) -> Timed:
         atoms = self.dataset.sizes
         return Timed(job, env, Sizes(int(atoms[train].sum()), int(atoms[val].sum()), float(atoms.mean())))
 
-    def _run(self, one: Runner, timed: Timed, label: str) -> tuple[Record | None, float | None]:
+    def _run(self, one: Candidate, timed: Timed, label: str) -> tuple[Record | None, float | None]:
         """Run a job, or take its record; returns that, None if it failed, and its seconds, None if it was done."""
         done = self.costs.done(timed.job, timed.env)
         record, _ = self.jobs.result(timed.job, timed.env, label)
@@ -204,7 +204,7 @@ class Advisor:
         seconds = self.costs.took(timed, record)
         return record, None if done else seconds
 
-    def _null(self, winner: Runner) -> Null:
+    def _null(self, winner: Candidate) -> Null:
         """Return the mean of the training labels, judged on the winner's folds."""
         null = null_of(self.dataset)
         for fold in winner.scores:
@@ -213,12 +213,12 @@ class Advisor:
             null.scores[fold] = null_score(self.dataset, self.metric, train, test)
         return null
 
-    def _final(self, winner: Runner, race: Race) -> dict[str, Tested]:
+    def _final(self, winner: Candidate, race: Race) -> dict[str, Tested]:
         """Fit the winner, and baselines for which there is time, to the outer parts, and score the test part.
 
         It is the one time that the test part is used.
         """
-        others = [one for one in self.runners if one.baseline and one.scores and one not in winner.parts]
+        others = [one for one in self.candidates if one.baseline and one.scores and one not in winner.parts]
         say("the winner and baselines, fitted to the labelled molecules and judged on the test part")
         test: dict[str, Tested] = {}
         for one in [winner, *others]:
@@ -237,21 +237,21 @@ class Advisor:
                     say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {score_text(score, 4)}")
         return test
 
-    def _member(self, one: Runner, member: int) -> float:
+    def _member(self, one: Candidate, member: int) -> float:
         """Return the seconds, or the jobs, of fitting a candidate's parts with another seed."""
         needed: dict[str, float] = {}
         for part in one.parts:
             needed |= self.costs.needs(self._outside(part, member))
         return sum(needed.values())
 
-    def _outer(self, one: Runner, member: int) -> Record | None:
+    def _outer(self, one: Candidate, member: int) -> Record | None:
         label = f"{one.name} · test part · {self.budget.words()}"
         record, seconds = self._run(one, self._outside(one, member), label)
         if seconds is not None:
             self.budget.spend(seconds)
         return record
 
-    def _keep(self, winner: Runner) -> Kept:
+    def _keep(self, winner: Candidate) -> Kept:
         """Keep the winner's members, with intervals from the errors on the folds where these were all judged."""
         todo = []
         for part in winner.parts:
@@ -261,7 +261,7 @@ class Advisor:
         folders = [kept(*one) for one in bar(todo, "keeping", "model")]
         return Kept(folders, *tested(folders, self.metric, self.env)) if folders else Kept()
 
-    def _half(self, winner: Runner) -> Difference | None:
+    def _half(self, winner: Candidate) -> Difference | None:
         """Judge the winner once more with half of the training molecules, as far as the budget lasts."""
         scores: dict[int, float | None] = {}
         for fold in sorted(winner.scores)[: self.settings.folds]:
@@ -272,7 +272,7 @@ class Advisor:
             for part in winner.parts:
                 timed = self._on(part, self.folds.half(fold))
                 label = f"{part.name} · half of fold {fold + 1} · {self.budget.words()}"
-                record, seconds = self._run(Runner(part.model, part.method), timed, label)
+                record, seconds = self._run(Candidate(part.model, part.method), timed, label)
                 if seconds is not None:
                     self.budget.spend(seconds)
                 records.append(record)
@@ -281,7 +281,7 @@ class Advisor:
                 scores[fold] = self.blender.score(done)
         return difference(scores, winner.scores, 1 / (self.settings.folds - 2))
 
-    def _command(self, winner: Runner) -> str:
+    def _command(self, winner: Candidate) -> str:
         chosen = [f"model={winner.model}", f"method={winner.method}", *["method.search=true"] * self.settings.search]
         folder = [] if self.folder is None else ["--config-dir", str(self.folder)]
         overrides = self.overrides

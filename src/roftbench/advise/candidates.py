@@ -10,7 +10,7 @@ QUICK = ("lp", "random_forest")
 
 
 @dataclass(eq=False)
-class Runner:
+class Candidate:
     """A candidate in the race: its scores by fold (None: undefined), the seconds of a job, and why it fell out.
 
     `estimator`: it is no network, so that a fit takes seconds.
@@ -36,7 +36,7 @@ class Runner:
         return f"{self.model} · {self.method}"
 
     @property
-    def parts(self) -> tuple["Runner", ...]:
+    def parts(self) -> tuple["Candidate", ...]:
         """The candidate alone; a blend has several."""
         return (self,)
 
@@ -53,24 +53,24 @@ class Runner:
         return sign * sum(values) / len(values)
 
 
-def defined(runners: Sequence[Runner]) -> set[int]:
+def defined(candidates: Sequence[Candidate]) -> set[int]:
     """Return the folds on which somebody has a score; on others there is none to be had, for want of a class say."""
-    return {fold for one in runners for fold, score in one.scores.items() if score is not None}
+    return {fold for one in candidates for fold, score in one.scores.items() if score is not None}
 
 
-def shared(runners: Sequence[Runner]) -> set[int]:
+def shared(candidates: Sequence[Candidate]) -> set[int]:
     """Return the folds that all of the candidates were judged on and that somebody has a score on."""
-    folds = [set(one.scores) for one in runners]
-    return set.intersection(*folds) & defined(runners) if folds else set()
+    folds = [set(one.scores) for one in candidates]
+    return set.intersection(*folds) & defined(candidates) if folds else set()
 
 
-def mean_of(one: Runner, folds: Collection[int]) -> float | None:
+def mean_of(one: Candidate, folds: Collection[int]) -> float | None:
     """Return the plain mean of a candidate's scores over those of the folds that it has; None where there is none."""
     loss = one.loss(1, folds)
     return loss if math.isfinite(loss) else None
 
 
-def ahead(one: Runner, other: Runner, sign: int) -> bool:
+def ahead(one: Candidate, other: Candidate, sign: int) -> bool:
     """Tell whether a candidate has the lower loss on the folds that both were judged on."""
     folds = shared([one, other])
     return bool(folds) and one.loss(sign, folds) < other.loss(sign, folds)

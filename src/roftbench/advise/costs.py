@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from roftbench.advise.budget import Budget
 from roftbench.advise.jobs import Jobs
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.errors import JobError, UsageError
 from roftbench.runner.network import will_make_with
@@ -23,7 +23,7 @@ class Timed:
     """A job, what it runs in, and how many atoms its parts have."""
 
     job: Job
-    env: Env
+    env: RunContext
     atoms: Sizes
 
 
@@ -41,7 +41,7 @@ class Costs:
         self._fits: dict[str, tuple[Needed, ...]] = {}  # by the job's key
         self._paid: set[str] = set()  # keys of jobs and fits
 
-    def done(self, job: Job, env: Env) -> bool:
+    def done(self, job: Job, env: RunContext) -> bool:
         """Tell whether a job costs nothing."""
         return job.key in self._paid or (not self.budget.recorded and self.jobs.finished(job, env) is not None)
 
@@ -105,12 +105,12 @@ class Costs:
             return
         self._rates.add_stages(record, mean)
 
-    def _fits_of(self, job: Job, env: Env) -> tuple[Needed, ...]:
+    def _fits_of(self, job: Job, env: RunContext) -> tuple[Needed, ...]:
         if job.key not in self._fits:
             self._fits[job.key] = fits_of(job, env)
         return self._fits[job.key]
 
-    def _kept(self, need: Needed, env: Env) -> bool:
+    def _kept(self, need: Needed, env: RunContext) -> bool:
         """Tell whether a fit is in the store, made with what the job would make it with."""
         if self.budget.recorded or env.run.rerun:
             return need.key in self._paid

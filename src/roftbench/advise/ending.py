@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from roftbench.advise.candidates import Runner, ahead, shared
+from roftbench.advise.candidates import Candidate, ahead, shared
 from roftbench.advise.halving import Race
 
 
@@ -22,7 +22,7 @@ class Ending:
 
 def ending(race: Race) -> Ending:
     """Return what the budget of a race left open; a race is at its end once all were judged on the first partition."""
-    running = [one for one in race.runners if not one.failure]
+    running = [one for one in race.candidates if not one.failure]
     waiting = [one for one in running if not one.covers(race.folds)]
     if not waiting:
         return Ending()
@@ -32,7 +32,7 @@ def ending(race: Race) -> Ending:
     return Ending(stopped, _undecided(race, running, waiting), _enough(race, waiting))
 
 
-def _undecided(race: Race, running: Sequence[Runner], waiting: Sequence[Runner]) -> str:
+def _undecided(race: Race, running: Sequence[Candidate], waiting: Sequence[Candidate]) -> str:
     """Return why the candidates that were judged on all folds do not decide; "" where they do."""
     whole = race.in_order(one for one in running if one.covers(race.folds))
     if not whole:
@@ -48,11 +48,11 @@ def _undecided(race: Race, running: Sequence[Runner], waiting: Sequence[Runner])
     return ""
 
 
-def _enough(race: Race, waiting: Sequence[Runner]) -> str:
+def _enough(race: Race, waiting: Sequence[Candidate]) -> str:
     """Return in words the budget that would judge everybody, and the one that would judge one candidate more."""
-    last = max((race.course.finals([one]) for one in waiting), key=race.price)
+    last = max((race.jobs.finals([one]) for one in waiting), key=race.price)
     whole = race.budget.used() + race.price(race.union(waiting, race.folds) | last)
-    least = min(race.price(race.union([one], race.folds) | race.course.finals([one])) for one in waiting)
+    least = min(race.price(race.union([one], race.folds) | race.jobs.finals([one])) for one in waiting)
     least += race.budget.used()
     shown = race.budget.shown(math.ceil(whole))
     if len(waiting) == 1 or least >= whole:

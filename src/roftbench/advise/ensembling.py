@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roftbench.advise.candidates import Runner
+from roftbench.advise.candidates import Candidate
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
 from roftbench.predict.held_out import HeldOut, pooled
@@ -17,10 +17,10 @@ GAIN = 0.01  # by which share of its loss another part must better a blend: belo
 
 
 @dataclass(eq=False)
-class Blend(Runner):
+class Blend(Candidate):
     """Candidates that predict by their mean."""
 
-    of: tuple[Runner, ...] = ()
+    of: tuple[Candidate, ...] = ()
 
     @property
     def name(self) -> str:
@@ -28,7 +28,7 @@ class Blend(Runner):
         return " + ".join(one.name for one in self.of)
 
     @property
-    def parts(self) -> tuple[Runner, ...]:
+    def parts(self) -> tuple[Candidate, ...]:
         """The candidates that are averaged."""
         return self.of
 
@@ -41,8 +41,8 @@ class Blender:
 
     def blend(
         self,
-        runners: Sequence[Runner],
-        affordable: Callable[[Sequence[Runner]], bool],
+        candidates: Sequence[Candidate],
+        affordable: Callable[[Sequence[Candidate]], bool],
         folds: Collection[int] | None = None,
     ) -> Blend | None:
         """Return the best candidate with those that better it, added one by one; None where none does.
@@ -52,7 +52,7 @@ class Blender:
         that costs little on the folds: the best of many is chosen by luck, too, and a mean loses less where that fails.
         """
         folds = set(folds or range(self.folds))
-        judged = [one for one in runners if not one.failure and folds <= set(one.records)]
+        judged = [one for one in candidates if not one.failure and folds <= set(one.records)]
         ranked = sorted(judged, key=lambda one: one.loss(self.sign, folds))
         chosen = ranked[:1]
         loss = self._loss(chosen, folds) if chosen else 0.0
@@ -78,12 +78,12 @@ class Blender:
         found = self.together(records)
         return evaluate(str(self.dataset.spec.task), found.y, found.prediction, [self.metric])[self.metric]
 
-    def _loss(self, parts: Sequence[Runner], folds: Collection[int]) -> float:
+    def _loss(self, parts: Sequence[Candidate], folds: Collection[int]) -> float:
         scores = [self.score([one.records[fold] for one in parts]) for fold in sorted(folds)]
         values = [score for score in scores if score is not None]
         return self.sign * sum(values) / len(values) if values else float("inf")
 
-    def _made(self, parts: Sequence[Runner]) -> Blend:
+    def _made(self, parts: Sequence[Candidate]) -> Blend:
         folds = sorted(set.intersection(*(set(one.records) for one in parts)))
         return Blend(
             " + ".join(one.model for one in parts),

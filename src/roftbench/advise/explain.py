@@ -1,6 +1,6 @@
 """What an advice says in words: what the budget left open, the recommendation, and why."""
 
-from roftbench.advise.candidates import Runner
+from roftbench.advise.candidates import Candidate
 from roftbench.advise.recommendation import Advice
 from roftbench.advise.significance import Difference
 from roftbench.formatting import score_text
@@ -124,7 +124,7 @@ def _means(advice: Advice) -> str:
     )
 
 
-def alike(advice: Advice, one: Runner) -> bool:
+def alike(advice: Advice, one: Candidate) -> bool:
     """Tell whether a candidate cannot be told from the winner, on two folds at least."""
     found = advice.behind.get(one.name)
     return found is not None and found.folds > 1 and not found.clear

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roftbench.advise.candidates import Runner
+from roftbench.advise.candidates import Candidate
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.split import Indices
 from roftbench.metrics import evaluate
@@ -13,7 +13,7 @@ NAMES = {"regression": "training mean", "classification": "class shares"}
 
 
 @dataclass(eq=False)
-class Null(Runner):
+class Null(Candidate):
     """The mean of the training labels, of classes their shares; it is no candidate, as there is nothing to keep."""
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roftbench.advise.candidates import Runner
+from roftbench.advise.candidates import Candidate
 from roftbench.report.format import method_name
 
 PATH = Path(__file__).parents[1] / "assets" / "prior.csv"  # made by scripts/make_prior.py
@@ -36,9 +36,9 @@ class Prior:
         ranks = {name: sum(values) / len(values) for name, values in sums.items()}
         return cls(ranks, f"{tables} committed rankings of {task} at {nearest} labels")
 
-    def order(self, runners: Sequence[Runner]) -> list[Runner]:
+    def order(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates, quick methods first, then by rank; those without a rank last, models as they were."""
-        return sorted(runners, key=lambda one: (not one.quick, self.ranks.get(one.method, math.inf)))
+        return sorted(candidates, key=lambda one: (not one.quick, self.ranks.get(one.method, math.inf)))
 
     def words(self) -> str:
         """Say in which order the race begins, and why."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roftbench.advise.candidates import Runner
+from roftbench.advise.candidates import Candidate
 from roftbench.advise.ending import Ending
 from roftbench.advise.null import Null
 from roftbench.advise.significance import Difference
@@ -49,7 +49,7 @@ class Advice:
     count: int
     by: str
     budget: str
-    ranked: list[Runner]
+    ranked: list[Candidate]
     deciding: frozenset[int]
     behind: dict[str, Difference]
     null: Null
@@ -62,12 +62,12 @@ class Advice:
     warnings: list[str]
 
     @property
-    def winner(self) -> Runner:
+    def winner(self) -> Candidate:
         """The best candidate."""
         return self.ranked[0]
 
     @property
-    def whole(self) -> list[Runner]:
+    def whole(self) -> list[Candidate]:
         """The candidates that were judged on the whole first partition."""
         return [one for one in self.ranked if one.covers(self.count)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from roftbench.advise.ensembling import held_out
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.console import logged
 from roftbench.data.dataset import MoleculeDataset
@@ -15,7 +15,7 @@ from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.save import keep
-from roftbench.runner.run import BENCHES
+from roftbench.runner.run import EXPERIMENTS
 from roftbench.store.results import Record
 
 
@@ -31,15 +31,15 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
     return HeldOut(*(np.concatenate([getattr(one, name) for one in found]) for name in ("rows", "y", "prediction")))
 
 
-def kept(job: Job, env: Env, calibration: HeldOut | None) -> Path:
+def kept(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
     """Keep the model of a finished job; its stages are in the store, fresh if they had to be. Returns its folder."""
     env = env.running(rerun=False)
-    bench = BENCHES[job.model.kind](job, env)
+    experiment = EXPERIMENTS[job.model.kind](job, env)
     with logged(None, quiet=True):
-        return keep(bench, bench.work(), calibration)
+        return keep(experiment, experiment.work(), calibration)
 
 
-def tested(folders: list[Path], metric: str, env: Env) -> tuple[float | None, str]:
+def tested(folders: list[Path], metric: str, env: RunContext) -> tuple[float | None, str]:
     """Return the test score of kept models together, and say how many of the labels there their intervals hold."""
     models = load(*folders, device=env.run.device, plugins=env.plugins)
     found = models.test()

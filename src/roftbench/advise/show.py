@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from roftbench.advise.candidates import Runner, defined, mean_of
+from roftbench.advise.candidates import Candidate, defined, mean_of
 from roftbench.advise.explain import alike, reasons
 from roftbench.advise.recommendation import Advice
 from roftbench.console import shown
@@ -77,7 +77,7 @@ def rows(advice: Advice) -> list[list[str]]:
     return [*found, _row(advice, "", advice.null)]
 
 
-def _row(advice: Advice, number: str, one: Runner) -> list[str]:
+def _row(advice: Advice, number: str, one: Candidate) -> list[str]:
     mark = number + (" ≈" if number and alike(advice, one) else "")
     values = [value for value in one.scores.values() if value is not None]
     if one.failure or not values:

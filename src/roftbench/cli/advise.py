@@ -25,7 +25,7 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
         advisor = Advisor(settings, others, folder)
         for guess in advisor.guesses:
             say(f"  guessed: {guess}")
-        pairs = len(advisor.runners)
+        pairs = len(advisor.candidates)
         say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command goes on")
         for warning in advisor.outer.warnings:
             say(f"  warning: {warning}")

@@ -39,7 +39,7 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
-class Env:
+class RunContext:
     """What a job runs in."""
 
     run: RunSettings
@@ -53,7 +53,7 @@ class Env:
         """Where results are."""
         return Store(self.results, self.run.stage_cap_gb)
 
-    def running(self, **settings: Any) -> "Env":
+    def running(self, **settings: Any) -> "RunContext":
         """Return the same with other `RunSettings`."""
         return replace(self, run=replace(self.run, **settings))
 

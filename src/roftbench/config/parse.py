@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 
 from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
-from roftbench.config.environment import Env, RunSettings
+from roftbench.config.environment import RunContext, RunSettings
 from roftbench.config.job import Job, TrainSettings
 from roftbench.config.kinds import check_pair
 from roftbench.config.paths import Paths, absolute
@@ -35,7 +35,7 @@ class _Top:
 GROUPS = (*OF_A_JOB, *BESIDE)
 
 
-def parse(config: DictConfig) -> tuple[Job, Env, list[str]]:
+def parse(config: DictConfig) -> tuple[Job, RunContext, list[str]]:
     """Check a composed config and return the job, what it runs in, and what was guessed, in words.
 
     Raises:
@@ -50,7 +50,7 @@ class Parser:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Any] = {}
 
-    def parse(self, plain: dict[str, Any]) -> tuple[Job, Env, list[str]]:
+    def parse(self, plain: dict[str, Any]) -> tuple[Job, RunContext, list[str]]:
         """Return the job, what it runs in, and what was guessed, from a resolved config; raises as `parse` does."""
         top, plugins = self._once(_top, {key: value for key, value in plain.items() if key not in GROUPS})
         paths, places = self._once(_paths, plain["paths"])
@@ -73,7 +73,7 @@ class Parser:
             seed=top.seed,
         )
         settings: RunSettings = self._once(_typed_group, RunSettings, "run", plain["run"])
-        return job, Env(settings, absolute(paths.results), absolute(paths.cache), places, plugins), guesses
+        return job, RunContext(settings, absolute(paths.results), absolute(paths.cache), places, plugins), guesses
 
     def _once(self, make: Callable[..., Any], *given: Any) -> Any:
         """Return make(*given), made once for equal arguments."""

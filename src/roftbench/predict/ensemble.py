@@ -15,7 +15,7 @@ from roftbench.predict.conformal import covered, half_widths
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, common, pooled
 from roftbench.predict.member import as_list, embedded, member_of
-from roftbench.predict.saved_model import Kept, read_kept
+from roftbench.predict.saved_model import SavedModel, read_kept
 from roftbench.runner.network import choose_device
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Predicted(NamedTuple):
 class Ensemble:
     """One kept model or several of the same tasks. `columns` are the names of what `rows` gives, reasons left out."""
 
-    def __init__(self, kept: Sequence[Kept], device: str = "auto", plugins: Sequence[str] = ()) -> None:
+    def __init__(self, kept: Sequence[SavedModel], device: str = "auto", plugins: Sequence[str] = ()) -> None:
         self.kept = list(kept)
         _check_same_tasks(self.kept)
         names = tuple(load_plugin(plugin) for plugin in plugins)
@@ -125,7 +125,7 @@ class Ensemble:
         return embedded(self.members[0], as_list(smiles))
 
 
-def _check_same_tasks(kept: Sequence[Kept]) -> None:
+def _check_same_tasks(kept: Sequence[SavedModel]) -> None:
     first = kept[0]
     for one in kept[1:]:
         if (one.targets, one.task) != (first.targets, first.task):

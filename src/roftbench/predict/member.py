@@ -20,7 +20,7 @@ from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
-from roftbench.predict.saved_model import AGAIN, Kept
+from roftbench.predict.saved_model import AGAIN, SavedModel
 from roftbench.runner.fingerprint import CONSTANT, same
 from roftbench.runner.objective import to_predictions
 
@@ -70,7 +70,7 @@ class Network(Member):
 class FineTuned(Network):
     """A kept network."""
 
-    def __init__(self, kept: Kept, device: torch.device, plugins: tuple[str, ...]) -> None:
+    def __init__(self, kept: SavedModel, device: torch.device, plugins: tuple[str, ...]) -> None:
         model = Predictor(_built(kept, "model", plugins), len(kept.targets))
         try:
             model.load_state_dict(kept.weights)
@@ -91,7 +91,7 @@ class FineTuned(Network):
 class Estimators(Member):
     """An estimator for each task, on the features of a fingerprint."""
 
-    def __init__(self, kept: Kept, plugins: tuple[str, ...]) -> None:
+    def __init__(self, kept: SavedModel, plugins: tuple[str, ...]) -> None:
         self.fingerprint, estimator = _built(kept, "model", plugins), _built(kept, "method", plugins)
         self.strip_salts = kept.strip_salts
         self.tasks: list[Any] = []
@@ -116,7 +116,7 @@ class Estimators(Member):
         return np.column_stack([predict(x) for predict in self.tasks])
 
 
-def member_of(kept: Kept, device: torch.device, plugins: tuple[str, ...] = ()) -> Member:
+def member_of(kept: SavedModel, device: torch.device, plugins: tuple[str, ...] = ()) -> Member:
     """Return the model of a folder, ready to predict.
 
     Raises:
@@ -131,7 +131,7 @@ def member_of(kept: Kept, device: torch.device, plugins: tuple[str, ...] = ()) -
         raise UsageError(f"model_dir={kept.folder} is damaged: {reason}. {AGAIN}") from None
 
 
-def _built(kept: Kept, group: str, plugins: tuple[str, ...]) -> Any:
+def _built(kept: SavedModel, group: str, plugins: tuple[str, ...]) -> Any:
     part = kept.facts["job"][group]
     base = KINDS[kept.facts["kind"]][group]
     return import_allowed(present_path(part["target"]), f"{kept.folder}: {group}", plugins, (base,))(**part["params"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from roftbench.predict.saved_model import Kept
+from roftbench.predict.saved_model import SavedModel
 
 SHOWN = 20  # tasks in a table
 
@@ -26,7 +26,7 @@ training molecules' fingerprints and the held-out labels with their predictions.
 """
 
 
-def card(kept: Kept) -> str:
+def card(kept: SavedModel) -> str:
     """Return the card as Markdown."""
     facts, job = kept.facts, kept.facts["job"]
     version = facts["env"]["roftbench"]
@@ -63,14 +63,14 @@ def card(kept: Kept) -> str:
     return "\n".join(lines) + "\n" + foot
 
 
-def _classes(kept: Kept) -> str:
+def _classes(kept: SavedModel) -> str:
     if kept.task == "regression":
         return ""
     negative, positive = kept.classes
     return f" (probabilities are those of `{positive}`, against `{negative}`)"
 
 
-def _table(kept: Kept) -> list[str]:
+def _table(kept: SavedModel) -> list[str]:
     facts, calibration = kept.facts, kept.facts["calibration"]
     if kept.task == "regression":
         head = "| task | training labels | mean ± std | range | 90 % interval | its coverage on test |"

@@ -1,4 +1,4 @@
-"""From a finished bench to a kept model."""
+"""Saving a finished experiment as a model for `roftbench predict`."""
 
 from pathlib import Path
 from typing import Any
@@ -12,72 +12,74 @@ from roftbench.predict.calibration import calibrated, calibration_error, platt
 from roftbench.predict.conformal import COVERAGE, covered, half_widths
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.model_card import card
-from roftbench.predict.saved_model import Kept, write_kept
-from roftbench.runner.experiment import Bench
+from roftbench.predict.saved_model import SavedModel, write_kept
+from roftbench.runner.experiment import Experiment
 from roftbench.store.results import Record
 
 
-def keep(bench: Bench, record: Record, calibration: HeldOut | None = None) -> Path:
-    """Write the model of a bench that has done its work to `<results>/models/<key>` and return that folder.
+def keep(experiment: Experiment, record: Record, calibration: HeldOut | None = None) -> Path:
+    """Write the model of a finished experiment to `<results>/models/<key>` and return that folder.
 
     `calibration` takes the place of the validation part as held-out labels for intervals and probabilities: out-of-fold
     predictions of the same job's settings, for example, where the validation part is small.
     """
-    val, test = _held_out(bench, "val"), _held_out(bench, "test")
+    val, test = _held_out(experiment, "val"), _held_out(experiment, "test")
     used = val if calibration is None else calibration
-    smiles = [bench.dataset.smiles[i] for i in bench.parts.train]
+    smiles = [experiment.dataset.smiles[i] for i in experiment.parts.train]
     train = fingerprints([parse_smiles(text) for text in smiles])
-    problem = bench.problem
+    objective = experiment.objective
     facts = {
-        "key": bench.job.key,
-        "job": bench.job.identity(),
-        "kind": bench.job.model.kind,
-        "plugins": list(bench.env.plugins),
-        "targets": bench.dataset.targets,
-        "task": problem.task,
-        "metric": problem.metric.name,
-        "units": bench.job.dataset.units,
-        "offset": problem.offset.tolist(),
-        "scale": problem.scale.tolist(),
+        "key": experiment.job.key,
+        "job": experiment.job.identity(),
+        "kind": experiment.job.model.kind,
+        "plugins": list(experiment.env.plugins),
+        "targets": experiment.dataset.targets,
+        "task": objective.task,
+        "metric": objective.metric.name,
+        "units": experiment.job.dataset.units,
+        "offset": objective.offset.tolist(),
+        "scale": objective.scale.tolist(),
         "method": record["chosen"],
-        "labels": _labels(bench),
-        "atoms": [int(size) for size in np.percentile(bench.dataset.sizes[bench.parts.train], (0, 5, 95, 100))],
+        "labels": _labels(experiment),
+        "atoms": [
+            int(size) for size in np.percentile(experiment.dataset.sizes[experiment.parts.train], (0, 5, 95, 100))
+        ],
         "calibration": {
             "labels": "validation part" if calibration is None else "folds",
-            "fits_coefficients": calibration is None and bool(bench.method.fits_on_validation),
-            **_calibration(problem.task, used, test),
+            "fits_coefficients": calibration is None and bool(experiment.method.fits_on_validation),
+            **_calibration(objective.task, used, test),
         },
         "scores": record["scores"],
         "count": record["count"],
         "warnings": record["warnings"],
         "data": {name: value for name, value in record["data"].items() if name not in ("dropped", "place")}
-        | {"place": _place(bench, record["data"]["place"])},
-        "licence": bench.job.dataset.licence,
+        | {"place": _place(experiment, record["data"]["place"])},
+        "licence": experiment.job.dataset.licence,
         "env": record["env"],
     }
-    kept = Kept(bench.store.model_path(bench.job.key), facts, bench.weights(), train, used, test)
+    kept = SavedModel(experiment.store.model_path(experiment.job.key), facts, experiment.weights(), train, used, test)
     write_kept(kept, card(kept))
     return kept.folder
 
 
-def _place(bench: Bench, place: str) -> str:
+def _place(experiment: Experiment, place: str) -> str:
     """Return where the table came from; of one's own its name alone, for the model may be passed on."""
-    return place if bench.job.dataset.path is None else Path(place).name
+    return place if experiment.job.dataset.path is None else Path(place).name
 
 
-def _held_out(bench: Bench, part: str) -> HeldOut:
-    index: NDArray[np.int64] = getattr(bench.parts, part)
-    prediction = bench.predict(bench.chosen, getattr(bench.problem, part))
-    return HeldOut(bench.dataset.rows[index], bench.dataset.y[index], prediction)
+def _held_out(experiment: Experiment, part: str) -> HeldOut:
+    index: NDArray[np.int64] = getattr(experiment.parts, part)
+    prediction = experiment.predict(experiment.chosen, getattr(experiment.objective, part))
+    return HeldOut(experiment.dataset.rows[index], experiment.dataset.y[index], prediction)
 
 
-def _labels(bench: Bench) -> list[dict[str, Any]]:
+def _labels(experiment: Experiment) -> list[dict[str, Any]]:
     """Return for each task how many training labels there are and where they lie."""
     found = []
-    for name, column in zip(bench.dataset.targets, bench.dataset.y[bench.parts.train].T, strict=True):
+    for name, column in zip(experiment.dataset.targets, experiment.dataset.y[experiment.parts.train].T, strict=True):
         y = column[~np.isnan(column)]
         one: dict[str, Any] = {"task": name, "labels": len(y)}
-        if bench.problem.task == "classification":
+        if experiment.objective.task == "classification":
             one["positives"] = int((y == 1).sum())
         elif len(y):
             one |= {"mean": float(y.mean()), "std": float(y.std()), "min": float(y.min()), "max": float(y.max())}

@@ -30,7 +30,7 @@ OURS = (DESCRIPTION, WEIGHTS, MOLECULES, CARD)
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedModel:
     """What is in the folder of a kept model.
 
     facts: model.json. weights: a network's state dict, or the arrays of estimators. train [n, 256] uint8: packed ECFP4
@@ -78,7 +78,7 @@ class Kept:
         return str(self.facts["job"]["dataset"]["sha256"])
 
 
-def write_kept(kept: Kept, card: str) -> None:
+def write_kept(kept: SavedModel, card: str) -> None:
     """Write the folder of a kept model under a temporary name, then give it its own.
 
     An earlier one is replaced in one step; files in it that are the user's stay. Raises OSError.
@@ -103,7 +103,7 @@ def write_kept(kept: Kept, card: str) -> None:
     replace_folder(temporary, folder, OURS)
 
 
-def read_kept(folder: Path) -> Kept:
+def read_kept(folder: Path) -> SavedModel:
     """Return the model in a folder.
 
     Raises:
@@ -138,7 +138,7 @@ def read_kept(folder: Path) -> Kept:
         check_arrays(
             len(facts["targets"]), arrays["train"], *((one.rows, one.y, one.prediction) for one in (val, test))
         )
-        return Kept(folder, facts, weights, arrays["train"], val, test, sha256(content))
+        return SavedModel(folder, facts, weights, arrays["train"], val, test, sha256(content))
     except UsageError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError, DamagedFileError) as error:

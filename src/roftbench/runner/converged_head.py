@@ -15,7 +15,7 @@ from roftbench.errors import JobError, SkipJob
 from roftbench.methods.estimator import constant
 from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor, copy_state
-from roftbench.runner.objective import Problem
+from roftbench.runner.objective import Objective
 from roftbench.runner.pretrained import Start
 from roftbench.runner.training import Fit
 
@@ -65,7 +65,7 @@ class _Task:
         return evaluate(self.kind, self.y_val[:, None], predictions[:, None], [self.metric])[self.metric]
 
 
-def fit_converged(model: Predictor, start: Start, problem: Problem, targets: Sequence[str]) -> Fit:
+def fit_converged(model: Predictor, start: Start, objective: Objective, targets: Sequence[str]) -> Fit:
     """Fit the head to its optimum and leave it in the model; the encoder is in evaluation mode and does not move.
 
     Features are standardized by mean and standard deviation (ddof 0) of the training molecules. Each task is fitted to
@@ -84,25 +84,27 @@ def fit_converged(model: Predictor, start: Start, problem: Problem, targets: Seq
     if not isinstance(head, nn.Linear):
         raise SkipJob(f"method.head=converged fits linear heads, and that of {type(model.encoder).__name__} is not one")
     model.eval()
-    features = [start.representations(model, index).double().cpu().numpy() for index in (problem.train, problem.val)]
+    features = [
+        start.representations(model, index).double().cpu().numpy() for index in (objective.train, objective.val)
+    ]
     if not all(np.isfinite(part).all() for part in features):
         raise JobError("the representations are not all finite numbers: a converged head cannot be fitted to them")
     mean, std = _statistics(features[0])
     x, x_val = ((part - mean) / std for part in features)
-    y, y_val = problem.y[problem.train.numpy()], problem.y[problem.val.numpy()]
+    y, y_val = objective.y[objective.train.numpy()], objective.y[objective.val.numpy()]
     fits = []
-    for task in range(problem.num_tasks):
+    for task in range(objective.num_tasks):
         known, known_val = ~np.isnan(y[:, task]), ~np.isnan(y_val[:, task])
         parts = (x[known], y[known, task], x_val[known_val], y_val[known_val, task])
-        fits.append(_fit_task(_Task(problem.task, problem.metric.name, *parts), problem))
-    weight = np.stack([one.weight for one in fits]) / (std * problem.scale[:, None])
-    bias = (np.array([one.bias for one in fits]) - problem.offset) / problem.scale
+        fits.append(_fit_task(_Task(objective.task, objective.metric.name, *parts), objective))
+    weight = np.stack([one.weight for one in fits]) / (std * objective.scale[:, None])
+    bias = (np.array([one.bias for one in fits]) - objective.offset) / objective.scale
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))
         rounded = head.weight.double().cpu().numpy()  # the bias makes up for what rounding does at the mean
         head.bias.copy_(torch.from_numpy(bias - rounded @ mean))
-    predictions = problem.to_predictions(start.outputs(model, problem.val))
-    score = problem.scores(predictions, problem.val, [problem.metric.name])[problem.metric.name]
+    predictions = objective.to_predictions(start.outputs(model, objective.val))
+    score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
     info: dict[str, Any] = {"penalty": {name: one.penalty for name, one in zip(targets, fits, strict=True)}}
     return Fit(copy_state(model), None, score, [], time.monotonic() - began, info)
 
@@ -113,7 +115,7 @@ def _statistics(features: Array) -> tuple[Array, Array]:
     return features.mean(0), np.where(std > ROUNDING * np.abs(features).max(0), std, np.inf)
 
 
-def _fit_task(task: _Task, problem: Problem) -> _Linear:
+def _fit_task(task: _Task, objective: Objective) -> _Linear:
     value = constant(task.y, task.kind)
     if value is not None:
         logit = CERTAIN * (2 * value - 1) if task.kind == "classification" else value
@@ -122,6 +124,6 @@ def _fit_task(task: _Task, problem: Problem) -> _Linear:
     for penalty in PENALTIES:
         linear = task.fitted(penalty)
         score = task.score(linear) if len(task.y_val) else None
-        if problem.metric.better(score, best_score):
+        if objective.metric.better(score, best_score):
             best, best_score = linear, score
     return best or task.fitted(NO_CHOICE)

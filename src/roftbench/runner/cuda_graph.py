@@ -11,7 +11,7 @@ from torch import Tensor
 from roftbench.errors import JobError
 
 
-class Repeated:
+class GraphedCallable:
     """A function whose work is the same at each call: it reads and writes tensors that stay where they are.
 
     On a GPU, if it may be recorded, its first call runs as ever, the second one is recorded as a CUDA graph, and from

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.config.components import build
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.config.schema import naming_params
 from roftbench.console import say
@@ -18,7 +18,7 @@ from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.warnings import unusual_scale, warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.metrics import names_of, undefined_tasks
-from roftbench.runner.objective import Problem
+from roftbench.runner.objective import Objective
 from roftbench.runner.provenance import environment, head
 from roftbench.store.results import Record
 
@@ -28,11 +28,16 @@ DEFAULT_THREADS = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
-class Fitting:
-    """What fitting a candidate gave.
+class FitResult:
+    """A fitted candidate.
 
-    fitted: what `Bench.predict` takes. stages, history: the training stages and their epochs. base: scores before a
-    finish. info: what the method says of how the weights came about.
+    Attributes:
+        fitted: the argument of `Experiment.predict`.
+        best_epoch: the selected epoch of the last stage.
+        stages: the training stages.
+        history: the epochs of all stages.
+        base: scores before a finish, such as interpolation.
+        info: details by the method, such as interpolation coefficients.
     """
 
     fitted: Any
@@ -44,11 +49,11 @@ class Fitting:
 
 
 @dataclass(frozen=True)
-class Tried:
+class CandidateResult:
     """A candidate: its hyperparameters, what fitting it gave, its val and test scores, its test predictions [n, T]."""
 
     params: dict[str, Any]
-    fitting: Fitting
+    fitting: FitResult
     scores: Scores
     predictions: NDArray[np.float64]
 
@@ -57,12 +62,12 @@ class Tried:
         return {"params": self.params, **self.scores, "best_epoch": self.fitting.best_epoch}
 
 
-class Bench(ABC):
+class Experiment(ABC):
     """Data, parts and method of one job; what is fitted, and how, a subclass says."""
 
     not_finite: ClassVar[str] = "the fitted model's predictions are not all finite numbers."
 
-    def __init__(self, job: Job, env: Env, device: torch.device) -> None:
+    def __init__(self, job: Job, env: RunContext, device: torch.device) -> None:
         self.job, self.env, self.store, self.device = job, env, env.store, device
         torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
         self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
@@ -73,7 +78,7 @@ class Bench(ABC):
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules, cut by"
                 f" split={job.split.name}. What most of them share, a scaffold say, is in one part: try split=random"
             )
-        self.problem = Problem.create(
+        self.objective = Objective.create(
             self.dataset.graphs_of(job.model.featurizer),
             self.dataset.y,
             (self.parts.train, self.parts.val, self.parts.test),
@@ -84,7 +89,7 @@ class Bench(ABC):
         )
         self.method: Any = build(job.method)
         self.seconds: dict[str, float] = {}
-        self.chosen: Any = None  # `Fitting.fitted` of the best candidate, once `work` is done
+        self.chosen: Any = None  # `FitResult.fitted` of the best candidate, once `work` is done
 
     def _scale(self) -> list[str]:
         """Return a warning where labels that a network learns as they are have an unusual scale."""
@@ -107,7 +112,7 @@ class Bench(ABC):
         """Return the methods to try: the grid's, or the one that was asked for."""
 
     @abstractmethod
-    def fit(self, method: Any) -> Fitting:
+    def fit(self, method: Any) -> FitResult:
         """Fit a candidate."""
 
     @abstractmethod
@@ -120,9 +125,9 @@ class Bench(ABC):
 
     def work(self) -> Record:
         """Fit every candidate, choose by validation score, and return the record."""
-        name = self.problem.metric.name
+        name = self.objective.metric.name
         rows: list[dict[str, Any]] = []  # of all candidates; fitted weights are kept of the best one alone
-        best: Tried | None = None
+        best: CandidateResult | None = None
         for candidate in self.candidates():
             try:
                 one = self._try(candidate)
@@ -132,18 +137,18 @@ class Bench(ABC):
                 rows.append(self._lost(candidate, error))
                 continue
             rows.append(one.row())
-            if best is None or self.problem.metric.better(one.scores["val"][name], best.scores["val"][name]):
+            if best is None or self.objective.metric.better(one.scores["val"][name], best.scores["val"][name]):
                 best = one
         if best is None:
             several = f"none of {len(rows)} candidates can be used. The first: " if len(rows) > 1 else ""
             raise JobError(f"{several}{rows[0]['error']}")
         self.chosen = best.fitting.fitted
-        train = self.predict(self.chosen, self.problem.train)
-        return self._record(rows, best, self.problem.scores(train, self.problem.train))
+        train = self.predict(self.chosen, self.objective.train)
+        return self._record(rows, best, self.objective.scores(train, self.objective.train))
 
-    def _record(self, candidates: list[dict[str, Any]], best: Tried, train: dict[str, Any]) -> Record:
+    def _record(self, candidates: list[dict[str, Any]], best: CandidateResult, train: dict[str, Any]) -> Record:
         """Return the record; the chosen candidate gives its scores, history and test predictions (protocol §5)."""
-        dataset, task, fitting = self.dataset, self.problem.task, best.fitting
+        dataset, task, fitting = self.dataset, self.objective.task, best.fitting
         return {
             **head(self.job, "done"),
             "scores": {"train": train, **best.scores},
@@ -198,15 +203,15 @@ class Bench(ABC):
             tried = {name: value for name, value in params.items() if name in self.job.method.grid}
             self.warnings.append(f"candidate {tried}: {error}")
             say(f"  {self.warnings[-1]}")
-        nothing = dict.fromkeys(names_of(self.problem.task))
+        nothing = dict.fromkeys(names_of(self.objective.task))
         return {"params": params, "val": nothing, "test": nothing, "best_epoch": None, "error": str(error)}
 
-    def _try(self, method: Any) -> Tried:
+    def _try(self, method: Any) -> CandidateResult:
         try:
             fitting = self.fit(method)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # a penalty met infinite numbers
             raise JobError(f"training diverged: {error}") from None
-        return Tried(self._params(method), fitting, *self.scores(fitting.fitted))
+        return CandidateResult(self._params(method), fitting, *self.scores(fitting.fitted))
 
     def _params(self, method: Any) -> dict[str, Any]:
         """Return a candidate's hyperparameters: those that identify it, and all that the grid varies."""
@@ -220,12 +225,12 @@ class Bench(ABC):
         Raises:
             JobError: a prediction is not a finite number.
         """
-        val, test = self.predict(fitted, self.problem.val), self.predict(fitted, self.problem.test)
+        val, test = self.predict(fitted, self.objective.val), self.predict(fitted, self.objective.test)
         if not (np.isfinite(val).all() and np.isfinite(test).all()):
             raise JobError(self.not_finite.format(job=self.job))
         scores = {
-            "val": self.problem.scores(val, self.problem.val),
-            "test": self.problem.scores(test, self.problem.test),
+            "val": self.objective.scores(val, self.objective.val),
+            "test": self.objective.scores(test, self.objective.test),
         }
         return scores, test
 

@@ -10,41 +10,41 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.config.components import build
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.console import bar
 from roftbench.errors import UsageError
 from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant
 from roftbench.models.fingerprint import Fingerprint
-from roftbench.runner.experiment import Bench, Fitting
+from roftbench.runner.experiment import Experiment, FitResult
 
 CONSTANT = "constant"  # of a task that has nothing to learn from, among the weights
 
 
-class FingerprintBench(Bench):
+class FingerprintExperiment(Experiment):
     """Features and labels of one job, on the CPU, whatever the device."""
 
     method: Estimator
 
-    def __init__(self, job: Job, env: Env) -> None:
+    def __init__(self, job: Job, env: RunContext) -> None:
         super().__init__(job, env, torch.device("cpu"))
         fingerprint: Fingerprint = build(job.model)
         self.features = fingerprint.features(self.dataset)
         self.labels = [y[~np.isnan(y)] for y in self.dataset.y[self.parts.train].T]  # of each task, the known ones
-        constants = [constant(y, self.problem.task) for y in self.labels]
+        constants = [constant(y, self.objective.task) for y in self.labels]
         if env.run.keep and not self.method.can_be_kept():
             raise UsageError(
                 f"run.keep: method {job.method.name} has no `arrays` or no `restored`, and so cannot be kept"
             )
         self.constants = {t: value for t, value in enumerate(constants) if value is not None}
-        if self.constants and self.problem.task == "regression":
+        if self.constants and self.objective.task == "regression":
             count = f"{len(self.constants)} of {len(constants)} tasks"
             self.warnings.append(f"the train part has no label in {count}: 0 is predicted there")
 
     def words(self) -> dict[str, str]:
         """Say that there is no network."""
-        fitted = self.problem.num_tasks - len(self.constants)
+        fitted = self.objective.num_tasks - len(self.constants)
         tasks = "1 task" if fitted == 1 else f"{fitted} tasks"
         constants = f", a constant for {len(self.constants)} that have nothing to learn" if self.constants else ""
         return {
@@ -61,15 +61,15 @@ class FingerprintBench(Bench):
         """Return the grid's estimators, or the one that was asked for."""
         return combinations(self.method, self.job.method.grid) if self.job.method.search else [self.method]
 
-    def fit(self, method: Estimator) -> Fitting:
+    def fit(self, method: Estimator) -> FitResult:
         """Fit each task to the training molecules that have its label."""
         began = time.monotonic()
-        tasks = bar(range(self.problem.num_tasks), self.job.method.name, "task")
+        tasks = bar(range(self.objective.num_tasks), self.job.method.name, "task")
         fitted = [self._fit_task(method, task) for task in tasks]
         self.add_seconds("fit", time.monotonic() - began)
         constants = {self.dataset.targets[task]: value for task, value in self.constants.items()}
         info = {"constants": constants} if constants else {}
-        return Fitting(fitted, info=info)
+        return FitResult(fitted, info=info)
 
     def _fit_task(self, method: Estimator, task: int) -> Predict:
         if task in self.constants:
@@ -77,7 +77,7 @@ class FingerprintBench(Bench):
         train = self.parts.train
         x = self.features[train[~np.isnan(self.dataset.y[train, task])]]
         threads = torch.get_num_threads()
-        return method.fit(x, self.labels[task], self.problem.task, seed=self.job.seed, threads=threads)
+        return method.fit(x, self.labels[task], self.objective.task, seed=self.job.seed, threads=threads)
 
     def weights(self) -> dict[str, Tensor]:
         """Return for each task the constant that it has, or the arrays that the estimator makes of its fit."""

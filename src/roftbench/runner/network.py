@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from roftbench.config.components import build
-from roftbench.config.environment import Env, check_device
+from roftbench.config.environment import RunContext, check_device
 from roftbench.config.job import NETWORK, Job, derive_seed
 from roftbench.config.schema import naming_params
 from roftbench.console import JobProgress, bar, say
@@ -25,8 +25,8 @@ from roftbench.models.encoder import HEAD, Encoder, Predictor, State
 from roftbench.models.statistics import DifferentiableStatistics
 from roftbench.runner import provenance as records
 from roftbench.runner.converged_head import PENALTIES, fit_converged
-from roftbench.runner.cuda_graph import Repeated
-from roftbench.runner.experiment import DEFAULT_THREADS, Bench, Fitting
+from roftbench.runner.cuda_graph import GraphedCallable
+from roftbench.runner.experiment import DEFAULT_THREADS, Experiment, FitResult
 from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import Start
 from roftbench.runner.stages import FINISH, Needed, needed, stages_of
@@ -36,7 +36,7 @@ from roftbench.store.tensors import Entry
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # what is kept beside a stage's weights
 
 
-class Workbench(Bench):
+class NetworkExperiment(Experiment):
     """A network at work: the model on the device, its stages, and what a method finishes with."""
 
     method: Method
@@ -46,12 +46,12 @@ class Workbench(Bench):
     )
     selects = True  # the best epoch
 
-    def __init__(self, job: Job, env: Env) -> None:
+    def __init__(self, job: Job, env: RunContext) -> None:
         super().__init__(job, env, choose_device(env.run.device))
         if not job.train.standardize_targets and (words := too_close(self.dataset.y)):
             raise UsageError(words)
         self.model = self._build_model()
-        self.start = Start(self.model, self.problem)
+        self.start = Start(self.model, self.objective)
         self.progress = JobProgress(str(job.dataset.metric))
         self._at_hand: set[str] = set()  # keys of the stages that this job has fitted or loaded
 
@@ -61,7 +61,7 @@ class Workbench(Bench):
         encoder = pretrained(self.job, self.env)
         try:  # a wrong encoder is told so before any training
             with seeded(derive_seed(self.job.seed, "head"), cpu):
-                model = Predictor(encoder, self.problem.num_tasks)
+                model = Predictor(encoder, self.objective.num_tasks)
             model.keys_of_blocks()
         except ValueError as error:
             raise UsageError(f"model {self.job.model.name}: {error}") from None
@@ -86,7 +86,7 @@ class Workbench(Bench):
         """Describe the training: that of a converged head, or of stages with epochs."""
         settings = self.job.train
         if all(stage.converged for stage in stages_of(self.method)):
-            kind = "ridge" if self.problem.task == "regression" else "logistic"
+            kind = "ridge" if self.objective.task == "regression" else "logistic"
             return f"{kind} regression to its optimum, one of {len(PENALTIES)} penalties by validation score"
         clipped = "" if settings.clip_value is None else f", gradients clipped at {settings.clip_value:g}"
         return (
@@ -100,7 +100,7 @@ class Workbench(Bench):
             return [self.method]
         return self.method.candidates(self.job.method.grid, list(self.model.encoder.blocks()))
 
-    def fit(self, method: Method) -> Fitting:
+    def fit(self, method: Method) -> FitResult:
         """Fit the stages of a candidate and let it finish; what came out is a state dict."""
         self.model.load_state_dict(self.start.state)
         stages = needed(self.job, method, self.device.type)
@@ -115,7 +115,7 @@ class Workbench(Bench):
             name = "before finish" if method.overrides("stages") or method.overrides("penalty") else "full_ft"
             base = {"method": name, **self.scores(fit.state)[0], "best_epoch": fit.best_epoch}
             finished = self._finished(method, learnt, fit)
-        return Fitting(
+        return FitResult(
             finished.state,
             finished.info.get("best_epoch", fit.best_epoch),
             [_described(need) for need in stages],
@@ -127,7 +127,7 @@ class Workbench(Bench):
     def predict(self, fitted: State, index: Tensor) -> NDArray[np.float64]:
         """Return the predictions of these weights, in evaluation mode."""
         self.model.load_state_dict(fitted)
-        return self.problem.to_predictions(self.start.outputs(self.model.eval(), index))
+        return self.objective.to_predictions(self.start.outputs(self.model.eval(), index))
 
     def weights(self) -> State:
         """Return the best candidate's state dict."""
@@ -139,9 +139,9 @@ class Workbench(Bench):
         def fit() -> Entry:
             stage = method.stages()[number]
             if stage.converged:
-                made = fit_converged(self.model, self.start, self.problem, self.dataset.targets)
+                made = fit_converged(self.model, self.start, self.objective, self.dataset.targets)
             else:
-                given = (method, stage, number, self.problem, self.job.train, self.job.seed)
+                given = (method, stage, number, self.objective, self.job.train, self.job.seed)
                 made = fit_stage(self.model, self.start, *given, self.progress)
             return made.state, {name: getattr(made, name) for name in FIT}
 
@@ -191,22 +191,22 @@ class Workbench(Bench):
         return {name: tensor.to(self.device, copy=True) for name, tensor in kept[0].items()}, kept[1]
 
     def _finish(self, method: Method, fit: Fit) -> Finished:
-        model, problem = self.model.eval().requires_grad_(False), self.problem
+        model, objective = self.model.eval().requires_grad_(False), self.objective
         size, shared_layers = self.job.train.batch_size, model.encoder.shared_layers()
-        index = problem.val.to(self.device).split(size)
-        small = list(problem.graphs.batches(problem.val.split(size), shared_layers))
-        large = list(problem.eval_batches(problem.val, shared_layers))
+        index = objective.val.to(self.device).split(size)
+        small = list(objective.graphs.batches(objective.val.split(size), shared_layers))
+        large = list(objective.eval_batches(objective.val, shared_layers))
 
         def val_loss(state: State, number: int) -> torch.Tensor:
             with DifferentiableStatistics():
                 outputs = functional_call(model, state, (small[number],))
-            return problem.loss(outputs, index[number])
+            return objective.loss(outputs, index[number])
 
         def val_score(state: State) -> float | None:
             with torch.no_grad():
                 outputs = torch.cat([functional_call(model, state, (batch,)) for batch in large])
-            predictions = problem.to_predictions(outputs)
-            return problem.scores(predictions, problem.val, [problem.metric.name])[problem.metric.name]
+            predictions = objective.to_predictions(outputs)
+            return objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
 
         block_of = model.keys_of_blocks()
         return method.finish(
@@ -219,9 +219,9 @@ class Workbench(Bench):
                 num_val_batches=len(small),
                 val_loss=val_loss,
                 val_score=val_score,
-                better=problem.metric.better,
+                better=objective.metric.better,
                 device=self.device,
-                repeated=partial(Repeated, device=self.device, recorded=model.encoder.asks_nothing),
+                repeated=partial(GraphedCallable, device=self.device, recorded=model.encoder.asks_nothing),
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )
@@ -240,7 +240,7 @@ def _said(made_with: dict[str, Any] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in made_with.items())
 
 
-def pretrained(job: Job, env: Env) -> Encoder:
+def pretrained(job: Job, env: RunContext) -> Encoder:
     """Return a job's encoder with its pretrained weights, or with random ones that follow from the job's seed alone.
 
     Raises:
@@ -270,7 +270,7 @@ def device_type(name: str) -> str:
     return torch.device(name).type
 
 
-def will_make_with(env: Env) -> dict[str, Any] | None:
+def will_make_with(env: RunContext) -> dict[str, Any] | None:
     """Return what a job that runs like this would make its stages with; None where its device is not here."""
     try:
         device = choose_device(env.run.device)

@@ -1,4 +1,4 @@
-"""The learning problem of a job: graphs and labels on a device, the loss, and scores of predictions."""
+"""The objective of a job: graphs and labels on a device, the loss, and scores of predictions."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Forward = Callable[[Batch], Tensor]
 
 
 @dataclass(frozen=True)
-class Problem:
+class Objective:
     """Graphs with what the network is to give for them, on one device, and the indices of the three parts on the host.
 
     y [N, T]: the labels, NaN = missing. `targets` [N, T]: what outputs are to be for them. Outputs times `scale` [T]
@@ -48,7 +48,7 @@ class Problem:
         loss: str,
         standardize: bool,
         device: torch.device,
-    ) -> "Problem":
+    ) -> "Objective":
         """Move graphs and targets to the device; the scale comes from the training labels alone.
 
         Labels are learnt and scored in float32; in float64 where they are standardised, or too close together.

@@ -8,16 +8,16 @@ from torch import Tensor
 from roftbench.data.packed import Batch
 from roftbench.models.encoder import Encoder, Nodes, Predictor, copy_state
 from roftbench.runner.frozen_states import NodeStates
-from roftbench.runner.objective import EVAL_BATCH, Problem
+from roftbench.runner.objective import EVAL_BATCH, Objective
 
 
 class Start:
     """The frozen pretrained `encoder`, in evaluation mode, and the `state` of all weights under the model's keys."""
 
-    def __init__(self, model: Predictor, problem: Problem) -> None:
+    def __init__(self, model: Predictor, objective: Objective) -> None:
         self.encoder: Encoder = deepcopy(model.encoder).eval().requires_grad_(False)
         self.state = copy_state(model)
-        self._problem = problem
+        self._objective = objective
         self._known: dict[bytes, Tensor] = {}
         self._features: NodeStates | None = None
         self._asked = False  # whether the features were worked out, or found to be too many to keep
@@ -29,7 +29,7 @@ class Start:
         """
         if not self._asked:
             layers = self.encoder.shared_layers()
-            self._features = NodeStates.of(self._problem, self._problem.train, self._features_of, layers)
+            self._features = NodeStates.of(self._objective, self._objective.train, self._features_of, layers)
             self._asked = True
         return self._features_of(batch) if self._features is None else self._features(batch, index)
 
@@ -41,7 +41,7 @@ class Start:
     def outputs(self, model: Predictor, index: Tensor) -> Tensor:
         """Return what a model in evaluation mode says of the graphs `index`, in order, without gradient: [n, T]."""
         if len(index) == 0:
-            return torch.empty(0, self._problem.num_tasks, device=self._problem.device)
+            return torch.empty(0, self._objective.num_tasks, device=self._objective.device)
         with torch.no_grad():
             return torch.cat([model.head(z) for z in self.representations(model, index).split(EVAL_BATCH)])
 
@@ -51,7 +51,7 @@ class Start:
         Those of an encoder that has not moved are worked out once a part, however many candidates ask for them.
         """
         if len(index) == 0:
-            return torch.empty(0, model.encoder.dim, device=self._problem.device)
+            return torch.empty(0, model.encoder.dim, device=self._objective.device)
         if not self._is_still(model.encoder):
             return self._work_out(model, index)
         key = index.numpy().tobytes()
@@ -60,7 +60,7 @@ class Start:
         return self._known[key]
 
     def _work_out(self, model: Predictor, index: Tensor) -> Tensor:
-        return self._problem.outputs(model.represent, index, model.encoder.shared_layers())
+        return self._objective.outputs(model.represent, index, model.encoder.shared_layers())
 
     def _is_still(self, encoder: Encoder) -> bool:
         before = self.encoder.state_dict()

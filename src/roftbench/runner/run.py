@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import msgspec
 import torch
 
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import FINGERPRINT, NETWORK, Job
 from roftbench.config.plugins import place_of
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.runner.devices import placed
-from roftbench.runner.experiment import Bench
-from roftbench.runner.fingerprint import FingerprintBench
+from roftbench.runner.experiment import Experiment
+from roftbench.runner.fingerprint import FingerprintExperiment
 from roftbench.runner.memory import forget_peak, peak_mb
-from roftbench.runner.network import Workbench
+from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.provenance import environment, head
 from roftbench.store.results import Record, Store
 
@@ -24,8 +24,11 @@ NO_MEMORY = (
     "the GPU's memory ran out: fewer jobs at a time on it (run.jobs_per_gpu, {jobs} now) or a smaller train.batch_size"
 )
 CPU = torch.device("cpu")
-Save = Callable[[Bench, Record], object]
-BENCHES: dict[str, Callable[[Job, Env], Bench]] = {NETWORK: Workbench, FINGERPRINT: FingerprintBench}
+Save = Callable[[Experiment, Record], object]
+EXPERIMENTS: dict[str, Callable[[Job, RunContext], Experiment]] = {
+    NETWORK: NetworkExperiment,
+    FINGERPRINT: FingerprintExperiment,
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Outcome:
 
 def run_job(
     job: Job,
-    env: Env,
-    announce: Callable[[Bench], None] = lambda bench: None,
+    env: RunContext,
+    announce: Callable[[Experiment], None] = lambda experiment: None,
     save: Save | None = None,
     *,
     wait: bool = True,
@@ -72,19 +75,19 @@ def run_job(
             return _worked(job, env.running(device=device), announce, save)
 
 
-def _worked(job: Job, env: Env, announce: Callable[[Bench], None], save: Save | None) -> Outcome:
+def _worked(job: Job, env: RunContext, announce: Callable[[Experiment], None], save: Save | None) -> Outcome:
     """Do a job and put what came out into the store."""
     store = env.store
     began = time.monotonic()
     forget_peak()
     device, loaded = CPU, False
     try:
-        bench = BENCHES[job.model.kind](job, env)
-        device, loaded = bench.device, True
-        announce(bench)
-        record = bench.work()
+        experiment = EXPERIMENTS[job.model.kind](job, env)
+        device, loaded = experiment.device, True
+        announce(experiment)
+        record = experiment.work()
         if env.run.keep and save is not None:
-            _save(save, bench, record)
+            _save(save, experiment, record)
     except SkipJob as error:
         return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=device))
     except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
@@ -112,12 +115,12 @@ def _worked(job: Job, env: Env, announce: Callable[[Bench], None], save: Save | 
     return Outcome("done", record)
 
 
-def _save(save: Save, bench: Bench, record: Record) -> None:
+def _save(save: Save, experiment: Experiment, record: Record) -> None:
     """Save the model of a job that has done its work; raises JobError where the disk refuses."""
     try:
-        save(bench, record)
+        save(experiment, record)
     except OSError as error:
-        place = error.filename or bench.store.model_path(bench.job.key)
+        place = error.filename or experiment.store.model_path(experiment.job.key)
         raise JobError(f"its model cannot be kept: {place}: {error.strerror or error}") from error
 
 

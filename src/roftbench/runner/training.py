@@ -18,9 +18,9 @@ from roftbench.errors import JobError, SkipJob, suggest
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
-from roftbench.runner.cuda_graph import Repeated
+from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.frozen_states import NodeStates
-from roftbench.runner.objective import EVAL_BATCH, Problem
+from roftbench.runner.objective import EVAL_BATCH, Objective
 from roftbench.runner.pretrained import Start
 from roftbench.runner.stages import is_frozen
 
@@ -65,7 +65,7 @@ def fit_stage(
     method: Method,
     stage: Stage,
     number: int,
-    problem: Problem,
+    objective: Objective,
     settings: TrainSettings,
     seed: int,
     progress: Progress,
@@ -89,24 +89,24 @@ def fit_stage(
     optimizer = Adam(parameters, lr, settings.weight_decay, fused=True)
     frozen = is_frozen(stage, method, settings.frozen_mode)
     began = time.monotonic()
-    view: View = _FrozenView(model, problem, start) if frozen else LiveView(modes, problem, start, method)
+    view: View = HeadOnlyPass(model, objective, start) if frozen else FullPass(modes, objective, start, method)
     best: _Best | None = None
     history: list[dict[str, Any]] = []
-    with seeded(derive_seed(seed, "stage", number), problem.device):
+    with seeded(derive_seed(seed, "stage", number), objective.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
             view.train()
-            loss = _train_epoch(view, optimizer, problem, settings)
+            loss = _train_epoch(view, optimizer, objective, settings)
             if not math.isfinite(loss):
                 raise JobError(
                     f"training diverged: the loss is {loss} in epoch {epoch} of stage '{stage.name}'."
                     f" Lower train.lr ({lr:g}) or the method's weight, or check the labels' range."
                 )
             view.eval()
-            predictions = problem.to_predictions(view.val_outputs())
-            score = problem.scores(predictions, problem.val, [problem.metric.name])[problem.metric.name]
+            predictions = objective.to_predictions(view.val_outputs())
+            score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
             history.append({"stage": stage.name, "epoch": epoch, "train_loss": loss, "val_score": score})
-            if best is None or problem.metric.better(score, best.score) or (score is None and best.score is None):
+            if best is None or objective.metric.better(score, best.score) or (score is None and best.score is None):
                 best = _Best(copy_state(model, modes.moving), epoch, score)
             progress.epoch_done(epoch, epochs, time.monotonic() - epoch_began, score)
     if best is None:
@@ -138,10 +138,10 @@ class Modes:
         self.model.set_trained(self.trained, frozen_mode=self.frozen_mode)
 
 
-def _train_epoch(view: "View", optimizer: Adam, problem: Problem, settings: TrainSettings) -> float:
+def _train_epoch(view: "View", optimizer: Adam, objective: Objective, settings: TrainSettings) -> float:
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
-    total = torch.zeros((), device=problem.device)
-    batches = shuffled_batches(problem.train, settings.batch_size)
+    total = torch.zeros((), device=objective.device)
+    batches = shuffled_batches(objective.train, settings.batch_size)
     for work_out in view.losses(batches):
         total += train_step(work_out, optimizer, settings.precision, total.device, settings.clip_value)
     return float(total) / len(batches)
@@ -206,19 +206,19 @@ class View(Protocol):
         """Return the network's outputs for the validation part, without gradient."""
 
 
-class LiveView:
+class FullPass:
     """Every step runs the whole network, which is in evaluation mode until `train` is called."""
 
-    def __init__(self, modes: Modes, problem: Problem, start: Start, method: Method) -> None:
-        self.modes, self.model, self.problem, self.start, self.method = modes, modes.model, problem, start, method
+    def __init__(self, modes: Modes, objective: Objective, start: Start, method: Method) -> None:
+        self.modes, self.model, self.objective, self.start, self.method = modes, modes.model, objective, start, method
         modes.train()
         self._frozen = frozen = self._frozen_states()
         model = modes.model.eval()
-        val_batches = list(self._batches(problem.val.split(EVAL_BATCH)))
-        self._val_outputs = Repeated(
+        val_batches = list(self._batches(objective.val.split(EVAL_BATCH)))
+        self._val_outputs = GraphedCallable(
             # Not `self`: a circle would keep GPU memory.
             lambda: torch.cat([model(_going_on(batch, index, frozen)) for batch, index in val_batches]),
-            problem.device,
+            objective.device,
             recorded=model.encoder.asks_nothing,
         )
 
@@ -237,23 +237,23 @@ class LiveView:
 
     def _frozen_states(self) -> NodeStates | None:
         """Return what the frozen layers, if there are any, say of each node; a penalty may read them all."""
-        encoder, problem = self.model.encoder, self.problem
+        encoder, objective = self.model.encoder, self.objective
         layers = 0 if self.method.overrides("penalty") else encoder.frozen_layers()
         if layers == 0:
             return None
-        return NodeStates.of(problem, torch.cat([problem.train, problem.val]), encoder.begin, layers)
+        return NodeStates.of(objective, torch.cat([objective.train, objective.val]), encoder.begin, layers)
 
     def _batches(self, groups: Sequence[Tensor]) -> Iterator[tuple[Batch, Tensor]]:
         """Return a batch for each group of graphs, and the group on the device."""
         done = self._frozen.layers if self._frozen else 0
-        gathered = self.problem.graphs.batches(groups, self.model.encoder.shared_layers(), done)
-        return zip(gathered, _on(self.problem.device, groups), strict=True)
+        gathered = self.objective.graphs.batches(groups, self.model.encoder.shared_layers(), done)
+        return zip(gathered, _on(self.objective.device, groups), strict=True)
 
     def loss(self, batch: Batch, index: Tensor) -> Tensor:
         """Return task loss plus penalty of a training batch, whose graphs are `index`."""
         nodes: Nodes = self.model.encoder(batch)
         z = self.model.encoder.pool(nodes, batch)
-        task_loss = self.problem.loss(self.model.head(z), index)
+        task_loss = self.objective.loss(self.model.head(z), index)
         step = Step(self.model, self.start.state, batch, nodes, z, partial(self.start.features, batch, index))
         return task_loss + self.method.penalty(step)
 
@@ -263,33 +263,37 @@ class LiveView:
             return self._val_outputs()
 
 
-class _FrozenView:
+class HeadOnlyPass:
     """Only the head moves: the representations are computed once, in eval mode."""
 
-    def __init__(self, model: Predictor, problem: Problem, start: Start) -> None:
-        self.head, self.problem = model.head, problem
+    def __init__(self, model: Predictor, objective: Objective, start: Start) -> None:
+        self.head, self.objective = model.head, objective
         model.eval()
-        self.z_train, self.z_val = (start.representations(model, index) for index in (problem.train, problem.val))
+        self.z_train, self.z_val = (start.representations(model, index) for index in (objective.train, objective.val))
         # Row of each training graph in z_train, by its index in the data set.
-        self.row = torch.empty(len(problem.y), dtype=torch.int64)
-        self.row[problem.train] = torch.arange(len(problem.train))
+        self.row = torch.empty(len(objective.y), dtype=torch.int64)
+        self.row[objective.train] = torch.arange(len(objective.train))
 
     def train(self) -> None:
+        """Set the head to training mode."""
         self.head.train()
 
     def eval(self) -> None:
+        """Set the head to evaluation mode."""
         self.head.eval()
 
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
-        device = self.problem.device
+        """Yield the loss of each batch, as a function of nothing."""
+        device = self.objective.device
         rows = [self.row[batch] for batch in batches]
         for row, index in zip(_on(device, rows), _on(device, batches), strict=True):
             yield partial(self._loss, row, index)
 
     def _loss(self, row: Tensor, index: Tensor) -> Tensor:
-        return self.problem.loss(self.head(self.z_train[row]), index)
+        return self.objective.loss(self.head(self.z_train[row]), index)
 
     def val_outputs(self) -> Tensor:
+        """Return the outputs on the validation part."""
         with torch.no_grad():
             outputs: Tensor = self.head(self.z_val)
         return outputs

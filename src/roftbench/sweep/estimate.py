@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from roftbench.config.components import build
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
@@ -194,7 +194,7 @@ class RatesByDevice:
         return other if other.knows(one.job.model.name) and not own.knows(one.job.model.name) else own
 
 
-def _on_cpu(env: Env) -> bool:
+def _on_cpu(env: RunContext) -> bool:
     return device_type(env.run.device) == CPU
 
 
@@ -219,7 +219,7 @@ def _atoms(item: tuple[Planned, Sizes]) -> int:
     return item[1].train + item[1].val
 
 
-def one_epoch(job: Job, env: Env, *, few: bool = False) -> Record:
+def one_epoch(job: Job, env: RunContext, *, few: bool = False) -> Record:
     """Return the record of one epoch of full fine-tuning, of few labels or all, run in a folder that is thrown away.
 
     Raises:

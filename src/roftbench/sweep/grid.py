@@ -26,14 +26,14 @@ _READS_NOTHING = ("oc.env", "oc.decode")  # resolvers that look into nothing of 
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """One combination of a sweep: its overrides, as Hydra's launchers take them, and its resolved config."""
 
     overrides: tuple[str, ...]
     config: Sections
 
 
-def expand(texts: Sequence[str], compose: Compose) -> Iterator[Point]:
+def expand(texts: Sequence[str], compose: Compose) -> Iterator[SweepPoint]:
     """Yield every combination of swept values, in the order of Hydra's own sweeper (the last key changes fastest).
 
     `compose` gives Hydra's config for the overrides of one job. Options that change the same part of the config, such
@@ -49,7 +49,7 @@ def expand(texts: Sequence[str], compose: Compose) -> Iterator[Point]:
     for numbers in product(*(range(len(values)) for values in axes.values())):
         chosen = dict(zip(axes, numbers, strict=True))
         overrides = tuple(values[number] for values, number in zip(axes.values(), numbers, strict=True))
-        yield Point(overrides, resolver.config(chosen))
+        yield SweepPoint(overrides, resolver.config(chosen))
 
 
 def _axes(texts: Sequence[str]) -> dict[str, list[str]]:

@@ -18,7 +18,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from roftbench.config.compose import clear_errors, clear_logging, clear_options, composed
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK
 from roftbench.config.parse import parse
 from roftbench.config.references import check_references
@@ -31,7 +31,7 @@ from roftbench.store.downloads import fetch_missing
 from roftbench.sweep.grid import expand
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
 from roftbench.sweep.plan import Plan, plan_sweep
-from roftbench.sweep.scheduler import Answer, Sweep
+from roftbench.sweep.scheduler import JobReply, Scheduler
 from roftbench.sweep.worker import work
 
 MULTIRUN = ("-m", "--multirun")
@@ -111,14 +111,14 @@ def launch_sweep(context: HydraContext, config: DictConfig, launcher: Launcher) 
         with clear_options():
             return context.config_loader.load_sweep_config(config, list(texts))
 
-    def launch(batch: Sequence[Sequence[str]], number: int) -> list[Answer]:
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
         returned = launcher.launch(batch, initial_job_idx=number)
         return [answer for one in returned if (answer := _returned(one)) is not None]
 
     jobs = plan_sweep(expand(sweep_texts(config.hydra, _asked), compose_job))
     check_devices(jobs, config.hydra.launcher)
     set_following(launcher, config.hydra.launcher)
-    Sweep(jobs, launch, config.hydra.launcher, command(sys.argv[1:])).run()
+    Scheduler(jobs, launch, config.hydra.launcher, command(sys.argv[1:])).run()
 
 
 def command(arguments: Sequence[str]) -> list[str]:
@@ -133,11 +133,11 @@ def check_devices(plan: Plan, launcher: DictConfig) -> None:
             choose_device(name)
 
 
-def _returned(one: JobReturn) -> Answer | None:
+def _returned(one: JobReturn) -> JobReply | None:
     """Return what a job returned, or raise what it raised; Hydra's `return_value` would print about it, too."""
     if isinstance(one._return_value, BaseException):
         raise one._return_value
-    return Answer(*one._return_value) if one._return_value else None
+    return JobReply(*one._return_value) if one._return_value else None
 
 
 def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
@@ -154,7 +154,7 @@ def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
 
 
 def _task(config: DictConfig) -> tuple[Any, ...] | None:
-    """Run one composed job; Hydra calls this, in this process or in a launcher's worker. Returns a sweep's `Answer`."""
+    """Run one composed job, called by Hydra in this process or in a launcher's worker; returns a sweep's `JobReply`."""
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
         return tuple(_one_of_many(config, hydra_config))
@@ -169,7 +169,7 @@ def _task(config: DictConfig) -> tuple[Any, ...] | None:
     return None
 
 
-def _one_of_many(config: DictConfig, hydra_config: HydraConf) -> Answer:
+def _one_of_many(config: DictConfig, hydra_config: HydraConf) -> JobReply:
     parent = int(os.environ.get(_PARENT, "0"))
     own = parent == os.getpid()
     if not own:
@@ -177,12 +177,12 @@ def _one_of_many(config: DictConfig, hydra_config: HydraConf) -> Answer:
     try:
         job, env, _ = parse(config)
     except UsageError as error:  # it was right when it was planned: a file is gone, say
-        return Answer(hydra_config.job.num, "", False, str(error))
+        return JobReply(hydra_config.job.num, "", False, str(error))
     status, refusal = work(job, _with_threads(env, hydra_config.launcher), [], in_sweep=True, quiet=not own)
-    return Answer(hydra_config.job.num, job.key, not refusal and status != "busy", refusal)
+    return JobReply(hydra_config.job.num, job.key, not refusal and status != "busy", refusal)
 
 
-def _with_threads(env: Env, launcher: DictConfig) -> Env:
+def _with_threads(env: RunContext, launcher: DictConfig) -> RunContext:
     """Return what a job of several at a time runs in: its share of the cores, unless it asks for threads."""
     return env if env.run.threads else env.running(threads=threads(launcher))
 

@@ -12,17 +12,17 @@ from roftbench.console import duration, say, shown
 from roftbench.data.smiles import shortened
 from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
-from roftbench.runner.experiment import Bench
+from roftbench.runner.experiment import Experiment
 from roftbench.runner.run import Outcome
 from roftbench.store.results import Record
 
 
-def announce(bench: Bench) -> None:
+def announce(experiment: Experiment) -> None:
     """Print what a job is about to do."""
-    job, dataset = bench.job, bench.dataset
+    job, dataset = experiment.job, experiment.dataset
     arrow = "higher" if METRICS[str(job.dataset.metric)].higher_is_better else "lower"
     units = f", {job.dataset.units}" if job.dataset.units else ""
-    counts, words = bench.count(), bench.words()
+    counts, words = experiment.count(), experiment.words()
     graphs, labels = counts["graphs"], counts["labels"]
     uses = f"{labels['weights']} for weights, {labels['selection']} for selection"
     if labels["interpolation"]:
@@ -34,17 +34,17 @@ def announce(bench: Bench) -> None:
         f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {dropped} dropped;"
         f" from {dataset.place}",
         "labels": f"{job.label_ratio.name}: {uses}",
-        "split": _split(bench),
+        "split": _split(experiment),
         "metric": f"{job.dataset.metric}{units}; {arrow} is better",
         "model": words["model"],
-        "method": _method(bench),
+        "method": _method(experiment),
         "training": words["training"],
-        "device": f"{bench.device}, {threads} thread{'s' * (threads != 1)}; seed {job.seed}",
-        "record": shown(bench.store.record_path(job.key)),
+        "device": f"{experiment.device}, {threads} thread{'s' * (threads != 1)}; seed {job.seed}",
+        "record": shown(experiment.store.record_path(job.key)),
     }
     for name, text in lines.items():
         say(f"{name:>9}  {text}")
-    for warning in bench.warnings:
+    for warning in experiment.warnings:
         say(f"{'warning':>9}  {warning}")
     for row in dataset.dropped[:5]:
         say(f"  dropped: data row {row.row + 1}, {shortened(row.smiles) or '(no text)'}: {row.reason}")
@@ -52,19 +52,19 @@ def announce(bench: Bench) -> None:
         say(f"  dropped: {len(dataset.dropped) - 5} more, all of them listed in the record")
 
 
-def _split(bench: Bench) -> str:
+def _split(experiment: Experiment) -> str:
     """Return the way of cutting with its seed, and what the seed decides where it does not decide the cut."""
-    split, ratio = bench.job.split, bench.job.label_ratio
+    split, ratio = experiment.job.split, experiment.job.label_ratio
     seed = split.params.get("seed")
     if getattr(import_name(split.target), "seeded", True):
         return f"{split.name}, seed {seed}"
     return f"{split.name} (no seed in it); few-shot subset by seed {ratio.seed}"
 
 
-def _method(bench: Bench) -> str:
-    spec = bench.job.method
+def _method(experiment: Experiment) -> str:
+    spec = experiment.job.method
     if spec.search:
-        tried = len(bench.candidates())
+        tried = len(experiment.candidates())
         return f"{spec.name}: {tried} candidates, chosen by validation score, grid {_values(spec.grid)}"
     return spec.name + (f": {_values(spec.params)}" if spec.params else "")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from roftbench.config.components import build, without_weights
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Component, Job, ModelSpec
 from roftbench.config.parse import Parser
 from roftbench.console import bar
@@ -15,7 +15,7 @@ from roftbench.runner.network import device_type
 from roftbench.runner.stages import Needed, needed
 from roftbench.store.checksums import digest
 from roftbench.store.results import Store
-from roftbench.sweep.grid import Point
+from roftbench.sweep.grid import SweepPoint
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Planned:
 
     overrides: tuple[str, ...]
     job: Job
-    env: Env
+    env: RunContext
     state: str
     fits: tuple[Needed, ...]
 
@@ -57,7 +57,7 @@ class Plan:
         return tuple(one for one in self.jobs if one.state != "done")
 
 
-def plan_sweep(points: Iterable[Point]) -> Plan:
+def plan_sweep(points: Iterable[SweepPoint]) -> Plan:
     """Check every combination of a sweep and look up in the store what is done.
 
     Raises:
@@ -75,7 +75,7 @@ def plan_sweep(points: Iterable[Point]) -> Plan:
     return Plan(tuple(jobs.values()), tuple(guesses), count)
 
 
-def _state(job: Job, env: Env) -> str:
+def _state(job: Job, env: RunContext) -> str:
     if env.is_finished(job.key):
         return "done"  # read, not only seen: a damaged record is named and does not count
     if env.run.rerun or not env.store.failure_path(job.key).exists():
@@ -83,7 +83,7 @@ def _state(job: Job, env: Env) -> str:
     return str((env.store.failure(job.key) or {}).get("status", "failed"))
 
 
-def fits_of(job: Job, env: Env) -> tuple[Needed, ...]:
+def fits_of(job: Job, env: RunContext) -> tuple[Needed, ...]:
     """Return what a job needs fitted, each once, for all its candidates."""
     if job.model.kind != NETWORK:
         return ()

@@ -22,7 +22,7 @@ from roftbench.sweep.watch import Watch
 from roftbench.sweep.worker import no_room
 
 
-class Answer(NamedTuple):
+class JobReply(NamedTuple):
     """What a worker says of a job.
 
     number: the launch's first one plus its place in it. key: its name as the worker understood it, "" of a job that no
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
     refusal: str
 
 
-Launch = Callable[[Sequence[Sequence[str]], int], Sequence[Answer]]
+Launch = Callable[[Sequence[Sequence[str]], int], Sequence[JobReply]]
 BUSY_SECONDS = 1.0
 # Exceptions of a launch that had begun; a worker that is killed while it starts has no job yet, and gets a second try.
 WORKER_DIED = ("UncompletedJobError", "TerminatedWorkerError")
@@ -57,7 +57,7 @@ class JobsFailedError(JobError):
     """Jobs of a sweep failed; they have been named."""
 
 
-class Sweep:
+class Scheduler:
     """The missing jobs of a plan, and how to launch them.
 
     `launch` takes the overrides of jobs and the number of the first one, and returns the answers of those that it did
@@ -142,7 +142,7 @@ class Sweep:
         size = (most_at_once(self.launcher) or len(batch)) if self.parallel else 1
         return [batch[first : first + size] for first in range(0, len(batch), size)]
 
-    def _heed(self, answers: Sequence[Answer], asked: Mapping[int, Planned]) -> None:
+    def _heed(self, answers: Sequence[JobReply], asked: Mapping[int, Planned]) -> None:
         """Take note of what workers say of the jobs that they were asked for, by the numbers of these."""
         for answer in answers:
             one = asked[answer.number]

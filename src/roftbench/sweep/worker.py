@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from roftbench.config.environment import Env
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.console import logged, note, say
 from roftbench.errors import UsageError
@@ -13,7 +13,7 @@ from roftbench.sweep.job_summary import announce, conclude
 
 
 def work(
-    job: Job, env: Env, guesses: Sequence[str], *, in_sweep: bool, quiet: bool, bars: bool = False
+    job: Job, env: RunContext, guesses: Sequence[str], *, in_sweep: bool, quiet: bool, bars: bool = False
 ) -> tuple[str, str]:
     """Run a job; returns how it ended (done, failed, skipped, busy), and what the store could not be told, or "".
 
@@ -50,7 +50,7 @@ def work(
             return _failed(job, store, reason)
 
 
-def _run(job: Job, env: Env, store: Store, *, in_sweep: bool) -> str:
+def _run(job: Job, env: RunContext, store: Store, *, in_sweep: bool) -> str:
     outcome = run_job(job, env, announce, keep, wait=not in_sweep)
     if outcome.status != "busy":
         done = outcome.status == "done"
