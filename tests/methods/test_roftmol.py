@@ -54,11 +54,11 @@ def test_the_first_step_is_adams_on_the_validation_loss_in_evaluation_mode(in_on
     """Adam's first step is its learning rate against the sign of the gradient."""
     alpha = alphas(0.5)
     loss = in_one_batch.val_loss(mix(in_one_batch, alpha, "interpolate"), 0)
-    gradients = torch.autograd.grad(loss, list(alpha.values()))
-    assert min(g.abs().item() for g in gradients) > 1e-4
+    gradients = [g.item() for g in torch.autograd.grad(loss, list(alpha.values()))]
+    assert min(map(abs, gradients)) > 1e-6  # above rounding, so that each sign is known on any processor
     always = replace(in_one_batch, better=lambda a, b: True)  # whatever comes last is kept
     info = ROFTMol(alpha=0.5, lr=0.01, epochs=1, buffers="interpolate").finish(always).info
-    expected = {block: 0.5 - 0.01 * g.sign().item() for block, g in zip(BLOCKS, gradients, strict=True)}
+    expected = {block: 0.5 - 0.01 * g / (abs(g) + 1e-8) for block, g in zip(BLOCKS, gradients, strict=True)}
     assert info["alpha"] == pytest.approx(expected, abs=1e-5)
     assert info["history"][1]["val_loss"] == pytest.approx(loss.item(), rel=1e-6)
 

@@ -155,7 +155,7 @@ def test_a_stranger_s_model_calls_nothing_but_models_and_methods(
     if given != FOREST and group == "method":
         roftbench.load(folder)  # a network's method plays no part in its predictions
     else:
-        with pytest.raises(UsageError, match=r"roftbench\.plugins\.load_plugin is no subclass of roftbench\."):
+        with pytest.raises(UsageError, match=r"roftbench\.config\.plugins\.load_plugin is no subclass of roftbench\."):
             roftbench.load(folder)
     assert not trace.exists()
 
