@@ -239,9 +239,9 @@ def without(state: State, *keys: str) -> State:
     ids=["missing", "missing buffer", "unexpected", "shape", "renamed"],
 )
 def test_weights_that_do_not_fit(
-    tmp_path: Path, state: State, kind: str, edit: Callable[[State], State], objective: str
+    tmp_path: Path, state: State, kind: str, edit: Callable[[State], State], problem: str
 ) -> None:
-    assert refusal(tmp_path / "weights", FORMATS[kind](edit(state))) == f"does not fit GIN: {objective}"
+    assert refusal(tmp_path / "weights", FORMATS[kind](edit(state))) == f"does not fit GIN: {problem}"
 
 
 def test_a_long_list_of_problems_is_cut(tmp_path: Path, state: State) -> None:

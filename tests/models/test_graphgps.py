@@ -147,14 +147,14 @@ def test_names_without_the_prefix_and_our_own_load_too(tmp_path: Path) -> None:
 def test_all_else_is_refused(tmp_path: Path) -> None:
     path, state = tmp_path / "148.ckpt", published(**SMALL)
     gone = "model.layers.1.self_attn.in_proj_bias"
-    for edited, objective in (
+    for edited, problem in (
         ({key: tensor for key, tensor in state.items() if key != gone}, r"missing layers\.1\.self_attn\.in_proj_bias$"),
         ({**state, "model.layers.2.norm2.weight": torch.zeros(16)}, r"unexpected layers\.2\.norm2\.weight$"),
         ({**state, "model.pre_mp.weight": torch.zeros(1)}, r"unexpected model\.pre_mp\.weight$"),
         ({**state, f"{NODES}.encoder2.raw_norm.weight": torch.ones(20)}, r"raw_norm\.weight is \(20,\), .* \(16,\)$"),
     ):
         torch.save(container(edited), path)
-        with pytest.raises(UsageError, match=f"does not fit GraphGPS: .*{objective}"):
+        with pytest.raises(UsageError, match=f"does not fit GraphGPS: .*{problem}"):
             load_checkpoint(GraphGPS(**SMALL), str(path), None)
 
 

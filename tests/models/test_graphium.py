@@ -155,13 +155,13 @@ def test_a_file_of_largemix_loads(tmp_path: Path) -> None:
 def test_all_else_is_refused(tmp_path: Path) -> None:
     path, state = tmp_path / "weights.pth", published(**SMALL)
     gone = "model.gnn.layers.2.model.eps"
-    for edited, objective in (
+    for edited, problem in (
         ({key: tensor for key, tensor in state.items() if key != gone}, r"missing layers\.2\.eps$"),
         ({**state, "model.gnn.virtual_node_layers.0.fc_layer.linear.bias": torch.zeros(1)}, r"unexpected layers\.0\.v"),
         (published(**WITH_BONDS), r"unexpected pre_nn_edges\.0\.linear\.weight"),
     ):
         torch.save(edited, path)
-        with pytest.raises(UsageError, match=f"does not fit Graphium: .*{objective}"):
+        with pytest.raises(UsageError, match=f"does not fit Graphium: .*{problem}"):
             load_checkpoint(Graphium(**SMALL), str(path), None)
 
 

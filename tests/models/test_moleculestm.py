@@ -95,13 +95,13 @@ def test_a_file_of_the_published_names_and_shapes_loads(tmp_path: Path) -> None:
 def test_all_else_is_refused(tmp_path: Path) -> None:
     path, state = tmp_path / "weights.pth", published(**SMALL)
     gone, chirality = f"{OF_FILE}gnns.1.eps", f"{OF_FILE}atom_encoder.atom_embedding_list.1.weight"
-    for edited, objective in (
+    for edited, problem in (
         ({key: tensor for key, tensor in state.items() if key != gone}, r"missing gnns\.1\.eps$"),
         ({**state, f"{OF_FILE}gnns.3.eps": torch.zeros(1)}, r"unexpected gnns\.3\.eps$"),
         ({**state, chirality: torch.zeros(5, 8)}, r"list\.1\.weight is \(5, 8\), the encoder wants \(4, 8\)$"),
     ):
         torch.save(edited, path)
-        with pytest.raises(UsageError, match=f"does not fit MoleculeSTM: .*{objective}"):
+        with pytest.raises(UsageError, match=f"does not fit MoleculeSTM: .*{problem}"):
             load_checkpoint(MoleculeSTM(**SMALL), str(path), None)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from test_aggregate import record
+from made_records import record
 
 from roftbench.errors import UsageError
 from roftbench.report.query import GROUP, Request

@@ -170,7 +170,7 @@ def test_numbers_do_not_depend_on_the_process_or_on_what_ran_before(lab: Lab, tm
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     arguments = [str(tmp_path / "fresh"), str(lab.cache), *JOBS]
-    process = start([sys.executable, str(program), *arguments], ROOT / "tests")
+    process = start([sys.executable, str(program), *arguments], ROOT / "tests" / "helpers")
     in_order = [numbers(lab.done(*job.split())) for job in JOBS]
     noisy = lab.elsewhere("noisy")
     reverse = []

@@ -17,8 +17,9 @@ import pytest
 from command import Command, Ended, Terminal, at_work
 from lab import Lab, merged, numbers
 
+from roftbench.data.workers import cores
 from roftbench.store.results import Record, Store
-from roftbench.sweep.launchers import check_installed, cores, threads, workers
+from roftbench.sweep.launchers import check_installed, threads, workers
 
 # Long enough that the jobs of two workers overlap; those of one seed share a fit.
 SWEEP = ("method=full_ft,wise_ft", "seed=0,1", "train.epochs=30")
@@ -152,6 +153,17 @@ def test_a_killed_worker_of_a_ray_cluster(
 ) -> None:
     launcher = ["hydra/launcher=ray", f"hydra.launcher.address='{cluster}'"]
     assert "WorkerCrashedError" in survives(lab, tmp_path, launcher, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_termination_signal_ends_a_ray_sweep_as_any_command(tmp_path: Path, cluster: str) -> None:
+    """Ray's own handler of SIGTERM would abort the process: exit code -6."""
+    terminal = Terminal.of(Lab(tmp_path, tmp_path), tmp_path, **NO_TOKEN)
+    code = (
+        "import os, signal; from hydra_plugins.roftbench_ray import _connected\n"
+        f"with _connected({cluster!r}): os.kill(os.getpid(), signal.SIGTERM)"
+    )
+    assert terminal.python("-c", code).code == -signal.SIGTERM
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from drawn import svg
+from lab import ROOT
 from matplotlib import colors
 from matplotlib.figure import Figure
 
@@ -104,7 +105,7 @@ assert "matplotlib.pyplot" not in sys.modules
 
 def test_another_process_draws_the_same_and_matplotlib_waits_until_it_is_needed() -> None:
     env = {**os.environ, "PYTHONHASHSEED": "5", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-c", DRAW, *(str(Path(__file__).parents[level]) for level in range(3))]
+    command = [sys.executable, "-c", DRAW, str(Path(__file__).parent), str(ROOT / "tests" / "helpers")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     with warnings.catch_warnings():

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_records import record
 from scipy import stats
 from score_tables import long_of, of, table_of
-from test_aggregate import record
 
 from roftbench.report.aggregate import cells
 from roftbench.report.statistics.paired import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_aggregate import runs
+from made_records import runs
 
 from roftbench.report.aggregate import cells, long_table
 from roftbench.report.tables.by_model import by_model, render, write_models

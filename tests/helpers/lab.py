@@ -30,7 +30,7 @@ from roftbench.store.results import Record, Store
 from roftbench.sweep.grid import expand
 from roftbench.sweep.plan import Plan, plan_sweep
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PLACES = Places(ROOT / "no-downloads", offline=True)  # for bundled files and tables of the tests' own
 ESTIMATORS = ["random_forest"]  # outside the nine, on a fingerprint
 METHODS = sorted({path.stem for path in (ROOT / "conf" / "method").glob("*.yaml")} - {*ESTIMATORS})

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from test_aggregate import runs
+from made_records import runs
 
 from roftbench.report.aggregate import cells, long_table
 
