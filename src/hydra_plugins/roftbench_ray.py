@@ -1,6 +1,8 @@
 """Jobs of a sweep as tasks of Ray, on this machine or on a cluster; a lost worker costs only the job that it had."""
 
 import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -59,7 +61,10 @@ def _connected(address: str | None) -> Iterator[None]:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
     more: dict[str, Any] = {} if address else {"include_dashboard": False}
+    before = signal.getsignal(signal.SIGTERM)
     ray.init(address=address or "local", log_to_driver=False, logging_level="error", **more)
+    if threading.current_thread() is threading.main_thread():  # Ray's own handler aborts: exit code -6 and a core
+        signal.signal(signal.SIGTERM, before)
     try:
         yield
     finally:
