@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from command import Terminal
 from lab import ROOT, Lab, merged
-from plugin_files import LINES_METHOD, LINES_YAML
+from test_docs import files
 
 import roftbench
 
@@ -92,18 +92,20 @@ def test_the_installed_command_works_from_an_empty_folder(installed: Path, lab: 
     terminal = Terminal.of(lab, cwd, PYTHONPATH=str(installed))
     place = terminal.python("-c", "import roftbench; print(roftbench.__file__)")
     assert place.out.strip() == str(installed / "roftbench" / "__init__.py")
+    script = [str(installed / "bin" / "roftbench"), "--version"]
+    version = subprocess.run(script, cwd=cwd, env=terminal.env, check=True, capture_output=True, text=True).stdout
+    assert version == f"roftbench {roftbench.__version__}\n"
     assert "roftmol " in terminal("list", "methods").out
-    # A tenth method as one of ours: its file beside the others, its YAML too.
-    (installed / "roftbench" / "methods" / "lines.py").write_text(LINES_METHOD, encoding="utf-8")
-    config = LINES_YAML.format(module="lines").replace("_target_: ", "_target_: roftbench.methods.")
-    (installed / "roftbench" / "conf" / "method" / "lines.yaml").write_text(config, encoding="utf-8")
-    words = merged(["-m", "model=gin_masking", "method=lp,lines", "train.epochs=1"])
+    # A tenth method beside the others: the one that CONTRIBUTING.md adds.
+    for name, text in files(ROOT / "CONTRIBUTING.md").items():
+        (installed / "roftbench" / name.removeprefix("src/roftbench/")).write_text(text, encoding="utf-8")
+    words = merged(["-m", "model=gin_masking", "method=lp,l1_sp", "train.epochs=1"])
     ended = terminal("run", *words)
     assert ended.code == 0, ended
     records = lab.store.load()
     assert {record["job"]["method"]["target"] for record in records} == {
         "roftbench.methods.lp.LinearProbing",
-        "roftbench.methods.lines.LiNeS",
+        "roftbench.methods.l1_sp.L1SP",
     }
     for record in records:
         assert record["job"]["model"]["name"] == "gin_masking"
