@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +11,6 @@ from lab import ROOT, Lab
 
 from roftbench.sweep.hydra_app import plan
 
-# Folders with jobs of a method by its earlier definition, which its present one gives other keys.
-EARLIER = {"gin_masking": "roftmol", "gin_masking_size": "roftmol"}
 FOLDERS = sorted(path.parent for path in ROOT.glob("results/*/scores.csv"))
 
 
@@ -33,11 +30,6 @@ def test_the_commands_of_a_folder_are_the_jobs_of_its_scores(folder: Path, tmp_p
     arguments = [[*words, f"paths.results={tmp_path}"] for words in commands(folder, "roftbench run -m")]
     planned = {one.key: one.job.method.name for words in arguments for one in plan(words)[0].jobs}
     scores = pd.read_csv(folder / "scores.csv").drop_duplicates("key").set_index("key")["method"].to_dict()
-    if folder.name in EARLIER:
-        assert Counter(planned.values()) == Counter(scores.values())
-        planned, scores = (
-            {key: name for key, name in found.items() if name != EARLIER[folder.name]} for found in (planned, scores)
-        )
     assert planned == scores
 
 
