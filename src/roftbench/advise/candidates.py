@@ -4,9 +4,8 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from roftbench.config.method_cards import method_cards
 from roftbench.store.results import Record
-
-QUICK = ("lp", "random_forest")
 
 
 @dataclass(eq=False)
@@ -28,7 +27,7 @@ class Candidate:
     @property
     def quick(self) -> bool:
         """Whether no encoder is trained: seconds where the other methods take minutes."""
-        return self.estimator or self.method in QUICK
+        return self.estimator or _is_quick(self.method)
 
     @property
     def name(self) -> str:
@@ -74,3 +73,8 @@ def ahead(one: Candidate, other: Candidate, sign: int) -> bool:
     """Tell whether a candidate has the lower loss on the folds that both were judged on."""
     folds = shared([one, other])
     return bool(folds) and one.loss(sign, folds) < other.loss(sign, folds)
+
+
+def _is_quick(method: str) -> bool:
+    card = method_cards().get(method)
+    return card is not None and card.quick

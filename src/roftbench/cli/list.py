@@ -12,7 +12,7 @@ from roftbench.formatting import printable, printable_name
 if TYPE_CHECKING:
     from roftbench.models.config import ModelCard
 
-HIDDEN = {"name", "summary", "_target_", "sha256", "path"}
+HIDDEN = {"name", "title", "order", "role", "quick", "summary", "_target_", "sha256", "path"}
 NOT_HERE = "not here"
 _ELSEWHERE = {"None": "random weights", "published": NOT_HERE}
 _VERIFIED = {True: "verified", False: "not verified on the real file"}

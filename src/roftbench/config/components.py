@@ -1,7 +1,7 @@
 """Config groups that name a class by `_target_` (split, model, method), as checked components of a job."""
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -18,20 +18,12 @@ from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.split import ScaffoldSplit, Splitter
 from roftbench.errors import UsageError, check_choice, suggest
 from roftbench.methods.base import ENCODER_BLOCKS
+from roftbench.methods.config import MethodCard
 from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.models.config import PUBLISHED, ModelCard
 from roftbench.store.checksums import Checksum, sha256
 
 UNUSED_SEED = 42  # stands in a job's identity where a seed decides nothing
-
-
-@dataclass(frozen=True)
-class _Method:
-    name: str
-    _target_: str
-    summary: str = ""
-    search: bool = False
-    grid: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -166,7 +158,7 @@ class _Unfilled(TorchFunctionMode):
 
 def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
     """Return the method with its grid, each value checked; raises UsageError as `parse` does."""
-    head, component = _component(_Method, values, "method", plugins)
+    head, component = _component(MethodCard, values, "method", plugins)
     method = build(component)
     kind = kind_of(type(method), "method")
     grid: dict[str, Any] = {}

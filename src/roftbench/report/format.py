@@ -5,24 +5,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from roftbench.config.method_cards import method_cards
 from roftbench.formatting import UNDEFINED, printable_name, score_text, spreadsheet_text
+from roftbench.methods.config import BASELINE
 from roftbench.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METHODS = {  # in the paper's order
-    "full_ft": "Full FT",
-    "lp": "LP",
-    "surgical_ft": "Surgical FT",
-    "lp_ft": "LP-FT",
-    "l2_sp": "L²-SP",
-    "wise_ft": "WiSE-FT",
-    "feature_map": "Feature map",
-    "bss": "BSS",
-    "roftmol": "ROFT-MOL",
-}
-BASELINES = {"random_forest": "Random forest"}
+METHODS = {name: card.title for name, card in method_cards().items() if card.role != BASELINE}  # in order
+BASELINES = {name: card.title for name, card in method_cards().items() if card.role == BASELINE}
 METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "roc_auc": "ROC-AUC"}
 MISSING = "--"
 

@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
+from roftbench.config.method_cards import proposed
 from roftbench.report.figures.style import appearance, style
 from roftbench.report.format import method_name
 from roftbench.report.statistics.inference import ALPHA
@@ -86,7 +87,7 @@ def _names(axes: "Axes", result: Friedman, top: float) -> None:
         axes.plot([x], [0], color=look.color, marker="o", markersize=5, clip_on=False, zorder=4)
         name, rank = method_name(method), f"{x:.2f}"
         text = f"{rank}  {name}" if not on_left else f"{name}  {rank}"
-        weight = "bold" if method == "roftmol" else "normal"
+        weight = "bold" if method == proposed() else "normal"
         side = "right" if on_left else "left"
         axes.text(edge + (-reach if on_left else reach) / 2, y, text, ha=side, va="center", color=_INK, weight=weight)
 

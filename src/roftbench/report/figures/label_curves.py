@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from roftbench.config.method_cards import proposed
 from roftbench.report.figures.style import appearance, style
 from roftbench.report.format import BASELINES, method_name, method_order, metric_name
 
@@ -135,7 +136,7 @@ def _line(axes: "Axes", line: pd.DataFrame, method: str, shift: float) -> None:
     mean = line["mean"].where(shown).to_numpy()
     half = (line["high"] - line["low"]).where(shown).fillna(0).to_numpy() / 2
     width = 0.55 * float(look["linewidth"]) + 0.25
-    order = 3 if method == "roftmol" else 2
+    order = 3 if method == proposed() else 2
     axes.errorbar(line["labels"].to_numpy() * shift, mean, yerr=half, elinewidth=width, zorder=order, **look)
 
 

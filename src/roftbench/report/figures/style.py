@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roftbench.config.method_cards import proposed
 from roftbench.report.format import BASELINES, METHODS
 from roftbench.store.files import atomic
 
@@ -62,15 +63,15 @@ class Appearance:
 
 
 def appearance(method: str) -> Appearance:
-    """Return how a method is drawn; one that is not the paper's has a dashed line, and a colour that its name decides.
+    """Return how a method is drawn; one beyond the paper's nine has a dashed line, and a color that its name decides.
 
     ROFT-MOL's line is the widest; a baseline's is black and dotted.
     """
     if method in BASELINES:
         return Appearance("#000000", "", ":", 1.4)
-    if method in METHODS:
-        place = list(METHODS).index(method)
-        return Appearance(_COLOURS[place], _MARKERS[place], "-", 2.2 if method == "roftmol" else 1.2)
+    place = list(METHODS).index(method) if method in METHODS else len(_COLOURS)
+    if place < len(_COLOURS):
+        return Appearance(_COLOURS[place], _MARKERS[place], "-", 2.2 if method == proposed() else 1.2)
     number = zlib.crc32(method.encode())
     colour, marker = _OTHER_COLOURS[number % len(_OTHER_COLOURS)], "<>hd"[number // len(_OTHER_COLOURS) % 4]
     return Appearance(colour, marker, "--", 1.2)

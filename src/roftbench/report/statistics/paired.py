@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata
 
+from roftbench.config.method_cards import proposed
 from roftbench.report.aggregate import CELL, PARTS, select
 from roftbench.report.format import method_name
 from roftbench.report.statistics.blocks import Blocks
@@ -38,7 +39,7 @@ from roftbench.report.statistics.inference import (
 )
 
 DESCRIPTIVE = "descriptive"
-REFERENCE = "roftmol"
+REFERENCE = proposed()
 MEAN_OF_OTHERS = "mean of the others"
 Unit = Literal["block", "dataset"]
 _Row = dict[str, Any]
