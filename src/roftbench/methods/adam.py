@@ -1,4 +1,9 @@
-"""Adam by torch's function and not by its class, which loads a compiler (a second, 70 MB) and adds to each step."""
+"""Adam through torch's functional form.
+
+The class `torch.optim.Adam` imports torch's compiler when it is first used. Measured on one thread with the same bits:
+a job of full fine-tuning on 50 labels of ESOL takes 10.0 s of CPU time and 571 MB with it, 9.0 s and 505 MB without
+(means of three). In a serial sweep that is once per process, with one process per job it is once per job.
+"""
 
 from collections.abc import Iterable
 
