@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from command import Command, Ended, Terminal
+from fenced import blocks, files
 from lab import ROOT
 
 from roftbench.sweep import hydra_app
@@ -24,17 +25,6 @@ SMALL = ["train=smoke", "run.device=cpu", "run.threads=1"]
 RACE = ["advise.budget=6jobs", "advise.folds=3", "advise.models=tiny_gin", "advise.methods=lp", "advise.members=1"]
 PLUGIN = "--config-dir my_conf"  # with the files that the same page shows
 CODE_WIDTH = 88
-
-
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """Return the fenced blocks of a page, what stands behind the opening fence and the lines of the block."""
-    return re.findall(r"^```([^\n]*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-
-
-def files(page: Path) -> dict[str, str]:
-    """Return the blocks of a page that have a file's name as title, by that name."""
-    titled = ((re.search(r'title="(.+)"', info), text) for info, text in blocks(page))
-    return {found[1]: text for found, text in titled if found}
 
 
 def commands(page: Path) -> list[str]:

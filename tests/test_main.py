@@ -34,4 +34,8 @@ def test_an_interrupt_while_modules_are_imported(lab: Lab, tmp_path: Path) -> No
 
 def test_nothing_is_imported_before_an_interrupt_is_caught(lab: Lab, tmp_path: Path) -> None:
     script = "import sys; before = set(sys.modules); import roftbench.__main__; print(set(sys.modules) - before)"
-    assert eval(Terminal.of(lab, tmp_path).python("-c", script).out) == {"roftbench", "roftbench.__main__"}
+    assert eval(Terminal.of(lab, tmp_path).python("-c", script).out) == {
+        "roftbench",
+        "roftbench.__about__",
+        "roftbench.__main__",
+    }

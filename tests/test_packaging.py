@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from command import Terminal
+from fenced import files
 from lab import ROOT, Lab, merged
-from test_docs import files
 
 import roftbench
 

@@ -22,11 +22,11 @@ GIVEN = ("model=gin_masking", "model.dropout=0")
 
 
 def pair(lab: Lab, *overrides: str) -> tuple[NetworkExperiment, ReferenceModel]:
-    bench = lab.bench(*GIVEN, *overrides)
-    reference = ReferenceModel(bench.problem.num_tasks)
-    reference.load_state_dict(bench.start.state)
+    experiment = lab.experiment(*GIVEN, *overrides)
+    reference = ReferenceModel(experiment.objective.num_tasks)
+    reference.load_state_dict(experiment.start.state)
     reference.encoder.dropout = 0.0
-    return bench, reference
+    return experiment, reference
 
 
 def gradients(model: nn.Module) -> dict[str, Tensor]:
@@ -43,33 +43,38 @@ def close(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> None:
 @pytest.mark.parametrize("dataset", ["freesolv", "bbbp"])
 @pytest.mark.parametrize("method", ["full_ft", "l2_sp", "feature_map", "bss"])
 def test_loss_and_gradients_of_a_batch_are_the_same(lab: Lab, dataset: str, method: str) -> None:
-    bench, reference = pair(lab, f"dataset={dataset}", f"method={method}")
+    experiment, reference = pair(lab, f"dataset={dataset}", f"method={method}")
     with torch.no_grad():  # away from the start, where penalties are zero
-        for name, parameter in bench.model.named_parameters():
+        for name, parameter in experiment.model.named_parameters():
             parameter.add_(0.01 * torch.sin(torch.arange(parameter.numel()).float()).view_as(parameter))
             reference.get_parameter(name).copy_(parameter)
-    start = ReferenceModel(bench.problem.num_tasks)
-    start.load_state_dict(bench.start.state)
-    index = bench.problem.train[:32]
-    batch = Batch.from_data_list(molecules(bench.problem, index))
-    view = FullPass(Modes(bench.model, list(bench.model.blocks()), "eval"), bench.problem, bench.start, bench.method)
+    start = ReferenceModel(experiment.objective.num_tasks)
+    start.load_state_dict(experiment.start.state)
+    index = experiment.objective.train[:32]
+    batch = Batch.from_data_list(molecules(experiment.objective, index))
+    view = FullPass(
+        Modes(experiment.model, list(experiment.model.blocks()), "eval"),
+        experiment.objective,
+        experiment.start,
+        experiment.method,
+    )
     view.train()
     ours = next(view.losses([index]))()
-    job = ReferenceJob(start, [], bench.problem.task, bench.method)
-    theirs = task_loss(bench.problem.task, reference.train()(batch), batch.y)
+    job = ReferenceJob(start, [], experiment.objective.task, experiment.method)
+    theirs = task_loss(experiment.objective.task, reference.train()(batch), batch.y)
     if method != "full_ft":
         theirs = theirs + job._penalty(method, reference, start.eval().requires_grad_(False))(batch)
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-4)
     ours.backward()
     theirs.backward()
-    close(gradients(bench.model), gradients(reference))
+    close(gradients(experiment.model), gradients(reference))
 
 
 @pytest.mark.parametrize("dataset", ["freesolv", "bbbp"])
 def test_scores_of_all_parts_are_the_same(lab: Lab, dataset: str) -> None:
-    bench, reference = pair(lab, f"dataset={dataset}")
-    problem, name = bench.problem, bench.problem.metric.name
-    model = bench.model.eval()
+    experiment, reference = pair(lab, f"dataset={dataset}")
+    problem, name = experiment.objective, experiment.objective.metric.name
+    model = experiment.model.eval()
     for index, loader in zip((problem.train, problem.val, problem.test), loaders(problem, 32), strict=True):
         score = problem.scores(
             problem.to_predictions(problem.outputs(model, index, model.encoder.shared_layers())), index, [name]
@@ -79,8 +84,10 @@ def test_scores_of_all_parts_are_the_same(lab: Lab, dataset: str) -> None:
 
 @pytest.mark.parametrize("method", ["lp", "surgical_ft"])
 def test_a_reference_job_moves_what_its_method_trains(lab: Lab, method: str) -> None:
-    bench, reference = pair(lab, "dataset=freesolv", f"method={method}")
-    job = ReferenceJob(reference, loaders(bench.problem, 32), bench.problem.task, build(bench.job.method))
+    experiment, reference = pair(lab, "dataset=freesolv", f"method={method}")
+    job = ReferenceJob(
+        reference, loaders(experiment.objective, 32), experiment.objective.task, build(experiment.job.method)
+    )
     before = {name: p.detach().clone() for name, p in reference.named_parameters()}
     job._tuning(reference, method, None)()
     moved = {name for name, p in reference.named_parameters() if not torch.equal(p, before[name])}
