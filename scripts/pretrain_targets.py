@@ -148,16 +148,16 @@ def log_counts(graphs: PackedGraphs, kinds: Tensor, number: int) -> Tensor:
 
 
 def environments(graphs: PackedGraphs, tokens: Tensor) -> Tensor:
-    """Return the index of each atom's environment: its token with its bonds and neighbouring elements, [ΣN].
+    """Return the index of each atom's environment: its token with its bonds and neighboring elements, [ΣN].
 
     Equal environments get equal sums of random 64-bit numbers (one step of Weisfeiler and Lehman's refinement).
     """
     random = np.random.default_rng(0)
     own = random.integers(2**63, size=int(tokens.max()) + 1)
-    neighbour = random.integers(2**63, size=(4, 120))
+    neighbor = random.integers(2**63, size=(4, 120))
     first = np.repeat(graphs.node_ptr[:-1].numpy(), graphs.edge_ptr.diff().numpy())
     source = first + graphs.source.numpy()
-    terms = neighbour[graphs.edge_attr[:, 0].numpy(), graphs.x[:, 0].numpy()[source]]
+    terms = neighbor[graphs.edge_attr[:, 0].numpy(), graphs.x[:, 0].numpy()[source]]
     # Sums that wrap around stay exact, so differences of a running total give the sum over each atom's bonds.
     total = np.concatenate([[0], np.cumsum(terms)])
     end = np.cumsum(graphs.degree.numpy())

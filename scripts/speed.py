@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from speed_data import featurise, metrics
+from speed_data import featurize, metrics
 from speed_gpu import gpu_note, throughput
 from speed_jobs import jobs, note, workers
 from speed_setting import LABELS
@@ -35,7 +35,7 @@ ALONE = "gpu"  # no part of the whole table: only where it is asked for
 # Benchmarks that print tables of their own.
 OTHERS: dict[str, Callable[[argparse.Namespace], None]] = {
     "metrics": metrics,
-    "featurise": featurise,
+    "featurize": featurize,
     "tables": tables,
 }
 
@@ -49,11 +49,11 @@ def table(arguments: argparse.Namespace) -> None:
     for name, part in PARTS.items():
         if arguments.command == name or (arguments.command is None and name != ALONE):
             rows += part(arguments)
-    facts["load afterwards"] = machine()["load (1, 5, 15 minutes)"]
+    facts["load afterward"] = machine()["load (1, 5, 15 minutes)"]
     gpu = arguments.command == ALONE
     notes = [gpu_note(1 if arguments.quick else arguments.epochs) if gpu else note(arguments)]
     print_table(HEADER, [row.cells() for row in rows])
-    print(f"load afterwards: {facts['load afterwards']}", *notes, sep="\n")
+    print(f"load afterward: {facts['load afterward']}", *notes, sep="\n")
     if arguments.json is not None:
         text = json.dumps(as_plain(rows, facts, notes), indent=1)
         arguments.json.write_text(text + "\n", encoding="utf-8")
@@ -87,7 +87,7 @@ def parsed() -> argparse.Namespace:
         if function is throughput:
             command.add_argument("--device", default="cuda:0", help="where the jobs run (default: cuda:0)")
             command.add_argument("--processes", default="1,4,8,16", help="how many at a time, one after another")
-        if function is featurise:
+        if function is featurize:
             command.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (default: a million)")
     unset = {"json": None, "markdown": None, "dataset": None, "labels": None, "epochs": 2}
     return parser.parse_args(namespace=argparse.Namespace(quick=False, threads=1, **unset))

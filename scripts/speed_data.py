@@ -65,7 +65,7 @@ def metrics(arguments: argparse.Namespace) -> None:
     print(f"forward: the network over as many molecules, timed on one batch of {batch.num_graphs} from Lipo")
 
 
-def featurise(arguments: argparse.Namespace) -> None:
+def featurize(arguments: argparse.Namespace) -> None:
     """A table of a million rows from file to packed graphs and scaffolds, on all cores, with its peak memory."""
     rows = 6_000 if arguments.quick else arguments.rows
     with TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def featurise(arguments: argparse.Namespace) -> None:
             lines.append(("guess columns and task", time.perf_counter() - began, memory.peak))
             began = time.perf_counter()
             dataset = load_dataset(spec, Path(folder), places)
-            lines.append(("read, featurise, pack, write", time.perf_counter() - began, memory.peak))
+            lines.append(("read, featurize, pack, write", time.perf_counter() - began, memory.peak))
             began = time.perf_counter()
             dataset.scaffold_groups()
             lines.append(("scaffolds", time.perf_counter() - began, memory.peak))

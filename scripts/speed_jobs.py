@@ -22,7 +22,7 @@ TARGETS = {
     "full_ft": "≥ 2 × (50: ≥ 3 ×)", "lp": "≥ 100 ×", "lp_ft": "≥ 4 ×", "l2_sp": "≥ 2.5 ×", "feature_map": "≥ 2.5 ×",
     "bss": "≥ 2.5 ×", "roftmol": "≥ 3 ×",
 }  # fmt: skip
-EPOCHS, COEFFICIENT_EPOCHS = 100, 200  # of a job, by PROTOCOL; what is timed is shorter and scaled
+EPOCHS, COEFFICIENT_EPOCHS = 100, 200  # of a job, by docs/protocol.md; what is timed is shorter and scaled
 # Where epochs are short a cold start would weigh: more are timed.
 LONGER = {"50": 5}  # so many times as many with so few labels
 COEFFICIENTS = 10  # at least so many of roftmol's, which read the validation part alone

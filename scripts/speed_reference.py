@@ -20,7 +20,7 @@ from roftbench.runner.objective import Objective
 
 
 class EdgeGIN(MessagePassing):  # type: ignore[misc]  # PyG is not typed
-    """One layer: the sum over neighbours of state plus edge embedding, then an MLP."""
+    """One layer: the sum over neighbors of state plus edge embedding, then an MLP."""
 
     def __init__(self, dim: int) -> None:
         super().__init__(aggr="add")

@@ -1,7 +1,7 @@
 """The nine methods on the reference, each as the paper's authors' scripts run it.
 
 A frozen encoder still runs forward and backward in every step, every epoch ends with an evaluation of all three parts,
-and the regularised methods pass the source model once and the tuned one twice.
+and the regularized methods pass the source model once and the tuned one twice.
 """
 
 import time
@@ -19,7 +19,7 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.nn import global_mean_pool
 
 Penalty = Callable[[Data], Tensor]
-REGULARISED = ("l2_sp", "feature_map", "bss")
+REGULARIZED = ("l2_sp", "feature_map", "bss")
 
 
 @dataclass
@@ -74,7 +74,7 @@ class ReferenceJob:
         if name == "roftmol":
             timed.phases.append(self._timed(self._coefficients(model), epochs))
         elif name != "wise_ft":
-            penalty = self._penalty(name, model, source) if name in REGULARISED else None
+            penalty = self._penalty(name, model, source) if name in REGULARIZED else None
             for phase in ("lp", "full_ft") if name == "lp_ft" else (name,):
                 timed.phases.append(self._timed(self._tuning(model, phase, penalty), epochs))
         return timed
@@ -87,7 +87,7 @@ class ReferenceJob:
         return time.perf_counter() - began, epochs
 
     def _tuning(self, model: ReferenceModel, name: str, penalty: Penalty | None) -> Callable[[], None]:
-        """Return an epoch; all gradients are computed, the optimiser holds what the method trains."""
+        """Return an epoch; all gradients are computed, the optimizer holds what the method trains."""
         trained: list[nn.Module] = [model]
         if name == "lp":
             trained = [model.head]

@@ -50,7 +50,7 @@ class Setting:
 
 @contextmanager
 def settings(dataset: str, labels: str) -> Iterator[Setting]:
-    """Give a setting whose graphs are featurised, with a cache that is removed at the end."""
+    """Give a setting whose graphs are featurized, with a cache that is removed at the end."""
     with TemporaryDirectory() as folder:
         setting = Setting(dataset, labels, Path(folder), torch.get_num_threads())
         setting.experiment()

@@ -1,4 +1,4 @@
-"""What is felt at the shell: start-up, featurising, reading from the cache, peak memory; each in a fresh process."""
+"""What is felt at the shell: start-up, featurizing, reading from the cache, peak memory; each in a fresh process."""
 
 import argparse
 import subprocess
@@ -86,7 +86,7 @@ def start(arguments: argparse.Namespace) -> list[Row]:
 
 
 def scale(arguments: argparse.Namespace) -> list[Row]:
-    """Featurising and reading HIV and a table of MUV's size, and the peak memory of jobs on ESOL and on that table."""
+    """Featurizing and reading HIV and a table of MUV's size, and the peak memory of jobs on ESOL and on that table."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "large.csv")
         count = 2000 if arguments.quick else MUV_MOLECULES
@@ -97,8 +97,8 @@ def scale(arguments: argparse.Namespace) -> list[Row]:
         folders = [f"paths.results={folder}", f"paths.cache={folder}"]
         rows = []
         for name, words, target in [*hiv, (like_muv, large, "≤ 60 s")]:
-            say(f"featurising and reading {name}")
-            for what, limit in (("featurise", target), ("read from the cache", "≤ 1 s")):
+            say(f"featurizing and reading {name}")
+            for what, limit in (("featurize", target), ("read from the cache", "≤ 1 s")):
                 output = run([*words, *folders], code=LOAD).output
                 rows.append(Row(f"{name}: {what}", float(output.split()[-1]), target=limit))
         brief = ["method=full_ft", "label_ratio=n500", "train.epochs=1", "run.device=cpu", *folders]

@@ -29,7 +29,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The session's folder of featurised data sets."""
+    """The session's folder of featurized data sets."""
     return tmp_path_factory.mktemp("cache")
 
 

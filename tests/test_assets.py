@@ -46,7 +46,7 @@ KEYS = [
     "num_tasks",
     "file",
 ]
-KEYS += ["sha256", "sources", "asset_sha256", "reference", "licence"]
+KEYS += ["sha256", "sources", "asset_sha256", "reference", "license"]
 MANIFEST = json.loads((DATA / "MANIFEST.json").read_text(encoding="utf-8"))
 Row = tuple[str, list[float]]
 
@@ -111,7 +111,7 @@ def test_conf_agrees_with_the_manifest(name: str) -> None:
     assert conf["rows"] == entry["rows"] + unreadable
     assert [conf["smiles_column"], *conf["targets"]] == entry["columns"]
     assert conf["reference"] == entry["reference"]
-    assert conf["licence"].startswith(f"{entry['licence']} ({entry['origin']['package']} ")
+    assert conf["license"].startswith(f"{entry['license']} ({entry['origin']['package']} ")
     classes = conf["task"] == "classification"
     assert (conf["metric"], conf["units"] is None) == (("roc_auc", True) if classes else ("rmse", False))
     labels = {y for _, ys in table(DATA / entry["file"], smiles, conf["targets"]) for y in ys}

@@ -49,8 +49,8 @@ def by_library(task: str, y: np.ndarray, p: np.ndarray) -> dict[str, float | Non
     scores: dict[str, list[float]] = {name: [] for name in LIBRARY[task]}
     with warnings.catch_warnings(action="ignore"):  # SciPy warns of constant predictions
         for t in range(y.shape[1]):
-            labelled = ~np.isnan(y[:, t])
-            labels, predictions = y[labelled, t], p[labelled, t].astype(np.float64)
+            labeled = ~np.isnan(y[:, t])
+            labels, predictions = y[labeled, t], p[labeled, t].astype(np.float64)
             for name, function in LIBRARY[task].items():
                 if len(np.unique(labels)) > (0 if name in ONE_LABEL_IS_ENOUGH else 1):
                     scores[name].append(float(function(labels, predictions)))
@@ -209,9 +209,9 @@ def test_toxcast_labels_give_scikit_learns_scores_task_by_task(shared: Path) -> 
     each = [evaluate("classification", y[:, [t]], p[:, [t]], ["roc_auc"])["roc_auc"] for t in range(y.shape[1])]
     expected = []
     for t in range(y.shape[1]):
-        labelled = ~np.isnan(y[:, t])
-        both = len(np.unique(y[labelled, t])) == 2
-        expected.append(roc_auc_score(y[labelled, t], p[labelled, t]) if both else None)
+        labeled = ~np.isnan(y[:, t])
+        both = len(np.unique(y[labeled, t])) == 2
+        expected.append(roc_auc_score(y[labeled, t], p[labeled, t]) if both else None)
     assert each == [score if score is None else pytest.approx(score, abs=1e-12) for score in expected]
     assert undefined_tasks("classification", y) == expected.count(None)
     mean = np.mean([score for score in expected if score is not None])

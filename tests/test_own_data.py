@@ -58,7 +58,7 @@ def test_other_formats(cli: Command, tmp_path: Path, smiles: list[str], name: st
     assert record["job"]["dataset"]["metric"] == "roc_auc"
 
 
-def test_a_split_column_is_honoured_and_another_split_can_be_asked_for(
+def test_a_split_column_is_honored_and_another_split_can_be_asked_for(
     cli: Command, tmp_path: Path, smiles: list[str]
 ) -> None:
     parts = ["train"] * 50 + ["Valid"] * 10 + ["test"] * 15 + [""] * 5

@@ -64,9 +64,9 @@ def test_the_wheel_holds_configs_data_checkpoints_and_types(wheel: Path) -> None
         assert len([name for name in held if re.fullmatch(r"roftbench/assets/data/\w+\.csv\.gz", name)]) >= 7
         metadata = next(name for name in held if name.endswith(".dist-info/METADATA"))
         text = archive.read(metadata).decode()
-        licences = [name for name in held if name.endswith("licenses/LICENSE")]
+        licenses = [name for name in held if name.endswith("licenses/LICENSE")]
     assert f"\nVersion: {roftbench.__version__}\n" in text
-    assert len(licences) == 1
+    assert len(licenses) == 1
     assert {name.split("/")[0] for name in held} == {*PACKAGES, f"roftbench-{roftbench.__version__}.dist-info"}
 
 

@@ -22,7 +22,7 @@ AnyFloat = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Columns:
-    """The n labelled places of the C prediction tasks that have any, one column after the other.
+    """The n labeled places of the C prediction tasks that have any, one column after the other.
 
     `y` and `prediction` [n]; `count` [C], the places of each column; `start` [C], the first one of each. So gaps cost
     nothing and no Python runs per column: ToxCast has 617, and they are scored after every epoch.
@@ -35,11 +35,11 @@ class Columns:
 
     @classmethod
     def create(cls, y: AnyFloat, prediction: AnyFloat) -> "Columns":
-        """Take the labelled places out of `y` and `prediction` [N, T], in float64."""
-        labelled = ~np.isnan(y.T)
-        count = labelled.sum(axis=1, dtype=np.int64)
+        """Take the labeled places out of `y` and `prediction` [N, T], in float64."""
+        labeled = ~np.isnan(y.T)
+        count = labeled.sum(axis=1, dtype=np.int64)
         count = count[count > 0]
-        flat_y, flat_prediction = (matrix.T[labelled].astype(np.float64, copy=False) for matrix in (y, prediction))
+        flat_y, flat_prediction = (matrix.T[labeled].astype(np.float64, copy=False) for matrix in (y, prediction))
         return cls(flat_y, flat_prediction, count, np.cumsum(count) - count)
 
     @cached_property
@@ -176,7 +176,7 @@ def evaluate(
     a failed model be averaged over easier tasks than its rivals.
 
     Raises ValueError for an unknown task, names that are no metrics of it, shapes that differ or are not 2-D,
-    infinite labels, labels other than 0 and 1 in classification, and predictions at labelled places that are
+    infinite labels, labels other than 0 and 1 in classification, and predictions at labeled places that are
     not finite, or in classification outside [0, 1].
     """
     _check_labels(task, y)
@@ -223,13 +223,13 @@ def _check_labels(task: str, y: AnyFloat) -> None:
         raise ValueError("classification labels must be 0, 1 or NaN (missing)")
 
 
-def _check_predictions(task: str, labelled: BoolArray, prediction: AnyFloat) -> None:
-    bad = labelled & ~np.isfinite(prediction)
+def _check_predictions(task: str, labeled: BoolArray, prediction: AnyFloat) -> None:
+    bad = labeled & ~np.isfinite(prediction)
     if bad.any():
         t = int(bad.any(axis=0).argmax())
-        raise ValueError(f"{bad[:, t].sum()} of {labelled[:, t].sum()} predictions of task {t} are NaN or infinite")
+        raise ValueError(f"{bad[:, t].sum()} of {labeled[:, t].sum()} predictions of task {t} are NaN or infinite")
     if task == "classification":
-        bad = labelled & ((prediction < 0) | (prediction > 1))
+        bad = labeled & ((prediction < 0) | (prediction > 1))
         if bad.any():
             t = int(bad.any(axis=0).argmax())
             raise ValueError(f"predictions of task {t} must be probabilities in [0, 1], not logits")

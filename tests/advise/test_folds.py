@@ -1,4 +1,4 @@
-"""Folds: every labelled molecule is judged once, scaffolds stay whole, the test part is in none."""
+"""Folds: every labeled molecule is judged once, scaffolds stay whole, the test part is in none."""
 
 import json
 from itertools import combinations
@@ -25,16 +25,16 @@ def folds(lab: Lab, *overrides: str, count: int = 5, by: str = "scaffold") -> Fo
 
 @pytest.mark.parametrize("dataset", ["esol", "bbbp"])
 @pytest.mark.parametrize("by", ["scaffold", "random"])
-def test_each_labelled_molecule_is_judged_once_and_no_test_molecule_is_touched(lab: Lab, dataset: str, by: str) -> None:
+def test_each_labeled_molecule_is_judged_once_and_no_test_molecule_is_touched(lab: Lab, dataset: str, by: str) -> None:
     found = folds(lab, f"dataset={dataset}", *STRICT, by=by)
     job, _ = lab.job(f"dataset={dataset}", *STRICT)
     _, parts = found.dataset.cut(build(job.split), job.label_ratio)
-    labelled = sorted(found.dataset.rows[np.concatenate([parts.train, parts.val])].tolist())
-    assert len(labelled) == 80
+    labeled = sorted(found.dataset.rows[np.concatenate([parts.train, parts.val])].tolist())
+    assert len(labeled) == 80
     each = [found[number] for number in range(5)]
-    assert sorted(np.concatenate([one.test for one in each]).tolist()) == labelled
+    assert sorted(np.concatenate([one.test for one in each]).tolist()) == labeled
     for one in each:
-        assert sorted([*one.train, *one.val, *one.test]) == labelled
+        assert sorted([*one.train, *one.val, *one.test]) == labeled
         assert len(one.train) > len(one.val) > 0
 
 
@@ -66,7 +66,7 @@ def test_the_parts_are_a_file_that_an_ordinary_job_reads(lab: Lab) -> None:
 
 
 def test_too_few_labels_are_told(lab: Lab) -> None:
-    with pytest.raises(UsageError, match="10 labelled molecules are too few for 5 folds"):
+    with pytest.raises(UsageError, match="10 labeled molecules are too few for 5 folds"):
         folds(lab, "label_ratio.count=10", "label_ratio.val_budget=strict")
 
 
@@ -124,11 +124,11 @@ def test_the_rows_of_a_molecule_lie_in_one_fold_and_one_part(
     outside = found.outside()
     kept = [{molecule[row] for row in part} for part in (outside.train, outside.val, outside.test)]
     assert sum(map(len, kept)) == len(set.union(*kept))
-    labelled = sorted(found.dataset.rows[found.pool].tolist())
-    assert sorted([*outside.train, *outside.val]) == labelled
+    labeled = sorted(found.dataset.rows[found.pool].tolist())
+    assert sorted([*outside.train, *outside.val]) == labeled
     assert len(outside.test) >= 9
     if overrides and "count" in overrides[0]:
-        assert len(labelled) == 60
+        assert len(labeled) == 60
 
 
 def test_merged_rows_are_named_by_their_first(lab: Lab, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_parts_that_a_column_names_lose_copies_and_are_not_cut_anew(lab: Lab, tm
     words = ("label_ratio=full", "split=column", *own(path), "dataset.split_column=part")
     found = folds(lab, *words, by="random")
     assert found.outside().test.tolist() == list(range(46, 52))
-    assert "6 test molecules that are labelled, too, are left out of the test part" in found.outer.warnings[-1]
+    assert "6 test molecules that are labeled, too, are left out of the test part" in found.outer.warnings[-1]
     with pytest.raises(UsageError, match="mend the parts in the table"):
         folds(lab, *words, "dataset.duplicates=merge", by="random")
 

@@ -102,7 +102,7 @@ def test_mistakes_are_told_before_any_job(cli: Command) -> None:
     cli("advise", *SMALL, "advise.methods=lpp").refused("unknown method 'lpp'", "Did you mean")
     cli("advise", *SMALL, "advise.budget=soon").refused("advise.budget must be a time")
     cli("advise", *SMALL, "model=scratch").refused("advise.models=A,B")
-    cli("advise", *SMALL, "label_ratio.count=8").refused("8 labelled molecules are too few")
+    cli("advise", *SMALL, "label_ratio.count=8").refused("8 labeled molecules are too few")
     cli("advise", *SMALL, "advise.budget=0.5jobs").refused("a whole number of jobs")
     cli("advise", "train=smoke").refused("say on which data")
     assert cli.files() == []
@@ -218,7 +218,7 @@ def test_the_test_figure_comes_first_and_the_mean_of_the_best_is_called_optimist
 
 
 def test_replicates_are_told_kept_apart_and_can_be_merged(cli: Command, shared: Path) -> None:
-    """Each molecule three times: 7 of the 9 test molecules of the random split are labelled, too."""
+    """Each molecule three times: 7 of the 9 test molecules of the random split are labeled, too."""
     words = [*OWN, "dataset=csv", f"dataset.path={shared / 'cases' / '06_replicates.csv'}"]
     ended, advice = advise_with(cli, *words)
     assert ended.code == 0, ended

@@ -176,14 +176,14 @@ def test_a_damaged_checkpoint_in_the_cache_is_fetched_again_by_the_job(
     assert path.stat().st_size > 1000
 
 
-def test_the_list_of_models_says_size_pretraining_licence_where_and_verified(
+def test_the_list_of_models_says_size_pretraining_license_where_and_verified(
     cli: Command, own_cache: Path, shared: Path, own_models: str
 ) -> None:
     text = " ".join(cli("list", "models", own_models, f"paths.mirror={shared / 'checkpoints'}").out.split())
     for part in (
-        "504,900 parameters self-supervised pretraining: ZINC15 (2 million molecules) mirror licence: MIT (snap-",
-        "mirror licence: MIT (snap-stanford/pretrain-gnns) verified",
-        "not here licence: MIT (snap-stanford/pretrain-gnns) not verified on the real file",
+        "504,900 parameters self-supervised pretraining: ZINC15 (2 million molecules) mirror license: MIT (snap-",
+        "mirror license: MIT (snap-stanford/pretrain-gnns) verified",
+        "not here license: MIT (snap-stanford/pretrain-gnns) not verified on the real file",
         "1,857,900 parameters no pretraining random weights",
         "git blob id of supervised_masking.pth",
         "self-supervised and supervised pretraining: my data not here not verified on the real file of this note",
@@ -209,9 +209,9 @@ def test_what_cannot_be_fetched(cli: Command, arguments: list[str], parts: list[
     cli("fetch", *arguments).refused(*parts)
 
 
-def test_the_list_says_size_tasks_metric_licence_and_where(cli: Command, own_cache: Path) -> None:
+def test_the_list_says_size_tasks_metric_license_and_where(cli: Command, own_cache: Path) -> None:
     text = cli("list", "datasets").out
-    assert "1,128 rows  1 regression task  rmse (log mol/L)  bundled  licence: MIT (molmap 4.1)" in text
-    assert "8,597 rows  617 classification tasks  roc_auc  not here  licence: not stated" in text
+    assert "1,128 rows  1 regression task  rmse (log mol/L)  bundled  license: MIT (molmap 4.1)" in text
+    assert "8,597 rows  617 classification tasks  roc_auc  not here  license: not stated" in text
     assert "not here: downloaded by the first run that needs it, or ahead of time by roftbench fetch" in text
     cli("list", "datasets", "method=lp").refused("unknown key 'method'")

@@ -97,7 +97,7 @@ def test_a_published_checkpoint_is_named_by_its_checksum_without_being_read(plai
     assert "git_blob" not in job.identity()["model"]
     assert job.model.source is not None
     assert job.model.source.places == tuple(card["sources"])
-    elsewhere = parse(with_model(plain, "gcn_contextpred", sources=["mirror"], licence="mine", verified=False))[0]
+    elsewhere = parse(with_model(plain, "gcn_contextpred", sources=["mirror"], license="mine", verified=False))[0]
     assert elsewhere.key == job.key
     assert parse(with_model(plain, "gcn_contextpred", sha256="0" * 64))[0].key != job.key
 

@@ -1,4 +1,4 @@
-"""Every shipped config composes, is accepted and can be built; what PROTOCOL.md fixes is what the files say."""
+"""Every shipped config composes, is accepted and can be built; what docs/protocol.md fixes is what the files say."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Colours of atoms against their definition, written as nested tuples, and hops against the messages of an atom."""
+"""Colors of atoms against their definition, written as nested tuples, and hops against the messages of an atom."""
 
 from collections.abc import Hashable, Sequence
 from functools import cache
@@ -61,27 +61,27 @@ def shared(batch: Batch) -> Shared:
 
 
 @pytest.mark.parametrize("depth", range(1, DEPTH + 1))
-def test_atoms_have_one_colour_where_they_see_the_same(graphs: PackedGraphs, depth: int) -> None:
+def test_atoms_have_one_color_where_they_see_the_same(graphs: PackedGraphs, depth: int) -> None:
     batch = graphs.batch(torch.arange(len(graphs)), depth)
     expected = numbered(surroundings(batch, depth))
-    assert shared(batch).colour.tolist() == expected
+    assert shared(batch).color.tolist() == expected
     assert max(expected) + 1 < len(expected)  # there is something to share
 
 
-def test_the_first_atom_of_each_colour_stands_for_it(graphs: PackedGraphs) -> None:
+def test_the_first_atom_of_each_color_stands_for_it(graphs: PackedGraphs) -> None:
     batch = graphs.batch(torch.arange(len(graphs)), 1)
-    colours = numbered(surroundings(batch, 0))
-    assert shared(batch).atoms.tolist() == [colours.index(colour) for colour in range(max(colours) + 1)]
+    colors = numbered(surroundings(batch, 0))
+    assert shared(batch).atoms.tolist() == [colors.index(color) for color in range(max(colors) + 1)]
 
 
-def test_every_atom_receives_the_messages_of_its_colour(graphs: PackedGraphs) -> None:
+def test_every_atom_receives_the_messages_of_its_color(graphs: PackedGraphs) -> None:
     batch = graphs.batch(torch.arange(len(graphs)), DEPTH)
     received = messages(batch)
     for depth, hop in enumerate(shared(batch).hops):
         old, new = (numbered(surroundings(batch, one)) for one in (depth, depth + 1))
         check_lists(hop, num_old=max(old) + 1, num_new=max(new) + 1)
-        for atom, colour in enumerate(new):
-            first, *others = arriving(hop, colour)
+        for atom, color in enumerate(new):
+            first, *others = arriving(hop, color)
             own, *bonds = ((old[source], bond) for source, bond in received[atom])
             assert first == own
             assert sorted(others) == sorted(bonds)
@@ -114,10 +114,10 @@ def test_a_hop_of_all_atoms(graphs: PackedGraphs) -> None:
     assert hop.degree.tolist() == [len(found) for found in messages(batch)]
 
 
-def test_atoms_can_be_listed_by_colour(graphs: PackedGraphs) -> None:
+def test_atoms_can_be_listed_by_color(graphs: PackedGraphs) -> None:
     found = shared(graphs.batch(torch.arange(len(graphs)), 2))
-    assert sorted(found.order.tolist()) == list(range(len(found.colour)))
-    assert found.colour[found.order].tolist() == torch.repeat_interleave(found.starts.diff()).tolist()
+    assert sorted(found.order.tolist()) == list(range(len(found.color)))
+    assert found.color[found.order].tolist() == torch.repeat_interleave(found.starts.diff()).tolist()
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 64])
@@ -136,15 +136,15 @@ def test_layers_that_are_done_are_left_out(graphs: PackedGraphs) -> None:
     for rest, whole in zip(graphs.batches(groups, 4, done=2), graphs.batches(groups, 4), strict=True):
         found, expected = flat(shared(rest)), flat(shared(whole))
         assert found[1:] == expected[1 + 2 * len(vars(shared(whole).hops[0])) :]
-        colours = numbered(surroundings(whole, 2))
-        assert found[0] == [colours.index(colour) for colour in range(max(colours) + 1)]
+        colors = numbered(surroundings(whole, 2))
+        assert found[0] == [colors.index(color) for color in range(max(colors) + 1)]
     assert graphs.batch(torch.arange(3), 2).shared is not None
     assert next(graphs.batches([torch.arange(3)], 2, done=2)).shared is None
 
 
 def flat(found: Shared) -> list[list[int]]:
     hops = [tensor.tolist() for hop in found.hops for tensor in vars(hop).values()]
-    return [found.atoms.tolist(), *hops, found.colour.tolist(), found.order.tolist(), found.starts.tolist()]
+    return [found.atoms.tolist(), *hops, found.color.tolist(), found.order.tolist(), found.starts.tolist()]
 
 
 def test_two_of_the_same_molecule_cost_no_more_than_one(graphs: PackedGraphs) -> None:

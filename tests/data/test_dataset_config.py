@@ -54,6 +54,6 @@ def test_a_users_own_configs_are_among_the_data_sets(tmp_path: Path) -> None:
     assert found["mine"] is None
     assert found["csv"] is None
     assert found["esol"] is not None
-    (tmp_path / "dataset" / "wrong.yaml").write_text("name: wrong\nsources: [cache]\ncolour: red\n")
-    with pytest.raises(UsageError, match=r"dataset/wrong.yaml: .*colour"):
+    (tmp_path / "dataset" / "wrong.yaml").write_text("name: wrong\nsources: [cache]\ncolor: red\n")
+    with pytest.raises(UsageError, match=r"dataset/wrong.yaml: .*color"):
         dataset_specs(tmp_path)

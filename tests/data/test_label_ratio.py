@@ -173,19 +173,19 @@ def test_strata_of_many_tasks_are_their_rarest_class_1() -> None:
     assert strata(y, "classification").tolist() == [2, 1, -1, -2, 0]
 
 
-def test_strata_of_several_regression_labels_are_those_of_the_mean_standardised_one() -> None:
+def test_strata_of_several_regression_labels_are_those_of_the_mean_standardized_one() -> None:
     rng = np.random.default_rng(3)
     y = rng.normal(size=(100, 2)) * [1, 1000] + [0, 5]
     y[rng.random((100, 2)) < 0.3] = np.nan
     found = strata(y, "regression")
-    unlabelled = np.isnan(y).all(axis=1)
-    assert unlabelled.any()
-    assert (found[unlabelled] == -1).all()
-    standardised = (y - np.nanmean(y, axis=0)) / np.nanstd(y, axis=0)
-    level = np.nanmean(standardised[~unlabelled], axis=1)
+    unlabeled = np.isnan(y).all(axis=1)
+    assert unlabeled.any()
+    assert (found[unlabeled] == -1).all()
+    standardized = (y - np.nanmean(y, axis=0)) / np.nanstd(y, axis=0)
+    level = np.nanmean(standardized[~unlabeled], axis=1)
     order = np.argsort(level)
-    assert (np.diff(found[~unlabelled][order]) >= 0).all()
-    assert set(found[~unlabelled]) == set(range(10))
+    assert (np.diff(found[~unlabeled][order]) >= 0).all()
+    assert set(found[~unlabeled]) == set(range(10))
 
 
 def test_strict_and_stratified_draw_both_parts_by_class() -> None:

@@ -84,7 +84,7 @@ def test_pointers_say_where_nodes_and_edges_lie() -> None:
     assert batch.edge_ptr[-1] == batch.edge_index.shape[1] == len(batch.edge_attr)
 
 
-def test_neighbours_come_in_both_directions() -> None:
+def test_neighbors_come_in_both_directions() -> None:
     batch = PackedGraphs.from_graphs(GRAPHS).batch(torch.arange(len(GRAPHS)))
     bonds = {(s, t, *a) for (s, t), a in zip(batch.edge_index.T.tolist(), batch.edge_attr.tolist(), strict=True)}
     assert bonds == {(target, source, *attr) for source, target, *attr in bonds}

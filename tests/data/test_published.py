@@ -36,7 +36,7 @@ def manifest(shared: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def cache_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all test processes share, so that each data set is featurised once."""
+    """A folder that all test processes share, so that each data set is featurized once."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "published"
     folder.mkdir(exist_ok=True)
@@ -65,11 +65,11 @@ def test_the_config_says_what_the_manifest_says(name: str, manifest: dict[str, A
     assert METRICS[str(spec.metric)].task == spec.task
     assert (spec.units is not None) == (spec.task == "regression")
     assert spec.reference
-    assert spec.licence
+    assert spec.license
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_rows_kept_dropped_labelled_and_repeated(
+def test_rows_kept_dropped_labeled_and_repeated(
     name: str, manifest: dict[str, Any], shared: Path, cache_of_all: Path
 ) -> None:
     dataset, entry = published(name, shared, cache_of_all), manifest[name]

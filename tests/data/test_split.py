@@ -1,4 +1,4 @@
-"""Splits against the reference splits of ESOL, and the rules of PROTOCOL section 3 on small cases."""
+"""Splits against the reference splits of ESOL, and the rules of docs/protocol.md on small cases."""
 
 import json
 import random

@@ -47,7 +47,7 @@ def test_one_class_in_some_tasks_and_no_label_at_all(tmp_path: Path) -> None:
     found = warnings_of(both, parts([0, 1, 5], [3, 2], [6, 7]))
     assert found == ["the val part has one class only in 1 of 3 tasks: ROC-AUC is undefined there"]
     found = warnings_of(both, parts([2, 4], [5, 1], [0, 3]))
-    assert "the train part has no label in 1 of 3 tasks: nothing is learnt for them" in found
+    assert "the train part has no label in 1 of 3 tasks: nothing is learned for them" in found
     other = dataset(tmp_path, task="regression", a=[1.5, 2, 3, None, None, 1, None, None])
     assert warnings_of(other, parts([0, 1], [2, 5], [6, 7])) == ["the test part has no label: its scores are undefined"]
     assert "the test part has no label: its scores are undefined" in warnings_of(other, parts([0, 1], [2, 5], []))

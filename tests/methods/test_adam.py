@@ -1,4 +1,4 @@
-"""Our optimiser against `torch.optim.Adam`, bit for bit."""
+"""Our optimizer against `torch.optim.Adam`, bit for bit."""
 
 from collections.abc import Callable
 

@@ -16,7 +16,7 @@ from roftbench.store.record_schema import SCHEMA
 from roftbench.store.tensors import read_tensors
 
 DELTAS = [1, 0.1, 0.01, 0.001, 0.0001]
-GRIDS: dict[str, dict[str, list[Any]]] = {  # PROTOCOL section 4
+GRIDS: dict[str, dict[str, list[Any]]] = {  # docs/protocol.md, Methods
     "full_ft": {},
     "lp": {},
     "surgical_ft": {"block": ["embed", "layer0", "layer1"]},

@@ -29,7 +29,7 @@ GOLDEN = {
     "bss_k1": (BSS(weight=1.0, k=1), "BSS_k1_pooled_target_a_eval"),
     "bss_k2": (BSS(weight=1.0, k=2), "BSS_k2_pooled_target_a_eval"),
 }
-PENALISED = {"l2_sp": L2SP, "feature_map": FeatureMap, "bss": BSS}
+PENALIZED = {"l2_sp": L2SP, "feature_map": FeatureMap, "bss": BSS}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def reference(shared: Path, golden: dict[str, Any]) -> Step:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_value(golden: dict[str, Any], reference: Step, name: str) -> None:
     method, key = GOLDEN[name]
-    values = golden["regularisers"]
+    values = golden["regularizers"]
     whole, head = method.penalty(reference), head_shrinkage(reference.model)
     assert isinstance(whole, torch.Tensor)
     assert head.item() == pytest.approx(values["L2Regularization_head_a"], rel=1e-4)
@@ -71,15 +71,15 @@ def test_golden_value(golden: dict[str, Any], reference: Step, name: str) -> Non
     assert (whole - head).item() == pytest.approx(values[key], rel=1e-4)  # BSS is small beside the head
 
 
-@pytest.mark.parametrize("name", PENALISED)
+@pytest.mark.parametrize("name", PENALIZED)
 def test_the_weight_scales_the_whole_penalty(reference: Step, name: str) -> None:
-    whole, part, none = (PENALISED[name](weight=weight).penalty(reference).item() for weight in (1.0, 0.25, 0.0))
+    whole, part, none = (PENALIZED[name](weight=weight).penalty(reference).item() for weight in (1.0, 0.25, 0.0))
     assert part == pytest.approx(0.25 * whole, rel=1e-5)
     assert none == 0.0
 
 
 def test_feature_map_mean_divides_the_distance_but_not_the_head(golden: dict[str, Any], reference: Step) -> None:
-    values = golden["regularisers"]
+    values = golden["regularizers"]
     nodes, dim = values["feature_shape"]
     distance = values["BehavioralRegularization_source_b_eval_target_eval"] / (nodes * dim)
     expected = distance + values["L2Regularization_head_a"]
@@ -117,7 +117,7 @@ def test_impossible_hyperparameters_are_refused(cls: type[Method], wrong: dict[s
         cls(**wrong)
 
 
-@pytest.mark.parametrize("name", PENALISED)
+@pytest.mark.parametrize("name", PENALIZED)
 @pytest.mark.parametrize("dataset", ["esol", "bbbp"])
 def test_weight_zero_is_full_fine_tuning(lab: Lab, name: str, dataset: str) -> None:
     plain = lab.done("method=full_ft", f"dataset={dataset}")
@@ -173,7 +173,7 @@ def head_size(lab: Lab, method: Method) -> float:
         (head_size, BSS(weight=10.0)),
     ],
 )
-def test_a_penalty_lowers_what_it_penalises(lab: Lab, measure: Callable[[Lab, Method], float], method: Method) -> None:
+def test_a_penalty_lowers_what_it_penalizes(lab: Lab, measure: Callable[[Lab, Method], float], method: Method) -> None:
     assert measure(lab, method) < 0.5 * measure(lab, FullFT())
 
 

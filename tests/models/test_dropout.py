@@ -17,7 +17,7 @@ def test_a_share_p_is_dropped_and_the_mean_stays(p: float) -> None:
     assert columns.std() < 2 * (p * (1 - p) / 1000) ** 0.5 + 1e-4
 
 
-def test_neighbouring_masks_are_independent() -> None:
+def test_neighboring_masks_are_independent() -> None:
     torch.manual_seed(1)
     first, second = ((dropout(torch.ones(500, 300), 0.5, training=True) != 0).double() for _ in range(2))
     for one, other in ((first, second), (first[:, 1:], first[:, :-1]), (first[1:], first[:-1])):

@@ -24,7 +24,7 @@ from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN, GINLayer
 
 
-def randomised(module: nn.Module, seed: int = 0) -> Any:
+def randomized(module: nn.Module, seed: int = 0) -> Any:
     """Return the module with every tensor drawn anew, batch-norm statistics included, in float64."""
     rng = torch.Generator().manual_seed(seed)
     module.double()
@@ -151,7 +151,7 @@ def test_golden_features_are_those_before_the_last_batch_norm(
     golden: dict[str, Any], batch: Batch, predictor: Callable[..., Predictor]
 ) -> None:
     a, b = (predictor(which).eval().encoder(batch).features for which in "ab")
-    expected = golden["regularisers"]
+    expected = golden["regularizers"]
     assert list(a.shape) == expected["feature_shape"]
     assert_near((a - b).square().sum() / 2, expected["BehavioralRegularization_source_b_eval_target_eval"], 1e-4)
 
@@ -239,7 +239,7 @@ def reference_gin(num_layers: int, dim: int) -> nn.Module:
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize(("num_layers", "dim"), [(1, 8), (3, 16)])
 def test_equal_to_pytorch_geometric(num_layers: int, dim: int, mode: str) -> None:
-    ours = randomised(GIN(num_layers, dim, dropout=0.0)).train(mode == "train")
+    ours = randomized(GIN(num_layers, dim, dropout=0.0)).train(mode == "train")
     theirs = reference_gin(num_layers, dim).double().train(mode == "train")
     theirs.load_state_dict(ours.state_dict())
     batch = batch_of(SMILES)
@@ -288,7 +288,7 @@ def test_keys_other_than_the_convolutions_are_those_of_the_shared_checkpoints(sh
 
 
 def test_a_single_atom_hears_only_its_self_loop() -> None:
-    encoder, batch = randomised(GIN(1, 8)).eval(), batch_of(["[Cl-]"])
+    encoder, batch = randomized(GIN(1, 8)).eval(), batch_of(["[Cl-]"])
     layer = encoder.gnns[0]
     h = encoder.x_embedding1.weight[16] + encoder.x_embedding2.weight[0]
     features = layer.mlp(h + layer.edge_embedding1.weight[4] + layer.edge_embedding2.weight[0])
@@ -305,14 +305,14 @@ def test_single_atoms_can_be_trained_on() -> None:
 
 
 def test_in_eval_mode_a_graph_does_not_see_its_batch() -> None:
-    model = Predictor(randomised(GIN(3, 16)), 2).double().eval()
+    model = Predictor(randomized(GIN(3, 16)), 2).double().eval()
     together = model(batch_of(SMILES))
     alone = torch.cat([model(batch_of([smiles])) for smiles in SMILES])
     torch.testing.assert_close(together, alone)
 
 
 def test_the_order_of_the_atoms_does_not_matter() -> None:
-    encoder = randomised(GIN(3, 16)).eval()
+    encoder = randomized(GIN(3, 16)).eval()
     molecule = Chem.MolFromSmiles("CC(=O)Oc1ccccc1C(=O)O")
     order = list(range(molecule.GetNumAtoms()))
     random.Random(0).shuffle(order)
@@ -326,7 +326,7 @@ def test_the_order_of_the_atoms_does_not_matter() -> None:
 
 @pytest.mark.parametrize(("left", "right"), [("C[C@H](N)O", "C[C@@H](N)O"), ("F/C=C/F", "F/C=C\\F"), ("C=C", "CC")])
 def test_every_kind_of_index_reaches_the_output(left: str, right: str) -> None:
-    encoder, batch = randomised(GIN(2, 16)).eval(), batch_of([left, right])
+    encoder, batch = randomized(GIN(2, 16)).eval(), batch_of([left, right])
     first, second = encoder.readout(encoder(batch).out, batch)
     assert (first - second).abs().max() > 1e-3
 

@@ -60,7 +60,7 @@ def published(num_layers: int = 16, dim: int = 256, num_heads: int = 8, walk_dim
 
 
 def container(state: State) -> dict[str, Any]:
-    """Return what GraphGym writes: the model's state beside those of optimiser and scheduler."""
+    """Return what GraphGym writes: the model's state beside those of optimizer and scheduler."""
     moments = {0: {"step": torch.tensor(3.0), "exp_avg": torch.zeros(2)}}
     optimizer = {"state": moments, "param_groups": [{"lr": 2e-4, "betas": (0.9, 0.999), "params": [0]}]}
     return {"model_state": state, "optimizer_state": optimizer, "scheduler_state": {"last_epoch": 148}}

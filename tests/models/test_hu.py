@@ -29,7 +29,7 @@ IONS = ["[Cl-]", "[Na+]", "[Cl-].[K+]"]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
-def randomised(encoder: HuEncoder, seed: int = 0) -> HuEncoder:
+def randomized(encoder: HuEncoder, seed: int = 0) -> HuEncoder:
     """Return the encoder with every tensor drawn anew, batch-norm statistics included."""
     rng = torch.Generator().manual_seed(seed)
     for key, tensor in encoder.state_dict().items():
@@ -102,7 +102,7 @@ def reference(kind: str, encoder: HuEncoder, batch: Batch) -> tuple[Tensor, Tens
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize("smiles", [SMILES, IONS], ids=["molecules", "ions"])
 def test_equal_to_a_sum_edge_by_edge(kind: str, mode: str, smiles: list[str]) -> None:
-    encoder = randomised(KINDS[kind](3, 8, dropout=0.0).double()).train(mode == "train")
+    encoder = randomized(KINDS[kind](3, 8, dropout=0.0).double()).train(mode == "train")
     batch = batch_of(smiles)
     out, features = reference(kind, encoder, batch)
     weight = torch.randn(out.shape, generator=torch.Generator().manual_seed(1), dtype=out.dtype)
@@ -120,8 +120,8 @@ def test_equal_to_a_sum_edge_by_edge(kind: str, mode: str, smiles: list[str]) ->
 
 @EVERY_KIND
 def test_in_single_precision_it_is_as_exact_as_that_allows(kind: str) -> None:
-    encoder, batch = randomised(KINDS[kind](5, 32)).eval(), batch_of(SMILES)
-    expected = reference(kind, randomised(KINDS[kind](5, 32)).double().eval(), batch)[0]
+    encoder, batch = randomized(KINDS[kind](5, 32)).eval(), batch_of(SMILES)
+    expected = reference(kind, randomized(KINDS[kind](5, 32)).double().eval(), batch)[0]
     with torch.no_grad():
         out = encoder(batch).out
     scale = expected.abs().max().item()
@@ -141,7 +141,7 @@ def test_gradients_are_finite_where_atoms_have_no_bonds(kind: str, smiles: list[
 @EVERY_KIND
 def test_large_states_do_not_overflow(kind: str) -> None:
     """The scores of the attention are exponentials: of hundreds, they must not become infinite."""
-    encoder = randomised(KINDS[kind](2, 8))
+    encoder = randomized(KINDS[kind](2, 8))
     for table in encoder.blocks()["embed"].parameters():
         table.data.mul_(1e4)
     out = encoder.eval()(batch_of(SMILES)).out
@@ -151,7 +151,7 @@ def test_large_states_do_not_overflow(kind: str) -> None:
 
 
 def test_graphsage_states_have_length_one() -> None:
-    features = randomised(GraphSAGE(2, 16)).eval()(batch_of(SMILES)).features
+    features = randomized(GraphSAGE(2, 16)).eval()(batch_of(SMILES)).features
     torch.testing.assert_close(features.norm(dim=1), torch.ones(len(features)))
 
 
@@ -164,7 +164,7 @@ def test_the_four_kinds_have_the_same_blocks_and_each_tensor_in_one(kind: str) -
 
 @EVERY_KIND
 def test_the_same_batch_gives_the_same_bits(kind: str) -> None:
-    encoder, batch = randomised(KINDS[kind](3, 16, dropout=0.0)), batch_of(SMILES)
+    encoder, batch = randomized(KINDS[kind](3, 16, dropout=0.0)), batch_of(SMILES)
     grads = []
     for _ in range(2):
         encoder.zero_grad()
@@ -270,7 +270,7 @@ DEPARTURES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("case", DEPARTURES)
-def test_the_statistics_see_a_wrong_normalisation(
+def test_the_statistics_see_a_wrong_normalization(
     shared: Path, many: Batch, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = GCN()
@@ -300,7 +300,7 @@ def outcome(encoder: HuEncoder, batch: Batch) -> list[Tensor]:
 @pytest.mark.parametrize("training", [[], [0, 1, 2], [2], [1]], ids=["none", "all", "last", "middle"])
 def test_sharing_changes_nothing(kind: str, training: list[int]) -> None:
     """Neither states nor gradients nor statistics, whichever layers train."""
-    encoder = randomised(KINDS[kind](3, 8, 0.3)).double().eval()
+    encoder = randomized(KINDS[kind](3, 8, 0.3)).double().eval()
     for layer in training:
         encoder.batch_norms[layer].train()
     expected_layers = min([*training, 2]) + 1
@@ -341,7 +341,7 @@ def test_fewer_sums_are_made_where_atoms_are_alike(kind: str, monkeypatch: pytes
 @pytest.mark.parametrize("frozen", [1, 2, 3])
 @pytest.mark.parametrize("shares", [True, False])
 def test_the_rest_goes_on_where_frozen_layers_end(kind: str, frozen: int, *, shares: bool) -> None:
-    encoder = randomised(KINDS[kind](4, 8, 0.3)).double().train()
+    encoder = randomized(KINDS[kind](4, 8, 0.3)).double().train()
     encoder.blocks()["embed"].eval().requires_grad_(False)
     for layer in range(frozen):
         encoder.blocks()[f"layer{layer}"].eval().requires_grad_(False)
@@ -380,8 +380,8 @@ class Own(GIN):
 
 
 def test_a_batch_that_shares_more_than_the_mode_allows_is_worked_out_whole() -> None:
-    """Dropout would give atoms of one colour one mask."""
-    encoder = randomised(GIN(3, 8, 0.5)).double().train()
+    """Dropout would give atoms of one color one mask."""
+    encoder = randomized(GIN(3, 8, 0.5)).double().train()
     graphs = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES))
     whole, folded = (graphs.batch(torch.arange(len(SMILES)), layers) for layers in (0, 3))
     for one, other in zip(outcome(encoder, folded), outcome(encoder, whole), strict=True):
@@ -392,7 +392,7 @@ def test_a_batch_that_shares_more_than_the_mode_allows_is_worked_out_whole() -> 
 @pytest.mark.parametrize("shared_layers", [0, 3])
 def test_what_is_affine_at_the_end_may_come_after_pooling(kind: str, shared_layers: int) -> None:
     """Pooled states, and all gradients, are those of the pooled `out`."""
-    encoder = randomised(KINDS[kind](3, 8, 0.3)).double().eval()
+    encoder = randomized(KINDS[kind](3, 8, 0.3)).double().eval()
     batch = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES)).batch(torch.arange(len(SMILES)), shared_layers)
     found = []
     for z in (encoder.represent(batch), encoder.readout(encoder(batch).out, batch)):
@@ -427,7 +427,7 @@ def test_another_way_to_pool_reads_the_finished_states() -> None:
 
 @pytest.mark.parametrize("product_first", [0.0, 1e9], ids=["product first", "sum first"])
 def test_the_product_may_come_before_the_sum(product_first: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = randomised(GIN(3, 8, 0.0)).double().eval()
+    encoder = randomized(GIN(3, 8, 0.0)).double().eval()
     batch = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES)).batch(torch.arange(len(SMILES)), 3)
     expected = outcome(encoder, batch)
     monkeypatch.setattr("roftbench.models.gin.PRODUCT_FIRST", product_first)

@@ -64,7 +64,7 @@ def test_a_card_says_what_a_user_must_know(name: str) -> None:
     assert card.name == name
     if card.checkpoint not in (None, OWN):
         assert card.pretraining != "none"
-        assert all([card.parameters, card.pretraining_data, card.licence, card.verified is not None])
+        assert all([card.parameters, card.pretraining_data, card.license, card.verified is not None])
     if card.checkpoint == PUBLISHED:
         assert card.reference
         assert card.sources[:2] == ["cache", "mirror"]
@@ -134,7 +134,7 @@ def test_a_public_file_without_a_known_checksum_is_the_users(name: str) -> None:
     assert all([card.parameters, card.pretraining_data, card.reference])
     assert "not verified on the real file" in card.cautions()[0]
     if name != "graphium":
-        assert card.licence
+        assert card.license
         assert card.own_file() == f"a file of yours, published at {card.sources[0]}"
         assert card.sources[0].startswith("https://")
 

@@ -76,7 +76,7 @@ def test_scale_comes_from_the_training_labels_alone(experiment: NetworkExperimen
     assert objective.scale.tolist() == other.scale.tolist()
 
 
-def test_standardised_outputs_come_back_in_the_labels_unit(experiment: NetworkExperiment) -> None:
+def test_standardized_outputs_come_back_in_the_labels_unit(experiment: NetworkExperiment) -> None:
     objective = objective_of(experiment, experiment.dataset.y, standardize=True)
     index = objective.test
     exact = objective.targets[index]
@@ -90,7 +90,7 @@ def test_standardised_outputs_come_back_in_the_labels_unit(experiment: NetworkEx
     assert objective.scores(zero, index)["rmse"] == pytest.approx(spread, rel=1e-5)
 
 
-def test_labels_that_float32_does_not_tell_apart_are_learnt_and_scored_as_they_are(
+def test_labels_that_float32_does_not_tell_apart_are_learned_and_scored_as_they_are(
     experiment: NetworkExperiment,
 ) -> None:
     """Total energies, say: float32 has steps of 8 at 1e8."""
@@ -132,7 +132,7 @@ def test_a_column_without_labels_or_spread_has_offset_and_scale_all_the_same(exp
     assert (outputs.grad[:, 1] == 0).all()
 
 
-def test_classes_are_never_standardised(lab: Lab) -> None:
+def test_classes_are_never_standardized(lab: Lab) -> None:
     experiment = lab.experiment("dataset=bbbp")
     objective = objective_of(experiment, experiment.dataset.y, metric="roc_auc", standardize=True)
     assert objective.offset.tolist() == [0]

@@ -106,7 +106,7 @@ def test_a_stage_of_another_arithmetic_is_fitted_again(lab: Lab, monkeypatch: py
     assert "ft (reused)" in lab.done("method=wise_ft", "train.epochs=2", "method.alpha=0.3")["seconds"]
 
 
-def test_penalised_and_partial_fits_share_nothing_with_full_fine_tuning(lab: Lab) -> None:
+def test_penalized_and_partial_fits_share_nothing_with_full_fine_tuning(lab: Lab) -> None:
     jobs: list[tuple[str, ...]] = [(f"method={name}",) for name in ("full_ft", "lp", "l2_sp", "bss", "feature_map")]
     jobs += [("method=surgical_ft", f"method.block={block}") for block in ("embed", "layer0")]
     jobs += [("method=l2_sp", "method.weight=0.5"), ("method=bss", "method.k=2")]
@@ -228,7 +228,7 @@ SEARCH = ("method=l2_sp", "method.search=true", "train.epochs=8", "label_ratio=n
 
 
 def test_a_killed_search_goes_on_at_the_next_candidate(lab: Lab) -> None:
-    lab.done("method=lp")  # so that the process finds the featurised data
+    lab.done("method=lp")  # so that the process finds the featurized data
     killed = lab.elsewhere("killed")
     process = killed.start(*SEARCH)
     deadline = time.monotonic() + 120
@@ -530,7 +530,7 @@ def finish(process: "subprocess.Popen[str]") -> str:
 
 def test_processes_that_meet_do_every_piece_of_work_once(lab: Lab) -> None:
     """Two run the same job and a third needs the same stage, all at once."""
-    lab.done("method=lp", "label_ratio=n100")  # so that the processes find the featurised data
+    lab.done("method=lp", "label_ratio=n100")  # so that the processes find the featurized data
     given = ("train.epochs=200",)  # long enough for them to meet in the stage
     jobs = [("method=full_ft", *given), ("method=full_ft", *given), ("method=roftmol", *given)]
     outputs = [finish(process) for process in [lab.start(*job) for job in jobs]]

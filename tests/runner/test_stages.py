@@ -51,7 +51,7 @@ def test_what_decides_a_fit_is_in_its_name(lab: Lab) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_what_is_learnt_afterwards_depends_on_the_methods_own_values(lab: Lab) -> None:
+def test_what_is_learned_afterward_depends_on_the_methods_own_values(lab: Lab) -> None:
     given, other = keys(lab, "method=roftmol"), keys(lab, "method=roftmol", "method.lr=0.5")
     assert given[0] == other[0]
     assert given[1] != other[1]

@@ -133,7 +133,7 @@ def test_cached_representations_give_the_numbers_of_the_whole_network(lab: Lab, 
 
 
 def passes(experiment: NetworkExperiment, layer: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list that gets from now on how many nodes, or colours, a layer of the model is asked for."""
+    """Return a list that gets from now on how many nodes, or colors, a layer of the model is asked for."""
     seen: list[int] = []
     convolution: Any = experiment.model.encoder.gnns[layer]
     begin = convolution.begin

@@ -14,7 +14,7 @@ from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from pretrain import SHIFT, SIZE, generator, normalise, num_held_out
+from pretrain import SHIFT, SIZE, generator, normalize, num_held_out
 from pretrain_corpus import build_corpus, load_corpus, save_corpus
 from pretrain_tasks import TASKS
 
@@ -88,7 +88,7 @@ def test_representations_are_scaled_and_shifted_and_keep_their_directions(corpus
     encoder = GIN(num_layers=2, dim=16)
     batch = data.graphs.batch(torch.arange(num_held_out(data)))
     before = encoder.readout(encoder.eval()(batch).out, batch).detach()
-    size = normalise(encoder, data)
+    size = normalize(encoder, data)
     after = encoder.readout(encoder.eval()(batch).out, batch).detach() - SHIFT
     assert float(after.square().mean().sqrt()) == pytest.approx(SIZE, abs=1e-4)
     assert torch.allclose(after * size / SIZE, before, atol=1e-5)

@@ -118,7 +118,7 @@ def test_structure_tells_atoms_and_their_surroundings_apart() -> None:
     around = tensors["environments"].tolist()
     assert around[:3] == around[5:2:-1]
     assert len(set(around[:3])) == 3
-    assert around[1] == around[7]  # bonds and elements around it are the same, whatever the neighbour's charge
+    assert around[1] == around[7]  # bonds and elements around it are the same, whatever the neighbor's charge
     assert torch.equal(tensors["composition"][0], tensors["composition"][1])
 
 

@@ -28,8 +28,8 @@ def test_metrics_prints_a_row_for_each_test_part() -> None:
     assert note == ["forward: the network over as many molecules, timed on one batch of 42 from Lipo"]
 
 
-def test_featurise_prints_a_row_for_each_step() -> None:
-    result = speed("featurise", "--quick")
+def test_featurize_prints_a_row_for_each_step() -> None:
+    result = speed("featurize", "--quick")
     assert result.returncode == 0, result.stderr
     header, *rows, note = [re.split(r"\s{2,}", line.strip()) for line in result.stdout.splitlines()]
     assert header == ["6,000 rows", "time", "rows/s", "peak so far"]

@@ -105,7 +105,7 @@ DAMAGED = {
     "a stage that does not say whether it is frozen": record(stages=[{"name": "ft"}]),
     "no warnings": record(warnings=None),
     "dropped rows in words": record(data={"dropped": "none"}),
-    "a learnt epoch without number": record(details={"history": [{"val_loss": 1.0}]}),
+    "a learned epoch without number": record(details={"history": [{"val_loss": 1.0}]}),
 }
 
 

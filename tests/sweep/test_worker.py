@@ -30,7 +30,7 @@ class Fills(Method):
 
 @pytest.fixture
 def filling(tmp_path: Path) -> Iterator[list[str]]:
-    """Overrides for a job at whose end the disk is full; afterwards it is as before."""
+    """Overrides for a job at whose end the disk is full; afterward it is as before."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     folder = tmp_path / "own"
     (folder / "method").mkdir(parents=True)

@@ -37,7 +37,7 @@ from roftbench.sweep.estimate import Sizes
 
 
 class Advisor:
-    """A race over the labelled molecules of one data set; with `recorded`, by the seconds that records tell."""
+    """A race over the labeled molecules of one data set; with `recorded`, by the seconds that records tell."""
 
     def __init__(
         self, settings: AdviseSettings, overrides: Sequence[str], folder: Path | None, *, recorded: bool = False
@@ -219,7 +219,7 @@ class Advisor:
         It is the one time that the test part is used.
         """
         others = [one for one in self.candidates if one.baseline and one.scores and one not in winner.parts]
-        say("the winner and baselines, fitted to the labelled molecules and judged on the test part")
+        say("the winner and baselines, fitted to the labeled molecules and judged on the test part")
         test: dict[str, Tested] = {}
         for one in [winner, *others]:
             if not (one is winner or one.quick or race.affordable([one])):

@@ -1,4 +1,4 @@
-"""Folds within the labelled molecules: each a file of parts, so that its jobs are ordinary jobs of `split=file`."""
+"""Folds within the labeled molecules: each a file of parts, so that its jobs are ordinary jobs of `split=file`."""
 
 import json
 import warnings
@@ -48,11 +48,11 @@ class Folds:
         parts = self.outer.parts
         self.dataset, self.count, self.by = dataset, count, by
         self.pool = np.sort(np.concatenate([parts.train, parts.val]))
-        labelled = ~np.isnan(dataset.y[self.pool]).all(axis=1)
-        self.pool = self.pool[labelled]
+        labeled = ~np.isnan(dataset.y[self.pool]).all(axis=1)
+        self.pool = self.pool[labeled]
         if len(self.pool) < 3 * count:
             raise UsageError(
-                f"{len(self.pool)} labelled molecules are too few for {count} folds: at least {3 * count} are needed."
+                f"{len(self.pool)} labeled molecules are too few for {count} folds: at least {3 * count} are needed."
                 f" {self._few(job)}"
             )
         identity = job.fit_identity()
@@ -62,7 +62,7 @@ class Folds:
         self._splits: dict[str, Component] = {}
 
     def _few(self, job: Job) -> str:
-        """Return what helps where few molecules are labelled."""
+        """Return what helps where few molecules are labeled."""
         whole = build(job.split)(self.dataset)
         if len(whole.train) + len(whole.val) < min(3 * self.count, len(self.dataset)):
             most = len(self.pool) // 3
@@ -134,7 +134,7 @@ class Folds:
                 found = [self.pool[test] for _, test in cuts]
             except ValueError:  # all strata, such as rare classes of several tasks, are smaller than that
                 raise UsageError(
-                    f"no class of the {len(self.pool)} labelled molecules has {self.count} of them, one a fold."
+                    f"no class of the {len(self.pool)} labeled molecules has {self.count} of them, one a fold."
                     " Give advise.folds=3, or more labels (label_ratio, split.fractions)."
                 ) from None
         sizes = np.array([len(part) for part in found])
@@ -144,7 +144,7 @@ class Folds:
         yield from found
 
     def _groups(self) -> Any:
-        """Return the number of the group of each labelled molecule that lies in one fold; None where each is its own.
+        """Return the number of the group of each labeled molecule that lies in one fold; None where each is its own.
 
         Equal molecules have equal scaffolds.
         """
@@ -159,10 +159,10 @@ class Folds:
         if self.by == "scaffold":
             remedy = "Give advise.by=random." if len(self.outer.parts.test) else "Give split=random advise.by=random."
             return (
-                f"the {len(self.pool)} labelled molecules have too few scaffolds for {self.count} folds of whole ones:"
+                f"the {len(self.pool)} labeled molecules have too few scaffolds for {self.count} folds of whole ones:"
                 f" {sizes.max()} of them share one (all without a ring count as one). {remedy}"
             )
         return (
-            f"the {len(self.pool)} labelled rows are {len(sizes)} molecules, too few for {self.count} folds: equal ones"
+            f"the {len(self.pool)} labeled rows are {len(sizes)} molecules, too few for {self.count} folds: equal ones"
             " lie in one fold. Give advise.folds=3, or more molecules (label_ratio, split.fractions)."
         )

@@ -1,4 +1,4 @@
-"""The labelled molecules and the test part of an advice: those of the job, with equal molecules in one of them."""
+"""The labeled molecules and the test part of an advice: those of the job, with equal molecules in one of them."""
 
 from dataclasses import dataclass, replace
 
@@ -30,7 +30,7 @@ def outer_parts(job: Job, dataset: MoleculeDataset) -> Outer:
     """Cut a data set as a job does, and keep the rows of each molecule in one part.
 
     Where the job's parts share molecules, all rows of a molecule follow the first of them. Parts that a column or a
-    file names are not cut anew: molecules that are labelled leave the test part, those of train leave val for train.
+    file names are not cut anew: molecules that are labeled leave the test part, those of train leave val for train.
 
     Raises:
         UsageError: the training part is empty, or there are fewer labels than asked for, or rows were merged of a table
@@ -48,13 +48,13 @@ def outer_parts(job: Job, dataset: MoleculeDataset) -> Outer:
     if issubclass(import_name(job.split.target), ColumnSplit | FileSplit):
         if dataset.spec.duplicates != "keep":
             raise UsageError(
-                f"dataset.duplicates={dataset.spec.duplicates} leaves molecules that are both labelled and in the test"
+                f"dataset.duplicates={dataset.spec.duplicates} leaves molecules that are both labeled and in the test"
                 f" part, as split={job.split.name} names the parts: mend the parts in the table, or set"
                 " dataset.duplicates=keep: advise then leaves them out of the test part"
             )
         mended = _without_copies(dataset, used)
         left_out = len(used.test) - len(mended.test)
-        note = f"{left_out} test molecules that are labelled, too, are left out of the test part"
+        note = f"{left_out} test molecules that are labeled, too, are left out of the test part"
     else:
         mended = job.label_ratio.apply(_regrouped(dataset, whole), dataset.y, task)
         note = (
@@ -101,9 +101,9 @@ def _regrouped(dataset: MoleculeDataset, split: Split) -> Split:
 
 
 def _without_copies(dataset: MoleculeDataset, split: Split) -> Split:
-    """Leave labelled molecules out of the test part, and put those of val that also train into train."""
+    """Leave labeled molecules out of the test part, and put those of val that also train into train."""
     known = dataset.canonical
     twice = np.isin(known[split.val], known[split.train])
     train, val = np.concatenate([split.train, split.val[twice]]), split.val[~twice]
-    labelled = known[np.concatenate([train, val])]
-    return replace(split, train=train, val=val, test=split.test[~np.isin(known[split.test], labelled)], order_seed=None)
+    labeled = known[np.concatenate([train, val])]
+    return replace(split, train=train, val=val, test=split.test[~np.isin(known[split.test], labeled)], order_seed=None)

@@ -73,7 +73,7 @@ class Advice:
 
     @property
     def folds(self) -> str:
-        """How the labelled molecules were folded, in words."""
+        """How the labeled molecules were folded, in words."""
         what = "whole scaffolds" if self.by == "scaffold" else "molecules"
-        folds = f"{self.count} folds of {what} within the {self.labels} labelled ones"
+        folds = f"{self.count} folds of {what} within the {self.labels} labeled ones"
         return f"{folds}; {self.tested} test molecules untouched"

@@ -20,7 +20,7 @@ from roftbench.store.results import Record
 
 
 def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds: int) -> HeldOut | None:
-    """Return the labelled molecules as the first partition's folds predicted them; None unless it was judged whole.
+    """Return the labeled molecules as the first partition's folds predicted them; None unless it was judged whole.
 
     Each prediction is that of a model which had not seen the molecule, so the errors are honest; these models had fewer
     training molecules than the kept ones, so they are rather too large than too small.

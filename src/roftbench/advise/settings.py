@@ -19,7 +19,7 @@ PREFIX = "advise."
 
 @dataclass(frozen=True)
 class AdviseSettings:
-    """The race: its budget, who takes part, and how the labelled molecules are folded.
+    """The race: its budget, who takes part, and how the labeled molecules are folded.
 
     budget: a time ("90s", "30m", "2h") or a number of jobs ("40 jobs"). by: what lies in one fold as a whole,
     "scaffold" groups or single molecules ("random"). members: seeds with which the winner is fitted in the end.

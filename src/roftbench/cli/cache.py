@@ -19,10 +19,10 @@ from roftbench.store.files import locked
 from roftbench.store.leftovers import final_name
 
 KINDS = {  # a folder of the cache: what is in it, and what it costs to have it again
-    "data": ("featurised data sets", "computed again when needed"),
+    "data": ("featurized data sets", "computed again when needed"),
     "downloads": ("published files", "downloaded again when needed"),
 }
-FEATURISED = re.compile(r".+-[0-9a-f]{16}\.safetensors")
+FEATURIZED = re.compile(r".+-[0-9a-f]{16}\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def files_of(cache: Path, folder: Path | None = None) -> dict[str, list[Path]]:
     sources = [spec.source() for spec in dataset_specs(folder).values() if spec is not None]
     sources += [card.source() for card in cards if card.checkpoint == PUBLISHED]
     published = {name for one in sources for name in one.names}
-    ours: dict[str, Callable[[str], object]] = {"data": FEATURISED.fullmatch, "downloads": published.__contains__}
+    ours: dict[str, Callable[[str], object]] = {"data": FEATURIZED.fullmatch, "downloads": published.__contains__}
     return {
         name: sorted(path for path in _inside(cache / name) if path.is_file() and ours[name](final_name(path)))
         for name in KINDS

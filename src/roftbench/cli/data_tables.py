@@ -38,7 +38,7 @@ def _head(report: Report) -> Iterator[RenderableType]:
         "found": report["place"],
         "sha256": report["sha256"],
         "reference": report["reference"],
-        "licence": report["licence"],
+        "license": report["license"],
         "SMILES column": report["smiles_column"],
         "guessed": "; ".join(report["guesses"]) or None,
         "rows": f"{report['rows']:,}",

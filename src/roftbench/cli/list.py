@@ -33,7 +33,7 @@ def show_options(group: str, folder: Path | None, *, as_json: bool) -> int:
 
 
 def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
-    """Print the data sets: size, tasks, metric, licence, and where on this machine each of them is; returns 0."""
+    """Print the data sets: size, tasks, metric, license, and where on this machine each of them is; returns 0."""
     from roftbench.config.dataset_specs import dataset_specs
     from roftbench.config.paths import paths_of
     from roftbench.store.downloads import present
@@ -53,14 +53,14 @@ def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: boo
         size = f"{spec.rows:,} rows" if spec.rows else "size unknown"
         tasks = f"{spec.num_tasks or len(spec.targets or [])} {spec.task} task{'s' * ((spec.num_tasks or 1) > 1)}"
         metric = f"{spec.metric} ({spec.units})" if spec.units else str(spec.metric)
-        details = [size, tasks, metric, found[name] or NOT_HERE, f"licence: {spec.licence or 'not stated'}"]
+        details = [size, tasks, metric, found[name] or NOT_HERE, f"license: {spec.license or 'not stated'}"]
         _print_option(name, spec.summary, details, width)
     print(f"\n{NOT_HERE}: downloaded by the first run that needs it, or ahead of time by roftbench fetch dataset=NAME")
     return 0
 
 
 def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
-    """Print the models: size, pretraining, where on this machine the weights are, licence, verified; returns 0."""
+    """Print the models: size, pretraining, where on this machine the weights are, license, verified; returns 0."""
     from roftbench.config.model_cards import model_cards
     from roftbench.config.paths import paths_of
     from roftbench.models.config import OWN
@@ -79,7 +79,7 @@ def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool)
             details += ["no checkpoint, needs no GPU"]
         else:
             details += [_pretraining(card), found[name] or _ELSEWHERE.get(str(card.checkpoint), card.own_file())]
-        details += [f"licence: {card.licence}"] if card.licence else []
+        details += [f"license: {card.license}"] if card.license else []
         details += [_VERIFIED[card.verified]] if card.verified is not None else []
         _print_option(name, card.summary, details if card.checkpoint != OWN or card.pretraining_data else [], width)
         if card.note:

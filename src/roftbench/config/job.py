@@ -70,7 +70,7 @@ class TrainSettings:
     def for_task(self, task: str) -> "TrainSettings":
         """Return the settings with the loss filled in; raises ValueError where loss and task do not fit.
 
-        Classes are never standardised, whatever is asked: it is the same job.
+        Classes are never standardized, whatever is asked: it is the same job.
         """
         if self.loss is not None and (self.loss == "bce") != (task == "classification"):
             allowed = ", ".join(REGRESSION_LOSSES if task == "regression" else ("bce",))
@@ -151,7 +151,7 @@ class MethodSpec(Component):
 
 @dataclass(frozen=True)
 class Job:
-    """One fine-tuning job (PROTOCOL §1)."""
+    """One fine-tuning job (docs/protocol.md §1)."""
 
     model: ModelSpec
     method: MethodSpec

@@ -1,1 +1,1 @@
-"""Molecules in, labelled and packed graphs out: sources, featuriser, cache, splits."""
+"""Molecules in, labeled and packed graphs out: sources, featurizer, cache, splits."""

@@ -1,8 +1,8 @@
-"""Atoms that look alike to message passing, found by colour refinement (Weisfeiler and Leman, 1968), worked out once.
+"""Atoms that look alike to message passing, found by color refinement (Weisfeiler and Leman, 1968), worked out once.
 
 After k layers the state of an atom follows from what lies within k bonds of it, as long as nothing random is mixed in:
-atoms of one colour of depth k share it (Sourek et al., arXiv 2007.06567; Bollen et al., arXiv 2304.14793). The 2,002
-atoms of ESOL's validation part (scaffold split) have 6 % as many colours at depth 1, and 74 % at depth 5.
+atoms of one color of depth k share it (Sourek et al., arXiv 2007.06567; Bollen et al., arXiv 2304.14793). The 2,002
+atoms of ESOL's validation part (scaffold split) have 6 % as many colors at depth 1, and 74 % at depth 5.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,16 +39,16 @@ class Hop:
 
 @dataclass(frozen=True)
 class Shared:
-    """The first layers of a batch of N atoms, worked out once for atoms of one colour.
+    """The first layers of a batch of N atoms, worked out once for atoms of one color.
 
-    atoms [U]: an atom of each colour before the first hop; hops: one a layer, from colours of its depth to the next;
-    colour [N]: that of each atom after the last hop. order [N] lists the atoms by colour, and starts [V + 1] say where
-    those of each colour begin.
+    atoms [U]: an atom of each color before the first hop; hops: one a layer, from colors of its depth to the next;
+    color [N]: that of each atom after the last hop. order [N] lists the atoms by color, and starts [V + 1] say where
+    those of each color begin.
     """
 
     atoms: Tensor
     hops: tuple[Hop, ...]
-    colour: Tensor
+    color: Tensor
     order: Tensor
     starts: Tensor
 
@@ -85,26 +85,26 @@ def share(
     (source, target), ptr = edge_index.numpy(), edge_ptr.numpy()
     bond = _columns(edge_attr.numpy())
     owner = np.repeat(np.arange(len(node_cuts) - 1), np.diff(node_cuts))
-    colours = [_columns(np.column_stack([owner, np.diff(ptr), x.numpy()]))]
+    colors = [_columns(np.column_stack([owner, np.diff(ptr), x.numpy()]))]
     for _ in range(depth):
-        colours.append(_refined(colours[-1], source, target, bond, ptr))
-    colours = colours[done:]
-    firsts = [_firsts(colour) for colour in colours]
-    # Colours are numbered as they first appear, and so those of a batch follow one another.
+        colors.append(_refined(colors[-1], source, target, bond, ptr))
+    colors = colors[done:]
+    firsts = [_firsts(color) for color in colors]
+    # Colors are numbered as they first appear, and so those of a batch follow one another.
     cuts = [np.searchsorted(first, node_cuts).tolist() for first in firsts]
     hops = [
         _hop(old, len(first_old), first, source, edge_attr.numpy(), ptr)
-        for old, (first_old, first) in zip(colours[:-1], pairwise(firsts), strict=True)
+        for old, (first_old, first) in zip(colors[:-1], pairwise(firsts), strict=True)
     ]
-    order, starts = _by(colours[-1], len(firsts[-1]))
-    atoms, colour = torch.from_numpy(firsts[0]), torch.from_numpy(colours[-1])
+    order, starts = _by(colors[-1], len(firsts[-1]))
+    atoms, color = torch.from_numpy(firsts[0]), torch.from_numpy(colors[-1])
     for i, (n0, n1) in enumerate(pairwise(node_cuts)):
         ranges = [(cut[i], cut[i + 1]) for cut in cuts]
         (u0, u1), (v0, v1) = ranges[0], ranges[-1]
         yield Shared(
             atoms[u0:u1] - n0,
             tuple(_part(hop, *old, *new) for hop, (old, new) in zip(hops, pairwise(ranges), strict=True)),
-            colour[n0:n1] - v0,
+            color[n0:n1] - v0,
             order[n0:n1] - n0,
             starts[v0 : v1 + 1] - n0,
         )
@@ -123,23 +123,23 @@ def _columns(table: NDArray[np.integer]) -> Integers:
     return numbers
 
 
-def _refined(colour: Integers, source: Integers, target: Integers, bond: Integers, ptr: Integers) -> Integers:
-    """Return the colours of the next depth: equal where an atom's colour and those behind its bonds are."""
+def _refined(color: Integers, source: Integers, target: Integers, bond: Integers, ptr: Integers) -> Integers:
+    """Return the colors of the next depth: equal where an atom's color and those behind its bonds are."""
     degree = np.diff(ptr)
-    seen = colour[source] * (bond.max(initial=0) + 1) + bond
+    seen = color[source] * (bond.max(initial=0) + 1) + bond
     size = int(seen.max(initial=0)) + 1
     seen = np.sort(target * size + seen) % size  # what an atom sees, in an order that does not depend on the file's
     for number in range(int(degree.max(initial=0))):
         has = degree > number
-        column = np.zeros_like(colour)
+        column = np.zeros_like(color)
         column[has] = 1 + seen[ptr[:-1][has] + number]
-        colour = _numbered(colour * (size + 1) + column)
-    return colour
+        color = _numbered(color * (size + 1) + column)
+    return color
 
 
-def _firsts(colour: Integers) -> Integers:
-    """Return the first atom of each colour; they ascend, as colours are numbered by them."""
-    highest = np.maximum.accumulate(colour)
+def _firsts(color: Integers) -> Integers:
+    """Return the first atom of each color; they ascend, as colors are numbered by them."""
+    highest = np.maximum.accumulate(color)
     return np.flatnonzero(np.diff(highest, prepend=-1))
 
 
@@ -157,7 +157,7 @@ def _hop(
     attr: NDArray[np.integer],
     ptr: Integers,
 ) -> Hop:
-    """Return the hop from colours `old` [N] to those whose first atoms are `first` [V]."""
+    """Return the hop from colors `old` [N] to those whose first atoms are `first` [V]."""
     sizes = ptr[first + 1] - ptr[first] + 1
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     owner = np.repeat(np.arange(len(first)), sizes)
@@ -169,7 +169,7 @@ def _hop(
     bonds[bonded] = attr[edges]
     by_source, starts = _by(came, num_old)
     entering = np.empty(num_old, np.int64)
-    entering[old[first]] = sizes  # of one colour, one number of bonds
+    entering[old[first]] = sizes  # of one color, one number of bonds
     states, attrs, enters, degrees, owners = map(torch.from_numpy, (came, bonds, offsets, entering, owner))
     return Hop(states, attrs, enters, degrees, owners[by_source], starts)
 

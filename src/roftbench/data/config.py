@@ -57,7 +57,7 @@ class DatasetSpec:
     rows: int | None = None
     num_tasks: int | None = None
     reference: str | None = None
-    licence: str | None = None
+    license: str | None = None
 
     def __post_init__(self) -> None:
         if (self.path is None) == (not self.sources):

@@ -97,10 +97,10 @@ class MoleculeDataset:
         return group if self.position is None else group[self.position]
 
     def graphs_of(self, featurizer: str) -> PackedGraphs:
-        """Return the graphs of these N molecules that a featuriser makes; from the cache after the first use.
+        """Return the graphs of these N molecules that a featurizer makes; from the cache after the first use.
 
         Their number of atoms may differ from `sizes`. The cache is keyed by that of the "hu" graphs, which decide the
-        molecules, by the featuriser's version and by RDKit's.
+        molecules, by the featurizer's version and by RDKit's.
         """
         if featurizer == HU:
             return self.graphs
@@ -134,18 +134,18 @@ class MoleculeDataset:
         """
         split = splitter(self)
         split.check(len(self), type(splitter).__name__)
-        return split, ratio.apply(self._labelled(split), self.y, str(self.spec.task))
+        return split, ratio.apply(self._labeled(split), self.y, str(self.spec.task))
 
-    def _labelled(self, split: Split) -> Split:
+    def _labeled(self, split: Split) -> Split:
         """Return the split of a single task without the training molecules that have no label."""
-        unlabelled = np.asarray(np.isnan(self.y).all(axis=1))
-        count = sum(int(unlabelled[part].sum()) for part in (split.train, split.val, split.test))
+        unlabeled = np.asarray(np.isnan(self.y).all(axis=1))
+        count = sum(int(unlabeled[part].sum()) for part in (split.train, split.val, split.test))
         if self.y.shape[1] > 1 or not count:
             return split
         total = sum(map(len, (split.train, split.val, split.test)))
         note = f"{count} of {total} molecules have no label: none is trained on, and no score counts them"
         return replace(
-            split, train=split.train[~unlabelled[split.train]], note="; ".join(filter(None, [split.note, note]))
+            split, train=split.train[~unlabeled[split.train]], note="; ".join(filter(None, [split.note, note]))
         )
 
     def resolved(self, policy: str) -> "MoleculeDataset":
@@ -173,9 +173,9 @@ class MoleculeDataset:
 
 
 def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> MoleculeDataset:
-    """Read a data set (a completed spec) and its graphs; featurise on the first use, from the cache afterwards.
+    """Read a data set (a completed spec) and its graphs; featurize on the first use, from the cache afterward.
 
-    The cache is keyed by the file's content, the SMILES column, the featuriser's version and RDKit's version.
+    The cache is keyed by the file's content, the SMILES column, the featurizer's version and RDKit's version.
 
     Raises:
         UsageError: the file cannot be read or holds no molecule that has a graph and a label.
@@ -252,7 +252,7 @@ def _graph_entry(smiles: Sequence[str], spec: DatasetSpec) -> Entry:
     counts = Counter[str]()
     start = 0
     work = partial(hu.featurize_chunk, strip_salts=spec.strip_salts)
-    for chunk in in_chunks(work, smiles, f"featurise {spec.name}"):
+    for chunk in in_chunks(work, smiles, f"featurize {spec.name}"):
         chunks.append(chunk.graphs)
         rows += [start + row for row in chunk.rows]
         canonical.append(chunk.canonical)

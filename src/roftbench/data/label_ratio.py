@@ -1,4 +1,4 @@
-"""How many of the training labels are used, and which (PROTOCOL §3)."""
+"""How many of the training labels are used, and which (docs/protocol.md §3)."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ BINS = 10  # equally filled bins of a regression label, for a stratified subset
 class LabelRatio:
     """How many training molecules are used: all, a fraction of them, or a count.
 
-    It is molecules that are counted, with their labels: of one that has none nothing is learnt. Smaller subsets are
+    It is molecules that are counted, with their labels: of one that has none nothing is learned. Smaller subsets are
     nested in larger ones, of one `seed`. With `stratified` each subset holds every stratum in its share of the training
     part, to within a molecule or two: the two classes of one task; of several tasks, the rarest class-1 label of a
     molecule; tenths of a regression label. `val_budget` "paper" keeps the whole validation set whatever the count is;
@@ -97,7 +97,7 @@ def strata(y: NDArray[np.float64], task: str) -> Indices:
 
     Several classification tasks: the rarest of the tasks in which a molecule has class 1, the first step of iterative
     stratification (Sechidis et al. 2011, ECML PKDD). Regression: equally filled bins of the label, of several tasks of
-    the mean of the standardised labels.
+    the mean of the standardized labels.
     """
     known = ~np.isnan(y)
     if task == "classification":
@@ -107,13 +107,13 @@ def strata(y: NDArray[np.float64], task: str) -> Indices:
         rarity = np.where(positive, positive.sum(axis=0), np.iinfo(np.int64).max)
         return np.where(positive.any(axis=1), rarity.argmin(axis=1), np.where(known.any(axis=1), -1, -2))
     count = np.maximum(known.sum(axis=0), 1)
-    centred = np.where(known, y - np.where(known, y, 0).sum(axis=0) / count, 0)
-    scale = np.sqrt((centred**2).sum(axis=0) / count)
-    level = (centred / np.where(scale > 0, scale, 1)).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    labelled = known.any(axis=1)
+    centered = np.where(known, y - np.where(known, y, 0).sum(axis=0) / count, 0)
+    scale = np.sqrt((centered**2).sum(axis=0) / count)
+    level = (centered / np.where(scale > 0, scale, 1)).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    labeled = known.any(axis=1)
     rank = np.empty(len(y), np.int64)
-    rank[labelled] = np.argsort(np.argsort(level[labelled], kind="stable"), kind="stable")
-    return np.where(labelled, rank * BINS // max(int(labelled.sum()), 1), -1)
+    rank[labeled] = np.argsort(np.argsort(level[labeled], kind="stable"), kind="stable")
+    return np.where(labeled, rank * BINS // max(int(labeled.sum()), 1), -1)
 
 
 def _interleaved(stratum: Indices) -> Indices:

@@ -22,7 +22,7 @@ class Batch:
 
     x [N, F]; edge_index [2, E] (row 0 the source, row 1 the target); edge_attr [E, A]; node_ptr [B + 1], the nodes of
     graph g being node_ptr[g]:node_ptr[g + 1]; edge_ptr [N + 1], the edges that enter node i being
-    edge_ptr[i]:edge_ptr[i + 1]. All int64 (x float32 where the featuriser gives real numbers), on one device.
+    edge_ptr[i]:edge_ptr[i + 1]. All int64 (x float32 where the featurizer gives real numbers), on one device.
     "hu" graphs, those of an encoder that asks for no others, have F = A = 2. `shared` is what the first layers need to
     work out only once, if it was asked for. After the first `done` layers, `begun` [N, d] are the states.
     """

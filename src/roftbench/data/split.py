@@ -1,4 +1,4 @@
-"""Cutting a data set into train, val and test (PROTOCOL §3)."""
+"""Cutting a data set into train, val and test (docs/protocol.md §3)."""
 
 import math
 import random

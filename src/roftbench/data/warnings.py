@@ -26,7 +26,7 @@ def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
         if without and (y.shape[1] > 1 or name == "train"):  # others are counted once, where parts are cut
             found.append(f"{without} of {len(y)} {name} molecules have no label: they are counted, and tell nothing")
         if name == "train" and (empty := int((~known.any(axis=0)).sum())):
-            found.append(f"the train part has no label in {empty} of {y.shape[1]} tasks: nothing is learnt for them")
+            found.append(f"the train part has no label in {empty} of {y.shape[1]} tasks: nothing is learned for them")
         if dataset.spec.task == "classification":
             one_class = known.any(axis=0) & ~(((y == 0).any(axis=0)) & ((y == 1).any(axis=0)))
             if one_class.any():

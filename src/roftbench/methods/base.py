@@ -147,6 +147,6 @@ def combinations(method: Any, grid: Mapping[str, Iterable[Any]]) -> list[Any]:
 
 
 def head_shrinkage(model: Predictor) -> Tensor:
-    """Return ½‖w‖² of the head, the term that the regularising methods add for the new parameters (PROTOCOL §4)."""
+    """Return ½‖w‖² of the head, which regularizing methods add for the new parameters (docs/protocol.md §4)."""
     squares: Tensor = sum(parameter.square().sum() for parameter in model.head.parameters())  # type: ignore[assignment]
     return 0.5 * squares

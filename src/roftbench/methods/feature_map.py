@@ -1,4 +1,4 @@
-"""Feature-map regularisation: keep the node states near the pretrained ones."""
+"""Feature-map regularization: keep the node states near the pretrained ones."""
 
 from dataclasses import dataclass
 

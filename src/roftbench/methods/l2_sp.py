@@ -1,4 +1,4 @@
-"""L2-SP: weight decay towards the starting point."""
+"""L2-SP: weight decay toward the starting point."""
 
 from dataclasses import dataclass
 

@@ -61,7 +61,7 @@ def checked_checkpoint(location: str, expected: Checksum) -> bytes:
 def load_checkpoint(encoder: Encoder, location: str, expected_sha256: str | None, git_blob: str | None = None) -> None:
     """Load encoder weights from safetensors or from a plain PyTorch state dict, strictly.
 
-    The state dict may lie in a dictionary beside an optimiser's state and the like, under one of `WRAPPERS`.
+    The state dict may lie in a dictionary beside an optimizer's state and the like, under one of `WRAPPERS`.
 
     Raises:
         UsageError: the file is missing, damaged, not the expected one, no plain state dict of tensors, or does not fit

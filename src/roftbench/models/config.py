@@ -44,7 +44,7 @@ class ModelCard:
     verified: bool | None = None
     note: str | None = None
     reference: str | None = None
-    licence: str | None = None
+    license: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("pretraining", self.pretraining, PRETRAINING)

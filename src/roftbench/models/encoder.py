@@ -24,7 +24,7 @@ Map = Callable[[Tensor], Tensor]
 class Nodes:
     """Node states after the last block: `out` [N, d] is pooled, `features` [N, d] is what feature_map compares.
 
-    For the GIN family `features` is the output of the last layer's MLP, before its batch norm (PROTOCOL, symbols).
+    For the GIN family `features` is the output of the last layer's MLP, before its batch norm (docs/protocol.md).
     """
 
     out: Tensor
@@ -39,7 +39,7 @@ class UnfinishedNodes(Nodes):
     """Node states whose last steps, `finish` and `norm`, are affine maps of each node's own `states` [N, k].
 
     The mean over nodes commutes with such maps, so that they are worked out for B graphs instead of N nodes. Where
-    `shared` is given, states [V, k] are those of its colours.
+    `shared` is given, states [V, k] are those of its colors.
     """
 
     _states: Tensor

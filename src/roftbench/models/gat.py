@@ -18,7 +18,7 @@ class GATLayer(Convolution):
     """One convolution: h_i <- b + mean over heads of Σ_j α_ij (z_j + e_ji), j over the bonds that enter i and the loop.
 
     z = W h has a part of d values for each head, and so have the bond embeddings. α_i is the softmax over j of
-    LeakyReLU(a · [z_i, z_j + e_ji]). The public code normalises over the first row of the edge list: in the release of
+    LeakyReLU(a · [z_i, z_j + e_ji]). The public code normalizes over the first row of the edge list: in the release of
     PyTorch Geometric that it was written for (1.0.3) that row holds the receiving node, which is what is done here.
     """
 
@@ -70,9 +70,9 @@ def _weighted_sum(z: Tensor, tables: Tensor, counts: Tensor, weights: Tensor, ho
 
     z [U, d]; tables [9, d]; counts [M, 9], the kinds of the bonds; weights [M], α of the messages.
     """
-    neighbours = F.embedding_bag(hop.source, z, hop.offsets[:-1], mode="sum", per_sample_weights=weights)
+    neighbors = F.embedding_bag(hop.source, z, hop.offsets[:-1], mode="sum", per_sample_weights=weights)
     bonds = torch.segment_reduce(counts * weights[:, None], "sum", offsets=hop.offsets, axis=0)
-    return torch.addmm(neighbours, bonds, tables)
+    return torch.addmm(neighbors, bonds, tables)
 
 
 class GAT(HuEncoder):

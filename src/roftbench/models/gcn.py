@@ -12,7 +12,7 @@ from roftbench.models.hu import Convolution, HuEncoder, collect, count_bonds
 class GCNLayer(Convolution):
     """One convolution: h_i <- Σ_j (d_j d_i)^(-1/2) (W h_j + b + e_ji), j over the bonds that enter i and the self-loop.
 
-    d counts the bonds of an atom and its self-loop. The bond embedding is normalised with the message, but W does not
+    d counts the bonds of an atom and its self-loop. The bond embedding is normalized with the message, but W does not
     act on it.
     """
 

@@ -1,4 +1,4 @@
-"""What the encoders of Hu et al. (ICLR 2020) share: atom and bond tables, sums over neighbours, norms, blocks.
+"""What the encoders of Hu et al. (ICLR 2020) share: atom and bond tables, sums over neighbors, norms, blocks.
 
 The key names are those of their public files, so that each loads as it is.
 """
@@ -186,14 +186,14 @@ class HuEncoder(Encoder):
         return run_layers(h, layers, self.batch_norms[batch.done :], self.dropout, end)
 
     def _before(self, batch: Batch, shared: Shared | None) -> Tensor:
-        """Return the states that the first layer reads, of colours where they are shared: the atoms', or `begun`."""
+        """Return the states that the first layer reads, of colors where they are shared: the atoms', or `begun`."""
         read = batch.x if batch.begun is None else batch.begun
         if shared is not None:
             read = read[shared.atoms]
         return read if batch.done else self.x_embedding1(read[:, 0]) + self.x_embedding2(read[:, 1])
 
     def _reading(self, layers: Sequence[Any], batch: Batch, shared: Shared | None, dtype: torch.dtype) -> list[Map]:
-        """Return the layers with what each reads: colours as long as they are shared, then all nodes."""
+        """Return the layers with what each reads: colors as long as they are shared, then all nodes."""
         count = self.convolution.count
         reads = [] if shared is None else [(hop, count(hop, dtype)) for hop in shared.hops]
         if own := len(layers) - len(reads):
@@ -208,5 +208,5 @@ def _still(*modules: nn.Module) -> bool:
 
 
 def _then_for_nodes(layer: Map, shared: Shared) -> Map:
-    """Return a layer whose states of colours are handed to the nodes that have them."""
+    """Return a layer whose states of colors are handed to the nodes that have them."""
     return lambda h: for_nodes(layer(h), shared)

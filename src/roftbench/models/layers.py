@@ -28,7 +28,7 @@ def run_layers(h: Tensor, layers: Sequence[Map], norms: nn.ModuleList, dropout: 
     `features` is what comes before the last batch norm. With `end`, which a last norm in evaluation mode allows, the
     nodes are what it makes of the last layer's states and that norm.
     """
-    # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbours train.
+    # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbors train.
     for layer, norm in zip(layers[:-1], norms[:-1], strict=True):
         h = relu_dropout_(norm(layer(h)), dropout, training=norm.training)
     last, norm = layers[-1](h), norms[-1]

@@ -33,8 +33,8 @@ class STMLayer(nn.Module):
 
     def forward(self, h: Tensor, edge_attr: Tensor, wiring: Wiring) -> Tensor:
         """Return new node states [N, d] from h [N, d] and classes of bonds [E, 3]."""
-        neighbours = take(h, wiring.source, wiring.by_source, wiring.entering)
-        messages = F.relu(neighbours + self.bond_encoder(edge_attr))
+        neighbors = take(h, wiring.source, wiring.by_source, wiring.entering)
+        messages = F.relu(neighbors + self.bond_encoder(edge_attr))
         out: Tensor = self.mlp((1 + self.eps) * h + sum_runs(messages, wiring.target, wiring.entering))
         return out
 

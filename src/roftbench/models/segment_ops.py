@@ -1,4 +1,4 @@
-"""Sums over neighbours and over graphs, and their gradients, without scattered additions: the same bits every time."""
+"""Sums over neighbors and over graphs, and their gradients, without scattered additions: the same bits every time."""
 
 from dataclasses import dataclass
 
@@ -72,13 +72,13 @@ def sum_runs(rows: Tensor, owner: Tensor, offsets: Tensor) -> Tensor:
 
 
 def for_nodes(states: Tensor, shared: Shared) -> Tensor:
-    """Return the states of N nodes, [N, d], from those of their colours [V, d]."""
-    return take(states, shared.colour, shared.order, shared.starts[:-1])
+    """Return the states of N nodes, [N, d], from those of their colors [V, d]."""
+    return take(states, shared.color, shared.order, shared.starts[:-1])
 
 
 def mean_for(states: Tensor, shared: Shared, batch: Batch) -> Tensor:
-    """Return the mean over the nodes of each graph, [B, d], of the states of their colours [V, d]."""
-    given = (shared.colour, batch.node_ptr, shared.order, shared.starts[:-1])
+    """Return the mean over the nodes of each graph, [B, d], of the states of their colors [V, d]."""
+    given = (shared.color, batch.node_ptr, shared.order, shared.starts[:-1])
     return _MeanOfTaken.apply(states, *given)  # type: ignore[no-any-return, no-untyped-call]
 
 

@@ -94,7 +94,7 @@ class Ensemble:
         else:
             parts = [mean, *spread, mean - self.calibration, mean + self.calibration]
         said = np.stack(parts, axis=2)
-        said[:, self.untrained] = np.nan  # nothing was learnt for them
+        said[:, self.untrained] = np.nan  # nothing was learned for them
         return said.reshape(len(mean), -1)
 
     def predict(self, smiles: Sequence[str]) -> "pd.DataFrame":

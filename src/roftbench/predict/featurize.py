@@ -17,7 +17,7 @@ CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed
 class Molecules(NamedTuple):
     """R rows, of which K are molecules with a graph.
 
-    places [K]: their rows; smiles [K], without names and atom maps; graphs: packed, by featuriser; fingerprint [K, 256]
+    places [K]: their rows; smiles [K], without names and atom maps; graphs: packed, by featurizer; fingerprint [K, 256]
     uint8: ECFP4; reasons: for each other row why it has none.
     """
 
@@ -59,7 +59,7 @@ def featurized(smiles: Sequence[str], featurizers: Iterable[str], strip_salts: b
 
 
 def _without_failing(smiles: Sequence[str], others: Sequence[str], strip_salts: bool) -> Molecules:
-    """Return the same without the molecules on which a featuriser fails."""
+    """Return the same without the molecules on which a featurizer fails."""
     reasons = {}
     for place, text in enumerate(smiles):
         for name in others:

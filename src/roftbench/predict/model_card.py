@@ -22,7 +22,7 @@ FOOT = """\
     python -c "import roftbench; print(roftbench.load('DIR').predict(['CCO']))"
 
 `model.json` holds the job, scores and calibration, `weights.safetensors` the weights, `molecules.safetensors` the
-training molecules' fingerprints and the held-out labels with their predictions. Licence of the data: {licence}.
+training molecules' fingerprints and the held-out labels with their predictions. License of the data: {license}.
 """
 
 
@@ -58,7 +58,7 @@ def card(kept: SavedModel) -> str:
     ]
     held_out = _words(facts["calibration"], kept.task, selects=labels["selection"] > 0)
     foot = FOOT.format(
-        atoms=facts["atoms"], held_out=held_out, split=job["split"]["name"], licence=facts["licence"] or "not stated"
+        atoms=facts["atoms"], held_out=held_out, split=job["split"]["name"], license=facts["license"] or "not stated"
     )
     return "\n".join(lines) + "\n" + foot
 

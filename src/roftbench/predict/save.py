@@ -54,7 +54,7 @@ def keep(experiment: Experiment, record: Record, calibration: HeldOut | None = N
         "warnings": record["warnings"],
         "data": {name: value for name, value in record["data"].items() if name not in ("dropped", "place")}
         | {"place": _place(experiment, record["data"]["place"])},
-        "licence": experiment.job.dataset.licence,
+        "license": experiment.job.dataset.license,
         "env": record["env"],
     }
     kept = SavedModel(experiment.store.model_path(experiment.job.key), facts, experiment.weights(), train, used, test)

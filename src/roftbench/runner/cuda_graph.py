@@ -47,7 +47,7 @@ class GraphedCallable:
         return result
 
     def _warmed_up(self) -> Tensor:
-        """Do the work on the stream that will be recorded: what it makes for good, an optimiser's state, is made."""
+        """Do the work on the stream that will be recorded: what it makes for good, an optimizer's state, is made."""
         now, stream = torch.cuda.current_stream(self._device), _stream(self._device)
         stream.wait_stream(now)
         with torch.cuda.stream(stream), _asking_nothing():

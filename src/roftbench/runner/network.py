@@ -104,7 +104,7 @@ class NetworkExperiment(Experiment):
         """Fit the stages of a candidate and let it finish; what came out is a state dict."""
         self.model.load_state_dict(self.start.state)
         stages = needed(self.job, method, self.device.type)
-        learnt = stages.pop() if method.fits_on_validation else None
+        learned = stages.pop() if method.fits_on_validation else None
         history: list[dict[str, Any]] = []
         for number, need in enumerate(stages):
             fit = self._fit_stage(method, need, number)
@@ -114,7 +114,7 @@ class NetworkExperiment(Experiment):
         if method.overrides("finish"):
             name = "before finish" if method.overrides("stages") or method.overrides("penalty") else "full_ft"
             base = {"method": name, **self.scores(fit.state)[0], "best_epoch": fit.best_epoch}
-            finished = self._finished(method, learnt, fit)
+            finished = self._finished(method, learned, fit)
         return FitResult(
             finished.state,
             finished.info.get("best_epoch", fit.best_epoch),

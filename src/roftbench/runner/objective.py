@@ -22,7 +22,7 @@ class Objective:
     """Graphs with what the network is to give for them, on one device, and the indices of the three parts on the host.
 
     y [N, T]: the labels, NaN = missing. `targets` [N, T]: what outputs are to be for them. Outputs times `scale` [T]
-    plus `offset` [T] are in the label's unit: 1 and 0 unless targets are standardised. Those of classes are logits.
+    plus `offset` [T] are in the label's unit: 1 and 0 unless targets are standardized. Those of classes are logits.
     """
 
     graphs: PackedGraphs
@@ -51,7 +51,7 @@ class Objective:
     ) -> "Objective":
         """Move graphs and targets to the device; the scale comes from the training labels alone.
 
-        Labels are learnt and scored in float32; in float64 where they are standardised, or too close together.
+        Labels are learned and scored in float32; in float64 where they are standardized, or too close together.
         """
         train, val, test = map(torch.from_numpy, parts)
         task = METRICS[metric].task

@@ -1,4 +1,4 @@
-"""What a job's record holds (PROTOCOL §5), in plain JSON values."""
+"""What a job's record holds (docs/protocol.md §5), in plain JSON values."""
 
 import os
 import platform

@@ -158,7 +158,7 @@ def train_step(
 
     With `clip_value`, each number of the gradient is first brought into [-clip_value, clip_value].
 
-    With precision "bf16" the forward pass and the loss run under autocast; weights and optimiser stay in float32, as do
+    With precision "bf16" the forward pass and the loss run under autocast; weights and optimizer stay in float32, as do
     states of frozen layers that are kept (`NodeStates`).
     """
     with nullcontext() if precision == FLOAT32 else torch.autocast(device.type, torch.bfloat16):

@@ -41,7 +41,7 @@ def _replaced(new: Path, folder: Path, ours: Collection[str]) -> Path | None:
         return None
     for path in folder.iterdir() if folder.exists() else ():  # before names change: a kill then loses none of them
         if path.name not in ours:
-            with suppress(OSError):  # it is moved afterwards
+            with suppress(OSError):  # it is moved afterward
                 _link(path, new / path.name)
     if _exchange(new, folder):
         return new

@@ -61,14 +61,14 @@ class _Epoch(msgspec.Struct):
     val_score: float | None
 
 
-class _Learnt(msgspec.Struct):
+class _Learned(msgspec.Struct):
     epoch: int
     val_loss: float | None = None
     val_score: float | None = None
 
 
 class _Details(msgspec.Struct):
-    history: list[_Learnt] = []
+    history: list[_Learned] = []
 
 
 class _Stage(msgspec.Struct):

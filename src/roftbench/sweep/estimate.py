@@ -116,7 +116,7 @@ class Sizes:
 def _sized(jobs: Iterable[Planned]) -> tuple[list[tuple[Planned, Sizes]], list[str]]:
     """Return the jobs whose data and checkpoint are here with their sizes, and for each other job why it has none.
 
-    Data sets are featurised if they were not.
+    Data sets are featurized if they were not.
     """
     away = _Away()
     ways: dict[str, list[Planned]] = {}

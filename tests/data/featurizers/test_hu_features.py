@@ -94,7 +94,7 @@ def test_blanks_around_are_ignored(smiles: str) -> None:
     assert_same(smiles_to_graph(smiles), smiles_to_graph("CCO"))
 
 
-def test_smiles_are_not_canonicalised() -> None:
+def test_smiles_are_not_canonicalized() -> None:
     assert smiles_to_graph("OCC").x[:, 0].tolist() == [7, 5, 5]
     assert smiles_to_graph("CCO").x[:, 0].tolist() == [5, 5, 7]
 

@@ -459,6 +459,6 @@ def test_cells_that_were_read_otherwise_change_the_identity(own: Path, old: str,
     assert completed.reading() == ({"reading": version} if version else {})
 
 
-def test_unlabelled_rows_of_several_tasks_change_no_identity(own: Path) -> None:
+def test_unlabeled_rows_of_several_tasks_change_no_identity(own: Path) -> None:
     own_spec = spec(own, "smiles,a,b\nCCO,1.5,\nCCN,,2.5\nCCC,3,4\n", targets=["a", "b"])
     assert complete(own_spec, NOWHERE)[0].reading() == {}

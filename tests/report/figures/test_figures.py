@@ -1,4 +1,4 @@
-"""Colours that everybody can tell apart, and files that are the same whenever they are drawn."""
+"""Colors that everybody can tell apart, and files that are the same whenever they are drawn."""
 
 import itertools
 import os
@@ -49,7 +49,7 @@ def test_any_two_methods_can_be_told_apart(sight: str) -> None:
     assert np.linalg.norm(seen[closest[0]] - seen[closest[1]]) >= 18, closest
 
 
-def test_colours_stand_out_from_white_and_markers_differ() -> None:
+def test_colors_stand_out_from_white_and_markers_differ() -> None:
     luminance = {method: float(TO_XYZ[1] @ linear(appearance(method).color)) for method in METHODS}
     assert min(1.05 / (value + 0.05) for value in luminance.values()) > 2.2
     assert len({appearance(method).marker for method in METHODS}) == len(METHODS)

@@ -22,13 +22,13 @@ INK = (
 )
 
 
-def channels(colour: str) -> list[float]:
-    numbers = [float(text) for text in colour.removeprefix("rgba(").removeprefix("rgb(").rstrip(")").split(",")]
+def channels(color: str) -> list[float]:
+    numbers = [float(text) for text in color.removeprefix("rgba(").removeprefix("rgb(").rstrip(")").split(",")]
     return [x / 255 / 12.92 if x / 255 <= 0.04045 else ((x / 255 + 0.055) / 1.055) ** 2.4 for x in numbers[:3]]
 
 
-def luminance(colour: str) -> float:
-    return sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), channels(colour), strict=True))
+def luminance(color: str) -> float:
+    return sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), channels(color), strict=True))
 
 
 def contrast(one: str, other: str) -> float:

@@ -1,4 +1,4 @@
-"""Names and their order in the report's page, and colours on its dark ground."""
+"""Names and their order in the report's page, and colors on its dark ground."""
 
 import re
 
@@ -14,15 +14,15 @@ from roftbench.report.page.lists import CONTRAST, DARK_GROUND, OWN, lists_of, on
 from roftbench.store.results import Record
 
 
-def luminance(colour: str) -> float:
-    parts = [int(text, 16) / 255 for text in re.findall("..", colour[1:])]
+def luminance(color: str) -> float:
+    parts = [int(text, 16) / 255 for text in re.findall("..", color[1:])]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("colour", [*(appearance(name).color for name in METHODS), "#000000", "#ffffff", "#0000ff"])
-def test_colours_are_seen_on_the_dark_ground(colour: str) -> None:
-    mixed = on_dark(colour)
+@pytest.mark.parametrize("color", [*(appearance(name).color for name in METHODS), "#000000", "#ffffff", "#0000ff"])
+def test_colors_are_seen_on_the_dark_ground(color: str) -> None:
+    mixed = on_dark(color)
     assert re.fullmatch("#[0-9a-f]{6}", mixed)
     assert (luminance(mixed) + 0.05) / (luminance(DARK_GROUND) + 0.05) >= CONTRAST
     assert on_dark(mixed) == mixed  # one that is seen stays

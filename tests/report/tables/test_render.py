@@ -329,11 +329,11 @@ def test_rich_prints_titles_cells_styles_and_notes() -> None:
     assert re.search(r"│ BSS +│ 0.900 ± 0.000 \(2\) │ +1/2 │", text)
     assert "\n- BSS, selected: esol: weight=0.1.\n" in text
     assert "\nroftbench run -m model=gin_masking method=bss dataset=lipo split=scaffold" in text
-    coloured = Console(file=io.StringIO(), width=200, force_terminal=True, color_system="standard", no_color=False)
-    print_rich(computed(example()), coloured)
-    assert isinstance(coloured.file, io.StringIO)
-    assert "\x1b[1m0.900 ± 0.000 (2)\x1b[0m" in coloured.file.getvalue()
-    assert "\x1b[4m1.100 ± 0.100 (2)\x1b[0m" in coloured.file.getvalue()
+    colored = Console(file=io.StringIO(), width=200, force_terminal=True, color_system="standard", no_color=False)
+    print_rich(computed(example()), colored)
+    assert isinstance(colored.file, io.StringIO)
+    assert "\x1b[1m0.900 ± 0.000 (2)\x1b[0m" in colored.file.getvalue()
+    assert "\x1b[4m1.100 ± 0.100 (2)\x1b[0m" in colored.file.getvalue()
 
 
 def test_write_tables_writes_three_files_and_replaces_old_ones(tmp_path: Path) -> None:

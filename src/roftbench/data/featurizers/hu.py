@@ -1,8 +1,8 @@
 """SMILES to the two-index graph features of Hu et al. (ICLR 2020), so that their public checkpoints load.
 
 Node = (atomic number - 1, chirality index); edge = (bond type index, bond direction index), each bond in both
-directions, in RDKit's bond order. Self-loops belong to the convolution, not to the graph (PROTOCOL §2). This module
-runs in worker processes, so it imports nothing heavy.
+directions, in RDKit's bond order. Self-loops belong to the convolution, not to the graph (docs/protocol.md §2). The
+module runs in worker processes, so it imports nothing heavy.
 """
 
 from collections import Counter
@@ -40,7 +40,7 @@ BOND_DIRECTION = {
 
 
 class Graph(NamedTuple):
-    """One molecule: x [N, 2], edge_index [2, E] and edge_attr [E, 2], all int64; another featuriser's differ in x."""
+    """One molecule: x [N, 2], edge_index [2, E] and edge_attr [E, 2], all int64; another featurizer's differ in x."""
 
     x: NDArray[Any]
     edge_index: NDArray[np.int64]
@@ -48,7 +48,7 @@ class Graph(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some rows featurised: the rows kept, [K], graphs, [K], a hash of each canonical SMILES, [K], and what failed.
+    """Some rows featurized: the rows kept, [K], graphs, [K], a hash of each canonical SMILES, [K], and what failed.
 
     `texts` are the SMILES of kept rows whose cells hold something else, too, without it; `counts` says what, and how
     often (the names in COUNTED).

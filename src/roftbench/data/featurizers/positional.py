@@ -78,7 +78,7 @@ def canonical_basis(basis: Floats, count: int) -> Floats:
 def return_probabilities(adjacency: Floats, steps: int) -> Halves:
     """Return the diagonal of (D⁻¹A)^k for k = 1 … steps, [N, steps].
 
-    A node without neighbours has 0, the one node of a graph of one has 1 (as in graphium).
+    A node without neighbors has 0, the one node of a graph of one has 1 (as in graphium).
     """
     if len(adjacency) == 1:
         return np.ones((1, steps), dtype=np.float16)
@@ -86,7 +86,7 @@ def return_probabilities(adjacency: Floats, steps: int) -> Halves:
 
 
 def landing_probabilities(adjacency: Floats, steps: int) -> Floats:
-    """Return the diagonal of (D⁻¹A)^k for k = 1 … steps, [N, steps]; a node without neighbours has 0."""
+    """Return the diagonal of (D⁻¹A)^k for k = 1 … steps, [N, steps]; a node without neighbors has 0."""
     step = adjacency / np.maximum(adjacency.sum(axis=1, keepdims=True), 1)
     power, found = np.eye(len(adjacency)), []
     for _ in range(steps):

@@ -80,7 +80,7 @@ def head(dataset: MoleculeDataset) -> Report:
         "place": dataset.place,
         "sha256": spec.sha256,
         "reference": spec.reference,
-        "licence": spec.licence,
+        "license": spec.license,
         "duplicate_policy": spec.duplicates,
         "rows": dataset.num_rows,
         "kept": len(dataset),

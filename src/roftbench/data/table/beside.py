@@ -39,10 +39,10 @@ def cautions(
     spec: DatasetSpec, targets: Sequence[str], labels: NDArray[np.float64], others: Mapping[str, pa.ChunkedArray]
 ) -> Iterator[str]:
     """Yield warnings on the labels [R, T] of the target columns and on the other columns, by name."""
-    labelled = pa.array(~np.isnan(labels).all(axis=1))
+    labeled = pa.array(~np.isnan(labels).all(axis=1))
     for name, cells in others.items():
         if len(pc.unique(cells[:GLANCE])) <= FEW:
-            yield from _beside(name, cells.filter(labelled))
+            yield from _beside(name, cells.filter(labeled))
     if spec.task == "regression":
         for name, y in zip(targets, labels.T, strict=True):
             yield from _sentinels(name, y[~np.isnan(y)])

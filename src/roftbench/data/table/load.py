@@ -113,8 +113,8 @@ def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) ->
     differs = pc.any(pc.match_substring_regex(text, r"[^!-~]|:[0-9]+\]")).as_py() or (
         (pc.max(pc.utf8_length(text)).as_py() or 0) > MAX_ATOMS
     )
-    unlabelled = (pc.equal(label_cells(spec, sheet, targets[0], cells).cells, "") for cells in labels)
-    return READING if differs or any(pc.any(cells).as_py() for cells in unlabelled) else None
+    unlabeled = (pc.equal(label_cells(spec, sheet, targets[0], cells).cells, "") for cells in labels)
+    return READING if differs or any(pc.any(cells).as_py() for cells in unlabeled) else None
 
 
 def _name(file: str) -> str:

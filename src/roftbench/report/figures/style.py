@@ -1,6 +1,6 @@
 """What all figures share: the look of each method, the style, and files that are the same whenever they are drawn.
 
-    appearance(method) -> Appearance          colour, marker and line of a method, the same in every figure
+    appearance(method) -> Appearance          color, marker and line of a method, the same in every figure
     write_figure(figure, stem) -> [Path]      stem.svg and stem.pdf
 
 Matplotlib is imported when a figure is drawn, and without pyplot: no window, no figure that stays behind.
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 # In the order of METHODS. Told apart with normal sight and without red, green or blue cones (CIE76 distance of any two
 # at least 19, after Machado et al. 2009); markers tell them apart in black and white.
-_COLOURS = ("#505050", "#738fff", "#4545e6", "#009e73", "#804a26", "#b2a84c", "#6e2e99", "#b070be", "#d55e00")
+_COLORS = ("#505050", "#738fff", "#4545e6", "#009e73", "#804a26", "#b2a84c", "#6e2e99", "#b070be", "#d55e00")
 _MARKERS = ("o", "v", "^", "s", "D", "P", "X", "p", "*")
-_OTHER_COLOURS = ("#00798c", "#a02c4a", "#5f6b1f", "#8c8c8c")
+_OTHER_COLORS = ("#00798c", "#a02c4a", "#5f6b1f", "#8c8c8c")
 _STYLE: Any = {  # a dictionary, in whose keys Matplotlib's types are stricter than its documentation
     "font.family": "sans-serif",
     "font.size": 9,
@@ -54,7 +54,7 @@ _NO_DATES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Appearance:
-    """How a method is drawn, everywhere: Matplotlib's words for colour, marker, line style, and the line's width."""
+    """How a method is drawn, everywhere: Matplotlib's words for color, marker, line style, and the line's width."""
 
     color: str
     marker: str
@@ -69,12 +69,12 @@ def appearance(method: str) -> Appearance:
     """
     if method in BASELINES:
         return Appearance("#000000", "", ":", 1.4)
-    place = list(METHODS).index(method) if method in METHODS else len(_COLOURS)
-    if place < len(_COLOURS):
-        return Appearance(_COLOURS[place], _MARKERS[place], "-", 2.2 if method == proposed() else 1.2)
+    place = list(METHODS).index(method) if method in METHODS else len(_COLORS)
+    if place < len(_COLORS):
+        return Appearance(_COLORS[place], _MARKERS[place], "-", 2.2 if method == proposed() else 1.2)
     number = zlib.crc32(method.encode())
-    colour, marker = _OTHER_COLOURS[number % len(_OTHER_COLOURS)], "<>hd"[number // len(_OTHER_COLOURS) % 4]
-    return Appearance(colour, marker, "--", 1.2)
+    color, marker = _OTHER_COLORS[number % len(_OTHER_COLORS)], "<>hd"[number // len(_OTHER_COLORS) % 4]
+    return Appearance(color, marker, "--", 1.2)
 
 
 @contextmanager

@@ -31,13 +31,13 @@ function scoresBy(cell, metric) {
 const arrow = (metric) => (DATA.metrics[metric].higher ? "↑" : "↓");
 const metricName = (metric) => (metric === "own" ? "each data set’s own" : `${DATA.metrics[metric].name} ${arrow(metric)}`);
 
-// How a method looks, everywhere: its colours are custom properties, so that the theme can choose.
+// How a method looks, everywhere: its colors are custom properties, so that the theme can choose.
 function look(method) {
   const { color, dark } = DATA.methods[method];
   return { "--on-light": color, "--on-dark": dark };
 }
 
-// The mark of a method around (x, y), told apart without colours.
+// The mark of a method around (x, y), told apart without colors.
 const SHAPES = {
   o: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
   s: "M-3.6-3.6h7.2v7.2h-7.2z",

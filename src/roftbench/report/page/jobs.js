@@ -82,7 +82,7 @@ function learning(cell) {
       learningPanel(loss, own, same, 2, null, job), learningPanel(`Val ${metricName(metric)}`, own, same, 3, kept(i), job)));
   });
   const foreign = job.chosen !== cell.chosen ? el("p", { class: "notice" }, `This job’s own search chose ${params(DATA.params[job.chosen])}, and only that candidate’s curve is recorded: not the cell’s.`) : null;
-  return [title, foreign, el("p", { class: "note" }, `Seed ${job.seed} in colour, the cell’s other seeds in grey. The dashed line marks the epoch that was kept. At most ${DATA.points} epochs of a stage are in this page; the records hold all.`), ...pictures].filter(Boolean);
+  return [title, foreign, el("p", { class: "note" }, `Seed ${job.seed} in color, the cell’s other seeds in gray. The dashed line marks the epoch that was kept. At most ${DATA.points} epochs of a stage are in this page; the records hold all.`), ...pictures].filter(Boolean);
 }
 
 const stageName = (stage) => ({ ft: "Fine-tuning", lp: "Linear probing", interpolation: "Interpolation coefficients" })[stage] ?? stage;

@@ -12,7 +12,7 @@ from roftbench.store.results import Record
 
 OWN = "own"  # each data set's own metric, where those of a task differ
 DARK_GROUND = "#15171a"  # of the dark theme
-CONTRAST = 5.0  # of a method's colour on it
+CONTRAST = 5.0  # of a method's color on it
 _SETTING = ["setting", *PARTS, "terms", "baseline"]
 _Data = dict[str, Any]
 
@@ -49,25 +49,25 @@ def places(rows: list[_Data], key: str) -> dict[Any, int]:
     return {row[key]: i for i, row in enumerate(rows)}
 
 
-def on_dark(colour: str) -> str:
-    """Return a colour, #rrggbb, mixed with as much white as it needs to be seen on the dark theme's ground."""
-    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+def on_dark(color: str) -> str:
+    """Return a color, #rrggbb, mixed with as much white as it needs to be seen on the dark theme's ground."""
+    parts = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
     mixes = ("#" + "".join(f"{round(p + (255 - p) * share / 20):02x}" for p in parts) for share in range(21))
     ground = _luminance(DARK_GROUND)
     return next(mix for mix in mixes if (_luminance(mix) + 0.05) / (ground + 0.05) >= CONTRAST)
 
 
-def _luminance(colour: str) -> float:
+def _luminance(color: str) -> float:
     """Relative luminance of WCAG 2."""
-    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    parts = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
     linear = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
     return sum(weight * p for weight, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def _method(name: str) -> _Data:
     look = appearance(name)
-    colours = {"color": look.color, "dark": on_dark(look.color)}
-    return {"id": name, "name": method_name(name), **colours, "marker": look.marker, "dashed": look.linestyle == "--"}
+    colors = {"color": look.color, "dark": on_dark(look.color)}
+    return {"id": name, "name": method_name(name), **colors, "marker": look.marker, "dashed": look.linestyle == "--"}
 
 
 def _metric_name(name: str) -> str:

@@ -73,7 +73,7 @@ def critical_difference(methods: int, n: int) -> float:
 def groups_within(ranks: dict[str, float], distance: float) -> tuple[tuple[str, ...], ...]:
     """Return the largest groups whose ranks all lie within less than `distance`; `ranks` ascends.
 
-    Groups of one are left out. Such a group is a run of neighbours, and none lies inside another.
+    Groups of one are left out. Such a group is a run of neighbors, and none lies inside another.
     """
     names, places = list(ranks), list(ranks.values())
     groups: list[tuple[str, ...]] = []
