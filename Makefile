@@ -41,7 +41,7 @@ report: setup ## All records at hand as one HTML page
 	$(BIN)/roftbench report $(ARGS)
 
 docs: setup-dev ## The pages of docs/ as a site in site/, its reference made from the code
-	$(BIN)/python scripts/make_reference.py
+	$(BIN)/python -m scripts.make_reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: setup-dev ## Format check, lint, type check and the order of imports
@@ -58,7 +58,7 @@ format: setup-dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 assets: setup-dev ## Make the bundled data sets again from the released packages and compare
-	$(BIN)/python scripts/build_assets.py --check
+	$(BIN)/python -m scripts.build_assets --check
 
 clean: ## Remove the environment and tool caches; results are kept
 	rm -rf $(VENV) .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

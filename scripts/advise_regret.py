@@ -1,6 +1,6 @@
 """Measure what `roftbench advise` costs against hindsight: its recommendation and the best candidate on a test part.
 
-    python scripts/advise_regret.py TABLES --results DIR --output DIR [--tables A,B] [--labels 50,100] [--budgets 4m]
+    python -m scripts.advise_regret TABLES --results DIR --output DIR [--tables A,B] [--labels 50,100] [--budgets 4m]
 
 TABLES is a folder of CSV files as in MoleculeACE 3.0.0 (MIT; `MoleculeACE/Data/benchmark_data` in its wheel): columns
 `smiles` and `y`. Each table is cut at random into 60 % train, 10 % val and 30 % test; so many labels are drawn, those

@@ -2,7 +2,6 @@
 
 import gzip
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +14,9 @@ from rdkit import Chem
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.store.wheels import PackageError, package_member
-
-sys.path.insert(0, str(ROOT / "scripts"))
-from pretrain_corpus import build_corpus, load_corpus, save_corpus
-from pretrain_molecules import CHEMBL, all_forms, benchmark_smiles, forms, table
-from pretrain_targets import PhysicalChemistry, Structure, normal_scores
+from scripts.pretraining.corpus import build_corpus, load_corpus, save_corpus
+from scripts.pretraining.molecules import CHEMBL, all_forms, benchmark_smiles, forms, table
+from scripts.pretraining.targets import PhysicalChemistry, Structure, normal_scores
 
 TABLES = ROOT / "src" / "roftbench" / "assets" / "data"
 
@@ -99,7 +96,7 @@ def test_corpus_is_read_as_it_was_written(tmp_path: Path) -> None:
         batch = again.graphs.batch(torch.tensor([position]))
         assert sorted(batch.x.tolist()) == sorted(graph.x.tolist())  # the atoms may stand in another order
         assert again.targets["composition"][position, 0] == pytest.approx(np.log(len(graph.x)))
-    with pytest.raises(SystemExit, match=r"no corpus in .*nowhere.*pretrain_corpus\.py"):
+    with pytest.raises(SystemExit, match=r"no corpus in .*nowhere.*scripts\.pretraining\.corpus"):
         load_corpus(tmp_path / "nowhere")
 
 

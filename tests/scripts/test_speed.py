@@ -11,8 +11,8 @@ from lab import METHODS, ROOT
 
 
 def speed(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(ROOT / "scripts" / "speed.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-m", "scripts.speed", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 def test_metrics_prints_a_row_for_each_test_part() -> None:

@@ -1,18 +1,17 @@
 """The textbook reference computes what roftbench computes: only then is a ratio of times one of speed."""
 
-import sys
 import warnings
 
 import pytest
 import torch
-from lab import ROOT, Lab
+from lab import Lab
 from torch import Tensor, nn
 
-sys.path.insert(0, str(ROOT / "scripts"))
 with warnings.catch_warnings(action="ignore"):  # torch_geometric scripts a class with what torch deprecates
-    from speed_reference import ReferenceModel, evaluate, loaders, molecules, task_loss
-    from speed_reference_jobs import ReferenceJob
     from torch_geometric.data import Batch
+
+    from scripts.speed.reference import ReferenceModel, evaluate, loaders, molecules, task_loss
+    from scripts.speed.reference_jobs import ReferenceJob
 
 from roftbench.config.components import build
 from roftbench.runner.network import NetworkExperiment

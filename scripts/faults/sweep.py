@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from faults_trials import JOB, Ground, call, left, start, temporaries, whole
+from scripts.faults.trials import JOB, Ground, call, left, start, temporaries, whole
 
 SWEEP = ("run", "-m", *JOB, "method=lp,full_ft,wise_ft", "seed=0,1")
 

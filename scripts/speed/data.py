@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from speed_memory import PeakMemory
-from speed_timing import print_table, seconds
 
 import roftbench
 from roftbench.data.config import DatasetSpec
@@ -23,6 +21,8 @@ from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.store.downloads import Places
+from scripts.speed.memory import PeakMemory
+from scripts.speed.timing import print_table, seconds
 
 # Test parts of the two data sets with the most labels: molecules, tasks, share missing, share of positives.
 TEST_PARTS = {"ToxCast": (858, 617, 0.71, 0.2), "MUV": (9309, 17, 0.84, 0.002)}

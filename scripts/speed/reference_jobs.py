@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from speed_reference import ReferenceModel, evaluate_all, task_loss
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import global_mean_pool
+
+from scripts.speed.reference import ReferenceModel, evaluate_all, task_loss
 
 Penalty = Callable[[Data], Tensor]
 REGULARIZED = ("l2_sp", "feature_map", "bss")

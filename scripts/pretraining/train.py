@@ -1,6 +1,7 @@
-"""Pretrain a bundled GIN on the corpus that `pretrain_corpus.py` builds: `--task masking` or `--task descriptors`.
+"""Pretrain a bundled GIN on the corpus that `corpus.py` builds: `--task masking` or `--task descriptors`.
 
-    python scripts/pretrain.py --task masking --corpus pretrain/corpus --out pretrain/gin_masking --steps 6500 --bf16
+    python -m scripts.pretraining.train --task masking --corpus pretrain/corpus --out pretrain/gin_masking \
+        --steps 6500 --bf16
 
 The same command goes on where an interrupted one stopped: every random number follows from the seed and the step.
 """
@@ -15,8 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pretrain_corpus import Corpus, load_corpus
-from pretrain_tasks import TASKS, Task
 from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -25,6 +24,8 @@ from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 from roftbench.models.rescaling import INPUT_SCALE, WEIGHT_SCALE, rescale
 from roftbench.store.files import atomic, write_text
+from scripts.pretraining.corpus import Corpus, load_corpus
+from scripts.pretraining.tasks import TASKS, Task
 
 SIZE, SHIFT = 0.5, 0.5  # of the exported encoder's pooled representations
 RECALIBRATION = 200  # batches of untouched molecules from which the running statistics are taken at the end
@@ -184,7 +185,7 @@ def export(args: argparse.Namespace, model: Task, corpus: Corpus, commit: str) -
         "final": last,
         f"root mean square of representations, then scaled to {SIZE} and shifted by {SHIFT}": round(before, 4),
         "commit": commit,
-        "command": f"python scripts/pretrain.py {options}"
+        "command": f"python -m scripts.pretraining.train {options}"
         + " --bf16" * args.bf16
         + (f" --init {args.init.name}" if args.init else ""),
     }
@@ -199,7 +200,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=TASKS, required=True)
-    parser.add_argument("--corpus", type=Path, required=True, help="folder that pretrain_corpus.py wrote")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder that scripts.pretraining.corpus wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for log, state and result")
     parser.add_argument("--init", type=Path, help="start from an encoder that this script has exported")
     parser.add_argument("--steps", type=int, required=True)

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from pretrain_corpus import Corpus
-from pretrain_targets import NUM_ENVIRONMENTS
 from torch import Tensor, nn
 
 from roftbench.data.packed import Batch
 from roftbench.models.gin import GIN
 from roftbench.models.hu import MASK_ATOM, MASK_BOND
+from scripts.pretraining.corpus import Corpus
+from scripts.pretraining.targets import NUM_ENVIRONMENTS
 
 MASK_RATE = 0.15
 CALIBRATION = 10_000  # molecules that give the variances of the composition

@@ -1,8 +1,8 @@
 """What faults do to `roftbench`: a kill or an error at every file operation of its commands, and kills of a sweep.
 
-python scripts/faults.py                     every operation of every command: killed, with a full disk, with EIO
-python scripts/faults.py job --count 20      20 operations of each fault, drawn by --seed
-python scripts/faults.py sweep --count 200   200 kills of a sweep of six jobs, at random times
+python -m scripts.faults                     every operation of every command: killed, with a full disk, with EIO
+python -m scripts.faults job --count 20      20 operations of each fault, drawn by --seed
+python -m scripts.faults sweep --count 200   200 kills of a sweep of six jobs, at random times
 
 Each trial begins with a copy of the same folder, meets its fault, and is checked: records, kept models and outputs are
 whole or absent, the user's own file beside a kept model is there, and an error is one message. The same command is then
@@ -18,9 +18,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from faults_inject import FAULTS
-from faults_sweep import kill_sweeps
-from faults_trials import COMMANDS, Ground, Trial
+from scripts.faults.inject import FAULTS
+from scripts.faults.sweep import kill_sweeps
+from scripts.faults.trials import COMMANDS, Ground, Trial
 
 MISSED = "not reached"
 

@@ -1,6 +1,6 @@
 """Build what `pretrain.py` learns from: molecules and fragments, featurized and packed, with the targets of its tasks.
 
-    python scripts/pretrain_corpus.py --out pretrain/corpus --chembl 25000 --benchmarks FOLDER_OF_PUBLISHED_FILES
+    python -m scripts.pretraining.corpus --out pretrain/corpus --chembl 25000 --benchmarks FOLDER_OF_PUBLISHED_FILES
 
 No molecule of a benchmark is kept: neither of the bundled tables nor of the tables in the folders of --benchmarks.
 """
@@ -17,8 +17,6 @@ from random import Random
 from typing import Any
 
 import torch
-from pretrain_molecules import ASSETS, CHEMBL, CHUNK, MOSES, benchmark_smiles, forms
-from pretrain_targets import TARGETS, Targets
 from rdkit import Chem
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -28,11 +26,13 @@ from roftbench.data.featurizers.hu import Graph, molecule_to_graph, pack, parse_
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.smiles import FeaturizeError
 from roftbench.store.files import write_text
+from scripts.pretraining.molecules import ASSETS, CHEMBL, CHUNK, MOSES, benchmark_smiles, forms
+from scripts.pretraining.targets import TARGETS, Targets
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Packed molecules in random order; targets by name (see `pretrain_targets`); what their columns or values mean.
+    """Packed molecules in random order; targets by name (see `targets.py`); what their columns or values mean.
 
     info: sources, counts, and a digest of the canonical SMILES.
     """
@@ -125,7 +125,7 @@ def save_corpus(corpus: Corpus, folder: Path) -> None:
 def load_corpus(folder: Path) -> Corpus:
     """Read what `save_corpus` wrote."""
     if not (folder / "corpus.json").exists():
-        raise SystemExit(f"no corpus in {folder}: build it with scripts/pretrain_corpus.py --out {folder}")
+        raise SystemExit(f"no corpus in {folder}: build it with python -m scripts.pretraining.corpus --out {folder}")
     about, tensors = json.loads((folder / "corpus.json").read_text()), load_file(folder / "corpus.safetensors")
     graphs = PackedGraphs(*(tensors.pop(f"graphs.{field.name}") for field in fields(PackedGraphs)))
     smiles = (folder / "corpus.smi").read_text().split()

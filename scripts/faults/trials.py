@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from faults_inject import KILL, Faults
-
 from roftbench.cli.main import main
 from roftbench.errors import UsageError
 from roftbench.predict.saved_model import read_kept
 from roftbench.store.results import Store
+from scripts.faults.inject import KILL, Faults
 
 LIMIT = 600.0  # seconds after which a command hangs
 JOB = ("model=tiny_gin", "train=smoke", "dataset=esol", "label_ratio=n50", "run.device=cpu", "run.threads=1")

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from speed_reference import ReferenceModel, loaders
 from torch import Tensor
 from torch_geometric.loader import DataLoader
 
@@ -17,6 +16,7 @@ from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.config.parse import parse
 from roftbench.runner.network import NetworkExperiment
+from scripts.speed.reference import ReferenceModel, loaders
 
 LABELS = ("50", "500", "full")
 

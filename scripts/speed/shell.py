@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-from speed_memory import PeakMemory, high_water_mb
-from speed_setting import say
-from speed_timing import Row
 
 import roftbench
+from scripts.speed.memory import PeakMemory, high_water_mb
+from scripts.speed.setting import say
+from scripts.speed.timing import Row
 
 MUV_MOLECULES, MUV_TASKS, MUV_MISSING, MUV_POSITIVE = 93_087, 17, 0.84, 0.002
 LOAD = """

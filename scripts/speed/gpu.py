@@ -9,12 +9,12 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 import torch
-from speed_jobs import EPOCHS, METHODS, ours, titled, wanted
-from speed_reference_jobs import ReferenceJob
-from speed_setting import Setting, reference, say, settings
-from speed_timing import Row
 
 from roftbench.config.components import build
+from scripts.speed.jobs import EPOCHS, METHODS, ours, titled, wanted
+from scripts.speed.reference_jobs import ReferenceJob
+from scripts.speed.setting import Setting, reference, say, settings
+from scripts.speed.timing import Row
 
 WARM_UP = ("full_ft", "bss", "roftmol")  # all libraries and kinds of kernels
 TIMED = 20  # epochs of ours, scaled to a job's

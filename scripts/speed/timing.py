@@ -97,7 +97,7 @@ def as_plain(rows: Sequence[Row], facts: Mapping[str, str], notes: Sequence[str]
 
 def as_markdown(rows: Sequence[Row], facts: Mapping[str, str], notes: Sequence[str]) -> str:
     """Return the table as a page."""
-    lines = ["# Speed", "", "Written by `python scripts/speed.py`.", ""]
+    lines = ["# Speed", "", "Written by `python -m scripts.speed`.", ""]
     lines += [f"- {name}: {value}" for name, value in facts.items()]
     lines += ["", f"| {' | '.join(HEADER)} |", f"|---{'|--:' * (len(HEADER) - 1)}|"]
     lines += [f"| {' | '.join(row.cells())} |" for row in rows]

@@ -1,10 +1,10 @@
 """Time roftbench on this machine, beside a textbook reference and the floor of its matrix products.
 
-python scripts/speed.py [--json FILE] [--markdown results/speed.md] [--quick]     the whole table
-python scripts/speed.py step
-python scripts/speed.py jobs --labels 50
-python scripts/speed.py gpu --device cuda:0
-python scripts/speed.py tables --records 40000
+python -m scripts.speed [--json FILE] [--markdown results/speed.md] [--quick]     the whole table
+python -m scripts.speed step
+python -m scripts.speed jobs --labels 50
+python -m scripts.speed gpu --device cuda:0
+python -m scripts.speed tables --records 40000
 """
 
 import argparse
@@ -13,14 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from speed_data import featurize, metrics
-from speed_gpu import gpu_note, throughput
-from speed_jobs import jobs, note, workers
-from speed_setting import LABELS
-from speed_shell import scale, start
-from speed_step import step
-from speed_tables import tables
-from speed_timing import HEADER, Row, as_markdown, as_plain, machine, print_table
+
+from scripts.speed.data import featurize, metrics
+from scripts.speed.gpu import gpu_note, throughput
+from scripts.speed.jobs import jobs, note, workers
+from scripts.speed.setting import LABELS
+from scripts.speed.shell import scale, start
+from scripts.speed.step import step
+from scripts.speed.tables import tables
+from scripts.speed.timing import HEADER, Row, as_markdown, as_plain, machine, print_table
 
 # Parts of the whole table, in its order; each can be asked for alone.
 PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {

@@ -8,13 +8,12 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from speed_reference_jobs import ReferenceJob
-from speed_setting import LABELS, Setting, reference, say, settings
-from speed_timing import Row
-
 from roftbench.config.components import build
 from roftbench.runner.run import run_job
 from roftbench.runner.stages import FINISH
+from scripts.speed.reference_jobs import ReferenceJob
+from scripts.speed.setting import LABELS, Setting, reference, say, settings
+from scripts.speed.timing import Row
 
 METHODS = ("full_ft", "lp", "lp_ft", "surgical_ft", "l2_sp", "wise_ft", "feature_map", "bss", "roftmol")
 AFTER = {"lp_ft": "lp", "wise_ft": "full_ft", "roftmol": "full_ft"}  # whose stage ours takes from the store
@@ -134,7 +133,7 @@ def ours(setting: Setting, method: str, results: Path, epochs: int) -> float:
 
 def workers(arguments: argparse.Namespace) -> list[Row]:
     """Five seeds of the nine methods: two joblib workers of one thread, against one after another on two threads."""
-    from speed_shell import run  # here: it is about processes
+    from scripts.speed.shell import run  # here: it is about processes
 
     epochs = 1 if arguments.quick else arguments.epochs
     count = 2 if arguments.quick else 5

@@ -6,11 +6,6 @@ from functools import partial
 from itertools import chain
 
 import torch
-from speed_floor import Products
-from speed_reference import evaluate_all, task_loss
-from speed_reference_jobs import train_epoch
-from speed_setting import Setting, nodes, reference, say, settings
-from speed_timing import Row, alternate
 from torch_geometric.data import Batch
 
 from roftbench.config.job import BF16, FLOAT32, TrainSettings
@@ -19,6 +14,11 @@ from roftbench.methods.base import Method
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.objective import EVAL_BATCH
 from roftbench.runner.training import FullPass, Modes, shuffled_batches, train_step
+from scripts.speed.floor import Products
+from scripts.speed.reference import evaluate_all, task_loss
+from scripts.speed.reference_jobs import train_epoch
+from scripts.speed.setting import Setting, nodes, reference, say, settings
+from scripts.speed.timing import Row, alternate
 
 
 class Ours:

@@ -17,12 +17,13 @@ from pathlib import Path
 from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from tqdm import tqdm
-from wheels import Wheel
 
+import roftbench
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.smiles import FeaturizeError
+from scripts.wheels import Wheel
 
-ASSETS = Path(__file__).resolve().parents[1] / "src/roftbench/assets"
+ASSETS = Path(roftbench.__file__).parent / "assets"
 CHUNK = 2048  # molecules a worker takes at a time
 
 
