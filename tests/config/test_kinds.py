@@ -9,8 +9,8 @@ from lab import FOREST, METHODS, Lab
 from roftbench.errors import UsageError
 
 WRONG = {
-    "a network's method": (("model=ecfp", "method=full_ft"), "model=ecfp is a fingerprint", "method=random_forest."),
-    "the default method": (("model=ecfp",), "model=ecfp is a fingerprint", "method=random_forest."),
+    "a network's method": (("model=ecfp", "method=full_ft"), "model=ecfp is a fingerprint", "method=gp,knn,mean,pls,"),
+    "the default method": (("model=ecfp",), "model=ecfp is a fingerprint", "method=gp,knn,mean,pls,"),
     "a network": (("model=gin_masking", "method=random_forest"), ",".join(METHODS), "model=ecfp."),
     "a sweep over both": (
         ("-m", "model=ecfp,gin_masking", "method=random_forest,lp"),

@@ -28,8 +28,8 @@ def method_name(method: str) -> str:
 def method_order(method: str) -> tuple[int, str]:
     """Return what sorts methods: the paper's in its order, variants of one beside it, then others, then baselines."""
     plain = _variant(method)[0]
-    known = [*METHODS]
-    return (known.index(plain) if plain in known else len(known) + (plain in BASELINES), method)
+    known = [*METHODS, None, *BASELINES]  # None: any other method
+    return known.index(plain if plain in known else None), method
 
 
 def newest(wanted: str, methods: Iterable[str]) -> str:

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 _COLORS = ("#505050", "#738fff", "#4545e6", "#009e73", "#804a26", "#b2a84c", "#6e2e99", "#b070be", "#d55e00")
 _MARKERS = ("o", "v", "^", "s", "D", "P", "X", "p", "*")
 _OTHER_COLORS = ("#00798c", "#a02c4a", "#5f6b1f", "#8c8c8c")
+_BASELINES = (
+    ("#9a9a9a", ":"),
+    ("#000000", ":"),
+    ("#000000", "-."),
+    ("#000000", "--"),
+    ("#9a9a9a", "--"),
+    ("#9a9a9a", "-."),
+)
 _STYLE: Any = {  # a dictionary, in whose keys Matplotlib's types are stricter than its documentation
     "font.family": "sans-serif",
     "font.size": 9,
@@ -65,10 +73,11 @@ class Appearance:
 def appearance(method: str) -> Appearance:
     """Return how a method is drawn; one beyond the paper's nine has a dashed line, and a color that its name decides.
 
-    ROFT-MOL's line is the widest; a baseline's is black and dotted.
+    ROFT-MOL's line is the widest; a baseline's is black or gray, and broken.
     """
     if method in BASELINES:
-        return Appearance("#000000", "", ":", 1.4)
+        color, linestyle = _BASELINES[list(BASELINES).index(method) % len(_BASELINES)]
+        return Appearance(color, "", linestyle, 1.4)
     place = list(METHODS).index(method) if method in METHODS else len(_COLORS)
     if place < len(_COLORS):
         return Appearance(_COLORS[place], _MARKERS[place], "-", 2.2 if method == proposed() else 1.2)
