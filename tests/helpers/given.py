@@ -1,6 +1,7 @@
 """Molecules by what a way of cutting looks at, and helpers for parts."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ class Given:
     parts: list[str] | None = None
     kept: NDArray[np.int64] | None = None
     num_rows: int = 0
+    cells: list[str] | None = None
+    bits: NDArray[np.uint8] | None = None
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -26,6 +29,13 @@ class Given:
 
     def scaffold_groups(self) -> NDArray[np.int64]:
         return self.groups
+
+    def fingerprints(self) -> NDArray[np.uint8]:
+        assert self.bits is not None
+        return self.bits
+
+    def cached(self, kind: str, build: Callable[[], Indices]) -> Indices:
+        return build()
 
 
 def given(sizes: list[int], groups: list[int] | None = None) -> Given:

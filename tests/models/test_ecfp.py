@@ -8,8 +8,8 @@ from lab import Lab, write_csv
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
+from roftbench.data import dataset as data
 from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.quality import report
 from roftbench.models import ecfp
 from roftbench.models.ecfp import ECFP
 
@@ -50,10 +50,10 @@ def test_it_is_computed_once_a_data_set_and_the_bits_also_for_the_report(
     path = write_csv(tmp_path / "few.csv", {"smiles": ["C", "CC", "CCC", "CCCO"], "y": [0.5, 1, 2, 3]})
     named = ("dataset=csv", f"dataset.path={path}")
     dataset = dataset_of(lab, *named)
-    report.describe(dataset)
+    dataset.descriptors()
     counted = ECFP(counts=True).features(dataset)
-    for module in (report, ecfp):
-        monkeypatch.setattr(module, "_entry", None)
+    monkeypatch.setattr(ecfp, "_entry", None)
+    monkeypatch.setattr(data, "_descriptor_entry", None)
     again = dataset_of(lab, *named)
     assert ECFP().features(again).tolist() == (counted > 0).astype(int).tolist()
     assert ECFP(counts=True).features(again).tolist() == counted.tolist()

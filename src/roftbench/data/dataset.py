@@ -12,8 +12,9 @@ import rdkit
 import torch
 from numpy.typing import NDArray
 
-from roftbench.data import duplicates
+from roftbench.data import descriptors, duplicates
 from roftbench.data.config import DatasetSpec
+from roftbench.data.descriptors import Descriptors, describe_chunk, join
 from roftbench.data.featurizers import hu
 from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
@@ -54,9 +55,10 @@ class MoleculeDataset:
     """N molecules in file order: smiles [N], rows [N] (data row in the file), y [N, T] with NaN = no label, graphs.
 
     `graphs` are the "hu" ones, `graphs_of` gives others. `targets` [T] names the labels; `canonical` [N] is a hash of
-    each canonical SMILES; `parts` [N] is the file's own split, if it has one; `place` is where the file was found;
-    `notes` are what a reader of a score should know of how its cells were read. Where a policy for duplicates has left
-    molecules out, `whole` is the data set before it and `position` [N] counts in that.
+    each canonical SMILES; `parts` [N] is the file's own split, if it has one, and `cells` [N] the column that the
+    splitter reads; `place` is where the file was found; `notes` are what a reader of a score should know of how its
+    cells were read. Where a policy for duplicates has left molecules out, `whole` is the data set before it and
+    `position` [N] counts in that.
     """
 
     spec: DatasetSpec
@@ -73,6 +75,7 @@ class MoleculeDataset:
     notes: tuple[str, ...] = ()
     whole: "MoleculeDataset | None" = None
     position: NDArray[np.int64] | None = None
+    cells: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.smiles)
@@ -95,6 +98,23 @@ class MoleculeDataset:
     def _scaffold_groups(self) -> NDArray[np.int64]:
         group = self.kept_beside("scaffolds", str(hu.VERSION), _scaffold_entry)["group"].numpy()
         return group if self.position is None else group[self.position]
+
+    def fingerprints(self) -> NDArray[np.uint8]:
+        """Return the packed ECFP4 bits of each molecule, [N, 256]."""
+        return self.descriptors().fingerprint
+
+    def descriptors(self) -> Descriptors:
+        """Return the descriptors of the N molecules, kept beside the graphs; one file serves every duplicate policy."""
+        tensors = self.kept_beside("descriptors", str(descriptors.VERSION), _descriptor_entry)
+        columns = (tensors[field].numpy() for field in Descriptors._fields)
+        return Descriptors._make(column if self.position is None else column[self.position] for column in columns)
+
+    def cached(self, kind: str, build: Callable[[], NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Return integers [N] of these molecules that `build` computes at the first use; `kind` names them."""
+        left_out = "" if self.position is None else sha256(self.position.tobytes())
+        name = re.sub(r"[^\w.-]", "_", kind)
+        path = cache_path(self.cache.parent, f"{name}-{self.spec.name}", f"{self.cache.name} {kind} {left_out}")
+        return load_or_build(path, lambda: ({"numbers": torch.from_numpy(build())}, {}))[0]["numbers"].numpy()
 
     def graphs_of(self, featurizer: str) -> PackedGraphs:
         """Return the graphs of these N molecules that a featurizer makes; from the cache after the first use.
@@ -166,6 +186,7 @@ class MoleculeDataset:
             graphs=self.graphs.select(torch.from_numpy(found.kept)),
             canonical=self.canonical[found.kept],
             parts=None if self.parts is None else [self.parts[i] for i in found.kept],
+            cells=None if self.cells is None else [self.cells[i] for i in found.kept],
             dropped=sorted([*self.dropped, *more], key=lambda dropped: dropped.row),
             whole=self,
             position=found.kept,
@@ -273,6 +294,11 @@ def _other_entry(featurizer: str, smiles: Sequence[str], name: str) -> Entry:
 
 def _tensors(packed: PackedGraphs) -> dict[str, torch.Tensor]:
     return {field.name: getattr(packed, field.name) for field in fields(packed)}
+
+
+def _descriptor_entry(smiles: Sequence[str], name: str) -> Entry:
+    joined = join(list(in_chunks(describe_chunk, smiles, f"describe {name}")))
+    return {field: torch.from_numpy(column) for field, column in joined._asdict().items()}, {}
 
 
 def _scaffold_entry(smiles: Sequence[str], name: str) -> Entry:

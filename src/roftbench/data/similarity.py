@@ -45,7 +45,7 @@ def nearest(queries: Packed, references: Packed, name: str | None) -> Similariti
     best = np.zeros(len(queries))
     blocks = [(i, j) for i in range(0, len(queries), QUERIES) for j in range(0, len(references), REFERENCES)]
     for i, j in blocks if name is None else bar(blocks, name, "block"):
-        found = _nearest(_unpacked(queries[i : i + QUERIES]), _unpacked(references[j : j + REFERENCES]))
+        found = _nearest(unpacked(queries[i : i + QUERIES]), unpacked(references[j : j + REFERENCES]))
         best[i : i + QUERIES] = np.maximum(best[i : i + QUERIES], found)
     return best
 
@@ -58,5 +58,6 @@ def _nearest(queries: Tensor, references: Tensor) -> Similarities:
     return (common.gather(1, place).double() / either.gather(1, place).double())[:, 0].numpy()
 
 
-def _unpacked(packed: Packed) -> Tensor:
+def unpacked(packed: Packed) -> Tensor:
+    """Return bits [N, 8 · bytes] as floats."""
     return torch.from_numpy(np.unpackbits(packed, axis=1)).float()

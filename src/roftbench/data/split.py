@@ -3,7 +3,7 @@
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar, Protocol
@@ -35,8 +35,18 @@ class Molecules(Protocol):
     def parts(self) -> Sequence[str] | None:
         """The file's own "train", "val", "test" or "" of each molecule, [N]; None without such a column."""
 
+    @property
+    def cells(self) -> Sequence[str] | None:
+        """The cell of each molecule, [N], in the column that a splitter names as `column`; None without one."""
+
     def scaffold_groups(self) -> Indices:
         """Return a number for each molecule, [N], equal where Bemis-Murcko scaffolds (with chirality) are equal."""
+
+    def fingerprints(self) -> NDArray[np.uint8]:
+        """Return the packed ECFP4 bits of each molecule, [N, 256]."""
+
+    def cached(self, kind: str, build: Callable[[], Indices]) -> Indices:
+        """Return integers [N] of these molecules that `build` computes at the first use; `kind` names them."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +128,7 @@ class ScaffoldSplit(Splitter):
 
     def __call__(self, molecules: Molecules) -> Split:
         """Cut the molecules."""
-        groups = _group(molecules.scaffold_groups().tolist())
-        return _fill(sorted(groups, key=lambda rows: (len(rows), rows[0]), reverse=True), self.fractions)
+        return largest_first(molecules.scaffold_groups(), self.fractions)
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,7 @@ class SizeSplit(Splitter):
     def __call__(self, molecules: Molecules) -> Split:
         """Cut the molecules."""
         sizes = molecules.sizes
-        return _fill(sorted(_group(sizes.tolist()), key=lambda rows: int(sizes[rows[0]])), self.fractions)
+        return _fill(sorted(members(sizes.tolist()), key=lambda rows: int(sizes[rows[0]])), self.fractions)
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,7 @@ class RandomScaffoldSplit(Splitter):
 
     def __call__(self, molecules: Molecules) -> Split:
         """Cut the molecules."""
-        groups = _group(molecules.scaffold_groups().tolist())
+        groups = members(molecules.scaffold_groups().tolist())
         total = len(molecules.sizes)
         room_val, room_test = (share(fraction, total) for fraction in self.fractions[1:])
         train: list[int] = []
@@ -161,6 +170,11 @@ class RandomScaffoldSplit(Splitter):
         return Split(np.array(train, np.int64), np.array(val, np.int64), np.array(test, np.int64))
 
 
+def largest_first(groups: Indices, fractions: Sequence[float]) -> Split:
+    """Return a split into whole groups, numbered per molecule [N]: the largest first into train."""
+    return _fill(sorted(members(groups.tolist()), key=lambda rows: (len(rows), rows[0]), reverse=True), fractions)
+
+
 def share(fraction: float, total: int) -> int:
     """Return a fraction of so many molecules, rounded down; 0.58 of 100 are 58, though 0.58 · 100 < 58 in floats."""
     return math.floor(round(fraction * total, 6))
@@ -173,7 +187,7 @@ def shuffled(items: Sequence[int], seed: int) -> Indices:
     return np.array(order, dtype=np.int64)
 
 
-def _group(keys: Sequence[Hashable]) -> list[list[int]]:
+def members(keys: Sequence[Hashable]) -> list[list[int]]:
     """Return lists of positions with equal keys, in order of first appearance."""
     groups: dict[Hashable, list[int]] = {}
     for position, key in enumerate(keys):

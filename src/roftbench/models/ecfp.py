@@ -13,7 +13,6 @@ from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.descriptors import BITS, Counts, count_chunk
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.parallel import in_chunks
-from roftbench.data.quality.report import describe
 from roftbench.models.fingerprint import Fingerprint
 from roftbench.store.tensors import Entry
 
@@ -30,7 +29,7 @@ class ECFP(Fingerprint):
 
     def features(self, dataset: MoleculeDataset) -> NDArray[Any]:
         """Return bits or counts of the N molecules, [N, 2048]."""
-        return _counts(dataset) if self.counts else np.unpackbits(describe(dataset).fingerprint, 1, bitorder="little")
+        return _counts(dataset) if self.counts else np.unpackbits(dataset.fingerprints(), 1, bitorder="little")
 
     def of_smiles(self, smiles: Sequence[str]) -> NDArray[Any]:
         """Return bits or counts of N molecules, each of which has a graph, [N, 2048]."""

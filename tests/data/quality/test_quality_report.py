@@ -26,7 +26,7 @@ from roftbench.data.predefined import ColumnSplit
 from roftbench.data.quality import repeats
 from roftbench.data.quality import report as quality
 from roftbench.data.quality.repeats import group_report
-from roftbench.data.quality.report import describe, head, label_report, molecule_report, quality_report
+from roftbench.data.quality.report import head, label_report, molecule_report, quality_report
 from roftbench.data.similarity import nearest, similarity_report
 from roftbench.data.split import RandomSplit, ScaffoldSplit
 from roftbench.data.table.load import complete
@@ -77,7 +77,7 @@ def test_the_counts_are_those_of_the_published_files(name: str, cache: Path, sha
     manifest = json.loads((shared / "data" / "MANIFEST.json").read_text(encoding="utf-8"))
     stats = next(one["stats"] for one in manifest["files"] if one["dataset"].lower() == name)
     first, groups = head(dataset), group_report(dataset, dataset.canonical)
-    molecules = molecule_report(dataset, describe(dataset))
+    molecules = molecule_report(dataset, dataset.descriptors())
     labels = label_report(dataset.y, dataset.targets, str(dataset.spec.task))
     lost = stats["not_encodable_rows"]
     assert (first["rows"], first["kept"]) == (stats["rows"], stats["rdkit_parsed"] - lost)
@@ -278,7 +278,7 @@ def test_groups_are_listed_with_rows_and_labels_and_conflicts_come_first(own: Ca
     assert [group["rows"] for group in listed] == [[2, 4], [0, 3, 5]]
     assert [group["labels"] for group in listed] == [{"a": [2.0, 2.5], "b": [3.0, 7.0]}, {"a": [1.0, 1.0, None]}]
     assert [(group["conflicting_tasks"], group["spread"]) for group in listed] == [(2, 4.0), (0, 0.0)]
-    connected = group_report(dataset, describe(dataset).connectivity)
+    connected = group_report(dataset, dataset.descriptors().connectivity)
     assert (connected["groups"], connected["rows"], connected["groups_of_several_smiles"]) == (3, 7, 1)
     assert (connected["conflicting_groups"], connected["conflicting_cells"]) == (2, 3)
 
@@ -301,7 +301,7 @@ def test_a_policy_for_duplicates_leaves_descriptors_at_their_molecules(own: Call
     merged = own({name: cells for name, cells in PLANTED.items() if name != "split"}, duplicates="merge")
     assert merged.whole is not None
     direct = describe_chunk(merged.smiles)
-    for found, expected in zip(describe(merged), direct, strict=True):
+    for found, expected in zip(merged.descriptors(), direct, strict=True):
         np.testing.assert_array_equal(found, expected)
     report = report_on(merged)
     assert (report["kept"], report["dropped_count"], report["duplicates"]["groups"]) == (7, 2, 0)
@@ -311,13 +311,13 @@ def test_a_policy_for_duplicates_leaves_descriptors_at_their_molecules(own: Call
 
 def test_descriptors_are_computed_once(own: Callable[..., MoleculeDataset], monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = own(PLANTED)
-    first = describe(dataset)
+    first = dataset.descriptors()
 
     def never(smiles: list[str]) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setattr(quality, "describe_chunk", never)
-    for one, other in zip(first, describe(own(PLANTED)), strict=True):
+    for one, other in zip(first, own(PLANTED).descriptors(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

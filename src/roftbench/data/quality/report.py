@@ -1,26 +1,22 @@
 """The facts that a chemist asks for before trusting a data set, as plain values that JSON can hold."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from roftbench.data import descriptors
 from roftbench.data.dataset import NUMBERS, MoleculeDataset
-from roftbench.data.descriptors import Descriptors, describe_chunk
+from roftbench.data.descriptors import Descriptors
 from roftbench.data.featurizers.hu import scaffold_smiles
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.data.parallel import in_chunks
 from roftbench.data.quality.concerns import concerns, of_split
 from roftbench.data.quality.repeats import group_report
 from roftbench.data.quality.splits import split_report, spread_of
 from roftbench.data.split import Splitter
 from roftbench.errors import UsageError
-from roftbench.store.tensors import Entry
 
 LARGEST = 5  # scaffolds that are named
 
@@ -35,7 +31,7 @@ def quality_report(dataset: MoleculeDataset, splitters: Mapping[str, Splitter], 
     Raises:
         UsageError: none of the ways is possible.
     """
-    described = describe(dataset)
+    described = dataset.descriptors()
     report = {
         **head(dataset),
         "label_ratio": ratio.name,
@@ -58,13 +54,6 @@ def quality_report(dataset: MoleculeDataset, splitters: Mapping[str, Splitter], 
     if splits and all("error" in split for split in splits.values()):
         raise UsageError(next(iter(splits.values()))["error"])
     return {**report, "splits": splits, "warnings": warnings}
-
-
-def describe(dataset: MoleculeDataset) -> Descriptors:
-    """Return the descriptors of the N molecules, kept beside the graphs; one file serves every duplicate policy."""
-    tensors = dataset.kept_beside("descriptors", str(descriptors.VERSION), _entry)
-    columns = (tensors[field].numpy() for field in Descriptors._fields)
-    return Descriptors._make(column if dataset.position is None else column[dataset.position] for column in columns)
 
 
 def head(dataset: MoleculeDataset) -> Report:
@@ -152,8 +141,3 @@ def _values(y: NDArray[np.float64]) -> Report:
     values = (y.min(), y.mean(), y.std(), np.median(y), y.max()) if len(y) else ()
     found = dict(zip(names, map(float, values), strict=False)) or dict.fromkeys(names)
     return {**found, "unique": len(np.unique(y))}
-
-
-def _entry(smiles: Sequence[str], name: str) -> Entry:
-    joined = descriptors.join(list(in_chunks(describe_chunk, smiles, f"describe {name}")))
-    return {field: torch.from_numpy(column) for field, column in joined._asdict().items()}, {}
