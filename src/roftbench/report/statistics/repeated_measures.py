@@ -1,0 +1,203 @@
+"""Methods compared within one data set: their scores on the same folds of a repeated cross-validation.
+
+Scores are arrays [n, k]: a row per fold, a column per method, no value missing. The choice of tests follows Ash et al.
+2025, J. Chem. Inf. Model. 65, 9398; numbers stand alone here, nothing knows of tables or methods' names.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+from scipy.special import ndtr
+
+from roftbench.report.statistics.inference import ALPHA, FloatArray, holm
+
+MAX_VARIANCE_RATIO = 9.0  # of a method's variance to another's: beyond it the parametric test is not used
+
+
+@dataclass(frozen=True)
+class Anova:
+    """Repeated-measures analysis of variance: do any of k methods differ over n folds?"""
+
+    f: float
+    p: float
+    df: tuple[int, int]  # of methods, of the residual
+    residual: float  # mean square: what is left after means of methods and of folds
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Method `first` against method `second` (columns): mean difference, simultaneous interval, corrected p."""
+
+    first: int
+    second: int
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def anova(scores: FloatArray) -> Anova:
+    """Return the repeated-measures ANOVA of scores [n, k], of at least two folds and two methods."""
+    n, k = scores.shape
+    by_method, by_fold, mean = scores.mean(axis=0), scores.mean(axis=1), scores.mean()
+    between = n * float(((by_method - mean) ** 2).sum()) / (k - 1)
+    df = (k - 1, (k - 1) * (n - 1))
+    residual = float(((scores - by_method - by_fold[:, None] + mean) ** 2).sum()) / df[1]
+    f = between / residual if residual else (np.inf if between else np.nan)
+    return Anova(f, float(stats.f.sf(f, *df)), df, residual)
+
+
+def tukey(scores: FloatArray, alpha: float = ALPHA) -> list[Pair]:
+    """Return all pairs of methods with Tukey's HSD for repeated measures: intervals and p hold for all pairs together.
+
+    The standard error of a difference is sqrt(2 · residual mean square / n), its quantiles those of the studentized
+    range with the residual's degrees of freedom.
+    """
+    n, k = scores.shape
+    found = anova(scores)
+    error = np.sqrt(found.residual / n)  # of one mean: the studentized range is in its units
+    half = _quantile(1 - alpha, k, found.df[1]) * float(error)
+    pairs = list(combinations(range(k), 2))
+    means = scores.mean(axis=0)
+    differences = np.array([means[first] - means[second] for first, second in pairs])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = studentized_range_sf(np.nan_to_num(np.abs(differences) / error, nan=0.0), k, found.df[1])
+    return [
+        Pair(*pair, float(difference), float(difference) - half, float(difference) + half, float(one))
+        for pair, difference, one in zip(pairs, differences, p, strict=True)
+    ]
+
+
+def studentized_range_sf(q: FloatArray, k: int, df: int) -> FloatArray:
+    """Return the probability that the studentized range of k means is above each q [m], [m], to 1e-8.
+
+    SciPy's own takes some 50 ms a value; this is the same double integral by Gauss-Legendre rules.
+    """
+    deviation = stats.chi(df, scale=1 / np.sqrt(df))  # of the standard deviation over the true one
+    s, weight_s = _rule(float(deviation.ppf(1e-13)), float(deviation.isf(1e-13)), 96)
+    z, weight_z = _rule(-8.5, 8.5, 96)
+    below = ndtr(z) - ndtr(z - np.minimum(q, 1e3)[:, None, None] * s[:, None])  # [m, s, z]
+    inner = k * (below ** (k - 1) @ (weight_z * stats.norm.pdf(z)))
+    return np.asarray(np.clip(1 - inner @ (weight_s * deviation.pdf(s)), 0.0, 1.0))
+
+
+@lru_cache
+def _quantile(level: float, k: int, df: int) -> float:
+    return float(stats.studentized_range.ppf(level, k, df))
+
+
+@lru_cache
+def _rule(low: float, high: float, count: int) -> tuple[FloatArray, FloatArray]:
+    """Return nodes and weights of a Gauss-Legendre rule."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return low + (nodes + 1) * (high - low) / 2, weights * (high - low) / 2
+
+
+def variance_ratio(scores: FloatArray) -> float:
+    """Return the largest variance of a method's scores [n, k] over the smallest; infinite where one does not vary."""
+    variances = scores.var(axis=0, ddof=1)
+    return float(variances.max() / variances.min()) if variances.min() > 0 else (np.inf if variances.max() else 1.0)
+
+
+def conover(scores: FloatArray) -> tuple[float, list[Pair]]:
+    """Return the p of Friedman's test of scores [n, k], and all pairs by Conover's test on ranks, p corrected by Holm.
+
+    Ranks within a fold take part, 1 the lowest score; a pair's difference and interval are those of mean ranks, its
+    interval uncorrected (Conover 1999, Practical Nonparametric Statistics, section 5.8).
+    """
+    n, k = scores.shape
+    ranks = stats.rankdata(scores, axis=1)
+    squares, sums = float((ranks**2).sum()), ranks.sum(axis=0)
+    middle = n * k * (k + 1) ** 2 / 4
+    if squares == middle:  # all scores of every fold are equal
+        return 1.0, [Pair(a, b, 0.0, 0.0, 0.0, 1.0) for a, b in combinations(range(k), 2)]
+    chi = (k - 1) * float(((sums - n * (k + 1) / 2) ** 2).sum()) / (squares - middle)
+    df = (n - 1) * (k - 1)
+    error = np.sqrt(max(2 * (squares - middle) * (n - chi / (k - 1)) / df, 0.0)) / n  # of a difference of mean ranks
+    half = float(stats.t.ppf(1 - ALPHA / 2, df)) * error
+    raw, plain = [], []
+    for a, b in combinations(range(k), 2):
+        difference = float(sums[a] - sums[b]) / n
+        statistic = abs(difference) / error if error else (np.inf if difference else 0.0)
+        raw.append(2 * float(stats.t.sf(statistic, df)))
+        plain.append((a, b, difference))
+    pairs = [Pair(a, b, d, d - half, d + half, p) for (a, b, d), p in zip(plain, holm(raw), strict=True)]
+    return float(stats.chi2.sf(chi, k - 1)), pairs
+
+
+def corrected_interval(differences: FloatArray, test_share: float, alpha: float = ALPHA) -> tuple[float, float]:
+    """Return the interval of a mean difference over n folds that share training molecules; NaN for fewer than 2.
+
+    The variance is multiplied by 1/n + `test_share` / (1 − `test_share`) instead of 1/n (Nadeau & Bengio 2003, Machine
+    Learning 52, 239). `test_share` is the share of test molecules in a fold, 1/5 with five folds.
+    """
+    n = len(differences)
+    if n < 2:
+        return np.nan, np.nan
+    error = np.sqrt(differences.var(ddof=1) * (1 / n + test_share / (1 - test_share)))
+    mean, half = float(differences.mean()), float(stats.t.ppf(1 - alpha / 2, n - 1) * error)
+    return mean - half, mean + half
+
+
+def equivalent(differences: FloatArray, delta: float, test_share: float) -> float:
+    """Return the p of two one-sided tests that a mean difference lies within ±`delta`, with the corrected variance.
+
+    A p below 0.05 shows that two methods are practically equal (TOST; Schuirmann 1987).
+    """
+    n = len(differences)
+    if n < 2:
+        return np.nan
+    error = np.sqrt(differences.var(ddof=1) * (1 / n + test_share / (1 - test_share)))
+    mean = float(differences.mean())
+    if not error:
+        return 0.0 if abs(mean) < delta else 1.0
+    return float(max(stats.t.sf((mean + delta) / error, n - 1), stats.t.cdf((mean - delta) / error, n - 1)))
+
+
+def effect_size(differences: FloatArray) -> float:
+    """Return Cohen's d of paired differences [n]: their mean in standard deviations; NaN where they do not vary."""
+    deviation = differences.std(ddof=1) if len(differences) > 1 else 0.0
+    return float(differences.mean() / deviation) if deviation else np.nan
+
+
+def best_set(scores: FloatArray, larger_is_better: bool, alpha: float = ALPHA) -> frozenset[int]:
+    """Return the methods of scores [n, k] that cannot be told from the one with the best mean, itself included.
+
+    By Tukey's HSD; by Conover's test where variances differ by more than `MAX_VARIANCE_RATIO`.
+    """
+    k = scores.shape[1]
+    if len(scores) < 2 or k < 2:
+        return frozenset(range(k))
+    means = scores.mean(axis=0)
+    best = int(means.argmax() if larger_is_better else means.argmin())
+    pairs = tukey(scores, alpha) if variance_ratio(scores) <= MAX_VARIANCE_RATIO else conover(scores)[1]
+    apart = {
+        pair.second if pair.first == best else pair.first
+        for pair in pairs
+        if best in (pair.first, pair.second) and pair.p < alpha
+    }
+    return frozenset(range(k)) - apart
+
+
+def folds_needed(differences: FloatArray, delta: float, test_share: float, power: float = 0.8) -> int | None:
+    """Return how many folds would show a difference of `delta` with such a power; None where no number of folds would.
+
+    Two-sided at 0.05, from the spread of the differences [n]. More repeats cannot remove what folds share: the
+    corrected variance never falls below `test_share` / (1 − `test_share`) of theirs.
+    """
+    variance = float(differences.var(ddof=1))
+    n: int
+    for n in [*range(3, 200), *range(200, 2001, 10)]:
+        error = float(np.sqrt(variance * (1 / n + test_share / (1 - test_share))))
+        if error == 0 or _power(delta / error, n - 1) >= power:
+            return n
+    return None
+
+
+def _power(shift: float, df: int) -> float:
+    """Return the power of a two-sided t-test at ALPHA whose statistic is shifted so far."""
+    critical = stats.t.ppf(1 - ALPHA / 2, df)
+    return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
