@@ -34,7 +34,7 @@ GRIDS = {"surgical_ft": 7, "l2_sp": 5, "wise_ft": 5, "feature_map": 5, "bss": 5,
 
 def tables(arguments: argparse.Namespace) -> None:
     """Commands over many records, from the shell: list runs, plan, tables (without figures, from scores.csv, with)."""
-    number = 500 if arguments.quick else arguments.records
+    number = 100 if arguments.quick else arguments.records
     with TemporaryDirectory() as folder:
         root, out = Path(folder, "results"), Path(folder, "tables")
         print(f"writing {number:,} records")
