@@ -78,5 +78,5 @@ def _weighted_sum(z: Tensor, tables: Tensor, counts: Tensor, weights: Tensor, ho
 class GAT(HuEncoder):
     """GAT encoder of Hu et al., two heads a layer."""
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     convolution = GATLayer

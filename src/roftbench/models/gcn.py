@@ -35,7 +35,7 @@ class GCNLayer(Convolution):
 class GCN(HuEncoder):
     """GCN encoder of Hu et al. Its files have the keys and shapes of the GraphSAGE files: only the checksum tells."""
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     convolution = GCNLayer
 
 

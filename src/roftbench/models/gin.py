@@ -44,7 +44,7 @@ class GIN(HuEncoder):
     control for what the size of the weights alone does to fine-tuning. Not for a checkpoint, which is loaded as it is.
     """
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     omitted_at_default: ClassVar[tuple[str, ...]] = ("rescale",)
     convolution = GINLayer
 

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, NUM_EIGENPAIRS, NUM_FLOATS, NUM_STEPS
 from roftbench.data.packed import Batch
 from roftbench.errors import check_choice
-from roftbench.models.encoder import Encoder, Nodes, State
+from roftbench.models.acceleration import Accelerated
+from roftbench.models.encoder import Nodes, State
 from roftbench.models.graphium_layers import FC, POSITIONAL, LaplacianEncoder, Layer
 from roftbench.models.segment_ops import Wiring
 
@@ -44,11 +45,11 @@ NAMES = (
 )
 
 
-class Graphium(Encoder):
+class Graphium(Accelerated):
     """By default the GIN of 4 layers, 768 wide, for LargeMix; with edge_dim > 0 a GINE, which sees bond features."""
 
     featurizer: ClassVar[str] = "minimol"
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     virtual_nodes: ClassVar[bool] = False
 
     def __init__(

@@ -28,5 +28,5 @@ class GraphSAGELayer(Convolution):
 class GraphSAGE(HuEncoder):
     """GraphSAGE encoder of Hu et al. Its files have the keys and shapes of the GCN files: only the checksum tells."""
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     convolution = GraphSAGELayer

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from roftbench.data.color_refinement import Hop, Shared, whole_hop
 from roftbench.data.packed import Batch
-from roftbench.models.encoder import Encoder, Map, Nodes, UnfinishedNodes
+from roftbench.models.acceleration import Accelerated, DeferredNodes, Map
+from roftbench.models.encoder import Nodes
 from roftbench.models.layers import check_sizes, layer_blocks, run_layers
 from roftbench.models.segment_ops import for_nodes
 
@@ -123,7 +124,7 @@ def count_bonds(hop: Hop, weight: Tensor) -> Tensor:
     return F.embedding_bag(kind, kinds, hop.offsets[:-1], mode="sum", per_sample_weights=weight[hop.source])
 
 
-class HuEncoder(Encoder):
+class HuEncoder(Accelerated):
     """Sum of two atom embeddings, then layers of convolution, batch norm, ReLU (not last), dropout.
 
     A subclass names its convolution; nothing else distinguishes the four.
@@ -159,7 +160,7 @@ class HuEncoder(Encoder):
         still = takewhile(lambda pair: _still(*pair), zip(self.gnns[:-1], self.batch_norms[:-1], strict=True))
         return sum(1 for _ in still)
 
-    def begin(self, batch: Batch) -> Tensor:
+    def run_frozen_layers(self, batch: Batch) -> Tensor:
         """Return node states [N, d] after the frozen layers, of a batch that shares no more layers than that."""
         shared, done = batch.shared, self.frozen_layers()
         h = self._before(batch, shared)
@@ -171,26 +172,26 @@ class HuEncoder(Encoder):
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the last convolution's output, before its batch norm."""
         shared = batch.shared
-        if shared is not None and batch.done + len(shared.hops) > self.shared_layers():
+        if shared is not None and batch.layers_done + len(shared.hops) > self.shared_layers():
             shared = None
         h = self._before(batch, shared)
-        layers: list[Any] = list(self.gnns[batch.done :])
+        layers: list[Any] = list(self.gnns[batch.layers_done :])
         everywhere, end = shared is not None and len(shared.hops) == len(layers), None
         if not self.batch_norms[-1].training:
             last: Any = self.gnns[-1]
             layers[-1] = last.begin
-            end = partial(UnfinishedNodes, finish=last.finish, shared=shared if everywhere else None)
+            end = partial(DeferredNodes, finish=last.finish, shared=shared if everywhere else None)
         layers = self._reading(layers, batch, shared, h.dtype)
         if shared is not None and not (everywhere and end):
             layers[len(shared.hops) - 1] = _then_for_nodes(layers[len(shared.hops) - 1], shared)
-        return run_layers(h, layers, self.batch_norms[batch.done :], self.dropout, end)
+        return run_layers(h, layers, self.batch_norms[batch.layers_done :], self.dropout, end)
 
     def _before(self, batch: Batch, shared: Shared | None) -> Tensor:
         """Return the states that the first layer reads, of colors where they are shared: the atoms', or `begun`."""
-        read = batch.x if batch.begun is None else batch.begun
+        read = batch.x if batch.states is None else batch.states
         if shared is not None:
             read = read[shared.atoms]
-        return read if batch.done else self.x_embedding1(read[:, 0]) + self.x_embedding2(read[:, 1])
+        return read if batch.layers_done else self.x_embedding1(read[:, 0]) + self.x_embedding2(read[:, 1])
 
     def _reading(self, layers: Sequence[Any], batch: Batch, shared: Shared | None, dtype: torch.dtype) -> list[Map]:
         """Return the layers with what each reads: colors as long as they are shared, then all nodes."""

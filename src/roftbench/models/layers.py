@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor, nn
 
+from roftbench.models.acceleration import Map
 from roftbench.models.dropout import dropout as drop
 from roftbench.models.dropout import relu_dropout_
-from roftbench.models.encoder import Map, Nodes
+from roftbench.models.encoder import Nodes
 
 End = Callable[[Tensor, Map], Nodes]
 

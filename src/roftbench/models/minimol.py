@@ -12,7 +12,7 @@ from roftbench.models.graphium import Graphium
 class MiniMol(Graphium):
     """The released network by default: positional encoders, input networks, 16 layers, maximum over the nodes."""
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     virtual_nodes: ClassVar[bool] = True
 
     def __init__(

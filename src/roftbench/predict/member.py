@@ -18,6 +18,7 @@ from roftbench.config.stable_names import present_path
 from roftbench.data.featurizers.registry import HU
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
@@ -64,7 +65,7 @@ class Network(Member):
         if not molecules.places:
             return
         graphs = PackedGraphs.from_chunks([molecules.graphs[self.featurizer]]).to(self.device)
-        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), self.encoder.shared_layers())
+        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), shared_layers(self.encoder))
 
 
 class FineTuned(Network):
