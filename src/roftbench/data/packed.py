@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.data.color_refinement import Shared, share
-from roftbench.data.featurizers.hu import Graph, pack
+from roftbench.data.featurizers.base import Graph, pack
 
 AT_ONCE = 64  # batches gathered in one go: few enough for memory
 

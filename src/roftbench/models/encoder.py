@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from roftbench.data.featurizers.registry import HU
+from roftbench.data.featurizers.base import HU
 from roftbench.data.packed import Batch
 
 HEAD = "head"
@@ -36,7 +36,8 @@ class Encoder(nn.Module, ABC):
     A subclass implements `blocks` and `forward` and sets `self.dim`. All methods work with it.
 
     Attributes:
-        featurizer: name of the featurizer whose graphs it reads.
+        featurizer: name of the featurizer whose graphs it reads: an option of `conf/featurizer/`, or the import path of
+            a `Featurizer` in a plug-in.
         dim: width of the graph representations.
         omitted_at_default: parameters that enter a job's key only where they differ from their default.
         random_only: reason why no checkpoint may be loaded into this instance; empty if any may.
