@@ -18,6 +18,7 @@ from minimol_reference import Reference, batch_of, graph, intermediate, referenc
 from torch import Tensor
 
 from roftbench.config.environment import RunContext
+from roftbench.config.featurizers import graph_kind
 from roftbench.config.job import Job
 from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.graphium import GraphiumFeaturizer, smiles_to_graph
@@ -360,8 +361,9 @@ def test_the_version_of_the_features_is_in_the_key(lab: Lab, table: Path, monkey
     assert "graphs" not in plain.identity()
     keys = job.key, plain.key
     monkeypatch.setattr(GraphiumFeaturizer, "version", 2)
-    assert small_job(lab, table)[0].key != keys[0]
-    assert lab.job()[0].key == keys[1]
+    newer = replace(job.model, featurizer=graph_kind("minimol"))
+    assert replace(job, model=newer).key != keys[0]
+    assert replace(plain).key == keys[1]
 
 
 def test_the_released_model_in_a_job(lab: Lab, table: Path, places: Places) -> None:
