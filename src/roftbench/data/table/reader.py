@@ -267,8 +267,9 @@ def _open_parquet(what: str, content: bytes) -> Sheet:
             table.validate(full=True)  # a text that is no UTF-8 is noticed nowhere else
         except (pa.ArrowException, OSError) as error:
             raise UsageError(f"{what} is a damaged Parquet table: {error}") from None
-        read = [position for position, name in enumerate(names) if name in table.column_names]  # "a" also reads "a.b"
-        return [as_text(table.column(read.index(position))) for position in positions]
+        # Columns come in the order of the request, and "a" also reads "a.b"; those of one name keep their order.
+        same = {name: table.schema.get_all_field_indices(name) for name in table.column_names}
+        return [as_text(table.column(same[names[at]][names[:at].count(names[at])])) for at in positions]
 
     return Sheet(what, names, [], load)
 
