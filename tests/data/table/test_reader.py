@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from roftbench.data.config import DatasetSpec
 from roftbench.data.table.load import complete, read_table
-from roftbench.data.table.reader import BLOCK, Sheet, open_sheet, unpack
+from roftbench.data.table.reader import Sheet, open_sheet, unpack
+from roftbench.data.table.text import BLOCK
 from roftbench.errors import UsageError
 from roftbench.store.downloads import Places
 
