@@ -12,6 +12,7 @@ import torch
 from command import Command
 from lab import FOREST, Lab, write_csv
 
+from roftbench.data.table import stream
 from roftbench.data.table import text as texts
 from roftbench.errors import UsageError
 from roftbench.methods.forest import check_forest
