@@ -39,8 +39,8 @@ def printable(text: object) -> str:
 
 
 def printable_name(text: object) -> str:
-    r"""Return a text as `printable` does, on one line: line feeds and tabs are written out too, as \n and \t."""
-    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
+    r"""Return a text on one line: each character that cannot be printed is written out, as \n, \x1b or \u202e."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
 
 
 def printable_values(value: Any) -> Any:

@@ -63,7 +63,7 @@ def reference(shared: Path, golden: dict[str, Any]) -> Step:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_value(golden: dict[str, Any], reference: Step, name: str) -> None:
     method, key = GOLDEN[name]
-    values = golden["regularizers"]
+    values = golden["regularisers"]
     whole, head = method.penalty(reference), head_shrinkage(reference.model)
     assert isinstance(whole, torch.Tensor)
     assert head.item() == pytest.approx(values["L2Regularization_head_a"], rel=1e-4)
@@ -79,7 +79,7 @@ def test_the_weight_scales_the_whole_penalty(reference: Step, name: str) -> None
 
 
 def test_feature_map_mean_divides_the_distance_but_not_the_head(golden: dict[str, Any], reference: Step) -> None:
-    values = golden["regularizers"]
+    values = golden["regularisers"]
     nodes, dim = values["feature_shape"]
     distance = values["BehavioralRegularization_source_b_eval_target_eval"] / (nodes * dim)
     expected = distance + values["L2Regularization_head_a"]

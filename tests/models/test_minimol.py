@@ -17,11 +17,11 @@ from lab import METHODS, ROOT, Lab
 from minimol_reference import Reference, batch_of, graph, intermediate, reference
 from torch import Tensor
 
-from roftbench.config import job as jobs
 from roftbench.config.environment import RunContext
+from roftbench.config.featurizers import graph_kind
 from roftbench.config.job import Job
 from roftbench.config.model_cards import model_cards
-from roftbench.data.featurizers.graphium import smiles_to_graph
+from roftbench.data.featurizers.graphium import GraphiumFeaturizer, smiles_to_graph
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError
 from roftbench.models.checkpoints import load_checkpoint, load_published
@@ -360,9 +360,9 @@ def test_the_version_of_the_features_is_in_the_key(lab: Lab, table: Path, monkey
     plain, _ = lab.job()
     assert "graphs" not in plain.identity()
     keys = job.key, plain.key
-    newer = replace(jobs.FEATURIZERS["minimol"], version=2)
-    monkeypatch.setitem(jobs.FEATURIZERS, "minimol", newer)
-    assert replace(job).key != keys[0]
+    monkeypatch.setattr(GraphiumFeaturizer, "version", 2)
+    newer = replace(job.model, featurizer=graph_kind("minimol"))
+    assert replace(job, model=newer).key != keys[0]
     assert replace(plain).key == keys[1]
 
 

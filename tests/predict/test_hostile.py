@@ -13,6 +13,7 @@ from command import Command
 from lab import FOREST, Lab, write_csv
 
 from roftbench.data.table import stream
+from roftbench.data.table import text as texts
 from roftbench.errors import UsageError
 from roftbench.methods.forest import check_forest
 from roftbench.predict.ensemble import load
@@ -109,10 +110,10 @@ def test_a_reference_in_a_name_is_a_name(cli: Command) -> None:
 
 
 def test_an_odd_quote_in_a_long_head_takes_no_time() -> None:
-    head = b'"' + b"C,1\n" * (stream.HEAD // 4)
+    head = b'"' + b"C,1\n" * (texts.HEAD // 4)
     began = time.process_time()
-    assert stream._whole_rows(head) == head
-    assert stream._whole_rows(b"C,1\n" * 9 + head)[:36] == b"C,1\n" * 9
+    assert texts._whole_rows(head) == head
+    assert texts._whole_rows(b"C,1\n" * 9 + head)[:36] == b"C,1\n" * 9
     assert time.process_time() - began < 2
 
 

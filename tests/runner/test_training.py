@@ -16,6 +16,7 @@ from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
 from roftbench.runner.network import NetworkExperiment
@@ -61,7 +62,7 @@ def fit(
 def score(experiment: NetworkExperiment, objective: Objective, index: Tensor) -> float | None:
     """Score the experiment's model as it is now by the problem's metric."""
     model = experiment.model.eval()
-    predictions = objective.to_predictions(objective.outputs(model, index, model.encoder.shared_layers()))
+    predictions = objective.to_predictions(objective.outputs(model, index, shared_layers(model.encoder)))
     return objective.scores(predictions, index)[objective.metric.name]
 
 

@@ -7,16 +7,17 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from roftbench.config.featurizers import graph_kind
 from roftbench.config.job import FINGERPRINT, NETWORK, Component, MethodSpec, ModelSpec
 from roftbench.config.kinds import bases_of, kind_of
 from roftbench.config.model_cards import check_encoder
 from roftbench.config.plugins import code_of, import_allowed, import_name
 from roftbench.config.schema import naming_params, schema_of, typed
 from roftbench.data.config import DatasetSpec
-from roftbench.data.featurizers.registry import FEATURIZERS, HU
+from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.split import ScaffoldSplit, Splitter
-from roftbench.errors import UsageError, check_choice, suggest
+from roftbench.errors import UsageError, suggest
 from roftbench.methods.base import ENCODER_BLOCKS
 from roftbench.methods.config import MethodCard
 from roftbench.models.checkpoints import checked_checkpoint
@@ -100,18 +101,17 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
         return ModelSpec(**vars(component), kind=kind, version=model.version)
     if head.checkpoint is not None and (reason := getattr(model, "random_only", "")):
         raise UsageError(f"model.checkpoint={head.checkpoint}: {reason}")
-    featurizer = _featurizer(component.target, model)
+    featurizer = _featurizer(component.target, model, plugins)
     return _weights(head, ModelSpec(**vars(component), checkpoint=head.checkpoint, featurizer=featurizer))
 
 
-def _featurizer(target: str, encoder: Any) -> str:
-    """Return the name of the graphs that an encoder, or its class where it could not be built, reads."""
-    featurizer = str(getattr(encoder, "featurizer", HU))
+def _featurizer(target: str, encoder: Any, plugins: tuple[str, ...]) -> GraphKind | None:
+    """Return the featurizer of an encoder, or of its class where it could not be built; None for "hu" graphs."""
+    name = str(getattr(encoder, "featurizer", HU))
     try:
-        check_choice("featurizer", featurizer, FEATURIZERS)
-    except ValueError as error:
+        return None if name == HU else graph_kind(name, plugins)
+    except (UsageError, ValueError) as error:
         raise UsageError(f"model._target_={target}: {error}") from None
-    return featurizer
 
 
 def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:

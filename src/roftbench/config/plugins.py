@@ -75,6 +75,12 @@ def import_name(path: str) -> Any:
 _loaded: dict[str, Path] = {}  # plug-ins given as files, by module name
 
 
+def file_of(target: str) -> str | None:
+    """Return the file of the plug-in that holds a class, where it was given as a file."""
+    path = _loaded.get(target.partition(".")[0])
+    return None if path is None else str(path)
+
+
 def load_plugin(plugin: str) -> str:
     """Import a plug-in, a module name or the path of a .py file, and return its module name."""
     if not plugin.endswith(".py"):

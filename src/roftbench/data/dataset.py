@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from roftbench.data import duplicates
 from roftbench.data.config import DatasetSpec
 from roftbench.data.featurizers import hu
-from roftbench.data.featurizers.registry import FEATURIZERS, HU
+from roftbench.data.featurizers.base import GraphKind
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.parallel import in_chunks
@@ -96,16 +96,16 @@ class MoleculeDataset:
         group = self.kept_beside("scaffolds", str(hu.VERSION), _scaffold_entry)["group"].numpy()
         return group if self.position is None else group[self.position]
 
-    def graphs_of(self, featurizer: str) -> PackedGraphs:
-        """Return the graphs of these N molecules that a featurizer makes; from the cache after the first use.
+    def graphs_of(self, kind: GraphKind | None) -> PackedGraphs:
+        """Return the graphs of these N molecules of a kind (None: the "hu" graphs), cached after the first use.
 
         Their number of atoms may differ from `sizes`. The cache is keyed by that of the "hu" graphs, which decide the
-        molecules, by the featurizer's version and by RDKit's.
+        molecules, by the version of the featurizer and its code, and by the version of RDKit.
         """
-        if featurizer == HU:
+        if kind is None:
             return self.graphs
-        version = str(FEATURIZERS[featurizer].version)
-        graphs = PackedGraphs(**self.kept_beside("graphs", version, partial(_other_entry, featurizer), featurizer))
+        version = " ".join(filter(None, (str(kind.version), kind.code)))
+        graphs = PackedGraphs(**self.kept_beside("graphs", version, partial(_other_entry, kind), kind.name))
         return graphs if self.position is None else graphs.select(torch.from_numpy(self.position))
 
     def kept_beside(
@@ -266,8 +266,8 @@ def _graph_entry(smiles: Sequence[str], spec: DatasetSpec) -> Entry:
     return tensors, {"dropped": dropped, "texts": texts, "counts": counts}
 
 
-def _other_entry(featurizer: str, smiles: Sequence[str], name: str) -> Entry:
-    chunks = in_chunks(FEATURIZERS[featurizer].chunk, smiles, f"{featurizer} graphs of {name}")
+def _other_entry(kind: GraphKind, smiles: Sequence[str], name: str) -> Entry:
+    chunks = in_chunks(kind.pack, smiles, f"{kind.name} graphs of {name}")
     return _tensors(PackedGraphs.from_chunks(list(chunks))), {}
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.data.color_refinement import Shared, share
-from roftbench.data.featurizers.hu import Graph, pack
+from roftbench.data.featurizers.base import Graph, pack
 
 AT_ONCE = 64  # batches gathered in one go: few enough for memory
 
@@ -23,8 +23,10 @@ class Batch:
     x [N, F]; edge_index [2, E] (row 0 the source, row 1 the target); edge_attr [E, A]; node_ptr [B + 1], the nodes of
     graph g being node_ptr[g]:node_ptr[g + 1]; edge_ptr [N + 1], the edges that enter node i being
     edge_ptr[i]:edge_ptr[i + 1]. All int64 (x float32 where the featurizer gives real numbers), on one device.
-    "hu" graphs, those of an encoder that asks for no others, have F = A = 2. `shared` is what the first layers need to
-    work out only once, if it was asked for. After the first `done` layers, `begun` [N, d] are the states.
+    "hu" graphs, the default of an encoder, have F = A = 2.
+
+    Encoders that are `Accelerated` (models/acceleration.py) also read: `shared`, the groups of atoms with equal states
+    in the first layers; `states` [N, d], node states after the first `layers_done` layers.
     """
 
     x: Tensor
@@ -33,17 +35,17 @@ class Batch:
     node_ptr: Tensor
     edge_ptr: Tensor
     shared: Shared | None = None
-    done: int = 0
-    begun: Tensor | None = None
+    layers_done: int = 0
+    states: Tensor | None = None
 
     @property
     def num_graphs(self) -> int:
         """Number of graphs, B."""
         return len(self.node_ptr) - 1
 
-    def going_on(self, states: Tensor, done: int) -> "Batch":
-        """Return the batch with the node states [N, d] after so many layers, which were left out of `shared`."""
-        return replace(self, begun=states, done=done)
+    def with_states(self, states: Tensor, layers_done: int) -> "Batch":
+        """Return the batch with node states [N, d] after its first layers, which `shared` must not cover."""
+        return replace(self, states=states, layers_done=layers_done)
 
 
 @dataclass(frozen=True)
@@ -100,17 +102,18 @@ class PackedGraphs:
         """Gather the graphs `index` [B] (int64, on the host) into one batch; see `batches`."""
         return next(self.batches([index], shared_layers))
 
-    def batches(self, groups: Sequence[Tensor], shared_layers: int = 0, done: int = 0) -> Iterator[Batch]:
+    def batches(self, groups: Sequence[Tensor], shared_layers: int = 0, layers_done: int = 0) -> Iterator[Batch]:
         """Gather a batch for each group of graphs (int64, on the host), many groups in one go.
 
         The host knows where everything lies, so that nothing is asked of the device, which would have to stop for it.
-        So many layers share what atoms have in common (`Encoder.shared_layers`), on a CPU: a GPU waits for launches,
-        not for sums. The first `done` of them are left out, for batches that are `going_on` from there.
+        With `shared_layers` (`Accelerated.shared_layers`) a batch on a CPU has `Batch.shared` for so many layers. A
+        GPU waits for launches rather than sums, so there it is None. The first `layers_done` of these layers are left
+        out, for batches that get their states by `Batch.with_states`.
         """
         for first in range(0, len(groups), AT_ONCE):
-            yield from self._gathered(groups[first : first + AT_ONCE], shared_layers, done)
+            yield from self._gathered(groups[first : first + AT_ONCE], shared_layers, layers_done)
 
-    def _gathered(self, groups: Sequence[Tensor], shared_layers: int, done: int) -> Iterator[Batch]:
+    def _gathered(self, groups: Sequence[Tensor], shared_layers: int, layers_done: int) -> Iterator[Batch]:
         index = torch.cat(list(groups))
         nodes, node_ptr = _ranges(self.node_ptr, index)
         edges, edge_count = _ranges(self.edge_ptr, index)
@@ -125,8 +128,8 @@ class PackedGraphs:
         edge_ptr = torch.nn.functional.pad(degree.cumsum(0), (1, 0))
         wide = torch.float32 if x.is_floating_point() else torch.int64
         shared: Iterable[Shared | None] = repeat(None, len(groups))
-        if shared_layers > done and x.device.type == "cpu":
-            shared = share(x, edge_index, edge_attr, edge_ptr, node_cuts, shared_layers, done)
+        if shared_layers > layers_done and x.device.type == "cpu":
+            shared = share(x, edge_index, edge_attr, edge_ptr, node_cuts, shared_layers, layers_done)
         for (g0, g1), (n0, n1), (e0, e1), alike in zip(
             pairwise(graph_cuts), pairwise(node_cuts), pairwise(edge_cuts), shared, strict=True
         ):

@@ -1,4 +1,4 @@
-"""Reading encoder weights safely: bundled, published or a user's file, verified, strict, never executing code."""
+"""Loading of encoder weights from bundled, published or user files: verified, strict, and without executing code."""
 
 import io
 import pickle
@@ -20,18 +20,23 @@ from roftbench.models.encoder import Encoder, State
 from roftbench.store.checksums import Checksum
 from roftbench.store.downloads import Places, Source, read
 
-SHOWN = 4  # problems of a kind in a message
-PARALLEL = "module."  # what nn.DataParallel puts before every name
-WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")  # under which training programs keep weights
+SHOWN = 4  # problems of one kind in a message
+PARALLEL = "module."  # prefix of nn.DataParallel
+WRAPPERS = (
+    "state_dict",
+    "model_state",
+    "model_state_dict",
+    "model",
+)  # keys under which training programs store weights
 
 
 def read_checkpoint(location: str) -> bytes:
-    """Return the bytes of a checkpoint: `bundled:FILE` or a path; raises UsageError where it cannot be read."""
+    """Return the content of a checkpoint, `bundled:FILE` or a path; raises UsageError if it cannot be read."""
     if location.startswith(BUNDLED):
         name = location.removeprefix(BUNDLED)
         with as_file(files("roftbench").joinpath("assets", "checkpoints")) as folder:
             path = folder / name
-            if path.name != name or not path.is_file():  # no path that leads out of the folder
+            if path.name != name or not path.is_file():  # a path could lead out of the folder
                 known = ", ".join(sorted(BUNDLED + file.name for file in folder.glob("*.safetensors")))
                 raise UsageError(
                     f"model.checkpoint={location}: no such bundled checkpoint. Allowed: {known}, or a path."
@@ -46,7 +51,7 @@ def read_checkpoint(location: str) -> bytes:
 
 
 def checked_checkpoint(location: str, expected: Checksum) -> bytes:
-    """Return the bytes of a checkpoint as `read_checkpoint` does; raises UsageError unless they are the expected."""
+    """Return the content of a checkpoint as `read_checkpoint` does; raises UsageError if its checksum differs."""
     content = read_checkpoint(location)
     if (difference := expected.difference(content)) is not None:
         kind, found, wanted = difference
@@ -59,23 +64,29 @@ def checked_checkpoint(location: str, expected: Checksum) -> bytes:
 
 
 def load_checkpoint(encoder: Encoder, location: str, expected_sha256: str | None, git_blob: str | None = None) -> None:
-    """Load encoder weights from safetensors or from a plain PyTorch state dict, strictly.
+    """Load encoder weights from safetensors or a plain PyTorch state dict; every key must fit.
 
-    The state dict may lie in a dictionary beside an optimizer's state and the like, under one of `WRAPPERS`.
+    The state dict may be an entry of a training program's checkpoint, under one of `WRAPPERS`.
+
+    Args:
+        encoder: network that receives the weights.
+        location: `bundled:FILE` or a path.
+        expected_sha256: digest of the file; None accepts any.
+        git_blob: git's object id of the file; None accepts any.
 
     Raises:
-        UsageError: the file is missing, damaged, not the expected one, no plain state dict of tensors, or does not fit
-            the encoder; the message then lists missing, unexpected and mis-shaped keys.
+        UsageError: the file is missing, damaged, another one than expected or no plain state dict, or does not fit the
+            encoder; the message then lists missing, unexpected and misshapen keys.
     """
     content = checked_checkpoint(location, Checksum(expected_sha256, git_blob))
     _load(encoder, content, f"model.checkpoint={location}")
 
 
 def load_published(encoder: Encoder, source: Source, places: Places) -> None:
-    """Load encoder weights from a published file, downloaded where it is not on this machine, strictly.
+    """Load encoder weights from a published file, which is downloaded if it is not on this machine.
 
     Raises:
-        UsageError: no place has it; or as `load_checkpoint` does.
+        UsageError: no source has the file; or as `load_checkpoint` does.
     """
     _load(encoder, read(source, places).content, f"{source.what} ({source.file})")
 
@@ -92,7 +103,7 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
     ]
     if problems:
         raise UsageError(f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}{_prefix(state, wanted)}")
-    # Where the encoder's own value is endless, as in a mask of attention, a file's may be.
+    # The encoder's own tensors may hold infinities, such as masks of attention.
     if endless := [key for key, one in state.items() if not one.isfinite().all() and wanted[key].isfinite().all()]:
         raise UsageError(
             f"{what} holds numbers that are not finite, in {', '.join(_some(endless))}: its training diverged, or it"
@@ -102,11 +113,11 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
 
 
 def _prefix(state: State, wanted: State) -> str:
-    """Say so where the keys that share a beginning would fit without it."""
+    """Return a hint if the keys that share a prefix would fit without it."""
     wanted_shapes = {key: tensor.shape for key, tensor in wanted.items()}
     first = next(iter(wanted), None)
     starts = sorted(key.removesuffix(str(first)) for key in state if key.endswith(f".{first}"))
-    for start in starts[:SHOWN]:  # each costs a look at every key
+    for start in starts[:SHOWN]:  # each one costs a pass over all keys
         if {key.removeprefix(start): one.shape for key, one in state.items() if key.startswith(start)} == wanted_shapes:
             return f". Those that begin with '{start}' fit: save them alone, without it"
     return ""
@@ -117,7 +128,7 @@ def _some(problems: list[str]) -> list[str]:
 
 
 def _misfit(key: str, found: Tensor, wanted: Tensor) -> str | None:
-    """Say why a tensor cannot stand for another one, if it cannot."""
+    """Return why a tensor cannot be loaded into another one, or None."""
     if found.shape != wanted.shape:
         return f"{key} is {tuple(found.shape)}, the encoder wants {tuple(wanted.shape)}"
     if found.layout != torch.strided or (wanted.is_floating_point() and not found.is_floating_point()):
@@ -128,7 +139,7 @@ def _misfit(key: str, found: Tensor, wanted: Tensor) -> str | None:
 
 
 def _parse(content: bytes, what: str) -> State:
-    # A PyTorch file is a zip or the older bare pickle; a safetensors file has its header's length first, then "{".
+    # PyTorch writes a zip or, earlier, a bare pickle; safetensors begins with the length of its header and "{".
     if (content[:2] == b"PK" or content[:1] == b"\x80") and content[8:9] != b"{":
         return _parse_torch(content, what)
     try:
@@ -139,14 +150,14 @@ def _parse(content: bytes, what: str) -> State:
 
 def _parse_torch(content: bytes, what: str) -> State:
     try:
-        with warnings.catch_warnings(action="ignore"):  # on what it finds odd in a file that it then refuses
+        with warnings.catch_warnings(action="ignore"):  # on files that it refuses afterwards
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # its text advises weights_only=False, which runs the file's code
+    except pickle.UnpicklingError:  # whose message suggests weights_only=False, which executes code of the file
         raise UsageError(
             f"{what} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it. What can be loaded"
             " is the encoder's state_dict() alone: in the program that wrote it, torch.save(model.state_dict(), FILE)"
         ) from None
-    except Exception as error:  # a damaged pickle raises almost anything: KeyError, AssertionError, struct.error, …
+    except Exception as error:  # a damaged pickle raises errors of any kind
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"{what} is damaged: {reason}") from None
     found = next((one for one in _candidates(state) if _is_state(one)), None)

@@ -48,7 +48,7 @@ def encoder_of(overrides: Sequence[str], folder: Path | None, device: str) -> Me
     with clear_errors(overrides, folder):
         job, env, _ = parse(composed([*overrides, "method=lp"], folder))
     fetch_missing((source, env.places) for source in job.sources())
-    return Network(pretrained(job, env), choose_device(device))
+    return Network(pretrained(job, env), choose_device(device), env.plugins)
 
 
 def embed_table(member: Member, source: Rows, path: Path) -> int:

@@ -40,7 +40,7 @@ class Ensemble:
         _check_same_tasks(self.kept)
         names = tuple(load_plugin(plugin) for plugin in plugins)
         self.members = [member_of(one, choose_device(device), names) for one in self.kept]
-        self.featurizers = sorted({one.featurizer for one in self.members})
+        self.featurizers = list(dict.fromkeys(one.featurizer for one in self.members))
         self.task, self.targets = self.kept[0].task, self.kept[0].targets
         self.strip_salts = self.members[0].strip_salts
         self.untrained = sorted({place for one in self.kept for place in one.untrained})

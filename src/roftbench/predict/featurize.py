@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.data.descriptors import fingerprints
-from roftbench.data.featurizers.hu import molecule_to_graph, pack, read_molecule
-from roftbench.data.featurizers.registry import FEATURIZERS, HU
+from roftbench.data.featurizers.base import HU, GraphKind, pack
+from roftbench.data.featurizers.hu import molecule_to_graph, read_molecule
 from roftbench.data.smiles import FeaturizeError, rdkit_failure
 
 CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed run gives the same bits
@@ -28,13 +28,13 @@ class Molecules(NamedTuple):
     reasons: dict[int, str]
 
 
-def featurized(smiles: Sequence[str], featurizers: Iterable[str], strip_salts: bool = False) -> Molecules:
+def featurized(smiles: Sequence[str], featurizers: Iterable[GraphKind | None], strip_salts: bool = False) -> Molecules:
     """Return some rows of SMILES as models read them; a row that has no graph has a reason instead.
 
     With `strip_salts` a molecule is its largest organic fragment, as in the data set of such a model. As in a data set,
-    the "hu" graph decides which rows are molecules, whatever graphs a model reads.
+    the "hu" graph, which needs no featurizer (None), decides which rows are molecules, whatever graphs a model reads.
     """
-    others = sorted({*featurizers} - {HU})
+    others = sorted({kind for kind in featurizers if kind is not None}, key=lambda kind: kind.name)
     places, texts, molecules, graphs = [], [], [], []
     reasons: dict[int, str] = {}
     for place, text in enumerate(smiles):
@@ -52,22 +52,22 @@ def featurized(smiles: Sequence[str], featurizers: Iterable[str], strip_salts: b
         molecules.append(molecule)
         graphs.append(graph)
     try:
-        packed = {name: FEATURIZERS[name].chunk(texts) for name in others}
+        packed = {kind.name: kind.pack(texts) for kind in others}
     except Exception:  # of one molecule: the others must not be lost with it
         return _without_failing(smiles, others, strip_salts)
     return Molecules(places, texts, {HU: pack(graphs), **packed}, fingerprints(molecules), reasons)
 
 
-def _without_failing(smiles: Sequence[str], others: Sequence[str], strip_salts: bool) -> Molecules:
+def _without_failing(smiles: Sequence[str], others: Sequence[GraphKind], strip_salts: bool) -> Molecules:
     """Return the same without the molecules on which a featurizer fails."""
     reasons = {}
     for place, text in enumerate(smiles):
-        for name in others:
+        for kind in others:
             try:
-                FEATURIZERS[name].chunk([text])
+                kind.pack([text])
             except FeaturizeError:  # no molecule at all: told below
                 break
             except Exception as error:
-                reasons[place] = f"no {name} graph: {type(error).__name__}: {error}"
+                reasons[place] = f"no {kind.name} graph: {type(error).__name__}: {error}"
     found = featurized(["" if place in reasons else text for place, text in enumerate(smiles)], others, strip_salts)
     return found._replace(reasons={**reasons, **{k: v for k, v in found.reasons.items() if k not in reasons}})

@@ -11,13 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from roftbench.config.featurizers import graph_kind
 from roftbench.config.job import NETWORK
 from roftbench.config.kinds import KINDS
 from roftbench.config.plugins import import_allowed
 from roftbench.config.stable_names import present_path
-from roftbench.data.featurizers.registry import HU
+from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
@@ -28,9 +30,9 @@ BATCH = 128  # graphs: what a processor's cache likes; always the same, as it ta
 
 
 class Member(ABC):
-    """One of the models that predict together; `featurizer` names the graphs that it reads."""
+    """One of the models that predict together; `featurizer` makes the graphs that it reads, None for "hu" graphs."""
 
-    featurizer: str = HU
+    featurizer: GraphKind | None = None
     strip_salts: bool = False
 
     @abstractmethod
@@ -45,9 +47,9 @@ class Member(ABC):
 class Network(Member):
     """An encoder, with or without a head, in evaluation mode."""
 
-    def __init__(self, encoder: Encoder, device: torch.device) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, plugins: tuple[str, ...] = ()) -> None:
         self.encoder, self.device = encoder.eval().requires_grad_(False).to(device), device
-        self.featurizer = str(encoder.featurizer)
+        self.featurizer = None if encoder.featurizer == HU else graph_kind(encoder.featurizer, plugins)
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Refuse: there is no head."""
@@ -63,8 +65,9 @@ class Network(Member):
     def _batches(self, molecules: Molecules) -> Iterator[Batch]:
         if not molecules.places:
             return
-        graphs = PackedGraphs.from_chunks([molecules.graphs[self.featurizer]]).to(self.device)
-        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), self.encoder.shared_layers())
+        name = HU if self.featurizer is None else self.featurizer.name
+        graphs = PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device)
+        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), shared_layers(self.encoder))
 
 
 class FineTuned(Network):
@@ -76,7 +79,7 @@ class FineTuned(Network):
             model.load_state_dict(kept.weights)
         except RuntimeError as error:
             raise UsageError(f"{kept.folder}: its weights do not fit {type(model.encoder).__name__}: {error}") from None
-        super().__init__(model.encoder, device)
+        super().__init__(model.encoder, device, plugins)
         self.head = model.head.eval().requires_grad_(False).to(device)
         self.task, self.strip_salts = kept.task, kept.strip_salts
         self.scale, self.offset = (np.array(kept.facts[name], np.float64) for name in ("scale", "offset"))

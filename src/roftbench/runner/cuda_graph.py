@@ -18,7 +18,7 @@ class GraphedCallable:
     then on the graph is replayed: one launch instead of hundreds, of the same kernels, with the same numbers. What it
     returns is then overwritten by the next call. Elsewhere it is called.
 
-    Work that is recorded must not ask the GPU for a number in between (`Encoder.asks_nothing`). The first call sees to
+    Work that is recorded must not ask the GPU for a number in between (`Accelerated.sync_free`). The first call sees to
     that, because a recording that fails spoils the random numbers of its process.
     """
 
@@ -50,7 +50,7 @@ class GraphedCallable:
         """Do the work on the stream that will be recorded: what it makes for good, an optimizer's state, is made."""
         now, stream = torch.cuda.current_stream(self._device), _stream(self._device)
         stream.wait_stream(now)
-        with torch.cuda.stream(stream), _asking_nothing():
+        with torch.cuda.stream(stream), _no_synchronization():
             result = self._work()
         now.wait_stream(stream)
         return result
@@ -70,7 +70,7 @@ def _stream(device: torch.device) -> torch.cuda.Stream:
 
 
 @contextmanager
-def _asking_nothing() -> Iterator[None]:
+def _no_synchronization() -> Iterator[None]:
     before = torch.cuda.get_sync_debug_mode()
     _debug("error")
     try:
@@ -79,8 +79,8 @@ def _asking_nothing() -> Iterator[None]:
         if "synchronizing" not in str(error):
             raise
         raise JobError(
-            "what validation repeats waits for a number from the GPU, although the encoder promises asks_nothing ="
-            " True: set it to False, or leave out .item(), boolean masks and tensors made from Python lists"
+            "evaluation synchronizes with the GPU although the encoder declares sync_free = True: set it to False, or"
+            " avoid .item(), boolean masks and tensors made from Python lists"
         ) from error
     finally:
         _debug(before)

@@ -19,6 +19,7 @@ from roftbench.config.schema import naming_params
 from roftbench.console import JobProgress, bar, say
 from roftbench.errors import UsageError
 from roftbench.methods.base import Finished, Fitted, Method, Stage
+from roftbench.models.acceleration import is_sync_free, shared_layers
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.config import PRETRAINING
 from roftbench.models.encoder import HEAD, Encoder, Predictor, State
@@ -192,10 +193,10 @@ class NetworkExperiment(Experiment):
 
     def _finish(self, method: Method, fit: Fit) -> Finished:
         model, objective = self.model.eval().requires_grad_(False), self.objective
-        size, shared_layers = self.job.train.batch_size, model.encoder.shared_layers()
+        size, shared = self.job.train.batch_size, shared_layers(model.encoder)
         index = objective.val.to(self.device).split(size)
-        small = list(objective.graphs.batches(objective.val.split(size), shared_layers))
-        large = list(objective.eval_batches(objective.val, shared_layers))
+        small = list(objective.graphs.batches(objective.val.split(size), shared))
+        large = list(objective.eval_batches(objective.val, shared))
 
         def val_loss(state: State, number: int) -> torch.Tensor:
             with DifferentiableStatistics():
@@ -221,7 +222,7 @@ class NetworkExperiment(Experiment):
                 val_score=val_score,
                 better=objective.metric.better,
                 device=self.device,
-                repeated=partial(GraphedCallable, device=self.device, recorded=model.encoder.asks_nothing),
+                repeated=partial(GraphedCallable, device=self.device, recorded=is_sync_free(model.encoder)),
                 progress=lambda numbers: bar(numbers, self.job.method.name),
             )
         )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from roftbench.data.packed import Batch
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Nodes, Predictor, copy_state
 from roftbench.runner.frozen_states import NodeStates
 from roftbench.runner.objective import EVAL_BATCH, Objective
@@ -28,7 +29,7 @@ class Start:
         Those of the whole training part are worked out at the first call, and kept where memory allows.
         """
         if not self._asked:
-            layers = self.encoder.shared_layers()
+            layers = shared_layers(self.encoder)
             self._features = NodeStates.of(self._objective, self._objective.train, self._features_of, layers)
             self._asked = True
         return self._features_of(batch) if self._features is None else self._features(batch, index)
@@ -60,7 +61,7 @@ class Start:
         return self._known[key]
 
     def _work_out(self, model: Predictor, index: Tensor) -> Tensor:
-        return self._objective.outputs(model.represent, index, model.encoder.shared_layers())
+        return self._objective.outputs(model.represent, index, shared_layers(model.encoder))
 
     def _is_still(self, encoder: Encoder) -> bool:
         before = self.encoder.state_dict()

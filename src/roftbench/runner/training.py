@@ -17,6 +17,7 @@ from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, suggest
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
+from roftbench.models.acceleration import Accelerated, is_sync_free, shared_layers
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
 from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.frozen_states import NodeStates
@@ -181,7 +182,7 @@ def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
 
 def _going_on(batch: Batch, index: Tensor, frozen: NodeStates | None) -> Batch:
     """Return a batch of the graphs `index` with what frozen layers say of it, if that was kept."""
-    return batch if frozen is None else batch.going_on(frozen(batch, index), frozen.layers)
+    return batch if frozen is None else batch.with_states(frozen(batch, index), frozen.layers)
 
 
 def _on(device: torch.device, batches: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -219,7 +220,7 @@ class FullPass:
             # Not `self`: a circle would keep GPU memory.
             lambda: torch.cat([model(_going_on(batch, index, frozen)) for batch, index in val_batches]),
             objective.device,
-            recorded=model.encoder.asks_nothing,
+            recorded=is_sync_free(model.encoder),
         )
 
     def train(self) -> None:
@@ -238,15 +239,16 @@ class FullPass:
     def _frozen_states(self) -> NodeStates | None:
         """Return what the frozen layers, if there are any, say of each node; a penalty may read them all."""
         encoder, objective = self.model.encoder, self.objective
-        layers = 0 if self.method.overrides("penalty") else encoder.frozen_layers()
-        if layers == 0:
+        if not isinstance(encoder, Accelerated) or self.method.overrides("penalty"):
             return None
-        return NodeStates.of(objective, torch.cat([objective.train, objective.val]), encoder.begin, layers)
+        if (layers := encoder.frozen_layers()) == 0:
+            return None
+        return NodeStates.of(objective, torch.cat([objective.train, objective.val]), encoder.run_frozen_layers, layers)
 
     def _batches(self, groups: Sequence[Tensor]) -> Iterator[tuple[Batch, Tensor]]:
         """Return a batch for each group of graphs, and the group on the device."""
         done = self._frozen.layers if self._frozen else 0
-        gathered = self.objective.graphs.batches(groups, self.model.encoder.shared_layers(), done)
+        gathered = self.objective.graphs.batches(groups, shared_layers(self.model.encoder), done)
         return zip(gathered, _on(self.objective.device, groups), strict=True)
 
     def loss(self, batch: Batch, index: Tensor) -> Tensor:

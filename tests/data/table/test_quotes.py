@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from roftbench.data.table.quotes import physical_rows
 from roftbench.data.table.reader import open_sheet
 from roftbench.data.table.stream import open_rows
 from roftbench.errors import UsageError
@@ -78,7 +77,3 @@ def test_a_column_alone_holds_a_row_in_each_line(tmp_path: Path) -> None:
     path.write_text('smiles\n"CCO\nCCC\nCCN"\nCO\n')
     with pytest.raises(UsageError, match=r"data row 1: .* 3 rows"):
         open_rows(path, "smiles")
-
-
-def test_lines_that_hold_something_are_counted() -> None:
-    assert physical_rows(b"a\r\n\r\n  \nb\rc") == 3

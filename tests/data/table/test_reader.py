@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import random
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 
 from roftbench.data.config import DatasetSpec
 from roftbench.data.table.load import complete, read_table
-from roftbench.data.table.reader import BLOCK, Sheet, open_sheet, unpack
+from roftbench.data.table.reader import Sheet, open_sheet, unpack
+from roftbench.data.table.text import BLOCK
 from roftbench.errors import UsageError
 from roftbench.store.downloads import Places
 
@@ -310,6 +312,23 @@ def test_parquet_columns_with_odd_names() -> None:
     found = open_sheet("own", "own.pq", content.getvalue())
     assert found.columns(["a.b"])[0].to_pylist() == ["2"]
     assert [column.to_pylist() for column in found.load([2, 0])] == [["3"], ["1"]]
+
+
+def test_parquet_columns_are_found_in_any_order() -> None:
+    table = pa.table([pa.array([i]) for i in range(5)], names=["b", "a.b", "c", "a", "b"])
+    content = io.BytesIO()
+    pa.parquet.write_table(table, content)
+    found = open_sheet("own", "own.pq", content.getvalue())
+    for order in itertools.permutations(range(5), 3):
+        assert [column.to_pylist() for column in found.load(order)] == [[str(at)] for at in order]
+
+
+def test_parquet_labels_are_those_of_their_column(tmp_path: Path) -> None:
+    columns = {"smiles": ["C", "CC"] * 5, "id": list(range(10)), "y": [0.5 + n for n in range(10)]}
+    (tmp_path / "own.parquet").write_bytes(parquet(columns))
+    places = Places(tmp_path)
+    spec, _ = complete(DatasetSpec(path=str(tmp_path / "own.parquet"), targets=["y"]), places)
+    assert read_table(spec, places).labels[:, 0].tolist() == columns["y"]
 
 
 def test_parquet_that_is_none_or_empty() -> None:

@@ -26,10 +26,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
-from roftbench.data.featurizers.hu import Graph, pack, parse_smiles
+from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import laplacian_eigenpairs, return_probabilities
 
 VERSION = 1  # raise it when a graph changes: the caches and the keys of jobs with such a model then change
@@ -57,16 +57,6 @@ ATOM_CLASSES = (len(ELEMENTS) + 1, 20, 8, 8)
 BOND_CLASSES = (len(BOND_TYPES) + 1, len(STEREOS) + 1)
 NUM_FLOATS, NUM_EIGENPAIRS, NUM_STEPS = 5, 8, 16
 NUM_COLUMNS = NUM_FLOATS + len(ATOM_CLASSES) + 2 * NUM_EIGENPAIRS + NUM_STEPS
-
-
-def featurize_chunk(smiles: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Return the packed graphs of some SMILES, each of which RDKit can parse."""
-    return pack_graphs([smiles_to_graph(text) for text in smiles])
-
-
-def pack_graphs(graphs: Sequence[Graph]) -> dict[str, NDArray[Any]]:
-    """Return graphs as flat arrays; see `roftbench.data.packed.PackedGraphs`."""
-    return pack(graphs, np.float16, (NUM_COLUMNS, len(BOND_CLASSES) + 1))
 
 
 def smiles_to_graph(smiles: str) -> Graph:
@@ -129,3 +119,15 @@ def _place(number: int) -> tuple[int, int]:
     if length == 32 and position <= 17:
         return NO_GROUP, period
     return position - length + 17, period  # counted back from the noble gas
+
+
+class GraphiumFeaturizer(Featurizer):
+    """The "minimol" graphs: x [N, 41], edge_attr [E, 3]."""
+
+    version = VERSION
+    x_type = np.float16
+    columns = (NUM_COLUMNS, len(BOND_CLASSES) + 1)
+
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES as `smiles_to_graph` does."""
+        return smiles_to_graph(smiles)

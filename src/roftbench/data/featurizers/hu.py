@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from roftbench.data.featurizers.base import Featurizer, Graph, pack
 from roftbench.data.smiles import BLANKS, Cell, FeaturizeError, molecule_of, rdkit_failure, read_cell, without_salts
 
 COUNTED = ("named", "extended", "mapped", "stripped")  # fields of `Cell`
@@ -37,14 +38,6 @@ BOND_DIRECTION = {
     Chem.BondDir.ENDUPRIGHT: 1,
     Chem.BondDir.ENDDOWNRIGHT: 2,
 }
-
-
-class Graph(NamedTuple):
-    """One molecule: x [N, 2], edge_index [2, E] and edge_attr [E, 2], all int64; another featurizer's differ in x."""
-
-    x: NDArray[Any]
-    edge_index: NDArray[np.int64]
-    edge_attr: NDArray[np.int64]
 
 
 class Chunk(NamedTuple):
@@ -147,30 +140,6 @@ def read_molecule(text: str, strip_salts: bool) -> tuple[Cell, Chem.Mol]:
     return cell, molecule_of(cell)
 
 
-def pack(
-    graphs: Sequence[Graph], x_type: type = np.uint8, columns: tuple[int, int] = (2, 2)
-) -> dict[str, NDArray[Any]]:
-    """Return graphs as flat arrays of small numbers; see `roftbench.data.packed.PackedGraphs` for their shapes.
-
-    `columns` are those of x and of edge_attr.
-    """
-    order = [np.argsort(graph.edge_index[1], kind="stable") for graph in graphs]
-    return {
-        "x": _stack([graph.x for graph in graphs], x_type, (0, columns[0])),
-        "source": _stack([g.edge_index[0][index] for g, index in zip(graphs, order, strict=True)], np.int32, (0,)),
-        "edge_attr": _stack(
-            [g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, columns[1])
-        ),
-        "degree": _stack([np.bincount(g.edge_index[1], minlength=len(g.x)) for g in graphs], np.int32, (0,)),
-        "num_nodes": np.array([len(graph.x) for graph in graphs], dtype=np.int64),
-        "num_edges": np.array([len(graph.edge_attr) for graph in graphs], dtype=np.int64),
-    }
-
-
-def _stack(arrays: Sequence[NDArray[Any]], dtype: type, empty: tuple[int, ...]) -> NDArray[Any]:
-    return np.concatenate([np.empty(empty, dtype), *arrays], dtype=dtype, casting="unsafe")
-
-
 def text_hash(text: str) -> int:
     """Return 64 bits of a text's hash as a signed integer: equal texts for equal numbers, but for one pair in 1e19."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
@@ -202,3 +171,14 @@ def scaffold_smiles(smiles: str) -> str:
 def _no_row(value: object) -> str:
     names = {Chem.ChiralType: "chirality", Chem.BondType: "bond type", Chem.BondDir: "bond direction"}
     return f"{names[type(value)]} {value} has no row in the features"
+
+
+class HuFeaturizer(Featurizer):
+    """The "hu" graphs: x [N, 2], edge_attr [E, 2]."""
+
+    version = VERSION
+    columns = (2, 2)
+
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES as `smiles_to_graph` does."""
+        return smiles_to_graph(smiles)

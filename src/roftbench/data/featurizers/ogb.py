@@ -10,13 +10,12 @@ module runs in worker processes, so it imports nothing heavy.
 """
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rdkit import Chem
 
-from roftbench.data.featurizers.hu import Graph, pack, parse_smiles
+from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import landing_probabilities
 
 VERSION = 1  # raise it when a graph changes: the caches and the keys of jobs with such a model then change
@@ -49,17 +48,6 @@ BOND_CLASSES = (len(BOND_TYPES) + 1, len(STEREOS) + 1, 2)
 NUM_STEPS = 16
 MAX_CHARGE = 5
 GRID = 2.0**24
-
-
-def featurize_chunk(smiles: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Return the packed "ogb" graphs of some SMILES, each of which RDKit can parse."""
-    return pack([smiles_to_graph(text) for text in smiles], np.uint8, (len(ATOM_CLASSES), len(BOND_CLASSES)))
-
-
-def featurize_chunk_with_walks(smiles: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Return the packed "ogb_rwse" graphs of some SMILES, each of which RDKit can parse."""
-    graphs = [add_walks(smiles_to_graph(text)) for text in smiles]
-    return pack(graphs, np.float32, (len(ATOM_CLASSES) + NUM_STEPS, len(BOND_CLASSES)))
 
 
 def smiles_to_graph(smiles: str) -> Graph:
@@ -107,3 +95,25 @@ def _bond(bond: Chem.Bond) -> tuple[int, int, int]:
 
 def _class(known: Sequence[Hashable], value: Hashable) -> int:
     return known.index(value) if value in known else len(known)
+
+
+class OGBFeaturizer(Featurizer):
+    """The "ogb" graphs: x [N, 9], edge_attr [E, 3]."""
+
+    version = VERSION
+    columns = (len(ATOM_CLASSES), len(BOND_CLASSES))
+
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES as `smiles_to_graph` does."""
+        return smiles_to_graph(smiles)
+
+
+class OGBWalkFeaturizer(OGBFeaturizer):
+    """The "ogb_rwse" graphs: x [N, 25], edge_attr [E, 3]."""
+
+    x_type = np.float32
+    columns = (len(ATOM_CLASSES) + NUM_STEPS, len(BOND_CLASSES))
+
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES with return probabilities of random walks."""
+        return add_walks(smiles_to_graph(smiles))

@@ -4,10 +4,11 @@ import datetime
 import io
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from rdkit import Chem, rdBase
 
 from roftbench.data.smiles import MAX_ATOMS
@@ -67,6 +68,10 @@ class Loaded(NamedTuple):
     names: list[str]
     columns: list[list[str]]
     notes: list[str]
+
+    def batches(self, positions: Sequence[int]) -> Iterator[list[pa.Array]]:
+        """Yield the cells of some columns of all rows, at once."""
+        yield [pa.array(self.columns[at], pa.string()) for at in positions]
 
 
 def is_loadable(file: str, start: bytes) -> bool:

@@ -18,6 +18,7 @@ from roftbench.data.table.beside import cautions, told
 from roftbench.data.table.labels import as_classes, as_numbers, check_thousands, label_cells, reject
 from roftbench.data.table.reader import Sheet, open_sheet, unpack
 from roftbench.errors import UsageError
+from roftbench.formatting import printable_name
 from roftbench.store import downloads
 from roftbench.store.checksums import sha256
 from roftbench.store.downloads import Places
@@ -74,7 +75,7 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
     sheet = open_sheet(str(spec.path), file, content)
     guesses = list(sheet.notes)
-    done = replace(spec, name=spec.name or _name(file), sha256=digest)
+    done = replace(spec, name=spec.name or printable_name(file.split(".")[0]) or "table", sha256=digest)
     if spec.smiles_column is None:
         done = replace(done, smiles_column=infer.smiles_column(sheet))
         guesses += infer.smiles_in_words(sheet, str(done.smiles_column))
@@ -115,12 +116,6 @@ def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) ->
     )
     unlabeled = (pc.equal(label_cells(spec, sheet, targets[0], cells).cells, "") for cells in labels)
     return READING if differs or any(pc.any(cells).as_py() for cells in unlabeled) else None
-
-
-def _name(file: str) -> str:
-    """Return what a data set is called after its file: what cannot be printed, or is no UTF-8, is written out."""
-    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in file.split(".")[0])
-    return "".join(shown) or "table"
 
 
 def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> list[str]:

@@ -14,11 +14,6 @@ NUMBER = r"^[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$"
 LAST = "\x04"  # in every cell of a row put after the last one: a quote that is left open swallows it
 
 
-def physical_rows(body: bytes | memoryview) -> int:
-    """Return how many lines of a text hold something."""
-    return sum(1 for line in bytes(body).splitlines() if line.strip())
-
-
 def check_rows(
     what: str, names: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray], separator: str, before: int = 0
 ) -> None:
