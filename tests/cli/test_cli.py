@@ -13,9 +13,9 @@ import pytest
 import torch
 from command import Command, Terminal
 from lab import ESTIMATORS, METHODS, ROOT, Lab, primary, write_csv
+from refusals import raises_usage
 
 from roftbench import __version__
-from roftbench.errors import UsageError
 from roftbench.models.checkpoints import read_checkpoint
 from roftbench.store.tensors import read_tensors
 
@@ -114,7 +114,7 @@ def test_a_folder_that_is_a_file_is_refused(cli: Command, tmp_path: Path, sweep:
 
 def test_the_traceback_is_there_for_those_who_ask(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROFTBENCH_DEBUG", "1")
-    with pytest.raises(UsageError, match="unknown method 'nope'"):
+    with raises_usage(key="method", got="nope"):
         cli.run("method=nope")
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from command import Command
 from lab import FOREST, METHODS, Lab, numbers
+from refusals import raises_usage
 
 import roftbench
 from roftbench.errors import UsageError
@@ -155,7 +156,7 @@ def test_a_stranger_s_model_calls_nothing_but_models_and_methods(
     if given != FOREST and group == "method":
         roftbench.load(folder)  # a network's method plays no part in its predictions
     else:
-        with pytest.raises(UsageError, match=r"roftbench\.config\.plugins\.load_plugin is no subclass of roftbench\."):
+        with raises_usage(r"roftbench\.config\.plugins\.load_plugin is no subclass of roftbench\."):
             roftbench.load(folder)
     assert not trace.exists()
 

@@ -32,7 +32,9 @@ def check_pair(model: ModelSpec, method: MethodSpec) -> None:
         raise UsageError(
             f"model={model.name} is a {model.kind}, but method={method.name} is for a {method.kind}. Allowed with"
             f" model={model.name}: method={_names('method', model.kind)}. Allowed with method={method.name}:"
-            f" model={_names('model', method.kind)}."
+            f" model={_names('model', method.kind)}.",
+            key="method",
+            got=method.name,
         )
 
 

@@ -32,9 +32,11 @@ def read_checkpoint(location: str) -> bytes:
         with as_file(files("roftbench").joinpath("assets", "checkpoints")) as folder:
             path = folder / name
             if path.name != name or not path.is_file():  # no path that leads out of the folder
-                known = ", ".join(sorted(BUNDLED + file.name for file in folder.glob("*.safetensors")))
                 raise UsageError(
-                    f"model.checkpoint={location}: no such bundled checkpoint. Allowed: {known}, or a path."
+                    f"model.checkpoint={location}: no such bundled checkpoint",
+                    key="model.checkpoint",
+                    got=location,
+                    allowed=[*(BUNDLED + file.name for file in folder.glob("*.safetensors")), "a path"],
                 )
             return path.read_bytes()
     path = Path(location).expanduser()
@@ -42,7 +44,8 @@ def read_checkpoint(location: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError(f"model.checkpoint={location} cannot be read: {reason} (looked at {path.resolve()})") from None
+        problem = f"model.checkpoint={location} cannot be read: {reason} (looked at {path.resolve()})"
+        raise UsageError(problem, key="model.checkpoint", got=location) from None
 
 
 def checked_checkpoint(location: str, expected: Checksum) -> bytes:
@@ -52,8 +55,10 @@ def checked_checkpoint(location: str, expected: Checksum) -> bytes:
         kind, found, wanted = difference
         setting = "model.sha256" if kind == "sha256" else "model.git_blob"
         raise UsageError(
-            f"model.checkpoint={location} has {kind} {found}, expected {wanted}: the file is truncated or another one."
-            f" Fetch it again, or set {setting} to that of the file you mean (null: any)."
+            f"model.checkpoint={location} has {kind} {found}, expected {wanted}: the file is truncated or another one",
+            key="model.checkpoint",
+            got=location,
+            hint=f"Fetch it again, or set {setting} to that of the file you mean (null: any).",
         )
     return content
 
@@ -91,12 +96,15 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
         *_some([text for key in wanted if key in state and (text := _misfit(key, state[key], wanted[key]))]),
     ]
     if problems:
-        raise UsageError(f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}{_prefix(state, wanted)}")
+        raise UsageError(
+            f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}{_prefix(state, wanted)}", key=what
+        )
     # Where the encoder's own value is endless, as in a mask of attention, a file's may be.
     if endless := [key for key, one in state.items() if not one.isfinite().all() and wanted[key].isfinite().all()]:
         raise UsageError(
             f"{what} holds numbers that are not finite, in {', '.join(_some(endless))}: its training diverged, or it"
-            " was saved as float16, which ends at 65,504 (save it as float32)"
+            " was saved as float16, which ends at 65,504 (save it as float32)",
+            key=what,
         )
     encoder.load_state_dict(state)
 
@@ -134,7 +142,7 @@ def _parse(content: bytes, what: str) -> State:
     try:
         return dict(load(content))
     except SafetensorError as error:
-        raise UsageError(f"{what} is damaged or no checkpoint: {error}") from None
+        raise UsageError(f"{what} is damaged or no checkpoint: {error}", key=what) from None
 
 
 def _parse_torch(content: bytes, what: str) -> State:
@@ -144,16 +152,18 @@ def _parse_torch(content: bytes, what: str) -> State:
     except pickle.UnpicklingError:  # its text advises weights_only=False, which runs the file's code
         raise UsageError(
             f"{what} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it. What can be loaded"
-            " is the encoder's state_dict() alone: in the program that wrote it, torch.save(model.state_dict(), FILE)"
+            " is the encoder's state_dict() alone: in the program that wrote it, torch.save(model.state_dict(), FILE)",
+            key=what,
         ) from None
     except Exception as error:  # a damaged pickle raises almost anything: KeyError, AssertionError, struct.error, …
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"{what} is damaged: {reason}") from None
+        raise UsageError(f"{what} is damaged: {reason}", key=what) from None
     found = next((one for one in _candidates(state) if _is_state(one)), None)
     if found is None:
         raise UsageError(
             f"{what} is not a plain state dict (names to tensors), nor a dictionary that has one under"
-            f" {' or '.join(WRAPPERS)}"
+            f" {' or '.join(WRAPPERS)}",
+            key=what,
         )
     return dict(found)
 

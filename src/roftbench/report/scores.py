@@ -127,12 +127,16 @@ def _read(path: Path) -> list[Record]:
     except OSError as error:
         if path.is_file() and not beside.exists():
             raise UsageError(
-                f"--from {path} is not what `roftbench tables` writes: no {SETTINGS} lies beside it"
+                f"--from {path} is not what `roftbench tables` writes: no {SETTINGS} lies beside it",
+                key="--from",
+                got=str(path),
             ) from None
-        raise UsageError(f"--from {path}: {error.strerror}") from None
+        raise UsageError(f"--from {path}: {error.strerror}", key="--from", got=str(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         reason = f"{beside.name} lacks {error}" if isinstance(error, KeyError) else error
-        raise UsageError(f"--from {path} is not what `roftbench tables` writes: {reason}") from None
+        raise UsageError(
+            f"--from {path} is not what `roftbench tables` writes: {reason}", key="--from", got=str(path)
+        ) from None
 
 
 def _whole(row: dict[str, Any]) -> _Row:

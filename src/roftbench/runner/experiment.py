@@ -76,7 +76,9 @@ class Experiment(ABC):
         if len(self.parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules, cut by"
-                f" split={job.split.name}. What most of them share, a scaffold say, is in one part: try split=random"
+                f" split={job.split.name}. What most of them share, a scaffold say, is in one part: try split=random",
+                key="split",
+                got=job.split.name,
             )
         self.objective = Objective.create(
             self.dataset.graphs_of(job.model.featurizer),

@@ -35,7 +35,9 @@ class FingerprintExperiment(Experiment):
         constants = [constant(y, self.objective.task) for y in self.labels]
         if env.run.keep and not self.method.can_be_kept():
             raise UsageError(
-                f"run.keep: method {job.method.name} has no `arrays` or no `restored`, and so cannot be kept"
+                f"run.keep: method {job.method.name} has no `arrays` or no `restored`, and so cannot be kept",
+                key="run.keep",
+                got=True,
             )
         self.constants = {t: value for t, value in enumerate(constants) if value is not None}
         if self.constants and self.objective.task == "regression":

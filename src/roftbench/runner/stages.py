@@ -38,12 +38,16 @@ def stages_of(method: Method) -> list[Stage]:
     try:
         stages = method.stages()
     except ValueError as error:
-        raise UsageError(f"stages() of {type(method).__name__}: {error}") from error
+        raise UsageError(
+            f"stages() of {type(method).__name__}: {error}", key="method", got=type(method).__name__
+        ) from error
     names = [stage.name for stage in stages]
     if not names or len({*names, FINISH}) <= len(names):
         raise UsageError(
             f"stages() of {type(method).__name__} gives {', '.join(names) or 'none'}: there must be one at least, each"
-            f" with a name of its own, and not '{FINISH}'"
+            f" with a name of its own, and not '{FINISH}'",
+            key="method",
+            got=type(method).__name__,
         )
     return stages
 
@@ -79,12 +83,16 @@ def _check_converged(job: Job) -> None:
     if job.train.frozen_mode != "eval":
         raise UsageError(
             f"train.frozen_mode={job.train.frozen_mode} does not fit a converged head, which is fitted once to the"
-            " representations of an encoder in evaluation mode. Allowed: train.frozen_mode=eval, or method.head=adam."
+            " representations of an encoder in evaluation mode. Allowed: train.frozen_mode=eval, or method.head=adam.",
+            key="train.frozen_mode",
+            got=job.train.frozen_mode,
         )
     if job.train.loss not in CONVERGED_LOSSES:
         raise UsageError(
             f"train.loss={job.train.loss} does not fit a converged head, which minimizes squared errors. Allowed:"
-            f" train.loss={' or '.join(CONVERGED_LOSSES[:2])}, or method.head=adam."
+            f" train.loss={' or '.join(CONVERGED_LOSSES[:2])}, or method.head=adam.",
+            key="train.loss",
+            got=job.train.loss,
         )
 
 

@@ -92,7 +92,9 @@ class Store:
             place = f" ({error.filename})" if error.filename else ""  # none of a full disk
             raise UsageError(
                 f"paths.results={self.root} cannot be written: {error.strerror}{place}."
-                " Set paths.results to a folder of yours."
+                " Set paths.results to a folder of yours.",
+                key="paths.results",
+                got=str(self.root),
             ) from None
 
     def get(self, key: str) -> Record | None:

@@ -111,7 +111,9 @@ def reject(sheet: Sheet, name: str, cells: pa.ChunkedArray, values: NDArray[np.f
     sentences = filter(None, (listed(found), options(found)))
     raise UsageError(
         f"{sheet.what}, column '{name}', data row {row + 1}: '{cells[row].as_py()[:80]}' is not {allowed} (leave the"
-        f" cell empty where a label is missing{remedies(found, cells)}){'. '.join(['', *sentences])}"
+        f" cell empty where a label is missing{remedies(found, cells)}){'. '.join(['', *sentences])}",
+        key=name,
+        got=cells[row].as_py(),
     )
 
 
@@ -205,5 +207,7 @@ def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> No
             raise UsageError(
                 f"{sheet.what}, column '{name}': '{text}' may be {meanings(text)}: column '{written[0]}' has decimal"
                 f" commas, so that a point may separate thousands. Write {meanings(text)}, or all numbers of the table"
-                " with decimal points."
+                " with decimal points.",
+                key=name,
+                got=text,
             )

@@ -38,7 +38,9 @@ def check_rows(
             raise UsageError(
                 f"{what}, column '{names[place]}', data row {before + row + 1}: {cells[place][:80]!r}… goes over lines:"
                 f" close the quote, or take the line ends out of the cell. Its {count} lines look like {count} rows of"
-                " the table, and no row may be lost."
+                " the table, and no row may be lost.",
+                key=names[place],
+                got=cells[place],
             )
 
 

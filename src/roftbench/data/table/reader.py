@@ -51,9 +51,9 @@ class Sheet:
             UsageError: no column or several have this name.
         """
         if name not in self.names:
-            raise UsageError(f"{self.what} has no column '{name}'.{as_written(name, self.names)}")
+            raise UsageError(f"{self.what} has no column '{name}'.{as_written(name, self.names)}", key=name, got=name)
         if (count := self.names.count(name)) > 1:
-            raise UsageError(f"{self.what} has {count} columns called '{name}': give each a name of its own")
+            raise UsageError(f"{self.what} has {count} columns called '{name}': give each a name of its own", key=name)
         return self.names.index(name)
 
     def columns(self, names: Sequence[str]) -> list[pa.ChunkedArray]:
@@ -66,9 +66,9 @@ def unpack(what: str, raw: bytes) -> bytes:
     try:
         return unpacked(raw) if raw[:2] == GZIP else raw
     except TooMuchError as error:
-        raise UsageError(f"{what}: {error}") from None
+        raise UsageError(f"{what}: {error}", key=what) from None
     except GzipError as error:
-        raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.") from None
+        raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.", key=what) from None
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def open_sheet(what: str, file: str, content: bytes) -> Sheet:
         UsageError: it is no table, or has no rows or a single column.
     """
     if re.search(rb"\S", content) is None:
-        raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule")
+        raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule", key=what)
     if is_parquet(file, content):
         return _open_parquet(what, content)
     if formats.is_loadable(file, content[:PEEK]):
@@ -151,19 +151,19 @@ def layout(what: str, file: str, content: bytes, *, alone: bool = False) -> Layo
     formats.check_signature(what, content[:PEEK])
     text, notes = _as_utf8(what, content)
     if b"\0" in text:
-        raise UsageError(f"{what} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
+        raise UsageError(f"{what} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.", key=what)
     text = text[found.end() :] if (found := SEPARATOR_LINE.match(text)) else text
     start = BLANK_LINES.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
     end = HEADER.match(text, start).end()  # type: ignore[union-attr]
     if text[end : end + 1] == b'"':
-        raise UsageError(f'{what}: a quote (") in the header line is left open')
+        raise UsageError(f'{what}: a quote (") in the header line is left open', key=what)
     header = text[start:end]
     separator = _separator(header, suffix)
     if separator != ("\t" if suffix in TABBED else ","):
         notes.append(f"separator {SEPARATORS[separator]}")
     names = _names(what, header, separator, alone=alone)
     if re.compile(rb"\S").search(text, end) is None:
-        raise UsageError(f"{what} has no rows: there is nothing below the header {', '.join(names[:20])}")
+        raise UsageError(f"{what} has no rows: there is nothing below the header {', '.join(names[:20])}", key=what)
     return Layout(names, separator, text, end, notes)
 
 
@@ -172,7 +172,9 @@ def _as_utf8(what: str, content: bytes) -> tuple[bytes, list[str]]:
         try:
             return content.decode("utf-16").encode(), []
         except UnicodeError as error:
-            raise UsageError(f"{what} begins as UTF-16 text but is none: {error}. Save it in UTF-8.") from None
+            raise UsageError(
+                f"{what} begins as UTF-16 text but is none: {error}. Save it in UTF-8.", key=what
+            ) from None
     content = content.removeprefix(b"\xef\xbb\xbf")
     for encoding, name in (("utf-8", None), ("cp1252", "Windows-1252"), ("latin-1", "Latin-1")):
         try:
@@ -196,11 +198,12 @@ def _names(what: str, header: bytes, separator: str, *, alone: bool) -> list[str
     try:
         names: list[str] = pa.csv.read_csv(pa.BufferReader(header + b"\n"), reading, options).column_names
     except pa.ArrowException as error:
-        raise UsageError(f"{what} is not a CSV table: its header cannot be read: {error}") from None
+        raise UsageError(f"{what} is not a CSV table: its header cannot be read: {error}", key=what) from None
     if len(names) == 1 and not alone:
         raise UsageError(
             f"{what} has one column only, '{names[0][:80]}', and so no label. Separate SMILES and labels by one of"
-            f" {', '.join(SEPARATORS.values())}, in the header line too."
+            f" {', '.join(SEPARATORS.values())}, in the header line too.",
+            key=what,
         )
     return names
 
@@ -230,11 +233,11 @@ def _load(
             ),
         )
     except pa.ArrowException as error:
-        raise UsageError(why_not(what, width, ragged, len(blank), error)) from None
+        raise UsageError(why_not(what, width, ragged, len(blank), error), key=what) from None
     columns: list[pa.ChunkedArray] = table.columns
     if quoted:
         if any(column[-1].as_py() != LAST for column in columns):
-            raise UsageError(f'{what}: a quote (") is opened and never closed')
+            raise UsageError(f'{what}: a quote (") is opened and never closed', key=what)
         columns = [column[:-1] for column in columns]
     return columns
 
@@ -257,16 +260,16 @@ def _open_parquet(what: str, content: bytes) -> Sheet:
         names = file.schema_arrow.names
     except (pa.ArrowException, OSError, UnicodeError) as error:
         formats.check_signature(what, content[:PEEK])
-        raise UsageError(f"{what} is not a Parquet table, or a damaged one: {error}") from None
+        raise UsageError(f"{what} is not a Parquet table, or a damaged one: {error}", key=what) from None
     if not file.metadata.num_rows:
-        raise UsageError(f"{what} has no rows")
+        raise UsageError(f"{what} has no rows", key=what)
 
     def load(positions: Sequence[int]) -> list[pa.ChunkedArray]:
         try:
             table = file.read(columns=[names[position] for position in positions], use_threads=False)
             table.validate(full=True)  # a text that is no UTF-8 is noticed nowhere else
         except (pa.ArrowException, OSError) as error:
-            raise UsageError(f"{what} is a damaged Parquet table: {error}") from None
+            raise UsageError(f"{what} is a damaged Parquet table: {error}", key=what) from None
         read = [position for position, name in enumerate(names) if name in table.column_names]  # "a" also reads "a.b"
         return [as_text(table.column(read.index(position))) for position in positions]
 

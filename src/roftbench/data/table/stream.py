@@ -78,7 +78,9 @@ class Rows:
         try:
             yield from self._way.blocks()
         except OSError as error:
-            raise UsageError(f"input={self.path} cannot be read: {error.strerror or error}") from None
+            raise UsageError(
+                f"input={self.path} cannot be read: {error.strerror or error}", key="input", got=str(self.path)
+            ) from None
 
 
 def open_rows(path: Path, smiles_column: str | None) -> Rows:
@@ -88,7 +90,9 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
         UsageError: it cannot be read, is no table, or its SMILES column is not there or cannot be guessed.
     """
     if path.exists() and not path.is_file():  # a pipe can be read once only
-        raise UsageError(f"input={path} is no regular file: save what it holds, and give that file")
+        raise UsageError(
+            f"input={path} is no regular file: save what it holds, and give that file", key="input", got=str(path)
+        )
     try:
         way = _way(path)
         sheet = way.head()
@@ -99,10 +103,12 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
         count, notes = _looked_through(way.blocks(), position)
     except OSError as error:
         raise UsageError(
-            f"input={path} cannot be read: {error.strerror or error} (looked at {path.resolve()})"
+            f"input={path} cannot be read: {error.strerror or error} (looked at {path.resolve()})",
+            key="input",
+            got=str(path),
         ) from None
     if not count:
-        raise UsageError(f"{path} has no rows")
+        raise UsageError(f"{path} has no rows", key=str(path))
     return Rows(path, sheet.names, position, count, way.sha256, [*sheet.notes, *found, *notes], way)
 
 
@@ -132,7 +138,9 @@ def _looked_through(blocks: Iterator[list[list[str]]], position: int) -> tuple[i
 
 def _each_once(path: Path, names: list[str]) -> None:
     if twice := [name for name in names if names.count(name) > 1]:
-        raise UsageError(f"{path} has {names.count(twice[0])} columns called '{twice[0]}': give each a name of its own")
+        raise UsageError(
+            f"{path} has {names.count(twice[0])} columns called '{twice[0]}': give each a name of its own", key=twice[0]
+        )
 
 
 @dataclass(frozen=True)
@@ -179,7 +187,9 @@ class _Parquet:
         except pa.ArrowException as error:
             with opened(self.path) as file:
                 formats.check_signature(str(self.path), file.read(PEEK))
-            raise UsageError(f"{self.path} is not a Parquet table, or a damaged one: {error}") from None
+            raise UsageError(
+                f"{self.path} is not a Parquet table, or a damaged one: {error}", key=str(self.path)
+            ) from None
 
     def blocks(self) -> Iterator[list[list[str]]]:
         """Yield the columns of some rows."""
@@ -190,7 +200,7 @@ class _Parquet:
                 batch.validate(full=True)
                 yield [as_text(pa.chunked_array([column])).to_pylist() for column in batch.columns]
         except pa.ArrowException as error:
-            raise UsageError(f"{self.path} is a damaged Parquet table: {error}") from None
+            raise UsageError(f"{self.path} is a damaged Parquet table: {error}", key=str(self.path)) from None
 
 
 @dataclass(frozen=True)
@@ -245,11 +255,13 @@ class _Text:
                         yield before
                     before = [column.to_pylist() for column in batch.columns]
             except pa.ArrowException as error:
-                raise UsageError(why_not(str(self.path), len(names), ragged, len(blank), error)) from None
+                raise UsageError(
+                    why_not(str(self.path), len(names), ragged, len(blank), error), key=str(self.path)
+                ) from None
         if before is None:
             return
         if self.quoted and any(column.pop() != LAST for column in before):
-            raise UsageError(f'{self.path}: a quote (") is opened and never closed')
+            raise UsageError(f'{self.path}: a quote (") is opened and never closed', key=str(self.path))
         yield before
 
 
@@ -264,22 +276,24 @@ def _text(path: Path) -> _Text:
             nul = nul or b"\0" in block
             possible = {name: decoder for name, decoder in possible.items() if _decodes(decoder, block)}
     except TooMuchError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(f"{path}: {error}", key=str(path)) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UsageError(f"{path} is a damaged gzip file: {error}. Copy or download it again.") from None
+        raise UsageError(f"{path} is a damaged gzip file: {error}. Copy or download it again.", key=str(path)) from None
     with opened(path) as raw:
         start = raw.read(PEEK)
     formats.check_signature(str(path), start)
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else next(iter(possible))
     if nul and encoding != "utf-16":
-        raise UsageError(f"{path} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
+        raise UsageError(f"{path} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.", key=str(path))
     try:
         with io.BufferedReader(Utf8(path, encoding)) as text:
             head = text.read(HEAD)
     except UnicodeError as error:
-        raise UsageError(f"{path} begins as UTF-16 text but is none: {error}. Save it in UTF-8.") from None
+        raise UsageError(
+            f"{path} begins as UTF-16 text but is none: {error}. Save it in UTF-8.", key=str(path)
+        ) from None
     if not head.strip():
-        raise UsageError(f"{path} is empty: a table has a header line and a row for each molecule")
+        raise UsageError(f"{path} is empty: a table has a header line and a row for each molecule", key=str(path))
     whole = _whole_rows(head)
     found = layout(str(path), path.name, whole, alone=True)
     notes = [*found.notes, *([f"the file is not UTF-8: read as {ENCODINGS[encoding]}"] if ENCODINGS[encoding] else [])]
