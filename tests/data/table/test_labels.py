@@ -144,7 +144,7 @@ def test_other_ways_of_writing_decimal_commas_tell_of_thousands(own: Path, besid
 
 
 def test_points_and_commas_in_one_column_are_ambiguous(own: Path) -> None:
-    with raises_usage("'56.993' in the same column", key="S"):
+    with raises_usage("'56.993' in the same column", key="dataset.targets"):
         load(own, "SMILES;S\nCCO;56.993\nCCN;2,65\nCCC;9,5\n")
 
 
