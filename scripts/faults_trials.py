@@ -15,7 +15,7 @@ from faults_inject import KILL, Faults
 
 from roftbench.cli.main import main
 from roftbench.errors import UsageError
-from roftbench.predict.saved_model import read_kept
+from roftbench.predict.saved_model import read_saved
 from roftbench.store.results import Store
 
 LIMIT = 600.0  # seconds after which a command hangs
@@ -175,7 +175,7 @@ def whole(root: Path, expected: dict[str, Any]) -> list[str]:
     for folder in (root / "results" / "models").glob("[!.]*"):
         users += (folder / NOTES).exists()
         try:
-            read_kept(folder)
+            read_saved(folder)
         except UsageError as error:
             wrong.append(f"a kept model: {error}")
     if not users and any(name.endswith(NOTES) for name in expected):

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from command import Command
 from lab import Lab
+from refusals import raises_usage
 
 import roftbench
-from roftbench.errors import UsageError
 
 TEXTS = ["CCO", "junk", "c1ccccc1O", "", "CC(=O)Oc1ccccc1C(=O)O"]
 
@@ -80,7 +79,7 @@ def test_a_text_is_no_list_of_smiles(lab: Lab) -> None:
         lambda: roftbench.embed("CCO", model="tiny_gin", device="cpu"),
     )
     for ask in asked:
-        with pytest.raises(UsageError, match=r"give a list of SMILES: \['CCO'\]"):
+        with raises_usage(r"\['CCO'\]", key="smiles", got="CCO"):
             ask()
-    with pytest.raises(UsageError, match="one by one"):
+    with raises_usage("one by one", key="model_dirs", got=([folder],)):
         roftbench.load([folder])  # type: ignore[arg-type]

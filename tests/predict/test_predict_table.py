@@ -16,7 +16,7 @@ from command import Command, Terminal
 from lab import FOREST, Lab, molecules, start, write_csv
 
 import roftbench
-from roftbench.predict.saved_model import read_kept, write_kept
+from roftbench.predict.saved_model import read_saved, write_saved
 
 GARBAGE = ("not a molecule", "", "C1CC", "[*]CC", "c1ccc", "CC(C", "☃", "nan", "Cl->[Fe]")
 
@@ -75,7 +75,7 @@ def test_models_of_different_tasks_are_refused(cli: Command, tmp_path: Path) -> 
     (tmp_path / "in.csv").write_text("smiles\nCCO\n")
     both = kept(cli.lab, "method=lp"), kept(cli.lab, *FOREST, "dataset=bbbp")
     given = f"model_dir={both[0]},{both[1]}", f"input={tmp_path / 'in.csv'}", "output=out.csv"
-    cli("predict", *given).refused("only models of the same tasks", "p_np")
+    cli("predict", *given).refused("different targets", "p_np")
 
 
 def test_models_whose_probabilities_are_of_other_classes_are_refused(cli: Command, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_models_whose_probabilities_are_of_other_classes_are_refused(cli: Comman
     both = [kept(cli.lab, *words, f"dataset.classes=[{classes}]") for classes in ("A,B", "B,A")]
     (tmp_path / "in.csv").write_text("smiles\nCCO\n")
     given = f"input={tmp_path / 'in.csv'}", "output=out.csv"
-    cli("predict", f"model_dir={both[0]},{both[1]}", *given).refused("probability of 'A' against 'B'")
+    cli("predict", f"model_dir={both[0]},{both[1]}", *given).refused("'A' against 'B'")
     said = cli("predict", f"model_dir={both[0]}", *given).out
     assert "probabilities are those of 'B', against 'A'" in said
     assert "(probabilities are those of `A`, against `B`)" in (both[1] / "README.md").read_text()
@@ -123,9 +123,9 @@ def test_a_model_that_was_written_anew_begins_again(cli: Command, tmp_path: Path
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     (folder / "notes.txt").write_text("the user's")
-    found = read_kept(folder)
+    found = read_saved(folder)
     found.facts["calibration"]["half_width"] = [9.0]  # as after `advise`, whose intervals come from the folds
-    write_kept(found, "no card")
+    write_saved(found, "no card")
     assert (folder / "notes.txt").read_text() == "the user's"
     ended = cli("predict", f"model_dir={folder}", f"input={source}", f"output={tmp_path / 'out.csv'}")
     assert ended.code == 0, ended
@@ -138,7 +138,7 @@ def test_no_file_that_is_in_the_way_is_written_over(cli: Command, tmp_path: Path
         (tmp_path / name).write_text("smiles\nCCO\n")
     for name in ("out.csv.part", "in.csv"):
         given = f"input={tmp_path / name}", f"output={tmp_path / 'out.csv'}"
-        cli("predict", model, *given).refused("out.csv.part is in the way")
+        cli("predict", model, *given).refused("out.csv.part", "rename it")
     assert (tmp_path / "out.csv.part").read_text() == "smiles\nCCO\n"
     assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.csv.part"]  # and no lock beside it
     (tmp_path / "out.csv.part").write_bytes(b"")  # a call that was killed as soon as it had begun

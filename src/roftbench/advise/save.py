@@ -14,7 +14,7 @@ from roftbench.metrics import evaluate
 from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
-from roftbench.predict.save import keep
+from roftbench.predict.save import save
 from roftbench.runner.run import EXPERIMENTS
 from roftbench.store.results import Record
 
@@ -36,7 +36,7 @@ def kept(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
     env = env.running(rerun=False)
     experiment = EXPERIMENTS[job.model.kind](job, env)
     with logged(None, quiet=True):
-        return keep(experiment, experiment.work(), calibration)
+        return save(experiment, experiment.work(), calibration)
 
 
 def tested(folders: list[Path], metric: str, env: RunContext) -> tuple[float | None, str]:
@@ -47,6 +47,6 @@ def tested(folders: list[Path], metric: str, env: RunContext) -> tuple[float | N
     shares = [share for share in models.coverage() if share is not None]
     if not shares:
         return score, ""
-    source = " and the ".join(sorted({str(one.facts["calibration"]["labels"]) for one in models.kept}))
+    source = " and the ".join(sorted({str(one.facts["calibration"]["labels"]) for one in models.saved}))
     held = f"hold {np.mean(shares):.1%} of the test labels"
     return score, f"their {COVERAGE:.0%} intervals, made from the {source}, {held}"

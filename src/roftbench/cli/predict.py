@@ -1,4 +1,4 @@
-"""The command lines of `roftbench predict` and `roftbench embed`, from key=value to one line of what was done."""
+"""The commands `roftbench predict` and `roftbench embed`."""
 
 import time
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
         )
     if bool(settings.model_dir) == named:
         raise UsageError(
-            "give either model=NAME (see roftbench list models) or model_dir=DIR (a kept model)", key="model_dir"
+            "give either model=NAME (see roftbench list models) or model_dir=DIR (a saved model)", key="model_dir"
         )
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output), embedding.ENDINGS)
@@ -123,7 +123,7 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
 
 
 def _folders(model_dir: str) -> list[str]:
-    """Return the folders of kept models, given with commas between; a folder's own name may hold one."""
+    """Return the folders of saved models, separated by commas; the name of a single folder may contain one."""
     if Path(model_dir).expanduser().is_dir():
         return [model_dir]
     folders = [folder.strip() for folder in model_dir.split(",")]
@@ -145,13 +145,13 @@ def _source(settings: Settings) -> Rows:
 
 
 def _announce(ensemble: Ensemble, source: Rows) -> None:
-    jobs = [one.facts["job"] for one in ensemble.kept]
+    jobs = [one.facts["job"] for one in ensemble.saved]
     models = ", ".join(sorted({f"{job['model']['name']} · {job['method']['name']}" for job in jobs}))
     count = f"{len(jobs)} models: " if len(jobs) > 1 else ""
     say(f"   model  {count}{models}, {len(ensemble.targets)} {ensemble.task} task{'s' * (len(ensemble.targets) > 1)}")
     say(f"   input  {source.path}: {source.count:,} rows")
     if ensemble.task == "classification":
-        negative, positive = ensemble.kept[0].classes
+        negative, positive = ensemble.saved[0].classes
         say(f"   class  probabilities are those of '{positive}', against '{negative}'")
     else:
         shares = [share for share in ensemble.coverage() if share is not None]

@@ -1,4 +1,4 @@
-"""SMILES to what models read, many at a time. This module runs in worker processes, so it imports nothing heavy."""
+"""SMILES to the inputs of models, in chunks. It runs in worker processes and so imports nothing heavy."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -11,14 +11,18 @@ from roftbench.data.featurizers.hu import molecule_to_graph, pack, read_molecule
 from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.smiles import FeaturizeError, rdkit_failure
 
-CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed run gives the same bits
+CHUNK = 1000  # rows; always cut at the same rows, so that a resumed run gives the same bits
 
 
 class Molecules(NamedTuple):
     """R rows, of which K are molecules with a graph.
 
-    places [K]: their rows; smiles [K], without names and atom maps; graphs: packed, by featurizer; fingerprint [K, 256]
-    uint8: ECFP4; reasons: for each other row why it has none.
+    Attributes:
+        places: Row numbers of the molecules, [K].
+        smiles: Their SMILES without names and atom maps, [K].
+        graphs: Packed graphs by featurizer.
+        fingerprint: Packed ECFP4 fingerprints, [K, 256] uint8.
+        reasons: Why each other row has no graph, by row number.
     """
 
     places: list[int]
@@ -29,10 +33,10 @@ class Molecules(NamedTuple):
 
 
 def featurized(smiles: Sequence[str], featurizers: Iterable[str], strip_salts: bool = False) -> Molecules:
-    """Return some rows of SMILES as models read them; a row that has no graph has a reason instead.
+    """Return rows of SMILES as inputs of models, with a reason in place of each missing graph.
 
-    With `strip_salts` a molecule is its largest organic fragment, as in the data set of such a model. As in a data set,
-    the "hu" graph decides which rows are molecules, whatever graphs a model reads.
+    With `strip_salts` a molecule is its largest organic fragment, as in the model's data set. As in a data set, rows
+    with a "hu" graph are molecules, whatever graphs a model reads.
     """
     others = sorted({*featurizers} - {HU})
     places, texts, molecules, graphs = [], [], [], []
@@ -44,7 +48,7 @@ def featurized(smiles: Sequence[str], featurizers: Iterable[str], strip_salts: b
         except FeaturizeError as error:
             reasons[place] = "empty SMILES" if not text.strip() else str(error)
             continue
-        except Exception as error:  # of RDKit, for one molecule
+        except Exception as error:  # RDKit may raise anything; the other molecules go on
             reasons[place] = str(rdkit_failure(error))
             continue
         places.append(place)
@@ -53,19 +57,19 @@ def featurized(smiles: Sequence[str], featurizers: Iterable[str], strip_salts: b
         graphs.append(graph)
     try:
         packed = {name: FEATURIZERS[name].chunk(texts) for name in others}
-    except Exception:  # of one molecule: the others must not be lost with it
+    except Exception:  # one molecule failed; the others must not be lost
         return _without_failing(smiles, others, strip_salts)
     return Molecules(places, texts, {HU: pack(graphs), **packed}, fingerprints(molecules), reasons)
 
 
 def _without_failing(smiles: Sequence[str], others: Sequence[str], strip_salts: bool) -> Molecules:
-    """Return the same without the molecules on which a featurizer fails."""
+    """Return `featurized` without the molecules on which a featurizer fails."""
     reasons = {}
     for place, text in enumerate(smiles):
         for name in others:
             try:
                 FEATURIZERS[name].chunk([text])
-            except FeaturizeError:  # no molecule at all: told below
+            except FeaturizeError:  # not a molecule: `featurized` gives the reason
                 break
             except Exception as error:
                 reasons[place] = f"no {name} graph: {type(error).__name__}: {error}"

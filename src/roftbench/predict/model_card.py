@@ -1,4 +1,4 @@
-"""The model card of a kept model: what it predicts, what it was fitted to, how far it can be trusted."""
+"""Model card of a saved model: predicted quantities, training data, reliability."""
 
 from typing import Any
 
@@ -26,13 +26,13 @@ training molecules' fingerprints and the held-out labels with their predictions.
 """
 
 
-def card(kept: SavedModel) -> str:
+def card(saved: SavedModel) -> str:
     """Return the card as Markdown."""
-    facts, job = kept.facts, kept.facts["job"]
+    facts, job = saved.facts, saved.facts["job"]
     version = facts["env"]["roftbench"]
     metric, units = facts["metric"], f" ({facts['units']})" if facts["units"] else ""
     labels, scores = facts["count"]["labels"], facts["scores"]
-    tasks = ", ".join(kept.targets[:5]) + ", …" * (len(kept.targets) > 5)
+    tasks = ", ".join(saved.targets[:5]) + ", …" * (len(saved.targets) > 5)
     data = (
         f"data: `{job['dataset']['name']}`, sha256 `{job['dataset']['sha256']}`, split `{job['split']['name']}`,"
         f" labels `{job['label_ratio']['name']}`"
@@ -44,35 +44,35 @@ def card(kept: SavedModel) -> str:
     lines = [
         f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
         "",
-        f"{kept.task.capitalize()}{units}{_classes(kept)}, job `{facts['key']}` of roftbench {version}.",
+        f"{saved.task.capitalize()}{units}{_classes(saved)}, job `{facts['key']}` of roftbench {version}.",
         "",
         f"- {data}",
         f"- {used}",
         *["- molecules: the largest organic fragment of a SMILES, without counter-ions; `predict` does the same"]
-        * kept.strip_salts,
+        * saved.strip_salts,
         f"- {metric}: validation {_number(scores['val'][metric])}, test {_number(scores['test'][metric])}",
         *(f"- caution: {warning}" for warning in facts["warnings"]),
         "",
-        *_table(kept),
+        *_table(saved),
         "",
     ]
-    held_out = _words(facts["calibration"], kept.task, selects=labels["selection"] > 0)
+    held_out = _words(facts["calibration"], saved.task, selects=labels["selection"] > 0)
     foot = FOOT.format(
         atoms=facts["atoms"], held_out=held_out, split=job["split"]["name"], license=facts["license"] or "not stated"
     )
     return "\n".join(lines) + "\n" + foot
 
 
-def _classes(kept: SavedModel) -> str:
-    if kept.task == "regression":
+def _classes(saved: SavedModel) -> str:
+    if saved.task == "regression":
         return ""
-    negative, positive = kept.classes
+    negative, positive = saved.classes
     return f" (probabilities are those of `{positive}`, against `{negative}`)"
 
 
-def _table(kept: SavedModel) -> list[str]:
-    facts, calibration = kept.facts, kept.facts["calibration"]
-    if kept.task == "regression":
+def _table(saved: SavedModel) -> list[str]:
+    facts, calibration = saved.facts, saved.facts["calibration"]
+    if saved.task == "regression":
         head = "| task | training labels | mean ± std | range | 90 % interval | its coverage on test |"
         rows = [
             [one["task"], one["labels"], _spread(one), _range(one), f"± {_number(width)}", _share(share)]
@@ -93,7 +93,7 @@ def _table(kept: SavedModel) -> list[str]:
 
 
 def _words(calibration: dict[str, Any], task: str, *, selects: bool) -> str:
-    """Say on which labels intervals or probabilities rest, and what that is worth."""
+    """Describe the labels behind intervals or probabilities and the limits that follow."""
     fewest = min(calibration["count"])
     what = "The 90 % intervals (split conformal)" if task == "regression" else "The probabilities (Platt's method)"
     text = f"{what} rest on {fewest} labels a task at least, those of the {calibration['labels']}."
