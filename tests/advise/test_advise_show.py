@@ -48,7 +48,7 @@ def advice(
         half=difference({0: scale * 0.8}, best.scores, 1.0),
         ending=ending,
         commands=["roftbench run"],
-        kept=parts.Kept([], scale * 0.71),
+        saved=parts.Saved([], scale * 0.71),
         pretrained=frozenset(),
         warnings=[f"a column {name}"],
     )
@@ -121,4 +121,4 @@ def test_what_a_guess_without_the_molecule_leaves_open_is_said(
 
 
 def test_a_test_score_that_is_undefined_is_said() -> None:
-    assert "rmse is undefined on the test part" in printed(replace(advice(), kept=parts.Kept()))
+    assert "rmse is undefined on the test part" in printed(replace(advice(), saved=parts.Saved()))

@@ -56,7 +56,7 @@ REFUSED = {
     "negative seed": (["seed=-1"], ["seed must be ≥ 0, got -1"]),
     "negative weight": (["method=l2_sp", "method.weight=-1"], ["method.weight must be ≥ 0, got -1"]),
     "fraction above 1": (["label_ratio=full", "label_ratio.fraction=1.5"], ["must be > 0 and ≤ 1, got 1.5"]),
-    "loss of another task": (["train.loss=bce"], ["'bce'", "regression", "rmse, mse, mae, huber"]),
+    "loss of another task": (["train.loss=bce"], ["train.loss=bce", "regression", "huber, mae, mse, rmse"]),
     "too many labels": (["label_ratio.count=903"], ["903", "902"]),
     "csv without a path": (["dataset=csv"], ["dataset.path must be given"]),
     "csv that is not there": (["dataset=csv", "dataset.path=no.csv"], ["No such file", "empty/no.csv"]),
