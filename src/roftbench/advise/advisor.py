@@ -130,12 +130,11 @@ class Advisor:
             if winner.failure:
                 raise UsageError(f"no candidate could be judged. {winner.name}: {winner.failure}")
             budget = self.settings.budget
-            raise UsageError(
+            problem = (
                 f"not decided within this budget (advise.budget={budget} is too small): no candidate could be judged;"
-                f" {enough}",
-                key="advise.budget",
-                got=budget,
+                f" {enough}"
             )
+            raise UsageError(problem, key="advise.budget", got=budget)
         if all(score is None for score in winner.scores.values()):
             raise UsageError(
                 f"{self.metric} is defined on no fold: each lacks a class, or labels that differ",

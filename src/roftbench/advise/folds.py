@@ -137,12 +137,8 @@ class Folds:
             try:
                 found = [self.pool[test] for _, test in cuts]
             except ValueError:  # all strata, such as rare classes of several tasks, are smaller than that
-                raise UsageError(
-                    f"no class of the {len(self.pool)} labeled molecules has {self.count} of them, one per fold",
-                    key="advise.folds",
-                    got=self.count,
-                    hint=MORE_LABELS,
-                ) from None
+                problem = f"no class of the {len(self.pool)} labeled molecules has {self.count} of them, one per fold"
+                raise UsageError(problem, key="advise.folds", got=self.count, hint=MORE_LABELS) from None
         sizes = np.array([len(part) for part in found])
         least = len(self.pool) - (sizes + np.roll(sizes, -1)).max()  # size of the smallest training part
         if groups is not None and (sizes.min() == 0 or least < self.count):

@@ -93,11 +93,8 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     with_model = [text for text in overrides if text.startswith((*OF_MODEL, *BESIDE))] if named else []
     settings = settings_of([text for text in overrides if text not in with_model and not text.startswith("paths.")])
     if settings.prefix:
-        raise UsageError(
-            f"prefix={settings.prefix} is for predict: embed adds no columns to a table",
-            key="prefix",
-            got=settings.prefix,
-        )
+        problem = f"prefix={settings.prefix} is for predict: embed adds no columns to a table"
+        raise UsageError(problem, key="prefix", got=settings.prefix)
     if bool(settings.model_dir) == named:
         raise UsageError(
             "give either model=NAME (see roftbench list models) or model_dir=DIR (a saved model)", key="model_dir"
@@ -108,11 +105,8 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
         member = encoder_of(with_model, folder, settings.device)
     else:
         if len(_folders(settings.model_dir)) > 1:
-            raise UsageError(
-                f"model_dir={settings.model_dir}: one model has representations, several have several",
-                key="model_dir",
-                got=settings.model_dir,
-            )
+            problem = f"model_dir={settings.model_dir}: one model has representations, several have several"
+            raise UsageError(problem, key="model_dir", got=settings.model_dir)
         [member] = load(settings.model_dir, device=settings.device, plugins=_plugins(settings)).members
     source = _source(settings)
     path = Path(settings.output).expanduser()

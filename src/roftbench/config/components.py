@@ -45,11 +45,8 @@ def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str
     bases = (Splitter, AutoSplit) if where == "split" else bases_of(where)
     target = import_allowed(head._target_, where, plugins, bases)
     if is_dataclass(target) and vars(target).get("__annotations__") and "__dataclass_params__" not in vars(target):
-        raise UsageError(
-            f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it",
-            key=f"{where}._target_",
-            got=head._target_,
-        )
+        problem = f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
+        raise UsageError(problem, key=f"{where}._target_", got=head._target_)
     params = asdict(typed(schema_of(target), {key: value for key, value in values.items() if key not in own}, where))
     return head, Component(head.name, head._target_, naming_params(target, params), code=code_of(target, plugins))
 

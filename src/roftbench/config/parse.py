@@ -137,10 +137,8 @@ def _check_written_out(config: DictConfig, group: str) -> None:
     found = OmegaConf.to_container(config, resolve=False).get(group)  # type: ignore[union-attr]
     sources = found.get("sources") if isinstance(found, dict) else found
     if "${" in json.dumps(sources, default=str):
-        raise UsageError(
-            f"{group}.sources holds a reference (${{…}}): write each address out, for it is sent as it is",
-            key=f"{group}.sources",
-        )
+        problem = f"{group}.sources holds a reference (${{…}}): write each address out, for it is sent as it is"
+        raise UsageError(problem, key=f"{group}.sources")
 
 
 def follow(config: DictConfig) -> dict[str, Any]:

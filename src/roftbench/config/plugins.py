@@ -44,12 +44,8 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple
         )
     if inspect.isabstract(found):
         lacking = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
-        raise UsageError(
-            f"{where}._target_={path} is abstract: it lacks {lacking}",
-            key=f"{where}._target_",
-            got=path,
-            hint="Name a class that has them.",
-        )
+        problem = f"{where}._target_={path} is abstract: it lacks {lacking}"
+        raise UsageError(problem, key=f"{where}._target_", got=path, hint="Name a class that has them.")
     return found
 
 
@@ -98,11 +94,8 @@ def load_plugin(plugin: str) -> str:
     if _loaded.get(name) == path:
         return name
     if name in sys.modules and name not in _loaded:
-        raise UsageError(
-            f"plugins: {plugin}: there is a module '{name}' already; give the file another name",
-            key="plugins",
-            got=plugin,
-        )
+        problem = f"plugins: {plugin}: there is a module '{name}' already; give the file another name"
+        raise UsageError(problem, key="plugins", got=plugin)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

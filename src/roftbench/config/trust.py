@@ -51,13 +51,12 @@ def _check_file(path: Path, folder: Path, _changed: int, size: int) -> None:
 
 
 def _refuse(path: Path, key: str) -> None:
-    raise UsageError(
+    problem = (
         f"{path} sets {key}, which may run code: a config folder may not, only the command line. If you trust it,"
         f" give {'plugins=[FILE.py]' if key.startswith('plugins') else 'hydra.…=…'} there. A preset may hold"
-        " hydra.sweeper.params alone",
-        key=str(path),
-        got=key,
+        " hydra.sweeper.params alone"
     )
+    raise UsageError(problem, key=str(path), got=key)
 
 
 def _of_launcher(content: Any, inside: tuple[str, ...]) -> Iterator[str]:

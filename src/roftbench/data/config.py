@@ -61,11 +61,8 @@ class DatasetSpec:
 
     def __post_init__(self) -> None:
         if (self.path is None) == (not self.sources):
-            raise UsageError(
-                "path (a table of your own) or sources (a published file): give exactly one of them",
-                key="path",
-                got=self.path,
-            )
+            problem = "path (a table of your own) or sources (a published file): give exactly one of them"
+            raise UsageError(problem, key="path", got=self.path)
         if self.sources:
             check_places(self.sources)
             if left := [name for name in KNOWN if not getattr(self, name)]:

@@ -171,12 +171,11 @@ def _check_same_tasks(saved: Sequence[SavedModel]) -> None:
         for name, value in _quantities(one).items():
             if value != (wanted := _quantities(first)[name]):
                 found, other = (", ".join(map(str, v[:5])) if isinstance(v, list) else v for v in (value, wanted))
-                raise UsageError(
+                problem = (
                     f"models with different {name} cannot predict together: {one.folder} has {found}, {first.folder}"
-                    f" has {other}",
-                    key="model_dir",
-                    got=str(one.folder),
+                    f" has {other}"
                 )
+                raise UsageError(problem, key="model_dir", got=str(one.folder))
 
 
 def _quantities(one: SavedModel) -> dict[str, object]:

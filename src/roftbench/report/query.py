@@ -58,12 +58,11 @@ class Request:
         group = tuple(name for name in GROUP if name in given.get("group", GROUP))
         if "pool" in choice and (inside := [part for part in SEEDED if part not in group]):
             words = " or ".join(f"{part}s" for part in inside)
-            raise UsageError(
+            problem = (
                 f"pool=split_seed without {' and '.join(inside)} in group= would put {words} into one table whose"
-                f" replicates differ: keep {' and '.join(SEEDED)} in group=",
-                key="pool",
-                got="split_seed",
+                f" replicates differ: keep {' and '.join(SEEDED)} in group="
             )
+            raise UsageError(problem, key="pool", got="split_seed")
         return cls(filters, choice.get("metric"), by, group, "pool" in choice), rest
 
     def words(self) -> list[str]:

@@ -288,9 +288,6 @@ def choose_device(name: str) -> torch.device:
     kind = device_type(name)
     device = torch.device(kind if name == "auto" else name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(
-            f"device={name}: this machine has {torch.cuda.device_count()} GPUs that torch can use.",
-            key="device",
-            got=name,
-        )
+        problem = f"device={name}: this machine has {torch.cuda.device_count()} GPUs that torch can use."
+        raise UsageError(problem, key="device", got=name)
     return device

@@ -150,11 +150,8 @@ def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
     """
     named = {text.split("=", 1)[0].lstrip("+") for text in overrides}
     if several := [text for text in overrides if text.startswith("experiment=") and _is_sweep(text)]:
-        raise UsageError(
-            f"{several[0]} names several presets: run one after another, what they share is done once",
-            key="experiment",
-            got=several[0],
-        )
+        problem = f"{several[0]} names several presets: run one after another, what they share is done once"
+        raise UsageError(problem, key="experiment", got=several[0])
     preset = settings.sweeper.get("params") or {}
     return [*(f"{key}={value}" for key, value in preset.items() if key not in named), *overrides]
 

@@ -145,12 +145,11 @@ def _check_formulas(what: str, rows: list[list[Any]], written: Any) -> None:
     for row, cells in zip(rows, written.iter_rows(values_only=True), strict=True):
         for value, text in zip(row, cells, strict=True):
             if value is None and isinstance(text, str) and text.startswith("="):
-                raise UsageError(
+                problem = (
                     f"{what} has a formula without a value, '{text[:40]}': open and save it with a spreadsheet program,"
-                    " or save the sheet as CSV",
-                    key=what,
-                    got=text,
+                    " or save the sheet as CSV"
                 )
+                raise UsageError(problem, key=what, got=text)
 
 
 def _cell(value: Any) -> str:

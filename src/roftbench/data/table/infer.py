@@ -51,11 +51,8 @@ def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
     for name in targets:
         sheet.position(name)
         if name in roles:
-            raise UsageError(
-                f"dataset.targets: '{name}' is the {roles[name]} column of {sheet.what}, not a label",
-                key="dataset.targets",
-                got=name,
-            )
+            problem = f"dataset.targets: '{name}' is the {roles[name]} column of {sheet.what}, not a label"
+            raise UsageError(problem, key="dataset.targets", got=name)
     return targets
 
 
@@ -119,12 +116,11 @@ def split_column(sheet: Sheet) -> str | None:
             if words and not others:
                 return name
             if set(words) & set(PART_NAMES):
-                raise UsageError(
+                problem = (
                     f"{sheet.what}: column '{name}' looks like the parts of a split, but holds '{others[0][:80]}', too."
-                    f" Allowed: {', '.join(filter(None, PART_NAMES))}, or an empty cell. Or rename the column.",
-                    key=name,
-                    got=others[0],
+                    f" Allowed: {', '.join(filter(None, PART_NAMES))}, or an empty cell. Or rename the column."
                 )
+                raise UsageError(problem, key=name, got=others[0])
     return None
 
 
@@ -249,12 +245,11 @@ def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, 
     if len(known) == 2 and (spec.task or count.sum() > 2):  # two rows with a number each are no classes
         return "classification", [together[int((values == value).argmax())].as_py() for value in known]
     if spec.task == "classification":
-        raise UsageError(
+        problem = (
             f"{sheet.what}: classification labels must be 0, 1 or empty, or have two values; {_listed(targets)}"
-            f" {'has' if len(targets) == 1 else 'have'} {len(known)}. Use dataset.task=regression?",
-            key="dataset.task",
-            got=spec.task,
+            f" {'has' if len(targets) == 1 else 'have'} {len(known)}. Use dataset.task=regression?"
         )
+        raise UsageError(problem, key="dataset.task", got=spec.task)
     return "regression", None
 
 

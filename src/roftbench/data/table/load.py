@@ -66,19 +66,13 @@ def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]
 
 def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if spec.classes and spec.task == "regression":
-        raise UsageError(
-            f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression",
-            key="dataset.classes",
-            got=spec.classes,
-        )
+        problem = f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression"
+        raise UsageError(problem, key="dataset.classes", got=spec.classes)
     content = _own_content(spec, path)
     digest = sha256(content)
     if spec.sha256 not in (None, digest):
-        raise UsageError(
-            f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}",
-            key="dataset.sha256",
-            got=spec.sha256,
-        )
+        problem = f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}"
+        raise UsageError(problem, key="dataset.sha256", got=spec.sha256)
     file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
     sheet = open_sheet(str(spec.path), file, content)
     guesses = list(sheet.notes)
@@ -171,11 +165,8 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
         texts, labels, parts = _with_absent(spec, texts, labels, parts)
     for what, expected, came in (("rows", spec.rows, len(labels)), ("num_tasks", spec.num_tasks, len(targets))):
         if expected not in (None, came):
-            raise UsageError(
-                f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}",
-                key=f"dataset.{what}",
-                got=expected,
-            )
+            problem = f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}"
+            raise UsageError(problem, key=f"dataset.{what}", got=expected)
     return Table(texts, labels, parts, targets, place, notes)
 
 
@@ -186,11 +177,8 @@ def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
     path, _ = _own_file(spec.path)
     content = _own_content(spec, path)
     if (digest := sha256(content)) != spec.sha256:
-        raise UsageError(
-            f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed",
-            key="dataset.path",
-            got=spec.path,
-        )
+        problem = f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed"
+        raise UsageError(problem, key="dataset.path", got=spec.path)
     return open_sheet(spec.path, Path(spec.path).name, content), spec.path
 
 
@@ -223,12 +211,11 @@ def _smiles(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
     row = pc.index(pc.match_substring_regex(cells, "[\n\r]"), True).as_py()
     if row >= 0:
         text = cells[row].as_py()[:80]
-        raise UsageError(
+        problem = (
             f"{sheet.what}, column '{name}', data row {row + 1}: {text!r}… goes over lines: close the quote, or take"
-            " the line end out of the cell",
-            key=name,
-            got=cells[row].as_py(),
+            " the line end out of the cell"
         )
+        raise UsageError(problem, key=name, got=cells[row].as_py())
     texts: list[str] = cells.to_numpy().tolist()
     return texts
 
@@ -239,12 +226,11 @@ def _parts(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
     index = pc.index_in(pc.utf8_lower(trimmed), value_set=pa.array(words))
     row = pc.index(pc.is_null(index), True).as_py()
     if row >= 0:
-        raise UsageError(
+        problem = (
             f"{sheet.what}, column '{name}', data row {row + 1}: '{trimmed[row].as_py()[:80]}' is no part. Allowed:"
-            f" {', '.join(filter(None, words))}, or an empty cell for a row in no part.",
-            key=name,
-            got=trimmed[row].as_py(),
+            f" {', '.join(filter(None, words))}, or an empty cell for a row in no part."
         )
+        raise UsageError(problem, key=name, got=trimmed[row].as_py())
     normal = np.array(list(PART_NAMES.values()), dtype=object)
     parts: list[str] = normal[index.to_numpy()].tolist()
     return parts
@@ -269,11 +255,8 @@ def _with_absent(
     rows = len(smiles) + len(spec.absent_rows)
     absent = np.unique(spec.absent_rows)
     if len(absent) < len(spec.absent_rows) or absent[0] < 0 or absent[-1] >= rows:
-        raise UsageError(
-            f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}",
-            key="dataset.absent_rows",
-            got=spec.absent_rows,
-        )
+        problem = f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}"
+        raise UsageError(problem, key="dataset.absent_rows", got=spec.absent_rows)
     kept = np.setdiff1d(np.arange(rows), absent)
     everything = np.full((rows, labels.shape[1]), np.nan)
     everything[kept] = labels

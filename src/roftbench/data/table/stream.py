@@ -102,11 +102,8 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
         position = sheet.position(name)
         count, notes = _looked_through(way.blocks(), position)
     except OSError as error:
-        raise UsageError(
-            f"input={path} cannot be read: {error.strerror or error} (looked at {path.resolve()})",
-            key="input",
-            got=str(path),
-        ) from None
+        problem = f"input={path} cannot be read: {error.strerror or error} (looked at {path.resolve()})"
+        raise UsageError(problem, key="input", got=str(path)) from None
     if not count:
         raise UsageError(f"{path} has no rows", key=str(path))
     return Rows(path, sheet.names, position, count, way.sha256, [*sheet.notes, *found, *notes], way)
