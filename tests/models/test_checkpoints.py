@@ -294,7 +294,7 @@ def test_an_empty_dictionary_beside_the_weights_is_passed_over(tmp_path: Path, s
 
 
 def test_another_architecture_of_the_same_family_is_refused(shared: Path) -> None:
-    with pytest.raises(UsageError, match=r"missing gnns\.0\.mlp\.0\.weight"):
+    with raises_usage(r"missing gnns\.0\.mlp\.0\.weight", key="model.checkpoint"):
         load_checkpoint(GIN(), str(shared / "checkpoints" / "gcn_contextpred.pth"), None)
 
 

@@ -231,7 +231,7 @@ class Advisor:
                 if member and not self.budget.allows(self._member(one, member)):
                     say(f"  the budget is spent: {one.name} is fitted with {member} of {self.settings.members} seeds")
                     break
-                records = [self._outer(part, member) for part in one.parts]
+                records = [self._charged(part, self._outside(part, member), "test part") for part in one.parts]
                 if (done := [record for record in records if record is not None]) == records:
                     score = self.blender.score(done)
                     found = test.setdefault(one.name, Tested([], []))
@@ -247,9 +247,9 @@ class Advisor:
             needed |= self.costs.needs(self._outside(part, member))
         return sum(needed.values())
 
-    def _outer(self, one: Candidate, member: int) -> Record | None:
-        label = f"{one.name} · test part · {self.budget.words()}"
-        record, seconds = self._run(one, self._outside(one, member), label)
+    def _charged(self, one: Candidate, timed: Timed, part: str) -> Record | None:
+        """Return the record of a job, None if it failed, and charge the budget."""
+        record, seconds = self._run(one, timed, f"{one.name} · {part} · {self.budget.words()}")
         if seconds is not None:
             self.budget.spend(seconds)
         return record
@@ -271,14 +271,10 @@ class Advisor:
             price = len(winner.parts) if self.budget.counted else MARGIN * (winner.seconds or 0.0)
             if not self.budget.allows(price):
                 break
-            records = []
-            for part in winner.parts:
-                timed = self._on(part, self.folds.half(fold))
-                label = f"{part.name} · half of fold {fold + 1} · {self.budget.words()}"
-                record, seconds = self._run(Candidate(part.model, part.method), timed, label)
-                if seconds is not None:
-                    self.budget.spend(seconds)
-                records.append(record)
+            half, label = self.folds.half(fold), f"half of fold {fold + 1}"
+            records = [
+                self._charged(Candidate(part.model, part.method), self._on(part, half), label) for part in winner.parts
+            ]
             if (done := [record for record in records if record is not None]) == records:
                 scores[fold] = self.blender.score(done)
         return difference(scores, winner.scores, 1 / (self.settings.folds - 2))

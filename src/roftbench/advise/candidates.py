@@ -35,7 +35,8 @@ class Candidate:
     @property
     def quick(self) -> bool:
         """Whether no encoder is trained, so that a job takes seconds and not minutes."""
-        return self.estimator or _is_quick(self.method)
+        card = method_cards().get(self.method)
+        return self.estimator or (card is not None and card.quick)
 
     @property
     def name(self) -> str:
@@ -81,8 +82,3 @@ def ahead(one: Candidate, other: Candidate, sign: int) -> bool:
     """Return whether a candidate has the lower loss on the folds on which both were judged."""
     folds = shared([one, other])
     return bool(folds) and one.loss(sign, folds) < other.loss(sign, folds)
-
-
-def _is_quick(method: str) -> bool:
-    card = method_cards().get(method)
-    return card is not None and card.quick

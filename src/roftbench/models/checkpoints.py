@@ -96,16 +96,15 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
         *_some([text for key in wanted if key in state and (text := _misfit(key, state[key], wanted[key]))]),
     ]
     if problems:
-        raise UsageError(
-            f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}{_prefix(state, wanted)}", key=what
-        )
+        problem = f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}{_prefix(state, wanted)}"
+        raise UsageError(problem, key="model.checkpoint", got=what)
     # Where the encoder's own value is endless, as in a mask of attention, a file's may be.
     if endless := [key for key, one in state.items() if not one.isfinite().all() and wanted[key].isfinite().all()]:
-        raise UsageError(
+        problem = (
             f"{what} holds numbers that are not finite, in {', '.join(_some(endless))}: its training diverged, or it"
-            " was saved as float16, which ends at 65,504 (save it as float32)",
-            key=what,
+            " was saved as float16, which ends at 65,504 (save it as float32)"
         )
+        raise UsageError(problem, key="model.checkpoint", got=what)
     encoder.load_state_dict(state)
 
 
@@ -142,7 +141,7 @@ def _parse(content: bytes, what: str) -> State:
     try:
         return dict(load(content))
     except SafetensorError as error:
-        raise UsageError(f"{what} is damaged or no checkpoint: {error}", key=what) from None
+        raise UsageError(f"{what} is damaged or no checkpoint: {error}", key="model.checkpoint", got=what) from None
 
 
 def _parse_torch(content: bytes, what: str) -> State:
@@ -150,21 +149,21 @@ def _parse_torch(content: bytes, what: str) -> State:
         with warnings.catch_warnings(action="ignore"):  # on what it finds odd in a file that it then refuses
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:  # its text advises weights_only=False, which runs the file's code
-        raise UsageError(
+        problem = (
             f"{what} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it. What can be loaded"
-            " is the encoder's state_dict() alone: in the program that wrote it, torch.save(model.state_dict(), FILE)",
-            key=what,
-        ) from None
+            " is the encoder's state_dict() alone: in the program that wrote it, torch.save(model.state_dict(), FILE)"
+        )
+        raise UsageError(problem, key="model.checkpoint", got=what) from None
     except Exception as error:  # a damaged pickle raises almost anything: KeyError, AssertionError, struct.error, …
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"{what} is damaged: {reason}", key=what) from None
+        raise UsageError(f"{what} is damaged: {reason}", key="model.checkpoint", got=what) from None
     found = next((one for one in _candidates(state) if _is_state(one)), None)
     if found is None:
-        raise UsageError(
+        problem = (
             f"{what} is not a plain state dict (names to tensors), nor a dictionary that has one under"
-            f" {' or '.join(WRAPPERS)}",
-            key=what,
+            f" {' or '.join(WRAPPERS)}"
         )
+        raise UsageError(problem, key="model.checkpoint", got=what)
     return dict(found)
 
 

@@ -17,13 +17,13 @@ from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.table.stream import Rows
 from roftbench.data.workers import cores
 from roftbench.errors import UsageError
+from roftbench.formatting import spreadsheet_text
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.resumable_output import Output
 from roftbench.store.files import check_paths
 
 ENDINGS = (".csv", ".csv.gz")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # starts of cells that a spreadsheet may compute
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -95,7 +95,7 @@ def predict_table(
 
 def harmless(cells: Sequence[str]) -> list[str]:
     """Return cells with an apostrophe before those that a spreadsheet would compute; numbers are unchanged."""
-    return [f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell for cell in cells]
+    return [cell if NUMBER.fullmatch(cell) else spreadsheet_text(cell) for cell in cells]
 
 
 def _cells(found: Predicted) -> list[list[str]]:
