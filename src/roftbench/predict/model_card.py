@@ -9,12 +9,12 @@ SHOWN = 20  # tasks in a table
 FOOT = """\
 ## Intended range and limits
 
-- It is meant for molecules like the training molecules. These have {atoms[0]} to {atoms[3]} atoms, nine in ten of them
-  {atoms[1]} to {atoms[2]}. The column `similarity` says how near the nearest one is (Tanimoto, ECFP4): the lower, the
-  less is known of the error.
+- The model is intended for molecules like the training molecules, which have {atoms[0]} to {atoms[3]} atoms (90 % of
+  them {atoms[1]} to {atoms[2]}). The column `similarity` is the Tanimoto similarity (ECFP4) to the nearest of them; the
+  lower it is, the less certain is the error.
 - {held_out}
-- Errors on the test part are those of this data set's split, `{split}`; on other chemistry they may be larger.
-- It is no measurement: decisions on safety need one.
+- Test errors are those of this data set's split, `{split}`; they may be larger for other chemistry.
+- A prediction does not replace a measurement, which decisions on safety need.
 
 ## Use
 
@@ -96,16 +96,16 @@ def _words(calibration: dict[str, Any], task: str, *, selects: bool) -> str:
     """Describe the labels behind intervals or probabilities and the limits that follow."""
     fewest = min(calibration["count"])
     what = "The 90 % intervals (split conformal)" if task == "regression" else "The probabilities (Platt's method)"
-    text = f"{what} rest on {fewest} labels a task at least, those of the {calibration['labels']}."
+    text = f"{what} are based on at least {fewest} labels per task, those of the {calibration['labels']}."
     if calibration["labels"] == "validation part":
         text += " No weight was fitted to them"
-        text += ", but they chose the best epoch or candidate, so they flatter a little." if selects else "."
+        text += ", but they selected the epoch or candidate and are slightly optimistic." if selects else "."
     if calibration["fits_coefficients"]:
-        text += " ROFT-MOL's interpolation coefficients were fitted to the same labels: they flatter more."
+        text += " ROFT-MOL's interpolation coefficients were fitted to the same labels and add optimism."
     if task == "regression" and None in calibration["half_width"]:
-        text += " Tasks with fewer than nine labels there have no interval: none of finite width would hold 90 %."
+        text += " Tasks with fewer than nine of these labels have no interval, as no finite one would cover 90 %."
     if task == "classification" and [1.0, 0.0] in calibration["slope_and_offset"]:
-        text += " Tasks with fewer than five labels of a class, or whose labels contradict the model, stay as they are."
+        text += " Tasks with fewer than five labels of a class, or labels that reverse its order, are not calibrated."
     return text
 
 
