@@ -37,7 +37,7 @@ def test_both_files_hold_the_rows_in_order(cli: Command, tmp_path: Path) -> None
     assert np.array_equal(table.filter(regex=r"^e\d+$").to_numpy(), expected, equal_nan=True)
 
 
-def test_a_kept_model_embeds_and_a_fingerprint_cannot(cli: Command, tmp_path: Path) -> None:
+def test_saved_model_embeds_and_a_fingerprint_cannot(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("smiles\nCCO\n", encoding="utf-8")
     folder = cli.lab.store.model_path(cli.lab.done("method=lp", "run.keep=true")["key"])
     given = f"input={tmp_path / 'in.csv'}", "output=z.npz"

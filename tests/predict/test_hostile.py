@@ -28,7 +28,7 @@ Facts = dict[str, Any]
 
 
 def forged(folder: Path, change: Callable[[Facts, dict[str, torch.Tensor]], object]) -> None:
-    """Change a kept model so that all its checksums agree."""
+    """Change a saved model so that all its checksums agree."""
     facts = json.loads((folder / DESCRIPTION).read_text())
     weights, molecules = (read_tensors(folder / name)[0] for name in (WEIGHTS, MOLECULES))
     change(facts, weights)

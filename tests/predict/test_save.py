@@ -21,7 +21,7 @@ FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensor
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_kept_network_predicts_what_its_record_says(lab: Lab, method: str) -> None:
+def test_saved_network_predicts_the_values_of_its_record(lab: Lab, method: str) -> None:
     given = f"method={method}", "train.standardize_targets=true"
     record = lab.done(*given, "run.keep=true")
     folder = lab.store.model_path(record["key"])
@@ -35,7 +35,7 @@ def test_a_kept_network_predicts_what_its_record_says(lab: Lab, method: str) -> 
 
 
 @pytest.mark.parametrize("more", [("dataset=esol",), ("dataset=bbbp",), ("dataset=esol", "model.counts=true")])
-def test_a_kept_forest_predicts_what_scikit_learn_says_bit_for_bit(lab: Lab, more: tuple[str, ...]) -> None:
+def test_saved_forest_predicts_as_scikit_learn_bit_for_bit(lab: Lab, more: tuple[str, ...]) -> None:
     record = lab.done(*FOREST, *more, "run.keep=true")
     kept = read_saved(lab.store.model_path(record["key"]))
     model = roftbench.load(kept.folder)

@@ -75,7 +75,7 @@ def test_the_device_of_a_clusters_jobs_need_not_be_here(monkeypatch: pytest.Monk
     words = ["model=tiny_gin", "method=lp", "seed=0,1", "run.device=cuda"]
     with raises_usage("0 GPUs", key="device", got="cuda"):
         hydra_app.plan(words)
-    with raises_usage(key="device", got="gpu"):
+    with raises_usage(key="run.device", got="gpu"):
         hydra_app.plan([*words[:3], "run.device=gpu", "hydra/launcher=slurm"])
     plan, _ = hydra_app.plan([*words, "hydra/launcher=slurm"])
     assert [one.job.seed for one in plan.jobs] == [0, 1]
