@@ -1,7 +1,7 @@
 """`roftbench advise`: folds, race, the winner on the test part, and the advice."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,14 +158,15 @@ class Advisor:
 
     def finals(self, parts: Sequence[Candidate], *, least: bool = False) -> dict[str, float]:
         """Return the same on the outer parts for these candidates with all seeds (or one) and quick baselines."""
+        quick = [] if least else [one for one in self.candidates if one.baseline and one.quick and one.scores]
+        members = range(1 if least else self.settings.members)
+        return self._needs_outside(quick, [0]) | self._needs_outside(parts, members)
+
+    def _needs_outside(self, candidates: Sequence[Candidate], members: Iterable[int]) -> dict[str, float]:
+        jobs = [(part, member) for one in candidates for part in one.parts for member in members]
         found: dict[str, float] = {}
-        members = 1 if least else self.settings.members
-        for one in self.candidates:
-            if one.baseline and one.quick and one.scores and not least:
-                found |= self.costs.needs(self._outside(one, 0))
-        for one in (part for winner in parts for part in winner.parts):
-            for member in range(members):
-                found |= self.costs.needs(self._outside(one, member))
+        for part, member in jobs:
+            found |= self.costs.needs(self._outside(part, member))
         return found
 
     def alone(self, one: Candidate) -> float | None:
@@ -228,7 +229,7 @@ class Advisor:
             if not (one is winner or one.quick or race.affordable([one])):
                 continue
             for member in range(self.settings.members if one is winner else 1):
-                if member and not self.budget.allows(self._member(one, member)):
+                if member and not self.budget.allows(sum(self._needs_outside([one], [member]).values())):
                     say(f"  the budget is spent: {one.name} is fitted with {member} of {self.settings.members} seeds")
                     break
                 records = [self._charged(part, self._outside(part, member), "test part") for part in one.parts]
@@ -239,13 +240,6 @@ class Advisor:
                     found.jobs.extend(str(record["key"]) for record in done)
                     say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {score_text(score, 4)}")
         return test
-
-    def _member(self, one: Candidate, member: int) -> float:
-        """Return the seconds or the number of jobs for fitting a candidate's parts with another seed."""
-        needed: dict[str, float] = {}
-        for part in one.parts:
-            needed |= self.costs.needs(self._outside(part, member))
-        return sum(needed.values())
 
     def _charged(self, one: Candidate, timed: Timed, part: str) -> Record | None:
         """Return the record of a job, None if it failed, and charge the budget."""
