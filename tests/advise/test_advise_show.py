@@ -112,7 +112,7 @@ def test_what_a_guess_without_the_molecule_leaves_open_is_said(
     null: tuple[float, ...], said: str | None, settled: bool
 ) -> None:
     """An interval that holds 0 proves neither that something was learned nor that nothing was."""
-    lines = [line for line in reasons(advice(null=null)) if "training mean, which knows nothing" in line]
+    lines = [line for line in reasons(advice(null=null)) if "training mean, which ignores the molecule" in line]
     assert len(lines) == (said is not None)
     if said is not None:
         assert said in lines[0]

@@ -50,9 +50,7 @@ def _choice(advice: Advice) -> str:
     shown = f"{advice.metric} is undefined" if tested is None else f"{advice.metric} {score_text(tested)}"
     models = len(advice.saved.folders)
     together = f", {models} models together" if models > 1 else ""
-    return (
-        f"{start}: {shown} on the test part ({advice.tested} molecules that chose nothing{together}). {_mean(advice)}"
-    )
+    return f"{start}: {shown} on the test part ({advice.tested} molecules not used before{together}). {_mean(advice)}"
 
 
 def _blended(advice: Advice) -> str:
@@ -70,7 +68,7 @@ def _mean(advice: Advice) -> str:
     if not values:
         return ""
     mean, judged = sum(values) / len(values), len(advice.whole) or len(advice.ranked)
-    folds = f"{len(values)} folds" if len(values) > 1 else "one fold alone, which says little"
+    folds = f"{len(values)} folds" if len(values) > 1 else "only one fold, which is uncertain"
     if judged == 1:
         return f"Its mean is {score_text(mean)} over {folds}."
     luck = f"it is the best of {judged}, and part of that is luck"
@@ -87,7 +85,7 @@ def _null(advice: Advice) -> str:
     found = advice.behind.get(advice.null.name)
     if found is None or (found.clear and better(found, advice.metric)):
         return ""
-    start = f"Against the {advice.null.name}, which knows nothing of a molecule: {_words(found, advice.metric)}"
+    start = f"Against the {advice.null.name}, which ignores the molecule: {_words(found, advice.metric)}"
     if found.clear:
         return f"{start}. No candidate is better: nothing that helps was learned from these labels."
     return f"{start}. The folds do not settle whether anything was learned from these labels."
@@ -120,7 +118,7 @@ def _means(advice: Advice) -> str:
         return ""
     return (
         "Not all were judged on the same folds, and some folds are harder: compare by the differences, which are over"
-        " folds that both were judged on; means are over each one's own folds."
+        " shared folds; means are over the folds of each candidate."
     )
 
 
@@ -135,8 +133,8 @@ def _spread(advice: Advice) -> str:
     if len(values) < 2:
         return ""
     return (
-        f"From fold to fold its score goes from {score_text(min(values))} to {score_text(max(values))}: so much may one"
-        " split of few labels mislead."
+        f"From fold to fold its score goes from {score_text(min(values))} to {score_text(max(values))}: a single"
+        " split of few labels may mislead by as much."
     )
 
 
@@ -194,7 +192,7 @@ def _words(found: Difference, metric: str) -> str:
 def _labels(advice: Advice) -> str:
     half = advice.half
     if half is None:
-        return "Whether more labels would help was not asked: the budget was spent."
+        return "Whether more labels would help was not tested: the budget was spent."
     worse = (half.mean < 0) == METRICS[advice.metric].higher_is_better
     folds = f"{half.folds} fold{'s' * (half.folds != 1)}"
     start = f"With half of the labels its score is {score_text(abs(half.mean))} {'worse' if worse else 'better'}"
@@ -216,4 +214,4 @@ def _saved(advice: Advice) -> str:
     score, intervals = advice.saved.score, advice.saved.intervals
     text = "" if score is None else f"; their mean has a test {advice.metric} of {score_text(score)}"
     text += f"; {intervals}" if intervals else ""
-    return f"Kept for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{text}."
+    return f"Saved for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{text}."

@@ -81,7 +81,7 @@ def predict(overrides: Sequence[str]) -> int:
     path = Path(settings.output).expanduser()
     done = predict_table(ensemble, source, path, settings.prefix, quote_formulas=settings.quote_formulas)
     before = f", {done.before:,} of them before" if done.before else ""
-    without = f"; {done.without:,} without a prediction, the column 'reason' says why" if done.without else ""
+    without = f"; {done.without:,} without a prediction, see the column 'reason'" if done.without else ""
     say(f"{done.rows:,} rows in {duration(time.monotonic() - began)}{before}{without}")
     say(f"output   {path}")
     return 0
@@ -149,10 +149,10 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
         say(f"   class  probabilities are those of '{positive}', against '{negative}'")
     else:
         shares = [share for share in ensemble.coverage() if share is not None]
-        told = f"{100 * sum(shares) / len(shares):.0f} % of the test labels" if shares else "unknown on test"
+        held = f"{100 * sum(shares) / len(shares):.0f} % of the test labels" if shares else "unknown on test"
         without = int(np.isnan(ensemble.calibration).sum())
         none = f"; {without} of {len(ensemble.targets)} tasks have none" if without else ""
-        say(f"interval  90 % wanted; held {told}{none}")
+        say(f"interval  90 % wanted; held {held}{none}")
     if ensemble.untrained:
         names = ", ".join(ensemble.targets[place] for place in ensemble.untrained[:5])
         say(f" caution  no training label in {len(ensemble.untrained)} tasks, which have no prediction: {names}")
