@@ -137,12 +137,8 @@ def _unknown_option(group: str, name: str, known: Iterable[str]) -> UsageError:
     problem = f"unknown {group} '{name}'"
     if group == "label_ratio" and "-" not in name and all(map(NUMBER.fullmatch, name.split(","))):
         counts = all(part.isdigit() for part in name.split(","))
-        way = (
-            f"so many molecules are label_ratio.count={name}, shares"
-            if counts
-            else f"shares are label_ratio.fraction={name}, or"
-        )
-        return UsageError(f"{problem}: {way} r25, r50, …", key=group, got=name)
+        way = f"label_ratio.count={name} for a count" if counts else f"label_ratio.fraction={name} for a share"
+        return UsageError(problem, key=group, got=name, hint=f"Give {way}, or an option such as r25 or n50")
     hint = "For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
     if group == "dataset" and (Path(name).suffix or Path(name).exists()):
         hint = f"For a table of your own: dataset=csv dataset.path={name}"

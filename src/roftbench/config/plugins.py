@@ -21,31 +21,25 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple
     Raises:
         UsageError: it is elsewhere, cannot be imported, or is no subclass of one of `bases`.
     """
-    root = path.partition(".")[0]
-    allowed = (PACKAGE, *plugins)
-    if not any(path.startswith(f"{name}.") for name in allowed):
-        raise UsageError(
-            f"{where}._target_={path} is neither in roftbench nor in a plug-in (now: {', '.join(plugins) or 'none'})",
-            key=f"{where}._target_",
-            got=path,
-            hint=f"If you trust it, give plugins=[PATH/{root}.py], or plugins=[{root}] if Python finds it.",
-        )
+
+    def refused(problem: str, hint: str = "") -> UsageError:
+        key = f"{where}._target_"
+        return UsageError(f"{key}={path} {problem}", key=key, got=path, hint=hint)
+
+    if not any(path.startswith(f"{name}.") for name in (PACKAGE, *plugins)):
+        root = path.partition(".")[0]
+        hint = f"If you trust it, give plugins=[PATH/{root}.py], or plugins=[{root}] if Python finds it."
+        raise refused(f"is neither in roftbench nor in a plug-in (now: {', '.join(plugins) or 'none'})", hint)
     try:
         found = import_name(path)
     except Exception as error:  # a plug-in's own code may raise anything
-        reason = f"{type(error).__name__}: {error}"
-        raise UsageError(
-            f"{where}._target_={path} cannot be imported: {reason}", key=f"{where}._target_", got=path
-        ) from error
+        raise refused(f"cannot be imported: {type(error).__name__}: {error}") from error
     if not (isinstance(found, type) and issubclass(found, bases)):
         allowed_bases = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
-        raise UsageError(
-            f"{where}._target_={path} is no subclass of {allowed_bases}", key=f"{where}._target_", got=path
-        )
+        raise refused(f"is no subclass of {allowed_bases}")
     if inspect.isabstract(found):
         lacking = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
-        problem = f"{where}._target_={path} is abstract: it lacks {lacking}"
-        raise UsageError(problem, key=f"{where}._target_", got=path, hint="Name a class that has them.")
+        raise refused(f"is abstract: it lacks {lacking}", "Name a class that has them.")
     return found
 
 
