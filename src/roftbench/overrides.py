@@ -1,4 +1,4 @@
-"""Quoting of override values so that Hydra reads the same text."""
+"""How a text is written as the value of an override, so that Hydra reads the same text."""
 
 import re
 import shlex
@@ -8,7 +8,7 @@ from contextlib import suppress
 from roftbench.errors import suggest
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
-_VALUES = ("true", "false", "null", "nan", "inf")  # values and not texts for Hydra, in any letter case
+_VALUES = ("true", "false", "null", "nan", "inf")  # what Hydra reads as something else than a text, in any case
 _BEFORE_QUOTE = re.compile(r"(\\*)('|$)")
 
 
@@ -19,29 +19,29 @@ def quoted(text: str) -> str:
 
 
 def as_needed(text: str) -> str:
-    """Return a text, quoted if Hydra would otherwise not read it as this text."""
+    """Return a text in quotes, or as it is where Hydra reads it as a text all the same."""
     return text if _PLAIN.fullmatch(text) and text.lower() not in _VALUES else quoted(text)
 
 
 def quoted_list(texts: Iterable[str]) -> str:
-    """Return texts as a list for Hydra, each quoted if necessary."""
+    """Return texts as a list that Hydra reads, each in quotes where it needs them."""
     return f"[{','.join(map(as_needed, texts))}]"
 
 
 def elements(text: str) -> list[str]:
-    """Return the elements of a list given as text, with or without brackets and quotes."""
+    """Return what is between the commas of a text that was meant as a list, with or without brackets and quotes."""
     inside = text.strip("'\"").removeprefix("[").removesuffix("]")
     return [part.strip().strip("'\"") for part in inside.split(",")]
 
 
 def shell_word(key: str, value: str) -> str:
-    """Return `key=value`, with a value in Hydra's syntax, as a quoted word of a command line."""
+    """Return the word of a command line that gives a key a value which is written as Hydra reads it."""
     word = f"{key}={value}"
     return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'
 
 
 def as_written(name: str, names: Sequence[str]) -> str:
-    """Return how to quote a name such as true or 1e5, which Hydra has read as a value, or a suggestion."""
+    """Return how to write a name such as true or 1e5, which Hydra has read as a value, or a suggestion."""
     meant = [one for one in names if as_needed(one) != one and name in _readings(one)]
     if not meant:
         return suggest(name, set(names))
@@ -50,7 +50,7 @@ def as_written(name: str, names: Sequence[str]) -> str:
 
 
 def _readings(name: str) -> set[str]:
-    """Return the texts that a name becomes when Hydra reads it as a value: True, None, 100000.0."""
+    """Return the texts that a name can become where it is read as a value: True, None, 100000.0."""
     found = {name.capitalize(), "None" if name.lower() == "null" else name}
     with suppress(ValueError):
         found |= {str(float(name)), str(int(float(name)))}
