@@ -164,7 +164,7 @@ def test_a_metric_that_is_defined_on_no_fold_is_told_before_the_test_part_is_use
     one = splits.rows([*own(tmp_path, varied), "split=random", f"paths.cache={cli.lab.cache}"], None)["test"][0]
     ended = cli("advise", *OWN, *own(tmp_path, [int(row == one) for row in range(rows)]), "dataset.task=classification",
                 "advise.by=random")  # fmt: skip
-    ended.refused("roc_auc is defined on no fold", "advise.folds, now 3")
+    ended.refused("roc_auc is defined on no fold", "now 3")
     assert not any(one["job"]["split"]["name"] == "random" for one in cli.lab.store.load())
 
 

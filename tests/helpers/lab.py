@@ -22,7 +22,7 @@ from roftbench.data.table.load import read_table
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
-from roftbench.predict.save import keep
+from roftbench.predict.save import save
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.run import Outcome, run_job
 from roftbench.store.downloads import Places
@@ -54,7 +54,7 @@ class Lab:
 
     def run(self, *overrides: str) -> Outcome:
         """Run the job that the configs give."""
-        return run_job(*self.job(*overrides), save=keep)
+        return run_job(*self.job(*overrides), save=save)
 
     def done(self, *overrides: str) -> Record:
         """Run a job that must succeed and return its record."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from lab import Lab, clone, equal, moved, primary
+from refusals import raises_usage
 
 from roftbench.config.job import TrainSettings
 from roftbench.console import JobProgress
@@ -113,7 +114,7 @@ def test_bss_with_more_than_there_are_takes_all_singular_values(reference: Step)
     ],
 )
 def test_impossible_hyperparameters_are_refused(cls: type[Method], wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with raises_usage(key=next(iter(wrong))):
         cls(**wrong)
 
 

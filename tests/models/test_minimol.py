@@ -15,6 +15,7 @@ import torch
 import yaml
 from lab import METHODS, ROOT, Lab
 from minimol_reference import Reference, batch_of, graph, intermediate, reference
+from refusals import raises_usage
 from torch import Tensor
 
 from roftbench.config.environment import RunContext
@@ -183,7 +184,7 @@ def test_all_else_is_strict(
 ) -> None:
     state = torch.load(places.downloads / str(SOURCE.file), weights_only=True)
     torch.save(edit(state), tmp_path / "weights.pth")
-    with pytest.raises(UsageError, match=rf"does not fit MiniMol: {problem}$"):
+    with raises_usage(f"{problem}$", key="model.checkpoint"):
         load_checkpoint(MiniMol(), str(tmp_path / "weights.pth"), None)
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from command import Command
 from lab import FOREST, Lab, primary
+from refusals import raises_usage
 
-from roftbench.errors import UsageError
 from roftbench.report.records import read_records
 from roftbench.report.scores import ADDED, COLUMNS, read_scores, write_scores
 from roftbench.runner.provenance import ARITHMETIC
@@ -137,7 +137,7 @@ def _no_number(path: Path) -> None:
 )
 def test_what_cannot_be_read_is_one_clear_error(written: Path, damage: Callable[[Path], None], part: str) -> None:
     damage(written)
-    with pytest.raises(UsageError) as error:
+    with raises_usage(key="--from", got=str(written)) as error:
         read_scores(written)
     assert part in str(error.value)
     assert "\n" not in str(error.value)

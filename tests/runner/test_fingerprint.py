@@ -9,10 +9,10 @@ from command import Command, Terminal
 from lab import FOREST, Lab, molecules, numbers, write_csv
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
+from refusals import raises_usage
 from sklearn.ensemble import RandomForestRegressor
 
 from roftbench.cli.splits import rows
-from roftbench.errors import UsageError
 from roftbench.methods.random_forest import RandomForest
 
 
@@ -154,6 +154,6 @@ def test_an_estimator_without_a_hook_works_and_is_not_kept(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, hook: str
 ) -> None:
     monkeypatch.delattr(RandomForest, hook)
-    with pytest.raises(UsageError, match="random_forest has no `arrays` or no `restored`, and so cannot be kept"):
+    with raises_usage(key="run.keep"):
         lab.run(*FOREST, "run.keep=true")
     assert lab.done(*FOREST)["status"] == "done"

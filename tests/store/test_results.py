@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 from lab import Lab, equal, numbers
+from refusals import raises_usage
 
-from roftbench.errors import UsageError
 from roftbench.report.records import read_records
 from roftbench.runner.run import put_failure
 from roftbench.store.checksums import digest
@@ -247,9 +247,9 @@ def test_results_that_cannot_be_written_are_a_usage_error(tmp_path: Path, in_the
     if in_the_way:
         root.mkdir()
     (root / in_the_way).write_text("I am a file")
-    with pytest.raises(UsageError, match=r"paths\.results=.*results.*cannot be written.*Set paths\.results"):
+    with raises_usage(key="paths.results"):
         Store(root).check_writable()
-    with pytest.raises(UsageError, match=r"cannot be written"):
+    with raises_usage(key="paths.results"):
         Store(tmp_path / "results" / "deeper" / "still" if not in_the_way else root).check_writable()
 
 

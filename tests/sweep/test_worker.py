@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab
+from refusals import raises_usage
 
 from roftbench.errors import UsageError
 from roftbench.sweep.worker import work
@@ -109,7 +110,7 @@ def test_a_record_that_finds_no_room_is_a_failure_with_its_reason(lab: Lab, fill
 
 def test_results_that_cannot_be_written_are_told_before_the_work(lab: Lab) -> None:
     lab.results.write_text("I am a file")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with raises_usage(key="paths.results", got=str(lab.results)):
         did(lab, "method=lp", in_sweep=False)
     status, refusal = did(lab, "method=lp")
     assert status == "failed"

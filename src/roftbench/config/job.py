@@ -11,7 +11,7 @@ from roftbench.data.config import DatasetSpec
 from roftbench.data.featurizers.base import GraphKind
 from roftbench.data.featurizers.hu import VERSION as FEATURIZER
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.errors import check_choice, check_range
+from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.metrics import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Source
@@ -68,13 +68,15 @@ class TrainSettings:
         return naming_params(type(self), asdict(self))
 
     def for_task(self, task: str) -> "TrainSettings":
-        """Return the settings with the loss filled in; raises ValueError where loss and task do not fit.
+        """Return the settings with the loss filled in; raises UsageError where loss and task do not fit.
 
         Classes are never standardized, whatever is asked: it is the same job.
         """
         if self.loss is not None and (self.loss == "bce") != (task == "classification"):
-            allowed = ", ".join(REGRESSION_LOSSES if task == "regression" else ("bce",))
-            raise ValueError(f"loss '{self.loss}' does not fit a {task} data set. Allowed: {allowed}.")
+            allowed = REGRESSION_LOSSES if task == "regression" else ("bce",)
+            raise UsageError(
+                f"loss={self.loss} does not fit a {task} data set", key="loss", got=self.loss, allowed=allowed
+            )
         standardize = self.standardize_targets and task == "regression"
         return replace(self, loss=self.loss or DEFAULT_LOSS[task], standardize_targets=standardize)
 

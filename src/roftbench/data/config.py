@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roftbench.errors import check_choice
+from roftbench.errors import UsageError, check_choice
 from roftbench.metrics import METRICS
 from roftbench.store.downloads import Source, check_places
 from roftbench.store.http import check_file
@@ -61,16 +61,20 @@ class DatasetSpec:
 
     def __post_init__(self) -> None:
         if (self.path is None) == (not self.sources):
-            raise ValueError("path (a table of your own) or sources (a published file): give exactly one of them")
+            problem = "path (a table of your own) or sources (a published file): give exactly one of them"
+            raise UsageError(problem, key="path", got=self.path)
         if self.sources:
             check_places(self.sources)
             if left := [name for name in KNOWN if not getattr(self, name)]:
-                raise ValueError(f"{left[0]} must be set for a published file: it is guessed for a table of your own")
+                raise UsageError(
+                    f"{left[0]} must be set for a published file: it is guessed for a table of your own", key=left[0]
+                )
             check_file(str(self.file), self.sha256, None)
             if "bundled" in self.sources and not self.asset_sha256:
-                raise ValueError("asset_sha256 must be set where 'bundled' is among the sources")
+                raise UsageError("asset_sha256 must be set where 'bundled' is among the sources", key="asset_sha256")
         if self.name is not None and (Path(self.name).name != self.name or not self.name.isprintable()):
-            raise ValueError(f"name is {self.name!r}: it becomes part of a file's name and must not look like a path")
+            reason = "it becomes part of a file's name and must not look like a path"
+            raise UsageError(f"name is {self.name!r}: {reason}", key="name", got=self.name)
         if self.task is not None:
             check_choice("task", self.task, TASKS)
         if self.metric is not None:
@@ -79,9 +83,11 @@ class DatasetSpec:
         check_choice("duplicates", self.duplicates, DUPLICATES)
         check_choice("censored", self.censored, CENSORED)
         if self.targets is not None and (not self.targets or len(set(self.targets)) < len(self.targets)):
-            raise ValueError(f"targets must name at least one column, each once: {self.targets}")
+            problem = f"targets must name at least one column, each once: {self.targets}"
+            raise UsageError(problem, key="targets", got=self.targets)
         if self.classes is not None and (len(self.classes) != 2 or self.classes[0] == self.classes[1]):
-            raise ValueError(f"classes must be the texts of the negative and the positive class: {self.classes}")
+            problem = f"classes must be the texts of the negative and the positive class: {self.classes}"
+            raise UsageError(problem, key="classes", got=self.classes)
 
     def reading(self) -> dict[str, Any]:
         """Return the settings of how cells are read that are not the defaults: a part of a job's identity."""

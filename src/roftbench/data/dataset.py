@@ -186,7 +186,7 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
     tensors, description = load_or_build(path, lambda: _graph_entry(table.smiles, spec))
     rows, canonical = (tensors.pop(name).numpy() for name in ("rows", "canonical"))
     if len(rows) == 0:
-        raise UsageError(_no_graph(spec, description["dropped"]))
+        raise UsageError(_no_graph(spec, description["dropped"]), key="dataset.smiles_column", got=spec.smiles_column)
     smiles = [text.strip(BLANKS) for text in table.smiles]
     for row, text in description["texts"]:
         smiles[row] = text
@@ -241,7 +241,7 @@ def _labels(spec: DatasetSpec, table: Table, rows: NDArray[np.int64]) -> NDArray
     y = table.labels[rows]
     if np.isnan(y).all():
         shown = ", ".join(table.targets[:5]) + ", …" * (len(table.targets) > 5)
-        raise UsageError(f"data set {spec.name}: no molecule has a label in {shown}")
+        raise UsageError(f"data set {spec.name}: no molecule has a label in {shown}", key=", ".join(table.targets))
     return y
 
 

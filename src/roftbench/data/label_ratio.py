@@ -32,9 +32,11 @@ class LabelRatio:
 
     def __post_init__(self) -> None:
         if self.fraction is not None and self.count is not None:
-            raise ValueError(
-                f"fraction ({self.fraction:g}) and count ({self.count}) are both set: give one of them,"
-                " starting from label_ratio=full"
+            raise UsageError(
+                f"fraction ({self.fraction:g}) and count ({self.count}) are both set",
+                key="fraction",
+                got=self.fraction,
+                hint="Give one of them, starting from label_ratio=full",
             )
         if self.fraction is not None:
             check_range("fraction", self.fraction, 0, 1, open_low=True)
@@ -71,7 +73,10 @@ class LabelRatio:
         if num_labels < 2:
             raise UsageError(
                 f"label_ratio.val_budget=strict divides the labels between training and validation: {num_labels} is too"
-                " few, give at least 2 or use label_ratio.val_budget=paper."
+                " few",
+                key="label_ratio.val_budget",
+                got=num_labels,
+                hint="Give at least 2 or use label_ratio.val_budget=paper.",
             )
         num_val = min(num_labels - int(0.8 * num_labels), len(split.val))
         val = self._ordered(split.val, y, task)[:num_val]
@@ -80,8 +85,10 @@ class LabelRatio:
     def _number(self, available: int) -> int | None:
         if self.count is not None and self.count > available:
             raise UsageError(
-                f"label_ratio asks for {self.count} training molecules, but the training part has {available}."
-                f" Use label_ratio=full or a count ≤ {available}."
+                f"label_ratio.count={self.count} training molecules are wanted, but the training part has {available}",
+                key="label_ratio.count",
+                got=self.count,
+                hint=f"Use label_ratio=full or a count ≤ {available}.",
             )
         if self.fraction is not None:
             return max(1, round(self.fraction * available))

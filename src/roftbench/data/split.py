@@ -60,13 +60,11 @@ class Split:
         """Raise UsageError unless the parts, cut by the splitter `name`, are disjoint indices below `total`."""
         found = np.concatenate([self.train, self.val, self.test])
         if len(found) and not 0 <= found.min() <= found.max() < total:
-            raise UsageError(
-                f"{name} gives indices from {found.min()} to {found.max()}, but there are {total} molecules"
-            )
+            problem = f"{name} gives indices from {found.min()} to {found.max()}, but there are {total} molecules"
+            raise UsageError(problem, key="split", got=name)
         if again := len(found) - len(np.unique(found)):
-            raise UsageError(
-                f"{name} gives {again} molecules more than once: train, val and test must be disjoint lists"
-            )
+            problem = f"{name} gives {again} molecules more than once: train, val and test must be disjoint lists"
+            raise UsageError(problem, key="split", got=name)
 
     @property
     def sha256(self) -> str:
@@ -87,9 +85,8 @@ class Splitter(ABC):
 
     def __post_init__(self) -> None:
         if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-9:
-            raise ValueError(
-                f"fractions must be three numbers ≥ 0 for train, val and test with sum 1: {self.fractions}"
-            )
+            problem = f"fractions must be three numbers ≥ 0 for train, val and test with sum 1: {self.fractions}"
+            raise UsageError(problem, key="fractions", got=self.fractions)
         check_range("seed", self.seed, 0, 2**32 - 1)
 
     @abstractmethod

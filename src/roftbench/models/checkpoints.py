@@ -37,9 +37,11 @@ def read_checkpoint(location: str) -> bytes:
         with as_file(files("roftbench").joinpath("assets", "checkpoints")) as folder:
             path = folder / name
             if path.name != name or not path.is_file():  # a path could lead out of the folder
-                known = ", ".join(sorted(BUNDLED + file.name for file in folder.glob("*.safetensors")))
                 raise UsageError(
-                    f"model.checkpoint={location}: no such bundled checkpoint. Allowed: {known}, or a path."
+                    f"model.checkpoint={location}: no such bundled checkpoint",
+                    key="model.checkpoint",
+                    got=location,
+                    allowed=[*sorted(BUNDLED + file.name for file in folder.glob("*.safetensors")), "a path"],
                 )
             return path.read_bytes()
     path = Path(location).expanduser()
@@ -47,7 +49,8 @@ def read_checkpoint(location: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError(f"model.checkpoint={location} cannot be read: {reason} (looked at {path.resolve()})") from None
+        problem = f"model.checkpoint={location} cannot be read: {reason} (looked at {path.resolve()})"
+        raise UsageError(problem, key="model.checkpoint", got=location) from None
 
 
 def checked_checkpoint(location: str, expected: Checksum) -> bytes:
@@ -57,8 +60,10 @@ def checked_checkpoint(location: str, expected: Checksum) -> bytes:
         kind, found, wanted = difference
         setting = "model.sha256" if kind == "sha256" else "model.git_blob"
         raise UsageError(
-            f"model.checkpoint={location} has {kind} {found}, expected {wanted}: the file is truncated or another one."
-            f" Fetch it again, or set {setting} to that of the file you mean (null: any)."
+            f"model.checkpoint={location} has {kind} {found}, expected {wanted}: the file is truncated or another one",
+            key="model.checkpoint",
+            got=location,
+            hint=f"Fetch it again, or set {setting} to that of the file you mean (null: any).",
         )
     return content
 
@@ -102,13 +107,15 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
         *_some([text for key in wanted if key in state and (text := _misfit(key, state[key], wanted[key]))]),
     ]
     if problems:
-        raise UsageError(f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}{_prefix(state, wanted)}")
+        problem = f"{what} does not fit {type(encoder).__name__}: {'; '.join(problems)}{_prefix(state, wanted)}"
+        raise UsageError(problem, key="model.checkpoint", got=what)
     # The encoder's own tensors may hold infinities, such as masks of attention.
     if endless := [key for key, one in state.items() if not one.isfinite().all() and wanted[key].isfinite().all()]:
-        raise UsageError(
+        problem = (
             f"{what} holds numbers that are not finite, in {', '.join(_some(endless))}: its training diverged, or it"
             " was saved as float16, which ends at 65,504 (save it as float32)"
         )
+        raise UsageError(problem, key="model.checkpoint", got=what)
     encoder.load_state_dict(state)
 
 
@@ -145,7 +152,7 @@ def _parse(content: bytes, what: str) -> State:
     try:
         return dict(load(content))
     except SafetensorError as error:
-        raise UsageError(f"{what} is damaged or no checkpoint: {error}") from None
+        raise UsageError(f"{what} is damaged or no checkpoint: {error}", key="model.checkpoint", got=what) from None
 
 
 def _parse_torch(content: bytes, what: str) -> State:
@@ -153,19 +160,21 @@ def _parse_torch(content: bytes, what: str) -> State:
         with warnings.catch_warnings(action="ignore"):  # on files that it refuses afterwards
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:  # whose message suggests weights_only=False, which executes code of the file
-        raise UsageError(
+        problem = (
             f"{what} is damaged or holds more than plain tensors: PyTorch's safe loader refuses it. What can be loaded"
             " is the encoder's state_dict() alone: in the program that wrote it, torch.save(model.state_dict(), FILE)"
-        ) from None
+        )
+        raise UsageError(problem, key="model.checkpoint", got=what) from None
     except Exception as error:  # a damaged pickle raises errors of any kind
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"{what} is damaged: {reason}") from None
+        raise UsageError(f"{what} is damaged: {reason}", key="model.checkpoint", got=what) from None
     found = next((one for one in _candidates(state) if _is_state(one)), None)
     if found is None:
-        raise UsageError(
+        problem = (
             f"{what} is not a plain state dict (names to tensors), nor a dictionary that has one under"
             f" {' or '.join(WRAPPERS)}"
         )
+        raise UsageError(problem, key="model.checkpoint", got=what)
     return dict(found)
 
 

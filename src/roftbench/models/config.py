@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from roftbench.errors import check_choice, check_range
+from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.store.checksums import Checksum
 from roftbench.store.downloads import Places, Source, check_places, present
 from roftbench.store.http import check_file
@@ -58,12 +58,15 @@ class ModelCard:
             check_range("parameters", self.parameters, 0)
         check_places(self.sources)
         if "bundled" in self.sources:
-            raise ValueError(f"sources: a bundled checkpoint is checkpoint={BUNDLED}FILE")
+            raise UsageError(
+                f"sources: a bundled checkpoint is checkpoint={BUNDLED}FILE", key="sources", got=self.sources
+            )
         if self.checkpoint == PUBLISHED:
             if left := [name for name in ("sources", "file") if not getattr(self, name)]:
-                raise ValueError(f"{left[0]} must be set for checkpoint={PUBLISHED}; for a file of yours give its path")
+                problem = f"{left[0]} must be set for checkpoint={PUBLISHED}; for a file of yours give its path"
+                raise UsageError(problem, key=left[0])
             if not self.checksum():
-                raise ValueError(f"sha256 or git_blob must be set for checkpoint={PUBLISHED}")
+                raise UsageError(f"sha256 or git_blob must be set for checkpoint={PUBLISHED}", key="sha256")
             check_file(str(self.file), self.sha256, self.git_blob)
 
     def present(self, places: Places) -> str | None:

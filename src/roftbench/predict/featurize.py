@@ -1,4 +1,4 @@
-"""SMILES to what models read, many at a time. This module runs in worker processes, so it imports nothing heavy."""
+"""SMILES to the inputs of models, in chunks. It runs in worker processes and so imports nothing heavy."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -11,14 +11,18 @@ from roftbench.data.featurizers.base import HU, GraphKind, pack
 from roftbench.data.featurizers.hu import molecule_to_graph, read_molecule
 from roftbench.data.smiles import FeaturizeError, rdkit_failure
 
-CHUNK = 1000  # rows at a time; always cut at the same places, so that a resumed run gives the same bits
+CHUNK = 1000  # rows; always cut at the same rows, so that a resumed run gives the same bits
 
 
 class Molecules(NamedTuple):
     """R rows, of which K are molecules with a graph.
 
-    places [K]: their rows; smiles [K], without names and atom maps; graphs: packed, by featurizer; fingerprint [K, 256]
-    uint8: ECFP4; reasons: for each other row why it has none.
+    Attributes:
+        places: Row numbers of the molecules, [K].
+        smiles: Their SMILES without names and atom maps, [K].
+        graphs: Packed graphs by featurizer.
+        fingerprint: Packed ECFP4 fingerprints, [K, 256] uint8.
+        reasons: Why each other row has no graph, by row number.
     """
 
     places: list[int]
@@ -44,7 +48,7 @@ def featurized(smiles: Sequence[str], featurizers: Iterable[GraphKind | None], s
         except FeaturizeError as error:
             reasons[place] = "empty SMILES" if not text.strip() else str(error)
             continue
-        except Exception as error:  # of RDKit, for one molecule
+        except Exception as error:  # RDKit may raise anything; the other molecules go on
             reasons[place] = str(rdkit_failure(error))
             continue
         places.append(place)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError, check_choice
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import By
 from roftbench.report.cell_key import SEEDED
@@ -50,7 +50,7 @@ class Request:
                 rest.append(word)
                 continue
             if key not in KEYS:
-                raise UsageError(f"unknown key '{key}'.{suggest(key, (*KEYS, 'paths.results'))}")
+                raise UsageError(f"unknown key '{key}'", key=key, got=key, allowed=(*KEYS, "paths.results"))
             given[key] = _values(key, text)
         choice = {key: _one(key, given[key]) for key in CHOICES if key in given}
         filters = {key: given[key] for key in FILTERS if key in given}
@@ -58,10 +58,11 @@ class Request:
         group = tuple(name for name in GROUP if name in given.get("group", GROUP))
         if "pool" in choice and (inside := [part for part in SEEDED if part not in group]):
             words = " or ".join(f"{part}s" for part in inside)
-            raise UsageError(
+            problem = (
                 f"pool=split_seed without {' and '.join(inside)} in group= would put {words} into one table whose"
                 f" replicates differ: keep {' and '.join(SEEDED)} in group="
             )
+            raise UsageError(problem, key="pool", got="split_seed")
         return cls(filters, choice.get("metric"), by, group, "pool" in choice), rest
 
     def words(self) -> list[str]:
@@ -85,7 +86,7 @@ class Request:
             known = {name_of(record["job"], key) for record in (*records, *failures)}
             for value in wanted:
                 if value not in known:
-                    raise UsageError(f"no record has {key}={value}.{suggest(value, known)}")
+                    raise UsageError(f"no record has {key}={value}", key=key, got=value, allowed=known)
         return [one for one in records if self._passes(one)], [one for one in failures if self._passes(one)]
 
     def _passes(self, record: Record) -> bool:
@@ -102,17 +103,16 @@ def name_of(job: Mapping[str, Any], part: str) -> str:
 def _values(key: str, text: str) -> _Values:
     values = tuple(dict.fromkeys(text.split(",")))
     if not all(values):
-        raise UsageError(f"{key}={text}: write {key}=NAME, or several with commas between")
+        raise UsageError(f"{key}={text}: write {key}=NAME, or several with commas between", key=key, got=text)
     allowed: Iterable[str] = GROUP if key == "group" else CHOICES.get(key, values)
     for value in values:
-        if value not in allowed:
-            raise UsageError(f"{key} is '{value}'.{suggest(value, allowed)}")
+        check_choice(key, value, allowed)
     return values
 
 
 def _one(key: str, values: _Values) -> str:
     if len(values) > 1:
-        raise UsageError(f"{key}={','.join(values)}: give one of them")
+        raise UsageError(f"{key}={','.join(values)}: give one of them", key=key, got=values)
     return values[0]
 
 

@@ -126,13 +126,14 @@ def _read(path: Path) -> list[Record]:
             return [_record(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
     except OSError as error:
         if path.is_file() and not beside.exists():
-            raise UsageError(
-                f"--from {path} is not what `roftbench tables` writes: no {SETTINGS} lies beside it"
-            ) from None
-        raise UsageError(f"--from {path}: {error.strerror}") from None
+            problem = f"--from {path} is not what `roftbench tables` writes: no {SETTINGS} lies beside it"
+            raise UsageError(problem, key="--from", got=str(path)) from None
+        raise UsageError(f"--from {path}: {error.strerror}", key="--from", got=str(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         reason = f"{beside.name} lacks {error}" if isinstance(error, KeyError) else error
-        raise UsageError(f"--from {path} is not what `roftbench tables` writes: {reason}") from None
+        raise UsageError(
+            f"--from {path} is not what `roftbench tables` writes: {reason}", key="--from", got=str(path)
+        ) from None
 
 
 def _whole(row: dict[str, Any]) -> _Row:

@@ -74,10 +74,11 @@ class Experiment(ABC):
         self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
         self.warnings = [*warnings_of(self.dataset, self.parts), *self._scale(), *job.model.cautions]
         if len(self.parts.train) == 0:
-            raise UsageError(
+            problem = (
                 f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules, cut by"
                 f" split={job.split.name}. What most of them share, a scaffold say, is in one part: try split=random"
             )
+            raise UsageError(problem, key="split", got=job.split.name)
         self.objective = Objective.create(
             self.dataset.graphs_of(job.model.featurizer),
             self.dataset.y,

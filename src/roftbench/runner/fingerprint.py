@@ -34,9 +34,8 @@ class FingerprintExperiment(Experiment):
         self.labels = [y[~np.isnan(y)] for y in self.dataset.y[self.parts.train].T]  # of each task, the known ones
         constants = [constant(y, self.objective.task) for y in self.labels]
         if env.run.keep and not self.method.can_be_kept():
-            raise UsageError(
-                f"run.keep: method {job.method.name} has no `arrays` or no `restored`, and so cannot be kept"
-            )
+            problem = f"run.keep: method {job.method.name} has no `arrays` or no `restored`, and so cannot be kept"
+            raise UsageError(problem, key="run.keep", got=True)
         self.constants = {t: value for t, value in enumerate(constants) if value is not None}
         if self.constants and self.objective.task == "regression":
             count = f"{len(self.constants)} of {len(constants)} tasks"

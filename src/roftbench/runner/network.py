@@ -50,7 +50,7 @@ class NetworkExperiment(Experiment):
     def __init__(self, job: Job, env: RunContext) -> None:
         super().__init__(job, env, choose_device(env.run.device))
         if not job.train.standardize_targets and (words := too_close(self.dataset.y)):
-            raise UsageError(words)
+            raise UsageError(words, key="train.standardize_targets", got=False)
         self.model = self._build_model()
         self.start = Start(self.model, self.objective)
         self.progress = JobProgress(str(job.dataset.metric))
@@ -65,7 +65,7 @@ class NetworkExperiment(Experiment):
                 model = Predictor(encoder, self.objective.num_tasks)
             model.keys_of_blocks()
         except ValueError as error:
-            raise UsageError(f"model {self.job.model.name}: {error}") from None
+            raise UsageError(f"model {self.job.model.name}: {error}", key="model", got=self.job.model.name) from None
         return model.to(self.device)
 
     def words(self) -> dict[str, str]:
@@ -248,7 +248,7 @@ def pretrained(job: Job, env: RunContext) -> Encoder:
         UsageError: the weights cannot be had or do not fit; or the model is a fingerprint.
     """
     if job.model.kind != NETWORK:
-        raise UsageError(f"model={job.model.name} is a fingerprint: it has no network")
+        raise UsageError(f"model={job.model.name} is a fingerprint: it has no network", key="model", got=job.model.name)
     with seeded(derive_seed(job.seed, "encoder"), torch.device("cpu")):
         encoder: Encoder = build(job.model)
     spec = job.model
@@ -289,5 +289,6 @@ def choose_device(name: str) -> torch.device:
     kind = device_type(name)
     device = torch.device(kind if name == "auto" else name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"device={name}: this machine has {torch.cuda.device_count()} GPUs that torch can use.")
+        problem = f"device={name}: this machine has {torch.cuda.device_count()} GPUs that torch can use."
+        raise UsageError(problem, key="device", got=name)
     return device

@@ -38,13 +38,16 @@ def stages_of(method: Method) -> list[Stage]:
     try:
         stages = method.stages()
     except ValueError as error:
-        raise UsageError(f"stages() of {type(method).__name__}: {error}") from error
+        raise UsageError(
+            f"stages() of {type(method).__name__}: {error}", key="method", got=type(method).__name__
+        ) from error
     names = [stage.name for stage in stages]
     if not names or len({*names, FINISH}) <= len(names):
-        raise UsageError(
+        problem = (
             f"stages() of {type(method).__name__} gives {', '.join(names) or 'none'}: there must be one at least, each"
             f" with a name of its own, and not '{FINISH}'"
         )
+        raise UsageError(problem, key="method", got=type(method).__name__)
     return stages
 
 
@@ -77,15 +80,17 @@ def needed(job: Job, method: Method, device: str) -> list[Needed]:
 def _check_converged(job: Job) -> None:
     """Raise UsageError where the settings of training contradict a converged head on a frozen encoder."""
     if job.train.frozen_mode != "eval":
-        raise UsageError(
+        problem = (
             f"train.frozen_mode={job.train.frozen_mode} does not fit a converged head, which is fitted once to the"
             " representations of an encoder in evaluation mode. Allowed: train.frozen_mode=eval, or method.head=adam."
         )
+        raise UsageError(problem, key="train.frozen_mode", got=job.train.frozen_mode)
     if job.train.loss not in CONVERGED_LOSSES:
-        raise UsageError(
+        problem = (
             f"train.loss={job.train.loss} does not fit a converged head, which minimizes squared errors. Allowed:"
             f" train.loss={' or '.join(CONVERGED_LOSSES[:2])}, or method.head=adam."
         )
+        raise UsageError(problem, key="train.loss", got=job.train.loss)
 
 
 def _key(job: Job, device: str, chain: list[Any]) -> str:

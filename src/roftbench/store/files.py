@@ -49,26 +49,28 @@ def write_output(path: Path, text: str) -> None:
     try:
         write_text(path, text)
     except OSError as error:
-        raise UsageError(f"--out {path} cannot be written: {error.strerror or error}") from None
+        raise UsageError(
+            f"--out {path} cannot be written: {error.strerror or error}", key="--out", got=str(path)
+        ) from None
 
 
 def check_output(path: Path) -> None:
     """Raise UsageError if what `--out` names is a folder."""
     if path.is_dir():
-        raise UsageError(f"--out {path} is a folder: give the name of a file")
+        raise UsageError(f"--out {path} is a folder: give the name of a file", key="--out", got=str(path))
 
 
 def check_paths(source: Path, output: Path, endings: Sequence[str]) -> None:
     """Raise UsageError unless the output is another file than its source and has one of the endings."""
     if not output.name.endswith(tuple(endings)):
-        raise UsageError(f"output={output} must end with {' or '.join(endings)}")
+        raise UsageError(f"output={output} must end with {' or '.join(endings)}", key="output", got=str(output))
     check_not_input(output, source)
 
 
 def check_not_input(output: Path, source: Path) -> None:
     """Raise UsageError where an output would overwrite the file that it is made from."""
     if output.expanduser().resolve() == source.expanduser().resolve():
-        raise UsageError(f"output={output} is the input: give another name")
+        raise UsageError(f"output={output} is the input: give another name", key="output", got=str(output))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -90,10 +90,11 @@ class Store:
                 file.write(b"0" * 65536)  # a full disk still takes an empty file
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""  # none of a full disk
-            raise UsageError(
+            problem = (
                 f"paths.results={self.root} cannot be written: {error.strerror}{place}."
                 " Set paths.results to a folder of yours."
-            ) from None
+            )
+            raise UsageError(problem, key="paths.results", got=str(self.root)) from None
 
     def get(self, key: str) -> Record | None:
         """Return a job's record; None if there is none or if it cannot be read (which is reported)."""

@@ -6,7 +6,7 @@ from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.console import logged, note, say
 from roftbench.errors import UsageError
-from roftbench.predict.save import keep
+from roftbench.predict.save import save
 from roftbench.runner.run import Outcome, put_failure, run_job
 from roftbench.store.results import Store
 from roftbench.sweep.job_summary import announce, conclude
@@ -51,7 +51,7 @@ def work(
 
 
 def _run(job: Job, env: RunContext, store: Store, *, in_sweep: bool) -> str:
-    outcome = run_job(job, env, announce, keep, wait=not in_sweep)
+    outcome = run_job(job, env, announce, save, wait=not in_sweep)
     if outcome.status != "busy":
         done = outcome.status == "done"
         conclude(outcome, store.record_path(job.key) if done else store.failure_path(job.key))

@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from refusals import raises_usage
 
 from roftbench.data.config import DatasetSpec
 from roftbench.data.table.load import complete, read_table
@@ -265,15 +266,15 @@ def test_a_table_of_many_blocks() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_table(content: bytes, message: str) -> None:
-    with pytest.raises(UsageError, match=rf"^own\.csv.* ?{message}"):
+    with raises_usage(message, key="own.csv"):
         cells(content)
 
 
 def test_a_column_that_is_not_there_or_there_twice() -> None:
     found = sheet("smiles,y,y,logS\nC,1,2,3\n")
-    with pytest.raises(UsageError, match=r"no column 'logs'. Did you mean 'logS'\? Allowed: logS, smiles, y"):
+    with raises_usage("'logS'", key="logs", got="logs"):
         found.columns(["logs"])
-    with pytest.raises(UsageError, match="has 2 columns called 'y': give each a name of its own"):
+    with raises_usage(key="y"):
         found.columns(["smiles", "y"])
     assert [column.to_pylist() for column in found.load([0, 1, 2])] == [["C"], ["1"], ["2"]]
 
@@ -332,9 +333,9 @@ def test_parquet_labels_are_those_of_their_column(tmp_path: Path) -> None:
 
 
 def test_parquet_that_is_none_or_empty() -> None:
-    with pytest.raises(UsageError, match="is not a Parquet table, or a damaged one"):
+    with raises_usage("Parquet", key="own.parquet"):
         sheet("smiles,y\nC,1\n", "own.parquet")
-    with pytest.raises(UsageError, match="has no rows"):
+    with raises_usage("no rows", key="own.parquet"):
         sheet(parquet({"smiles": pa.array([], pa.string()), "y": pa.array([], pa.float64())}), "own.parquet")
 
 
@@ -347,7 +348,7 @@ def test_every_damage_to_a_gzip_file_is_told(kind: str) -> None:
         "flipped": [packed[:at] + bytes([packed[at] ^ 255]) + packed[at + 1 :] for at in range(10, len(packed))],
     }[kind]
     for content in damaged:
-        with pytest.raises(UsageError, match=r"own\.csv is a damaged gzip file: .+"):
+        with raises_usage("damaged gzip file", key="own.csv"):
             unpack("own.csv", content)
 
 

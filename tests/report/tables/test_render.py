@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from boards import board_of, computed, ended, example, forests, runs, tables_of
+from refusals import raises_usage
 from rich.console import Console
 
-from roftbench.errors import UsageError
 from roftbench.report.format import METHODS
 from roftbench.report.tables import footnotes
 from roftbench.report.tables.by_model import by_model, render
@@ -363,5 +363,5 @@ def test_a_failed_write_leaves_the_old_table_and_no_draft(tmp_path: Path, monkey
 
 def test_no_finished_job_is_an_error_that_says_where_and_what_to_do() -> None:
     for failures in ([], ended(runs("lp", "esol", [1.0]))):
-        with pytest.raises(UsageError, match=r"no finished jobs under somewhere: run `roftbench run"):
+        with raises_usage("roftbench run", key="paths.results", got="somewhere"):
             board_of([], failures=failures)

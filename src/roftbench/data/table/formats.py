@@ -88,7 +88,7 @@ def load(what: str, content: bytes) -> Loaded:
     """
     found = _excel(what, content) if content.startswith(ZIP) else _sdf(what, content)
     if not found.columns or not found.columns[0]:
-        raise UsageError(f"{what} has no rows")
+        raise UsageError(f"{what} has no rows", key=what)
     return found
 
 
@@ -96,11 +96,11 @@ def check_signature(what: str, start: bytes) -> None:
     """Raise UsageError where a file begins as one of another kind does."""
     for signature, hint in SIGNATURES:
         if start.startswith(signature):
-            raise UsageError(f"{what} is not a table of text ({hint}); {ALLOWED}")
+            raise UsageError(f"{what} is not a table of text ({hint}); {ALLOWED}", key=what)
     text = start.removeprefix(b"\xef\xbb\xbf")
     for pattern, hint in TEXTS:
         if pattern.match(text):
-            raise UsageError(f"{what} is not a table, but {hint}; {ALLOWED}")
+            raise UsageError(f"{what} is not a table, but {hint}; {ALLOWED}", key=what)
 
 
 def _excel(what: str, content: bytes) -> Loaded:
@@ -116,7 +116,8 @@ def _excel(what: str, content: bytes) -> Loaded:
         import openpyxl
     except ImportError:
         raise UsageError(
-            f"{what} is an Excel file: install its reader (pip install 'roftbench[excel]'), or save the sheet as CSV"
+            f"{what} is an Excel file: install its reader (pip install 'roftbench[excel]'), or save the sheet as CSV",
+            key=what,
         ) from None
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
@@ -127,12 +128,12 @@ def _excel(what: str, content: bytes) -> Loaded:
     except UsageError:
         raise
     except Exception as error:  # of any kind, for a damaged file
-        raise UsageError(f"{what} is a damaged Excel file: {error}. Save the sheet as CSV.") from None
+        raise UsageError(f"{what} is a damaged Excel file: {error}. Save the sheet as CSV.", key=what) from None
     filled = [[_cell(value) for value in row] for row in rows if any(value is not None for value in row)]
     width = max((at + 1 for row in filled for at, text in enumerate(row) if text), default=0)
     notes = [f"sheet '{sheet.title}' of {len(book.worksheets)}"] if len(book.worksheets) > 1 else []
     if len(filled) < 2:
-        raise UsageError(f"{what}: sheet '{sheet.title}' has no rows below a header")
+        raise UsageError(f"{what}: sheet '{sheet.title}' has no rows below a header", key=what)
     head, *body = (row[:width] for row in filled)
     return Loaded(head, [list(column) for column in zip(*body, strict=True)], notes)
 
@@ -149,10 +150,11 @@ def _check_formulas(what: str, rows: list[list[Any]], written: Any) -> None:
     for row, cells in zip(rows, written.iter_rows(values_only=True), strict=True):
         for value, text in zip(row, cells, strict=True):
             if value is None and isinstance(text, str) and text.startswith("="):
-                raise UsageError(
+                problem = (
                     f"{what} has a formula without a value, '{text[:40]}': open and save it with a spreadsheet program,"
                     " or save the sheet as CSV"
                 )
+                raise UsageError(problem, key=what, got=text)
 
 
 def _cell(value: Any) -> str:
@@ -180,7 +182,8 @@ def _sdf(what: str, content: bytes) -> Loaded:
         raise UsageError(
             f"{what} is a damaged SD file: it has {count} records that end with '$$$$' and {marks} molecules that end"
             f" with 'M  END', of which {len(rows)} can be told apart. Write it again, or convert it: obabel FILE -O"
-            " out.csv"
+            " out.csv",
+            key=what,
         )
     _check_fields(what, records)
     columns = [[row.get(name, "") for row in rows] for name in names]
@@ -202,7 +205,9 @@ def _check_fields(what: str, records: Sequence[bytes]) -> None:
         fields = SDF_FIELD.findall(record)
         if len(set(fields)) < len(fields):
             name = next(field for field in fields if fields.count(field) > 1).decode()
-            raise UsageError(f"{what}, record {row} gives the field '{name}' twice: give each value a name of its own")
+            raise UsageError(
+                f"{what}, record {row} gives the field '{name}' twice: give each value a name of its own", key=name
+            )
 
 
 def _record(molecule: Chem.Mol | None) -> dict[str, str]:

@@ -51,7 +51,8 @@ def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
     for name in targets:
         sheet.position(name)
         if name in roles:
-            raise UsageError(f"dataset.targets: '{name}' is the {roles[name]} column of {sheet.what}, not a label")
+            problem = f"dataset.targets: '{name}' is the {roles[name]} column of {sheet.what}, not a label"
+            raise UsageError(problem, key="dataset.targets", got=name)
     return targets
 
 
@@ -78,7 +79,7 @@ def smiles_column(sheet: Sheet, key: str = "dataset.smiles_column") -> str:
         problem = f"has {len(found)} columns of SMILES:"
     else:
         problem = f"has no column called {', '.join(SMILES_NAMES)}, and none that holds SMILES:"
-    raise UsageError(f"{sheet.what} {problem} set {key} to one of {_listed(found or sheet.names)}")
+    raise UsageError(f"{sheet.what} {problem} set {key} to one of {_listed(found or sheet.names)}", key=key)
 
 
 def smiles_in_words(sheet: Sheet, name: str, key: str = "dataset.smiles_column") -> list[str]:
@@ -115,10 +116,11 @@ def split_column(sheet: Sheet) -> str | None:
             if words and not others:
                 return name
             if set(words) & set(PART_NAMES):
-                raise UsageError(
+                problem = (
                     f"{sheet.what}: column '{name}' looks like the parts of a split, but holds '{others[0][:80]}', too."
                     f" Allowed: {', '.join(filter(None, PART_NAMES))}, or an empty cell. Or rename the column."
                 )
+                raise UsageError(problem, key=name, got=others[0])
     return None
 
 
@@ -148,7 +150,9 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     texts = [pair for kind, *pair in zip(kinds, names, columns, strict=True) if kind == "text"]
     if found and (reasons := "; ".join(filter(None, (almost_numeric(*pair, looks=False) for pair in texts)))):
         raise UsageError(
-            f"{sheet.what}: {reasons}. Mend it if it is to be predicted, or say what is: 'dataset.targets=[{found[0]}]'"
+            f"{sheet.what}: {reasons}",
+            key="dataset.targets",
+            hint=f"Correct it if it is to be predicted, or give the labels: 'dataset.targets=[{found[0]}]'",
         )
     _ask_for_outcome(sheet, spec, found, texts)
     many = {"class"} if spec.classes else {"binary"}  # several of these are the tasks of one data set
@@ -164,7 +168,8 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     quoted = quoted_list(found[:2])
     example = f" (here {shell_word('dataset.targets', quoted)})" if "'" in quoted else ""
     raise UsageError(
-        f"{sheet.what} has {problem}. Say what to predict: dataset.targets=[A] or 'dataset.targets=[A,B]'{example}"
+        f"{sheet.what} has {problem}. Say what to predict: dataset.targets=[A] or 'dataset.targets=[A,B]'{example}",
+        key="dataset.targets",
     )
 
 
@@ -181,7 +186,8 @@ def _ask_for_outcome(sheet: Sheet, spec: DatasetSpec, found: Sequence[str], text
                 ways = [*numbers, " ".join(shell_word(key, quoted_list(given)) for key, given in outcome)]
                 raise UsageError(
                     f"{sheet.what}: {f'{_listed(found)} can be a label, but ' if found else ''}'{name}' holds"
-                    f" {', '.join(words)}. Say what to predict: {', or '.join(ways)}"
+                    f" {', '.join(words)}. Say what to predict: {', or '.join(ways)}",
+                    key="dataset.targets",
                 )
 
 
@@ -224,7 +230,7 @@ def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, 
     values = as_numbers(together)
     known, count = np.unique(values[~np.isnan(values)], return_counts=True)
     if not len(known):
-        raise UsageError(f"{sheet.what} has no label at all in {_listed(targets)}")
+        raise UsageError(f"{sheet.what} has no label at all in {_listed(targets)}", key=", ".join(targets))
     if np.isinf(values).any():
         return "classification", _word_classes(sheet, targets, columns)
     if np.isin(known, (0, 1)).all():
@@ -233,15 +239,17 @@ def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, 
         raise UsageError(
             f"{sheet.what}: the labels of {_listed(targets)} are -1, 0 and 1. Some published files have classes -1 and"
             " 1 and write 0 where a label is missing: then empty the cells that hold 0. Otherwise set"
-            " dataset.task=regression."
+            " dataset.task=regression.",
+            key="dataset.task",
         )
     if len(known) == 2 and (spec.task or count.sum() > 2):  # two rows with a number each are no classes
         return "classification", [together[int((values == value).argmax())].as_py() for value in known]
     if spec.task == "classification":
-        raise UsageError(
+        problem = (
             f"{sheet.what}: classification labels must be 0, 1 or empty, or have two values; {_listed(targets)}"
             f" {'has' if len(targets) == 1 else 'have'} {len(known)}. Use dataset.task=regression?"
         )
+        raise UsageError(problem, key="dataset.task", got=spec.task)
     return "regression", None
 
 
@@ -258,7 +266,8 @@ def _word_classes(sheet: Sheet, targets: Sequence[str], columns: Iterable[pa.Chu
             return [written[negative], written[positive]]
     raise UsageError(
         f"{sheet.what}: the labels of {_listed(targets)} are {' and '.join(written.values())}. Say which is which:"
-        f" 'dataset.classes=[NEGATIVE,POSITIVE]'{hint(written.values())}"
+        f" 'dataset.classes=[NEGATIVE,POSITIVE]'{hint(written.values())}",
+        key="dataset.classes",
     )
 
 

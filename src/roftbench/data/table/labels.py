@@ -109,10 +109,11 @@ def reject(sheet: Sheet, name: str, cells: pa.ChunkedArray, values: NDArray[np.f
     row = int(np.isinf(values).argmax())
     found = offending(cells, values)
     sentences = filter(None, (listed(found), options(found)))
-    raise UsageError(
+    problem = (
         f"{sheet.what}, column '{name}', data row {row + 1}: '{cells[row].as_py()[:80]}' is not {allowed} (leave the"
         f" cell empty where a label is missing{remedies(found, cells)}){'. '.join(['', *sentences])}"
     )
+    raise UsageError(problem, key=name, got=cells[row].as_py())
 
 
 def offending(cells: pa.ChunkedArray, values: NDArray[np.float64]) -> dict[str, int]:
@@ -202,8 +203,9 @@ def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> No
         written = sorted({*sheet.commas, *(other for other, texts in columns if is_written_with_commas(texts))})
         if written:
             text = pointed[0].as_py()
-            raise UsageError(
+            problem = (
                 f"{sheet.what}, column '{name}': '{text}' may be {meanings(text)}: column '{written[0]}' has decimal"
                 f" commas, so that a point may separate thousands. Write {meanings(text)}, or all numbers of the table"
                 " with decimal points."
             )
+            raise UsageError(problem, key=name, got=text)

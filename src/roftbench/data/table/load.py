@@ -67,11 +67,13 @@ def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]
 
 def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if spec.classes and spec.task == "regression":
-        raise UsageError(f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression")
+        problem = f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression"
+        raise UsageError(problem, key="dataset.classes", got=spec.classes)
     content = _own_content(spec, path)
     digest = sha256(content)
     if spec.sha256 not in (None, digest):
-        raise UsageError(f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}")
+        problem = f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}"
+        raise UsageError(problem, key="dataset.sha256", got=spec.sha256)
     file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
     sheet = open_sheet(str(spec.path), file, content)
     guesses = list(sheet.notes)
@@ -99,8 +101,11 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     done = replace(done, reading_version=_reading_version(done, sheet, resolved))
     try:
         return replace(done, task=task, classes=classes, metric=spec.metric or DEFAULT_METRIC[task]), guesses
-    except ValueError as error:  # a metric that was given for the other task
-        raise UsageError(f"dataset.{error} The labels look like {task}: dataset.task says otherwise.") from None
+    except UsageError as error:  # a metric that was given for the other task
+        hint = f"The labels look like {task}: set dataset.task otherwise."
+        raise UsageError(
+            f"dataset.{error.message}", key="dataset.metric", got=error.got, allowed=error.allowed, hint=hint
+        ) from None
 
 
 def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> int | None:
@@ -148,12 +153,15 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     labels = np.stack([_labels(spec, sheet, *column) for column in columns], axis=1)
     notes = (*told(spec, read), *cautions(spec, targets, labels, rest)) if spec.path is not None else ()
     if np.isnan(labels).all():
-        raise UsageError(f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty")
+        raise UsageError(
+            f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty", key=", ".join(targets)
+        )
     if place == "bundled" and spec.absent_rows:
         texts, labels, parts = _with_absent(spec, texts, labels, parts)
     for what, expected, came in (("rows", spec.rows, len(labels)), ("num_tasks", spec.num_tasks, len(targets))):
         if expected not in (None, came):
-            raise UsageError(f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}")
+            problem = f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}"
+            raise UsageError(problem, key=f"dataset.{what}", got=expected)
     return Table(texts, labels, parts, targets, place, notes)
 
 
@@ -164,7 +172,8 @@ def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
     path, _ = _own_file(spec.path)
     content = _own_content(spec, path)
     if (digest := sha256(content)) != spec.sha256:
-        raise UsageError(f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed")
+        problem = f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed"
+        raise UsageError(problem, key="dataset.path", got=spec.path)
     return open_sheet(spec.path, Path(spec.path).name, content), spec.path
 
 
@@ -190,17 +199,18 @@ def _own_content(spec: DatasetSpec, path: Path) -> bytes:
 
 
 def _unreadable(path: Path, name: str, reason: str) -> UsageError:
-    return UsageError(f"dataset.path={name} cannot be read: {reason} (looked at {path})")
+    return UsageError(f"dataset.path={name} cannot be read: {reason} (looked at {path})", key="dataset.path", got=name)
 
 
 def _smiles(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
     row = pc.index(pc.match_substring_regex(cells, "[\n\r]"), True).as_py()
     if row >= 0:
         text = cells[row].as_py()[:80]
-        raise UsageError(
+        problem = (
             f"{sheet.what}, column '{name}', data row {row + 1}: {text!r}… goes over lines: close the quote, or take"
             " the line end out of the cell"
         )
+        raise UsageError(problem, key=name, got=cells[row].as_py())
     texts: list[str] = cells.to_numpy().tolist()
     return texts
 
@@ -211,10 +221,11 @@ def _parts(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
     index = pc.index_in(pc.utf8_lower(trimmed), value_set=pa.array(words))
     row = pc.index(pc.is_null(index), True).as_py()
     if row >= 0:
-        raise UsageError(
+        problem = (
             f"{sheet.what}, column '{name}', data row {row + 1}: '{trimmed[row].as_py()[:80]}' is no part. Allowed:"
             f" {', '.join(filter(None, words))}, or an empty cell for a row in no part."
         )
+        raise UsageError(problem, key=name, got=trimmed[row].as_py())
     normal = np.array(list(PART_NAMES.values()), dtype=object)
     parts: list[str] = normal[index.to_numpy()].tolist()
     return parts
@@ -239,7 +250,8 @@ def _with_absent(
     rows = len(smiles) + len(spec.absent_rows)
     absent = np.unique(spec.absent_rows)
     if len(absent) < len(spec.absent_rows) or absent[0] < 0 or absent[-1] >= rows:
-        raise UsageError(f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}")
+        problem = f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}"
+        raise UsageError(problem, key="dataset.absent_rows", got=spec.absent_rows)
     kept = np.setdiff1d(np.arange(rows), absent)
     everything = np.full((rows, labels.shape[1]), np.nan)
     everything[kept] = labels

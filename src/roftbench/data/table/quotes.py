@@ -30,11 +30,12 @@ def check_rows(
         cells = [column[row].as_py() for column in columns]
         if (found := _rows_within(cells, separator, numeric)) is not None:
             place, count = found
-            raise UsageError(
+            problem = (
                 f"{what}, column '{names[place]}', data row {before + row + 1}: {cells[place][:80]!r}… goes over lines:"
                 f" close the quote, or take the line ends out of the cell. Its {count} lines look like {count} rows of"
                 " the table, and no row may be lost."
             )
+            raise UsageError(problem, key=names[place], got=cells[place])
 
 
 def _rows_within(cells: Sequence[str], separator: str, numeric: Sequence[bool]) -> tuple[int, int] | None:

@@ -41,7 +41,8 @@ def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[
     long = long_table(records)
     if long.empty:
         source = ", ".join(map(str, scores)) or results
-        raise UsageError(f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first")
+        problem = f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first"
+        raise UsageError(problem, key="paths.results", got=str(source))
     data = page_data(store, records, failures, long)
     write_output(out, render(data))
     return data

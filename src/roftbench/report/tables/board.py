@@ -56,7 +56,9 @@ class Board:
         if long.empty:
             asked = " ".join(request.words())
             what = f"no finished jobs of {asked} under" if asked else "no finished jobs under"
-            raise UsageError(f"{what} {source}: run `roftbench run method=… dataset=…` first")
+            raise UsageError(
+                f"{what} {source}: run `roftbench run method=… dataset=…` first", key="paths.results", got=str(source)
+            )
         failed = unfinished_table(done, beside, request.metric, pool=request.pool)
         return cls(request, done, beside, long, cells(long), failed)
 
