@@ -26,7 +26,8 @@ from roftbench.predict.save import keep
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.run import Outcome, run_job
 from roftbench.store.downloads import Places
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Record, plain
+from roftbench.store.results import Store
 from roftbench.sweep.grid import expand
 from roftbench.sweep.plan import Plan, plan_sweep
 
@@ -59,7 +60,7 @@ class Lab:
     def done(self, *overrides: str) -> Record:
         """Run a job that must succeed and return its record."""
         outcome = self.run(*overrides)
-        assert outcome.status == "done", outcome.record
+        assert isinstance(outcome.record, Record), outcome.record
         return outcome.record
 
     def experiment(self, *overrides: str) -> NetworkExperiment:
@@ -154,7 +155,7 @@ def _parsed(overrides: tuple[str, ...]) -> tuple[Job, RunContext]:
 
 def primary(record: Record, part: str = "val") -> float:
     """Return a record's score by the job's own metric."""
-    score = record["scores"][part][record["job"]["dataset"]["metric"]]
+    score = getattr(record.scores, part)[record.metric]
     assert isinstance(score, float)
     return score
 
@@ -162,7 +163,7 @@ def primary(record: Record, part: str = "val") -> float:
 def numbers(record: Record) -> dict[str, Any]:
     """Return everything in a record that a job's config decides: not times, nor the machine."""
     left_out = {"seconds", "env", "peak_memory_mb"}
-    return {key: value for key, value in record.items() if key not in left_out}
+    return {key: value for key, value in plain(record).items() if key not in left_out}
 
 
 def equal(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:

@@ -40,7 +40,7 @@ def forged(folder: Path, change: Callable[[Facts, dict[str, torch.Tensor]], obje
 
 
 def model(lab: Lab, *overrides: str) -> Path:
-    return lab.store.model_path(lab.done(*overrides, "run.keep=true")["key"])
+    return lab.store.model_path(lab.done(*overrides, "run.keep=true").key)
 
 
 def turned(weights: dict[str, torch.Tensor]) -> None:

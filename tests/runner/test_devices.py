@@ -119,7 +119,7 @@ def test_a_job_takes_a_place_on_a_gpu(lab: Lab, tmp_path: Path) -> None:
     with placed("auto", tmp_path / "gpus", 1) as given:
         assert given == "cuda:0"
     assert list((tmp_path / "gpus" / ".locks").iterdir())
-    assert lab.done("run.device=auto", "method=lp")["env"]["device"] != "cpu"
+    assert lab.done("run.device=auto", "method=lp").env["device"] != "cpu"
 
 
 def test_a_gpu_has_one_place_or_more(cli: Command) -> None:

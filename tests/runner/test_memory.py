@@ -39,10 +39,10 @@ def test_a_record_tells_the_memory_of_its_own_job(lab: Lab) -> None:
     block = bytearray(3 * LARGE)
     block[::4096] = b"x" * len(block[::4096])
     del block
-    small = lab.done("method=lp")["peak_memory_mb"]
+    small = lab.done("method=lp").peak_memory_mb
     block = bytearray(3 * LARGE)
     block[::4096] = b"x" * len(block[::4096])
-    large = lab.done("method=lp", "seed=1")["peak_memory_mb"]
+    large = lab.done("method=lp", "seed=1").peak_memory_mb
     assert len(block) == 3 * LARGE
     assert small > 50
     assert large > small + 400

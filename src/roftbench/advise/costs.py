@@ -9,7 +9,7 @@ from roftbench.config.job import NETWORK, Job
 from roftbench.errors import JobError, UsageError
 from roftbench.runner.network import will_make_with
 from roftbench.runner.stages import Needed
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 from roftbench.store.tensors import description_in
 from roftbench.sweep.estimate import Sizes, one_epoch, units
 from roftbench.sweep.plan import fits_of
@@ -66,9 +66,9 @@ class Costs:
     def took(self, timed: Timed, record: Record) -> float:
         """Take note of a job that was done for this race; returns the seconds that it costs."""
         job, mean = timed.job, timed.atoms.mean
-        seconds = float(record["seconds"]["total"])
+        seconds = record.seconds["total"]
         if job.model.kind == NETWORK:
-            self._rates.add_record(record, {str(job.dataset.name): mean})
+            self._rates.add_record(record.summary(), {str(job.dataset.name): mean})
             if self.budget.recorded:
                 seconds = self._charge(timed, record)
         else:
@@ -79,15 +79,15 @@ class Costs:
 
     def _charge(self, timed: Timed, record: Record) -> float:
         """Return what a job's record says that it took, each fit once, whoever of the race needed it first."""
-        spans = record["seconds"]
-        seconds = float(spans["total"])
+        spans = record.seconds
+        seconds = spans["total"]
         if timed.job.method.search:  # of fits with one name only the sum is known
-            return seconds + float(sum(span for name, span in spans.items() if name.endswith("(reused)")))
+            return seconds + sum(span for name, span in spans.items() if name.endswith("(reused)"))
         for need in self._fits_of(timed.job, timed.env):
             if need.key in self._paid:
-                seconds -= float(spans.get(need.name, 0.0))
+                seconds -= spans.get(need.name, 0.0)
             else:
-                seconds += float(spans.get(f"{need.name} (reused)", 0.0))
+                seconds += spans.get(f"{need.name} (reused)", 0.0)
                 self._paid.add(need.key)
         return seconds
 
@@ -99,7 +99,7 @@ class Costs:
         self._measured.add(job.model.name)
         try:
             record = one_epoch(job, timed.env)
-            if record["seconds"]["total"] < WARM:
+            if record.seconds["total"] < WARM:
                 record = one_epoch(job, timed.env)
         except (JobError, UsageError, OSError):  # the job itself will tell
             return

@@ -16,7 +16,7 @@ from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.save import keep
 from roftbench.runner.run import EXPERIMENTS
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 
 def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds: int) -> HeldOut | None:

@@ -19,10 +19,22 @@ from roftbench.data.warnings import unusual_scale, warnings_of
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.metrics import names_of, undefined_tasks
 from roftbench.runner.objective import Objective
-from roftbench.runner.provenance import environment, head
-from roftbench.store.results import Record
+from roftbench.runner.provenance import environment
+from roftbench.store.record_schema import (
+    BaseResult,
+    CandidateResult,
+    Count,
+    DataResult,
+    Epoch,
+    GraphCount,
+    LabelCount,
+    PartScores,
+    Record,
+    Scores,
+    StageResult,
+    TestPredictions,
+)
 
-Scores = dict[str, dict[str, float | None]]  # of each part, each metric's
 NEARLY_ONE = 0.999
 DEFAULT_THREADS = torch.get_num_threads()
 
@@ -42,24 +54,19 @@ class FitResult:
 
     fitted: Any
     best_epoch: int | None = None
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    base: dict[str, Any] | None = None
+    stages: list[StageResult] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
+    base: BaseResult | None = None
     info: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class CandidateResult:
-    """A candidate: its hyperparameters, what fitting it gave, its val and test scores, its test predictions [n, T]."""
+class FittedCandidate:
+    """A candidate with its scores and its test predictions [n, T]."""
 
-    params: dict[str, Any]
     fitting: FitResult
-    scores: Scores
+    result: CandidateResult
     predictions: NDArray[np.float64]
-
-    def row(self) -> dict[str, Any]:
-        """Return what a record says of each candidate."""
-        return {"params": self.params, **self.scores, "best_epoch": self.fitting.best_epoch}
 
 
 class Experiment(ABC):
@@ -126,92 +133,98 @@ class Experiment(ABC):
     def work(self) -> Record:
         """Fit every candidate, choose by validation score, and return the record."""
         name = self.objective.metric.name
-        rows: list[dict[str, Any]] = []  # of all candidates; fitted weights are kept of the best one alone
-        best: CandidateResult | None = None
+        results: list[CandidateResult] = []
+        best: FittedCandidate | None = None  # the fitted weights of the others are dropped
         for candidate in self.candidates():
             try:
                 one = self._try(candidate)
             except SkipJob:
                 raise
             except JobError as error:  # diverged: the worst of all, and no reason to lose the others
-                rows.append(self._lost(candidate, error))
+                results.append(self._lost(candidate, error))
                 continue
-            rows.append(one.row())
-            if best is None or self.objective.metric.better(one.scores["val"][name], best.scores["val"][name]):
+            results.append(one.result)
+            if best is None or self.objective.metric.better(one.result.val[name], best.result.val[name]):
                 best = one
         if best is None:
-            several = f"none of {len(rows)} candidates can be used. The first: " if len(rows) > 1 else ""
-            raise JobError(f"{several}{rows[0]['error']}")
+            several = f"none of {len(results)} candidates can be used. The first: " if len(results) > 1 else ""
+            raise JobError(f"{several}{results[0].error}")
         self.chosen = best.fitting.fitted
         train = self.predict(self.chosen, self.objective.train)
-        return self._record(rows, best, self.objective.scores(train, self.objective.train))
+        return self._record(results, best, self.objective.scores(train, self.objective.train))
 
-    def _record(self, candidates: list[dict[str, Any]], best: CandidateResult, train: dict[str, Any]) -> Record:
-        """Return the record; the chosen candidate gives its scores, history and test predictions (protocol §5)."""
-        dataset, task, fitting = self.dataset, self.objective.task, best.fitting
-        return {
-            **head(self.job, "done"),
-            "scores": {"train": train, **best.scores},
-            "base": fitting.base,
-            "chosen": best.params,
-            "candidates": candidates,
-            "best_epoch": fitting.best_epoch,
-            "details": fitting.info,
-            "stages": fitting.stages,
-            "history": fitting.history,
-            "count": self.count(),
-            "warnings": self.warnings,
-            "data": {
-                "sha256": dataset.spec.sha256,
-                "place": dataset.place,
-                "rows": dataset.num_rows,
-                "kept": len(dataset),
-                "dropped": [asdict(row) for row in dataset.dropped],
-                "split_sha256": self.whole.sha256,
-                "parts_sha256": self.parts.sha256,  # of the split with its labels cut
-                "undefined_tasks": {
-                    name: undefined_tasks(task, dataset.y[part])
-                    for name, part in (("val", self.parts.val), ("test", self.parts.test))
-                },
-            },
-            "test_predictions": {
-                "row": dataset.rows[self.parts.test].tolist(),
-                "prediction": [[_rounded(value, task) for value in row] for row in best.predictions],
-            },
-            "seconds": dict(self.seconds),
-            "env": environment(self.device),
-        }
+    def _record(self, candidates: list[CandidateResult], best: FittedCandidate, train: Scores) -> Record:
+        """Return the record; scores, history and test predictions are the chosen candidate's (protocol §5)."""
+        fitting, chosen = best.fitting, best.result
+        return Record(
+            key=self.job.key,
+            job=self.job.identity(),
+            scores=PartScores(train, chosen.val, chosen.test),
+            base=fitting.base,
+            chosen=chosen.params,
+            candidates=candidates,
+            best_epoch=fitting.best_epoch,
+            details=fitting.info,
+            stages=fitting.stages,
+            history=fitting.history,
+            count=self.count(),
+            warnings=self.warnings,
+            data=self._data(),
+            test_predictions=TestPredictions(
+                self.dataset.rows[self.parts.test].tolist(),
+                [[_rounded(value, self.objective.task) for value in row] for row in best.predictions],
+            ),
+            seconds=dict(self.seconds),
+            env=environment(self.device),
+        )
 
-    def count(self) -> dict[str, Any]:
-        """Return how many graphs each part has and how many labels are used for what (protocol §3)."""
-        parts = {"train": self.parts.train, "val": self.parts.val, "test": self.parts.test}
-        labels = {name: int((~np.isnan(self.dataset.y[index])).sum()) for name, index in parts.items()}
-        return {
-            "graphs": {name: len(index) for name, index in parts.items()},
-            "labels": {
-                "weights": labels["train"],
-                "selection": labels["val"] if self.selects else 0,
-                "interpolation": labels["val"] if self.method.fits_on_validation else 0,
-                "test": labels["test"],
+    def _data(self) -> DataResult:
+        dataset = self.dataset
+        parts = {"val": self.parts.val, "test": self.parts.test}
+        return DataResult(
+            sha256=dataset.spec.sha256,
+            place=dataset.place,
+            rows=dataset.num_rows,
+            kept=len(dataset),
+            dropped=[asdict(row) for row in dataset.dropped],
+            split_sha256=self.whole.sha256,
+            parts_sha256=self.parts.sha256,
+            undefined_tasks={
+                name: undefined_tasks(self.objective.task, dataset.y[part]) for name, part in parts.items()
             },
-        }
+        )
 
-    def _lost(self, method: Any, error: JobError) -> dict[str, Any]:
-        """Return the row of a candidate that gave no scores, and warn of it."""
+    def count(self) -> Count:
+        """Return the number of molecules per part and of labels per use (protocol §3)."""
+        parts = (self.parts.train, self.parts.val, self.parts.test)
+        train, val, test = (int((~np.isnan(self.dataset.y[index])).sum()) for index in parts)
+        labels = LabelCount(
+            weights=train,
+            selection=val if self.selects else 0,
+            interpolation=val if self.method.fits_on_validation else 0,
+            test=test,
+        )
+        return Count(GraphCount(*map(len, parts)), labels)
+
+    def _lost(self, method: Any, error: JobError) -> CandidateResult:
+        """Return the result of a candidate that has no scores, and warn about it."""
         params = self._params(method)
         if self.job.method.search:
             tried = {name: value for name, value in params.items() if name in self.job.method.grid}
             self.warnings.append(f"candidate {tried}: {error}")
             say(f"  {self.warnings[-1]}")
-        nothing = dict.fromkeys(names_of(self.objective.task))
-        return {"params": params, "val": nothing, "test": nothing, "best_epoch": None, "error": str(error)}
+        nothing: Scores = dict.fromkeys(names_of(self.objective.task))
+        return CandidateResult(params, nothing, nothing, error=str(error))
 
-    def _try(self, method: Any) -> CandidateResult:
+    def _try(self, method: Any) -> FittedCandidate:
         try:
             fitting = self.fit(method)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # a penalty met infinite numbers
             raise JobError(f"training diverged: {error}") from None
-        return CandidateResult(self._params(method), fitting, *self.scores(fitting.fitted))
+        val, test, predictions = self.scores(fitting.fitted)
+        return FittedCandidate(
+            fitting, CandidateResult(self._params(method), val, test, fitting.best_epoch), predictions
+        )
 
     def _params(self, method: Any) -> dict[str, Any]:
         """Return a candidate's hyperparameters: those that identify it, and all that the grid varies."""
@@ -219,8 +232,8 @@ class Experiment(ABC):
         varied = {name: params[name] for name in self.job.method.grid if self.job.method.search}
         return {**naming_params(type(method), params), **varied}
 
-    def scores(self, fitted: Any) -> tuple[Scores, NDArray[np.float64]]:
-        """Return val and test scores, and the test predictions [n, T]. The only reading of the test part.
+    def scores(self, fitted: Any) -> tuple[Scores, Scores, NDArray[np.float64]]:
+        """Return val scores, test scores and test predictions [n, T]; nothing else reads the test part.
 
         Raises:
             JobError: a prediction is not a finite number.
@@ -228,11 +241,8 @@ class Experiment(ABC):
         val, test = self.predict(fitted, self.objective.val), self.predict(fitted, self.objective.test)
         if not (np.isfinite(val).all() and np.isfinite(test).all()):
             raise JobError(self.not_finite.format(job=self.job))
-        scores = {
-            "val": self.objective.scores(val, self.objective.val),
-            "test": self.objective.scores(test, self.objective.test),
-        }
-        return scores, test
+        scores = self.objective.scores
+        return scores(val, self.objective.val), scores(test, self.objective.test), test
 
     def add_seconds(self, name: str, seconds: float) -> None:
         """Take note of how long a part of the work took."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from msgspec import convert
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
@@ -31,6 +32,7 @@ from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import Start
 from roftbench.runner.stages import FINISH, Needed, needed, stages_of
 from roftbench.runner.training import Fit, fit_stage, seeded
+from roftbench.store.record_schema import BaseResult, Epoch, StageResult, plain
 from roftbench.store.tensors import Entry
 
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # what is kept beside a stage's weights
@@ -105,7 +107,7 @@ class NetworkExperiment(Experiment):
         self.model.load_state_dict(self.start.state)
         stages = needed(self.job, method, self.device.type)
         learned = stages.pop() if method.fits_on_validation else None
-        history: list[dict[str, Any]] = []
+        history: list[Epoch] = []
         for number, need in enumerate(stages):
             fit = self._fit_stage(method, need, number)
             history += fit.history
@@ -113,7 +115,7 @@ class NetworkExperiment(Experiment):
         finished = Finished(fit.state)
         if method.overrides("finish"):
             name = "before finish" if method.overrides("stages") or method.overrides("penalty") else "full_ft"
-            base = {"method": name, **self.scores(fit.state)[0], "best_epoch": fit.best_epoch}
+            base = BaseResult(name, *self.scores(fit.state)[:2], fit.best_epoch)
             finished = self._finished(method, learned, fit)
         return FitResult(
             finished.state,
@@ -143,11 +145,12 @@ class NetworkExperiment(Experiment):
             else:
                 given = (method, stage, number, self.objective, self.job.train, self.job.seed)
                 made = fit_stage(self.model, self.start, *given, self.progress)
-            return made.state, {name: getattr(made, name) for name in FIT}
+            return made.state, {**{name: getattr(made, name) for name in FIT}, "history": plain(made.history)}
 
         state, description = self._kept(need, fit)
         self.model.load_state_dict(state)
-        return Fit(state=state, **{name: description[name] for name in FIT if name in description})  # older: no info
+        known = {name: description[name] for name in FIT if name in description}  # older: no info
+        return Fit(state=state, **{**known, "history": convert(description["history"], list[Epoch])})
 
     def _finished(self, method: Method, need: Needed | None, fit: Fit) -> Finished:
         """Return what a method makes of the fitted weights; what it learns for that is kept like a stage."""
@@ -227,11 +230,11 @@ class NetworkExperiment(Experiment):
         )
 
 
-def _described(need: Needed) -> dict[str, Any]:
+def _described(need: Needed) -> StageResult:
     stage = need.stage
     assert stage is not None
     described = naming_params(Stage, asdict(stage))
-    return {**described, "blocks": stage.blocks and list(stage.blocks), "frozen": need.frozen}
+    return StageResult(**{**described, "blocks": stage.blocks and list(stage.blocks)}, frozen=need.frozen)
 
 
 def _said(made_with: dict[str, Any] | None) -> str:

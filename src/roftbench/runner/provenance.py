@@ -11,17 +11,9 @@ from typing import Any
 import torch
 
 from roftbench.__about__ import __version__
-from roftbench.config.job import Job
-from roftbench.store.record_schema import SCHEMA
-from roftbench.store.results import Record
 
 ARITHMETIC = 4  # raise it when sums are made in another order, which moves last digits
 PACKAGES = ("torch", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
-
-
-def head(job: Job, status: str) -> Record:
-    """Return what every record starts with."""
-    return {"schema": SCHEMA, "key": job.key, "status": status, "job": job.identity()}
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -4,9 +4,11 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
-import msgspec
 import torch
+from msgspec import MsgspecError
+from msgspec.structs import replace
 
 from roftbench.config.environment import RunContext
 from roftbench.config.job import FINGERPRINT, NETWORK, Job
@@ -17,8 +19,9 @@ from roftbench.runner.experiment import Experiment
 from roftbench.runner.fingerprint import FingerprintExperiment
 from roftbench.runner.memory import forget_peak, peak_mb
 from roftbench.runner.network import NetworkExperiment
-from roftbench.runner.provenance import environment, head
-from roftbench.store.results import Record, Store
+from roftbench.runner.provenance import environment
+from roftbench.store.record_schema import Failure, Record
+from roftbench.store.results import Store
 
 NO_MEMORY = (
     "the GPU's memory ran out: fewer jobs at a time on it (run.jobs_per_gpu, {jobs} now) or a smaller train.batch_size"
@@ -33,11 +36,15 @@ EXPERIMENTS: dict[str, Callable[[Job, RunContext], Experiment]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: status done, failed, skipped or busy, its record, and whether it had been done before."""
+    """The record of a job, None while another process runs it, and whether it had been done before."""
 
-    status: str
-    record: Record
+    record: Record | Failure | None
     cached: bool = False
+
+    @property
+    def status(self) -> str:
+        """How the job ended: "done", "failed" or "skipped"; "busy" while another process runs it."""
+        return "busy" if self.record is None else self.record.status
 
 
 def run_job(
@@ -66,9 +73,9 @@ def run_job(
     store.check_writable()
     with store.claim(job.key, wait=wait) as ours:
         if not ours:
-            return Outcome("busy", {})
+            return Outcome(None)
         if (done := env.finished(job.key)) is not None:
-            return Outcome("done", done, cached=True)
+            return Outcome(done, cached=True)
         if job.model.kind != NETWORK:
             return _worked(job, env, announce, save)
         with placed(env.run.device, env.cache / "gpus", env.run.jobs_per_gpu) as device:
@@ -89,11 +96,11 @@ def _worked(job: Job, env: RunContext, announce: Callable[[Experiment], None], s
         if env.run.keep and save is not None:
             _save(save, experiment, record)
     except SkipJob as error:
-        return Outcome("skipped", put_failure(store, job, str(error), status="skipped", device=device))
+        return Outcome(put_failure(store, job, str(error), status="skipped", device=device))
     except (UsageError, BrokenPipeError):  # the reader of our output has left: no fault of the job
         raise
     except JobError as error:
-        return Outcome("failed", put_failure(store, job, str(error), device=device))
+        return Outcome(put_failure(store, job, str(error), device=device))
     except Exception as error:
         if isinstance(error, OSError) and not loaded:  # a file or folder that cannot be had
             raise
@@ -101,18 +108,18 @@ def _worked(job: Job, env: RunContext, announce: Callable[[Experiment], None], s
         if "CUDA" in reason and "out of memory" in reason:  # of several types, none of which says only that
             reason = f"{NO_MEMORY.format(jobs=env.run.jobs_per_gpu)}: {str(error).partition('.')[0]}"
         trace = traceback.format_exc()
-        return Outcome("failed", put_failure(store, job, reason, trace=trace, device=device))
+        return Outcome(put_failure(store, job, reason, trace=trace, device=device))
     if not env.run.rerun and (done := store.get(job.key)) is not None:  # worked again for its model alone
-        store.put(done)
-        return Outcome("done", done, cached=True)
-    record["seconds"]["total"] = time.monotonic() - began
-    record["peak_memory_mb"] = peak_mb()
+        store.remove_failure(job.key)
+        return Outcome(done, cached=True)
+    seconds = {**record.seconds, "total": time.monotonic() - began}
+    record = replace(record, seconds=seconds, peak_memory_mb=peak_mb())
     try:
         store.put(record)
-    except (ValueError, msgspec.MsgspecError) as error:  # a method of one's own may say what no record can hold
+    except (ValueError, MsgspecError) as error:  # a method of one's own may say what no record can hold
         reason = f"its record could not be read again: {error}"
-        return Outcome("failed", put_failure(store, job, reason, device=device))
-    return Outcome("done", record)
+        return Outcome(put_failure(store, job, reason, device=device))
+    return Outcome(record)
 
 
 def _save(save: Save, experiment: Experiment, record: Record) -> None:
@@ -129,12 +136,12 @@ def put_failure(
     job: Job,
     reason: str,
     *,
-    status: str = "failed",
+    status: Literal["failed", "skipped"] = "failed",
     trace: str | None = None,
     device: torch.device = CPU,
-) -> Record:
-    """Record that a job failed, or that it was skipped, and why; returns the record."""
+) -> Failure:
+    """Write and return the record of a job that failed or was skipped."""
     env = environment(device)
-    record = {**head(job, status), "error": reason, "traceback": trace, "env": env}
-    store.put_failure(record)
-    return record
+    failure = Failure(key=job.key, status=status, job=job.identity(), error=reason, traceback=trace, env=env)
+    store.put_failure(failure)
+    return failure

@@ -23,6 +23,7 @@ from roftbench.runner.frozen_states import NodeStates
 from roftbench.runner.objective import EVAL_BATCH, Objective
 from roftbench.runner.pretrained import Start
 from roftbench.runner.stages import is_frozen
+from roftbench.store.record_schema import Epoch
 
 
 class Progress(Protocol):
@@ -45,7 +46,7 @@ class Fit:
     state: State
     best_epoch: int | None
     best_score: float | None
-    history: list[dict[str, Any]]
+    history: list[Epoch]
     seconds: float
     info: dict[str, Any] = field(default_factory=dict)
 
@@ -91,7 +92,7 @@ def fit_stage(
     began = time.monotonic()
     view: View = HeadOnlyPass(model, objective, start) if frozen else FullPass(modes, objective, start, method)
     best: _Best | None = None
-    history: list[dict[str, Any]] = []
+    history: list[Epoch] = []
     with seeded(derive_seed(seed, "stage", number), objective.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
@@ -105,7 +106,7 @@ def fit_stage(
             view.eval()
             predictions = objective.to_predictions(view.val_outputs())
             score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
-            history.append({"stage": stage.name, "epoch": epoch, "train_loss": loss, "val_score": score})
+            history.append(Epoch(stage.name, epoch, loss, score))
             if best is None or objective.metric.better(score, best.score) or (score is None and best.score is None):
                 best = _Best(copy_state(model, modes.moving), epoch, score)
             progress.epoch_done(epoch, epochs, time.monotonic() - epoch_began, score)

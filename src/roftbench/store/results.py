@@ -5,36 +5,28 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
 from filelock import Timeout
 
 from roftbench.errors import UsageError
 from roftbench.store.files import locked, write_text
 from roftbench.store.folders import restore_folders
 from roftbench.store.leftovers import remove_leftovers
+from roftbench.store.record_decoder import UNREADABLE, RecordDecoder, decode_record
 from roftbench.store.record_digest import sealed
-from roftbench.store.record_schema import Shapes
+from roftbench.store.record_schema import Failure, JobResult, Record, plain
 
 if TYPE_CHECKING:
     from roftbench.store.tensors import Entry
 
 logger = logging.getLogger(__name__)
 
-UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RecursionError,
-    msgspec.MsgspecError,
-)  # what a damaged record may raise
 MODELS = "models"
-Record = dict[str, Any]
+_Result = TypeVar("_Result", bound=JobResult)
 
 
 class Store:
@@ -98,46 +90,50 @@ class Store:
     def get(self, key: str) -> Record | None:
         """Return a job's record; None if there is none or if it cannot be read (which is reported)."""
         path = self.record_path(key)
-        return _read(path, done=True) if path.exists() else None
+        return _read(path, decode_record) if path.exists() else None
 
     def has(self, key: str) -> bool:
         """Tell whether a job's record is here and can be read; one that cannot is reported."""
         path = self.record_path(key)
-        return path.exists() and _light(path, done=True) is not None
+        return path.exists() and _read(path, RecordDecoder().summary) is not None
 
-    def failure(self, key: str) -> Record | None:
+    def failure(self, key: str) -> Failure | None:
         """Return the record of a failed or skipped job; None if there is none or if it cannot be read."""
         path = self.failure_path(key)
-        return _read(path, done=False) if path.exists() else None
+        return _read(path, RecordDecoder().failure) if path.exists() else None
 
     def put(self, record: Record) -> Path:
         """Write the record of a finished job and remove its failure, if it had one.
 
         Raises:
-            ValueError: it could not be read again; nothing is written.
+            ValueError: the record could not be decoded again; nothing is written. So do all of UNREADABLE.
         """
-        path = self.record_path(record["key"])
-        text = sealed(record)
-        Shapes().light(text.encode(), record["key"], done=True)
+        path = self.record_path(record.key)
+        text = sealed(plain(record))
+        decode_record(text.encode(), record.key)
         write_text(path, text)
-        self.failure_path(record["key"]).unlink(missing_ok=True)
+        self.remove_failure(record.key)
         return path
 
-    def put_failure(self, record: Record) -> Path:
+    def put_failure(self, failure: Failure) -> Path:
         """Write the record of a failed or skipped job."""
-        path = self.failure_path(record["key"])
-        write_text(path, sealed(record))
+        path = self.failure_path(failure.key)
+        write_text(path, sealed(plain(failure)))
         return path
+
+    def remove_failure(self, key: str) -> None:
+        """Remove the record of a job's failure, if it had one."""
+        self.failure_path(key).unlink(missing_ok=True)
 
     def load(self) -> list[Record]:
         """Return all records that can be read, in order of their keys; the others are reported by name."""
-        found = (_read(path, done=True) for path in self.record_paths())
+        found = (_read(path, decode_record) for path in self.record_paths())
         return [record for record in found if record is not None]
 
-    def load_failures(self) -> list[Record]:
+    def load_failures(self) -> list[Failure]:
         """Return the records of jobs that failed or were skipped, in order of their keys."""
-        found = (_read(path, done=False) for path in self.failure_paths())
-        return [record for record in found if record is not None]
+        found = (_read(path, RecordDecoder().failure) for path in self.failure_paths())
+        return [failure for failure in found if failure is not None]
 
     def record_paths(self) -> list[Path]:
         """Return the files of `load`."""
@@ -226,28 +222,16 @@ class Store:
         return locked(self.stage_path(key))
 
 
-def _light(path: Path, *, done: bool) -> bytes | None:
-    """Return the content of a file that is a record; None where it is none of ours, which is reported by name."""
+def _read(path: Path, decode: Callable[[bytes, str], _Result]) -> _Result | None:
+    """Return the decoded content of a file; None where it cannot be decoded, which is reported."""
     try:
-        content = path.read_bytes()
-        Shapes().light(content, path.stem, done=done)
+        return decode(path.read_bytes(), path.stem)
     except UNREADABLE as error:
-        unreadable(path, error)
+        report_unreadable(path, error)
         return None
-    return content
 
 
-def _read(path: Path, *, done: bool) -> Record | None:
-    """Return the record in a file; None where it cannot be read or is none of ours, which is reported by name."""
-    content = _light(path, done=done)
-    if content is None:
-        return None
-    record = msgspec.json.decode(content, type=dict[str, Any])
-    record.pop("digest", None)
-    return record
-
-
-def unreadable(path: Path, error: Exception) -> None:
-    """Name a file that is no record."""
+def report_unreadable(path: Path, error: Exception) -> None:
+    """Log a warning about a file that is not a record."""
     reason = f"it lacks {error}" if isinstance(error, KeyError) else error
     logger.warning("%s cannot be read and is not counted: %s", path, reason)
