@@ -148,7 +148,7 @@ def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
         "metric": "rmse, log mol/L; lower is better",
         "model": "tiny_gin (pretraining: none), ft trains 4,481 of 4,481 parameters",
         "method": "roftmol: alpha=0.9, lr=0.001, epochs=5, constraint=none, buffers=finetuned, include_finetuned=false",
-        "training": "3 epochs a stage, batch 32, Adam 0.001, loss rmse",
+        "training": "3 epochs per stage, batch 32, Adam 0.001, loss rmse",
         "device": "cpu, 1 thread; seed 0",
         "record": str(cli.lab.results / "runs" / f"{record.key}.json"),
     }

@@ -24,7 +24,7 @@ from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
 from roftbench.predict.save import keep
 from roftbench.runner.network import NetworkExperiment
-from roftbench.runner.run import Outcome, run_job
+from roftbench.runner.run import Outcome, load_experiment, run_job
 from roftbench.store.downloads import Places
 from roftbench.store.record_schema import Record, plain
 from roftbench.store.results import Store
@@ -66,7 +66,9 @@ class Lab:
     def experiment(self, *overrides: str) -> NetworkExperiment:
         """Load everything for a job without running it."""
         job, env = self.job(*overrides)
-        return NetworkExperiment(job, env)
+        experiment = load_experiment(job, env)
+        assert isinstance(experiment, NetworkExperiment)
+        return experiment
 
     def fitted(self, *overrides: str) -> Fitted:
         """Run full fine-tuning and return what a method is then given to finish with."""

@@ -16,6 +16,7 @@ import roftbench
 from roftbench.errors import UsageError
 from roftbench.predict.saved_model import read_kept, write_kept
 from roftbench.store.checksums import digest
+from roftbench.store.record_schema import plain
 
 FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]
 
@@ -42,7 +43,7 @@ def test_a_kept_forest_predicts_what_scikit_learn_says_bit_for_bit(lab: Lab, mor
     job, env = lab.job(*FOREST, *more)
     from roftbench.runner.fingerprint import FingerprintExperiment
 
-    experiment = FingerprintExperiment(job, env)
+    experiment = FingerprintExperiment.load(job, env)
     experiment.work()
     from roftbench.predict.featurize import featurized
 
@@ -58,7 +59,7 @@ def test_a_job_that_is_done_is_worked_again_for_its_model_and_keeps_its_record(l
     assert outcome.record == record
     folder = lab.store.model_path(record.key)
     first = read_kept(folder)
-    assert first.facts["scores"] == record.scores
+    assert first.facts["scores"] == plain(record.scores)
     shutil.rmtree(folder)
     for path in lab.stages():
         path.unlink()

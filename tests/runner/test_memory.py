@@ -10,14 +10,14 @@ LARGE = 200 * 1024**2  # bytes
 CHILD = """
 import sys
 sys.path.insert(0, {source!r})
-from roftbench.runner.memory import forget_peak, peak_mb
+from roftbench.runner.memory import reset_peak, peak_mb
 before = peak_mb()
 block = bytearray({size})
 block[::4096] = b"x" * len(block[::4096])
 held = peak_mb()
 del block
 after = peak_mb()
-forget_peak()
+reset_peak()
 print(before, held, after, peak_mb())
 """
 

@@ -7,7 +7,7 @@ from roftbench.advise.jobs import Jobs
 from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.errors import JobError, UsageError
-from roftbench.runner.network import will_make_with
+from roftbench.runner.devices import expected_arithmetic
 from roftbench.runner.stages import Needed
 from roftbench.store.record_schema import Record
 from roftbench.store.tensors import description_in
@@ -115,4 +115,4 @@ class Costs:
         if self.budget.recorded or env.run.rerun:
             return need.key in self._paid
         made_with = description_in(env.store.stage_path(need.key)).get("made_with")
-        return made_with is not None and made_with == will_make_with(env)
+        return made_with is not None and made_with == expected_arithmetic(env)

@@ -15,7 +15,7 @@ from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.save import keep
-from roftbench.runner.run import EXPERIMENTS
+from roftbench.runner.run import load_experiment
 from roftbench.store.record_schema import Record
 
 
@@ -34,7 +34,7 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
 def kept(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
     """Keep the model of a finished job; its stages are in the store, fresh if they had to be. Returns its folder."""
     env = env.running(rerun=False)
-    experiment = EXPERIMENTS[job.model.kind](job, env)
+    experiment = load_experiment(job, env)
     with logged(None, quiet=True):
         return keep(experiment, experiment.work(), calibration)
 

@@ -21,7 +21,7 @@ from roftbench.errors import UsageError
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
-from roftbench.runner.fingerprint import CONSTANT, same
+from roftbench.runner.fingerprint import CONSTANT, constant_prediction
 from roftbench.runner.objective import to_predictions
 
 BATCH = 128  # graphs: what a processor's cache likes; always the same, as it takes part in the last bits
@@ -104,7 +104,9 @@ class Estimators(Member):
             }
             constant = arrays.get(CONSTANT)
             restored = (
-                partial(same, float(constant[0])) if constant is not None else estimator.restored(arrays, kept.task)
+                partial(constant_prediction, float(constant[0]))
+                if constant is not None
+                else estimator.restored(arrays, kept.task)
             )
             self.tasks.append(restored)
 

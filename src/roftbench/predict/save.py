@@ -32,7 +32,7 @@ def keep(experiment: Experiment, record: Record, calibration: HeldOut | None = N
         "key": experiment.job.key,
         "job": experiment.job.identity(),
         "kind": experiment.job.model.kind,
-        "plugins": list(experiment.env.plugins),
+        "plugins": list(experiment.context.plugins),
         "targets": experiment.dataset.targets,
         "task": objective.task,
         "metric": objective.metric.name,

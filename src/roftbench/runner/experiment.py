@@ -1,25 +1,22 @@
-"""A job at work, whatever the kind of its model: data loaded, candidates compared, the best one recorded."""
+"""A job with everything loaded: candidates are fitted and compared, and the best one is recorded."""
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.config.components import build
 from roftbench.config.environment import RunContext
-from roftbench.config.job import NETWORK, Job
+from roftbench.config.job import Job
 from roftbench.config.schema import naming_params
 from roftbench.console import say
-from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.warnings import unusual_scale, warnings_of
-from roftbench.errors import JobError, SkipJob, UsageError
+from roftbench.errors import JobError, SkipJob
 from roftbench.metrics import names_of, undefined_tasks
-from roftbench.runner.objective import Objective
 from roftbench.runner.provenance import environment
+from roftbench.runner.setup import Setup
 from roftbench.store.record_schema import (
     BaseResult,
     CandidateResult,
@@ -35,8 +32,7 @@ from roftbench.store.record_schema import (
     TestPredictions,
 )
 
-NEARLY_ONE = 0.999
-DEFAULT_THREADS = torch.get_num_threads()
+NEARLY_ONE = 0.999  # probabilities above it are recorded in full: rounding would create ties
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,8 @@ class FitResult:
         best_epoch: the selected epoch of the last stage.
         stages: the training stages.
         history: the epochs of all stages.
-        base: scores before a finish, such as interpolation.
-        info: details by the method, such as interpolation coefficients.
+        base: scores before `Method.finish`.
+        info: results of the method, such as interpolation coefficients.
     """
 
     fitted: Any
@@ -70,53 +66,41 @@ class FittedCandidate:
 
 
 class Experiment(ABC):
-    """Data, parts and method of one job; what is fitted, and how, a subclass says."""
+    """A job with everything loaded; subclasses fit networks, or estimators on fingerprints."""
 
     not_finite: ClassVar[str] = "the fitted model's predictions are not all finite numbers."
 
-    def __init__(self, job: Job, env: RunContext, device: torch.device) -> None:
-        self.job, self.env, self.store, self.device = job, env, env.store, device
-        torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
-        self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
-        self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
-        self.warnings = [*warnings_of(self.dataset, self.parts), *self._scale(), *job.model.cautions]
-        if len(self.parts.train) == 0:
-            raise UsageError(
-                f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules, cut by"
-                f" split={job.split.name}. What most of them share, a scaffold say, is in one part: try split=random"
-            )
-        self.objective = Objective.create(
-            self.dataset.graphs_of(job.model.featurizer),
-            self.dataset.y,
-            (self.parts.train, self.parts.val, self.parts.test),
-            metric=str(job.dataset.metric),
-            loss=str(job.train.loss),
-            standardize=job.train.standardize_targets,
-            device=device,
-        )
-        self.method: Any = build(job.method)
+    def __init__(self, setup: Setup) -> None:
+        self.job, self.context, self.device = setup.job, setup.context, setup.device
+        self.dataset, self.whole, self.parts = setup.dataset, setup.whole, setup.parts
+        self.objective = setup.objective
+        self.method = setup.method
+        self.warnings = list(setup.warnings)
+        self.store = setup.context.store
         self.seconds: dict[str, float] = {}
-        self.chosen: Any = None  # `FitResult.fitted` of the best candidate, once `work` is done
+        self.chosen: Any = None  # `FitResult.fitted` of the best candidate, after `work`
 
-    def _scale(self) -> list[str]:
-        """Return a warning where labels that a network learns as they are have an unusual scale."""
-        train = self.job.train
-        if self.job.model.kind != NETWORK or train.standardize_targets or self.job.dataset.task != "regression":
-            return []
-        return list(filter(None, [unusual_scale(self.dataset.targets, self.dataset.y[self.parts.train])]))
+    @classmethod
+    @abstractmethod
+    def load(cls, job: Job, context: RunContext) -> Self:
+        """Load data, model and method of a job.
+
+        Raises:
+            UsageError: data, split, labels, model or device are not available as requested.
+        """
 
     @abstractmethod
     def words(self) -> dict[str, str]:
-        """Return in words what the "model" and its "training" are."""
+        """Return descriptions of the "model" and its "training" for the terminal."""
 
     @property
     @abstractmethod
     def selects(self) -> bool:
-        """Whether the validation labels choose anything."""
+        """Whether validation labels are used for selection."""
 
     @abstractmethod
     def candidates(self) -> list[Any]:
-        """Return the methods to try: the grid's, or the one that was asked for."""
+        """Return the methods to try: those of the grid, or the single one of the job."""
 
     @abstractmethod
     def fit(self, method: Any) -> FitResult:
@@ -124,11 +108,11 @@ class Experiment(ABC):
 
     @abstractmethod
     def predict(self, fitted: Any, index: Tensor) -> NDArray[np.float64]:
-        """Return the predictions [len(index), T] of what `fit` gave: values in the label's unit, or probabilities."""
+        """Return predictions [len(index), T] of a `FitResult.fitted`: values in the label's unit, or probabilities."""
 
     @abstractmethod
     def weights(self) -> dict[str, Tensor]:
-        """Return the best candidate's fitted numbers by name, as they are kept in a file."""
+        """Return the fitted tensors of the best candidate by name, for a saved model."""
 
     def work(self) -> Record:
         """Fit every candidate, choose by validation score, and return the record."""
@@ -140,7 +124,7 @@ class Experiment(ABC):
                 one = self._try(candidate)
             except SkipJob:
                 raise
-            except JobError as error:  # diverged: the worst of all, and no reason to lose the others
+            except JobError as error:  # diverged: ranked last, and the other candidates go on
                 results.append(self._lost(candidate, error))
                 continue
             results.append(one.result)
@@ -207,7 +191,7 @@ class Experiment(ABC):
         return Count(GraphCount(*map(len, parts)), labels)
 
     def _lost(self, method: Any, error: JobError) -> CandidateResult:
-        """Return the result of a candidate that has no scores, and warn about it."""
+        """Return the result of a candidate without scores, and add a warning."""
         params = self._params(method)
         if self.job.method.search:
             tried = {name: value for name, value in params.items() if name in self.job.method.grid}
@@ -219,7 +203,7 @@ class Experiment(ABC):
     def _try(self, method: Any) -> FittedCandidate:
         try:
             fitting = self.fit(method)
-        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # a penalty met infinite numbers
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # infinite numbers in a penalty
             raise JobError(f"training diverged: {error}") from None
         val, test, predictions = self.scores(fitting.fitted)
         return FittedCandidate(
@@ -227,7 +211,7 @@ class Experiment(ABC):
         )
 
     def _params(self, method: Any) -> dict[str, Any]:
-        """Return a candidate's hyperparameters: those that identify it, and all that the grid varies."""
+        """Return the hyperparameters that identify a candidate, and all that the grid varies."""
         params = asdict(method)
         varied = {name: params[name] for name in self.job.method.grid if self.job.method.search}
         return {**naming_params(type(method), params), **varied}
@@ -245,10 +229,10 @@ class Experiment(ABC):
         return scores(val, self.objective.val), scores(test, self.objective.test), test
 
     def add_seconds(self, name: str, seconds: float) -> None:
-        """Take note of how long a part of the work took."""
+        """Add to the recorded duration of a part of the work."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
 def _rounded(value: float, task: str) -> float:
-    """Return a prediction to nine significant digits; a probability close to 1 in full, since ranks depend on it."""
+    """Return a prediction with nine significant digits; a probability close to 1 in full, since ranks depend on it."""
     return float(value) if task == "classification" and value > NEARLY_ONE else float(f"{value:.9g}")

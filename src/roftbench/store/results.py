@@ -112,7 +112,7 @@ class Store:
         text = sealed(plain(record))
         decode_record(text.encode(), record.key)
         write_text(path, text)
-        self.remove_failure(record.key)
+        self.failure_path(record.key).unlink(missing_ok=True)
         return path
 
     def put_failure(self, failure: Failure) -> Path:
@@ -121,8 +121,9 @@ class Store:
         write_text(path, sealed(plain(failure)))
         return path
 
-    def remove_failure(self, key: str) -> None:
-        """Remove the record of a job's failure, if it had one."""
+    def renew(self, key: str) -> None:
+        """Mark the record of a job as written now, without changing it, and remove its failure, if it had one."""
+        os.utime(self.record_path(key))
         self.failure_path(key).unlink(missing_ok=True)
 
     def load(self) -> list[Record]:

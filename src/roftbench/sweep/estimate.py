@@ -14,7 +14,7 @@ from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
-from roftbench.runner.network import device_type, will_make_with
+from roftbench.runner.devices import device_type, expected_arithmetic
 from roftbench.runner.run import run_job
 from roftbench.runner.stages import Needed
 from roftbench.store.checksums import digest
@@ -101,7 +101,7 @@ def _fit(one: Planned, need: Needed) -> str:
 def _is_kept(one: Planned, need: Needed) -> bool:
     """Tell whether a fit is in the store, made with what the job will make it with: it is made again otherwise."""
     made_with = description_in(one.store.stage_path(need.key)).get("made_with")
-    return not one.env.run.rerun and made_with is not None and made_with == will_make_with(one.env)
+    return not one.env.run.rerun and made_with is not None and made_with == expected_arithmetic(one.env)
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevic
     for one, size in sized:
         model = one.job.model.name
         unknown = any(rates.of(one).of(model, need.name, frozen=need.frozen) is None for need in one.fits)
-        if unknown and will_make_with(one.env) is not None:
+        if unknown and expected_arithmetic(one.env) is not None:
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
     for one, size in smallest.values():
         epoch = one_epoch(one.job, one.env, few=size.train > MEASURED * size.mean)

@@ -11,7 +11,7 @@ from roftbench.config.job import NETWORK, Component, Job, ModelSpec
 from roftbench.config.parse import Parser
 from roftbench.console import bar
 from roftbench.methods.base import Method
-from roftbench.runner.network import device_type
+from roftbench.runner.devices import device_type
 from roftbench.runner.stages import Needed, needed
 from roftbench.store.checksums import digest
 from roftbench.store.results import Store
