@@ -318,7 +318,7 @@ def test_a_stage_that_finds_no_room_is_named_and_costs_the_job_nothing(
         store.put_stage(KEY, entry(1))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert f"{store.stage_path(KEY)} cannot be kept for reuse: File too large" in caplog.text
+    assert f"{store.stage_path(KEY)} cannot be stored for reuse: File too large" in caplog.text
     assert store.get_stage(KEY) is None
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
 

@@ -393,7 +393,7 @@ def test_what_was_damaged_between_two_sweeps_is_named_once_and_done_again(
 
 
 def key_of(record: dict[str, Any]) -> tuple[str, int]:
-    return record.job["method"]["name"], record.job["seed"]
+    return record["job"]["method"]["name"], record["job"]["seed"]
 
 
 def test_a_launcher_that_fails_before_any_job_gives_one_message(

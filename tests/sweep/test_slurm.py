@@ -121,7 +121,7 @@ def test_a_task_that_is_killed_and_one_that_runs_out_of_time_are_run_again(
     again = lab.elsewhere("undisturbed")
     own = [f"--config-dir={held}", f"plugins=[{held / 'held.py'}]", "method=held"]
     expected = [numbers(again.done(*own, f"seed={seed}")) for seed in range(3)]
-    assert there == {record.key: record for record in expected}
+    assert there == {record["key"]: record for record in expected}
 
 
 @pytest.mark.slow

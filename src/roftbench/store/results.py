@@ -1,4 +1,4 @@
-"""The results folder: one JSON record a job, failures beside them, fitted stages kept for reuse."""
+"""The results folder: one JSON record per job, failures, and fitted stages for reuse."""
 
 import json
 import logging
@@ -37,35 +37,35 @@ class Store:
         self.stage_cap = int(stage_cap_gb * 1e9)
 
     def record_path(self, key: str) -> Path:
-        """Where a job's record is, or will be."""
+        """Path of a job's record."""
         return self.root / "runs" / f"{key}.json"
 
     def failure_path(self, key: str) -> Path:
-        """Where a job's failure is, if it failed."""
+        """Path of the record of a job's failure."""
         return self.root / "failures" / f"{key}.json"
 
     def log_path(self, key: str) -> Path:
-        """Where what a job printed is, or will be."""
+        """Path of a job's output."""
         return self.root / "logs" / f"{key}.log"
 
     def running_path(self, key: str) -> Path:
-        """Where a job's mark is while it runs; a process that was killed leaves it behind."""
+        """Path of the mark of a running job, which a killed process leaves behind."""
         return self.root / "running" / f"{key}.json"
 
     def stage_path(self, key: str) -> Path:
-        """Where a stage's fitted weights are, or will be."""
+        """Path of a stage's fitted weights."""
         return self.root / "stages" / f"{key}.safetensors"
 
     def model_path(self, key: str) -> Path:
-        """Where a job's model is kept, a folder, if `run.keep` asked for it."""
+        """Folder of a job's saved model (run.keep)."""
         return self.root / MODELS / key
 
     def has_model(self, key: str) -> bool:
-        """Tell whether a job's model is kept."""
+        """Return whether a job's model has been saved."""
         return (self.model_path(key) / "model.json").is_file()
 
     def tidy(self) -> None:
-        """Remove the temporary files of processes that were killed; bring back what these had in temporary folders."""
+        """Remove temporary files of killed processes, and restore models from their temporary folders."""
         with suppress(OSError):
             folders = [path for path in self.root.iterdir() if path.is_dir() and not path.is_symlink()]
             remove_leftovers([self.root, *(path for path in folders if path.name != MODELS)])
@@ -78,13 +78,13 @@ class Store:
         try:
             folder = self.root / "runs"
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder) as file:  # nameless: processes that start together must not meet
+            with tempfile.TemporaryFile(dir=folder) as file:  # unnamed, so that simultaneous processes do not collide
                 file.write(b"0" * 65536)  # a full disk still takes an empty file
         except OSError as error:
-            place = f" ({error.filename})" if error.filename else ""  # none of a full disk
+            path = f" ({error.filename})" if error.filename else ""  # missing where the disk is full
             raise UsageError(
-                f"paths.results={self.root} cannot be written: {error.strerror}{place}."
-                " Set paths.results to a folder of yours."
+                f"paths.results={self.root} cannot be written: {error.strerror}{path}."
+                " Set paths.results to a folder that you may write."
             ) from None
 
     def get(self, key: str) -> Record | None:
@@ -93,7 +93,7 @@ class Store:
         return _read(path, decode_record) if path.exists() else None
 
     def has(self, key: str) -> bool:
-        """Tell whether a job's record is here and can be read; one that cannot is reported."""
+        """Return whether a job's record exists and can be read; one that cannot is reported."""
         path = self.record_path(key)
         return path.exists() and _read(path, RecordDecoder().summary) is not None
 
@@ -141,17 +141,14 @@ class Store:
         return sorted((self.root / "runs").glob("*.json"))
 
     def failure_paths(self) -> list[Path]:
-        """Return the files of `load_failures`: a job that is done and failed when it was done again is a done one."""
+        """Return the files of `load_failures`; a job with a record is done, even if it failed when run again."""
         return [
             path for path in sorted((self.root / "failures").glob("*.json")) if not self.record_path(path.stem).exists()
         ]
 
     def get_stage(self, key: str) -> "Entry | None":
-        """Return a stage's weights and description; None if there is none or if it is damaged (which is reported)."""
-        from roftbench.store.tensors import (  # here: who only reads records needs no torch
-            DamagedFileError,
-            read_tensors,
-        )
+        """Return a stage's weights and description; None if it is missing or damaged (which is reported)."""
+        from roftbench.store.tensors import DamagedFileError, read_tensors  # imports torch, which takes seconds
 
         path = self.stage_path(key)
         if not path.exists():
@@ -161,22 +158,22 @@ class Store:
         except DamagedFileError as error:
             logger.warning("%s is damaged (%s): fitting that stage again", path, error)
             return None
-        with suppress(FileNotFoundError):  # another process may have dropped it since
-            os.utime(path)  # the least recently used ones go first
+        with suppress(FileNotFoundError):  # another process may have removed it
+            os.utime(path)  # marks it as used, for the removal of the least recently used
         return entry
 
     def put_stage(self, key: str, entry: "Entry") -> None:
-        """Keep a stage's weights; drop the least recently used ones above the cap. A full disk is reported."""
+        """Store a stage's weights and remove the least recently used ones above the cap; a full disk is reported."""
         from roftbench.store.tensors import write_tensors
 
         try:
             write_tensors(self.stage_path(key), *entry)
-        except OSError as error:  # the job goes on: only whoever could have shared the stage fits it again
-            logger.warning("%s cannot be kept for reuse: %s", self.stage_path(key), error.strerror or error)
+        except OSError as error:  # costs time alone: other jobs fit the stage again
+            logger.warning("%s cannot be stored for reuse: %s", self.stage_path(key), error.strerror or error)
             return
         files = []
         for path in (self.root / "stages").glob("*.safetensors"):
-            with suppress(FileNotFoundError):  # another process may have dropped it since
+            with suppress(FileNotFoundError):  # another process may have removed it
                 files.append((path.stat().st_mtime_ns, path.stat().st_size, path))
         files.sort()
         excess = sum(size for _, size, _ in files) - self.stage_cap
@@ -188,9 +185,9 @@ class Store:
 
     @contextmanager
     def claim(self, key: str, *, wait: bool = True) -> Iterator[bool]:
-        """Hold a job, and leave a mark where it can be seen; yields whether it is ours.
+        """Lock a job and mark it as running; yields whether this process has the lock.
 
-        Processes that want the same job wait for one another, or with wait=False do without it.
+        Processes that run the same job wait for one another; with wait=False, False is yielded at once.
         """
         lock = locked(self.record_path(key))
         try:
@@ -207,7 +204,7 @@ class Store:
             lock.release()
 
     def at_work(self, key: str) -> bool:
-        """Tell whether a process has the job at work."""
+        """Return whether a process is running the job."""
         try:
             with locked(self.record_path(key)).acquire(timeout=0):
                 return False
@@ -215,11 +212,11 @@ class Store:
             return True
 
     def interrupted(self, key: str) -> bool:
-        """Tell whether a job was begun by a process that was killed before its end."""
+        """Return whether a killed process has left the job unfinished."""
         return self.running_path(key).exists() and not self.at_work(key)
 
     def stage_lock(self, key: str) -> Any:
-        """Return a lock: processes that need the same stage wait for one another."""
+        """Return a lock, with which processes that need the same stage wait for one another."""
         return locked(self.stage_path(key))
 
 
