@@ -200,7 +200,7 @@ def test_pages_of_source_files_show_the_whole_file(site: Path) -> None:
 
 def saved_model(cli: Command, *overrides: str) -> Path:
     """Return the folder of a small model that was saved for prediction."""
-    key = cli.lab.done("method=lp", "train.epochs=1", "run.keep=true", *overrides)["key"]
+    key = cli.lab.done("method=lp", "train.epochs=1", "run.keep=true", *overrides).key
     return cli.lab.results / "models" / key
 
 

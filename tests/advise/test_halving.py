@@ -10,7 +10,7 @@ from roftbench.advise.budget import Budget
 from roftbench.advise.candidates import Candidate, mean_of, shared
 from roftbench.advise.ending import ending
 from roftbench.advise.halving import MARGIN, Race
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0, "quick": 1.5, "forest": 1.6}
 FOLDS = 5

@@ -17,7 +17,7 @@ from roftbench.models.gin import GIN
 from roftbench.models.graphium import Graphium
 from roftbench.models.graphsage import GraphSAGE
 from roftbench.models.minimol import MiniMol
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 SMILES = [
     "CC(=O)Oc1ccccc1C(=O)O",

@@ -159,14 +159,14 @@ def test_wise_ft_at_one_scores_as_full_fine_tuning_and_at_zero_not(lab: Lab) -> 
     full = lab.done("method=full_ft", *SETTING)
     one = lab.done("method=wise_ft", "method.alpha=1", *SETTING)
     zero = lab.done("method=wise_ft", "method.alpha=0", *SETTING)
-    assert one["scores"] == full["scores"]
-    assert one["test_predictions"] == full["test_predictions"]
+    assert one.scores == full.scores
+    assert one.test_predictions == full.test_predictions
     for record in (one, zero):
-        base = record["base"]
-        assert [base["val"], base["test"]] == [full["scores"]["val"], full["scores"]["test"]]
-        assert base["method"] == "full_ft"
-        assert base["best_epoch"] == record["best_epoch"] == full["best_epoch"]
-    assert zero["scores"] != full["scores"]
+        base = record.base
+        assert [base.val, base.test] == [full.scores.val, full.scores.test]
+        assert base.method == "full_ft"
+        assert base.best_epoch == record.best_epoch == full.best_epoch
+    assert zero.scores != full.scores
     assert len(lab.stages()) == 1
 
 

@@ -123,9 +123,9 @@ def test_impossible_hyperparameters_are_refused(cls: type[Method], wrong: dict[s
 def test_weight_zero_is_full_fine_tuning(lab: Lab, name: str, dataset: str) -> None:
     plain = lab.done("method=full_ft", f"dataset={dataset}")
     record = lab.done(f"method={name}", "method.weight=0", f"dataset={dataset}")
-    for ours, full in zip(record["history"], plain["history"], strict=True):
-        assert ours["train_loss"] == pytest.approx(full["train_loss"], rel=1e-6)
-        assert ours["val_score"] == pytest.approx(full["val_score"], rel=1e-6)
+    for ours, full in zip(record.history, plain.history, strict=True):
+        assert ours.train_loss == pytest.approx(full.train_loss, rel=1e-6)
+        assert ours.val_score == pytest.approx(full.val_score, rel=1e-6)
     assert primary(record, "test") == pytest.approx(primary(plain, "test"), rel=1e-6)
 
 

@@ -214,7 +214,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("method", METHODS)
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     record = run_small(lab, table, "graphgps", SMALL, f"method={method}")
-    assert record["job"]["graphs"] == {"name": "ogb_rwse", "version": 1}
+    assert record.job["graphs"] == {"name": "ogb_rwse", "version": 1}
 
 
 @pytest.mark.parametrize("method", ["lp", "roftmol"])

@@ -200,4 +200,4 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("method", METHODS)
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     record = run_small(lab, table, "graphium", SMALL, f"method={method}")
-    assert record["job"]["graphs"] == {"name": "minimol", "version": 1}
+    assert record.job["graphs"] == {"name": "minimol", "version": 1}

@@ -34,6 +34,7 @@ from roftbench.models.minimol import MiniMol
 from roftbench.models.segment_ops import Wiring, sum_runs, take
 from roftbench.runner.run import run_job
 from roftbench.store.downloads import Places, Source, read
+from roftbench.store.record_schema import GraphCount
 
 SMALL: dict[str, int] = {"num_layers": 2, "dim": 12, "hidden": 10, "node_dim": 8, "edge_dim": 6}
 SMILES = [
@@ -352,8 +353,8 @@ def small_job(lab: Lab, table: Path, *overrides: str) -> tuple[Job, RunContext]:
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     outcome = run_job(*small_job(lab, table, f"method={method}"))
     assert outcome.status == "done", outcome.record
-    assert outcome.record["count"]["graphs"] == {"train": 32, "val": 4, "test": 4}
-    assert outcome.record["job"]["graphs"] == {"name": "minimol", "version": 1}
+    assert outcome.record.count.graphs == GraphCount(train=32, val=4, test=4)
+    assert outcome.record.job["graphs"] == {"name": "minimol", "version": 1}
 
 
 def test_the_version_of_the_features_is_in_the_key(lab: Lab, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +373,7 @@ def test_the_released_model_in_a_job(lab: Lab, table: Path, places: Places) -> N
     job, env = lab.job("model=minimol", *data, "method=lp", "train.epochs=1")
     outcome = run_job(job, replace(env, places=replace(places, offline=True)))
     assert outcome.status == "done", outcome.record
-    assert outcome.record["job"]["model"]["sha256"] == SOURCE.sha256
+    assert outcome.record.job["model"]["sha256"] == SOURCE.sha256
 
 
 def test_the_config_says_what_the_class_does() -> None:

@@ -134,12 +134,12 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("method", METHODS)
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     record = run_small(lab, table, "moleculestm", SMALL, f"method={method}")
-    assert record["job"]["graphs"] == {"name": "ogb", "version": 1}
+    assert record.job["graphs"] == {"name": "ogb", "version": 1}
 
 
 def test_a_file_of_the_users_in_a_job(lab: Lab, table: Path, tmp_path: Path) -> None:
     path = tmp_path / "molecule_model.pth"
     torch.save(published(**SMALL), path)
     record = run_small(lab, table, "moleculestm", SMALL, f"model.checkpoint={path}", "method=lp")
-    assert record["job"]["model"]["sha256"] == sha256(path.read_bytes()).hexdigest()
-    assert any("not verified on the real file" in text for text in record["warnings"])
+    assert record.job["model"]["sha256"] == sha256(path.read_bytes()).hexdigest()
+    assert any("not verified on the real file" in text for text in record.warnings)

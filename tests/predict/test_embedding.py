@@ -39,7 +39,7 @@ def test_both_files_hold_the_rows_in_order(cli: Command, tmp_path: Path) -> None
 
 def test_saved_model_embeds_and_a_fingerprint_cannot(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("smiles\nCCO\n", encoding="utf-8")
-    folder = cli.lab.store.model_path(cli.lab.done("method=lp", "run.keep=true")["key"])
+    folder = cli.lab.store.model_path(cli.lab.done("method=lp", "run.keep=true").key)
     given = f"input={tmp_path / 'in.csv'}", "output=z.npz"
     assert cli("embed", f"model_dir={folder}", *given).code == 0
     assert np.load("z.npz")["embedding"].shape == (1, 16)
@@ -71,7 +71,7 @@ def test_nothing_embeds_to_no_rows_of_the_models_width(lab: Lab) -> None:
 
 
 def test_a_text_is_no_list_of_smiles(lab: Lab) -> None:
-    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true")["key"])
+    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true").key)
     model = roftbench.load(folder, device="cpu")
     asked = (
         lambda: model.predict("CCO"),

@@ -42,7 +42,7 @@ def forged(folder: Path, change: Callable[[Facts, dict[str, torch.Tensor]], obje
 
 
 def model(lab: Lab, *overrides: str) -> Path:
-    return lab.store.model_path(lab.done(*overrides, "run.keep=true")["key"])
+    return lab.store.model_path(lab.done(*overrides, "run.keep=true").key)
 
 
 def turned(weights: dict[str, torch.Tensor]) -> None:
@@ -122,7 +122,7 @@ def test_a_cache_that_takes_nothing_is_gone_without(caplog: pytest.LogCaptureFix
     tensors = {"a": torch.arange(3)}
     found, _ = load_or_build(Path("/proc/none/data/a.safetensors"), lambda: (tensors, {}))
     assert found is tensors
-    assert "going on in memory" in caplog.text
+    assert "continuing in memory" in caplog.text
 
 
 def test_a_log_leads_nowhere_else(lab: Lab, cli: Command, tmp_path: Path) -> None:

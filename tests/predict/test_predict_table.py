@@ -22,7 +22,7 @@ GARBAGE = ("not a molecule", "", "C1CC", "[*]CC", "c1ccc", "CC(C", "☃", "nan",
 
 
 def saved(lab: Lab, *overrides: str) -> Path:
-    return lab.store.model_path(lab.done(*overrides, "run.keep=true")["key"])
+    return lab.store.model_path(lab.done(*overrides, "run.keep=true").key)
 
 
 def with_garbage(path: Path, lab: Lab, count: int) -> Path:
@@ -223,7 +223,7 @@ def test_importing_roftbench_is_light(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(lab: Lab, tmp_path: Path) -> None:
-    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true")["key"])
+    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true").key)
     table, out = tmp_path / "in.csv", tmp_path / "out.csv"
     table.write_text("smiles\n" + "CCO\n" * 400)
     limited = "import resource, sys, roftbench.cli.main as c\n"

@@ -1,13 +1,12 @@
 """What `roftbench tables` is asked for: words, filters, and what is refused."""
 
-from typing import Any
-
 import pytest
 from made_records import record
 from refusals import raises_usage
 
 from roftbench.errors import UsageError
 from roftbench.report.query import GROUP, Request
+from roftbench.store.record_schema import Failure
 
 
 def test_words_are_understood_and_said_again() -> None:
@@ -53,11 +52,11 @@ def test_filters_keep_what_passes_all_of_them() -> None:
     records = [
         record(method, dataset, seed) for method in ("lp", "bss") for dataset in ("esol", "bace") for seed in (0, 1)
     ]
-    failures: list[dict[str, Any]] = [{**record("l2_sp", "esol", 1), "status": "failed"}]
+    failures = [Failure(key="l", status="failed", job=record("l2_sp", "esol", 1).job, error="killed")]
 
     def chosen(*words: str) -> list[tuple[str, str, int]]:
         found = Request.parse(words)[0].chosen(records, failures)
-        jobs = [one["job"] for part in found for one in part]
+        jobs = [one.job for part in found for one in part]
         return [(job["method"]["name"], job["dataset"]["name"], job["seed"]) for job in jobs]
 
     assert chosen("dataset=esol", "seed=1") == [("lp", "esol", 1), ("bss", "esol", 1), ("l2_sp", "esol", 1)]
@@ -67,7 +66,7 @@ def test_filters_keep_what_passes_all_of_them() -> None:
     everything = chosen()
     for name in ("fold1of5", "fold12", "fold2of3-half"):
         fold = record("lp", "esol", 0)
-        fold["job"]["split"] = {"name": name, "target": "roftbench.data.predefined.FileSplit", "params": {}}
+        fold.job["split"] = {"name": name, "target": "roftbench.data.predefined.FileSplit", "params": {}}
         records.append(fold)
     assert chosen() == everything  # the folds of `advise` are no results of their own
     assert chosen("split=fold1of5,fold12") == [("lp", "esol", 0)] * 2

@@ -47,7 +47,7 @@ def test_who_waits_says_for_what(
         assert child.stdout.readline() == "held\n"
         with caplog.at_level(logging.WARNING), locked(path):
             assert child.wait() == 0  # it has let go only when it ended
-    assert f"waiting for another process, which is at work on {path}" in caplog.text
+    assert f"waiting for another process, which uses {path}" in caplog.text
 
 
 def test_a_folder_that_can_be_locked_keeps_nothing(tmp_path: Path) -> None:

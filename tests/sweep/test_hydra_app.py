@@ -50,9 +50,9 @@ def test_a_worker_process_prints_nothing_and_leaves_the_reason_in_the_store(
     assert ended.code == 1
     assert "data set" not in ended.out
     [failure] = cli.lab.store.load_failures()
-    assert reason in failure["error"]
-    assert failure["error"] in ended.out.partition("1 failed")[2]
-    assert failure["error"] in cli.lab.store.log_path(failure["key"]).read_text()
+    assert reason in failure.error
+    assert failure.error in ended.out.partition("1 failed")[2]
+    assert failure.error in cli.lab.store.log_path(failure.key).read_text()
 
 
 def test_sweeps_that_cannot_be_told_are_refused(cli: Command) -> None:
@@ -89,7 +89,7 @@ def test_a_value_beside_the_options_of_its_group_goes_to_each_of_them(cli: Comma
     assert len(hydra_app.plan(["model=tiny_gin", *words])[0].jobs) == 2
     ended = cli.run("-m", *words)
     assert ended.code == 0, ended
-    assert {record["job"]["method"]["params"]["weight"] for record in cli.lab.store.load()} == {0.25}
+    assert {record.job["method"]["params"]["weight"] for record in cli.lab.store.load()} == {0.25}
 
 
 def test_a_sweep_of_forests_needs_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

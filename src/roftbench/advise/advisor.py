@@ -32,7 +32,7 @@ from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import fetch_missing
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 from roftbench.sweep.estimate import Sizes
 
 
@@ -237,7 +237,7 @@ class Advisor:
                     score = self.blender.score(done)
                     found = test.setdefault(one.name, Tested([], []))
                     found.scores.append(score)
-                    found.jobs.extend(str(record["key"]) for record in done)
+                    found.jobs.extend(record.key for record in done)
                     say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {score_text(score, 4)}")
         return test
 

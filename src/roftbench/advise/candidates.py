@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from roftbench.config.method_cards import method_cards
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 
 @dataclass(eq=False)

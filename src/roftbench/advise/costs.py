@@ -7,9 +7,9 @@ from roftbench.advise.jobs import Jobs
 from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.errors import JobError, UsageError
-from roftbench.runner.network import will_make_with
+from roftbench.runner.devices import expected_arithmetic
 from roftbench.runner.stages import Needed
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 from roftbench.store.tensors import description_in
 from roftbench.sweep.estimate import Sizes, one_epoch, units
 from roftbench.sweep.plan import fits_of
@@ -66,9 +66,9 @@ class Costs:
     def took(self, timed: Timed, record: Record) -> float:
         """Record a job that was done for this race and return the seconds that it costs."""
         job, mean = timed.job, timed.atoms.mean
-        seconds = float(record["seconds"]["total"])
+        seconds = record.seconds["total"]
         if job.model.kind == NETWORK:
-            self._rates.add_record(record, {str(job.dataset.name): mean})
+            self._rates.add_record(record.summary(), {str(job.dataset.name): mean})
             if self.budget.recorded:
                 seconds = self._charge(timed, record)
         else:
@@ -78,16 +78,16 @@ class Costs:
         return seconds
 
     def _charge(self, timed: Timed, record: Record) -> float:
-        """Return the seconds in a job's record without fits that this race has paid for."""
-        spans = record["seconds"]
-        seconds = float(spans["total"])
-        if timed.job.method.search:  # only the sum of fits with the same name is known
-            return seconds + float(sum(span for name, span in spans.items() if name.endswith("(reused)")))
+        """Return what a job's record says that it took, each fit once, whoever of the race needed it first."""
+        spans = record.seconds
+        seconds = spans["total"]
+        if timed.job.method.search:  # of fits with one name only the sum is known
+            return seconds + sum(span for name, span in spans.items() if name.endswith("(reused)"))
         for need in self._fits_of(timed.job, timed.env):
             if need.key in self._paid:
-                seconds -= float(spans.get(need.name, 0.0))
+                seconds -= spans.get(need.name, 0.0)
             else:
-                seconds += float(spans.get(f"{need.name} (reused)", 0.0))
+                seconds += spans.get(f"{need.name} (reused)", 0.0)
                 self._paid.add(need.key)
         return seconds
 
@@ -99,7 +99,7 @@ class Costs:
         self._measured.add(job.model.name)
         try:
             record = one_epoch(job, timed.env)
-            if record["seconds"]["total"] < WARM:
+            if record.seconds["total"] < WARM:
                 record = one_epoch(job, timed.env)
         except (JobError, UsageError, OSError):  # the job itself will report it
             return
@@ -115,4 +115,4 @@ class Costs:
         if self.budget.recorded or env.run.rerun:
             return need.key in self._paid
         made_with = description_in(env.store.stage_path(need.key)).get("made_with")
-        return made_with is not None and made_with == will_make_with(env)
+        return made_with is not None and made_with == expected_arithmetic(env)

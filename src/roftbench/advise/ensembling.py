@@ -9,7 +9,7 @@ from roftbench.advise.candidates import Candidate
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
 from roftbench.predict.held_out import HeldOut, pooled
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 MOST = 3  # parts of a blend
 HEDGE = 0.02  # share by which the forest may worsen a blend: it seldom fails where networks do
@@ -96,7 +96,9 @@ class Blender:
 
 def held_out(dataset: MoleculeDataset, record: Record) -> HeldOut:
     """Return the test molecules of a record with their labels and predictions."""
-    found = record["test_predictions"]
-    rows = np.array(found["row"], np.int64)
-    position = np.searchsorted(dataset.rows, rows)  # rows of the data set are in the file's order
-    return HeldOut(rows, dataset.y[position], np.array(found["prediction"], np.float64))
+    found = record.test_predictions
+    if found is None:
+        raise ValueError(f"the record of job {record.key} has no test predictions")
+    rows = np.array(found.row, np.int64)
+    position = np.searchsorted(dataset.rows, rows)  # kept rows are in the file's order
+    return HeldOut(rows, dataset.y[position], np.array(found.prediction, np.float64))

@@ -12,7 +12,7 @@ from roftbench.advise.budget import Budget
 from roftbench.advise.candidates import Candidate, ahead, shared
 from roftbench.console import duration, say
 from roftbench.formatting import score_text
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 MARGIN = 1.3  # factor by which a job may exceed its estimated time
 LOOK = 2  # folds on which networks are judged before halving: a single fold of few molecules is too uncertain
@@ -220,10 +220,10 @@ class Race:
         if record is None:
             say(f"  {one.name:<34} fold {fold + 1:<3} {one.failure}")
             return
-        used = sum(value for name, value in record["seconds"].items() if name.endswith("(reused)"))
-        one.seconds = max(one.seconds or 0.0, float(record["seconds"]["total"]) + used)
+        used = sum(value for name, value in record.seconds.items() if name.endswith("(reused)"))
+        one.seconds = max(one.seconds or 0.0, record.seconds["total"] + used)
         one.records[fold] = record
-        one.scores[fold] = record["scores"]["test"][self.metric]
+        one.scores[fold] = record.scores.test[self.metric]
         shown = score_text(one.scores[fold], 4)
         spent = duration(seconds or 0.0)
         say(f"  {one.name:<34} fold {fold + 1:<3} {self.metric} {shown:<10} {spent:<12} {self.budget.words()}")

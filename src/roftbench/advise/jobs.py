@@ -11,7 +11,7 @@ from roftbench.config.job import Component, Job
 from roftbench.config.parse import parse
 from roftbench.console import labeled
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 from roftbench.sweep.worker import work
 
 BUSY_SECONDS = 1.0
@@ -65,5 +65,5 @@ class Jobs:
 
 def reason(job: Job, env: RunContext) -> str:
     """Return why a job failed."""
-    failure = env.store.failure(job.key) or {}
-    return f"{failure.get('status', 'failed')}: {failure.get('error', 'no record was left')}"
+    failure = env.store.failure(job.key)
+    return f"{failure.status}: {failure.error}" if failure else "failed: no record was left"

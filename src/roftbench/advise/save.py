@@ -15,8 +15,8 @@ from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.save import save
-from roftbench.runner.run import EXPERIMENTS
-from roftbench.store.results import Record
+from roftbench.runner.run import load_experiment
+from roftbench.store.record_schema import Record
 
 
 def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds: int) -> HeldOut | None:
@@ -34,7 +34,7 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
 def save_model(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
     """Save the model of a finished job, whose stages are in the store, and return its folder."""
     env = env.running(rerun=False)
-    experiment = EXPERIMENTS[job.model.kind](job, env)
+    experiment = load_experiment(job, env)
     with logged(None, quiet=True):
         return save(experiment, experiment.work(), calibration)
 

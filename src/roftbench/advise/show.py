@@ -108,7 +108,7 @@ def to_dict(advice: Advice) -> dict[str, Any]:
                 "mean": mean_of(one, defined([one])),
                 "scores": list(one.scores.values()),
                 "folds": [fold + 1 for fold in one.scores],
-                "jobs": [record["key"] for part in one.parts for record in part.records.values()],
+                "jobs": [record.key for part in one.parts for record in part.records.values()],
                 "indistinguishable": alike(advice, one),
                 "failure": one.failure or None,
                 "test": advice.test[one.name].scores if one.name in advice.test else [],

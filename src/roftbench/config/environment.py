@@ -8,7 +8,8 @@ from typing import Any
 from roftbench.errors import UsageError, check_range
 from roftbench.store.downloads import Places
 from roftbench.store.leftovers import remove_leftovers
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Record
+from roftbench.store.results import Store
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 

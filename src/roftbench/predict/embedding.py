@@ -18,7 +18,8 @@ from roftbench.errors import UsageError
 from roftbench.predict.ensemble import load
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
-from roftbench.runner.network import choose_device, pretrained
+from roftbench.runner.devices import choose_device
+from roftbench.runner.network import load_encoder
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.files import atomic, check_paths
 from roftbench.store.leftovers import remove_leftovers
@@ -65,7 +66,7 @@ def encoder_of(overrides: Sequence[str], folder: Path | None, device: str) -> Me
     with clear_errors(overrides, folder):
         job, env, _ = parse(composed([*overrides, "method=lp"], folder))
     fetch_missing((source, env.places) for source in job.sources())
-    return Network(pretrained(job, env), choose_device(device), env.plugins)
+    return Network(load_encoder(job, env), choose_device(device), env.plugins)
 
 
 def embed_table(member: Member, source: Rows, path: Path) -> int:

@@ -16,7 +16,7 @@ from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, common, pooled
 from roftbench.predict.member import as_list, embedded, member_of
 from roftbench.predict.saved_model import SavedModel, read_saved
-from roftbench.runner.network import choose_device
+from roftbench.runner.devices import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,7 @@ from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
-from roftbench.runner.fingerprint import CONSTANT, same
+from roftbench.runner.fingerprint import CONSTANT, constant_prediction
 from roftbench.runner.objective import to_predictions
 
 BATCH = 128  # graphs, which fit a processor's cache; constant, as the last bits depend on it
@@ -106,7 +106,9 @@ class Estimators(Member):
             arrays = {name: saved.weights[f"{task}.{name}"].numpy() for start, _, name in named if start == str(task)}
             constant = arrays.get(CONSTANT)
             self.tasks.append(
-                estimator.restored(arrays, saved.task) if constant is None else partial(same, float(constant[0]))
+                partial(constant_prediction, float(constant[0]))
+                if constant is not None
+                else estimator.restored(arrays, saved.task)
             )
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:

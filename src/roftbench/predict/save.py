@@ -14,7 +14,7 @@ from roftbench.predict.held_out import HeldOut
 from roftbench.predict.model_card import card
 from roftbench.predict.saved_model import SavedModel, write_saved
 from roftbench.runner.experiment import Experiment
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record, plain
 
 
 def save(experiment: Experiment, record: Record, calibration: HeldOut | None = None) -> Path:
@@ -38,14 +38,14 @@ def save(experiment: Experiment, record: Record, calibration: HeldOut | None = N
         "key": experiment.job.key,
         "job": experiment.job.identity(),
         "kind": experiment.job.model.kind,
-        "plugins": list(experiment.env.plugins),
+        "plugins": list(experiment.context.plugins),
         "targets": experiment.dataset.targets,
         "task": objective.task,
         "metric": objective.metric.name,
         "units": experiment.job.dataset.units,
         "offset": objective.offset.tolist(),
         "scale": objective.scale.tolist(),
-        "method": record["chosen"],
+        "method": record.chosen,
         "labels": _labels(experiment),
         "atoms": [
             int(size) for size in np.percentile(experiment.dataset.sizes[experiment.parts.train], (0, 5, 95, 100))
@@ -55,13 +55,13 @@ def save(experiment: Experiment, record: Record, calibration: HeldOut | None = N
             "fits_coefficients": calibration is None and bool(experiment.method.fits_on_validation),
             **_calibration(objective.task, used, test),
         },
-        "scores": record["scores"],
-        "count": record["count"],
-        "warnings": record["warnings"],
-        "data": {name: value for name, value in record["data"].items() if name not in ("dropped", "place")}
-        | {"place": _place(experiment, record["data"]["place"])},
+        "scores": plain(record.scores),
+        "count": plain(record.count),
+        "warnings": record.warnings,
+        "data": {name: value for name, value in plain(record.data).items() if name not in ("dropped", "place")}
+        | {"place": _place(experiment, str(record.data.place))},
         "license": experiment.job.dataset.license,
-        "env": record["env"],
+        "env": record.env,
     }
     saved = SavedModel(experiment.store.model_path(experiment.job.key), facts, experiment.weights(), train, used, test)
     write_saved(saved, card(saved))

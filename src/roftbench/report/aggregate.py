@@ -1,14 +1,14 @@
 """Records -> long table -> cells (mean, std, n over seeds) -> average ranks."""
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
 from roftbench.metrics import METRICS
 from roftbench.report.cell_key import PARTS, Placer, canonical_json, describe, differing, names
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Failure, JobResult, RecordSummary
 
 __all__ = [
     "CELL",
@@ -26,11 +26,12 @@ __all__ = [
 CELL = ["setting", "dataset", "method"]
 BUDGET = {"labels": "weights", "labels_selection": "selection", "labels_interpolation": "interpolation"}
 By = Literal["val", "test"]
+_Result = TypeVar("_Result", bound=JobResult)
 _PLACE = ["setting", *PARTS, "protocol", "terms", "baseline", "dataset"]
 _SCORES = ["val", "test", "test_own"]
 
 
-def long_table(records: Iterable[Record], metric: str | None = None, *, pool: bool = False) -> pd.DataFrame:
+def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, pool: bool = False) -> pd.DataFrame:
     """One row per finished record and candidate.
 
     Columns: setting (hash of model, split, label ratio, training settings, protocol and featurizer), their names,
@@ -45,9 +46,9 @@ def long_table(records: Iterable[Record], metric: str | None = None, *, pool: bo
     metric than each data set's own; records of the other task are left out. `pool` makes replicates of jobs that
     differ in the seeds of split or label ratio. Raises ValueError for a metric that is unknown.
     """
-    done = sorted((r for r in records if r["status"] == "done"), key=lambda record: str(record["key"]))
+    done = sorted(records, key=lambda record: record.key)
     if metric is not None:
-        done = [record for record in done if metric in record["candidates"][0]["test"]]
+        done = [record for record in done if metric in record.candidates[0].test]
     placer = Placer(pool=pool)
     rows = [row for placed, record in _placed(done, placer) for row in _candidates(placed, record, metric, placer)]
     columns = [*_PLACE, "task", "own", "metric", "method", "params", "seed", "replicate", *_SCORES, *BUDGET, "key"]
@@ -56,7 +57,7 @@ def long_table(records: Iterable[Record], metric: str | None = None, *, pool: bo
 
 
 def unfinished_table(
-    records: Iterable[Record], failures: Iterable[Record], metric: str | None = None, *, pool: bool = False
+    records: Iterable[RecordSummary], failures: Iterable[Failure], metric: str | None = None, *, pool: bool = False
 ) -> pd.DataFrame:
     """One row per failed or skipped job whose setting has finished ones, among `records`; names as in `long_table`.
 
@@ -64,16 +65,15 @@ def unfinished_table(
     """
     placer = Placer(pool=pool)
     failures = list(failures)
-    done = [record for record in records if record["status"] == "done" and failures]  # nothing beside nothing
-    known = {placer.place(record["job"]).setting for record in done}
-    beside = [record for record in failures if placer.place(record["job"]).setting in known]
+    done = list(records) if failures else []
+    known = {placer.place(record.job).setting for record in done}
+    beside = [failure for failure in failures if placer.place(failure.job).setting in known]
     wanted = METRICS[metric].task if metric else None
     rows = []
-    for (*place, task, method, seed, replicate), record in _placed([*done, *beside], placer):
-        if record["status"] != "done" and wanted in (None, task):
-            shown = metric or record["job"]["dataset"]["metric"]
-            ended = record["status"], record["error"], record["key"]
-            rows.append([*place, task, shown, method, seed, replicate, *ended])
+    for (*place, task, method, seed, replicate), result in _placed([*done, *beside], placer):
+        if isinstance(result, Failure) and wanted in (None, task):
+            ended = result.status, result.error, result.key
+            rows.append([*place, task, metric or result.metric, method, seed, replicate, *ended])
     columns = [*_PLACE, "task", "metric", "method", "seed", "replicate", "status", "error", "key"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -164,29 +164,26 @@ def _ranks(table: pd.DataFrame) -> list[tuple[str, float, int]]:
     return [(method, float(ranks[method]), shared.shape[1]) for method in methods]
 
 
-def _placed(records: list[Record], placer: Placer) -> Iterator[tuple[list[Any], Record]]:
-    """Each record with the values of `_PLACE`, task, method, seed and replicate."""
-    places = [placer.place(record["job"]) for record in records]
-    for record, at, name in zip(records, places, names(places), strict=True):
-        job = record["job"]
+def _placed(results: Sequence[_Result], placer: Placer) -> Iterator[tuple[list[Any], _Result]]:
+    """Yield each record with the values of `_PLACE`, task, method, seed and replicate."""
+    places = [placer.place(result.job) for result in results]
+    for result, at, name in zip(results, places, names(places), strict=True):
+        job = result.job
         place = [at.setting, *(name[part] for part in PARTS), at.protocol, at.terms, at.baseline, name["dataset"]]
-        yield [*place, job["dataset"]["task"], name["method"], job["seed"], placer.replicate(job)], record
+        yield [*place, job["dataset"]["task"], name["method"], job["seed"], placer.replicate(job)], result
 
 
-def _candidates(placed: list[Any], record: Record, metric: str | None, placer: Placer) -> Iterator[list[Any]]:
-    """The rows of a record, in the columns of the long table."""
-    job = record["job"]
-    own = job["dataset"]["metric"]
+def _candidates(placed: list[Any], record: RecordSummary, metric: str | None, placer: Placer) -> Iterator[list[Any]]:
+    """Yield the rows of a record, in the columns of the long table."""
+    own = record.metric
     if own not in METRICS:
-        raise ValueError(f"record {record['key']}: unknown metric {own!r}; one of {', '.join(METRICS)}")
+        raise ValueError(f"record {record.key}: unknown metric {own!r}; one of {', '.join(METRICS)}")
     *place, task, method, seed, replicate = placed
-    labels = record.get("count", {}).get("labels", {})
-    budget = [labels.get(name) for name in BUDGET.values()]
-    for candidate in record["candidates"]:
-        params = placer.params(job, candidate["params"])
-        test = candidate["test"]
-        scores = candidate["val"][own], test[metric or own], test[own]
-        yield [*place, task, own, metric or own, method, params, seed, replicate, *scores, *budget, record["key"]]
+    budget = [getattr(record.count.labels, name) for name in BUDGET.values()]
+    for one in record.candidates:
+        params = placer.params(record.job, one.params)
+        scores = one.val[own], one.test[metric or own], one.test[own]
+        yield [*place, task, own, metric or own, method, params, seed, replicate, *scores, *budget, record.key]
 
 
 def _tuned(params: str, candidates: list[str]) -> str:

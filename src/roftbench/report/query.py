@@ -9,7 +9,7 @@ from roftbench.errors import UsageError, check_choice
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import By
 from roftbench.report.cell_key import SEEDED
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Failure, JobResult, RecordSummary
 
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")
 GROUP = ("model", "split", "label_ratio")  # what one table is for, besides task and training setting
@@ -74,7 +74,9 @@ class Request:
         chosen |= {"pool": "split_seed"} if self.pool else {}
         return [f"{key}={value}" for key, value in chosen.items()]
 
-    def chosen(self, records: list[Record], failures: list[Record]) -> tuple[list[Record], list[Record]]:
+    def chosen(
+        self, records: list[RecordSummary], failures: list[Failure]
+    ) -> tuple[list[RecordSummary], list[Failure]]:
         """Return the finished jobs, and the failed and skipped ones, that pass all filters.
 
         Those on the folds of `roftbench advise` are no results of their own: they pass where `split` names them.
@@ -83,21 +85,16 @@ class Request:
             UsageError: a filter names what no record has.
         """
         for key, wanted in self.filters.items():
-            known = {name_of(record["job"], key) for record in (*records, *failures)}
+            known = {result.name(key) for result in (*records, *failures)}
             for value in wanted:
                 if value not in known:
                     raise UsageError(f"no record has {key}={value}", key=key, got=value, allowed=known)
         return [one for one in records if self._passes(one)], [one for one in failures if self._passes(one)]
 
-    def _passes(self, record: Record) -> bool:
-        if "split" not in self.filters and _is_fold(record["job"]["split"]):
+    def _passes(self, result: JobResult) -> bool:
+        if "split" not in self.filters and _is_fold(result.job["split"]):
             return False
-        return all(name_of(record["job"], key) in wanted for key, wanted in self.filters.items())
-
-
-def name_of(job: Mapping[str, Any], part: str) -> str:
-    """Return the name of a job's part, or its seed as text."""
-    return str(job["seed"] if part == "seed" else job[part]["name"])
+        return all(result.name(key) in wanted for key, wanted in self.filters.items())
 
 
 def _values(key: str, text: str) -> _Values:

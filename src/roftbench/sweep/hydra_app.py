@@ -26,7 +26,7 @@ from roftbench.config.registry import OF_A_JOB, conf_dir, existing
 from roftbench.console import say
 from roftbench.errors import JobError, UsageError
 from roftbench.formatting import printable
-from roftbench.runner.network import choose_device
+from roftbench.runner.devices import choose_device
 from roftbench.store.downloads import fetch_missing
 from roftbench.sweep.grid import expand
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers

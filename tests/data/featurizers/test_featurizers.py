@@ -119,7 +119,7 @@ class Bag(Encoder):
 @pytest.mark.parametrize(("name", "columns"), [("minimol", 41), ("hu", 2)])
 def test_a_plug_in_asks_for_graphs_by_name(lab: Lab, tmp_path: Path, name: str, columns: int) -> None:
     record = lab.done(*plugin(tmp_path, name), f"+model.columns={columns}", "method=lp")
-    assert ("graphs" in record["job"]) == (name == "minimol")
+    assert ("graphs" in record.job) == (name == "minimol")
 
 
 OWN_GRAPHS = """

@@ -14,25 +14,28 @@ from roftbench.report.page import statistics as page_stats
 from roftbench.report.page.jobs import Interned, fit_curves, job_row, params_of, short
 from roftbench.report.page.lists import OWN, lists_of, places
 from roftbench.report.tables.footnotes import SPREAD
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Failure, RecordSummary
+from roftbench.store.results import Store
 
 _Data = dict[str, Any]
 _View = tuple[pd.DataFrame, pd.DataFrame]  # cells and mean ranks by one metric
 
 
-def page_data(store: Store | None, records: list[Record], failures: list[Record], long: pd.DataFrame) -> _Data:
+def page_data(store: Store | None, records: list[RecordSummary], failures: list[Failure], long: pd.DataFrame) -> _Data:
     """Return everything that the page shows; equal records give equal data.
 
     `records` and `failures` are those of the store that the page is about, without their bulk, or, without a store,
     those of `read_scores`; `long` is the records' `long_table`. Rows name models, methods, data sets, params and jobs
     by their places in the lists beside them. null is a score that is undefined.
     """
-    done = sorted((record for record in records if record["status"] == "done"), key=lambda record: str(record["key"]))
+    done = sorted(records, key=lambda record: record.key)
     failed = unfinished_table(done, failures)
     lists = lists_of(long, done, failed)
     shared = {name: Interned() for name in ("params", "envs", "data", "warnings", "epochs")}
     jobs = [
-        job_row(_whole(store, record), lists["metrics_of"][record["job"]["dataset"]["task"]], shared)
+        job_row(
+            record, store.get(record.key) if store else None, lists["metrics_of"][record.job["dataset"]["task"]], shared
+        )
         for record in bar(done, "reading jobs", "job", delay=page_stats.PATIENCE)
     ]
     points = fit_curves(jobs, shared["epochs"])
@@ -52,19 +55,15 @@ def page_data(store: Store | None, records: list[Record], failures: list[Record]
     }
 
 
-def _whole(store: Store | None, record: Record) -> Record:
-    return (store and store.get(record["key"])) or record  # taken away since: what is known of it
-
-
-def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _View]:
+def _views(long: pd.DataFrame, done: list[RecordSummary], lists: _Data) -> dict[str, _View]:
     """`cells` and `mean_rank` by each metric, and by each data set's own.
 
     A secondary metric selects nothing: the params are those that the data set's own metric has selected.
     """
     tests = {
-        (record["key"], canonical_json(params_of(record, one["params"]))): one["test"]
+        (record.key, canonical_json(params_of(record, one.params))): one.test
         for record in done
-        for one in record["candidates"]
+        for one in record.candidates
     }
     scores = [tests[key, params] for key, params in zip(long["key"], long["params"], strict=True)]
     views = {OWN: long}
@@ -106,7 +105,7 @@ def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list
 
 
 def _cells(
-    long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[Record], params: Interned
+    long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[RecordSummary], params: Interned
 ) -> list[list[Any]]:
     """One row a cell: setting, data set, method, seeds, params, what was tuned, jobs, scores, what was tried, labels.
 
@@ -115,7 +114,7 @@ def _cells(
     how many were used for weights, selection and interpolation coefficients (null: not known).
     """
     settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
-    methods, jobs = places(lists["methods"], "id"), places(done, "key")
+    methods, jobs = places(lists["methods"], "id"), {record.key: i for i, record in enumerate(done)}
     chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "replicate"])
     behind = {cell: [jobs[key] for key in keys] for cell, keys in chosen.groupby(CELL)["key"]}
     scored = {metric: _scored(view) for metric, (view, _) in views.items() if metric != OWN}

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import canonical_json
-from roftbench.store.results import Record
+from roftbench.store.record_schema import CandidateResult, GraphCount, LabelCount, Record, RecordSummary, Scores
 
 POINTS = 40  # epochs of a learning curve that are kept, at most
 BUDGET = 300_000  # such points in one page, about 14 bytes each
@@ -34,39 +36,41 @@ def short(value: float | None, digits: int = 6) -> float | None:
     return None if value is None or value != value else float(f"{value:.{digits}g}")
 
 
-def job_row(record: Record, metrics: list[str], shared: dict[str, Interned]) -> dict[str, Any]:
+def job_row(
+    record: RecordSummary, whole: Record | None, metrics: list[str], shared: dict[str, Interned]
+) -> dict[str, Any]:
     """Return the row of a finished job.
 
+    `whole`: the record with its bulk; None where only a table of scores is there, or the file was removed meanwhile.
     `metrics`: the names of its task's metrics, in whose order scores are listed. `shared` ("params", "envs", "data",
-    "warnings") takes in what rows have in common; the row holds places in it. Its curves are
+    "warnings") collects values that rows have in common; the row holds their indices. Its curves are
     [stage, epochs, losses, val scores] with at most POINTS epochs.
     """
 
-    def listed(scores: dict[str, float | None] | None) -> list[float | None]:
-        return [short((scores or {}).get(name)) for name in metrics]
+    def listed(scores: Scores) -> list[float | None]:
+        return [short(scores.get(name)) for name in metrics]
 
     def place(params: dict[str, Any]) -> int:
         return shared["params"].place(params_of(record, params))
 
-    base = record.get("base")
-    details = {key: value for key, value in record.get("details", {}).items() if key not in ("history", "best_epoch")}
+    base = whole and whole.base
+    details = whole.details if whole else {}
     return {
-        "key": record["key"],
-        "seed": record["job"]["seed"],
+        "key": record.key,
+        "seed": record.job["seed"],
         "candidates": [
-            [place(one["params"]), one.get("best_epoch"), listed(one["val"]), listed(one["test"])]
-            for one in record["candidates"]
+            [place(one.params), one.best_epoch, listed(one.val), listed(one.test)] for one in record.candidates
         ],
-        "chosen": place(record["chosen"] if "chosen" in record else _best(record)["params"]),
-        "train": listed(record.get("scores", {}).get("train")),
-        "base": base and [base["method"], base["best_epoch"], listed(base["val"]), listed(base["test"])],
-        "seconds": {name: short(value, 4) for name, value in record.get("seconds", {}).items()},
-        "memory": short(record.get("peak_memory_mb"), 4),
-        "warnings": [shared["warnings"].place(text) for text in record.get("warnings", ())],
-        "env": shared["envs"].place(record.get("env", {})),
+        "chosen": place(whole.chosen if whole else _best(record).params),
+        "train": listed(whole.scores.train if whole else {}),
+        "base": base and [base.method, base.best_epoch, listed(base.val), listed(base.test)],
+        "seconds": {name: short(value, 4) for name, value in record.seconds.items()},
+        "memory": short(record.peak_memory_mb, 4),
+        "warnings": [shared["warnings"].place(text) for text in (whole.warnings if whole else ())],
+        "env": shared["envs"].place(record.env),
         "data": shared["data"].place(data_of(record)),
-        "details": _rounded(details),
-        "curves": [_curve(*stage, record.get("best_epoch")) for stage in _stages(record)],
+        "details": _rounded({key: value for key, value in details.items() if key not in ("history", "best_epoch")}),
+        "curves": [_curve(*stage, whole.best_epoch) for stage in _stages(whole)] if whole else [],
     }
 
 
@@ -82,26 +86,33 @@ def fit_curves(rows: list[dict[str, Any]], epochs: Interned, budget: int = BUDGE
     return points
 
 
-def params_of(record: Record, candidate: dict[str, Any]) -> dict[str, Any]:
+def params_of(record: RecordSummary, candidate: dict[str, Any]) -> dict[str, Any]:
     """Return all hyperparameters of a candidate, those of the grid and the fixed ones."""
-    return {**record["job"]["method"]["params"], **candidate}
+    return {**record.job["method"]["params"], **candidate}
 
 
-def data_of(record: Record) -> dict[str, Any]:
-    """Return what names the data of a job and how they were cut; the keys of a record that are about it."""
-    job, data = record["job"], record.get("data", {})
-    facts = {key: data.get(key) for key in ("sha256", "place", "rows", "kept", "split_sha256", "parts_sha256")}
-    facts["sha256"] = facts["sha256"] or job["dataset"].get("sha256")
-    facts["place"] = facts["place"] and _without_folders(facts["place"])
-    return {**facts, "dropped": len(data.get("dropped", ())), "count": record.get("count")}
+def data_of(record: RecordSummary) -> dict[str, Any]:
+    """Return the origin and hashes of a job's data, and how many molecules and labels it used."""
+    data = record.data
+    return {
+        "sha256": data.sha256 or record.job["dataset"].get("sha256"),
+        "place": data.place and _without_folders(data.place),
+        **{key: getattr(data, key) for key in ("rows", "kept", "split_sha256", "parts_sha256")},
+        "dropped": len(data.dropped),
+        "count": {"graphs": _recorded(record.count.graphs), "labels": _recorded(record.count.labels)},
+    }
 
 
-def _best(record: Record) -> dict[str, Any]:
-    """The candidate with the best validation score; the first of equal ones, as a job chooses it."""
-    metric = METRICS[record["job"]["dataset"]["metric"]]
-    best: dict[str, Any] = record["candidates"][0]
-    for one in record["candidates"][1:]:
-        if metric.better(one["val"].get(metric.name), best["val"].get(metric.name)):
+def _recorded(counts: GraphCount | LabelCount) -> dict[str, int]:
+    return {name: value for name, value in asdict(counts).items() if value is not None}
+
+
+def _best(record: RecordSummary) -> CandidateResult:
+    """Return the candidate with the best validation score; the first of equal ones, as a job chooses it."""
+    metric = METRICS[record.metric]
+    best = record.candidates[0]
+    for one in record.candidates[1:]:
+        if metric.better(one.val.get(metric.name), best.val.get(metric.name)):
             best = one
     return best
 
@@ -112,11 +123,11 @@ def _without_folders(place: str) -> str:
 
 
 def _stages(record: Record) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The epochs of each stage of the chosen candidate, in order."""
+    """Return the epochs of each stage of the chosen candidate, in order, as plain values."""
     stages: dict[str, list[dict[str, Any]]] = {}
-    for epoch in record.get("history", ()):
-        stages.setdefault(epoch["stage"], []).append(epoch)
-    if learned := record.get("details", {}).get("history"):
+    for epoch in record.history:
+        stages.setdefault(epoch.stage, []).append(asdict(epoch))
+    if learned := record.details.get("history"):
         stages[_FINISH] = learned
     return list(stages.items())
 

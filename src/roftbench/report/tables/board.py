@@ -13,7 +13,7 @@ from roftbench.report.aggregate import CELL, By, cells, complete_losses, long_ta
 from roftbench.report.format import amount, method_name, method_order
 from roftbench.report.query import GROUP, Request
 from roftbench.report.statistics.overall_ranks import overall_ranks
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Failure, RecordSummary
 
 TABLE = ["setting", "task"]  # after `_grouped`: what makes a table
 LINE = [
@@ -42,14 +42,16 @@ class Board:
     """
 
     request: Request
-    records: list[Record]
-    failures: list[Record]
+    records: list[RecordSummary]
+    failures: list[Failure]
     long: pd.DataFrame
     table: pd.DataFrame
     failed: pd.DataFrame
 
     @classmethod
-    def create(cls, records: list[Record], failures: list[Record], request: Request, source: Path | str) -> "Board":
+    def create(
+        cls, records: list[RecordSummary], failures: list[Failure], request: Request, source: Path | str
+    ) -> "Board":
         """Compute it from all records of `source`; raises UsageError if none that is asked for is finished."""
         done, beside = request.chosen(records, failures)
         long = long_table(done, request.metric, pool=request.pool)
@@ -123,7 +125,7 @@ class Board:
     @cached_property
     def jobs(self) -> Mapping[str, dict[str, Any]]:
         """The jobs of all records by their keys."""
-        return {record["key"]: record["job"] for record in (*self.failures, *self.records)}
+        return {result.key: result.job for result in (*self.failures, *self.records)}
 
     def _ranked(self, full: pd.DataFrame) -> "pd.Series[bool]":
         """Whether there are several rows to compare, of the same test molecules and number of labels."""

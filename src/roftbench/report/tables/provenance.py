@@ -17,7 +17,7 @@ _LATER = ("processor", "arithmetic")  # not in all records: named where known
 def data_lines(board: Board) -> list[_Line]:
     """Return a row for each data set and fingerprint: name, sha256, rows, rows kept, jobs."""
     found = Counter(
-        tuple(map(_text, (record["job"]["dataset"]["name"], *(record["data"].get(name) for name in _DATA))))
+        tuple(map(_text, (record.name("dataset"), *(getattr(record.data, name) for name in _DATA))))
         for record in board.records
     )
     return [[*names, str(count)] for names, count in sorted(found.items())]
@@ -37,8 +37,8 @@ def asked(board: Board, *flags: str) -> str:
 
 def brief(board: Board, *flags: str) -> str:
     """Return it in one line for the terminal, hashes by their first digits; the files have them in full."""
-    protocols = _some({str(protocol_of(record["job"])) for record in board.records})
-    env = [record["env"] for record in board.records]
+    protocols = _some({str(protocol_of(record.job)) for record in board.records})
+    env = [record.env for record in board.records]
     versions = _some({_text(one.get("roftbench")) for one in env})
     commits = _some({_commit(one.get("commit")) for one in env})
     data = ", ".join(f"{name} {sha256[:8]}" for name, sha256, *_ in data_lines(board))
@@ -48,11 +48,11 @@ def brief(board: Board, *flags: str) -> str:
 
 def facts(board: Board) -> list[str]:
     """Return what made the numbers, each with the number of jobs where it is not that of all."""
-    jobs, failures = len(board.records), Counter(record["status"] for record in board.failures)
+    jobs, failures = len(board.records), Counter(failure.status for failure in board.failures)
     lines = [f"{jobs} finished jobs, {failures['failed']} failed, {failures['skipped']} skipped"]
-    lines.append(_counted("protocol", (protocol_of(record["job"]) for record in board.records)))
-    lines.append(_counted("featurizer", (record["job"].get("featurizer") for record in board.records)))
-    found = {name: [record["env"].get(name) for record in board.records] for name in (*_ENV, *_LATER)}
+    lines.append(_counted("protocol", (protocol_of(record.job) for record in board.records)))
+    lines.append(_counted("featurizer", (record.job.get("featurizer") for record in board.records)))
+    found = {name: [record.env.get(name) for record in board.records] for name in (*_ENV, *_LATER)}
     return lines + [_counted(name, values) for name, values in found.items() if name in _ENV or any(values)]
 
 
