@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from lab import METHODS, Lab, clone, equal, moved, numbers
+from refusals import raises_usage
 from torch import Tensor
 
 from roftbench.config.job import FLOAT32, TrainSettings
