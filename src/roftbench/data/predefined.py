@@ -1,4 +1,4 @@
-"""Parts that somebody else has cut: a column of the table, or a file of row numbers."""
+"""Predefined splits: a column of the table, or a file of row numbers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class AutoSplit:
-    """Stands for the table's own split column where it has one, else for the scaffold split; replaced when parsed."""
+    """Placeholder for the table's split column if it has one, else for the scaffold split; resolved when parsed."""
 
     fractions: list[float] = field(default_factory=lambda: [0.8, 0.1, 0.1])
     seed: int = 42
@@ -27,7 +27,7 @@ class AutoSplit:
 
 @dataclass(frozen=True)
 class _Predefined(Splitter):
-    """Parts as given. Where no val part is given, the last `val_from_train` of the shuffled train part becomes it."""
+    """Base class of given parts; if there is no val part, `val_from_train` of the shuffled train part becomes it."""
 
     seeded: ClassVar[bool] = True
     val_from_train: float = 0.1
@@ -56,10 +56,10 @@ class _Predefined(Splitter):
 
 @dataclass(frozen=True)
 class ColumnSplit(_Predefined):
-    """The parts that the table's split column names; molecules with an empty cell are in no part."""
+    """Parts named by the table's split column; molecules with an empty cell are in no part."""
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules.
+        """Return the split of the molecules.
 
         Raises:
             UsageError: the table has no such column, or it leaves train or val empty.
@@ -77,17 +77,21 @@ class ColumnSplit(_Predefined):
 
 @dataclass(frozen=True)
 class FileSplit(_Predefined):
-    """Row numbers in a JSON file: {"train": [0, 1], "val": "2-5", "test": "6,8-9"}, or a list with that as first item.
+    """Parts by row numbers in a JSON file such as {"train": [0, 1], "val": "2-5", "test": "6,8-9"}.
 
-    Rows count the table's data rows from 0, also those that are dropped later; "3-5" means rows 3, 4 and 5. `sha256`
-    is that of the file and stands for it in a job's key.
+    The object may be the only item of a list. Rows are data rows of the table from 0, dropped ones included; "3-5"
+    means rows 3, 4 and 5.
+
+    Attributes:
+        path: the file.
+        sha256: digest of the file, which identifies it in a job's key.
     """
 
     path: str = ""
     sha256: str | None = None
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules; rows that the data set has dropped are passed over.
+        """Return the split of the molecules; rows that the data set has dropped are ignored.
 
         Raises:
             UsageError: the file is missing, has changed, is no such JSON, or names a row twice or beyond the table.
@@ -109,11 +113,7 @@ class FileSplit(_Predefined):
 
 
 def file_sha256(path: str) -> str:
-    """Return the checksum of a split file.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Return the digest of a split file; raises UsageError if it cannot be read."""
     return sha256(_bytes(path))
 
 

@@ -42,7 +42,7 @@ class LaplacianEncoder(nn.Module):
         self.post_mlp = nn.Sequential(FC(64, POSITIONAL, norm=False))
 
     def forward(self, vectors: Tensor, values: Tensor) -> Tensor:
-        """Return encodings [N, 32] of eigenvectors and eigenvalues [N, 8]; training flips signs at random."""
+        """Return encodings [N, 32] of eigenvectors and eigenvalues [N, 8]; training flips signs of eigenvalues."""
         if self.flip and self.training:
             values = values * (2 * torch.randint(2, (values.shape[1],), device=values.device) - 1)
         pairs = torch.stack([values, vectors], dim=2)

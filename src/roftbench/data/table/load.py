@@ -1,4 +1,4 @@
-"""A table of SMILES and labels, published or a user's own: what is left open filled in, and every row read."""
+"""Tables of SMILES and labels, published or the user's: open settings guessed, and rows read."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from roftbench.data.config import PART_NAMES, DatasetSpec
 from roftbench.data.smiles import BLANKS, MAX_ATOMS
 from roftbench.data.table import infer
-from roftbench.data.table.beside import cautions, told
+from roftbench.data.table.beside import cautions, reading_notes
 from roftbench.data.table.labels import as_classes, as_numbers, check_thousands, label_cells, reject
 from roftbench.data.table.reader import Sheet, open_sheet, unpack
 from roftbench.errors import UsageError
@@ -23,20 +23,24 @@ from roftbench.store import downloads
 from roftbench.store.checksums import sha256
 from roftbench.store.downloads import Places
 
-READING = 2  # raise it when cells of an own table are read otherwise; `_reading_version` tells of which tables
+READING = 2  # raise it when cells of user tables are read differently; see `_reading_version`
 DEFAULT_METRIC = {"regression": "rmse", "classification": "roc_auc"}
 
-# A sweep completes the same table for each of its jobs. Small: no cells, only specs.
+# Completed specs by file, as a sweep completes the same table for each of its jobs.
 _COMPLETED: dict[tuple[str, int, int, str], tuple[DatasetSpec, list[str]]] = {}
 
 
 @dataclass(frozen=True)
 class Table:
-    """SMILES as written, [R], labels [R, T] float64 with NaN where missing, and parts [R], for all R rows of the file.
+    """All R rows of a file.
 
-    A part is "train", "val", "test" or "" (in none); there are no parts without a split column. `targets` are the
-    names of the T label columns, and `place` is where the file was found. `notes` are what a reader of a score should
-    know of how cells were read, and of what stands beside them.
+    Attributes:
+        smiles: SMILES as written, [R].
+        labels: labels, [R, T] float64, NaN where missing.
+        parts: "train", "val", "test" or "" (no part) per row, [R]; None without a split column.
+        targets: names of the T label columns.
+        place: where the file was found.
+        notes: remarks on how cells were read and on other columns, for readers of scores.
     """
 
     smiles: list[str]
@@ -48,12 +52,12 @@ class Table:
 
 
 def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]:
-    """Return the spec with its checksum and with everything left open guessed from the file, and the guesses in words.
+    """Return the spec with digest and all open settings guessed from the file, and the guesses in words.
 
-    The spec of a published file leaves nothing open: it is returned as it is, and `places` are not looked at.
+    The spec of a published file has no open settings and is returned unchanged.
 
     Raises:
-        UsageError: the file is missing or no table, or something can neither be found in it nor guessed.
+        UsageError: the file is missing or no table, or a setting cannot be guessed.
     """
     if spec.path is None:
         return spec, []
@@ -74,7 +78,7 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if spec.sha256 not in (None, digest):
         problem = f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}"
         raise UsageError(problem, key="dataset.sha256", got=spec.sha256)
-    file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
+    file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without suffix
     sheet = open_sheet(str(spec.path), file, content)
     guesses = list(sheet.notes)
     done = replace(spec, name=spec.name or printable_name(file.split(".")[0]) or "table", sha256=digest)
@@ -109,10 +113,10 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
 
 
 def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> int | None:
-    """Return READING where it gives other molecules or training rows than reading before it did, so that keys differ.
+    """Return READING if molecules or training rows differ from those of earlier rules, so that keys differ; or None.
 
-    So it does where a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms,
-    and where a row of a single task has no label.
+    They differ if a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms, or
+    if a row of a single task has no label.
     """
     smiles, *labels = sheet.columns([str(spec.smiles_column), *targets[: len(targets) == 1]])
     text = pc.utf8_trim(smiles, characters=BLANKS)
@@ -131,13 +135,13 @@ def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> l
 
 
 def read_table(spec: DatasetSpec, places: Places) -> Table:
-    """Read SMILES, labels and parts of a completed spec, every row in file order.
+    """Return SMILES, labels and parts of all rows of a completed spec, in file order.
 
-    Where the file is the bundled copy, the published rows that it lacks are put in without SMILES and label, so that
-    row numbers are always those of the published file.
+    Published rows that the bundled copy lacks are inserted without SMILES and label, so that row numbers are those of
+    the published file.
 
     Raises:
-        UsageError: the file cannot be found or read, its content is not the expected one, or a label cannot be used.
+        UsageError: the file cannot be found or read, its content is not as expected, or a label cannot be used.
     """
     sheet, place = _open(spec, places)
     targets = infer.resolved_targets(spec, sheet)
@@ -151,7 +155,7 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=False)]
     columns = zip(targets, (one.cells for one in read), strict=True)
     labels = np.stack([_labels(spec, sheet, *column) for column in columns], axis=1)
-    notes = (*told(spec, read), *cautions(spec, targets, labels, rest)) if spec.path is not None else ()
+    notes = (*reading_notes(spec, read), *cautions(spec, targets, labels, rest)) if spec.path is not None else ()
     if np.isnan(labels).all():
         raise UsageError(
             f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty", key=", ".join(targets)
@@ -182,7 +186,7 @@ def _own_file(name: str) -> tuple[Path, os.stat_result]:
     try:
         path = path.expanduser().resolve()
         status = path.stat()
-    except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
+    except (OSError, RuntimeError, ValueError) as error:  # unknown home folder, NUL in the name
         raise _unreadable(path, name, getattr(error, "strerror", None) or str(error)) from None
     if not stat.S_ISREG(status.st_mode):
         kind = "Is a directory" if stat.S_ISDIR(status.st_mode) else "Not a regular file"
