@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from roftbench.store.record_schema import CandidateResult, RecordSummary
+from roftbench.store.record_schema import CandidateResult, Count, DataResult, PartScores, Record, RecordSummary
 
 Pair = tuple[float | None, float | None]
 
@@ -44,6 +44,26 @@ def record(
             for weight, (val, test) in candidates.items()
         ],
     )
+
+
+def whole(**parts: Any) -> Record:
+    """A record with its bulk, in which a test gives the parts that matter to it."""
+    empty: dict[str, Any] = {
+        "key": "k",
+        "job": {},
+        "scores": PartScores({}, {}, {}),
+        "base": None,
+        "chosen": {},
+        "candidates": [],
+        "best_epoch": None,
+        "details": {},
+        "history": [],
+        "count": Count(),
+        "data": DataResult(),
+        "seconds": {"total": 1.0},
+        "env": {},
+    }
+    return Record(**{**empty, **parts})
 
 
 def runs(method: str, dataset: str, scores: list[float | None], **changes: Any) -> list[RecordSummary]:

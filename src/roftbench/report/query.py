@@ -1,4 +1,4 @@
-"""What `roftbench tables` is asked for: which records, which scores, and what a table is for."""
+"""The request of `roftbench tables`: records, metric, and the parts of a job that share a table."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,21 +12,25 @@ from roftbench.report.cell_key import SEEDED
 from roftbench.store.record_schema import Failure, JobResult, RecordSummary
 
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")
-GROUP = ("model", "split", "label_ratio")  # what one table is for, besides task and training setting
+GROUP = ("model", "split", "label_ratio")  # shared by all rows of a table, as are task and training setting
 CHOICES: dict[str, tuple[str, ...]] = {"metric": tuple(METRICS), "select": ("val", "test"), "pool": ("split_seed",)}
 KEYS = (*FILTERS, *CHOICES, "group")
 _Values = tuple[str, ...]
 
 
-FOLD = re.compile(r"fold\d+(of\d+)?(-half)?")  # how `advise` calls its parts
+FOLD = re.compile(r"fold\d+(of\d+)?(-half)?")  # names of the folds of `advise`
 
 
 @dataclass(frozen=True)
 class Request:
-    """Which records (`filters`: names by part of a job), which metric (None: each data set's own), and how.
+    """The records and scores that tables show.
 
-    select: "test" shows beside the honest selection what selection on test scores would have given. group: of GROUP,
-    what a table is for; the others become part of its rows. pool: seeds of split and label ratio are replicates.
+    Attributes:
+        filters: allowed names by part of a job.
+        metric: None for each data set's own.
+        select: "test" adds the result of selection on test scores.
+        group: members of GROUP that are fixed within a table; the others become part of its rows.
+        pool: whether seeds of split and label ratio are replicates.
     """
 
     filters: Mapping[str, _Values] = field(default_factory=dict)
@@ -37,10 +41,10 @@ class Request:
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> "tuple[Request, list[str]]":
-        """Return the request of `key=value` words and the words that are none of its keys: those of `paths`.
+        """Return the request of `key=value` words, and the words that set `paths`.
 
         Raises:
-            UsageError: an unknown key, an empty value, or one that is not among its choices.
+            UsageError: an unknown key, an empty value, or a value that is not allowed.
         """
         given: dict[str, _Values] = {}
         rest = []
@@ -66,7 +70,7 @@ class Request:
         return cls(filters, choice.get("metric"), by, group, "pool" in choice), rest
 
     def words(self) -> list[str]:
-        """Return the words that ask for the same; what is left at its default is left out."""
+        """Return the words that `parse` turns into this request, without defaults."""
         chosen = {**{key: ",".join(values) for key, values in self.filters.items()}}
         chosen |= {"metric": self.metric} if self.metric else {}
         chosen |= {"select": self.select} if self.select != "val" else {}
@@ -79,10 +83,10 @@ class Request:
     ) -> tuple[list[RecordSummary], list[Failure]]:
         """Return the finished jobs, and the failed and skipped ones, that pass all filters.
 
-        Those on the folds of `roftbench advise` are no results of their own: they pass where `split` names them.
+        Jobs on the folds of `roftbench advise` pass only where `split` names them.
 
         Raises:
-            UsageError: a filter names what no record has.
+            UsageError: no record has a name in a filter.
         """
         for key, wanted in self.filters.items():
             known = {result.name(key) for result in (*records, *failures)}

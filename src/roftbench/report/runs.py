@@ -33,5 +33,5 @@ def _row(result: RecordSummary | Failure) -> dict[str, Any]:
 
 
 def _rounded(value: float | None) -> float | None:
-    """The number that `list runs` shows of a score: four decimals, or of an unusual size four significant digits."""
+    """Return a score as `list runs` shows it: four decimals, or four significant digits for unusual magnitudes."""
     return None if value is None else float(score_text(value, 4))

@@ -1,11 +1,11 @@
-"""The scores of all jobs as a table that outlives the records: scores.csv, and settings.json for what its hashes mean.
+"""Tables of the scores of all jobs: scores.csv, and settings.json with the contents behind its hashes.
 
     write_scores(records, failures, folder) -> [Path]
-    read_scores(*paths) -> (records, failures)     as `read_records` gives them
+    read_scores(*paths) -> (records, failures)     as `read_records` returns them
 
-One row a job and candidate; a failed or skipped job has one row without scores. Numbers are written in full precision,
-so that a job that is run again can be compared bit for bit. An empty cell is what the job does not have, such as the
-metrics of the other task; `nan` is a metric that is undefined for it.
+There is one row per job and candidate; a failed or skipped job has one row without scores. Numbers have full precision,
+so that repeated jobs can be compared bit for bit. An empty cell is a value that the job does not have, such as a metric
+of the other task; `nan` is an undefined metric.
 """
 
 import csv
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 SCORES, SETTINGS = "scores.csv", "settings.json"
 PARTS = ("model", "method", "dataset", "split", "label_ratio", "train")
-BESIDE = ("graphs", "fingerprint")  # parts without a name, of some models
+UNNAMED = ("graphs", "fingerprint")  # parts without a name, of some models
 LABELS = ("weights", "selection", "interpolation", "test")
 GRAPHS = ("train", "val", "test")
 DATA = ("sha256", "rows", "kept")
@@ -53,7 +53,7 @@ COLUMNS = [
     *(f"{part}_{metric}" for metric in METRICS for part in ("val", "test")),
     *("best_epoch", *(f"labels_{name}" for name in LABELS), *(f"graphs_{name}" for name in GRAPHS)),
     *(*(f"data_{name}" for name in DATA), "protocol", "featurizer", *ENV, "seconds", "peak_memory_mb"),
-    *(*(f"{part}_hash" for part in (*PARTS, *BESIDE)), "error"),
+    *(*(f"{part}_hash" for part in (*PARTS, *UNNAMED)), "error"),
 ]
 _Row = dict[str, str]
 
@@ -78,11 +78,11 @@ def write_scores(records: list[RecordSummary], failures: list[Failure], folder: 
 def read_scores(*paths: Path) -> tuple[list[RecordSummary], list[Failure]]:
     """Return the finished jobs, and the failed and skipped ones, of one or several files, as `read_records` does.
 
-    A job that is in several of them counts once: where it is finished before where it is not, else where it comes
-    first. A warning says how many jobs have other scores elsewhere.
+    A job in several files counts once: the first finished one, or the first if none is. A warning counts the jobs with
+    other scores in a later file.
 
     Raises:
-        UsageError: a file is missing or is none that `write_scores` writes.
+        UsageError: a file is missing or not in the format of `write_scores`.
     """
     found: dict[str, RecordSummary | Failure] = {}
     others: dict[str, float] = {}
@@ -151,15 +151,18 @@ def _whole(row: dict[str, Any]) -> _Row:
 
 
 class _Settings:
-    """The contents of parts by their hashes; a part that many records share as one object is hashed once."""
+    """Contents of parts by their hashes; a part that many records share as one object is hashed once."""
 
     def __init__(self) -> None:
-        self.contents: dict[str, dict[str, Any]] = {part: {} for part in (*PARTS, *BESIDE)}
+        self.contents: dict[str, dict[str, Any]] = {part: {} for part in (*PARTS, *UNNAMED)}
         self._known: dict[int, tuple[Any, str]] = {}
 
     def hash(self, part: str, content: Any) -> str:
         if id(content) not in self._known:
-            self._known[id(content)] = content, short_hash(content)  # kept, so that its id stays its own
+            self._known[id(content)] = (
+                content,
+                short_hash(content),
+            )  # with the content, because ids of deleted objects are reused
         name = self._known[id(content)][1]
         self.contents[part][name] = content
         return name
@@ -171,7 +174,7 @@ def _rows(result: RecordSummary | Failure, settings: _Settings) -> Iterator[list
     named = [result.key, result.status, *(spreadsheet_text(result.name(part)) for part in PARTS), job["seed"]]
     about = [job["dataset"]["task"], result.metric]
     versions = [job["protocol"], job.get("featurizer"), *(result.env.get(name) for name in ENV)]
-    hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *BESIDE)]
+    hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *UNNAMED)]
     if isinstance(result, Failure):
         counts = [None] * len((*LABELS, *GRAPHS, *DATA))
         unscored = [_params(result), *about, *[None] * 2 * len(METRICS), None]
@@ -198,7 +201,7 @@ def _params(result: JobResult, one: CandidateResult | None = None) -> str:
 def _result(rows: list[_Row], settings: dict[str, Any]) -> RecordSummary | Failure:
     """Return the record that gave some rows."""
     row = rows[0]
-    parts = {part: settings[part][row[f"{part}_hash"]] for part in (*PARTS, *BESIDE) if row[f"{part}_hash"]}
+    parts = {part: settings[part][row[f"{part}_hash"]] for part in (*PARTS, *UNNAMED) if row[f"{part}_hash"]}
     numbers = {name: _number(row[name]) for name in ("protocol", "featurizer", "seed")}
     job = {**numbers, **parts}
     env = {name: (_number(row[name]) if name in NUMBERS else row[name] or None) for name in ENV}

@@ -1,25 +1,15 @@
 """Checked decoding of records: a file that is not what was written for its job raises an error."""
 
 from collections import Counter
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import asdict
 
 from roftbench.store.checksums import canonical, digest, digest_of_text
 from roftbench.store.record_digest import is_verified
-from roftbench.store.record_schema import (
-    BaseResult,
-    CandidateResult,
-    Count,
-    DataResult,
-    Epoch,
-    Failure,
-    PartScores,
-    Record,
-    RecordSummary,
-    StageResult,
-)
+from roftbench.store.record_schema import Count, DataResult, Failure, Record, RecordSummary, StageResult
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError)
 """What decoding a damaged record may raise."""
@@ -35,41 +25,21 @@ class _Details(Struct):
     history: list[_LearnedEpoch] = []
 
 
-class _Ended(Struct):
-    """The fields of `Failure`, with repeated parts as text."""
-
-    schema: Literal[1, 2]
-    key: str
-    status: Literal["failed", "skipped"]
-    job: dict[str, Raw]
-    error: str
-    env: Raw
-    traceback: str | None = None
-
-
-class _Done(Struct):
-    """The fields of a record that a summary needs or that are only checked, with repeated parts as text."""
-
-    schema: Literal[1, 2]
-    key: str
-    status: Literal["done"]
-    job: dict[str, Raw]
-    scores: PartScores
-    base: BaseResult | None
-    chosen: dict[str, Any]
-    candidates: list[CandidateResult]
-    best_epoch: int | None
-    details: _Details
-    history: list[Epoch]
-    count: Raw
-    data: Raw
-    seconds: dict[str, float]
-    env: Raw
-    stages: Raw = Raw(b"[]")
-    warnings: list[str] = []
-    peak_memory_mb: float | None = None
-
-
+# The records with parts as text that repeat from file to file or are not needed.
+_Done: Any = msgspec.defstruct(
+    "_Done",
+    [
+        *(("job", dict[str, Raw]), ("details", _Details), ("count", Raw), ("data", Raw), ("env", Raw)),
+        *(("stages", Raw, Raw(b"[]")), ("test_predictions", Raw, Raw())),
+    ],
+    bases=(Record,),
+    frozen=True,
+    kw_only=True,
+)
+_Ended: Any = msgspec.defstruct(
+    "_Ended", [("job", dict[str, Raw]), ("env", Raw)], bases=(Failure,), frozen=True, kw_only=True
+)
+_AS_THEY_ARE = ("schema", "key", "candidates", "scores", "seconds", "peak_memory_mb")  # of a summary
 _RECORD, _DONE, _ENDED = msgspec.json.Decoder(Record), msgspec.json.Decoder(_Done), msgspec.json.Decoder(_Ended)
 _STAGES, _COUNT = msgspec.json.Decoder(list[StageResult]), msgspec.json.Decoder(Count)
 _DATA, _ENV = msgspec.json.Decoder(DataResult), msgspec.json.Decoder(dict[str, Any])
@@ -105,36 +75,22 @@ class RecordDecoder:
         job = self._job(done, key)
         _check_scores(done, job["dataset"]["metric"])
         return RecordSummary(
-            schema=done.schema,
-            key=key,
+            **{name: getattr(done, name) for name in _AS_THEY_ARE},
             job=job,
-            candidates=done.candidates,
-            scores=done.scores,
             stages=self._part(done.stages, _STAGES),
             epochs=Counter(epoch.stage for epoch in done.history),
             count=self._part(done.count, _COUNT),
             data=self._part(done.data, _DATA),
             env=self._part(done.env, _ENV),
-            seconds=done.seconds,
-            peak_memory_mb=done.peak_memory_mb,
         )
 
     def failure(self, content: bytes, key: str) -> Failure:
         """Return the record of a failed or skipped job; raises as `decode_record` does."""
         ended = _ENDED.decode(content)
         is_verified(content, ended.schema)
-        job, env = self._job(ended, key), self._part(ended.env, _ENV)
-        return Failure(
-            schema=ended.schema,
-            key=key,
-            status=ended.status,
-            job=job,
-            error=ended.error,
-            traceback=ended.traceback,
-            env=env,
-        )
+        return Failure(**{**asdict(ended), "job": self._job(ended, key), "env": self._part(ended.env, _ENV)})
 
-    def _job(self, shape: _Done | _Ended, key: str) -> dict[str, Any]:
+    def _job(self, shape: Any, key: str) -> dict[str, Any]:
         """Return the job of a record; raises ValueError unless it has this key."""
         parts = {name: self._job_part(raw) for name, raw in shape.job.items()}
         texts = ",".join(f"{canonical(name)}:{parts[name][1]}" for name in sorted(parts))
@@ -162,7 +118,7 @@ def _check_key(written: str, of_job: str, key: str) -> None:
         raise ValueError("its job is not the one that the file is named after")
 
 
-def _check_scores(record: Record | _Done, metric: str) -> None:
+def _check_scores(record: Record, metric: str) -> None:
     tried = [scores for candidate in record.candidates for scores in (candidate.val, candidate.test)]
     if not tried or any(metric not in scores for scores in (record.scores.val, record.scores.test, *tried)):
         raise ValueError(f"it lacks candidates, or their {metric}")

@@ -53,7 +53,7 @@ def test_words_say_what_was_left_out(tmp_path: Path) -> None:
     data = {"jobs": [0, 0], "from_scores": False}
     said = {points: words({**data, "points": points}, tmp_path / "page.html") for points in (40, 12, 0)}
     assert said[40].endswith("page.html (2.0 MB)")
-    assert said[12].endswith("(2.0 MB; learning curves of at most 12 epochs a stage)")
+    assert said[12].endswith("(2.0 MB; learning curves of at most 12 epochs per stage)")
     assert said[0].endswith("(2.0 MB; no learning curves: too many jobs for one page)")
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from given_page import behind
 from lab import Lab
+from made_records import whole
 from msgspec.structs import replace
 
 from roftbench.report.page.jobs import FEWEST, POINTS, Interned, data_of, fit_curves, job_row, params_of, short
-from roftbench.store.record_schema import CandidateResult, Count, DataResult, Epoch, PartScores, Record, Scores, plain
+from roftbench.store.record_schema import CandidateResult, DataResult, Epoch, PartScores, Record, Scores, plain
 
 METRICS = ["rmse", "mae", "r2", "spearman"]
 
@@ -24,22 +25,11 @@ def trained(epochs: int, best: int, **more: Any) -> Record:
     given: dict[str, Any] = {
         "job": {"seed": 0, "method": {"params": {"weight": 1.0}}, "dataset": {"sha256": "d", "metric": "rmse"}},
         "candidates": [CandidateResult({}, scores, scores, best)],
-        "chosen": {},
-        "details": {},
-        "env": {},
-        **more,
+        "scores": PartScores(scores, scores, scores),
+        "best_epoch": best,
+        "history": [Epoch("ft", i, 1 / i, 2 + i / 7) for i in range(1, epochs + 1)],
     }
-    return Record(
-        key="k",
-        scores=PartScores(scores, scores, scores),
-        base=None,
-        best_epoch=best,
-        history=[Epoch("ft", i, 1 / i, 2 + i / 7) for i in range(1, epochs + 1)],
-        count=Count(),
-        data=DataResult(),
-        seconds={"total": 1.0},
-        **given,
-    )
+    return whole(**{**given, **more})
 
 
 def row_of(record: Record, values: dict[str, Interned] | None = None) -> dict[str, Any]:

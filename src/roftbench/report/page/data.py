@@ -1,4 +1,4 @@
-"""What the report's page shows, as plain JSON values: the cells and ranks of the tables, statistics, and the jobs."""
+"""Data of the report's page as plain JSON values: cells, ranks, statistics and jobs."""
 
 import json
 from typing import Any
@@ -22,11 +22,11 @@ _View = tuple[pd.DataFrame, pd.DataFrame]  # cells and mean ranks by one metric
 
 
 def page_data(store: Store | None, records: list[RecordSummary], failures: list[Failure], long: pd.DataFrame) -> _Data:
-    """Return everything that the page shows; equal records give equal data.
+    """Return the data of the page; equal records give equal data.
 
-    `records` and `failures` are those of the store that the page is about, without their bulk, or, without a store,
-    those of `read_scores`; `long` is the records' `long_table`. Rows name models, methods, data sets, params and jobs
-    by their places in the lists beside them. null is a score that is undefined.
+    `records` and `failures` are those of the store or, without a store, of `read_scores`; `long` is the records'
+    `long_table`. Rows refer to models, methods, data sets, params and jobs by their indices in the lists. null is an
+    undefined score.
     """
     done = sorted(records, key=lambda record: record.key)
     failed = unfinished_table(done, failures)
@@ -58,7 +58,7 @@ def page_data(store: Store | None, records: list[RecordSummary], failures: list[
 def _views(long: pd.DataFrame, done: list[RecordSummary], lists: _Data) -> dict[str, _View]:
     """`cells` and `mean_rank` by each metric, and by each data set's own.
 
-    A secondary metric selects nothing: the params are those that the data set's own metric has selected.
+    Params are always selected by the data set's own metric.
     """
     tests = {
         (record.key, canonical_json(params_of(record, one.params))): one.test
@@ -76,9 +76,9 @@ def _views(long: pd.DataFrame, done: list[RecordSummary], lists: _Data) -> dict[
 
 
 def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list[_Data]:
-    """One entry a setting and task: the number of seeds of a full cell, and average ranks by each metric.
+    """Return per setting and task the number of seeds of a complete cell, and average ranks by each metric.
 
-    Where no job of a setting and task is finished, that of the seeds that were tried, and no ranks.
+    Without a finished job, it is the number of seeds that were tried, without ranks.
     """
     setting_at, method_at = places(lists["settings"], "setting"), places(lists["methods"], "id")
     groups = {name: dict(list(ranks.groupby(["setting", "task"]))) for name, (_, ranks) in views.items()}
@@ -107,7 +107,7 @@ def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list
 def _cells(
     long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[RecordSummary], params: Interned
 ) -> list[list[Any]]:
-    """One row a cell: setting, data set, method, seeds, params, what was tuned, jobs, scores, what was tried, labels.
+    """Return one row per cell: setting, data set, method, seeds, params, tuned, jobs, scores, tried, labels.
 
     Scores: mean, standard deviation (ddof 0) and place (null where it takes part in none) by each of the task's
     metrics. Tried, where there was a choice: params, number of seeds, mean val and mean test score of each. Labels:
@@ -131,7 +131,7 @@ def _cells(
 
 
 def _unfinished(failed: pd.DataFrame, lists: _Data) -> list[list[Any]]:
-    """One row a cell with failed or skipped jobs: setting, data set, method, status (failed before skipped)."""
+    """Return one row per cell with failed or skipped jobs: setting, data set, method, status (failed first)."""
     settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
     methods = places(lists["methods"], "id")
     found = failed.groupby(CELL)["status"].min().reset_index()
@@ -140,7 +140,7 @@ def _unfinished(failed: pd.DataFrame, lists: _Data) -> list[list[Any]]:
 
 
 def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]]:
-    """[mean, std, place] of each cell of a view; the place is among the networks' cells that have all seeds."""
+    """Return [mean, std, place] per cell of a view; the place is among the complete cells of networks."""
     loss = complete_losses(view).mask(view["baseline"].astype(bool))
     place = loss.groupby([view["setting"], view["dataset"]]).rank(method="min")
     numbers = zip(view["mean"], view["std"], place, strict=True)  # all digits, so that they round as the tables do
@@ -149,11 +149,11 @@ def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]
 
 
 def _tried(long: pd.DataFrame, params: Interned) -> dict[tuple[str, str, str], list[list[Any]]]:
-    """What selection chose from, for the cells that had a choice: `cells` of each params alone."""
+    """Return the candidates of cells with several: `cells` of each params alone."""
     several = long[long.groupby(CELL)["params"].transform("nunique") > 1]
     if several.empty:
         return {}
-    # The params as part of the method make each of them a cell, of which nothing is left to select.
+    # With params as part of the method, each candidate is a cell of its own.
     alone = several.assign(method=several["method"] + "\0" + several["params"], test=several["test_own"])
     test, val = cells(alone), cells(alone.assign(test=alone["val"]))
     found: dict[tuple[str, str, str], list[list[Any]]] = {}

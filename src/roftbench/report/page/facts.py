@@ -1,4 +1,4 @@
-"""What the report's page says about where its numbers come from: counts, data, models, machines, failures."""
+"""Facts of the report's page: counts, data, models, machines, failures."""
 
 from collections import Counter
 from typing import Any
@@ -63,7 +63,7 @@ def _protocols(done: list[RecordSummary]) -> list[_Data]:
 
 
 def _named(long: pd.DataFrame, done: list[RecordSummary]) -> list[_Data]:
-    """What the names of training settings, splits and label ratios stand for."""
+    """Return the values behind the names of training settings, splits and label ratios."""
     job_of = {record.key: record.job for record in done}
     found = {}
     for row in long.drop_duplicates("setting").to_dict("records"):
@@ -72,7 +72,7 @@ def _named(long: pd.DataFrame, done: list[RecordSummary]) -> list[_Data]:
             values = {**job[part], **({"loss": "the task's"} if part == "train" and _usual_loss(job) else {})}
             found[part, row[part]] = {name: value for name, value in _flat(values).items() if value is not None}
     order = sorted(found, key=lambda name: (NAMED.index(name[0]), name[1]))
-    # A name that stands for nothing is a baseline's, which is trained in no epochs.
+    # Names without values are those of baselines, which are not trained in epochs.
     return [{"part": part, "name": name, "values": found[part, name]} for part, name in order if found[part, name]]
 
 
@@ -81,13 +81,13 @@ def _usual_loss(job: _Data) -> bool:
 
 
 def _flat(values: _Data) -> _Data:
-    """The settings themselves, without the name and the class of code that they belong to."""
+    """Return the settings without name and class."""
     own = {name: value for name, value in values.items() if name not in ("name", "target", "params")}
     return {**own, **values.get("params", {})}
 
 
 def _sources(done: list[RecordSummary]) -> list[_Data]:
-    """The models with what names their weights."""
+    """Return the models with the identifiers of their weights."""
     models = {}
     for record in done:
         model = record.job["model"]

@@ -1,4 +1,4 @@
-"""The jobs behind the cells of the report's page: scores, what decided them, and their learning curves."""
+"""Jobs of the report's page: scores, settings and learning curves."""
 
 from pathlib import Path
 from typing import Any
@@ -9,26 +9,26 @@ from roftbench.metrics import METRICS
 from roftbench.report.aggregate import canonical_json
 from roftbench.store.record_schema import CandidateResult, GraphCount, LabelCount, Record, RecordSummary, Scores
 
-POINTS = 40  # epochs of a learning curve that are kept, at most
-BUDGET = 300_000  # such points in one page, about 14 bytes each
-FEWEST = 6  # with fewer points a curve says nothing: then none is kept
+POINTS = 40  # largest number of epochs in a learning curve
+BUDGET = 300_000  # largest number of points in one page, about 14 bytes each
+FEWEST = 6  # curves with fewer points are omitted
 _Curve = list[Any]
-_FINISH = "interpolation"  # what a method learns after its stages
+_FINISH = "interpolation"  # stage name of coefficients that are learned after the stages
 
 
 class Interned:
-    """Values that many rows share: each is kept once, in the order of first use, and named by its place."""
+    """Values that many rows share, stored once in the order of first use and referred to by index."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
-        self._places: dict[str, int] = {}
+        self._indices: dict[str, int] = {}
 
     def place(self, value: Any) -> int:
-        """Return where a value is, 1 and 1.0 being equal."""
-        place = self._places.setdefault(canonical_json(value), len(self.values))
-        if place == len(self.values):
+        """Return the index of a value; 1 and 1.0 are equal."""
+        index = self._indices.setdefault(canonical_json(value), len(self.values))
+        if index == len(self.values):
             self.values.append(value)
-        return place
+        return index
 
 
 def short(value: float | None, digits: int = 6) -> float | None:
@@ -75,9 +75,9 @@ def job_row(
 
 
 def fit_curves(rows: list[dict[str, Any]], epochs: Interned, budget: int = BUDGET) -> int:
-    """Thin the curves of rows, in place, until the page can hold them; returns how many epochs of a stage are left.
+    """Thin the curves of rows in place to the budget of a page; returns the number of epochs per stage.
 
-    None are left where too few would be to show anything. A curve's epochs become their place in `epochs`.
+    It is 0 below FEWEST. A curve's epochs are replaced by their index in `epochs`.
     """
     points = min(POINTS, budget // max(1, sum(len(row["curves"]) for row in rows)))
     points = points if points >= FEWEST else 0
@@ -118,7 +118,7 @@ def _best(record: RecordSummary) -> CandidateResult:
 
 
 def _without_folders(place: str) -> str:
-    """The name of a file of the user's own: a page may be published, and folders tell of a person and a machine."""
+    """Return only the file name of a local path: pages may be published, and folders identify person and machine."""
     return place if place.startswith(("http://", "https://", "package:")) else Path(place).name
 
 
@@ -133,7 +133,7 @@ def _stages(record: Record) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _curve(stage: str, history: list[dict[str, Any]], best: int | None) -> _Curve:
-    """A stage with its epochs, the loss (of the part that it is trained on) and the val score at each."""
+    """Return a stage with its epochs, and the training loss and validation score at each."""
     kept = [history[i] for i in _thinned([one["epoch"] for one in history], best, POINTS)]
     losses = [short(one.get("train_loss", one.get("val_loss")), 4) for one in kept]
     return [stage, [one["epoch"] for one in kept], losses, [short(one.get("val_score"), 4) for one in kept]]
@@ -150,7 +150,7 @@ def _fitted(curve: _Curve, shared: Interned, points: int, best: int | None) -> _
 
 
 def _thinned(epochs: list[int], best: int | None, points: int) -> list[int]:
-    """At most `points` places in a curve, evenly spread, those of the first, the best and the last epoch among them."""
+    """Return at most `points` indices, evenly spread, including those of the first, best and last epoch."""
     if len(epochs) <= points:
         return list(range(len(epochs)))
     even = {round(i * (len(epochs) - 1) / (points - 2)) for i in range(points - 1)}

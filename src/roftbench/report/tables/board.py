@@ -1,4 +1,4 @@
-"""Everything that the tables show of some records, computed once: a row a cell and gap, ranks, what is missing."""
+"""The content of all tables, computed once: rows for cells and gaps, ranks, missing jobs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,17 +17,7 @@ from roftbench.store.record_schema import Failure, RecordSummary
 
 TABLE = ["setting", "task"]  # after `_grouped`: what makes a table
 LINE = [
-    "home",
-    "row",
-    "label",
-    "order",
-    "method",
-    "model",
-    "split",
-    "label_ratio",
-    "train",
-    "protocol",
-    "terms",
+    *("home", "row", "label", "order", "method", "model", "split", "label_ratio", "train", "protocol", "terms"),
     "baseline",
 ]
 COMPARABLE = ("split", "label_ratio")  # rows that differ in one of them have other test molecules, or fewer labels
@@ -36,9 +26,9 @@ _ENDED = [*TABLE, "row", "dataset"]
 
 @dataclass(frozen=True)
 class Board:
-    """What is shown of the records that a request asks for.
+    """The records of a request, aggregated.
 
-    `long`, `table`: `long_table` and `cells`, whatever the request's group. `failed`: `unfinished_table`.
+    `long`, `table`: `long_table` and `cells`, independent of the request's group. `failed`: `unfinished_table`.
     """
 
     request: Request
@@ -52,7 +42,7 @@ class Board:
     def create(
         cls, records: list[RecordSummary], failures: list[Failure], request: Request, source: Path | str
     ) -> "Board":
-        """Compute it from all records of `source`; raises UsageError if none that is asked for is finished."""
+        """Aggregate the records of `source`; raises UsageError if the request matches no finished job."""
         done, beside = request.chosen(records, failures)
         long = long_table(done, request.metric, pool=request.pool)
         if long.empty:
@@ -66,7 +56,7 @@ class Board:
 
     @cached_property
     def grouped(self) -> pd.DataFrame:
-        """`cells` as rows of the tables that are asked for, with `key`, a job behind each."""
+        """`cells` as rows of the requested tables, with `key`, one of the jobs of each."""
         return self._grouped_cells("val")
 
     @cached_property
@@ -81,7 +71,7 @@ class Board:
 
     @cached_property
     def by_test(self) -> pd.DataFrame:
-        """Where there was a choice, what selection on test scores gives; empty unless it is asked for."""
+        """Cells with several candidates, selected on test scores; empty unless requested."""
         if self.request.select != "test":
             return self.grouped.head(0)
         found = self._grouped_cells("test")
@@ -102,7 +92,7 @@ class Board:
         lines = both[[*TABLE, *LINE]].drop_duplicates([*TABLE, "row"])
         own = self.grouped.drop(columns=[*LINE, "metric", "expected"], errors="ignore").assign(row=self.grouped["row"])
         full = lines.merge(columns, on=TABLE).merge(own, on=_ENDED, how="left")
-        status = failed.groupby(_ENDED)["status"].min().reset_index()  # "failed" comes before "skipped"
+        status = failed.groupby(_ENDED)["status"].min().reset_index()  # "failed" before "skipped"
         full = full.merge(status, on=_ENDED, how="left")
         full = full.merge(self.ranks.rename(columns={"method": "row"}), on=[*TABLE, "row"], how="left")
         expected = self.grouped.groupby(TABLE)["expected"].first()

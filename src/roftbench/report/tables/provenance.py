@@ -1,4 +1,4 @@
-"""Where the numbers of a table come from: what was asked for, data, protocol, versions, commits."""
+"""Provenance of a table: request, data, protocol, versions, commits."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from roftbench.report.tables.board import Board
 _Line = list[str]
 _DATA = ("sha256", "rows", "kept")
 _ENV = ("roftbench", "commit", "torch", "device")
-_LATER = ("processor", "arithmetic")  # not in all records: named where known
+_LATER = ("processor", "arithmetic")  # missing from older records: named where recorded
 
 
 def data_lines(board: Board) -> list[_Line]:
@@ -29,14 +29,14 @@ def protocol_of(job: dict[str, Any]) -> int:
 
 
 def asked(board: Board, *flags: str) -> str:
-    """Return a sentence with the metric of the scores and the command that asks for them."""
+    """Return a sentence with the metric of the scores and the command that prints them."""
     metrics = ", ".join(METRIC_NAMES.get(name, name) for name in sorted(set(board.long["metric"])))
     by = f"by {metrics}" if board.request.metric else f"by each data set's own metric ({metrics})"
     return f"Scores {by}; made by `{' '.join(['roftbench tables', *flags, *board.request.words()])}`."
 
 
 def brief(board: Board, *flags: str) -> str:
-    """Return it in one line for the terminal, hashes by their first digits; the files have them in full."""
+    """Return the provenance in one line for the terminal, with shortened hashes."""
     protocols = _some({str(protocol_of(record.job)) for record in board.records})
     env = [record.env for record in board.records]
     versions = _some({_text(one.get("roftbench")) for one in env})
@@ -47,7 +47,7 @@ def brief(board: Board, *flags: str) -> str:
 
 
 def facts(board: Board) -> list[str]:
-    """Return what made the numbers, each with the number of jobs where it is not that of all."""
+    """Return protocol, versions and machines, with the number of jobs for each where there are several."""
     jobs, failures = len(board.records), Counter(failure.status for failure in board.failures)
     lines = [f"{jobs} finished jobs, {failures['failed']} failed, {failures['skipped']} skipped"]
     lines.append(_counted("protocol", (protocol_of(record.job) for record in board.records)))
@@ -57,7 +57,7 @@ def facts(board: Board) -> list[str]:
 
 
 def render_provenance(board: Board, *flags: str) -> str:
-    """Return it all as a section of Markdown; `flags`: of the command that makes the tables."""
+    """Return the provenance as a section of Markdown; `flags`: those of the command that prints the tables."""
     data = markdown_table(["Data set", "sha256 of the file", "Rows", "Kept", "Jobs"], data_lines(board))
     return "\n\n".join(["## Provenance", asked(board, *flags), "\n".join(f"- {one}" for one in facts(board)), data])
 
@@ -70,13 +70,13 @@ def _counted(name: str, values: Iterable[Any]) -> str:
 
 
 def _some(values: set[str]) -> str:
-    """The first of some values, and how many more there are."""
+    """Return the first value and the number of further ones."""
     first, *others = sorted(values)
     return f"{first} and {len(others)} more" if others else first
 
 
 def _commit(text: str | None) -> str:
-    """The first digits of a commit, and whether there were changes."""
+    """Return the first digits of a commit, and whether there were local changes."""
     digits, dash, rest = (text or MISSING).partition("-")
     return digits[:8] + dash + rest
 
