@@ -91,10 +91,10 @@ def raced(path: Path, labels: int, budget: str, overrides: Sequence[str]) -> Cel
         used = advisor.budget.used()
         found = {one.name: advisor.alone(one) for one in advisor.candidates}
     scores = {name: score for name, score in found.items() if score is not None}
-    if advice.kept.score is None:
+    if advice.saved.score is None:
         raise SystemExit(f"{path}: the recommendation has no test score")
     decided = not advice.ending.undecided
-    return Cell(labels, budget, path.stem, advice.winner.name, advice.kept.score, decided, used, scores)
+    return Cell(labels, budget, path.stem, advice.winner.name, advice.saved.score, decided, used, scores)
 
 
 def report(cells: Sequence[Cell]) -> str:

@@ -4,9 +4,9 @@ python -m scripts.faults                     every operation of every command: k
 python -m scripts.faults job --count 20      20 operations of each fault, drawn by --seed
 python -m scripts.faults sweep --count 200   200 kills of a sweep of six jobs, at random times
 
-Each trial begins with a copy of the same folder, meets its fault, and is checked: records, kept models and outputs are
-whole or absent, the user's own file beside a kept model is there, and an error is one message. The same command is then
-run again and must come to the results of an undisturbed run, with no temporary file left. The table counts the
+Each trial begins with a copy of the same folder, meets its fault, and is checked: records, saved models and outputs are
+whole or absent, the user's own file beside a saved model is there, and an error is one message. The same command is
+then run again and must come to the results of an undisturbed run, with no temporary file left. The table counts the
 outcomes; what failed is named below it, and the exit code is 1. It needs a system that can fork.
 """
 

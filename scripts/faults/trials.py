@@ -13,7 +13,7 @@ from typing import Any
 
 from roftbench.cli.main import main
 from roftbench.errors import UsageError
-from roftbench.predict.saved_model import read_kept
+from roftbench.predict.saved_model import read_saved
 from roftbench.store.results import Store
 from scripts.faults.inject import KILL, Faults
 
@@ -25,7 +25,7 @@ RACE = (
     "run.device=cpu", "run.threads=1",
 )  # fmt: skip
 REMOVING = ("unlink", "remove", "rmdir")  # what could not be removed is, at the next start
-NOTES = "notes.txt"  # the user's own, beside a kept model
+NOTES = "notes.txt"  # the user's own, beside a saved model
 Words = Callable[[Path], Sequence[str]]
 
 
@@ -44,7 +44,7 @@ COMMANDS: dict[str, Words] = {
 
 
 class Ground:
-    """The folder from which each trial begins: a record, and a kept model with a file of the user's beside it."""
+    """The folder from which each trial begins: a record, and a saved model with a file of the user's beside it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.template = folder, folder / "template"
@@ -174,9 +174,9 @@ def whole(root: Path, expected: dict[str, Any]) -> list[str]:
     for folder in (root / "results" / "models").glob("[!.]*"):
         users += (folder / NOTES).exists()
         try:
-            read_kept(folder)
+            read_saved(folder)
         except UsageError as error:
-            wrong.append(f"a kept model: {error}")
+            wrong.append(f"a saved model: {error}")
     if not users and any(name.endswith(NOTES) for name in expected):
         wrong.append("the user's file is lost")
     output = root / "out.csv"

@@ -22,7 +22,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from roftbench.data.featurizers.hu import Graph, molecule_to_graph, pack, parse_smiles
+from roftbench.data.featurizers.base import Graph, pack
+from roftbench.data.featurizers.hu import molecule_to_graph, parse_smiles
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.smiles import FeaturizeError
 from roftbench.store.files import write_text

@@ -9,7 +9,7 @@ python -m scripts.speed tables --records 40000
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -62,8 +62,8 @@ def table(arguments: argparse.Namespace) -> None:
         arguments.markdown.write_text(as_markdown(rows, facts, notes), encoding="utf-8")
 
 
-def parsed() -> argparse.Namespace:
-    """Parse the command line."""
+def parsed(words: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the words of a command line, by default this process's."""
     quick = argparse.ArgumentParser(add_help=False)
     quick.add_argument(
         "--quick",
@@ -91,12 +91,12 @@ def parsed() -> argparse.Namespace:
         if function is featurize:
             command.add_argument("--rows", type=int, default=1_000_000, help="rows of the table (default: a million)")
     unset = {"json": None, "markdown": None, "dataset": None, "labels": None, "epochs": 2}
-    return parser.parse_args(namespace=argparse.Namespace(quick=False, threads=1, **unset))
+    return parser.parse_args(words, namespace=argparse.Namespace(quick=False, threads=1, **unset))
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
-    arguments = parsed()
+    arguments = parsed(words)
     torch.set_num_threads(arguments.threads)
     OTHERS.get(arguments.command, table)(arguments)
 

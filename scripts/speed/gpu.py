@@ -2,6 +2,7 @@
 
 import argparse
 import multiprocessing
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -43,7 +44,7 @@ def throughput(arguments: argparse.Namespace) -> list[Row]:
         textbook = _textbook(host, arguments.device, 1 if quick else arguments.epochs)
         for count in counts:
             say(f"{setting}, {count} processes")
-            spans = _together(setting, count, 1 if quick else TIMED)
+            spans = _together(setting, count, 1 if quick else TIMED, () if quick else WARM_UP)
             for method in (*METHODS, None):
                 what = "the nine jobs together" if method is None else titled(method)
                 name = f"{setting}: {what}, {count} at a time"
@@ -68,7 +69,7 @@ def _textbook(host: Setting, device: str, epochs: int) -> dict[str, float]:
     return spans
 
 
-def _together(setting: Setting, count: int, epochs: int) -> list[dict[str, float]]:
+def _together(setting: Setting, count: int, epochs: int, warm_up: Sequence[str]) -> list[dict[str, float]]:
     """Return for each of `count` processes the seconds of its nine jobs, all working at the same time.
 
     Raises:
@@ -76,7 +77,7 @@ def _together(setting: Setting, count: int, epochs: int) -> list[dict[str, float
     """
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(count, timeout=LONGEST), context.SimpleQueue()
-    workers = [context.Process(target=_worker, args=(setting, epochs, barrier, answers)) for _ in range(count)]
+    workers = [context.Process(target=_worker, args=(setting, epochs, warm_up, barrier, answers)) for _ in range(count)]
     for worker in workers:
         worker.start()
     spans = [answers.get() for _ in workers]
@@ -88,12 +89,16 @@ def _together(setting: Setting, count: int, epochs: int) -> list[dict[str, float
 
 
 def _worker(
-    setting: Setting, epochs: int, barrier: Barrier, answers: "multiprocessing.SimpleQueue[dict[str, float] | str]"
+    setting: Setting,
+    epochs: int,
+    warm_up: Sequence[str],
+    barrier: Barrier,
+    answers: "multiprocessing.SimpleQueue[dict[str, float] | str]",
 ) -> None:
     torch.set_num_threads(1)
     try:
         with TemporaryDirectory() as folder:
-            for method in WARM_UP:
+            for method in warm_up:
                 ours(setting, method, Path(folder, "warm-up"), 1)
             barrier.wait()
             spans = {

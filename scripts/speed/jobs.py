@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from roftbench.config.components import build
 from roftbench.runner.run import run_job
 from roftbench.runner.stages import FINISH
+from roftbench.store.record_schema import Record
 from scripts.speed.reference_jobs import ReferenceJob
 from scripts.speed.setting import LABELS, Setting, reference, say, settings
 from scripts.speed.timing import Row
@@ -120,10 +120,9 @@ def ours(setting: Setting, method: str, results: Path, epochs: int) -> float:
     began = time.perf_counter()
     outcome = run_job(job, env)
     span = time.perf_counter() - began
-    if outcome.status != "done" or outcome.cached:
+    if not isinstance(outcome.record, Record) or outcome.cached:
         raise RuntimeError(f"{method}: {outcome.record}")
-    phases: dict[str, Any] = outcome.record["seconds"]
-    for name, seconds in phases.items():
+    for name, seconds in outcome.record.seconds.items():
         if name == FINISH:
             span += seconds * (COEFFICIENT_EPOCHS / coefficients - 1) if method == "roftmol" else 0
         elif name != "total" and not name.endswith("(reused)"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from roftbench.runner.memory import told_mb
+from roftbench.runner.memory import proc_mb
 
 
 class PeakMemory:
@@ -44,7 +44,7 @@ def family(process: int) -> list[int]:
 
 def proportional_mb(process: int) -> float:
     """Return a process's memory, with shared pages divided among those that share them; 0 where it has ended."""
-    return told_mb(process, "smaps_rollup", "Pss:")
+    return proc_mb(process, "smaps_rollup", "Pss:")
 
 
 def high_water_mb(process: int) -> float:
@@ -52,4 +52,4 @@ def high_water_mb(process: int) -> float:
 
     The system's own account of an ended process begins with the memory of the one that started it, which may be more.
     """
-    return told_mb(process, "status", "VmHWM:")
+    return proc_mb(process, "status", "VmHWM:")

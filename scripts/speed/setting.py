@@ -42,7 +42,7 @@ class Setting:
     def experiment(self, method: str = "full_ft") -> NetworkExperiment:
         """Return a job with everything loaded."""
         job, env = self.job(method, self.cache / "unused")
-        return NetworkExperiment(job, env)
+        return NetworkExperiment.load(job, env)
 
     def __str__(self) -> str:
         return f"{self.dataset.upper()} {self.labels}"

@@ -11,6 +11,7 @@ from torch_geometric.data import Batch
 from roftbench.config.job import BF16, FLOAT32, TrainSettings
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method
+from roftbench.models.acceleration import shared_layers
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.objective import EVAL_BATCH
 from roftbench.runner.training import FullPass, Modes, shuffled_batches, train_step
@@ -50,7 +51,7 @@ class Ours:
         model = self.experiment.model.eval()
         for index in (self.objective.train, self.objective.val, self.objective.test):
             predictions = self.objective.to_predictions(
-                self.objective.outputs(model, index, model.encoder.shared_layers())
+                self.objective.outputs(model, index, shared_layers(model.encoder))
             )
             self.objective.scores(predictions, index, [self.objective.metric.name])
 

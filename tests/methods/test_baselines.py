@@ -186,12 +186,12 @@ def test_arrays_restore_the_same_predictions(
 def test_saved_baseline_predicts_what_its_record_holds(lab: Lab, method: str, dataset: str) -> None:
     record = lab.done("model=ecfp", f"method={method}", f"dataset={dataset}", "run.keep=true")
     table = pd.read_csv(ASSETS / f"{dataset}.csv.gz")
-    smiles = [table.iloc[row, 0].strip() for row in record["test_predictions"]["row"]]
-    model = roftbench.load(lab.store.model_path(record["key"]))
+    smiles = [table.iloc[row, 0].strip() for row in record.test_predictions.row]
+    model = roftbench.load(lab.store.model_path(record.key))
     found = model.members[0].predict(featurized(smiles, []))[:, 0]  # not calibrated
-    assert found == pytest.approx([row[0] for row in record["test_predictions"]["prediction"]])
+    assert found == pytest.approx([row[0] for row in record.test_predictions.prediction])
 
 
 def test_similar_molecules_are_predicted_better_than_by_the_mean(lab: Lab) -> None:
-    scores = {name: lab.done("model=ecfp", f"method={name}")["scores"]["test"]["rmse"] for name in NAMES}
+    scores = {name: lab.done("model=ecfp", f"method={name}").scores["test"]["rmse"] for name in NAMES}
     assert min(scores, key=lambda name: -scores[name]) == "mean"

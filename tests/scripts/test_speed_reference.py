@@ -14,6 +14,7 @@ with warnings.catch_warnings(action="ignore"):  # torch_geometric scripts a clas
     from scripts.speed.reference_jobs import ReferenceJob
 
 from roftbench.config.components import build
+from roftbench.models.acceleration import shared_layers
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.training import FullPass, Modes
 
@@ -76,7 +77,7 @@ def test_scores_of_all_parts_are_the_same(lab: Lab, dataset: str) -> None:
     model = experiment.model.eval()
     for index, loader in zip((problem.train, problem.val, problem.test), loaders(problem, 32), strict=True):
         score = problem.scores(
-            problem.to_predictions(problem.outputs(model, index, model.encoder.shared_layers())), index, [name]
+            problem.to_predictions(problem.outputs(model, index, shared_layers(model.encoder))), index, [name]
         )[name]
         assert score == pytest.approx(evaluate(reference, loader, problem.task), rel=1e-4)
 

@@ -24,20 +24,20 @@ def test_a_failure_counts_only_if_it_is_new(lab: Lab) -> None:
     endings = Endings([one])
     assert not endings.ended(one)
     failure = lab.run(*FAILS).record
-    assert endings.of(one) == Ending("failed", failure["error"])
+    assert endings.of(one) == Ending("failed", failure.error)
 
 
 def test_a_skipped_job_says_why(lab: Lab) -> None:
     skipped = ("method=surgical_ft", "method.block=layer4")
     [one] = lab.plan(*skipped).jobs
     endings = Endings([one])
-    reason = lab.run(*skipped).record["error"]
+    reason = lab.run(*skipped).record.error
     assert "'layer4'" in reason
     assert endings.of(one) == Ending("skipped", reason)
 
 
 def test_a_damaged_record_is_no_end_and_the_one_in_its_place_is(lab: Lab) -> None:
-    path = lab.store.record_path(lab.done("method=lp")["key"])
+    path = lab.store.record_path(lab.done("method=lp").key)
     path.write_text("{")
     [one] = lab.plan("method=lp").jobs
     endings = Endings([one])

@@ -80,7 +80,7 @@ def _dispatch(arguments: list[str]) -> int:
         return _plan(arguments[1:])
     namespace, overrides = parser().parse_known_args(arguments)
     if unknown := [text for text in overrides if text.startswith("-") or "=" not in text]:
-        raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help")
+        raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help", key=unknown[0])
     namespace.overrides = overrides
     return COMMANDS[namespace.command](namespace)
 
@@ -120,7 +120,9 @@ def _list(arguments: argparse.Namespace) -> int:
     if show is not None:
         return show(arguments.overrides, arguments.config_dir, as_json=arguments.json)
     if arguments.overrides:
-        raise UsageError(f"'{arguments.overrides[0]}': list {arguments.kind} takes no key=value")
+        raise UsageError(
+            f"'{arguments.overrides[0]}': list {arguments.kind} takes no key=value", key=arguments.overrides[0]
+        )
     return listing.show_options(KINDS[arguments.kind], arguments.config_dir, as_json=arguments.json)
 
 
@@ -149,7 +151,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     results, scores = _results(arguments.overrides), arguments.scores
     if len(scores) > 1 and arguments.out is None:
-        raise UsageError("--from names several files: say where their page belongs, by --out FILE")
+        raise UsageError("--from names several files: say where their page belongs, by --out FILE", key="--out")
     out = arguments.out or (scores[0].absolute().parent if scores else results) / "report.html"
     data = html.write_report(results, out, scores)
     print(html.words(data, out))

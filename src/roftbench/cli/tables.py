@@ -47,12 +47,14 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     """
     request, rest = Request.parse(words)
     if output.by == "model" and (request.select == "test" or request.group != GROUP):
-        raise UsageError("--by model has tables of its own: it goes without select=test and group=")
+        raise UsageError(
+            "--by model has tables of its own: it goes without select=test and group=", key="--by", got="model"
+        )
     if scores and output.out is None and (asked_for := " ".join(request.words())):
         beside = "the tables beside it would be replaced by others"
-        raise UsageError(f"--from with {asked_for}: {beside}; say where these belong, by --out DIR")
+        raise UsageError(f"--from with {asked_for}: {beside}; say where these belong, by --out DIR", key="--out")
     if len(scores) > 1 and output.out is None:
-        raise UsageError("--from names several files: say where their tables belong, by --out DIR")
+        raise UsageError("--from names several files: say where their tables belong, by --out DIR", key="--out")
     results = absolute(paths_of(rest).results)
     records, failures = read_scores(*scores) if scores else read_records(Store(results))
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
@@ -66,7 +68,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         written = show(board, folder, output, suffix)
         written += [] if keeps else write_scores(board.records, board.failures, folder)
     except OSError as error:
-        raise UsageError(f"the tables cannot be written: {error}") from None
+        raise UsageError(f"the tables cannot be written: {error}", key="--out", got=str(folder)) from None
     if not output.as_json:
         print(printable(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}"))
     return 0
@@ -83,7 +85,9 @@ def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
     own = folder / SCORES
     over = own.exists() and any(own.samefile(path) for path in scores)
     if over and len(scores) > 1 and left_out:
-        raise UsageError(f"{own} would lose {left_out} jobs: give another --out, or ask for all of them")
+        raise UsageError(
+            f"{own} would lose {left_out} jobs: give another --out, or ask for all of them", key="--out", got=str(own)
+        )
     return over and left_out > 0
 
 

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from roftbench.config.schema import naming_params
 from roftbench.config.stable_names import stable_name
 from roftbench.data.config import DatasetSpec
+from roftbench.data.featurizers.base import GraphKind
 from roftbench.data.featurizers.hu import VERSION as FEATURIZER
-from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.errors import check_choice, check_range
+from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.metrics import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Source
@@ -68,13 +68,15 @@ class TrainSettings:
         return naming_params(type(self), asdict(self))
 
     def for_task(self, task: str) -> "TrainSettings":
-        """Return the settings with the loss filled in; raises ValueError where loss and task do not fit.
+        """Return the settings with the loss filled in; raises UsageError where loss and task do not fit.
 
         Classes are never standardized, whatever is asked: it is the same job.
         """
         if self.loss is not None and (self.loss == "bce") != (task == "classification"):
-            allowed = ", ".join(REGRESSION_LOSSES if task == "regression" else ("bce",))
-            raise ValueError(f"loss '{self.loss}' does not fit a {task} data set. Allowed: {allowed}.")
+            allowed = REGRESSION_LOSSES if task == "regression" else ("bce",)
+            raise UsageError(
+                f"loss={self.loss} does not fit a {task} data set", key="loss", got=self.loss, allowed=allowed
+            )
         standardize = self.standardize_targets and task == "regression"
         return replace(self, loss=self.loss or DEFAULT_LOSS[task], standardize_targets=standardize)
 
@@ -103,8 +105,8 @@ class ModelSpec(Component):
     Or, by its `kind`, a fingerprint; `version` is then that of its code.
 
     `sha256` names the weights in the job's key; `git_blob` takes its place where only that is known of a file.
-    `cautions` is what whoever reads the job's numbers must know of the checkpoint. `featurizer` names the graphs that
-    the encoder reads.
+    `cautions` is what whoever reads the job's numbers must know of the checkpoint. `featurizer` is that of the
+    graphs that the encoder reads, None for the "hu" graphs.
     """
 
     checkpoint: str | None = None
@@ -113,7 +115,7 @@ class ModelSpec(Component):
     git_blob: str | None = None
     source: Source | None = None
     cautions: tuple[str, ...] = ()
-    featurizer: str = HU
+    featurizer: GraphKind | None = None
     kind: str = NETWORK
     version: int | None = None
 
@@ -127,9 +129,7 @@ class ModelSpec(Component):
         """Return what names a fingerprint, or an encoder's graphs if not the "hu" ones that decide the molecules."""
         if self.kind == FINGERPRINT:
             return {"fingerprint": {"version": self.version}}
-        if self.featurizer == HU:
-            return {}
-        return {"graphs": {"name": self.featurizer, "version": FEATURIZERS[self.featurizer].version}}
+        return {} if self.featurizer is None else {"graphs": self.featurizer.identity()}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
 def existing(folder: Path) -> Path:
     """Return a user's config folder; raises UsageError where there is none, or it holds what `check_folder` refuses."""
     if not folder.is_dir():
-        raise UsageError(f"--config-dir {folder}: there is no such folder")
+        raise UsageError(f"--config-dir {folder}: there is no such folder", key="--config-dir", got=str(folder))
     check_folder(folder)
     return folder
 
@@ -59,7 +59,7 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     content = load(read_text(path), path) or {}
     if not isinstance(content, dict):
-        raise UsageError(f"{path} must hold key: value lines")
+        raise UsageError(f"{path} must hold key: value lines", key=str(path))
     return content
 
 

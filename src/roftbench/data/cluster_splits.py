@@ -26,7 +26,7 @@ class _Clusters(Splitter):
         """Return a cluster number per molecule, [N]."""
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules; the note states how many clusters there are, and how near test is to train."""
+        """Return the split; its note states how many clusters there are, and how near test is to train."""
         clusters = self.clusters(molecules)
         split = largest_first(clusters, self.fractions)
         return replace(split, note=f"{cluster_note(clusters)}; {nearness_note(molecules, split)}")
@@ -94,7 +94,7 @@ class TimeSplit(Splitter):
     column: str = ""
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules.
+        """Return the split of the molecules.
 
         Raises:
             UsageError: a cell of the column is no date.

@@ -46,7 +46,7 @@ class CrossValidation(Splitter):
             )
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules.
+        """Return the split of the molecules.
 
         Raises:
             UsageError: there are fewer groups than folds, or none for the validation part.

@@ -1,25 +1,23 @@
-"""One row a job, for `roftbench list runs`."""
+"""One row per job, for `roftbench list runs`."""
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 
 from roftbench.formatting import score_text
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Failure, RecordSummary
 
 
-def run_rows(records: Iterable[Record], failures: Iterable[Record] = ()) -> list[dict[str, Any]]:
+def run_rows(results: Iterable[RecordSummary | Failure]) -> list[dict[str, Any]]:
     """Return finished, failed and skipped jobs as rows of plain values."""
-    return [_row(record) for record in chain(records, failures)]
+    return [_row(result) for result in results]
 
 
-def _row(record: Record) -> dict[str, Any]:
-    job = record["job"]
-    metric = job["dataset"]["metric"]
-    scores = record.get("scores")
+def _row(result: RecordSummary | Failure) -> dict[str, Any]:
+    job, metric = result.job, result.metric
+    scores = result.scores if isinstance(result, RecordSummary) else None
     return {
-        "key": record["key"],
-        "status": record["status"],
+        "key": result.key,
+        "status": result.status,
         "model": job["model"]["name"],
         "method": job["method"]["name"],
         "dataset": job["dataset"]["name"],
@@ -29,11 +27,11 @@ def _row(record: Record) -> dict[str, Any]:
         "train": job["train"]["name"],
         "seed": job["seed"],
         "metric": metric,
-        "val": _rounded(scores["val"][metric]) if scores else None,
-        "test": _rounded(scores["test"][metric]) if scores else None,
+        "val": _rounded(scores.val[metric]) if scores else None,
+        "test": _rounded(scores.test[metric]) if scores else None,
     }
 
 
 def _rounded(value: float | None) -> float | None:
-    """The number that `list runs` shows of a score: four decimals, or of an unusual size four significant digits."""
+    """Return a score as `list runs` shows it: four decimals, or four significant digits for unusual magnitudes."""
     return None if value is None else float(score_text(value, 4))

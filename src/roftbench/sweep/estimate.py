@@ -14,12 +14,12 @@ from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
-from roftbench.runner.network import device_type, will_make_with
+from roftbench.runner.devices import device_type, expected_arithmetic
 from roftbench.runner.run import run_job
 from roftbench.runner.stages import Needed
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Places, Source, present
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record, RecordSummary
 from roftbench.store.tensors import description_in
 from roftbench.sweep.plan import Plan, Planned
 from roftbench.sweep.throughput import Rates, coefficients, work
@@ -46,7 +46,7 @@ class Estimate:
     measured: tuple[str, ...]
 
 
-def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
+def estimate(plan: Plan, records: Iterable[RecordSummary]) -> Estimate:
     """Return what the open jobs of a plan need, and for how long. Nothing is downloaded for it.
 
     Raises:
@@ -101,7 +101,7 @@ def _fit(one: Planned, need: Needed) -> str:
 def _is_kept(one: Planned, need: Needed) -> bool:
     """Tell whether a fit is in the store, made with what the job will make it with: it is made again otherwise."""
     made_with = description_in(one.store.stage_path(need.key)).get("made_with")
-    return not one.env.run.rerun and made_with is not None and made_with == will_make_with(one.env)
+    return not one.env.run.rerun and made_with is not None and made_with == expected_arithmetic(one.env)
 
 
 @dataclass(frozen=True)
@@ -183,9 +183,9 @@ class RatesByDevice:
     def __init__(self) -> None:
         self._rates = {True: Rates(), False: Rates()}  # on a processor, on a GPU
 
-    def add_record(self, record: Record, atoms: dict[str, float]) -> None:
+    def add_record(self, record: RecordSummary, atoms: dict[str, float]) -> None:
         """Take note of what a record says of its kind of device."""
-        self._rates[record.get("env", {}).get("device") == CPU].add_record(record, atoms)
+        self._rates[record.env.get("device") == CPU].add_record(record, atoms)
 
     def of(self, one: Planned) -> Rates:
         """Return the rates of a job's kind of device, or of the other if only that one knows its model."""
@@ -207,7 +207,7 @@ def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevic
     for one, size in sized:
         model = one.job.model.name
         unknown = any(rates.of(one).of(model, need.name, frozen=need.frozen) is None for need in one.fits)
-        if unknown and will_make_with(one.env) is not None:
+        if unknown and expected_arithmetic(one.env) is not None:
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
     for one, size in smallest.values():
         epoch = one_epoch(one.job, one.env, few=size.train > MEASURED * size.mean)
@@ -219,7 +219,7 @@ def _atoms(item: tuple[Planned, Sizes]) -> int:
     return item[1].train + item[1].val
 
 
-def one_epoch(job: Job, env: RunContext, *, few: bool = False) -> Record:
+def one_epoch(job: Job, env: RunContext, *, few: bool = False) -> RecordSummary:
     """Return the record of one epoch of full fine-tuning, of few labels or all, run in a folder that is thrown away.
 
     Raises:
@@ -229,9 +229,15 @@ def one_epoch(job: Job, env: RunContext, *, few: bool = False) -> Record:
     job = replace(job, method=spec, train=replace(job.train, epochs=1))
     if few:
         job = replace(job, label_ratio=LabelRatio(count=MEASURED, val_budget="strict"))
-    for _ in range(1 if _on_cpu(env) else 2):  # what a process does first on a GPU takes long: libraries are loaded
-        with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
-            outcome = run_job(job, replace(env, results=Path(folder)))
-        if outcome.status != "done":
-            raise JobError(f"an epoch of model={job.model.name} could not be measured: {outcome.record['error']}")
-    return outcome.record
+    if not _on_cpu(env):
+        _run_apart(job, env)  # the first job of a process on a GPU takes long: libraries are loaded
+    return _run_apart(job, env)
+
+
+def _run_apart(job: Job, env: RunContext) -> RecordSummary:
+    with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
+        record = run_job(job, replace(env, results=Path(folder))).record
+    if not isinstance(record, Record):
+        reason = record.error if record else "another process runs it"
+        raise JobError(f"an epoch of model={job.model.name} could not be measured: {reason}")
+    return record.summary()

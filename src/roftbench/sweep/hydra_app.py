@@ -24,9 +24,9 @@ from roftbench.config.parse import parse
 from roftbench.config.references import check_references
 from roftbench.config.registry import OF_A_JOB, conf_dir, existing
 from roftbench.console import say
-from roftbench.errors import JobError, UsageError, suggest
+from roftbench.errors import JobError, UsageError
 from roftbench.formatting import printable
-from roftbench.runner.network import choose_device
+from roftbench.runner.devices import choose_device
 from roftbench.store.downloads import fetch_missing
 from roftbench.sweep.grid import expand
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
@@ -56,9 +56,11 @@ def run(arguments: Sequence[str]) -> int:
     sweep, flags, overrides = _understood(arguments)
     shown = [flag for flag in flags if flag.partition("=")[0] in SHOW]
     if sweep and shown:
-        raise UsageError(f"{shown[0]} shows one job: leave -m out. Of a sweep, roftbench plan tells the jobs.")
+        raise UsageError(
+            f"{shown[0]} shows one job: leave -m out. Of a sweep, roftbench plan tells the jobs.", key=shown[0]
+        )
     if "--resolve" in flags and not any(flag.startswith(("-c", "--cfg")) for flag in shown):
-        raise UsageError("--resolve belongs to --cfg job: roftbench run --cfg job --resolve")
+        raise UsageError("--resolve belongs to --cfg job: roftbench run --cfg job --resolve", key="--resolve")
     if not sweep and not shown:
         precheck(overrides, _config_folder(flags))
     if "--resolve" in flags:
@@ -148,7 +150,8 @@ def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
     """
     named = {text.split("=", 1)[0].lstrip("+") for text in overrides}
     if several := [text for text in overrides if text.startswith("experiment=") and _is_sweep(text)]:
-        raise UsageError(f"{several[0]} names several presets: run one after another, what they share is done once")
+        problem = f"{several[0]} names several presets: run one after another, what they share is done once"
+        raise UsageError(problem, key="experiment", got=several[0])
     preset = settings.sweeper.get("params") or {}
     return [*(f"{key}={value}" for key, value in preset.items() if key not in named), *overrides]
 
@@ -230,10 +233,10 @@ def _separate(arguments: Sequence[str], allowed: Sequence[str]) -> tuple[list[st
             overrides.append(argument)
         name = argument.partition("=")[0]
         if not takes_value and argument.startswith("-") and name not in allowed:
-            raise UsageError(f"unknown option '{name}'.{suggest(name, allowed)}")
+            raise UsageError(f"unknown option '{name}'", key=name, got=name, allowed=allowed)
         takes_value = not takes_value and argument in FLAGS_WITH_VALUE
     if takes_value:
-        raise UsageError(f"{arguments[-1]} needs a value")
+        raise UsageError(f"{arguments[-1]} needs a value", key=arguments[-1])
     return flags, overrides
 
 

@@ -31,14 +31,13 @@ class Endings:
         if not self.ended(one):
             return None
         if _stamps(one)[1] not in (None, self._before[one.key][1]):
-            failure = one.store.failure(one.key) or {"status": "failed", "error": "its failure cannot be read"}
-            return Ending(failure["status"], failure["error"])
+            failure = one.store.failure(one.key)
+            return Ending(failure.status, failure.error) if failure else Ending("failed", "its failure cannot be read")
         record = one.store.get(one.key)
         if record is None:
             return Ending("failed", "its record cannot be read; the same command does it again")
-        metric = record["job"]["dataset"]["metric"]
-        scores = (f"{part} {score_text(record['scores'][part][metric], 4)}" for part in ("val", "test"))
-        return Ending("done", f"{metric}: {', '.join(scores)}")
+        val, test = (score_text(scores[record.metric], 4) for scores in (record.scores.val, record.scores.test))
+        return Ending("done", f"{record.metric}: val {val}, test {test}")
 
 
 def _before(one: Planned) -> tuple[int | None, int | None]:

@@ -11,7 +11,7 @@ from roftbench.config.job import NETWORK, Component, Job, ModelSpec
 from roftbench.config.parse import Parser
 from roftbench.console import bar
 from roftbench.methods.base import Method
-from roftbench.runner.network import device_type
+from roftbench.runner.devices import device_type
 from roftbench.runner.stages import Needed, needed
 from roftbench.store.checksums import digest
 from roftbench.store.results import Store
@@ -80,7 +80,8 @@ def _state(job: Job, env: RunContext) -> str:
         return "done"  # read, not only seen: a damaged record is named and does not count
     if env.run.rerun or not env.store.failure_path(job.key).exists():
         return "new"
-    return str((env.store.failure(job.key) or {}).get("status", "failed"))
+    failure = env.store.failure(job.key)
+    return failure.status if failure else "failed"
 
 
 def fits_of(job: Job, env: RunContext) -> tuple[Needed, ...]:
