@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 from command import Command
-from lab import FOREST, METHODS, Lab
+from lab import FOREST, Lab
 from refusals import raises_usage
 
 WRONG = {
     "a network's method": (("model=ecfp", "method=full_ft"), "model=ecfp is a fingerprint", "method=gp,knn,mean,pls,"),
     "the default method": (("model=ecfp",), "model=ecfp is a fingerprint", "method=gp,knn,mean,pls,"),
-    "a network": (("model=gin_masking", "method=random_forest"), ",".join(METHODS), "model=ecfp."),
     "a sweep over both": (
         ("-m", "model=ecfp,gin_masking", "method=random_forest,lp"),
         "model=ecfp is a fingerprint, but method=lp is for a network",

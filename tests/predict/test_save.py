@@ -41,9 +41,9 @@ def test_saved_forest_predicts_as_scikit_learn_bit_for_bit(lab: Lab, more: tuple
     kept = read_saved(lab.store.model_path(record.key))
     model = roftbench.load(kept.folder)
     job, env = lab.job(*FOREST, *more)
-    from roftbench.runner.fingerprint import FingerprintExperiment
+    from roftbench.runner.estimators import EstimatorExperiment
 
-    experiment = FingerprintExperiment.load(job, env)
+    experiment = EstimatorExperiment.load(job, env)
     experiment.work()
     from roftbench.predict.featurize import featurized
 

@@ -23,7 +23,7 @@ from roftbench.advise.save import out_of_folds, save_model, test_score
 from roftbench.advise.settings import BASELINES, AdviseSettings
 from roftbench.advise.significance import Difference, difference
 from roftbench.config.environment import RunContext
-from roftbench.config.job import NETWORK, Job
+from roftbench.config.job import Job
 from roftbench.console import bar, say
 from roftbench.data.dataset import load_dataset
 from roftbench.data.split import Indices
@@ -65,7 +65,7 @@ class Advisor:
     def _prepare(self, one: Candidate) -> None:
         """Check a candidate and fetch its files; without its checkpoint it takes no part in the race."""
         job, env, _ = self.jobs.of(one.model, one.method)
-        one.estimator = job.model.kind != NETWORK
+        one.estimator = not job.trains
         fetch_missing((source, env.places) for source in job.sources() if source != job.model.source)
         try:
             fetch_missing((source, env.places) for source in job.sources())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from roftbench.advise.budget import Budget
 from roftbench.advise.jobs import Jobs
 from roftbench.config.environment import RunContext
-from roftbench.config.job import NETWORK, Job
+from roftbench.config.job import Job
 from roftbench.errors import JobError, UsageError
 from roftbench.runner.devices import expected_arithmetic
 from roftbench.runner.stages import Needed
@@ -52,7 +52,7 @@ class Costs:
             return {}
         if self.budget.counted:
             return {job.key: 1.0}
-        if job.model.kind != NETWORK:
+        if not job.trains:
             return {job.key: self._estimators.get((job.model.name, job.method.name), 0.0)}
         if not all(need.frozen for need in self._fits_of(job, env)):
             self._measure(timed)
@@ -67,7 +67,7 @@ class Costs:
         """Record a job that was done for this race and return the seconds that it costs."""
         job, mean = timed.job, timed.atoms.mean
         seconds = record.seconds["total"]
-        if job.model.kind == NETWORK:
+        if job.trains:
             self._rates.add_record(record.summary(), {str(job.dataset.name): mean})
             if self.budget.recorded:
                 seconds = self._charge(timed, record)

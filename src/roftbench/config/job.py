@@ -16,7 +16,8 @@ from roftbench.metrics import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Source
 
-NETWORK, FINGERPRINT = "network", "fingerprint"  # the kinds of models; a method goes with one of them
+# Kinds of models, which methods go with; a network and a method for fingerprints make a job on its embeddings.
+NETWORK, FINGERPRINT, EMBEDDING = "network", "fingerprint", "embedding"
 PROTOCOL = 3  # raise it with any change of code that changes what a number means
 
 FLOAT32, BF16 = "float32", "bf16"  # precisions of a training step
@@ -119,6 +120,11 @@ class ModelSpec(Component):
     kind: str = NETWORK
     version: int | None = None
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether weights are loaded; otherwise they are random."""
+        return self.source is not None or self.checkpoint is not None
+
     def weights_identity(self) -> dict[str, str | None]:
         """Return what names the weights."""
         if self.sha256 is None and self.git_blob is not None:
@@ -161,6 +167,16 @@ class Job:
     train: TrainSettings
     seed: int
 
+    @property
+    def kind(self) -> str:
+        """The kind of its experiment: an estimator on the embeddings of a network is EMBEDDING."""
+        return self.model.kind if self.model.kind == self.method.kind else EMBEDDING
+
+    @property
+    def trains(self) -> bool:
+        """Whether a network is trained."""
+        return self.kind == NETWORK
+
     def sources(self) -> list[Source]:
         """Return the published files that the job reads."""
         dataset = [self.dataset.source()] if self.dataset.sources else []
@@ -189,7 +205,7 @@ class Job:
             "dataset": dataset,
             "split": _plain(self.split),
             "label_ratio": {"name": self.label_ratio.name, **asdict(self.label_ratio)},
-            "train": self.train.identity() if self.model.kind == NETWORK else NO_TRAINING,
+            "train": self.train.identity() if self.trains else NO_TRAINING,
             "seed": self.seed,
         }
 

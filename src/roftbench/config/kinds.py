@@ -1,6 +1,6 @@
-"""Which methods go with which models: those of networks, and estimators on fingerprints."""
+"""Which methods go with which models: those that train networks, and estimators on fingerprints or embeddings."""
 
-from roftbench.config.job import FINGERPRINT, NETWORK, MethodSpec, ModelSpec
+from roftbench.config.job import EMBEDDING, FINGERPRINT, NETWORK, MethodSpec, ModelSpec
 from roftbench.config.plugins import import_name
 from roftbench.config.registry import options
 from roftbench.errors import UsageError
@@ -12,6 +12,7 @@ from roftbench.models.fingerprint import Fingerprint
 KINDS: dict[str, dict[str, type]] = {
     NETWORK: {"model": Encoder, "method": Method},
     FINGERPRINT: {"model": Fingerprint, "method": Estimator},
+    EMBEDDING: {"model": Encoder, "method": Estimator},
 }
 SHOWN = 10  # names in a message
 
@@ -27,8 +28,8 @@ def kind_of(target: type, group: str) -> str:
 
 
 def check_pair(model: ModelSpec, method: MethodSpec) -> None:
-    """Raise UsageError unless the method goes with the model."""
-    if model.kind != method.kind:
+    """Raise UsageError unless the method goes with the model; an estimator also goes with a network's embeddings."""
+    if model.kind == FINGERPRINT and method.kind == NETWORK:
         problem = (
             f"model={model.name} is a {model.kind}, but method={method.name} is for a {method.kind}. Allowed with"
             f" model={model.name}: method={_names('method', model.kind)}. Allowed with method={method.name}:"

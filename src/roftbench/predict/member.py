@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.config.featurizers import graph_kind
-from roftbench.config.job import NETWORK
+from roftbench.config.job import EMBEDDING, NETWORK
 from roftbench.config.kinds import KINDS
 from roftbench.config.plugins import import_allowed
 from roftbench.config.stable_names import present_path
 from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
+from roftbench.methods.estimator import Estimator, Predict
 from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
-from roftbench.runner.fingerprint import CONSTANT, constant_prediction
+from roftbench.runner.estimators import CONSTANT, ENCODER, constant_prediction
 from roftbench.runner.objective import to_predictions
 
 BATCH = 128  # graphs, which fit a processor's cache; constant, as the last bits depend on it
@@ -98,18 +99,9 @@ class Estimators(Member):
     """One estimator per task on the features of a fingerprint."""
 
     def __init__(self, saved: SavedModel, plugins: tuple[str, ...]) -> None:
-        self.fingerprint, estimator = _built(saved, "model", plugins), _built(saved, "method", plugins)
+        self.fingerprint = _built(saved, "model", plugins)
         self.strip_salts = saved.strip_salts
-        self.tasks: list[Any] = []
-        for task in range(len(saved.targets)):
-            named = (name.partition(".") for name in saved.weights)
-            arrays = {name: saved.weights[f"{task}.{name}"].numpy() for start, _, name in named if start == str(task)}
-            constant = arrays.get(CONSTANT)
-            self.tasks.append(
-                partial(constant_prediction, float(constant[0]))
-                if constant is not None
-                else estimator.restored(arrays, saved.task)
-            )
+        self.tasks = _estimators(saved, plugins)
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Return the predictions of all tasks, [K, T]."""
@@ -119,6 +111,42 @@ class Estimators(Member):
         return np.column_stack([predict(x) for predict in self.tasks])
 
 
+class EstimatorsOnEmbeddings(Network):
+    """One estimator per task on the representations of a frozen encoder."""
+
+    def __init__(self, saved: SavedModel, device: torch.device, plugins: tuple[str, ...]) -> None:
+        encoder: Encoder = _built(saved, "model", plugins)
+        encoder.load_state_dict(_of(saved, ENCODER))
+        super().__init__(encoder, device, plugins)
+        self.strip_salts = saved.strip_salts
+        self.tasks = _estimators(saved, plugins)
+
+    def predict(self, molecules: Molecules) -> NDArray[np.float64]:
+        """Return the predictions of all tasks, [K, T]."""
+        x = self.embed(molecules)
+        return np.column_stack([predict(x) for predict in self.tasks]) if len(x) else np.empty((0, len(self.tasks)))
+
+
+def _estimators(saved: SavedModel, plugins: tuple[str, ...]) -> list[Predict]:
+    """Return the fitted estimator of each task, or its constant."""
+    estimator: Estimator = _built(saved, "method", plugins)
+    tasks: list[Predict] = []
+    for task in range(len(saved.targets)):
+        arrays = {name: tensor.numpy() for name, tensor in _of(saved, str(task)).items()}
+        constant = arrays.get(CONSTANT)
+        if constant is not None:
+            tasks.append(partial(constant_prediction, float(constant[0])))
+        else:
+            tasks.append(estimator.restored(arrays, saved.task))
+    return tasks
+
+
+def _of(saved: SavedModel, prefix: str) -> dict[str, Tensor]:
+    """Return the weights below a prefix."""
+    named = ((name.partition("."), tensor) for name, tensor in saved.weights.items())
+    return {name: tensor for (start, _, name), tensor in named if start == prefix}
+
+
 def member_of(saved: SavedModel, device: torch.device, plugins: tuple[str, ...] = ()) -> Member:
     """Return a saved model, ready to predict.
 
@@ -126,7 +154,11 @@ def member_of(saved: SavedModel, device: torch.device, plugins: tuple[str, ...] 
         UsageError: Its code cannot be imported or does not fit its weights.
     """
     try:
-        return FineTuned(saved, device, plugins) if saved.facts["kind"] == NETWORK else Estimators(saved, plugins)
+        if saved.facts["kind"] == NETWORK:
+            return FineTuned(saved, device, plugins)
+        if saved.facts["kind"] == EMBEDDING:
+            return EstimatorsOnEmbeddings(saved, device, plugins)
+        return Estimators(saved, plugins)
     except UsageError:
         raise
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, MemoryError) as error:

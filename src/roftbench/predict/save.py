@@ -37,7 +37,7 @@ def save(experiment: Experiment, record: Record, calibration: HeldOut | None = N
     facts = {
         "key": experiment.job.key,
         "job": experiment.job.identity(),
-        "kind": experiment.job.model.kind,
+        "kind": experiment.job.kind,
         "plugins": list(experiment.context.plugins),
         "targets": experiment.dataset.targets,
         "task": objective.task,

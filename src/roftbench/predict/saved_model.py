@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.config.job import FINGERPRINT, NETWORK
+from roftbench.config.kinds import KINDS
 from roftbench.errors import UsageError
 from roftbench.formatting import in_utf8
 from roftbench.predict.held_out import HeldOut
@@ -136,7 +136,7 @@ def read_saved(folder: Path) -> SavedModel:
             raise UsageError(problem, key="model_dir", got=str(folder), hint=AGAIN)
         if digest(facts["job"]) != facts["key"]:
             raise ValueError("its job does not have its key")
-        if facts["kind"] not in (NETWORK, FINGERPRINT):
+        if facts["kind"] not in KINDS:
             raise ValueError(f"its kind is {facts['kind']!r}")
         weights, of_weights = read_tensors(folder / WEIGHTS)
         molecules, of_molecules = read_tensors(folder / MOLECULES)

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.config.job import NETWORK
+from roftbench.config.job import FINGERPRINT
 
 LARGEST = 10_000_000  # whole number among the parameters of a network
 FINGERPRINT_BYTES = 256
@@ -51,7 +51,7 @@ class _Calibration(msgspec.Struct):
 class _Facts(msgspec.Struct):
     key: str
     job: _Job
-    kind: Literal["network", "fingerprint"]
+    kind: Literal["network", "fingerprint", "embedding"]
     targets: list[str]
     task: Literal["regression", "classification"]
     metric: str
@@ -71,7 +71,7 @@ def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
         raise ValueError("it has no target, or one twice")
     if any(len(one) != tasks for one in (found.offset, found.scale, found.labels, numbers.count, widths or [])):
         raise ValueError(f"it has {tasks} targets and other numbers of labels, scales or calibrations")
-    if found.kind == NETWORK:
+    if found.kind != FINGERPRINT:
         for name, value in found.job.model.params.items():
             most = len(tensors) if "layers" in name else LARGEST
             if isinstance(value, int) and abs(value) > most:

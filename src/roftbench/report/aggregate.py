@@ -35,7 +35,7 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
     """Return one row per finished record and candidate.
 
     Columns: setting (hash of model, split, label ratio, training settings, protocol and featurizer), their names,
-    protocol, terms (hash of the setting without model and training), baseline (whether the model is a fingerprint),
+    protocol, terms (hash of the setting without model and training), baseline (whether no network is trained),
     dataset, task, metric (of `test`), own (the data set's own metric), method, params (canonical JSON), seed,
     replicate (what is averaged over: the seed, as text), val (by the own metric), test, test_own (NaN = undefined),
     labels, labels_selection, labels_interpolation (how many labels were used for weights, selection and interpolation

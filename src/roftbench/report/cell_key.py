@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from roftbench.config.job import FLOAT32, PROTOCOL
+from roftbench.config.job import FLOAT32, NO_TRAINING, PROTOCOL
 from roftbench.formatting import printable_name
 from roftbench.metrics import DEFAULT_LOSS
 from roftbench.store.checksums import digest_of_text
@@ -23,7 +23,7 @@ class CellKey:
     Attributes:
         setting: hash of model, split, label ratio, training settings, protocol and featurizer.
         terms: hash of those that scores in one table must share: all but model and training settings.
-        baseline: whether the model is a fingerprint.
+        baseline: whether no network is trained.
         texts: the contents of `NAMED` as canonical JSON.
     """
 
@@ -48,7 +48,7 @@ class CellKeys:
     def of(self, job: dict[str, Any]) -> CellKey:
         """Return the cell key of a job, given by its identity."""
         parts = (id(job[part]) for part in NAMED)
-        key = (*parts, job["protocol"], job.get("featurizer"), "fingerprint" in job)
+        key = (*parts, job["protocol"], job.get("featurizer"), job["train"] == NO_TRAINING)
         if key not in self._known:
             self._known[key] = (job, self._compute(job))  # with the job, because ids of deleted objects are reused
         return self._known[key][1]
@@ -77,7 +77,7 @@ class CellKeys:
         versions = {field: named["train"][field] for field in ("protocol", "featurizer")}
         terms = {"split": named["split"], "label_ratio": named["label_ratio"], **versions}
         texts = tuple(canonical_json(named[part]) for part in NAMED)
-        return CellKey(short_hash(setting), short_hash(terms), "fingerprint" in job, job["protocol"], texts)
+        return CellKey(short_hash(setting), short_hash(terms), job["train"] == NO_TRAINING, job["protocol"], texts)
 
 
 def names(keys: Iterable[CellKey]) -> list[dict[str, str]]:

@@ -11,12 +11,12 @@ from msgspec import MsgspecError
 from msgspec.structs import replace
 
 from roftbench.config.environment import RunContext
-from roftbench.config.job import FINGERPRINT, NETWORK, Job
+from roftbench.config.job import NETWORK, Job
 from roftbench.config.plugins import place_of
 from roftbench.errors import JobError, SkipJob, UsageError
 from roftbench.runner.devices import CPU, reserved_device, set_threads
+from roftbench.runner.estimators import EstimatorExperiment
 from roftbench.runner.experiment import Experiment
-from roftbench.runner.fingerprint import FingerprintExperiment
 from roftbench.runner.memory import peak_mb, reset_peak
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.provenance import environment
@@ -28,10 +28,6 @@ NO_MEMORY = (
 )
 Announce = Callable[[Experiment], None]
 Save = Callable[[Experiment, Record], object]
-EXPERIMENTS: dict[str, type[NetworkExperiment] | type[FingerprintExperiment]] = {
-    NETWORK: NetworkExperiment,
-    FINGERPRINT: FingerprintExperiment,
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,8 @@ def run_job(
 def load_experiment(job: Job, context: RunContext) -> Experiment:
     """Return a job with everything loaded, and set torch's threads for it; raises as `run_job` does."""
     set_threads(context)
-    return EXPERIMENTS[job.model.kind].load(job, context)
+    kind: type[NetworkExperiment] | type[EstimatorExperiment] = NetworkExperiment if job.trains else EstimatorExperiment
+    return kind.load(job, context)
 
 
 def _run(job: Job, context: RunContext, announce: Announce, save: Save | None) -> Outcome:

@@ -7,7 +7,7 @@ import torch
 
 from roftbench.config.components import build
 from roftbench.config.environment import RunContext
-from roftbench.config.job import NETWORK, Job
+from roftbench.config.job import Job
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.split import Split
 from roftbench.data.warnings import unusual_scale, warnings_of
@@ -66,6 +66,6 @@ class Setup:
 
 def _scale_warnings(job: Job, dataset: MoleculeDataset, parts: Split) -> list[str]:
     """Return a warning where a network learns labels of an unusual scale without standardizing them."""
-    if job.model.kind != NETWORK or job.train.standardize_targets or job.dataset.task != "regression":
+    if not job.trains or job.train.standardize_targets or job.dataset.task != "regression":
         return []
     return list(filter(None, [unusual_scale(dataset.targets, dataset.y[parts.train])]))

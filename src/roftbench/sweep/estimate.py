@@ -9,7 +9,7 @@ from pathlib import Path
 
 from roftbench.config.components import build
 from roftbench.config.environment import RunContext
-from roftbench.config.job import NETWORK, Job
+from roftbench.config.job import Job
 from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
@@ -59,7 +59,7 @@ def estimate(plan: Plan, records: Iterable[RecordSummary]) -> Estimate:
     for record in records:
         rates.add_record(record, atoms)
     measured = _measure_missing(sized, rates)
-    networks = [one for one in plan.open if one.job.model.kind == NETWORK]
+    networks = [one for one in plan.open if one.job.trains]
     fits = {_fit(one, need): (one, need) for one in networks for need in one.fits}
     kept = {fit for fit, (one, need) in fits.items() if _is_kept(one, need)}
     spans: dict[str, float] = {}
@@ -189,7 +189,7 @@ class RatesByDevice:
 
     def of(self, one: Planned) -> Rates:
         """Return the rates of a job's kind of device, or of the other if only that one knows its model."""
-        on_cpu = one.job.model.kind != NETWORK or _on_cpu(one.env)
+        on_cpu = not one.job.trains or _on_cpu(one.env)
         own, other = self._rates[on_cpu], self._rates[not on_cpu]
         return other if other.knows(one.job.model.name) and not own.knows(one.job.model.name) else own
 

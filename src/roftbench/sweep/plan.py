@@ -7,7 +7,7 @@ from functools import cache
 
 from roftbench.config.components import build, without_weights
 from roftbench.config.environment import RunContext
-from roftbench.config.job import NETWORK, Component, Job, ModelSpec
+from roftbench.config.job import Component, Job, ModelSpec
 from roftbench.config.parse import Parser
 from roftbench.console import bar
 from roftbench.methods.base import Method
@@ -86,7 +86,7 @@ def _state(job: Job, env: RunContext) -> str:
 
 def fits_of(job: Job, env: RunContext) -> tuple[Needed, ...]:
     """Return what a job needs fitted, each once, for all its candidates."""
-    if job.model.kind != NETWORK:
+    if not job.trains:
         return ()
     method: Method = build(job.method)
     tried = method.candidates(job.method.grid, _blocks(job.model)) if job.method.search else [method]

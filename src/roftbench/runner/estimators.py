@@ -1,4 +1,4 @@
-"""Experiments without a network: an estimator per task, fitted to fingerprint features."""
+"""Experiments that train no network: an estimator per task, fitted to a fingerprint or to embeddings."""
 
 import time
 from functools import partial
@@ -11,27 +11,32 @@ from torch import Tensor
 
 from roftbench.config.components import build
 from roftbench.config.environment import RunContext
-from roftbench.config.job import Job
+from roftbench.config.job import NETWORK, Job
 from roftbench.console import bar
 from roftbench.errors import UsageError
 from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant
+from roftbench.models.encoder import Encoder
 from roftbench.models.fingerprint import Fingerprint
-from roftbench.runner.devices import CPU
+from roftbench.runner.devices import CPU, choose_device
+from roftbench.runner.embeddings import embeddings
 from roftbench.runner.experiment import Experiment, FitResult
+from roftbench.runner.network import load_encoder
 from roftbench.runner.setup import Setup
 
 CONSTANT = "constant"  # name among the weights of a task without an estimator
+ENCODER = "encoder"  # prefix of the weights of the encoder whose embeddings are the features
 
 
-class FingerprintExperiment(Experiment):
-    """Estimators on features [N, D], on the CPU whatever the job's device."""
+class EstimatorExperiment(Experiment):
+    """Estimators on features [N, D]: a fingerprint, or the embeddings of a frozen encoder, which only need a device."""
 
     method: Estimator
 
-    def __init__(self, setup: Setup, features: NDArray[Any]) -> None:
+    def __init__(self, setup: Setup, features: NDArray[Any], encoder: Encoder | None = None) -> None:
         super().__init__(setup)
         self.features = features
+        self.encoder = encoder  # whose embeddings they are, where the model is to be saved
         self.labels = [y[~np.isnan(y)] for y in self.dataset.y[self.parts.train].T]  # per task, without missing ones
         constants = [constant(y, self.objective.task) for y in self.labels]
         self.constants = {t: value for t, value in enumerate(constants) if value is not None}
@@ -46,16 +51,20 @@ class FingerprintExperiment(Experiment):
         if context.run.keep and not setup.method.can_be_kept():
             problem = f"run.keep: method {job.method.name} has no `arrays` or no `restored`, and so cannot be kept"
             raise UsageError(problem, key="run.keep", got=True)
+        if job.model.kind == NETWORK:
+            features = embeddings(job, context, setup.dataset, choose_device(context.run.device))
+            return cls(setup, features, load_encoder(job, context) if context.run.keep else None)
         fingerprint: Fingerprint = build(job.model)
         return cls(setup, fingerprint.features(setup.dataset))
 
     def words(self) -> dict[str, str]:
         """Return the number of features, and of tasks with and without an estimator."""
         fitted = self.objective.num_tasks - len(self.constants)
+        kind = "features of the frozen encoder" if self.job.model.kind == NETWORK else "features"
         tasks = "1 task" if fitted == 1 else f"{fitted} tasks"
         constants = f", a constant for {len(self.constants)} that have nothing to learn" if self.constants else ""
         return {
-            "model": f"{self.job.model.name}: {self.features.shape[1]:,} features per molecule, no network",
+            "model": f"{self.job.model.name}: {self.features.shape[1]:,} {kind} per molecule",
             "training": f"one fit per candidate and task, without epochs: {tasks}{constants}",
         }
 
@@ -87,8 +96,9 @@ class FingerprintExperiment(Experiment):
         return method.fit(x, self.labels[task], self.objective.task, seed=self.job.seed, threads=threads)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return per task its constant, or the arrays of its fitted estimator."""
-        found: dict[str, Tensor] = {}
+        """Return per task its constant, or the arrays of its fitted estimator; and the weights of the encoder."""
+        state = {} if self.encoder is None else self.encoder.state_dict()
+        found: dict[str, Tensor] = {f"{ENCODER}.{name}": tensor.contiguous() for name, tensor in state.items()}
         for task, predict in enumerate(self.chosen):
             if task in self.constants:
                 arrays = {CONSTANT: np.array([self.constants[task]])}
