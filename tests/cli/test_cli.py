@@ -65,7 +65,7 @@ REFUSED = {
     "foreign code": (["model._target_=os.system"], ["model._target_=os.system", "plugins=[os]"]),
     "no such device": (["run.device=cuda:99"], ["roftbench: device=cuda:99", "GPUs"]),
     "config folder that is not there": (["--config-dir=no"], ["--config-dir no"]),
-    "config folder without its value": (["--config-dir"], ["--config-dir needs a value"]),
+    "config folder without its value": (["--config-dir"], ["--config-dir", "expected one argument"]),
     "unknown option": (["--multi"], ["unknown option '--multi'", "'--multirun'?"]),
     "word without a value": (["foo"], ["'foo'", "key=value"]),
     "sweep without -m": (["seed=0,1"], ["seed=0,1", "add -m"]),

@@ -105,8 +105,8 @@ def test_what_cannot_be_parsed_in_a_sweep_is_one_message(cli: Command) -> None:
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # logging leaves it where a later handler fails
 def test_impossible_logging_is_one_message(cli: Command) -> None:
-    cli.run("hydra/job_logging=default", "hydra.job_logging.root.handlers=[nope]").refused("hydra.job_logging", "nope")
-    cli("run", "--resolve").refused("--cfg job")
+    words = ["hydra/hydra_logging=default", "hydra.hydra_logging.root.handlers=[nope]"]
+    cli.run("-m", *words).refused("hydra.hydra_logging", "nope")
     gc.collect()  # here, not in another test
 
 

@@ -12,6 +12,7 @@ from roftbench.formatting import printable
 from roftbench.report.records import each_record
 from roftbench.store.results import Record
 from roftbench.sweep import hydra_app
+from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.estimate import estimate
 from roftbench.sweep.launchers import workers
 from roftbench.sweep.plan import Plan
@@ -32,7 +33,7 @@ def run(arguments: Sequence[str], *, as_json: bool) -> int:
             found = _found(plan, workers(settings.launcher))
     except JobError as error:
         raise UsageError(str(error)) from None
-    lines = _lines(plan, found, hydra_app.command(arguments))
+    lines = _lines(plan, found, Arguments.parse(arguments, plan=True).command)
     print(json.dumps(found, indent=1) if as_json else printable("\n".join(lines)))
     return 0
 

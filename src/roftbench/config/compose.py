@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -30,9 +32,18 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
     """Return the config that Hydra composes for one job."""
+    with hydra_app(overrides, folder) as (_, texts), clear_options():
+        return compose("config", overrides=texts, return_hydra_config=with_hydra)
+
+
+@contextmanager
+def hydra_app(overrides: Sequence[str], folder: Path | None) -> Iterator[tuple[Hydra, list[str]]]:
+    """Yield Hydra on the shipped configs, and the overrides that let it search a user's config folder, too."""
     search = [] if folder is None else [f"hydra.searchpath=[{quoted(f'file://{existing(folder).absolute()}')}]"]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"), clear_options():
-        return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
+        app = GlobalHydra.instance().hydra
+        assert app is not None
+        yield app, [*overrides, *search]
 
 
 @contextmanager
