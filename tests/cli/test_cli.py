@@ -284,7 +284,7 @@ def test_the_flag_of_a_sweep_may_stand_anywhere(cli: Command, place: int) -> Non
     words.insert(place, "-m" if place else "--multirun")
     ended = cli.run(*words)
     assert ended.code == 0, ended
-    assert ended.out.endswith("2 jobs: 2 done, 0 skipped, 0 failed\n")
+    assert ended.out.endswith("2 jobs: 2 done, 0 skipped, 0 failed\nnext: roftbench tables\n")
     assert [record["job"]["seed"] for record in cli.lab.store.load()] in ([0, 1], [1, 0])
 
 

@@ -26,7 +26,7 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
         for guess in advisor.guesses:
             say(f"  guessed: {guess}")
         pairs = len(advisor.candidates)
-        say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command goes on")
+        say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command continues")
         for warning in advisor.outer.warnings:
             say(f"  warning: {warning}")
         say(advisor.prior.words())

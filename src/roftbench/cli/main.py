@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt:
-        print("\nroftbench: interrupted; finished stages are kept, the same command goes on", file=sys.stderr)
+        print("\nroftbench: interrupted; finished stages are kept, the same command continues", file=sys.stderr)
         return 130
     except RuntimeError as error:  # of a user without an entry in the list of users, and without HOME
         if "home directory" not in str(error):

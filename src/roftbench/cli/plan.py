@@ -16,7 +16,7 @@ from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.estimate import estimate
 from roftbench.sweep.launchers import workers
 from roftbench.sweep.plan import Plan
-from roftbench.sweep.scheduler import failed_lines
+from roftbench.sweep.progress import failed_lines
 
 SHOWN = 10  # failed jobs
 

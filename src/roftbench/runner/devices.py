@@ -93,6 +93,6 @@ def _taken(places: Sequence[tuple[int, FileLock]]) -> tuple[int, FileLock]:
                 continue
             return number, lock
         if not waited:
-            say("waiting for a GPU: all places are taken (run.jobs_per_gpu)")
+            say("waiting for a GPU: all slots are taken (run.jobs_per_gpu)", logging.WARNING)
         waited = True
         time.sleep(SECONDS)

@@ -97,7 +97,7 @@ class JobTask:
         except UsageError as error:  # valid when it was planned: a file may be gone since
             return tuple(JobReply(settings.job.num, "", False, str(error)))
         context = _with_threads(context, settings.launcher)
-        status, refusal = work(job, context, [], in_sweep=True, quiet=is_worker)
+        status, refusal = work(job, context, in_sweep=True, bars=not is_worker)
         return tuple(JobReply(settings.job.num, job.key, not refusal and status != "busy", refusal))
 
 
@@ -132,7 +132,8 @@ class SweepTask(JobTask):
         jobs = plan_sweep(expand(sweep_texts(config.hydra, self._arguments.overrides), compose_job))
         check_devices(jobs, config.hydra.launcher)
         set_following(launcher, config.hydra.launcher)
-        Scheduler(jobs, launch, config.hydra.launcher, self._arguments.command).run()
+        given = self._arguments
+        Scheduler(jobs, launch, config.hydra.launcher, given.command, given.overrides).run()
 
 
 def check_devices(plan: Plan, launcher: DictConfig) -> None:

@@ -1,50 +1,78 @@
-"""How the jobs of a sweep end, as the store tells: whatever launched them, and in whichever process they ran."""
+"""How the jobs of a sweep end, read from the store: whatever launched them, and in whichever process they ran."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from roftbench.console import duration
 from roftbench.formatting import score_text
+from roftbench.store.results import Record
 from roftbench.sweep.plan import Planned
 
 
 @dataclass(frozen=True)
-class Ending:
-    """A job's end: status "done", "failed" or "skipped", with the reason, or for a done job its scores in words."""
+class JobOutcome:
+    """The end of a job: status "done", "failed" or "skipped", with the reason, or for a done job with its record."""
 
     status: str
-    words: str
+    reason: str = ""
+    record: Record = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The scores of a done job, or the reason why there are none."""
+        if self.status != "done":
+            return self.reason
+        metric = self.record["job"]["dataset"]["metric"]
+        scores = (f"{part} {score_text(self.record['scores'][part][metric], 4)}" for part in ("val", "test"))
+        return f"{metric}: {', '.join(scores)}"
+
+    @property
+    def seconds(self) -> str:
+        """The time that a done job took."""
+        return duration(self.record["seconds"]["total"])
+
+    @property
+    def notices(self) -> list[str]:
+        """What a user should see once per sweep: warnings about the model or the data, and dropped rows."""
+        texts = [f" warning  {text}" for text in self.record.get("warnings", ()) if not text.startswith("candidate ")]
+        dropped: list[Any] = self.record.get("data", {}).get("dropped") or []
+        if dropped:
+            rows = "1 row" if len(dropped) == 1 else f"{len(dropped)} rows"
+            name, first = self.record["job"]["dataset"]["name"], dropped[0]
+            more = "" if len(dropped) == 1 else "; the record lists all"
+            texts.append(f" dropped  {name}: {rows}, first data row {first['row'] + 1}: {first['reason']}{more}")
+        return texts
 
 
-class Endings:
-    """Tells which jobs have ended since it was made: the record or the failure of each is there, and new."""
+class Outcomes:
+    """The jobs that have ended since this object was made: the record or the failure of each is there, and new."""
 
     def __init__(self, jobs: Iterable[Planned]) -> None:
         self._before = {one.key: _before(one) for one in jobs}
 
     def ended(self, one: Planned) -> bool:
-        """Tell whether a job has ended."""
+        """Return whether a job has ended."""
         return _stamps(one) != self._before[one.key]
 
-    def of(self, one: Planned) -> Ending | None:
+    def of(self, one: Planned) -> JobOutcome | None:
         """Return how a job ended; None if it has not."""
         if not self.ended(one):
             return None
         if _stamps(one)[1] not in (None, self._before[one.key][1]):
             failure = one.store.failure(one.key) or {"status": "failed", "error": "its failure cannot be read"}
-            return Ending(failure["status"], failure["error"])
+            return JobOutcome(failure["status"], failure["error"])
         record = one.store.get(one.key)
         if record is None:
-            return Ending("failed", "its record cannot be read; the same command does it again")
-        metric = record["job"]["dataset"]["metric"]
-        scores = (f"{part} {score_text(record['scores'][part][metric], 4)}" for part in ("val", "test"))
-        return Ending("done", f"{metric}: {', '.join(scores)}")
+            return JobOutcome("failed", "its record cannot be read; the same command does it again")
+        return JobOutcome("done", record=record)
 
 
 def _before(one: Planned) -> tuple[int | None, int | None]:
     """Return the stamps that a job must not have to have ended.
 
-    Planning takes its time, and another sweep may have done the job meanwhile: its record is new then.
+    Planning takes its time, and another sweep may have finished the job meanwhile: its record is new then.
     """
     record, failure = _stamps(one)
     return None if one.env.is_finished(one.key) else record, failure

@@ -27,7 +27,7 @@ def run_single(arguments: Arguments) -> int:
         fetch_missing((source, context.places) for source in job.sources())
     if _describes_sweep(config, arguments):
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
-    status, _ = work(job, context, guesses, in_sweep=False, quiet=False)
+    status, _ = work(job, context, guesses, in_sweep=False)
     return int(status != "done")
 
 
