@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 250
+MARGIN = 10  # blanks from which on a line continues below its own beginning
 NARROW = 40  # columns of a terminal below which nothing is wrapped
 _LABEL = re.compile(r"\s*\S.{0,20}?\s{2,}")  # what stands before the text of a line: "   model  "
 
@@ -111,8 +112,8 @@ def terminal_width() -> int:
 
 
 def _wrapped_line(line: str, width: int) -> str:
-    label = _LABEL.match(line)
-    indent = label.end() if label else len(line) - len(line.lstrip()) + 2
+    label, blanks = _LABEL.match(line), len(line) - len(line.lstrip())
+    indent = label.end() if label else blanks if blanks > MARGIN else blanks + 2
     if len(line) <= width or indent > width // 2:
         return line
     options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from roftbench.cli.parser import KINDS, PLAN_HELP, RUN_HELP, parser
+from roftbench.cli.parser import FILTERS, KINDS, PLAN_HELP, RUN_HELP, parser
 from roftbench.config.registry import GROUPS, options
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
@@ -79,7 +79,8 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[:1] == ["plan"]:
         return _plan(arguments[1:])
     namespace, overrides = parser().parse_known_args(arguments)
-    if unknown := [text for text in overrides if text.startswith("-") or "=" not in text]:
+    takes_names = namespace.command == "list"
+    if unknown := [text for text in overrides if text.startswith("-") or ("=" not in text and not takes_names)]:
         raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help")
     namespace.overrides = overrides
     return COMMANDS[namespace.command](namespace)
@@ -114,14 +115,23 @@ def _results(overrides: Sequence[str]) -> Path:
 def _list(arguments: argparse.Namespace) -> int:
     from roftbench.cli import list as listing
 
-    if arguments.kind == "runs":
-        return listing.show_runs(_results(arguments.overrides), as_json=arguments.json)
-    show = {"datasets": listing.show_datasets, "models": listing.show_models}.get(arguments.kind)
+    words, kind = arguments.overrides, arguments.kind
+    if kind == "runs":
+        paths = [word for word in words if word.startswith("paths.")]
+        if wrong := [word for word in words if word not in paths and word.partition("=")[0] not in FILTERS]:
+            raise UsageError(f"list runs cannot filter by '{wrong[0]}'. Filters: {', '.join(FILTERS)} (key=value).")
+        filters = [word for word in words if word not in paths]
+        return listing.show_runs(_results(paths), filters, arguments.last, as_json=arguments.json)
+    if arguments.last is not None:
+        raise UsageError("--last belongs to list runs: roftbench list runs --last 20")
+    names = [word for word in words if "=" not in word]
+    overrides = [word for word in words if "=" in word]
+    show = {"datasets": listing.show_datasets, "models": listing.show_models}.get(kind)
     if show is not None:
-        return show(arguments.overrides, arguments.config_dir, as_json=arguments.json)
-    if arguments.overrides:
-        raise UsageError(f"'{arguments.overrides[0]}': list {arguments.kind} takes no key=value")
-    return listing.show_options(KINDS[arguments.kind], arguments.config_dir, as_json=arguments.json)
+        return show(names, overrides, arguments.config_dir, as_json=arguments.json)
+    if overrides:
+        raise UsageError(f"'{overrides[0]}': list {kind} takes names alone, no key=value")
+    return listing.show_options(KINDS[kind], names, arguments.config_dir, as_json=arguments.json)
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

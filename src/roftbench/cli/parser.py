@@ -37,6 +37,14 @@ that no record tells of, one epoch is measured.
   roftbench plan experiment=few_shot
   roftbench plan method=full_ft,roftmol label_ratio=n50,n100 seed=0,1,2 hydra/launcher=joblib
 """
+LIST_HELP = """\
+  roftbench list models                            one line per model
+  roftbench list models gin_masking minimol        their size, pretraining, license, and where the weights are
+  roftbench list runs method=roftmol dataset=esol --last 20
+
+Filters of runs: model= method= dataset= split= label_ratio= train= seed= (several values with commas between).
+Runs on the folds of roftbench advise are left out, unless split= names one of them.
+"""
 TABLES_HELP = """\
 key=value:
   model= method= dataset= split= label_ratio= train= seed=    only these records (several with commas between)
@@ -49,6 +57,7 @@ key=value:
   roftbench tables dataset=esol,lipo label_ratio=n50
   roftbench tables --from results/gin_masking/scores.csv
 """
+FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")  # of `list runs`
 KINDS = {"models": "model", "methods": "method", "datasets": "dataset", "splits": "split"}
 
 
@@ -67,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="show models, methods, data sets, splits, or the runs so far")
     listing.add_argument("kind", choices=[*KINDS, "runs"])
     listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.add_argument("--last", type=int, metavar="N", help="of the runs, only the N newest")
+    listing.formatter_class, listing.epilog = argparse.RawDescriptionHelpFormatter, LIST_HELP
 
     fetch = commands.add_parser("fetch", help="bring data sets and checkpoints to this machine, for offline use")
 
@@ -120,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
     for command in (listing, fetch, data, advise, embed, cache, splits):
         command.add_argument("--config-dir", type=Path, help="a folder with config groups of your own")
-    listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs}} [key=value …]"
+    listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs}} [NAME …] [key=value …]"
     fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"
     data.usage = f"{data.prog} [options] NAME|FILE [key=value …]"
     advise.usage = f"{advise.prog} [options] dataset=… [advise.budget=30m] [advise.models=A,B] [key=value …]"

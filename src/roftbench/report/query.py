@@ -86,9 +86,10 @@ class Request:
             for value in wanted:
                 if value not in known:
                     raise UsageError(f"no record has {key}={value}.{suggest(value, known)}")
-        return [one for one in records if self._passes(one)], [one for one in failures if self._passes(one)]
+        return [one for one in records if self.passes(one)], [one for one in failures if self.passes(one)]
 
-    def _passes(self, record: Record) -> bool:
+    def passes(self, record: Record) -> bool:
+        """Return whether a record passes all filters; one on a fold of `advise` only where `split` names it."""
         if "split" not in self.filters and _is_fold(record["job"]["split"]):
             return False
         return all(name_of(record["job"], key) in wanted for key, wanted in self.filters.items())
