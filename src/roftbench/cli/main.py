@@ -74,6 +74,9 @@ class _Once(logging.Filter):
 
 
 def _dispatch(arguments: list[str]) -> int:
+    option, _, value = arguments[0].partition("=") if arguments else ("", "", "")
+    if option in ("--complete", "--install-completion", "--show-completion"):
+        return _completion(option, [*([value] if value else []), *arguments[1:]])
     if arguments[:1] == ["run"]:
         return _run(arguments[1:])
     if arguments[:1] == ["plan"]:
@@ -84,6 +87,18 @@ def _dispatch(arguments: list[str]) -> int:
         raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help")
     namespace.overrides = overrides
     return COMMANDS[namespace.command](namespace)
+
+
+def _completion(option: str, words: list[str]) -> int:
+    from roftbench.cli import completion
+
+    shell = words[0] if words else ""
+    script = completion.script_of(shell)
+    if option == "--complete":
+        print("\n".join(completion.complete(shell, words[1:])))
+    else:
+        print(script.rstrip() if option == "--show-completion" else completion.install(shell))
+    return 0
 
 
 def _run(arguments: list[str]) -> int:

@@ -58,6 +58,11 @@ key=value:
   roftbench tables --from results/gin_masking/scores.csv
 """
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")  # of `list runs`
+RUN_OPTIONS = {  # whose words are parsed by sweep/arguments.py
+    "run": ("--multirun", "--config-dir", "--cfg", "--package", "--resolve", "--info"),
+    "plan": ("--config-dir", "--json"),
+}
+SHELLS = ("bash", "zsh", "fish")
 KINDS = {"models": "model", "methods": "method", "datasets": "dataset", "splits": "split"}
 
 
@@ -69,6 +74,9 @@ def parser() -> argparse.ArgumentParser:
         epilog="Start with: roftbench run method=roftmol dataset=esol",
     )
     whole.add_argument("--version", action="version", version=f"roftbench {__version__}")
+    install = "install completion of commands, keys and values for a shell, and stop"
+    whole.add_argument("--install-completion", choices=SHELLS, help=install)
+    whole.add_argument("--show-completion", choices=SHELLS, help="print that script instead, and stop")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="run a job, or a sweep of jobs (roftbench run --help)")
     commands.add_parser("plan", help="say what a sweep would do, and for how long (roftbench plan --help)")
@@ -138,6 +146,19 @@ def parser() -> argparse.ArgumentParser:
     for command in (tables, report, splits):
         command.usage = f"{command.prog} [options] [key=value …]"
     return whole
+
+
+def option_strings(command: str) -> list[str]:
+    """Return the options of a command, of `roftbench` itself for "", or the names of all commands for "COMMANDS"."""
+    whole = parser()
+    commands = next(action.choices for action in whole._actions if action.dest == "command")
+    assert isinstance(commands, dict)
+    if command == "COMMANDS":
+        return list(commands)
+    if command in RUN_OPTIONS:
+        return [*RUN_OPTIONS[command], "--help"]
+    actions = commands.get(command, whole)._actions
+    return [text for action in actions for text in action.option_strings if text.startswith("--")]
 
 
 def _takes_scores(command: argparse.ArgumentParser, out: str) -> None:

@@ -21,8 +21,23 @@ def conf_dir() -> Path:
 
 def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
     """Return the options of a config group, name to content, those of the user's own folder `extra` included."""
-    files = {path.stem: path for folder in _folders(extra) for path in (folder / group).glob("*.yaml")}
+    files = _files(group, extra)
     return {name: _content(name, files) for name in sorted(files)}
+
+
+def names(group: str, extra: Path | None = None) -> list[str]:
+    """Return the names of a group's options."""
+    return sorted(_files(group, extra))
+
+
+def chosen(group: str, overrides: Iterable[str], extra: Path | None = None) -> dict[str, Any]:
+    """Return the content of the option that overrides choose for a group, or of its default; empty if there is none."""
+    defaults = _read(conf_dir() / "config.yaml")["defaults"]
+    default = next((entry[group] for entry in defaults if isinstance(entry, dict) and group in entry), None)
+    given = [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
+    name = [str(default), *given][-1].partition(",")[0]
+    files = _files(group, extra)
+    return _content(name, files) if name in files else {}
 
 
 def existing(folder: Path) -> Path:
@@ -31,6 +46,10 @@ def existing(folder: Path) -> Path:
         raise UsageError(f"--config-dir {folder}: there is no such folder")
     check_folder(folder)
     return folder
+
+
+def _files(group: str, extra: Path | None) -> dict[str, Path]:
+    return {path.stem: path for folder in _folders(extra) for path in (folder / group).glob("*.yaml")}
 
 
 def _content(name: str, files: Mapping[str, Path], below: tuple[str, ...] = ()) -> dict[str, Any]:
