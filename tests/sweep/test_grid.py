@@ -108,7 +108,7 @@ def test_what_is_no_part_of_a_job_is_not_swept() -> None:
     for text in ("paths.results=a,b", "run.threads=1,2", "run.keep=true,false"):
         with pytest.raises(UsageError, match=f"{text}: a job is the same with each of these"):
             list(expand(["model=tiny_gin", "seed=0,1", text], Counting()))
-    with pytest.raises(UsageError, match=r"seed=interval\(0,1\): an interval has no values to run"):
+    with pytest.raises(UsageError, match=r"seed=interval\(0,1\): an interval has no single values"):
         list(expand(["model=tiny_gin", "seed=interval(0,1)"], Counting()))
 
 

@@ -56,7 +56,7 @@ def test_a_worker_process_prints_nothing_and_leaves_the_reason_in_the_store(
 
 
 def test_sweeps_that_cannot_be_told_are_refused(cli: Command) -> None:
-    cli.run("-m", "method=glob(l*)").refused("method=glob(l*): glob() is not supported here")
+    cli.run("-m", "method=glob(l*)").refused("method=glob(l*): glob() is not supported")
     several = ["experiment=smoke,few_shot", "model=tiny_gin"]
     cli.run("-m", *several).refused("experiment=smoke,few_shot names several presets")
     cli("plan", *several).refused("experiment=smoke,few_shot names several presets")
@@ -80,8 +80,8 @@ def test_the_device_of_a_clusters_jobs_need_not_be_here(monkeypatch: pytest.Monk
     plan, _ = hydra_app.plan([*words, "hydra/launcher=slurm"])
     assert [one.job.seed for one in plan.jobs] == [0, 1]
     found = estimate(plan, [])
-    assert found.without == {"no record tells of tiny_gin, and run.device=cuda is not here to measure an epoch": 2}
-    assert (found.kept, found.seconds) == (0, 0)
+    assert found.without == {"no record of tiny_gin, and run.device=cuda is not available to measure an epoch": 2}
+    assert (found.in_store, found.seconds) == (0, 0)
 
 
 def test_a_value_beside_the_options_of_its_group_goes_to_each_of_them(cli: Command) -> None:

@@ -473,7 +473,7 @@ def test_jobs_that_end_where_this_machine_sees_nothing_end_the_sweep_with_one_me
         launched.append(len(batch))
         return [JobReply(number + place, one.key, ended=True, refusal="") for place, one in enumerate(plan.jobs)]
 
-    with pytest.raises(JobError, match=rf"2 jobs have ended, but nothing of them is in paths\.results={lab.results} "):
+    with pytest.raises(JobError, match=rf"2 jobs have ended, but paths\.results={lab.results} on this machine"):
         Scheduler(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
     assert launched == [2]
 
@@ -487,7 +487,7 @@ def test_a_job_that_another_sweep_has_seen_fail_meanwhile_is_not_run_again(
     def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
         launched.append(number)
         for one in plan.jobs:  # this sweep's, and the other's
-            run_job(one.job, one.env)
+            run_job(one.job, one.context)
         return [JobReply(number, plan.jobs[number].key, ended=True, refusal="")]
 
     with pytest.raises(JobError, match="1 of 2 jobs failed"):
@@ -503,6 +503,6 @@ def test_a_launcher_that_runs_nothing_and_says_nothing_is_not_launched_for_ever(
         launched.append(len(batch))
         return []
 
-    with pytest.raises(JobError, match="the launcher came back 4 times without having run any of 2 jobs"):
+    with pytest.raises(JobError, match="the launcher returned 4 times without running any of 2 jobs"):
         Scheduler(lab.plan("method=lp", "seed=0,1"), launch, {"_target_": "a.RayLauncher"}, ["roftbench", "run"]).run()
     assert launched == [2] * 4

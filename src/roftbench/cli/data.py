@@ -57,9 +57,9 @@ def make_report(dataset: str, overrides: Sequence[str], folder: Path | None) -> 
         raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}")
     texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
     with clear_errors(texts, folder):
-        job, env, guesses = parse(_composed(texts, folder, path))
+        job, context, guesses = parse(_composed(texts, folder, path))
         splits = {split.name: split for split in _splits(job, texts, folder, path)}
-        loaded = load_dataset(job.dataset, env.cache / "data", env.places)
+        loaded = load_dataset(job.dataset, context.cache / "data", context.places)
         report = quality_report(loaded, {name: build(split) for name, split in splits.items()}, job.label_ratio)
     for name, split in splits.items():
         report["splits"][name] = {"settings": split.params, **report["splits"][name]}

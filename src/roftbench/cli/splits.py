@@ -13,7 +13,7 @@ from roftbench.data.dataset import load_dataset
 def rows(overrides: Sequence[str], folder: Path | None) -> dict[str, list[int]]:
     """Return the rows of each part that a config asks for; `folder` holds configs of the user's own."""
     with clear_errors(overrides, folder):
-        job, env, _ = parse(composed(overrides, folder and existing(folder)))
-        dataset = load_dataset(job.dataset, env.cache / "data", env.places)
+        job, context, _ = parse(composed(overrides, folder and existing(folder)))
+        dataset = load_dataset(job.dataset, context.cache / "data", context.places)
         _, parts = dataset.cut(build(job.split), job.label_ratio)
     return {name: dataset.rows[index].tolist() for name, index in parts.to_dict().items()}

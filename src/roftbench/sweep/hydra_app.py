@@ -57,7 +57,7 @@ def plan(words: Sequence[str]) -> tuple[Plan, DictConfig]:
         settings = composed(_for_hydra(overrides), folder, with_hydra=True).hydra
         found = plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder)))
     check_devices(found, settings.launcher)
-    jobs = tuple(replace(one, env=_with_threads(one.env, settings.launcher)) for one in found.jobs)
+    jobs = tuple(replace(one, context=_with_threads(one.context, settings.launcher)) for one in found.jobs)
     return replace(found, jobs=jobs), settings
 
 
@@ -94,7 +94,7 @@ class JobTask:
             outlast_warning(settings.launcher)
         try:
             job, context, _ = parse(config)
-        except UsageError as error:  # valid when it was planned: a file may be gone since
+        except UsageError as error:  # it was valid when planned: a file may have been removed since
             return tuple(JobReply(settings.job.num, "", False, str(error)))
         context = _with_threads(context, settings.launcher)
         status, refusal = work(job, context, in_sweep=True, bars=not is_worker)
@@ -137,14 +137,14 @@ class SweepTask(JobTask):
 
 
 def check_devices(plan: Plan, launcher: DictConfig) -> None:
-    """Raise UsageError where jobs are to run on this machine and it lacks their device; a cluster's may have it."""
+    """Raise UsageError if jobs are to run on this machine and it lacks their device; a cluster may have it."""
     if workers(launcher) is not None:
-        for name in {one.env.run.device for one in plan.open if one.job.model.kind == NETWORK}:
+        for name in {one.context.run.device for one in plan.open if one.job.model.kind == NETWORK}:
             choose_device(name)
 
 
 def _returned(one: JobReturn) -> JobReply | None:
-    """Return what a job returned, or raise what it raised; Hydra's `return_value` would print about it, too."""
+    """Return the reply of a job, or raise its error; Hydra's own `return_value` would print it, too."""
     if isinstance(one._return_value, BaseException):
         raise one._return_value
     return JobReply(*one._return_value) if one._return_value else None

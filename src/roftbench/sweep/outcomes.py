@@ -75,7 +75,7 @@ def _before(one: Planned) -> tuple[int | None, int | None]:
     Planning takes its time, and another sweep may have finished the job meanwhile: its record is new then.
     """
     record, failure = _stamps(one)
-    return None if one.env.is_finished(one.key) else record, failure
+    return None if one.context.is_finished(one.key) else record, failure
 
 
 def _stamps(one: Planned) -> tuple[int | None, int | None]:

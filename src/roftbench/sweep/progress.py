@@ -160,8 +160,8 @@ def _training(one: Planned) -> str:
 
 
 def _device(one: Planned) -> str:
-    threads = one.env.run.threads
-    return one.env.run.device + ("" if threads is None else f", {threads} thread{'s' * (threads != 1)} per job")
+    threads = one.context.run.threads
+    return one.context.run.device + ("" if threads is None else f", {threads} thread{'s' * (threads != 1)} per job")
 
 
 def failed_lines(command: Sequence[str], one: Planned, reason: str) -> str:

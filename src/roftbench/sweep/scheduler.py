@@ -35,18 +35,18 @@ class JobReply(NamedTuple):
 
 Launch = Callable[[Sequence[Sequence[str]], int], Sequence[JobReply]]
 BUSY_SECONDS = 1.0
-# Exceptions of a launch that had begun; a worker that is killed while it starts has no job yet, and gets a second try.
+# Exceptions of workers that died: one that is killed while it starts has no job yet, and is launched once more.
 WORKER_DIED = ("UncompletedJobError", "TerminatedWorkerError")
-IDLE = 3  # launches in a row that may run nothing: another sweep may just have left what it had at work
-SEEN_SECONDS = 90.0  # after which a shared folder shows what another machine has written: NFS needs up to 60
+IDLE = 3  # launches in a row that may run nothing: another sweep may just have given up its jobs
+SEEN_SECONDS = 90.0  # until a shared folder shows files of another machine: NFS needs up to 60
 RESUME = "Finished jobs are kept; the same command continues"
 CHANGED = (
-    "a job was not the one that was planned: a file that decides its numbers (a table, a checkpoint, a plug-in) or"
-    " roftbench itself has changed since the sweep began, or is another one on the worker"
+    "a job differs from the planned one: a file that decides its numbers (a table, a checkpoint, a plug-in) or"
+    " roftbench itself has changed since the sweep began, or differs on the worker"
 )
 UNSEEN = (
-    "{count} jobs have ended, but nothing of them is in paths.results={root} as this machine sees it. Workers on other"
-    " machines must have that very folder: set paths.results to one that all of them share"
+    "{count} jobs have ended, but paths.results={root} on this machine has no file of them. Workers on other machines"
+    " must use the same folder: set paths.results to one that all machines share"
 )
 LOST = "its worker process was lost twice ({reason}){remedy}"
 
@@ -56,7 +56,7 @@ class JobsFailedError(JobError):
 
 
 class Scheduler:
-    """The missing jobs of a plan, and how to launch them.
+    """Launches the missing jobs of a plan.
 
     Args:
         plan: the sweep.
@@ -85,19 +85,19 @@ class Scheduler:
         self.began = time.monotonic()
 
     def run(self) -> None:
-        """Run what is missing, to the end.
+        """Run all missing jobs.
 
         Raises:
             JobsFailedError: jobs failed; all others are done.
-            UsageError: results cannot be written, or a file that is needed cannot be had; no job has begun.
-            JobError: results can no longer be written, or are not seen here, the launcher itself failed before a job
-                began, or a file that decides numbers was changed meanwhile. What failed until then has been named.
+            UsageError: results cannot be written, or a required file is missing; no job has begun.
+            JobError: results can no longer be written, or are not visible here, the launcher itself failed before a job
+                began, or a file that decides numbers was changed meanwhile. Failed jobs have been printed.
         """
         self.progress.open()
         if self.todo:
             self.todo[0].store.check_writable()
-            self.todo[0].env.tidy()
-            fetch_missing((source, one.env.places) for one in self.todo for source in one.job.sources())
+            self.todo[0].context.tidy()
+            fetch_missing((source, one.context.places) for one in self.todo for source in one.job.sources())
         try:
             self._work()
         except JobError:
@@ -116,7 +116,7 @@ class Scheduler:
             left = [one for one in batch if not self.outcomes.ended(one)]
             idle = idle + 1 if len(left) == len(batch) and not self._at_work(left) else 0
             if idle > IDLE and not reason:
-                raise JobError(f"the launcher came back {idle} times without having run any of {len(left)} jobs")
+                raise JobError(f"the launcher returned {idle} times without running any of {len(left)} jobs")
             if reason and alone and left:
                 self._give_up(left.pop(), reason)
             elif reason:
@@ -125,24 +125,24 @@ class Scheduler:
                 if fruitless > reason.startswith(WORKER_DIED):
                     raise JobError(f"the launcher failed before any of {len(left)} jobs began: {reason}")
                 say(f"a worker process was lost ({reason}); {len(left)} jobs are still to be run")
-                suspects += lost  # one of them may kill its worker again: each gets one more, of its own
+                suspects += lost  # one of them may kill its worker again: each is relaunched alone
                 left = [one for one in left if one not in lost]
             elif left:
                 self._wait(left)
 
     def _launch(self, batch: Sequence[Planned]) -> str:
-        """Launch jobs, one by one where they run in this process; returns why a launcher did not come to its end."""
+        """Launch jobs, one by one where they run in this process; returns the error of the launcher, or ""."""
         for chunk in self._chunks(batch):
             number = self.number[chunk[0].key]
             if not self.parallel:
-                if self.outcomes.ended(chunk[0]):  # another sweep was quicker
+                if self.outcomes.ended(chunk[0]):  # another sweep has run it
                     continue
                 self.progress.begin(chunk[0], number)
             try:
                 replies = self._launch_chunk(chunk, number)
-            except BrokenPipeError:  # the reader of our output has left
+            except BrokenPipeError:  # the reader of standard output has left
                 raise
-            except Exception as error:  # whatever a launcher raises when a worker of its own dies
+            except Exception as error:  # launchers raise various types when a worker dies
                 return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
             self._heed(replies, {number + place: one for place, one in enumerate(chunk)})
             if not self.parallel:

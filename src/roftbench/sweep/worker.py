@@ -41,7 +41,7 @@ def work(
             return "failed", str(error)
         try:
             return _run(job, context, store, in_sweep=in_sweep), ""
-        except BrokenPipeError:  # the reader of our output has left: no fault of the job
+        except BrokenPipeError:  # the reader of standard output has left: not an error of the job
             raise
         except (UsageError, OSError, SystemExit) as error:
             reason = _words(error)
@@ -78,4 +78,4 @@ def _words(error: BaseException) -> str:
     if isinstance(error, OSError):
         file = error.filename or "a file"
         return f"{file}: {error.strerror or error}. Set paths.results and paths.cache to folders that you can write."
-    return str(error) if isinstance(error, UsageError) else f"code of a plug-in ended the process: {error!r}"
+    return str(error) if isinstance(error, UsageError) else f"code of a plug-in exited: {error!r}"
