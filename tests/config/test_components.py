@@ -138,7 +138,7 @@ def test_the_files_of_gcn_and_graphsage_are_told_apart_by_their_content(
     job = parse(with_model(plain, model, checkpoint=right))[0]
     digest = options("model")[f"{model}_supervised"]["sha256"]
     assert (job.model.sha256, job.model.pretraining) == (digest, "unknown")
-    with pytest.raises(UsageError, match=f"weights of {other}_supervised, a .*Take model={other}_supervised"):
+    with pytest.raises(UsageError, match=f"weights of {other}_supervised, a .*Use model={other}_supervised"):
         parse(with_model(plain, model, checkpoint=wrong))
     insisted = options("model")[f"{other}_supervised"]["sha256"]
     assert parse(with_model(plain, model, checkpoint=wrong, sha256=insisted))[0].model.sha256 == insisted

@@ -41,7 +41,9 @@ def test_one_option_of_a_group_is_one_option(cli: Command) -> None:
     cli.run("-m", "dataset=esol,true").refused("unknown dataset 'true'. Allowed: bace")
     cli.run("label_ratio=-5").refused("unknown label_ratio '-5'. Allowed: full")
     cli.run("-m", "method=l2_sp,l2sp", "method.weight=.1").refused("unknown method 'l2sp'. Did you mean 'l2_sp'?")
-    cli.run("-m", "method=roftmol,lp", "method.epochs=5").refused("method=lp has no 'method.epochs': sweep it apart")
+    cli.run("-m", "method=roftmol,lp", "method.epochs=5").refused(
+        "method=lp has no 'method.epochs': run it in a sweep of its own"
+    )
     cli.run("dataset=3").refused("unknown dataset '3'. Allowed: bace")
     cli.run("dataset=ESOL").refused("Did you mean 'esol'?")
     assert cli.files() == []

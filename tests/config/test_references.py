@@ -1,4 +1,4 @@
-"""References of a config that unfold to more than any config holds."""
+"""References of a config that resolve to more values than any config has."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ DOUBLINGS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("doubled", DOUBLINGS.values(), ids=DOUBLINGS)
 def test_what_doubles_is_refused(doubled: Callable[[str], str]) -> None:
     text = "a0: {x: 1}\n" + "".join(f"a{n}: {doubled(f'a{n - 1}')}\n" for n in range(1, 40))
-    with pytest.raises(UsageError, match=r"unfold to more than 100,000 values"):
+    with pytest.raises(UsageError, match=r"resolve to more than 100,000 values"):
         check_references(OmegaConf.create({"method": OmegaConf.create(text)}))
 
 
@@ -35,11 +35,11 @@ def test_each_command_refuses_a_bomb_at_once(cli: Command, tmp_path: Path, comma
     (tmp_path / "conf" / "method").mkdir(parents=True)
     text = LP + "z0: xx\n" + "".join(f"z{n}: ${{method.z{n - 1}}}${{method.z{n - 1}}}\n" for n in range(1, 40))
     (tmp_path / "conf" / "method" / "bomb.yaml").write_text(text, encoding="utf-8")
-    cli(*command, f"--config-dir={tmp_path / 'conf'}", "method=bomb").refused("unfold to more than 100,000 values")
+    cli(*command, f"--config-dir={tmp_path / 'conf'}", "method=bomb").refused("resolve to more than 100,000 values")
 
 
 def test_a_reference_within_a_reference_is_refused() -> None:
-    with pytest.raises(UsageError, match="within a reference"):
+    with pytest.raises(UsageError, match="nested reference"):
         check_references(OmegaConf.create({"a": "b", "c": "${${a}}"}))
 
 

@@ -35,10 +35,10 @@ def test_an_option_may_build_on_others_of_its_group(tmp_path: Path) -> None:
 
 def test_a_file_that_holds_no_keys_is_named(tmp_path: Path) -> None:
     write(tmp_path, mine="[1, 2]")
-    with pytest.raises(UsageError, match=r"mine\.yaml must hold key: value lines"):
+    with pytest.raises(UsageError, match=r"mine\.yaml must consist of key: value lines"):
         options("model", tmp_path)
     (tmp_path / "model" / "mine.yaml").write_text("a: [", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"mine\.yaml is no valid YAML"):
+    with pytest.raises(UsageError, match=r"mine\.yaml is not valid YAML"):
         options("model", tmp_path)
 
 

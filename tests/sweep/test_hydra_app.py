@@ -75,7 +75,7 @@ def test_the_device_of_a_clusters_jobs_need_not_be_here(monkeypatch: pytest.Monk
     words = ["model=tiny_gin", "method=lp", "seed=0,1", "run.device=cuda"]
     with pytest.raises(UsageError, match=r"device=cuda: this machine has 0 GPUs"):
         hydra_app.plan(words)
-    with pytest.raises(UsageError, match="device=gpu is no device"):
+    with pytest.raises(UsageError, match="device=gpu is not a device"):
         hydra_app.plan([*words[:3], "run.device=gpu", "hydra/launcher=slurm"])
     plan, _ = hydra_app.plan([*words, "hydra/launcher=slurm"])
     assert [one.job.seed for one in plan.jobs] == [0, 1]
@@ -112,7 +112,7 @@ def test_impossible_logging_is_one_message(cli: Command) -> None:
 
 @pytest.mark.parametrize("name", ["gpu", "mps", "xpu", "CPU", "''", "cuda:x", "cuda:-1", "cpu:0"])
 def test_a_device_that_is_none_is_one_message(cli: Command, name: str) -> None:
-    allowed = f"device={name} is no device. Allowed: auto, cpu, cuda, cuda:N."
+    allowed = f"device={name} is not a device. Allowed: auto, cpu, cuda, cuda:N."
     for sweep in ((), ("-m",)):
         cli("run", *sweep, f"run.device={name}").refused(allowed)
     bare = name.strip("'")

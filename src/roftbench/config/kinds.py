@@ -1,4 +1,4 @@
-"""Which methods go with which models: those of networks, and estimators on fingerprints."""
+"""Kinds of models and their methods: networks, and fingerprints with estimators."""
 
 from roftbench.config.job import FINGERPRINT, NETWORK, MethodSpec, ModelSpec
 from roftbench.config.plugins import import_name
@@ -17,17 +17,17 @@ SHOWN = 10  # names in a message
 
 
 def bases_of(group: str) -> tuple[type, ...]:
-    """Return what a model or a method is a subclass of, one class for each kind."""
+    """Return the base classes of models or methods, one per kind."""
     return tuple(kind[group] for kind in KINDS.values())
 
 
 def kind_of(target: type, group: str) -> str:
-    """Return the kind of a class of models or methods, a subclass of one of `bases_of`."""
+    """Return the kind of a class of models or methods; it must be a subclass of one of `bases_of`."""
     return next(name for name, kind in KINDS.items() if issubclass(target, kind[group]))
 
 
 def check_pair(model: ModelSpec, method: MethodSpec) -> None:
-    """Raise UsageError unless the method goes with the model."""
+    """Raise UsageError unless model and method are of the same kind."""
     if model.kind != method.kind:
         raise UsageError(
             f"model={model.name} is a {model.kind}, but method={method.name} is for a {method.kind}. Allowed with"
@@ -37,7 +37,7 @@ def check_pair(model: ModelSpec, method: MethodSpec) -> None:
 
 
 def _names(group: str, kind: str) -> str:
-    """Return the shipped options of a group that are of a kind."""
+    """Return the names of the shipped options of a group with some kind."""
     targets = {name: import_name(content["_target_"]) for name, content in options(group).items()}
     names = [name for name, target in targets.items() if kind_of(target, group) == kind]
     return ",".join(names) if len(names) <= SHOWN else f"{','.join(names[:SHOWN])},… (see roftbench list {group}s)"

@@ -1,4 +1,4 @@
-"""The config folders and what they offer: the registry of models, methods, data sets and splits."""
+"""The config folders, which are the registry of models, methods, data sets and splits."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from roftbench.config.trust import check_folder, load, read_text
 from roftbench.errors import UsageError
 
 OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train")
-BESIDE = ("run", "paths")  # that are no part of what a job is
+BESIDE = ("run", "paths")  # no part of a job's identity
 GROUPS = (*OF_A_JOB, *BESIDE, "experiment")
 
 
@@ -20,7 +20,7 @@ def conf_dir() -> Path:
 
 
 def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
-    """Return the options of a config group, name to content, those of the user's own folder `extra` included."""
+    """Return the content of the options of a config group by name, including those of a user's folder `extra`."""
     files = _files(group, extra)
     return {name: _content(name, files) for name in sorted(files)}
 
@@ -41,9 +41,9 @@ def chosen(group: str, overrides: Iterable[str], extra: Path | None = None) -> d
 
 
 def existing(folder: Path) -> Path:
-    """Return a user's config folder; raises UsageError where there is none, or it holds what `check_folder` refuses."""
+    """Return a user's config folder; raises UsageError if it does not exist or `check_folder` refuses its content."""
     if not folder.is_dir():
-        raise UsageError(f"--config-dir {folder}: there is no such folder")
+        raise UsageError(f"--config-dir {folder}: the folder does not exist")
     check_folder(folder)
     return folder
 
@@ -53,7 +53,7 @@ def _files(group: str, extra: Path | None) -> dict[str, Path]:
 
 
 def _content(name: str, files: Mapping[str, Path], below: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What is in an option, over the options of its group that it names as `defaults`, as Hydra composes them."""
+    """Return the content of an option merged over its `defaults` from the same group, as Hydra composes them."""
     own = _read(files[name])
     bases = own.pop("defaults", None) or []
     found: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def _content(name: str, files: Mapping[str, Path], below: tuple[str, ...] = ()) 
 
 
 def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Two dictionaries as one, the second winning, the dictionaries in them likewise."""
+    """Return two nested dictionaries merged; values of the second win."""
     merged = dict(first)
     for key, value in second.items():
         below = merged.get(key)
@@ -78,7 +78,7 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     content = load(read_text(path), path) or {}
     if not isinstance(content, dict):
-        raise UsageError(f"{path} must hold key: value lines")
+        raise UsageError(f"{path} must consist of key: value lines")
     return content
 
 

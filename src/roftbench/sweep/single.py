@@ -35,7 +35,7 @@ def show(arguments: Arguments) -> None:
     """Print the composed config (`--cfg`) or what Hydra reports about it (`--info`).
 
     Raises:
-        UsageError: an override cannot be used, or references unfold without end.
+        UsageError: an override cannot be used, or references resolve to too many values.
     """
     with clear_errors(arguments.overrides, arguments.config_dir):
         if arguments.resolve:
