@@ -1,4 +1,4 @@
-"""`roftbench`: run jobs, look at what there is, make tables. Heavy imports wait until they are needed."""
+"""The command line `roftbench`. Heavy modules are imported by the commands that need them."""
 
 import argparse
 import io
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nroftbench: interrupted; finished stages are kept, the same command continues", file=sys.stderr)
         return 130
-    except RuntimeError as error:  # of a user without an entry in the list of users, and without HOME
+    except RuntimeError as error:  # for users without an entry in the user database, and without HOME
         if "home directory" not in str(error):
             raise
         print(f"roftbench: {error} Set HOME, or give paths without '~' (ROFTBENCH_CACHE=DIR).", file=sys.stderr)
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(printable(f"roftbench: {error}"), file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output has left (`roftbench list runs | head`)
+    except BrokenPipeError:  # the reader of standard output has left (`roftbench list runs | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -45,19 +45,19 @@ def _prepare() -> None:
     handler.addFilter(_Once())
     logging.basicConfig(format="roftbench: %(message)s", level=logging.WARNING, handlers=[handler])
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is written as an escape
+        if isinstance(stream, io.TextIOWrapper):  # characters that the encoding lacks are escaped
             stream.reconfigure(errors="backslashreplace")
     for name in ("RESULTS", "CACHE", "MIRROR", "OFFLINE"):  # an empty variable is an unset one
         if os.environ.get(f"ROFTBENCH_{name}") == "":
             del os.environ[f"ROFTBENCH_{name}"]
-    # Threads that spin while they wait make a job ten times slower when another one wants the same cores.
+    # Threads that spin while they wait slow a job down tenfold if another one uses the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class _Once(logging.Filter):
-    """Lets a message through once: who plans a job and who runs it may find the same file damaged.
+    """Lets each message through once: planning and running a job may both report the same damaged file.
 
-    Control characters in it are written out.
+    Control characters in it are escaped.
     """
 
     def __init__(self) -> None:
@@ -174,7 +174,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     results, scores = _results(arguments.overrides), arguments.scores
     if len(scores) > 1 and arguments.out is None:
-        raise UsageError("--from names several files: say where their page belongs, by --out FILE")
+        raise UsageError("--from is given several times: give a file for the page, --out FILE")
     out = arguments.out or (scores[0].absolute().parent if scores else results) / "report.html"
     data = html.write_report(results, out, scores)
     print(html.words(data, out))

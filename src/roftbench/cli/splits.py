@@ -1,4 +1,4 @@
-"""`roftbench splits`: the data rows of train, val and test, labels cut, as a job has them."""
+"""`roftbench splits`: data rows of the parts of a job; train has only the rows whose labels are used."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from roftbench.data.dataset import load_dataset
 
 
 def rows(overrides: Sequence[str], folder: Path | None) -> dict[str, list[int]]:
-    """Return the rows of each part that a config asks for; `folder` holds configs of the user's own."""
+    """Return the data rows (from 0) of each part of a job; `folder` contains the user's configs."""
     with clear_errors(overrides, folder):
         job, context, _ = parse(composed(overrides, folder and existing(folder)))
         dataset = load_dataset(job.dataset, context.cache / "data", context.places)
