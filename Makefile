@@ -41,7 +41,7 @@ report: setup ## Write all records in results/ as one HTML page
 	$(BIN)/roftbench report $(ARGS)
 
 docs: setup-dev ## Generate docs/reference.md from the code and build the site in site/
-	$(BIN)/python scripts/make_reference.py
+	$(BIN)/python -m scripts.make_reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: setup-dev ## Check format, lint rules, types and the order of imports
@@ -58,7 +58,7 @@ format: setup-dev ## Format the code and apply the fixes of the linter
 	$(BIN)/ruff check --fix .
 
 assets: setup-dev ## Rebuild the bundled data sets from the released packages and compare
-	$(BIN)/python scripts/build_assets.py --check
+	$(BIN)/python -m scripts.build_assets --check
 
 clean: ## Remove the environment and tool caches; results are kept
 	rm -rf $(VENV) .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,6 +1,6 @@
 """Measure what `roftbench advise` costs against hindsight: its recommendation and the best candidate on a test part.
 
-    python scripts/advise_regret.py TABLES --results DIR --output DIR [--tables A,B] [--labels 50,100] [--budgets 4m]
+    python -m scripts.advise_regret TABLES --results DIR --output DIR [--tables A,B] [--labels 50,100] [--budgets 4m]
 
 TABLES is a folder of CSV files as in MoleculeACE 3.0.0 (MIT; `MoleculeACE/Data/benchmark_data` in its wheel): columns
 `smiles` and `y`. Each table is cut at random into 60 % train, 10 % val and 30 % test; so many labels are drawn, those
@@ -91,10 +91,10 @@ def raced(path: Path, labels: int, budget: str, overrides: Sequence[str]) -> Cel
         used = advisor.budget.used()
         found = {one.name: advisor.alone(one) for one in advisor.candidates}
     scores = {name: score for name, score in found.items() if score is not None}
-    if advice.kept.score is None:
+    if advice.saved.score is None:
         raise SystemExit(f"{path}: the recommendation has no test score")
     decided = not advice.ending.undecided
-    return Cell(labels, budget, path.stem, advice.winner.name, advice.kept.score, decided, used, scores)
+    return Cell(labels, budget, path.stem, advice.winner.name, advice.saved.score, decided, used, scores)
 
 
 def report(cells: Sequence[Cell]) -> str:

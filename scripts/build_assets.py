@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wheels import Wheel
+from scripts.wheels import Wheel
 
 ASSETS = Path(__file__).resolve().parents[1] / "src" / "roftbench" / "assets" / "data"
 

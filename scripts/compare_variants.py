@@ -1,6 +1,6 @@
 """Compare variants of one method, such as ROFT-MOL's two treatments of running statistics, by the tables' own test.
 
-    python scripts/compare_variants.py --from results/roftmol_buffers/scores.csv --method roftmol --param buffers
+    python -m scripts.compare_variants --from results/roftmol_buffers/scores.csv --method roftmol --param buffers
 
 `roftbench tables` chooses among a method's hyperparameters by validation score; here each choice is a row. Prints, for
 the scores of the validation and of the test part, how much better the first variant is than each other one, over data

@@ -1,6 +1,6 @@
 """Make `advise`'s prior from committed scores: the average rank of each method, by pretraining, task and label count.
 
-python scripts/make_prior.py results/gin_masking/scores.csv
+python -m scripts.make_prior results/gin_masking/scores.csv
 """
 
 import argparse

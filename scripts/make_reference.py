@@ -1,6 +1,6 @@
 """Write docs/reference.md, the reference of commands and config keys, from the code, conf/ and reference.yaml.
 
-python scripts/make_reference.py
+python -m scripts.make_reference
 """
 
 import argparse

@@ -29,8 +29,11 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The session's folder of featurized data sets."""
-    return tmp_path_factory.mktemp("cache")
+    """A folder of featurized data sets that all test processes share, so that each one is featurized once."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

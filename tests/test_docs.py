@@ -124,7 +124,7 @@ def test_scores_in_the_readme_are_the_committed_ones() -> None:
 
 def test_reference_is_generated_from_the_code(tmp_path: Path) -> None:
     copy = tmp_path / "reference.md"
-    subprocess.run([sys.executable, ROOT / "scripts" / "make_reference.py", "--out", copy], check=True)
+    subprocess.run([sys.executable, "-m", "scripts.make_reference", "--out", copy], cwd=ROOT, check=True)
     assert copy.read_text(encoding="utf-8") == (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
 
@@ -155,7 +155,7 @@ class Links(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site; building stops at a broken link and at a page that the navigation lacks."""
-    pytest.importorskip("mkdocs")
+    pytest.importorskip("mkdocstrings")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
@@ -200,7 +200,7 @@ def test_pages_of_source_files_show_the_whole_file(site: Path) -> None:
 
 def saved_model(cli: Command, *overrides: str) -> Path:
     """Return the folder of a small model that was saved for prediction."""
-    key = cli.lab.done("method=lp", "train.epochs=1", "run.keep=true", *overrides)["key"]
+    key = cli.lab.done("method=lp", "train.epochs=1", "run.keep=true", *overrides).key
     return cli.lab.results / "models" / key
 
 

@@ -49,7 +49,7 @@ def test_the_smoke_sweep_killed_and_resumed_gives_eighteen_records_and_two_table
     """All nine methods on a regression and a classification data set, in one multirun."""
     killed = Terminal.of(lab, tmp_path).stopped(signal.SIGKILL, "run", "-m", *SMOKE, after="record   ", count=4)
     assert killed.code == -signal.SIGKILL, killed
-    done = {record["key"]: record for record in lab.store.load()}
+    done = {record.key: record for record in lab.store.load()}
     assert 4 <= len(done) < 18
 
     sweep = cli("run", "-m", *SMOKE)
@@ -58,9 +58,9 @@ def test_the_smoke_sweep_killed_and_resumed_gives_eighteen_records_and_two_table
     assert sweep.out.endswith(f"\n18 jobs: 18 done ({len(done)} of them before), 0 skipped, 0 failed\n")
     assert not any(f"{key}.json" in sweep.out for key in done)
     records = lab.store.load()
-    cells = [(record["job"]["method"]["name"], record["job"]["dataset"]["name"]) for record in records]
+    cells = [(record.job["method"]["name"], record.job["dataset"]["name"]) for record in records]
     assert sorted(cells) == sorted((method, dataset) for method in METHODS for dataset in ("esol", "bbbp"))
-    assert {record["key"]: record for record in records if record["key"] in done} == done
+    assert {record.key: record for record in records if record.key in done} == done
     assert lab.store.load_failures() == []
 
     tables = cli("tables")

@@ -1,8 +1,10 @@
-"""The words that error messages share."""
+"""Fields and texts of errors."""
 
 import math
+import pickle
 
 import pytest
+from refusals import raises_usage
 
 from roftbench.errors import JobError, SkipJob, UsageError, check_choice, check_range, suggest
 
@@ -15,14 +17,34 @@ def test_suggest_guesses_nothing_for_a_name_that_is_far_from_all() -> None:
     assert suggest("zzz", ("train", "val")) == " Allowed: train, val."
 
 
+def test_usage_error_renders_problem_allowed_values_and_hint() -> None:
+    error = UsageError("seed=x is no number", key="seed", got="x", allowed=("1", "0"), hint="Give seed=0.")
+    assert str(error) == "seed=x is no number. Allowed: 0, 1. Give seed=0."
+    assert str(UsageError("a is 1", hint="Give a=2")) == "a is 1. Give a=2"
+    assert str(UsageError("a is 1")) == "a is 1"
+
+
+def test_usage_error_keeps_its_fields_in_another_process() -> None:
+    error = UsageError("problem", key="train.lr", got=[0], allowed=("a", "b"), hint="Fix it.")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 (written one line above)
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
+
+
+def test_usage_error_under_a_prefix() -> None:
+    error = UsageError("lr is 'x'", key="lr", got="x", allowed=("auto",), hint="Give a number.").under("train.")
+    assert str(error) == "train.lr is 'x'. Allowed: auto. Give a number."
+    assert (error.key, error.got, error.allowed) == ("train.lr", "x", ("auto",))
+
+
 def test_check_choice() -> None:
     check_choice("task", "regression", ("regression", "classification"))
-    with pytest.raises(ValueError, match=r"task is 'Regression'\. Did you mean 'regression'\? Allowed: classification"):
-        check_choice("task", "Regression", ("regression", "classification"))
+    allowed = ("regression", "classification")
+    with raises_usage(key="task", got="Regression", allowed=allowed):
+        check_choice("task", "Regression", allowed)
 
 
 def test_check_choice_takes_names_that_can_be_read_only_once() -> None:
-    with pytest.raises(ValueError, match=r"Allowed: a, b\."):
+    with raises_usage(key="x", got="c", allowed=("a", "b")):
         check_choice("x", "c", (name for name in "ab"))
 
 
@@ -47,12 +69,12 @@ def test_check_range_accepts_its_bounds(value: float, low: float, high: float, o
 def test_check_range_says_what_came_and_what_is_allowed(
     value: float, low: float, high: float, open_low: bool, message: str
 ) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the whole text is compared)
+    with raises_usage(key="lr") as caught:
         check_range("lr", value, low, high, open_low=open_low)
     assert str(caught.value) == message
 
 
-def test_who_catches_what() -> None:
-    assert issubclass(UsageError, ValueError)  # a wrong value, whoever finds it
+def test_kinds_of_errors() -> None:
+    assert issubclass(UsageError, ValueError)  # a wrong value
     assert issubclass(SkipJob, JobError)  # a job that ends without a result
     assert not issubclass(JobError, UsageError)

@@ -65,9 +65,9 @@ def test_run_list_and_tables_show_scores_of_any_scale(cli: Command, tmp_path: Pa
     printed = [line for line in ran.out.splitlines() if line.startswith("full_ft ")]
     listed = {line.split()[0]: line.split()[-2:] for line in cli("list", "runs").out.splitlines()[1:]}
     for record, line in zip(Store(cli.lab.results).load(), sorted(printed), strict=True):
-        scores = [pytest.approx(record["scores"][part]["rmse"], rel=1e-3) for part in ("val", "test")]
+        scores = [pytest.approx(getattr(record.scores, part)["rmse"], rel=1e-3) for part in ("val", "test")]
         assert all(1e-9 < score.expected < 1e-5 for score in scores)
-        assert [float(text) for text in listed[record["key"]]] == scores
+        assert [float(text) for text in listed[record.key]] == scores
         assert len(re.findall(r"\d\.\d{3}e-0\d", line)) == 2
     cell = r"\d\.\d{3}e-0\d ± \d\.\d{3}e-\d\d \(2\)"
     assert re.search(cell, cli("tables").out)

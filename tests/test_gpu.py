@@ -10,7 +10,7 @@ from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method
 from roftbench.methods.feature_map import FeatureMap
 from roftbench.models.gin import GIN
-from roftbench.models.graphgps import GraphGPS
+from roftbench.runner import training
 from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.training import FullPass, Modes, shuffled_batches, train_step
 
@@ -56,7 +56,7 @@ def test_replaying_what_is_the_same_changes_no_number(lab: Lab, method: str, mon
     monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", counting)
     replayed = numbers(lab.done(*words))
     assert replays >= (0 if method == "lp" else 3)
-    monkeypatch.setattr(GIN, "asks_nothing", False)
+    monkeypatch.setattr(GIN, "sync_free", False)
     assert numbers(lab.elsewhere("called").done(*words)) == replayed
 
 
@@ -65,16 +65,16 @@ def test_linear_probing_scores_what_it_scores_on_a_cpu(lab: Lab) -> None:
     here, there = (lab.elsewhere(device[-6:]).done(*words, device) for device in ("run.device=cpu", CUDA))
     for part in ("val", "test"):
         assert primary(there, part) == pytest.approx(primary(here, part), abs=2e-3)
-    assert there["env"]["device"] == torch.cuda.get_device_name()
+    assert there.env["device"] == torch.cuda.get_device_name()
 
 
 def test_a_model_kept_there_predicts_there_and_elsewhere_what_its_record_says(lab: Lab) -> None:
     record = lab.done(CUDA, "method=roftmol", "model=gin_masking", "run.keep=true")
     experiment = lab.experiment("method=roftmol", "model=gin_masking")
     smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
-    expected = [row[0] for row in record["test_predictions"]["prediction"]]
+    expected = [row[0] for row in record.test_predictions.prediction]
     for device in ("cuda:0", "cpu"):
-        found = roftbench.load(lab.store.model_path(record["key"]), device=device).predict(smiles)
+        found = roftbench.load(lab.store.model_path(record.key), device=device).predict(smiles)
         assert found.iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-3)
 
 
@@ -99,11 +99,11 @@ def test_no_step_waits_for_the_gpu(lab: Lab, model: str, last: int, method: Meth
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_a_broken_promise_fails_with_advice_and_spoils_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(GraphGPS, "asks_nothing", True)
+def test_sync_in_a_sync_free_encoder_fails_with_advice(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "is_sync_free", lambda encoder: True)  # GraphGPS asks for the largest graph
     outcome = lab.run(CUDA, "method=full_ft", *MODELS["graphgps"])
     assert outcome.status == "failed"
-    assert "asks_nothing = True" in outcome.record["error"]
+    assert "sync_free = True" in outcome.record.error
     assert lab.done(CUDA, "method=full_ft", "model=gin_masking")
 
 

@@ -236,7 +236,7 @@ def test_labels_that_float32_cannot_tell_apart_are_no_matter_to_a_forest(cli: Co
     cli.run(*given, "method=lp").refused("more than float32 can tell apart", "train.standardize_targets=true")
     assert cli.run(*given, *FOREST).code == 0
     [record] = cli.lab.store.load()
-    assert 0 < record["scores"]["train"]["rmse"] < 5
+    assert 0 < record.scores.train["rmse"] < 5
     assert cli.run(*given, "method=lp", "train.standardize_targets=true").code == 0
 
 

@@ -103,14 +103,14 @@ def test_the_installed_command_works_from_an_empty_folder(installed: Path, lab: 
     ended = terminal("run", *words)
     assert ended.code == 0, ended
     records = lab.store.load()
-    assert {record["job"]["method"]["target"] for record in records} == {
+    assert {record.job["method"]["target"] for record in records} == {
         "roftbench.methods.lp.LinearProbing",
         "roftbench.methods.l1_sp.L1SP",
     }
     for record in records:
-        assert record["job"]["model"]["name"] == "gin_masking"
-        assert re.fullmatch(r"[0-9a-f]{64}", record["job"]["model"]["sha256"])
-        assert record["env"]["commit"] is None
+        assert record.job["model"]["name"] == "gin_masking"
+        assert re.fullmatch(r"[0-9a-f]{64}", record.job["model"]["sha256"])
+        assert record.env["commit"] is None
     assert list(cwd.iterdir()) == []
 
 

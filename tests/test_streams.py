@@ -37,7 +37,7 @@ def own_table(path: Path) -> tuple[str, ...]:
 def test_no_command_ends_by_what_a_stream_cannot_show(lab: Lab, tmp_path: Path) -> None:
     table = tmp_path / "été.csv"
     own = merged(own_table(table))
-    kept = lab.store.model_path(lab.done(*own, "run.keep=true")["key"])
+    kept = lab.store.model_path(lab.done(*own, "run.keep=true").key)
     files = f"model_dir={kept}", f"input={table}"
     calls = [
         [],

@@ -2,7 +2,7 @@
 
 from roftbench.__about__ import __version__
 
-TYPE_CHECKING = False  # without the module `typing`: until `main` runs, an interrupt gives a traceback
+TYPE_CHECKING = False  # not from `typing`, whose import before `main` an interrupt would end with a traceback
 if TYPE_CHECKING:
     from roftbench.predict.embedding import embed
     from roftbench.predict.ensemble import load
@@ -11,7 +11,7 @@ __all__ = ["__version__", "embed", "load"]
 
 
 def __getattr__(name: str) -> object:
-    """Import what uses kept models when it is first asked for: it needs torch, which takes seconds."""
+    """Import `load` and `embed` on first use: they import torch, which takes seconds."""
     if name == "load":
         from roftbench.predict.ensemble import load
 

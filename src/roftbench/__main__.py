@@ -6,7 +6,7 @@ INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run the command line; returns its exit code, 130 where it is interrupted, also while modules are imported."""
+    """Run the command line and return its exit code, 130 after an interrupt, also one during imports."""
     try:
         from roftbench.cli.main import main as run
 
@@ -14,8 +14,8 @@ def main() -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     if code == INTERRUPTED:
-        # Python would end itself by SIGINT in spite of this code if the interrupt came while a text was run as code, as
-        # dataclasses do where they are defined; it forgets that with the next such text.
+        # After an interrupt within exec(), which dataclasses use, Python would exit by SIGINT in spite of this code;
+        # another exec() clears that state.
         exec("")
     return code
 

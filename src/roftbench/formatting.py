@@ -1,15 +1,15 @@
-"""How values stand on a terminal and in tables: scores of any scale, texts that may hold control characters.
+"""Values as text on a terminal and in tables: scores of any scale, texts that may contain control characters.
 
-score_text(0.0000007) -> "7.000e-07"          a score never reads as zero unless it is zero
-printable("esol\\x1b[2J") -> "esol\\\\x1b[2J"    nothing in a text can steer the terminal
-spreadsheet_text("=1+1") -> "'=1+1"           nothing in a text is a formula
+score_text(0.0000007) -> "7.000e-07"          only zero reads as zero
+printable("esol\\x1b[2J") -> "esol\\\\x1b[2J"    no text controls the terminal
+spreadsheet_text("=1+1") -> "'=1+1"           no text is a formula
 """
 
 import math
 import re
 from typing import Any
 
-SMALL, LARGE = 1e-3, 1e5  # below and from here on, fixed decimals would read as zero or as digits without meaning
+SMALL, LARGE = 1e-3, 1e5  # outside, fixed decimals read as zero or show meaningless digits
 UNDEFINED = "undefined"
 # C0 but tab and line feed, DEL, C1, marks that turn the direction of writing, other line ends, lone surrogates.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -17,10 +17,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def score_text(value: float | None, digits: int = 3) -> str:
-    """Return a score with so many decimals, or with four significant digits where its size is unusual.
+    """Return a score with `digits` decimals, or "undefined" for None and NaN.
 
-    Unusual is below 0.001 or from 100,000 on: labels in mol/L have an RMSE of 1e-7, which decimals would show as zero.
-    "undefined" for None and NaN.
+    Scores below 0.001 or from 100,000 on have four significant digits: labels in mol/L may have an RMSE of 1e-7, which
+    decimals would show as zero.
     """
     if value is None or math.isnan(value):
         return UNDEFINED
@@ -30,21 +30,21 @@ def score_text(value: float | None, digits: int = 3) -> str:
 
 
 def printable(text: object) -> str:
-    r"""Return a text whose control characters are written out, as \x1b or \u202e; line feeds and tabs stay.
+    r"""Return a text with its control characters as escapes (\x1b, \u202e); line feeds and tabs stay.
 
-    Names of data sets, columns and methods come from files of strangers: an escape sequence in one would color, clear
-    or retitle the terminal that it is printed to.
+    Names of data sets, columns and methods come from files of others: an escape sequence in one would color, clear or
+    retitle the terminal.
     """
     return _CONTROL.sub(_written_out, str(text))
 
 
 def printable_name(text: object) -> str:
-    r"""Return a text as `printable` does, on one line: line feeds and tabs are written out too, as \n and \t."""
-    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
+    r"""Return a text on one line: each character that cannot be printed is written out, as \n, \x1b or \u202e."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
 
 
 def printable_values(value: Any) -> Any:
-    """Return plain values (dictionaries, lists and what is in them) with every text in them as `printable` gives it."""
+    """Return plain values (nested dictionaries and lists) with `printable` applied to every text."""
     if isinstance(value, dict):
         return {printable_values(key): printable_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -53,7 +53,7 @@ def printable_values(value: Any) -> Any:
 
 
 def in_utf8(value: Any) -> Any:
-    r"""Return plain values with what UTF-8 lacks written out in every text, as \udcff: a byte of a file's name, say."""
+    r"""Return plain values with surrogates, such as bytes of file names, as escapes (\udcff) in every text."""
     if isinstance(value, dict):
         return {in_utf8(key): in_utf8(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -62,16 +62,15 @@ def in_utf8(value: Any) -> Any:
 
 
 def spreadsheet_text(text: str) -> str:
-    """Return a text for a cell of a CSV file: with an apostrophe before it where a spreadsheet would take a formula.
+    """Return a text for a cell of a CSV file, with an apostrophe before it if a spreadsheet would read a formula.
 
-    Such is what begins with =, +, -, @, a tab or a carriage return, apostrophes before it aside. Numbers are to be
-    written without it.
+    Formulas begin with =, +, -, @, a tab or a carriage return, possibly after apostrophes. It is not meant for numbers.
     """
     return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
 
 
 def from_spreadsheet_text(text: str) -> str:
-    """Return the text of which `spreadsheet_text` made a cell."""
+    """Return the original of a text that `spreadsheet_text` has written."""
     return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
 
 

@@ -1,4 +1,4 @@
-"""Metrics and training losses of both tasks, for labels with gaps (NaN) and any number of prediction tasks."""
+"""Metrics and training losses of regression and classification, with missing labels (NaN) and several tasks."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -22,10 +22,15 @@ AnyFloat = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Columns:
-    """The n labeled places of the C prediction tasks that have any, one column after the other.
+    """The n labeled entries of the C prediction tasks that have labels, column by column.
 
-    `y` and `prediction` [n]; `count` [C], the places of each column; `start` [C], the first one of each. So gaps cost
-    nothing and no Python runs per column: ToxCast has 617, and they are scored after every epoch.
+    Missing labels cost nothing and no Python runs per column: ToxCast has 617, which are scored after every epoch.
+
+    Attributes:
+        y: Labels, [n].
+        prediction: Predictions, [n].
+        count: Number of entries of each column, [C].
+        start: Index of the first entry of each column, [C].
     """
 
     y: FloatArray
@@ -35,7 +40,7 @@ class Columns:
 
     @classmethod
     def create(cls, y: AnyFloat, prediction: AnyFloat) -> "Columns":
-        """Take the labeled places out of `y` and `prediction` [N, T], in float64."""
+        """Return the labeled entries of `y` and `prediction` [N, T] in float64."""
         labeled = ~np.isnan(y.T)
         count = labeled.sum(axis=1, dtype=np.int64)
         count = count[count > 0]
@@ -48,23 +53,24 @@ class Columns:
         return np.minimum.reduceat(self.y, self.start) < np.maximum.reduceat(self.y, self.start)
 
     def sum(self, values: FloatArray) -> FloatArray:
-        """Sum `values` [n] over each column: [C]."""
+        """Return the sums of `values` [n] over each column, [C]."""
         return np.add.reduceat(values, self.start)
 
     def mean(self, values: FloatArray) -> FloatArray:
-        """Average `values` [n] over each column: [C]."""
+        """Return the means of `values` [n] over each column, [C]."""
         return self.sum(values) / self.count
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Give each place its column's value: [C] -> [n]."""
+        """Return `values` [C] repeated for the entries of each column, [n]."""
         return np.repeat(values, self.count)
 
     def sort(self, values: FloatArray) -> tuple[IntArray, IntArray]:
         """Sort `values` [n] within each column; equal values of a column form a run.
 
-        Returns `order` [n], such that values[order] ascends in each column, and the positions in it where runs begin.
+        Returns:
+            The order [n], such that values[order] ascends in each column, and the positions in it where runs begin.
         """
-        # A row per column, filled up with infinity: NumPy sorts all rows in one call.
+        # One row per column, padded with infinity, so that NumPy sorts all rows in one call.
         inside = np.arange(self.count.max(initial=0)) < self.count[:, None]
         padded = np.full(inside.shape, np.inf)
         padded[inside] = values
@@ -75,11 +81,11 @@ class Columns:
 
     @cached_property
     def sorted_by_prediction(self) -> tuple[IntArray, IntArray]:
-        """What `sort` gives for the predictions; several metrics need it."""
+        """Order and runs of the predictions, which several metrics need."""
         return self.sort(self.prediction)
 
     def ranks(self, order: IntArray, runs: IntArray) -> FloatArray:
-        """Rank each place in its column, 1 the lowest, from the results of `sort`: equal values share their mean."""
+        """Return the rank of each entry in its column from the results of `sort`, 1 the lowest; ties share the mean."""
         size = np.diff(runs, append=len(order))
         ranks = np.empty(len(order))
         ranks[order] = np.repeat(runs + (size + 1) / 2, size) - self.spread(self.start)
@@ -88,7 +94,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Metric:
-    """A score of a prediction task: `function` gives that of every column, [C]; any value where undefined."""
+    """A score of a prediction task; `function` returns that of every column, [C], any value where it is undefined."""
 
     name: str
     task: str
@@ -136,7 +142,7 @@ def _roc_auc(columns: Columns) -> FloatArray:
 def _average_precision(columns: Columns) -> FloatArray:
     order, runs = columns.sorted_by_prediction
     y = columns.y[order]
-    # A run is one threshold: all places from its beginning to the end of the column are called positive.
+    # A run is one threshold: all entries from its beginning to the end of the column are predicted positive.
     end = columns.spread(columns.start + columns.count)[runs]
     hits = np.append(0.0, np.cumsum(y))
     precision = np.repeat((hits[end] - hits[runs]) / (end - runs), np.diff(runs, append=len(y)))
@@ -166,18 +172,21 @@ def names_of(task: str) -> list[str]:
 def evaluate(
     task: str, y: AnyFloat, prediction: AnyFloat, names: Collection[str] | None = None
 ) -> dict[str, float | None]:
-    """The metrics of `task`, averaged over the prediction tasks (columns) in which the labels define them.
+    """Return the metrics of `task`, averaged over the prediction tasks (columns) in which the labels define them.
 
-    `y` [N, T]: labels, NaN = missing (classification: 0 or 1). `prediction` [N, T]: values in the units of
-    the labels, or probabilities in [0, 1]. `names`: the metrics to compute, None for all of the task. RMSE,
-    MAE and Brier score need one label; R² and Spearman need two different labels; ROC-AUC and average
-    precision need both classes. A score is None when no column defines it, or when one that the labels define
-    is not a finite number (Spearman of a constant prediction, an overflow): leaving that column out would let
-    a failed model be averaged over easier tasks than its rivals.
+    RMSE, MAE and Brier score need one label, R² and Spearman two different labels, ROC-AUC and average precision both
+    classes. A score is None if no column defines it, or if a defined one is not finite (Spearman of a constant
+    prediction, an overflow): without that column, a failed model would be averaged over easier tasks than others.
 
-    Raises ValueError for an unknown task, names that are no metrics of it, shapes that differ or are not 2-D,
-    infinite labels, labels other than 0 and 1 in classification, and predictions at labeled places that are
-    not finite, or in classification outside [0, 1].
+    Args:
+        task: "regression" or "classification".
+        y: Labels, NaN = missing, 0 or 1 in classification, [N, T].
+        prediction: Values in the unit of the labels, or probabilities in [0, 1], [N, T].
+        names: Metrics to compute, None for all of the task.
+
+    Raises:
+        ValueError: The task or a metric is unknown, shapes differ or are not 2-D, labels are infinite or not 0 and 1 in
+            classification, or predictions of labeled entries are not finite, or outside [0, 1] in classification.
     """
     _check_labels(task, y)
     known = names_of(task)
@@ -191,10 +200,13 @@ def evaluate(
 
 
 def undefined_tasks(task: str, y: AnyFloat) -> int:
-    """How many columns of `y` [N, T] (NaN = missing) have no primary metric.
+    """Return the number of columns of `y` [N, T] (NaN = missing) without a primary metric.
 
-    Classification: not both classes among the labels (no ROC-AUC). Regression: no label (no RMSE).
-    Raises ValueError as `evaluate` does for the task and the labels.
+    These are columns without both classes (no ROC-AUC) in classification and columns without a label (no RMSE) in
+    regression.
+
+    Raises:
+        ValueError: As `evaluate`, for the task and the labels.
     """
     _check_labels(task, y)
     if task == "regression":
@@ -236,11 +248,11 @@ def _check_predictions(task: str, labeled: BoolArray, prediction: AnyFloat) -> N
 
 
 def masked_loss(name: str) -> "Callable[[Tensor, Tensor], Tensor]":
-    """Return loss(outputs [B, T], y [B, T]) -> scalar, the mean over labels that are there; 0 where there is none.
+    """Return loss(outputs [B, T], y [B, T]) -> scalar, the mean over the labels of a batch; 0 without any label.
 
-    `rmse` is the root of the batch's mean squared error (the paper's loss), `bce` takes logits and labels 0/1.
+    `rmse` is the root of the batch's mean squared error (the paper's loss); `bce` takes logits and labels 0/1.
     """
-    import torch  # here: importing torch takes seconds, and most commands need only the names of losses
+    import torch  # here, as the import takes seconds and most commands need only the names of losses
     import torch.nn.functional as F
 
     functions: dict[str, Callable[..., Tensor]] = {
@@ -256,7 +268,7 @@ def masked_loss(name: str) -> "Callable[[Tensor, Tensor], Tensor]":
         present = ~torch.isnan(y)
         values = elementwise(outputs, torch.where(present, y, 0.0), reduction="none")
         mean = torch.where(present, values, 0.0).sum() / present.sum().clamp_min(1)
-        # The root's gradient at zero error is infinite; below the guard it is zero. A NaN stays: training has diverged.
+        # The root's gradient at zero error is infinite; the guard makes it zero. NaN stays: training has diverged.
         return torch.where(mean == 0, 0.0, mean.clamp_min(1e-20).sqrt()) if name == "rmse" else mean
 
     return loss

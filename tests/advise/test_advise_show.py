@@ -48,7 +48,7 @@ def advice(
         half=difference({0: scale * 0.8}, best.scores, 1.0),
         ending=ending,
         commands=["roftbench run"],
-        kept=parts.Kept([], scale * 0.71),
+        saved=parts.Saved([], scale * 0.71),
         pretrained=frozenset(),
         warnings=[f"a column {name}"],
     )
@@ -112,7 +112,7 @@ def test_what_a_guess_without_the_molecule_leaves_open_is_said(
     null: tuple[float, ...], said: str | None, settled: bool
 ) -> None:
     """An interval that holds 0 proves neither that something was learned nor that nothing was."""
-    lines = [line for line in reasons(advice(null=null)) if "training mean, which knows nothing" in line]
+    lines = [line for line in reasons(advice(null=null)) if "training mean, which ignores the molecule" in line]
     assert len(lines) == (said is not None)
     if said is not None:
         assert said in lines[0]
@@ -121,4 +121,4 @@ def test_what_a_guess_without_the_molecule_leaves_open_is_said(
 
 
 def test_a_test_score_that_is_undefined_is_said() -> None:
-    assert "rmse is undefined on the test part" in printed(replace(advice(), kept=parts.Kept()))
+    assert "rmse is undefined on the test part" in printed(replace(advice(), saved=parts.Saved()))

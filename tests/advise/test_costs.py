@@ -33,7 +33,7 @@ def test_methods_that_share_the_full_fine_tuning_need_it_once(lab: Lab) -> None:
     one = timed(found, "full_ft")
     record, _ = found.jobs.result(one.job, one.env)
     assert record is not None
-    assert found.took(one, record) == record["seconds"]["total"]
+    assert found.took(one, record) == record.seconds["total"]
     assert found.needs(one) == {}
     assert set(found.needs(timed(found, "wise_ft"))) == set(wise) - fit
 
@@ -55,11 +55,11 @@ def test_a_recorded_clock_is_charged_each_fit_once_whoever_ran_it(lab: Lab) -> N
     wise, full = timed(again, "wise_ft"), timed(again, "full_ft")
     assert spent["wise_ft"] is not None
     assert spent["full_ft"] is not None
-    fit = spent["full_ft"]["seconds"]["ft"]
+    fit = spent["full_ft"].seconds["ft"]
     assert len(again.needs(wise)) == 2  # it is in the store, but nobody has paid for it
-    assert again.took(wise, spent["wise_ft"]) == pytest.approx(spent["wise_ft"]["seconds"]["total"] + fit)
+    assert again.took(wise, spent["wise_ft"]) == pytest.approx(spent["wise_ft"].seconds["total"] + fit)
     assert again.needs(wise) == {}
-    assert again.took(full, spent["full_ft"]) == pytest.approx(spent["full_ft"]["seconds"]["total"] - fit)
+    assert again.took(full, spent["full_ft"]) == pytest.approx(spent["full_ft"].seconds["total"] - fit)
 
 
 def test_a_forest_is_guessed_to_take_as_long_as_it_did_and_a_broken_model_nothing(lab: Lab) -> None:

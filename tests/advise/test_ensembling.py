@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 from lab import Lab
+from made_records import whole
 
 from roftbench.advise.ensembling import Blender, held_out
 from roftbench.advise.halving import Candidate
 from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.store.record_schema import TestPredictions
 
 FOLDS = 3
 
@@ -25,9 +27,8 @@ def runner(dataset: MoleculeDataset, model: str, errors: np.ndarray[Any, Any], s
     for fold, error in enumerate(np.resize(errors, (FOLDS, 20))):
         index = np.arange(20 * fold, 20 * (fold + 1))
         prediction = dataset.y[index] + error[:, None]
-        one.records[fold] = {
-            "test_predictions": {"row": dataset.rows[index].tolist(), "prediction": prediction.tolist()}
-        }
+        found = TestPredictions(dataset.rows[index].tolist(), prediction.tolist())
+        one.records[fold] = whole(test_predictions=found)
         one.scores[fold] = float(np.sqrt(np.mean(error**2)))
     return one
 

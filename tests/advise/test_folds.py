@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lab import Lab, write_csv
+from refusals import raises_usage
 
 from roftbench.advise.folds import Folds
 from roftbench.config.components import build
@@ -66,7 +67,7 @@ def test_the_parts_are_a_file_that_an_ordinary_job_reads(lab: Lab) -> None:
 
 
 def test_too_few_labels_are_told(lab: Lab) -> None:
-    with pytest.raises(UsageError, match="10 labeled molecules are too few for 5 folds"):
+    with raises_usage("10 labeled molecules", key="advise.folds", got=5):
         folds(lab, "label_ratio.count=10", "label_ratio.val_budget=strict")
 
 
@@ -111,7 +112,7 @@ def test_the_rows_of_a_molecule_lie_in_one_fold_and_one_part(
     smiles = [*ALKANES, *ALKANES, *(f"{one[:-1]}({one[-1]})" if one[-1] in "ONF" else one for one in ALKANES)]
     path = write_csv(tmp_path / "thrice.csv", {"smiles": smiles, "y": [0.1 * n for n in range(len(smiles))]})
     found = folds(lab, "label_ratio=full", "split=random", *own(path), *overrides, by="random")
-    assert found.outer.mended
+    assert found.outer.changed
     assert any("test molecules also occur in" in text for text in found.outer.warnings)
     molecule = dict(zip(found.dataset.rows.tolist(), found.dataset.canonical.tolist(), strict=True))
     tests = [{molecule[row] for row in found[number].test} for number in range(5)]
@@ -135,7 +136,7 @@ def test_merged_rows_are_named_by_their_first(lab: Lab, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "twice.csv", {"smiles": ALKANES * 2, "y": [0.1 * n for n in range(2 * len(ALKANES))]})
     words = ("label_ratio=full", "split=random", *own(path), "dataset.duplicates=merge")
     found = folds(lab, *words, by="random")
-    assert not found.outer.mended
+    assert not found.outer.changed
     assert np.array_equal(np.unique(np.concatenate([found[number].test for number in range(5)])), found.pool)
     job, env = lab.job(*words)
     dataset = load_dataset(job.dataset, env.cache / "data", env.places)
@@ -152,7 +153,7 @@ def test_parts_that_a_column_names_lose_copies_and_are_not_cut_anew(lab: Lab, tm
     found = folds(lab, *words, by="random")
     assert found.outside().test.tolist() == list(range(46, 52))
     assert "6 test molecules that are labeled, too, are left out of the test part" in found.outer.warnings[-1]
-    with pytest.raises(UsageError, match="mend the parts in the table"):
+    with raises_usage(key="dataset.duplicates", got="merge"):
         folds(lab, *words, "dataset.duplicates=merge", by="random")
 
 

@@ -1,16 +1,16 @@
 """The race: who goes on, when it ends, and what is left for the jobs after it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
+from made_records import whole
 
 from roftbench.advise.budget import Budget
 from roftbench.advise.candidates import Candidate, mean_of, shared
 from roftbench.advise.ending import ending
 from roftbench.advise.halving import MARGIN, Race
-from roftbench.store.results import Record
+from roftbench.store.record_schema import PartScores, Record
 
 LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0, "quick": 1.5, "forest": 1.6}
 FOLDS = 5
@@ -47,7 +47,7 @@ class Track:
             one.failure = "failed: diverged"
             return None, 0.0
         seconds = sum(self.needs(one, fold).values())
-        record: Any = {"scores": {"test": {"rmse": self.loss(one, fold)}}, "seconds": {"total": seconds}}
+        record = whole(scores=PartScores({}, {}, {"rmse": self.loss(one, fold)}), seconds={"total": seconds})
         self.before.add((one.model, fold))
         return record, seconds or None
 

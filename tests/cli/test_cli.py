@@ -13,9 +13,9 @@ import pytest
 import torch
 from command import Command, Terminal
 from lab import ESTIMATORS, METHODS, ROOT, Lab, primary, write_csv
+from refusals import raises_usage
 
 from roftbench import __version__
-from roftbench.errors import UsageError
 from roftbench.models.checkpoints import read_checkpoint
 from roftbench.store.tensors import read_tensors
 
@@ -56,7 +56,7 @@ REFUSED = {
     "negative seed": (["seed=-1"], ["seed must be ≥ 0, got -1"]),
     "negative weight": (["method=l2_sp", "method.weight=-1"], ["method.weight must be ≥ 0, got -1"]),
     "fraction above 1": (["label_ratio=full", "label_ratio.fraction=1.5"], ["must be > 0 and ≤ 1, got 1.5"]),
-    "loss of another task": (["train.loss=bce"], ["'bce'", "regression", "rmse, mse, mae, huber"]),
+    "loss of another task": (["train.loss=bce"], ["train.loss=bce", "regression", "huber, mae, mse, rmse"]),
     "too many labels": (["label_ratio.count=903"], ["903", "902"]),
     "csv without a path": (["dataset=csv"], ["dataset.path must be given"]),
     "csv that is not there": (["dataset=csv", "dataset.path=no.csv"], ["No such file", "empty/no.csv"]),
@@ -114,7 +114,7 @@ def test_a_folder_that_is_a_file_is_refused(cli: Command, tmp_path: Path, sweep:
 
 def test_the_traceback_is_there_for_those_who_ask(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROFTBENCH_DEBUG", "1")
-    with pytest.raises(UsageError, match="unknown method 'nope'"):
+    with raises_usage(key="method", got="nope"):
         cli.run("method=nope")
 
 
@@ -148,9 +148,9 @@ def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
         "metric": "rmse, log mol/L; lower is better",
         "model": "tiny_gin (pretraining: none), ft trains 4,481 of 4,481 parameters",
         "method": "roftmol: alpha=0.9, lr=0.001, epochs=5, constraint=none, buffers=finetuned, include_finetuned=false",
-        "training": "3 epochs a stage, batch 32, Adam 0.001, loss rmse",
+        "training": "3 epochs per stage, batch 32, Adam 0.001, loss rmse",
         "device": "cpu, 1 thread; seed 0",
-        "record": str(cli.lab.results / "runs" / f"{record['key']}.json"),
+        "record": str(cli.lab.results / "runs" / f"{record.key}.json"),
     }
     assert ended.header == expected
     assert list(ended.header) == list(expected)
@@ -160,12 +160,12 @@ def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
 def test_the_last_lines_are_the_result_and_that_of_the_full_fine_tuning_beneath(cli: Command) -> None:
     lines = cli.run("method=roftmol").out.splitlines()
     record = cli.record()
-    path = cli.lab.store.record_path(record["key"])
+    path = cli.lab.store.record_path(record.key)
     start = next(i for i, line in enumerate(lines) if "best epoch" in line)
     assert lines[start].split() == ["val", "rmse", "test", "rmse", "best", "epoch"]
-    base, scores = record["base"], record["scores"]
-    rows = [["full_ft", base["val"], base["test"], base["best_epoch"]],
-            ["roftmol", scores["val"], scores["test"], record["best_epoch"]]]  # fmt: skip
+    base, scores = record.base, record.scores
+    rows = [["full_ft", base.val, base.test, base.best_epoch],
+            ["roftmol", scores.val, scores.test, record.best_epoch]]  # fmt: skip
     for line, (name, val, test, epoch) in zip(lines[start + 1 :], rows, strict=False):
         assert line.split() == [name, f"{val['rmse']:.4f}", f"{test['rmse']:.4f}", str(epoch)]
     assert lines[start + 3].startswith("alpha    embed=")
@@ -259,12 +259,12 @@ def test_a_public_checkpoint_is_taken_from_a_mirror(
 def test_a_finished_job_returns_at_once_and_rerun_repeats_it_bit_for_bit(cli: Command) -> None:
     assert cli.run("method=full_ft").code == 0
     [record] = cli.lab.store.load()
-    path = cli.lab.store.record_path(record["key"])
+    path = cli.lab.store.record_path(record.key)
     before = path.stat().st_mtime_ns
 
     again = cli.run("method=full_ft")
     assert again.code == 0
-    assert f"already done (key {record['key']}); run.rerun=true does it again" in again.out
+    assert f"already done (key {record.key}); run.rerun=true does it again" in again.out
     assert again.header == {}
     assert f"{primary(record):.4f}" in again.out
     assert path.stat().st_mtime_ns == before
@@ -273,8 +273,8 @@ def test_a_finished_job_returns_at_once_and_rerun_repeats_it_bit_for_bit(cli: Co
     assert "already done" not in repeated.out
     assert path.stat().st_mtime_ns > before
     [new] = cli.lab.store.load()
-    assert [new[key] for key in ("scores", "history", "test_predictions")] == [
-        record[key] for key in ("scores", "history", "test_predictions")
+    assert [getattr(new, key) for key in ("scores", "history", "test_predictions")] == [
+        getattr(record, key) for key in ("scores", "history", "test_predictions")
     ]
 
 
@@ -285,7 +285,7 @@ def test_the_flag_of_a_sweep_may_stand_anywhere(cli: Command, place: int) -> Non
     ended = cli.run(*words)
     assert ended.code == 0, ended
     assert ended.out.endswith("2 jobs: 2 done, 0 skipped, 0 failed\nnext: roftbench tables\n")
-    assert [record["job"]["seed"] for record in cli.lab.store.load()] in ([0, 1], [1, 0])
+    assert [record.job["seed"] for record in cli.lab.store.load()] in ([0, 1], [1, 0])
 
 
 def test_a_sweep_goes_on_after_a_failure_names_it_and_can_be_repeated(cli: Command, tmp_path: Path) -> None:
@@ -304,16 +304,16 @@ def test_a_sweep_goes_on_after_a_failure_names_it_and_can_be_repeated(cli: Comma
     assert "diverged" in summary
     [record] = cli.lab.store.load()
     failures = cli.lab.store.load_failures()
-    [failure] = [one for one in failures if "diverged" in one["error"]]
-    assert (record["job"]["train"]["lr"], failure["job"]["train"]["lr"]) == (0.001, 1e30)
-    assert {one["job"]["dataset"]["name"] for one in failures if "513" in one["error"]} == {"freesolv"}
+    [failure] = [one for one in failures if "diverged" in one.error]
+    assert (record.job["train"]["lr"], failure.job["train"]["lr"]) == (0.001, 1e30)
+    assert {one.job["dataset"]["name"] for one in failures if "513" in one.error} == {"freesolv"}
     logs = re.findall(r"^          log: (.*)$", summary, re.MULTILINE)
-    assert sorted(logs) == sorted(str(cli.lab.store.log_path(one["key"])) for one in failures)
-    assert all(one["error"] in cli.lab.store.log_path(one["key"]).read_text() for one in failures)
+    assert sorted(logs) == sorted(str(cli.lab.store.log_path(one.key)) for one in failures)
+    assert all(one.error in cli.lab.store.log_path(one.key).read_text() for one in failures)
 
     repeated = cli(*commands[0].split()[1:])  # as it was printed
     assert repeated.code == 1
-    assert f"recorded in {cli.lab.store.failure_path(failure['key'])}" in repeated.out
+    assert f"recorded in {cli.lab.store.failure_path(failure.key)}" in repeated.out
     again = cli.run("-m", "method=full_ft", "train.lr=1e30,0.001", "label_ratio.count=600")
     assert again.code == 1
     assert again.out.startswith("2 jobs: 1 done, 1 failed before, 1 to run\n")
@@ -372,8 +372,8 @@ def test_the_cache_and_results_of_the_environment_are_used_and_paths_go_before_i
     assert list(cli.lab.cache.glob("data/graphs-esol-*.safetensors"))
     other = cli.lab.elsewhere("other")
     cli.run("method=lp", f"paths.results={other.results}", "seed=3")
-    assert [record["job"]["seed"] for record in other.store.load()] == [3]
-    assert [record["job"]["seed"] for record in cli.lab.store.load()] == [0]
+    assert [record.job["seed"] for record in other.store.load()] == [3]
+    assert [record.job["seed"] for record in cli.lab.store.load()] == [0]
     assert cli("list", "runs", f"paths.results={other.results}", "--json").out.count('"key"') == 1
 
 

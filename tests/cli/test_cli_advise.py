@@ -44,16 +44,16 @@ def advise_with(cli: Command, *words: str) -> tuple[Ended, dict[str, Any]]:
 def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_it_was(cli: Command) -> None:
     ended, advice = advise(cli)
     assert ended.code == 0, ended
-    records = {record["key"]: record for record in cli.lab.store.load()}
+    records = {record.key: record for record in cli.lab.store.load()}
     best, *others = advice["candidates"]
     assert {one["model"] for one in others} | {best["model"]} == {"tiny_gin", "ecfp", "scratch"}
     for one in advice["candidates"]:
-        assert [records[key]["scores"]["test"]["rmse"] for key in one["jobs"]] == one["scores"]
+        assert [records[key].scores.test["rmse"] for key in one["jobs"]] == one["scores"]
     whole = [one["mean"] for one in advice["candidates"] if len(one["scores"]) >= 3]
     assert whole == sorted(whole)
     # The winner with two seeds, and each baseline, on the parts that the command line names.
     outer = [key for one in advice["candidates"] for key in one["test_jobs"]]
-    assert {records[key]["job"]["split"]["name"] for key in outer} == {"random"}
+    assert {records[key].job["split"]["name"] for key in outer} == {"random"}
     assert len(best["test_jobs"]) == 2
     assert ended.out.count("fold 1 ") == 4
     assert f"Use {best['model']} · {best['method']}: rmse" in ended.out
@@ -164,8 +164,8 @@ def test_a_metric_that_is_defined_on_no_fold_is_told_before_the_test_part_is_use
     one = splits.rows([*own(tmp_path, varied), "split=random", f"paths.cache={cli.lab.cache}"], None)["test"][0]
     ended = cli("advise", *OWN, *own(tmp_path, [int(row == one) for row in range(rows)]), "dataset.task=classification",
                 "advise.by=random")  # fmt: skip
-    ended.refused("roc_auc is defined on no fold", "advise.folds, now 3")
-    assert not any(one["job"]["split"]["name"] == "random" for one in cli.lab.store.load())
+    ended.refused("roc_auc is defined on no fold", "now 3")
+    assert not any(one.job["split"]["name"] == "random" for one in cli.lab.store.load())
 
 
 def own(folder: Path, labels: Sequence[float]) -> list[str]:
@@ -228,12 +228,12 @@ def test_replicates_are_told_kept_apart_and_can_be_merged(cli: Command, shared: 
     assert all(told in text for text in (ended.out, markdown.read_text(encoding="utf-8"), *advice["warnings"][1:2]))
     table = (shared / "cases" / "06_replicates.csv").read_text(encoding="utf-8").splitlines()[1:]
     smiles = [Chem.CanonSmiles(line.partition(",")[0]) for line in table]
-    records = {record["key"]: record for record in cli.lab.store.load()}
+    records = {record.key: record for record in cli.lab.store.load()}
     [parts] = (cli.lab.results / "advise").glob("*/parts.json")
     outer = {name: {smiles[row] for row in rows} for name, rows in json.loads(parts.read_text()).items()}
     assert not outer["test"] & (outer["train"] | outer["val"])
     for key in advice["candidates"][0]["test_jobs"]:
-        assert {smiles[row] for row in records[key]["test_predictions"]["row"]} == outer["test"]
+        assert {smiles[row] for row in records[key].test_predictions.row} == outer["test"]
     repeated = cli(*shlex.split(advice["commands"][0])[1:])
     assert (repeated.code, "already done" in repeated.out) == (0, True)
     merged = cli("advise", "--json", *words, "dataset.duplicates=merge", "advise.by=random")

@@ -156,9 +156,9 @@ def test_the_first_run_fetches_the_checkpoint_before_any_job(cli: Command, tmp_p
     assert "warning  model small: not verified on the real file" in ended.out
     assert "warning  of this note" in ended.out
     [record] = cli.lab.store.load()
-    model = record["job"]["model"]
+    model = record.job["model"]
     assert (model["sha256"], model["git_blob"]) == (None, git_blob((tmp_path / "served" / "small.pth").read_bytes()))
-    assert "of this note" in record["warnings"]
+    assert "of this note" in record.warnings
     assert "downloading" not in cli.run(*words, "seed=1").out
     refused = cli.run("-m", "model=tiny_gin,absent", *words[1:])
     assert refused.code == 2

@@ -30,7 +30,7 @@ def test_jobs_done_failed_and_missing_are_counted_and_the_failed_named(cli: Comm
     assert re.fullmatch(r"estimate {7}\d.* one after another", lines[5])
     [named] = [number for number, line in enumerate(lines) if line.startswith("  failed: ")]
     assert re.search(r"^  failed: roftbench run .*method=full_ft seed=0 train\.lr=1e\+30", lines[named])
-    assert lines[named + 1].strip() == failure["error"]
+    assert lines[named + 1].strip() == failure.error
     assert cli.files() == before
 
 

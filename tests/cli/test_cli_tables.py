@@ -19,7 +19,7 @@ def commands_in(text: str) -> list[list[str]]:
 
 
 def jobs(lab: Lab) -> set[tuple[str, str, int]]:
-    found = (record["job"] for record in lab.store.load())
+    found = (record.job for record in lab.store.load())
     return {(job["method"]["name"], job["dataset"]["name"], job["seed"]) for job in found}
 
 
@@ -28,7 +28,7 @@ def test_the_commands_for_gaps_run_precisely_what_is_missing(cli: Command, lab: 
     for method, dataset, seed in there:
         lab.done(f"dataset={dataset}", f"method={method}", f"seed={seed}", *SHORT)
     put_failure(lab.store, lab.job("dataset=esol", "method=l2_sp", "method.weight=0.1", "seed=1", *SHORT)[0], "killed")
-    before = {record["key"] for record in lab.store.load()}
+    before = {record.key for record in lab.store.load()}
 
     shown = cli("tables", "--no-figures")
     page = (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_the_commands_for_gaps_run_precisely_what_is_missing(cli: Command, lab: 
     wanted = {(method, dataset, seed) for method in ("lp", "full_ft", "l2_sp") for dataset in ("esol", "freesolv")
               for seed in (0, 1)}  # fmt: skip
     assert jobs(lab) == wanted | there
-    assert before < {record["key"] for record in lab.store.load()}
+    assert before < {record.key for record in lab.store.load()}
     assert len(lab.store.load()) == len(wanted | there)
     rows = json.loads(cli("tables", "--json", "--no-figures").out)
     assert {row["status"] for row in rows} == {"complete"}

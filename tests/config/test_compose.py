@@ -74,8 +74,8 @@ def test_what_must_be_given_is_told_with_where_it_lies(cli: Command) -> None:
         ("train.batchsize=3", ["'train.batch_size'"]),
         ("dataset.path=my.csv", ["dataset=csv dataset.path=my.csv"]),
         ("dataset.classes=[a,b]", ["dataset=csv dataset.classes=[a,b]"]),
-        ("~dataset", ["~dataset", "leave it out"]),
-        ("~paths", ["~paths", "leave it out"]),
+        ("~dataset", ["~dataset", "Leave it out"]),
+        ("~paths", ["~paths", "Leave it out"]),
         ("~dataset.path", ["~dataset.path", "leave it out"]),
     ],
 )

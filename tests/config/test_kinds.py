@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 from command import Command
 from lab import FOREST, METHODS, Lab
-
-from roftbench.errors import UsageError
+from refusals import raises_usage
 
 WRONG = {
-    "a network's method": (("model=ecfp", "method=full_ft"), "model=ecfp is a fingerprint", "method=random_forest."),
-    "the default method": (("model=ecfp",), "model=ecfp is a fingerprint", "method=random_forest."),
+    "a network's method": (("model=ecfp", "method=full_ft"), "model=ecfp is a fingerprint", "method=gp,knn,mean,pls,"),
+    "the default method": (("model=ecfp",), "model=ecfp is a fingerprint", "method=gp,knn,mean,pls,"),
     "a network": (("model=gin_masking", "method=random_forest"), ",".join(METHODS), "model=ecfp."),
     "a sweep over both": (
         ("-m", "model=ecfp,gin_masking", "method=random_forest,lp"),
@@ -90,7 +89,8 @@ def test_predictions_that_are_no_numbers_are_a_recorded_failure(cli: Command, la
 
 
 def test_a_wrong_class_names_what_it_may_be(lab: Lab) -> None:
-    with pytest.raises(UsageError, match=r"encoder\.Encoder or roftbench\.models\.fingerprint\.Fingerprint"):
+    bases = r"encoder\.Encoder or roftbench\.models\.fingerprint\.Fingerprint"
+    with raises_usage(bases, key="model._target_", got="roftbench.methods.lp.LinearProbing"):
         lab.job(
             "model._target_=roftbench.methods.lp.LinearProbing", "~model.num_layers", "~model.dim", "~model.dropout"
         )

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import pytest
 from command import Command
+from refusals import raises_usage
 
 from roftbench.config.registry import options
-from roftbench.errors import UsageError
 
 
 def write(folder: Path, **files: str) -> None:
@@ -35,10 +34,11 @@ def test_an_option_may_build_on_others_of_its_group(tmp_path: Path) -> None:
 
 def test_a_file_that_holds_no_keys_is_named(tmp_path: Path) -> None:
     write(tmp_path, mine="[1, 2]")
-    with pytest.raises(UsageError, match=r"mine\.yaml must consist of key: value lines"):
+    file = str(tmp_path / "model" / "mine.yaml")
+    with raises_usage(key=file):
         options("model", tmp_path)
     (tmp_path / "model" / "mine.yaml").write_text("a: [", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"mine\.yaml is not valid YAML"):
+    with raises_usage("YAML", key=file):
         options("model", tmp_path)
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from command import Command
+from refusals import raises_usage
 
 from roftbench.config.compose import composed
 from roftbench.config.trust import check_folder
-from roftbench.errors import UsageError
 
 GLOBAL = "# @package _global_\n"
 RUNS_CODE = {
@@ -49,7 +49,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 @pytest.mark.parametrize(("name", "text"), RUNS_CODE.values(), ids=RUNS_CODE)
 def test_what_runs_code_is_refused(tmp_path: Path, name: str, text: str) -> None:
     path = written(tmp_path, name, text)
-    with pytest.raises(UsageError, match="can run code"):
+    with raises_usage("can run code", key=str(path)):
         composed([], tmp_path)
     path.unlink()
     check_folder(tmp_path)
@@ -65,8 +65,9 @@ def test_an_impossible_file_is_one_message(
 
 
 def test_a_file_that_is_no_text_is_one_message(tmp_path: Path) -> None:
-    written(tmp_path, "method/a.yaml", "").write_bytes(b"name: \xff\xfe")
-    with pytest.raises(UsageError, match="UTF-8"):
+    path = written(tmp_path, "method/a.yaml", "")
+    path.write_bytes(b"name: \xff\xfe")
+    with raises_usage("UTF-8", key=str(path)):
         check_folder(tmp_path)
 
 

@@ -133,13 +133,13 @@ def test_batches_share_nothing_with_each_other(
 
 def test_layers_that_are_done_are_left_out(graphs: PackedGraphs) -> None:
     groups = list(torch.arange(30).split(11))
-    for rest, whole in zip(graphs.batches(groups, 4, done=2), graphs.batches(groups, 4), strict=True):
+    for rest, whole in zip(graphs.batches(groups, 4, layers_done=2), graphs.batches(groups, 4), strict=True):
         found, expected = flat(shared(rest)), flat(shared(whole))
         assert found[1:] == expected[1 + 2 * len(vars(shared(whole).hops[0])) :]
         colors = numbered(surroundings(whole, 2))
         assert found[0] == [colors.index(color) for color in range(max(colors) + 1)]
     assert graphs.batch(torch.arange(3), 2).shared is not None
-    assert next(graphs.batches([torch.arange(3)], 2, done=2)).shared is None
+    assert next(graphs.batches([torch.arange(3)], 2, layers_done=2)).shared is None
 
 
 def flat(found: Shared) -> list[list[int]]:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from refusals import raises_usage
 
 from roftbench.config.dataset_specs import dataset_specs
 from roftbench.data.config import DatasetSpec
-from roftbench.errors import UsageError
 
 PUBLISHED: dict[str, Any] = {
     "name": "d", "task": "regression", "targets": ["y"], "metric": "rmse", "smiles_column": "smiles", "file": "d.csv",
@@ -55,5 +55,5 @@ def test_a_users_own_configs_are_among_the_data_sets(tmp_path: Path) -> None:
     assert found["csv"] is None
     assert found["esol"] is not None
     (tmp_path / "dataset" / "wrong.yaml").write_text("name: wrong\nsources: [cache]\ncolor: red\n")
-    with pytest.raises(UsageError, match=r"dataset/wrong.yaml: .*color"):
+    with raises_usage("color", key="dataset/wrong.yaml"):
         dataset_specs(tmp_path)

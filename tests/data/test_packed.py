@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from roftbench.data.featurizers.hu import Graph, smiles_to_graph
+from roftbench.data.featurizers.base import Graph
+from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import Batch, PackedGraphs
 
 SMILES = [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from given import Given, given
+from refusals import raises_usage
 
 from roftbench.data.predefined import ColumnSplit, FileSplit, file_sha256
 from roftbench.errors import UsageError
@@ -43,16 +44,16 @@ def test_val_rows_are_taken_from_train_where_there_are_none() -> None:
     assert ColumnSplit(seed=42)(molecules).sha256 == split.sha256
     assert ColumnSplit(seed=1)(molecules).sha256 != split.sha256
     assert len(ColumnSplit(val_from_train=0.5)(molecules).val) == 10
-    with pytest.raises(UsageError, match=r"gives 20 molecules for train and 0 for val.*split.val_from_train=0.1"):
+    with raises_usage("split.val_from_train=0.1", got=(20, 0)):
         ColumnSplit(val_from_train=0)(molecules)
 
 
 def test_a_column_without_train_or_no_column_at_all() -> None:
-    with pytest.raises(UsageError, match="gives 0 molecules for train and 1 for val"):
+    with raises_usage(got=(0, 1)):
         ColumnSplit()(with_parts(["val", "test"]))
-    with pytest.raises(UsageError, match=r"no column 'split'.*dataset.split_column=NAME"):
+    with raises_usage(key="dataset.split_column"):
         ColumnSplit()(given([5, 5]))
-    with pytest.raises(ValueError, match="val_from_train must be ≥ 0 and ≤ 1, got 2"):
+    with raises_usage(key="val_from_train", got=2):
         ColumnSplit(val_from_train=2)
 
 
@@ -102,13 +103,13 @@ def test_what_is_no_file_of_parts(tmp_path: Path, content: Any, message: str) ->
 
 
 def test_a_file_that_is_missing_changed_or_no_json(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"split=file needs split.path=FILE"):
+    with raises_usage(key="split.path"):
         file_sha256("")
-    with pytest.raises(UsageError, match=r"absent.json cannot be read: No such file"):
+    with raises_usage("No such file", key="split.path", got=str(tmp_path / "absent.json")):
         file_sha256(str(tmp_path / "absent.json"))
     splitter = file_of(tmp_path / "s.json", {"train": [0], "val": [1]})
     (tmp_path / "s.json").write_text("{")
-    with pytest.raises(UsageError, match="it has changed"):
+    with raises_usage("sha256", key="split.path"):
         splitter(rows(3))
-    with pytest.raises(UsageError, match="is no JSON"):
+    with raises_usage("JSON", key="split.path"):
         replace(splitter, sha256=None)(rows(3))

@@ -1,7 +1,6 @@
 """All thirteen published data sets, read from the files of a mirror: the counts that their manifest gives."""
 
 import json
-import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -35,12 +34,8 @@ def manifest(shared: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def cache_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all test processes share, so that each data set is featurized once."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "published"
-    folder.mkdir(exist_ok=True)
-    return folder
+def cache_of_all(cache: Path) -> Path:
+    return cache / "data"
 
 
 def published(name: str, shared: Path, cache: Path, **changes: Any) -> MoleculeDataset:

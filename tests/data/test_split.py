@@ -12,6 +12,7 @@ from given import Given, given, rest, used
 from hypothesis import example, settings
 from hypothesis import given as drawn
 from hypothesis import strategies as st
+from refusals import raises_usage
 
 from roftbench.data.featurizers.hu import scaffold_smiles, smiles_to_graph
 from roftbench.data.label_ratio import LabelRatio
@@ -157,7 +158,7 @@ def test_the_global_generator_is_neither_used_nor_moved(name: str) -> None:
     "fractions", [[0.8, 0.2], [0.8, 0.1, 0.2], [1.1, -0.1, 0.0], [0.25, 0.25, 0.25, 0.25]], ids=str
 )
 def test_wrong_fractions(fractions: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"fractions must be three numbers .*: \["):
+    with raises_usage(key="fractions", got=fractions):
         RandomSplit(fractions=fractions)
 
 

@@ -66,7 +66,7 @@ def test_what_is_advised_helps(tmp_path: Path) -> None:
         cut = [[index[row] for row in rows if row in index] for rows in ([0, 2, 4], [3, 5], [1])]
         return warnings_of(found, parts(*cut))
 
-    assert all(one.endswith("the table names the parts: mend it there") for one in said(duplicates="merge"))
+    assert all(one.endswith("the table names the parts: correct it there") for one in said(duplicates="merge"))
     write_csv(path, twice)
     assert len(said()) == 2
     assert all("dataset.duplicates=merge leaves one row of each" in one for one in said())

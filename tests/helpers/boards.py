@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from roftbench.config.registry import options
 from roftbench.report.query import Request
 from roftbench.report.tables.board import Board
 from roftbench.report.tables.layout import Leaderboard
+from roftbench.store.record_schema import CandidateResult, Count, DataResult, Failure, LabelCount, RecordSummary
 
 METRICS = {"esol": ("regression", "rmse"), "lipo": ("regression", "rmse"), "bace": ("classification", "roc_auc")}
 
@@ -32,8 +35,8 @@ def runs(
     weights: tuple[float, ...] = (),
     epochs: int = 100,
     metric: str = "",
-) -> list[dict[str, Any]]:
-    """A record a seed; every weight is a candidate, each better on validation than the one before it."""
+) -> list[RecordSummary]:
+    """A record per seed; every weight is a candidate, each better on validation than the one before it."""
     task, metric = METRICS[dataset][0], metric or METRICS[dataset][1]
     sign = 1 if task == "classification" else -1
     params: list[dict[str, float]] = [{"weight": weight} for weight in weights] or [{}]
@@ -46,51 +49,54 @@ def runs(
         "label_ratio": {"name": "full", "seed": 42},
         "train": {"name": "paper", "epochs": epochs, "loss": None},
     }
-    labels = {"weights": 90, "selection": 10, "interpolation": 10 if method == "roftmol" else 0}
+    labels = LabelCount(weights=90, selection=10, interpolation=10 if method == "roftmol" else 0)
     return [
-        {
-            "key": f"{method}-{dataset}-{epochs}-{metric}-{seed}",
-            "status": "done",
-            "job": {**job, "seed": seed},
-            "candidates": [
-                {"params": p, "val": {metric: sign * i}, "test": {metric: test}} for i, p in enumerate(params)
-            ],
-            "count": {"labels": labels},
-            "data": {"sha256": f"{dataset}-sha", "rows": 101, "kept": 100},
-            "env": {"roftbench": "0.1.0", "commit": "abc", "torch": "2.4", "device": "cpu", "threads": 1},
-            "seconds": {"total": 1.5},
-            "peak_memory_mb": 100.0,
-            "error": None,
-        }
+        RecordSummary(
+            key=f"{method}-{dataset}-{epochs}-{metric}-{seed}",
+            job={**job, "seed": seed},
+            candidates=[CandidateResult(p, {metric: sign * i}, {metric: test}) for i, p in enumerate(params)],
+            count=Count(labels=labels),
+            data=DataResult(sha256=f"{dataset}-sha", rows=101, kept=100),
+            env={"roftbench": "0.1.0", "commit": "abc", "torch": "2.4", "device": "cpu", "threads": 1},
+            seconds={"total": 1.5},
+            peak_memory_mb=100.0,
+        )
         for seed, test in enumerate(tests)
     ]
 
 
-def forests(dataset: str, tests: list[float | None], **job: Any) -> list[dict[str, Any]]:
+def changed(record: RecordSummary, key: str, **parts: Any) -> RecordSummary:
+    """The record with another key, and other parts of its job."""
+    return replace(record, key=key, job={**record.job, **parts})
+
+
+def forests(dataset: str, tests: list[float | None], **job: Any) -> list[RecordSummary]:
     """Records of a random forest on ECFP."""
     own = {"model": part("model", "ecfp"), "train": {"name": "none"}, "fingerprint": {"version": 1}, **job}
     found = runs("random_forest", dataset, tests)
-    return [{**one, "key": f"{one['key']}-{sorted(job)}", "job": {**one["job"], **own}} for one in found]
+    return [changed(one, f"{one.key}-{sorted(job)}", **own) for one in found]
 
 
 def searched(
     method: str, dataset: str, tried: dict[float, tuple[float, float]], mae: dict[float, float] | None = None
-) -> list[dict[str, Any]]:
+) -> list[RecordSummary]:
     """Two seeds of a search; `tried`: weight -> (val, test) by RMSE."""
     found = runs(method, dataset, [0.0, 0.0], weights=tuple(tried))
     for record in found:
-        for one, (weight, (val, test)) in zip(record["candidates"], tried.items(), strict=True):
-            one |= {"val": {"rmse": val}, "test": {"rmse": test, **({"mae": mae[weight]} if mae else {})}}
+        for one, (weight, (val, test)) in zip(record.candidates, tried.items(), strict=True):
+            one.val["rmse"] = val
+            one.test.update({"rmse": test, **({"mae": mae[weight]} if mae else {})})
     return found
 
 
-def ended(records: list[dict[str, Any]], status: str = "failed", error: str = "killed") -> list[dict[str, Any]]:
+def ended(
+    records: list[RecordSummary], status: Literal["failed", "skipped"] = "failed", error: str = "killed"
+) -> list[Failure]:
     """The same jobs without a result."""
-    left_out = {"candidates": [], "count": {}, "data": {}, "status": status, "error": error}
-    return [{**one, **left_out, "key": f"{one['key']}-{status}"} for one in records]
+    return [Failure(key=f"{one.key}-{status}", status=status, job=one.job, error=error, env=one.env) for one in records]
 
 
-def example() -> list[dict[str, Any]]:
+def example() -> list[RecordSummary]:
     """Three methods; esol complete, BSS short of a seed on lipo, no LP and an undefined score on bace."""
     return [
         *runs("my_method", "esol", [1.0, 1.2]),
@@ -105,11 +111,11 @@ def example() -> list[dict[str, Any]]:
     ]
 
 
-def board_of(records: list[dict[str, Any]], *words: str, failures: Sequence[dict[str, Any]] = ()) -> Board:
+def board_of(records: list[RecordSummary], *words: str, failures: Sequence[Failure] = ()) -> Board:
     return Board.create(records, list(failures), Request.parse(words)[0], Path("somewhere"))
 
 
-def computed(records: list[dict[str, Any]], *words: str, failures: Sequence[dict[str, Any]] = ()) -> Leaderboard:
+def computed(records: list[RecordSummary], *words: str, failures: Sequence[Failure] = ()) -> Leaderboard:
     return Leaderboard.create(board_of(records, *words, failures=failures))
 
 

@@ -15,6 +15,7 @@ import pytest
 from lab import ROOT, Lab, merged
 
 from roftbench.cli.main import main
+from roftbench.store.record_schema import Record
 
 WAIT_SECONDS = 120
 
@@ -62,7 +63,7 @@ class Command:
         """Run the lab's small job, an override in the place of its default."""
         return self("run", *merged(overrides))
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Record:
         """Return the record that is there, of one job."""
         [record] = self.lab.store.load()
         return record

@@ -8,7 +8,7 @@ import torch
 from lab import Lab, molecules, write_csv
 from torch import Tensor
 
-from roftbench.data.featurizers.registry import FEATURIZERS
+from roftbench.config.featurizers import graph_kind
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.models.encoder import HEAD, Encoder, Predictor, copy_state
 from roftbench.models.gat import GAT
@@ -17,7 +17,7 @@ from roftbench.models.gin import GIN
 from roftbench.models.graphium import Graphium
 from roftbench.models.graphsage import GraphSAGE
 from roftbench.models.minimol import MiniMol
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 SMILES = [
     "CC(=O)Oc1ccccc1C(=O)O",
@@ -42,7 +42,7 @@ SMALL: dict[str, Callable[[], Encoder]] = {
 
 def batch_for(encoder: Encoder, smiles: Sequence[str] = SMILES) -> Batch:
     """Return molecules as the graphs that an encoder reads, in one batch."""
-    graphs = PackedGraphs.from_chunks([FEATURIZERS[encoder.featurizer].chunk(smiles)])
+    graphs = PackedGraphs.from_chunks([graph_kind(encoder.featurizer).pack(smiles)])
     return graphs.batch(torch.arange(len(smiles)))
 
 

@@ -9,7 +9,7 @@ from browser import Browser
 from lab import Lab
 
 from roftbench.report.page.html import render
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 
 def data_in(page: Path) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def changed(page: Path, folder: Path, **changes: Any) -> Path:
 
 def behind(lab: Lab, **wanted: str) -> list[Record]:
     """The records whose jobs have such names, in order of their seeds."""
-    found = [record for record in lab.store.load() if _matches(record["job"], wanted)]
-    return sorted(found, key=lambda record: int(record["job"]["seed"]))
+    found = [record for record in lab.store.load() if _matches(record.job, wanted)]
+    return sorted(found, key=lambda record: int(record.job["seed"]))
 
 
 def _matches(job: dict[str, Any], wanted: dict[str, str]) -> bool:

@@ -22,17 +22,18 @@ from roftbench.data.table.load import read_table
 from roftbench.methods.base import Finished, Fitted, Method
 from roftbench.metrics import METRICS
 from roftbench.models.encoder import Predictor, State
-from roftbench.predict.save import keep
+from roftbench.predict.save import save
 from roftbench.runner.network import NetworkExperiment
-from roftbench.runner.run import Outcome, run_job
+from roftbench.runner.run import Outcome, load_experiment, run_job
 from roftbench.store.downloads import Places
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Record, plain
+from roftbench.store.results import Store
 from roftbench.sweep.grid import expand
 from roftbench.sweep.plan import Plan, plan_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = Places(ROOT / "no-downloads", offline=True)  # for bundled files and tables of the tests' own
-ESTIMATORS = ["random_forest"]  # outside the nine, on a fingerprint
+ESTIMATORS = ["mean", "random_forest", "ridge", "pls", "knn", "gp"]  # outside the nine, on a fingerprint
 METHODS = sorted({path.stem for path in (ROOT / "conf" / "method").glob("*.yaml")} - {*ESTIMATORS})
 DEFAULTS = (
     "model=tiny_gin", "train=smoke", "label_ratio=n50", "dataset=esol", "run.device=cpu", "run.threads=1",
@@ -54,18 +55,20 @@ class Lab:
 
     def run(self, *overrides: str) -> Outcome:
         """Run the job that the configs give."""
-        return run_job(*self.job(*overrides), save=keep)
+        return run_job(*self.job(*overrides), save=save)
 
     def done(self, *overrides: str) -> Record:
         """Run a job that must succeed and return its record."""
         outcome = self.run(*overrides)
-        assert outcome.status == "done", outcome.record
+        assert isinstance(outcome.record, Record), outcome.record
         return outcome.record
 
     def experiment(self, *overrides: str) -> NetworkExperiment:
         """Load everything for a job without running it."""
         job, env = self.job(*overrides)
-        return NetworkExperiment(job, env)
+        experiment = load_experiment(job, env)
+        assert isinstance(experiment, NetworkExperiment)
+        return experiment
 
     def fitted(self, *overrides: str) -> Fitted:
         """Run full fine-tuning and return what a method is then given to finish with."""
@@ -154,7 +157,7 @@ def _parsed(overrides: tuple[str, ...]) -> tuple[Job, RunContext]:
 
 def primary(record: Record, part: str = "val") -> float:
     """Return a record's score by the job's own metric."""
-    score = record["scores"][part][record["job"]["dataset"]["metric"]]
+    score = getattr(record.scores, part)[record.metric]
     assert isinstance(score, float)
     return score
 
@@ -162,7 +165,7 @@ def primary(record: Record, part: str = "val") -> float:
 def numbers(record: Record) -> dict[str, Any]:
     """Return everything in a record that a job's config decides: not times, nor the machine."""
     left_out = {"seconds", "env", "peak_memory_mb"}
-    return {key: value for key, value in record.items() if key not in left_out}
+    return {key: value for key, value in plain(record).items() if key not in left_out}
 
 
 def equal(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from roftbench.store.record_schema import CandidateResult, Count, DataResult, PartScores, Record, RecordSummary
+
 Pair = tuple[float | None, float | None]
 
 
@@ -12,7 +14,7 @@ def record(
     candidates: dict[float | None, Pair] | None = None,
     key: str | None = None,
     **changes: Any,
-) -> dict[str, Any]:
+) -> RecordSummary:
     """A record; `candidates`: weight -> (val, test); `changes`: part__field=value."""
     metric, task = ("roc_auc", "classification") if dataset in {"bace", "bbbp"} else ("rmse", "regression")
     candidates = candidates or {0.1: (1.0, 1.0)}
@@ -34,17 +36,36 @@ def record(
             job[part][field] = value
         else:
             job[part] = value
-    return {
-        "key": key or f"{method}-{dataset}-{seed}-{'-'.join(map(str, candidates))}",
-        "status": "done",
-        "job": job,
-        "candidates": [
-            {"params": {} if weight is None else {"weight": weight}, "val": {metric: val}, "test": {metric: test}}
+    return RecordSummary(
+        key=key or f"{method}-{dataset}-{seed}-{'-'.join(map(str, candidates))}",
+        job=job,
+        candidates=[
+            CandidateResult({} if weight is None else {"weight": weight}, {metric: val}, {metric: test})
             for weight, (val, test) in candidates.items()
         ],
+    )
+
+
+def whole(**parts: Any) -> Record:
+    """A record with its bulk, in which a test gives the parts that matter to it."""
+    empty: dict[str, Any] = {
+        "key": "k",
+        "job": {},
+        "scores": PartScores({}, {}, {}),
+        "base": None,
+        "chosen": {},
+        "candidates": [],
+        "best_epoch": None,
+        "details": {},
+        "history": [],
+        "count": Count(),
+        "data": DataResult(),
+        "seconds": {"total": 1.0},
+        "env": {},
     }
+    return Record(**{**empty, **parts})
 
 
-def runs(method: str, dataset: str, scores: list[float | None], **changes: Any) -> list[dict[str, Any]]:
-    """One record a seed, without hyperparameters; scores are the test scores."""
+def runs(method: str, dataset: str, scores: list[float | None], **changes: Any) -> list[RecordSummary]:
+    """One record per seed, without hyperparameters; scores are the test scores."""
     return [record(method, dataset, seed, {None: (1.0, score)}, **changes) for seed, score in enumerate(scores)]

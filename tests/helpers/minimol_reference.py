@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, pack_graphs
-from roftbench.data.featurizers.hu import Graph
+from roftbench.data.featurizers.base import Graph, pack
+from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, GraphiumFeaturizer
 from roftbench.data.packed import Batch, PackedGraphs
 
 EIGENVECTORS, EIGENVALUES, RETURNS = slice(9, 17), slice(17, 25), slice(25, 41)  # columns of x
@@ -76,4 +76,5 @@ def classes(one_hot: NDArray[Any], sizes: Sequence[int]) -> NDArray[np.int64]:
 
 def batch_of(graphs: Sequence[Graph]) -> Batch:
     """Return graphs as one batch."""
-    return PackedGraphs.from_chunks([pack_graphs(graphs)]).batch(torch.arange(len(graphs)))
+    packed = pack(graphs, GraphiumFeaturizer.x_type, GraphiumFeaturizer.columns)
+    return PackedGraphs.from_chunks([packed]).batch(torch.arange(len(graphs)))

@@ -1,4 +1,4 @@
-"""Configs with some values replaced, and what is said of wrong ones."""
+"""Configs with some values replaced, and the errors of wrong ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,12 +35,12 @@ def parser_of(plain: DictConfig) -> Parse:
     return run
 
 
-def refused(parsed: Parse, method: str = "roftmol", **values: Any) -> str:
+def refused(parsed: Parse, method: str = "roftmol", **values: Any) -> UsageError:
+    """Return the error that some values raise; its text is one line."""
     with pytest.raises(UsageError) as caught:
         parsed(method, **values)
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
+    assert "\n" not in str(caught.value)
+    return caught.value
 
 
 def with_model(plain: DictConfig, name: str, **values: Any) -> DictConfig:

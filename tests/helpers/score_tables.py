@@ -6,14 +6,16 @@ from typing import Any
 
 import pandas as pd
 from made_records import runs
+from msgspec.structs import replace
 
 from roftbench.report.aggregate import cells, long_table
+from roftbench.store.record_schema import RecordSummary
 
 LABELS = {"n50": 50, "n100": 100, "n500": 500, "full": 902}
 Scores = Sequence[float | None]
 
 
-def long_of(*parts: list[dict[str, Any]]) -> pd.DataFrame:
+def long_of(*parts: list[RecordSummary]) -> pd.DataFrame:
     """The long table of records, with the training labels that the name of the label ratio gives."""
     long = long_table([record for part in parts for record in part])
     return long.assign(labels=[LABELS[re.split("[- ]", name)[0]] for name in long["label_ratio"]])
@@ -27,13 +29,11 @@ def of(
     split: str = "scaffold",
     model: str = "gin",
     **more: Any,
-) -> list[dict[str, Any]]:
-    """One record a seed."""
+) -> list[RecordSummary]:
+    """One record per seed."""
     names = {"model": {"name": model}, "split": {"name": split}, "label_ratio": {"name": labels}}
     records = runs(method, dataset, list(scores), **{**names, **more})
-    for record in records:
-        record["key"] += f"-{labels}-{split}-{model}-{more}"
-    return records
+    return [replace(record, key=f"{record.key}-{labels}-{split}-{model}-{more}") for record in records]
 
 
 def table_of(scores: Mapping[str, Mapping[str, float | None]], **names: Any) -> pd.DataFrame:

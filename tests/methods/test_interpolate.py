@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from lab import Lab, equal, fitted_between, moved
+from refusals import raises_usage
 from torch import Tensor
 from torch.func import functional_call
 
@@ -150,7 +151,7 @@ def test_gradients_reach_the_shares_through_all_that_is_interpolated(tuned: Fitt
 
 @pytest.mark.parametrize("wrong", [{"alpha": -0.1}, {"alpha": 1.1}, {"buffers": "pretrained"}])
 def test_impossible_hyperparameters_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with raises_usage(key=next(iter(wrong))):
         WiSEFT(**wrong)
 
 
@@ -158,14 +159,14 @@ def test_wise_ft_at_one_scores_as_full_fine_tuning_and_at_zero_not(lab: Lab) -> 
     full = lab.done("method=full_ft", *SETTING)
     one = lab.done("method=wise_ft", "method.alpha=1", *SETTING)
     zero = lab.done("method=wise_ft", "method.alpha=0", *SETTING)
-    assert one["scores"] == full["scores"]
-    assert one["test_predictions"] == full["test_predictions"]
+    assert one.scores == full.scores
+    assert one.test_predictions == full.test_predictions
     for record in (one, zero):
-        base = record["base"]
-        assert [base["val"], base["test"]] == [full["scores"]["val"], full["scores"]["test"]]
-        assert base["method"] == "full_ft"
-        assert base["best_epoch"] == record["best_epoch"] == full["best_epoch"]
-    assert zero["scores"] != full["scores"]
+        base = record.base
+        assert [base.val, base.test] == [full.scores.val, full.scores.test]
+        assert base.method == "full_ft"
+        assert base.best_epoch == record.best_epoch == full.best_epoch
+    assert zero.scores != full.scores
     assert len(lab.stages()) == 1
 
 

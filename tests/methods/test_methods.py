@@ -12,7 +12,7 @@ from lab import METHODS, ROOT, Lab, molecules, moved, numbers, primary, write_cs
 from roftbench.methods.base import Stage
 from roftbench.methods.lp_ft import LPFT
 from roftbench.models.encoder import State, copy_state
-from roftbench.store.record_schema import SCHEMA
+from roftbench.store.record_schema import SCHEMA, BaseResult, CandidateResult, PartScores, Record, plain
 from roftbench.store.tensors import read_tensors
 
 DELTAS = [1, 0.1, 0.01, 0.001, 0.0001]
@@ -47,53 +47,55 @@ def test_a_job_with_each_method_gives_a_whole_record(lab: Lab, method: str, data
     path = lab.store.record_path(job.key)
     record = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)  # NaN is no JSON
     assert len(record.pop("digest")) == 64
-    assert record == outcome.record
-    assert (record["schema"], record["key"], record["status"]) == (SCHEMA, job.key, "done")
-    assert record["job"] == job.identity()
+    assert list(record) == list(plain(outcome.record))
+    assert record == plain(outcome.record)
+    record = outcome.record
+    assert (record.schema, record.key, record.status) == (SCHEMA, job.key, "done")
+    assert record.job == job.identity()
     for part in ("train", "val", "test"):
-        assert record["scores"][part].keys() == SCORES[dataset]
-        assert all(math.isfinite(value) for value in record["scores"][part].values())
+        assert getattr(record.scores, part).keys() == SCORES[dataset]
+        assert all(math.isfinite(value) for value in getattr(record.scores, part).values())
     _check_history(record)
     _check_counts(record, method)
-    (candidate,) = record["candidates"]
-    assert candidate["params"] == record["chosen"] == job.method.params
-    assert _val_and_test(candidate) == _val_and_test(record["scores"])
-    assert all(value >= 0 for value in record["seconds"].values())
-    assert record["seconds"].keys() - {"total"}
-    assert {"roftbench", "commit", "python", "torch", "rdkit", "numpy", "device"} <= record["env"].keys()
-    assert record["peak_memory_mb"] > 1
-    assert len(record["data"]["split_sha256"]) == 64
-    predictions = record["test_predictions"]
-    assert len(predictions["row"]) == len(predictions["prediction"]) == record["count"]["graphs"]["test"]
+    (candidate,) = record.candidates
+    assert candidate.params == record.chosen == job.method.params
+    assert _val_and_test(candidate) == _val_and_test(record.scores)
+    assert all(value >= 0 for value in record.seconds.values())
+    assert record.seconds.keys() - {"total"}
+    assert {"roftbench", "commit", "python", "torch", "rdkit", "numpy", "device"} <= record.env.keys()
+    assert record.peak_memory_mb > 1
+    assert len(record.data.split_sha256) == 64
+    predictions = record.test_predictions
+    assert len(predictions.row) == len(predictions.prediction) == record.count.graphs.test
 
 
-def _val_and_test(scores: dict[str, Any]) -> list[Any]:
-    return [scores["val"], scores["test"]]
+def _val_and_test(scores: PartScores | CandidateResult) -> list[Any]:
+    return [scores.val, scores.test]
 
 
-def _check_history(record: dict[str, Any]) -> None:
-    metric = record["job"]["dataset"]["metric"]
-    stages = list(dict.fromkeys(row["stage"] for row in record["history"]))
+def _check_history(record: Record) -> None:
+    metric = record.metric
+    stages = list(dict.fromkeys(row.stage for row in record.history))
     assert stages in (["ft"], ["lp"], ["lp", "ft"])
     for stage in stages:
-        rows = [row for row in record["history"] if row["stage"] == stage]
-        assert [row["epoch"] for row in rows] == [1, 2, 3]
-        assert all(math.isfinite(row["train_loss"]) for row in rows)
-    last = [row["val_score"] for row in record["history"] if row["stage"] == stages[-1]]
+        rows = [row for row in record.history if row.stage == stage]
+        assert [row.epoch for row in rows] == [1, 2, 3]
+        assert all(math.isfinite(row.train_loss) for row in rows)
+    last = [row.val_score for row in record.history if row.stage == stages[-1]]
     best = max(last) if metric == "roc_auc" else min(last)
-    fitted = record["base"] or {"val": record["scores"]["val"], "best_epoch": record["best_epoch"]}
-    assert fitted["val"][metric] == best
-    assert fitted["best_epoch"] == last.index(best) + 1
+    fitted = record.base or BaseResult(record.name("method"), record.scores.val, record.scores.test, record.best_epoch)
+    assert fitted.val[metric] == best
+    assert fitted.best_epoch == last.index(best) + 1
 
 
 def _check_counts(record: dict[str, Any], method: str) -> None:
-    count = record["count"]
-    graphs, labels = count["graphs"], count["labels"]
-    assert graphs["train"] == labels["weights"] == 50
-    assert graphs["val"] == labels["selection"]
-    assert graphs["test"] == labels["test"]
-    assert labels["interpolation"] == (labels["selection"] if method in ON_VALIDATION else 0)
-    assert record["data"]["kept"] + len(record["data"]["dropped"]) == record["data"]["rows"]
+    count = record.count
+    graphs, labels = count.graphs, count.labels
+    assert graphs.train == labels.weights == 50
+    assert graphs.val == labels.selection
+    assert graphs.test == labels.test
+    assert labels.interpolation == (labels.selection if method in ON_VALIDATION else 0)
+    assert record.data.kept + len(record.data.dropped) == record.data.rows
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -109,26 +111,26 @@ def test_a_search_tries_the_whole_grid_and_chooses_by_validation(lab: Lab, metho
         assert job.method.grid == grid
     record = lab.done(f"method={method}", "method.search=true")
     names = list(grid)
-    tried = [tuple(one["params"][name] for name in names) for one in record["candidates"]]
+    tried = [tuple(one.params[name] for name in names) for one in record.candidates]
     expected = [()]
     for values in grid.values():
         expected = [(*head, value) for head in expected for value in values]
     assert tried == expected
-    scores = [one["val"]["rmse"] for one in record["candidates"]]
-    best = record["candidates"][scores.index(min(scores))]
-    assert record["chosen"] == best["params"]
-    assert _val_and_test(record["scores"]) == _val_and_test(best)
-    assert record["best_epoch"] == best["best_epoch"]
-    assert all(math.isfinite(one[part]["rmse"]) for one in record["candidates"] for part in ("val", "test"))
+    scores = [one.val["rmse"] for one in record.candidates]
+    best = record.candidates[scores.index(min(scores))]
+    assert record.chosen == best.params
+    assert _val_and_test(record.scores) == _val_and_test(best)
+    assert record.best_epoch == best.best_epoch
+    assert all(math.isfinite(getattr(one, part)["rmse"]) for one in record.candidates for part in ("val", "test"))
 
 
 @pytest.mark.parametrize("method", ["surgical_ft", "bss", "roftmol"])
 def test_a_candidate_is_the_job_that_has_its_parameters(lab: Lab, method: str) -> None:
     """Nothing of one candidate reaches the next: the last one's scores are those of a job of its own."""
-    last = lab.done(f"method={method}", "method.search=true", "train.lr=0.01")["candidates"][-1]
-    given = [f"method.{name}={value}" for name, value in last["params"].items()]
+    last = lab.done(f"method={method}", "method.search=true", "train.lr=0.01").candidates[-1]
+    given = [f"method.{name}={value}" for name, value in last.params.items()]
     alone = lab.elsewhere("alone").done(f"method={method}", "train.lr=0.01", *given)
-    assert _val_and_test(alone["scores"]) == _val_and_test(last)
+    assert _val_and_test(alone.scores) == _val_and_test(last)
 
 
 def own_table(path: Path) -> tuple[str, ...]:
@@ -153,55 +155,55 @@ def test_test_labels_decide_nothing_but_the_test_score(lab: Lab, honest: Any, me
     wrong = [label + 7 * (row in test) for row, label in enumerate(labels)]
     other = write_csv(path.with_name("wrong.csv"), {"smiles": smiles, "y": wrong})
     before, after = (lab.done(*given, *own_table(table)) for table in (path, other))
-    assert before["key"] != after["key"]
+    assert before.key != after.key
     for field in ("chosen", "history", "best_epoch", "details", "test_predictions"):
-        assert before[field] == after[field], field
-    assert before["scores"]["val"] == after["scores"]["val"]
-    assert [one["val"] for one in before["candidates"]] == [one["val"] for one in after["candidates"]]
-    assert before["scores"]["test"]["rmse"] != after["scores"]["test"]["rmse"]
+        assert getattr(before, field) == getattr(after, field), field
+    assert before.scores.val == after.scores.val
+    assert [one.val for one in before.candidates] == [one.val for one in after.candidates]
+    assert before.scores.test["rmse"] != after.scores.test["rmse"]
 
 
 def test_a_candidate_that_diverges_is_the_worst_and_costs_the_others_nothing(lab: Lab) -> None:
     record = lab.done("method=roftmol", "method.search=true", "method.grid.lr=[1e30,0.01]", "method.grid.alpha=[0.5]")
-    lost, good = record["candidates"]
-    assert lost["val"].keys() == lost["test"].keys() == good["val"].keys()
-    assert {*lost["val"].values(), *lost["test"].values(), lost["best_epoch"]} == {None}
-    assert "the validation loss is nan" in lost["error"]
-    assert (record["chosen"]["lr"], record["scores"]["val"]) == (0.01, good["val"])
-    [warning] = [text for text in record["warnings"] if text.startswith("candidate ")]
-    assert warning == f"candidate {{'alpha': 0.5, 'lr': 1e+30}}: {lost['error']}"
+    lost, good = record.candidates
+    assert lost.val.keys() == lost.test.keys() == good.val.keys()
+    assert {*lost.val.values(), *lost.test.values(), lost.best_epoch} == {None}
+    assert "the validation loss is nan" in lost.error
+    assert (record.chosen["lr"], record.scores.val) == (0.01, good.val)
+    [warning] = [text for text in record.warnings if text.startswith("candidate ")]
+    assert warning == f"candidate {{'alpha': 0.5, 'lr': 1e+30}}: {lost.error}"
     alone = lab.done("method=roftmol", "method.lr=0.01", "method.alpha=0.5")
-    assert alone["scores"] == record["scores"]
-    assert alone["warnings"] == [text for text in record["warnings"] if text != warning]
-    assert lab.store.get(record["key"]) == record
+    assert alone.scores == record.scores
+    assert alone.warnings == [text for text in record.warnings if text != warning]
+    assert lab.store.get(record.key) == record
 
 
 def test_where_every_candidate_diverges_the_job_fails_with_the_first_reason(lab: Lab) -> None:
     failed = lab.run("method=bss", "method.search=true", "train.lr=1e30", "method.grid.weight=[0.1,1]")
     assert failed.status == "failed"
-    assert failed.record["error"].startswith("none of 2 candidates can be used. The first: training diverged: ")
+    assert failed.record.error.startswith("none of 2 candidates can be used. The first: training diverged: ")
     single = lab.run("method=bss", "train.lr=1e30")
-    assert single.record["error"].startswith("training diverged: ")
-    assert single.record["traceback"] is None
+    assert single.record.error.startswith("training diverged: ")
+    assert single.record.traceback is None
 
 
 def test_a_search_does_not_take_the_candidate_that_is_best_on_the_test_part(lab: Lab, honest: Any) -> None:
     """The test labels are made what another candidate predicts: a perfect test score must not win."""
     path, smiles, labels, test = honest
     search = ("method=surgical_ft", "method.search=true", "train.lr=0.01")
-    chosen = lab.done(*search, *own_table(path))["chosen"]
+    chosen = lab.done(*search, *own_table(path)).chosen
     rival = next(block for block in ("layer1", "layer0") if block != chosen["block"])
     perfect = lab.done("method=surgical_ft", f"method.block={rival}", "train.lr=0.01", *own_table(path))
-    predicted = perfect["test_predictions"]
-    assert predicted["row"] == test
-    for row, (value,) in zip(predicted["row"], predicted["prediction"], strict=True):
+    predicted = perfect.test_predictions
+    assert predicted.row == test
+    for row, (value,) in zip(predicted.row, predicted.prediction, strict=True):
         labels[row] = value
     tempting = write_csv(path.with_name("tempting.csv"), {"smiles": smiles, "y": labels})
     record = lab.done(*search, *own_table(tempting))
-    test_scores = {one["params"]["block"]: one["test"]["rmse"] for one in record["candidates"]}
+    test_scores = {one.params["block"]: one.test["rmse"] for one in record.candidates}
     assert min(test_scores, key=lambda block: test_scores[block]) == rival
     assert test_scores[rival] < 1e-5
-    assert record["chosen"] == chosen
+    assert record.chosen == chosen
 
 
 def ends(lab: Lab, method: str, *overrides: str) -> tuple[State, State, set[str]]:
@@ -244,8 +246,8 @@ def test_lp_ft_fine_tunes_from_the_best_head(lab: Lab) -> None:
     experiment = lab.experiment("method=lp_ft", "train.lr=0.03", "model.dropout=0")
     experiment.method = Standing()
     record = experiment.work()
-    assert record["seconds"].keys() == {"lp (reused)", "ft"}
-    assert record["history"][:3] == probed["history"]
+    assert record.seconds.keys() == {"lp (reused)", "ft"}
+    assert record.history[:3] == probed.history
     for key, weight in experiment.model.named_parameters():
         expected = head[key] if key in head else experiment.start.state[key]
         torch.testing.assert_close(weight, expected, rtol=0, atol=1e-25)
@@ -255,8 +257,8 @@ def test_lp_ft_ends_elsewhere_than_full_fine_tuning(lab: Lab) -> None:
     """Its fine-tuning starts from another head and has random numbers of its own."""
     lp_ft = lab.done("method=lp_ft")
     full = lab.done("method=full_ft")
-    assert [row["stage"] for row in lp_ft["history"]] == ["lp"] * 3 + ["ft"] * 3
-    assert lp_ft["history"][3]["train_loss"] != full["history"][0]["train_loss"]
+    assert [row.stage for row in lp_ft.history] == ["lp"] * 3 + ["ft"] * 3
+    assert lp_ft.history[3].train_loss != full.history[0].train_loss
     assert len(lab.stages()) == 3
 
 
@@ -267,7 +269,7 @@ def test_every_method_works_with_the_other_encoders_of_hu_et_al(lab: Lab, kind: 
     record = lab.done(f"method={method}", f"model={kind}", *small, "train.interpolation_epochs=1")
     assert math.isfinite(primary(record, "test"))
     blocks = ["embed", "layer0", "layer1"]
-    assert list(record["details"].get("alpha", blocks)) == blocks
+    assert list(record.details.get("alpha", blocks)) == blocks
 
 
 BAG = '''
@@ -314,18 +316,18 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 def test_a_new_encoder_works_with_every_method(lab: Lab, bag: tuple[str, ...], method: str) -> None:
     more = ("method.block=mix",) if method == "surgical_ft" else ()
     record = lab.done(f"method={method}", *bag, *more)
-    assert record["job"]["model"]["name"] == "bag"
+    assert record.job["model"]["name"] == "bag"
     assert math.isfinite(primary(record, "test"))
     if method in ("wise_ft", "roftmol"):
-        assert list(record["details"]["alpha"]) == ["atoms", "mix"]
+        assert list(record.details["alpha"]) == ["atoms", "mix"]
 
 
 def test_a_new_encoders_blocks_are_the_surgical_grid(lab: Lab, bag: tuple[str, ...]) -> None:
     record = lab.done("method=surgical_ft", "method.search=true", *bag)
-    assert [one["params"]["block"] for one in record["candidates"]] == ["atoms", "mix"]
+    assert [one.params["block"] for one in record.candidates] == ["atoms", "mix"]
     skipped = lab.run("method=surgical_ft", *bag)  # layer0 is no block here
     assert skipped.status == "skipped"
-    assert "no block 'layer0'" in skipped.record["error"]
+    assert "no block 'layer0'" in skipped.record.error
 
 
 def test_a_new_encoders_cached_probing_is_repeatable(lab: Lab, bag: tuple[str, ...]) -> None:

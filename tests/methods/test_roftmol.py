@@ -8,6 +8,7 @@ import pytest
 import torch
 from encoders import SMALL, SMILES, batch_for
 from lab import Lab, clone, equal, fitted_between, primary
+from refusals import raises_usage
 from torch import Tensor
 from torch.func import functional_call
 
@@ -225,7 +226,7 @@ def test_a_diverging_validation_loss_is_a_job_error(fitted: Fitted) -> None:
     "wrong", [{"alpha": -0.1}, {"alpha": 2}, {"lr": 0}, {"epochs": 0}, {"constraint": "relu"}, {"buffers": "none"}]
 )
 def test_impossible_hyperparameters_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with raises_usage(key=next(iter(wrong))):
         ROFTMol(**wrong)
 
 
@@ -234,21 +235,21 @@ def test_without_learning_it_is_wise_ft(lab: Lab, buffers: str) -> None:
     setting = (*SETTING, f"method.buffers={buffers}", "method.alpha=0.3")
     learned = lab.done("method=roftmol", "method.lr=1e-30", *setting)
     fixed = lab.done("method=wise_ft", *setting)
-    assert learned["scores"] == fixed["scores"]
-    assert learned["test_predictions"] == fixed["test_predictions"]
-    assert learned["details"]["alpha"] == pytest.approx(fixed["details"]["alpha"])
+    assert learned.scores == fixed.scores
+    assert learned.test_predictions == fixed.test_predictions
+    assert learned.details["alpha"] == pytest.approx(fixed.details["alpha"])
 
 
 @pytest.mark.parametrize("dataset", ["esol", "bbbp"])
 def test_the_record_tells_the_coefficients_and_their_history(lab: Lab, dataset: str) -> None:
     record = lab.done("method=roftmol", "method.epochs=7", "method.lr=0.05", f"dataset={dataset}", *SETTING)
-    details = record["details"]
+    details = record.details
     assert list(details["alpha"]) == BLOCKS
     assert len(details["history"]) == 8
-    assert record["best_epoch"] == details["best_epoch"]
-    assert details["history"][record["best_epoch"]]["val_score"] == primary(record)
-    assert len(record["history"]) == 4
-    assert {row["stage"] for row in record["history"]} == {"ft"}
+    assert record.best_epoch == details["best_epoch"]
+    assert details["history"][record.best_epoch]["val_score"] == primary(record)
+    assert len(record.history) == 4
+    assert {row.stage for row in record.history} == {"ft"}
     full = lab.done("method=full_ft", f"dataset={dataset}", *SETTING)
-    assert record["base"]["test"] == full["scores"]["test"]
-    assert record["history"] == full["history"]
+    assert record.base.test == full.scores.test
+    assert record.history == full.history

@@ -233,15 +233,3 @@ def test_a_copied_state_is_out_of_reach_of_training(batch: Batch) -> None:
     assert not torch.equal(model(batch), moved)
     train_a_step(model, batch)  # loading copies too
     assert {key: tensor.tolist() for key, tensor in state.items()} == kept
-
-
-def test_a_subclass_does_not_inherit_the_promise_to_ask_nothing() -> None:
-    class Asking(GIN):
-        pass
-
-    class Silent(GIN):
-        asks_nothing = True
-
-    assert GIN.asks_nothing
-    assert Silent.asks_nothing
-    assert not Asking.asks_nothing

@@ -151,7 +151,7 @@ def test_golden_features_are_those_before_the_last_batch_norm(
     golden: dict[str, Any], batch: Batch, predictor: Callable[..., Predictor]
 ) -> None:
     a, b = (predictor(which).eval().encoder(batch).features for which in "ab")
-    expected = golden["regularizers"]
+    expected = golden["regularisers"]
     assert list(a.shape) == expected["feature_shape"]
     assert_near((a - b).square().sum() / 2, expected["BehavioralRegularization_source_b_eval_target_eval"], 1e-4)
 

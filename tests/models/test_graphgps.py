@@ -22,11 +22,11 @@ from encoders import (
     run_small,
 )
 from lab import METHODS, Lab, moved
+from refusals import raises_usage
 from torch import Tensor, nn
 
 from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.ogb import add_walks, smiles_to_graph
-from roftbench.errors import UsageError
 from roftbench.methods.base import head_shrinkage
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import HEAD, Predictor, copy_state
@@ -154,7 +154,7 @@ def test_all_else_is_refused(tmp_path: Path) -> None:
         ({**state, f"{NODES}.encoder2.raw_norm.weight": torch.ones(20)}, r"raw_norm\.weight is \(20,\), .* \(16,\)$"),
     ):
         torch.save(container(edited), path)
-        with pytest.raises(UsageError, match=f"does not fit GraphGPS: .*{problem}"):
+        with raises_usage(problem, key="model.checkpoint", got=f"model.checkpoint={path}"):
             load_checkpoint(GraphGPS(**SMALL), str(path), None)
 
 
@@ -214,7 +214,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("method", METHODS)
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     record = run_small(lab, table, "graphgps", SMALL, f"method={method}")
-    assert record["job"]["graphs"] == {"name": "ogb_rwse", "version": 1}
+    assert record.job["graphs"] == {"name": "ogb_rwse", "version": 1}
 
 
 @pytest.mark.parametrize("method", ["lp", "roftmol"])

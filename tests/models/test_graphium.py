@@ -23,11 +23,11 @@ from encoders import (
     run_small,
 )
 from lab import METHODS, ROOT, Lab
+from refusals import raises_usage
 from torch import Tensor
 
 from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.graphium import smiles_to_graph
-from roftbench.errors import UsageError
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import copy_state
 from roftbench.models.graphium import Graphium
@@ -161,7 +161,7 @@ def test_all_else_is_refused(tmp_path: Path) -> None:
         (published(**WITH_BONDS), r"unexpected pre_nn_edges\.0\.linear\.weight"),
     ):
         torch.save(edited, path)
-        with pytest.raises(UsageError, match=f"does not fit Graphium: .*{problem}"):
+        with raises_usage(problem, key="model.checkpoint", got=f"model.checkpoint={path}"):
             load_checkpoint(Graphium(**SMALL), str(path), None)
 
 
@@ -200,4 +200,4 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("method", METHODS)
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     record = run_small(lab, table, "graphium", SMALL, f"method={method}")
-    assert record["job"]["graphs"] == {"name": "minimol", "version": 1}
+    assert record.job["graphs"] == {"name": "minimol", "version": 1}

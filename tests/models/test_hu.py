@@ -347,14 +347,14 @@ def test_the_rest_goes_on_where_frozen_layers_end(kind: str, frozen: int, *, sha
         encoder.blocks()[f"layer{layer}"].eval().requires_grad_(False)
     assert encoder.frozen_layers() == frozen
     graphs, index = PackedGraphs.from_graphs(map(smiles_to_graph, SMILES)), torch.arange(len(SMILES))
-    states = encoder.begin(graphs.batch(index, frozen if shares else 0))
+    states = encoder.run_frozen_layers(graphs.batch(index, frozen if shares else 0))
     for mode in ("train", "eval"):
         if mode == "eval":
             encoder.eval()
         rest = next(graphs.batches([index], encoder.shared_layers() if shares else 0, frozen))
         assert (rest.shared is not None) == shares
-        going_on, whole = rest.going_on(states, frozen), graphs.batch(index)
-        for one, other in zip(outcome(encoder, going_on), outcome(encoder, whole), strict=True):
+        resumed, whole = rest.with_states(states, frozen), graphs.batch(index)
+        for one, other in zip(outcome(encoder, resumed), outcome(encoder, whole), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 

@@ -15,13 +15,14 @@ import torch
 import yaml
 from lab import METHODS, ROOT, Lab
 from minimol_reference import Reference, batch_of, graph, intermediate, reference
+from refusals import raises_usage
 from torch import Tensor
 
-from roftbench.config import job as jobs
 from roftbench.config.environment import RunContext
+from roftbench.config.featurizers import graph_kind
 from roftbench.config.job import Job
 from roftbench.config.model_cards import model_cards
-from roftbench.data.featurizers.graphium import smiles_to_graph
+from roftbench.data.featurizers.graphium import GraphiumFeaturizer, smiles_to_graph
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError
 from roftbench.models.checkpoints import load_checkpoint, load_published
@@ -33,6 +34,7 @@ from roftbench.models.minimol import MiniMol
 from roftbench.models.segment_ops import Wiring, sum_runs, take
 from roftbench.runner.run import run_job
 from roftbench.store.downloads import Places, Source, read
+from roftbench.store.record_schema import GraphCount
 
 SMALL: dict[str, int] = {"num_layers": 2, "dim": 12, "hidden": 10, "node_dim": 8, "edge_dim": 6}
 SMILES = [
@@ -183,7 +185,7 @@ def test_all_else_is_strict(
 ) -> None:
     state = torch.load(places.downloads / str(SOURCE.file), weights_only=True)
     torch.save(edit(state), tmp_path / "weights.pth")
-    with pytest.raises(UsageError, match=rf"does not fit MiniMol: {problem}$"):
+    with raises_usage(f"{problem}$", key="model.checkpoint"):
         load_checkpoint(MiniMol(), str(tmp_path / "weights.pth"), None)
 
 
@@ -351,8 +353,8 @@ def small_job(lab: Lab, table: Path, *overrides: str) -> tuple[Job, RunContext]:
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     outcome = run_job(*small_job(lab, table, f"method={method}"))
     assert outcome.status == "done", outcome.record
-    assert outcome.record["count"]["graphs"] == {"train": 32, "val": 4, "test": 4}
-    assert outcome.record["job"]["graphs"] == {"name": "minimol", "version": 1}
+    assert outcome.record.count.graphs == GraphCount(train=32, val=4, test=4)
+    assert outcome.record.job["graphs"] == {"name": "minimol", "version": 1}
 
 
 def test_the_version_of_the_features_is_in_the_key(lab: Lab, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,9 +362,9 @@ def test_the_version_of_the_features_is_in_the_key(lab: Lab, table: Path, monkey
     plain, _ = lab.job()
     assert "graphs" not in plain.identity()
     keys = job.key, plain.key
-    newer = replace(jobs.FEATURIZERS["minimol"], version=2)
-    monkeypatch.setitem(jobs.FEATURIZERS, "minimol", newer)
-    assert replace(job).key != keys[0]
+    monkeypatch.setattr(GraphiumFeaturizer, "version", 2)
+    newer = replace(job.model, featurizer=graph_kind("minimol"))
+    assert replace(job, model=newer).key != keys[0]
     assert replace(plain).key == keys[1]
 
 
@@ -371,7 +373,7 @@ def test_the_released_model_in_a_job(lab: Lab, table: Path, places: Places) -> N
     job, env = lab.job("model=minimol", *data, "method=lp", "train.epochs=1")
     outcome = run_job(job, replace(env, places=replace(places, offline=True)))
     assert outcome.status == "done", outcome.record
-    assert outcome.record["job"]["model"]["sha256"] == SOURCE.sha256
+    assert outcome.record.job["model"]["sha256"] == SOURCE.sha256
 
 
 def test_the_config_says_what_the_class_does() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from lab import PLACES, ROOT
+from refusals import raises_usage
 from torch import nn
 
 from roftbench.config.model_cards import check_encoder, model_cards
@@ -206,7 +207,7 @@ def test_an_incomplete_card_is_refused(tmp_path: Path, change: dict[str, Any], p
         ModelCard(**{**COMPLETE, **change})
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.yaml").write_text(json.dumps({**COMPLETE, **change}))
-    with pytest.raises(UsageError, match=rf"model/mine\.yaml: .*{part}"):
+    with raises_usage(part, key="model/mine.yaml"):
         model_cards(tmp_path)
 
 
@@ -230,7 +231,7 @@ def test_where_weights_lie_on_this_machine(shared: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(("model", "file"), [("gcn", "graphsage_supervised"), ("graphsage", "gcn_contextpred")])
 def test_a_known_file_of_the_other_kind_is_refused(shared: Path, model: str, file: str) -> None:
     content = (shared / "checkpoints" / f"{file}.pth").read_bytes()
-    with pytest.raises(UsageError, match=f"holds the weights of {file}, a G.*Take model={file}"):
+    with raises_usage(f"model={file}", key="model.checkpoint"):
         check_encoder(CARDS[model], content)
 
 

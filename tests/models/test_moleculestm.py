@@ -20,11 +20,11 @@ from encoders import (
     run_small,
 )
 from lab import METHODS, Lab
+from refusals import raises_usage
 from torch import Tensor
 
 from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.ogb import smiles_to_graph
-from roftbench.errors import UsageError
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import copy_state
 from roftbench.models.moleculestm import MoleculeSTM
@@ -101,7 +101,7 @@ def test_all_else_is_refused(tmp_path: Path) -> None:
         ({**state, chirality: torch.zeros(5, 8)}, r"list\.1\.weight is \(5, 8\), the encoder wants \(4, 8\)$"),
     ):
         torch.save(edited, path)
-        with pytest.raises(UsageError, match=f"does not fit MoleculeSTM: .*{problem}"):
+        with raises_usage(problem, key="model.checkpoint", got=f"model.checkpoint={path}"):
             load_checkpoint(MoleculeSTM(**SMALL), str(path), None)
 
 
@@ -134,12 +134,12 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("method", METHODS)
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     record = run_small(lab, table, "moleculestm", SMALL, f"method={method}")
-    assert record["job"]["graphs"] == {"name": "ogb", "version": 1}
+    assert record.job["graphs"] == {"name": "ogb", "version": 1}
 
 
 def test_a_file_of_the_users_in_a_job(lab: Lab, table: Path, tmp_path: Path) -> None:
     path = tmp_path / "molecule_model.pth"
     torch.save(published(**SMALL), path)
     record = run_small(lab, table, "moleculestm", SMALL, f"model.checkpoint={path}", "method=lp")
-    assert record["job"]["model"]["sha256"] == sha256(path.read_bytes()).hexdigest()
-    assert any("not verified on the real file" in text for text in record["warnings"])
+    assert record.job["model"]["sha256"] == sha256(path.read_bytes()).hexdigest()
+    assert any("not verified on the real file" in text for text in record.warnings)

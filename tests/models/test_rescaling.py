@@ -13,7 +13,7 @@ from roftbench.config.job import Job
 from roftbench.models.encoder import Encoder
 from roftbench.models.gin import GIN
 from roftbench.models.rescaling import INPUT_SCALE, WEIGHT_SCALE, rescale
-from roftbench.runner.network import pretrained
+from roftbench.runner.network import load_encoder
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
@@ -36,7 +36,7 @@ def test_rescaling_leaves_the_function_as_it_was(num_layers: int) -> None:
 
 
 def encoder_of(given: tuple[Job, RunContext]) -> Encoder:
-    return pretrained(*given)
+    return load_encoder(*given)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

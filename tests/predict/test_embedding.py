@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from command import Command
 from lab import Lab
+from refusals import raises_usage
 
 import roftbench
-from roftbench.errors import UsageError
 
 TEXTS = ["CCO", "junk", "c1ccccc1O", "", "CC(=O)Oc1ccccc1C(=O)O"]
 
@@ -38,9 +37,9 @@ def test_both_files_hold_the_rows_in_order(cli: Command, tmp_path: Path) -> None
     assert np.array_equal(table.filter(regex=r"^e\d+$").to_numpy(), expected, equal_nan=True)
 
 
-def test_a_kept_model_embeds_and_a_fingerprint_cannot(cli: Command, tmp_path: Path) -> None:
+def test_saved_model_embeds_and_a_fingerprint_cannot(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("smiles\nCCO\n", encoding="utf-8")
-    folder = cli.lab.store.model_path(cli.lab.done("method=lp", "run.keep=true")["key"])
+    folder = cli.lab.store.model_path(cli.lab.done("method=lp", "run.keep=true").key)
     given = f"input={tmp_path / 'in.csv'}", "output=z.npz"
     assert cli("embed", f"model_dir={folder}", *given).code == 0
     assert np.load("z.npz")["embedding"].shape == (1, 16)
@@ -72,7 +71,7 @@ def test_nothing_embeds_to_no_rows_of_the_models_width(lab: Lab) -> None:
 
 
 def test_a_text_is_no_list_of_smiles(lab: Lab) -> None:
-    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true")["key"])
+    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true").key)
     model = roftbench.load(folder, device="cpu")
     asked = (
         lambda: model.predict("CCO"),
@@ -80,7 +79,7 @@ def test_a_text_is_no_list_of_smiles(lab: Lab) -> None:
         lambda: roftbench.embed("CCO", model="tiny_gin", device="cpu"),
     )
     for ask in asked:
-        with pytest.raises(UsageError, match=r"give a list of SMILES: \['CCO'\]"):
+        with raises_usage(r"\['CCO'\]", key="smiles", got="CCO"):
             ask()
-    with pytest.raises(UsageError, match="one by one"):
+    with raises_usage("one by one", key="model_dirs", got=([folder],)):
         roftbench.load([folder])  # type: ignore[arg-type]

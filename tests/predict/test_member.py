@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from refusals import raises_usage
 
-from roftbench.errors import UsageError
 from roftbench.predict.member import as_list
 
 TEXTS = ["CCO", "N"]
@@ -33,16 +33,16 @@ def test_lists_and_tables_of_smiles(given: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("CCO", "give a list of SMILES"),
-        (pd.DataFrame({"a": TEXTS, "b": TEXTS}), r"columns a, b: give the one of SMILES, table\['NAME'\]"),
-        (pd.DataFrame({"smiles": TEXTS, "SMILES": TEXTS}), "give the one of SMILES"),
-        ({"CCO": 1}, "not a dict"),
-        ({"CCO"}, "not a set"),
-        (np.array([TEXTS]), "not a ndarray"),
+        ("CCO", r"\['CCO'\]"),
+        (pd.DataFrame({"a": TEXTS, "b": TEXTS}), r"columns a, b: .* table\['NAME'\]"),
+        (pd.DataFrame({"smiles": TEXTS, "SMILES": TEXTS}), "columns smiles, SMILES"),
+        ({"CCO": 1}, "dict"),
+        ({"CCO"}, "set"),
+        (np.array([TEXTS]), "ndarray"),
     ],
 )
 def test_what_has_no_order_of_smiles_is_refused(given: Any, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
+    with raises_usage(message, key="smiles"):
         as_list(given)
 
 

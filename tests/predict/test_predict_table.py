@@ -16,13 +16,13 @@ from command import Command, Terminal
 from lab import FOREST, Lab, molecules, start, write_csv
 
 import roftbench
-from roftbench.predict.saved_model import read_kept, write_kept
+from roftbench.predict.saved_model import read_saved, write_saved
 
 GARBAGE = ("not a molecule", "", "C1CC", "[*]CC", "c1ccc", "CC(C", "☃", "nan", "Cl->[Fe]")
 
 
-def kept(lab: Lab, *overrides: str) -> Path:
-    return lab.store.model_path(lab.done(*overrides, "run.keep=true")["key"])
+def saved(lab: Lab, *overrides: str) -> Path:
+    return lab.store.model_path(lab.done(*overrides, "run.keep=true").key)
 
 
 def with_garbage(path: Path, lab: Lab, count: int) -> Path:
@@ -40,7 +40,7 @@ def with_garbage(path: Path, lab: Lab, count: int) -> Path:
 
 def test_no_row_is_lost_with_one_percent_garbage(cli: Command, tmp_path: Path) -> None:
     source = with_garbage(tmp_path / "in.csv", cli.lab, 2500)
-    folder = kept(cli.lab, "method=lp")
+    folder = saved(cli.lab, "method=lp")
     ended = cli("predict", f"model_dir={folder}", f"input={source}", "output=new/pred.csv", "device=cpu")
     assert ended.code == 0, ended
     before, after = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (source, "new/pred.csv"))
@@ -58,7 +58,7 @@ def test_no_row_is_lost_with_one_percent_garbage(cli: Command, tmp_path: Path) -
 
 
 def test_several_models_give_mean_and_spread(cli: Command) -> None:
-    folders = [kept(cli.lab, "method=lp", f"seed={seed}") for seed in range(3)]
+    folders = [saved(cli.lab, "method=lp", f"seed={seed}") for seed in range(3)]
     texts = ["CCO", "c1ccccc1O", "junk", "CCN"]
     each = [roftbench.load(folder).predict(texts) for folder in folders]
     name = str(each[0].columns[1])
@@ -73,19 +73,19 @@ def test_several_models_give_mean_and_spread(cli: Command) -> None:
 
 def test_models_of_different_tasks_are_refused(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("smiles\nCCO\n")
-    both = kept(cli.lab, "method=lp"), kept(cli.lab, *FOREST, "dataset=bbbp")
+    both = saved(cli.lab, "method=lp"), saved(cli.lab, *FOREST, "dataset=bbbp")
     given = f"model_dir={both[0]},{both[1]}", f"input={tmp_path / 'in.csv'}", "output=out.csv"
-    cli("predict", *given).refused("only models of the same tasks", "p_np")
+    cli("predict", *given).refused("different targets", "p_np")
 
 
 def test_models_whose_probabilities_are_of_other_classes_are_refused(cli: Command, tmp_path: Path) -> None:
     texts = [f"{'C' * n}{end}" for n in range(1, 21) for end in ("O", "N")]
     own = write_csv(tmp_path / "own.csv", {"smiles": texts, "y": ["A", "B"] * 20})
     words = *FOREST, "dataset=csv", f"dataset.path={own}", "split=random", "label_ratio=full"
-    both = [kept(cli.lab, *words, f"dataset.classes=[{classes}]") for classes in ("A,B", "B,A")]
+    both = [saved(cli.lab, *words, f"dataset.classes=[{classes}]") for classes in ("A,B", "B,A")]
     (tmp_path / "in.csv").write_text("smiles\nCCO\n")
     given = f"input={tmp_path / 'in.csv'}", "output=out.csv"
-    cli("predict", f"model_dir={both[0]},{both[1]}", *given).refused("probability of 'A' against 'B'")
+    cli("predict", f"model_dir={both[0]},{both[1]}", *given).refused("'A' against 'B'")
     said = cli("predict", f"model_dir={both[0]}", *given).out
     assert "probabilities are those of 'B', against 'A'" in said
     assert "(probabilities are those of `A`, against `B`)" in (both[1] / "README.md").read_text()
@@ -101,7 +101,7 @@ def test_a_task_without_any_training_label_has_no_prediction(cli: Command, tmp_p
     columns = {"smiles": texts, "a": one, "b": [""] * 24 + one[24:], "split": cut}
     own = write_csv(tmp_path / "own.csv", columns)
     words = "method=lp", "dataset=csv", f"dataset.path={own}", "dataset.targets=[a,b]", "label_ratio=full", "split=auto"
-    folder = kept(cli.lab, *words)
+    folder = saved(cli.lab, *words)
     found = roftbench.load(folder).predict(["CCO"])
     assert found["a_predicted"].notna().all()
     assert found[["b_predicted", "b_low", "b_high"]].isna().all(axis=None)
@@ -114,7 +114,7 @@ def test_a_task_without_any_training_label_has_no_prediction(cli: Command, tmp_p
 
 def test_a_model_that_was_written_anew_begins_again(cli: Command, tmp_path: Path) -> None:
     source = with_garbage(tmp_path / "in.csv", cli.lab, 3000)
-    folder = kept(cli.lab, *FOREST)
+    folder = saved(cli.lab, *FOREST)
     with start([sys.executable, "-m", "roftbench", "predict", f"model_dir={folder}", f"input={source}",
                 f"output={tmp_path / 'out.csv'}"]) as process:  # fmt: skip
         state = tmp_path / "out.csv.part.json"
@@ -123,9 +123,9 @@ def test_a_model_that_was_written_anew_begins_again(cli: Command, tmp_path: Path
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     (folder / "notes.txt").write_text("the user's")
-    found = read_kept(folder)
+    found = read_saved(folder)
     found.facts["calibration"]["half_width"] = [9.0]  # as after `advise`, whose intervals come from the folds
-    write_kept(found, "no card")
+    write_saved(found, "no card")
     assert (folder / "notes.txt").read_text() == "the user's"
     ended = cli("predict", f"model_dir={folder}", f"input={source}", f"output={tmp_path / 'out.csv'}")
     assert ended.code == 0, ended
@@ -133,12 +133,12 @@ def test_a_model_that_was_written_anew_begins_again(cli: Command, tmp_path: Path
 
 
 def test_no_file_that_is_in_the_way_is_written_over(cli: Command, tmp_path: Path) -> None:
-    model = f"model_dir={kept(cli.lab, *FOREST)}"
+    model = f"model_dir={saved(cli.lab, *FOREST)}"
     for name in ("out.csv.part", "in.csv"):
         (tmp_path / name).write_text("smiles\nCCO\n")
     for name in ("out.csv.part", "in.csv"):
         given = f"input={tmp_path / name}", f"output={tmp_path / 'out.csv'}"
-        cli("predict", model, *given).refused("out.csv.part is in the way")
+        cli("predict", model, *given).refused("out.csv.part", "rename it")
     assert (tmp_path / "out.csv.part").read_text() == "smiles\nCCO\n"
     assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.csv.part"]  # and no lock beside it
     (tmp_path / "out.csv.part").write_bytes(b"")  # a call that was killed as soon as it had begun
@@ -149,7 +149,7 @@ def test_no_file_that_is_in_the_way_is_written_over(cli: Command, tmp_path: Path
 
 
 def test_a_folder_may_have_a_comma_in_its_name_and_smiles_are_one_line(cli: Command, tmp_path: Path) -> None:
-    folder = kept(cli.lab, "method=lp").rename(tmp_path / "model, v2")
+    folder = saved(cli.lab, "method=lp").rename(tmp_path / "model, v2")
     (tmp_path / "in.csv").write_text('smiles,id\n"CC\nO",1\nCCO,2\n')
     given = f"input={tmp_path / 'in.csv'}", "output=out.csv"
     assert cli("predict", f"model_dir={folder}", *given).code == 0
@@ -161,7 +161,7 @@ def test_a_folder_may_have_a_comma_in_its_name_and_smiles_are_one_line(cli: Comm
 def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text("smiles,reason\nCCO,\n")
-    model = f"model_dir={kept(cli.lab, 'method=lp')}"
+    model = f"model_dir={saved(cli.lab, 'method=lp')}"
     cli("predict", model, f"input={source}").refused("output must be given")
     cli("predict", model, f"input={source}", f"output={source}").refused("is the input")
     cli("predict", model, f"input={source}", "output=out.xlsx").refused("must end with .csv")
@@ -178,7 +178,7 @@ def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Pat
 def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_path: Path, rows: str) -> None:
     """Killed when only the header is there, or later."""
     source = with_garbage(tmp_path / "in.csv", lab, 5_000)
-    model = f"model_dir={kept(lab, *FOREST)}"
+    model = f"model_dir={saved(lab, *FOREST)}"
     command = [sys.executable, "-m", "roftbench", "predict", model, f"input={source}"]
     killed, whole = tmp_path / "killed.csv", tmp_path / "whole.csv"
     with start([*command, f"output={killed}"]) as process:
@@ -207,7 +207,7 @@ def test_gzip_and_parquet_are_read_and_gzip_is_written(cli: Command, tmp_path: P
     source = with_garbage(tmp_path / "in.csv", cli.lab, 1200)
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(source.read_bytes()))
     pd.read_csv(source, dtype=str, keep_default_na=False).to_parquet(tmp_path / "in.parquet")
-    model = f"model_dir={kept(cli.lab, 'method=lp')}"
+    model = f"model_dir={saved(cli.lab, 'method=lp')}"
     for name, output in (("in.csv", "a.csv"), ("in.csv.gz", "b.csv.gz"), ("in.parquet", "c.csv")):
         assert cli("predict", model, f"input={tmp_path / name}", f"output={output}").code == 0
     expected = Path("a.csv").read_bytes()
@@ -223,7 +223,7 @@ def test_importing_roftbench_is_light(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(lab: Lab, tmp_path: Path) -> None:
-    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true")["key"])
+    folder = lab.store.model_path(lab.done("method=lp", "run.keep=true").key)
     table, out = tmp_path / "in.csv", tmp_path / "out.csv"
     table.write_text("smiles\n" + "CCO\n" * 400)
     limited = "import resource, sys, roftbench.cli.main as c\n"
@@ -241,7 +241,7 @@ def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(lab:
 
 def test_a_carriage_return_in_a_cell_is_written_back_in_quotes(cli: Command, shared: Path) -> None:
     """Python's writer of CSV leaves it bare before 3.11.9, and the row would break in two."""
-    folder = kept(cli.lab, "method=lp")
+    folder = saved(cli.lab, "method=lp")
     source = shared / "cases" / "07_cr.csv"
     assert cli("predict", f"model_dir={folder}", f"input={source}", "output=out.csv", "device=cpu").code == 0
     with Path("out.csv").open(newline="", encoding="utf-8") as file:
@@ -254,7 +254,7 @@ def test_a_carriage_return_in_a_cell_is_written_back_in_quotes(cli: Command, sha
 
 
 def test_cells_of_which_a_part_would_be_lost_have_a_reason(cli: Command, tmp_path: Path) -> None:
-    folder = kept(cli.lab, "method=lp")
+    folder = saved(cli.lab, "method=lp")
     texts = ["CCO ethanol", "CC(=O)Oc1ccccc1 C(=O)O", "CCO\u200b", "[CH3:1][OH:2]", "C" * 20_000, "CCO"]
     source = write_csv(tmp_path / "in.csv", {"smiles": texts})
     ended = cli("predict", f"model_dir={folder}", f"input={source}", "output=out.csv", "device=cpu")
@@ -270,7 +270,7 @@ def test_cells_of_which_a_part_would_be_lost_have_a_reason(cli: Command, tmp_pat
 
 
 def test_tables_of_which_rows_would_be_lost(cli: Command, shared: Path) -> None:
-    folder = kept(cli.lab, "method=lp")
+    folder = saved(cli.lab, "method=lp")
     for case, message in (("04_quotes.tsv", "data row 11"), ("09_twice.parquet", "2 columns called 'value'")):
         source = shared / "cases" / case
         cli("predict", f"model_dir={folder}", f"input={source}", "output=out.csv").refused(message)

@@ -11,38 +11,39 @@ import pytest
 import torch
 from command import Command
 from lab import FOREST, METHODS, Lab, numbers
+from refusals import raises_usage
 
 import roftbench
-from roftbench.errors import UsageError
-from roftbench.predict.saved_model import read_kept, write_kept
+from roftbench.predict.saved_model import read_saved, write_saved
 from roftbench.store.checksums import digest
+from roftbench.store.record_schema import plain
 
 FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_kept_network_predicts_what_its_record_says(lab: Lab, method: str) -> None:
+def test_saved_network_predicts_the_values_of_its_record(lab: Lab, method: str) -> None:
     given = f"method={method}", "train.standardize_targets=true"
     record = lab.done(*given, "run.keep=true")
-    folder = lab.store.model_path(record["key"])
+    folder = lab.store.model_path(record.key)
     assert sorted(path.name for path in folder.iterdir()) == FILES
     experiment = lab.experiment(*given)
     smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
     found = roftbench.load(folder, device="cpu").predict(smiles)
-    expected = [row[0] for row in record["test_predictions"]["prediction"]]
+    expected = [row[0] for row in record.test_predictions.prediction]
     assert found.iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-4)
     assert (found["reason"] == "").all()
 
 
 @pytest.mark.parametrize("more", [("dataset=esol",), ("dataset=bbbp",), ("dataset=esol", "model.counts=true")])
-def test_a_kept_forest_predicts_what_scikit_learn_says_bit_for_bit(lab: Lab, more: tuple[str, ...]) -> None:
+def test_saved_forest_predicts_as_scikit_learn_bit_for_bit(lab: Lab, more: tuple[str, ...]) -> None:
     record = lab.done(*FOREST, *more, "run.keep=true")
-    kept = read_kept(lab.store.model_path(record["key"]))
+    kept = read_saved(lab.store.model_path(record.key))
     model = roftbench.load(kept.folder)
     job, env = lab.job(*FOREST, *more)
     from roftbench.runner.fingerprint import FingerprintExperiment
 
-    experiment = FingerprintExperiment(job, env)
+    experiment = FingerprintExperiment.load(job, env)
     experiment.work()
     from roftbench.predict.featurize import featurized
 
@@ -56,14 +57,14 @@ def test_a_job_that_is_done_is_worked_again_for_its_model_and_keeps_its_record(l
     outcome = lab.run("method=roftmol", "run.keep=true")
     assert outcome.cached
     assert outcome.record == record
-    folder = lab.store.model_path(record["key"])
-    first = read_kept(folder)
-    assert first.facts["scores"] == record["scores"]
+    folder = lab.store.model_path(record.key)
+    first = read_saved(folder)
+    assert first.facts["scores"] == plain(record.scores)
     shutil.rmtree(folder)
     for path in lab.stages():
         path.unlink()
     lab.run("method=roftmol", "run.keep=true")
-    second = read_kept(folder)
+    second = read_saved(folder)
     assert first.weights.keys() == second.weights.keys()
     assert all(torch.equal(tensor, second.weights[name]) for name, tensor in first.weights.items())
     assert lab.done("method=roftmol") == record
@@ -76,12 +77,12 @@ def test_keeping_changes_neither_key_nor_numbers(lab: Lab) -> None:
 
 
 def test_the_card_says_what_the_intervals_rest_on(lab: Lab) -> None:
-    learned = lab.store.model_path(lab.done("method=roftmol", "run.keep=true")["key"])
-    forest = lab.store.model_path(lab.done(*FOREST, "dataset=bbbp", "run.keep=true")["key"])
+    learned = lab.store.model_path(lab.done("method=roftmol", "run.keep=true").key)
+    forest = lab.store.model_path(lab.done(*FOREST, "dataset=bbbp", "run.keep=true").key)
     card = (learned / "README.md").read_text(encoding="utf-8")
-    assert "rest on 113 labels" in card
+    assert "at least 113 labels" in card
     assert "interpolation coefficients were fitted to the same labels" in card
-    assert "chose the best epoch" in card
+    assert "selected the epoch" in card
     other = (forest / "README.md").read_text(encoding="utf-8")
     assert "No weight was fitted to them." in other
     assert "coefficients were fitted" not in other
@@ -128,14 +129,14 @@ def test_the_files_of_a_model_belong_together(lab: Lab, tmp_path: Path) -> None:
         mixed = tmp_path / name
         shutil.copytree(one, mixed)
         shutil.copy(other / name, mixed / name)
-        with pytest.raises(UsageError, match="its files do not belong together"):
-            read_kept(mixed)
+        with raises_usage("do not belong together", key="model_dir", got=str(mixed)):
+            read_saved(mixed)
     edited = tmp_path / "edited"
     shutil.copytree(one, edited)
     text = (one / "model.json").read_text(encoding="utf-8")
     (edited / "model.json").write_text(text.replace('"coverage": 0.9', '"coverage": 0.5'), encoding="utf-8")
-    with pytest.raises(UsageError, match="or one was changed"):
-        read_kept(edited)
+    with raises_usage("do not belong together", key="model_dir", got=str(edited)):
+        read_saved(edited)
 
 
 @pytest.mark.parametrize("group", ["model", "method"])
@@ -148,14 +149,14 @@ def test_a_stranger_s_model_calls_nothing_but_models_and_methods(
     [folder] = (lab.results / "models").iterdir()
     note, trace = tmp_path / "note.py", tmp_path / "trace"
     note.write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
-    found = read_kept(folder)
+    found = read_saved(folder)
     found.facts["job"][group] |= {"target": "roftbench.config.plugins.load_plugin", "params": {"plugin": str(note)}}
     found.facts["key"] = digest(found.facts["job"])
-    write_kept(found, "no card")
+    write_saved(found, "no card")
     if given != FOREST and group == "method":
         roftbench.load(folder)  # a network's method plays no part in its predictions
     else:
-        with pytest.raises(UsageError, match=r"roftbench\.config\.plugins\.load_plugin is no subclass of roftbench\."):
+        with raises_usage(r"roftbench\.config\.plugins\.load_plugin is no subclass of roftbench\."):
             roftbench.load(folder)
     assert not trace.exists()
 
@@ -163,7 +164,7 @@ def test_a_stranger_s_model_calls_nothing_but_models_and_methods(
 def test_a_model_that_finds_no_room_is_a_failure_in_words_and_loses_no_earlier_one(lab: Lab) -> None:
     job = "method=lp", "model.dim=128", "run.keep=true"
     record = lab.done(*job)
-    folder = lab.store.model_path(record["key"])
+    folder = lab.store.model_path(record.key)
     (folder / "notes.txt").write_text("mine")
     content = {path.name: path.read_bytes() for path in folder.iterdir()}
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -173,15 +174,15 @@ def test_a_model_that_finds_no_room_is_a_failure_in_words_and_loses_no_earlier_o
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert failed.status == "failed"
-    assert re.fullmatch(r"its model cannot be kept: /\S+safetensors: File too large", failed.record["error"])
-    assert failed.record["traceback"] is None
+    assert re.fullmatch(r"its model cannot be kept: /\S+safetensors: File too large", failed.record.error)
+    assert failed.record.traceback is None
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == content
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 def test_a_model_that_is_written_again_keeps_the_users_files(lab: Lab) -> None:
     record = lab.done("method=lp", "run.keep=true")
-    folder = lab.store.model_path(record["key"])
+    folder = lab.store.model_path(record.key)
     (folder / "notes.txt").write_text("mine")
     (folder / "plots").mkdir()
     (folder / "plots" / "a.svg").write_text("mine, too")

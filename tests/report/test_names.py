@@ -5,29 +5,32 @@ import io
 import re
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from boards import computed, ended, runs
+from boards import changed, computed, ended, runs
+from msgspec.structs import replace
 from rich.console import Console
 
 from roftbench.report.analysis import write_evidence
 from roftbench.report.tables.by_model import by_model, write_models
 from roftbench.report.tables.provenance import render_provenance
 from roftbench.report.tables.render import print_rich, to_json, write_tables
+from roftbench.store.record_schema import RecordSummary
 
 HOSTILE = "=evil\x1b]0;owned\x07\x9b2J\u202e\nnext"
 SAFE = r"=evil\x1b]0;owned\x07\x9b2J\u202e\nnext"
 
 
-def hostile(method: str, tests: list[float | None]) -> list[dict[str, Any]]:
-    """Jobs all of whose names are a stranger's."""
-    found = runs(method, "esol", tests)
-    for one in found:
-        for group in ("model", "dataset", "split", "label_ratio", "train"):
-            one["job"] = {**one["job"], group: {**one["job"][group], "name": HOSTILE}}
-        one["env"] = dict.fromkeys(one["env"], HOSTILE)
-        one["data"] = dict.fromkeys(one["data"], HOSTILE)
+def hostile(method: str, tests: list[float | None]) -> list[RecordSummary]:
+    """Jobs with control characters in all of their names."""
+    found = []
+    for one in runs(method, "esol", tests):
+        parts = {
+            group: {**one.job[group], "name": HOSTILE}
+            for group in ("model", "dataset", "split", "label_ratio", "train")
+        }
+        env = dict.fromkeys(one.env, HOSTILE)
+        found.append(replace(changed(one, one.key, **parts), env=env, data=replace(one.data, sha256=HOSTILE)))
     return found
 
 
@@ -49,7 +52,7 @@ def test_names_of_strangers_steer_no_terminal(tmp_path: Path) -> None:
         assert controls(text) == set(), name
     assert f"{SAFE} · {SAFE} split" in console.file.getvalue()
     assert f"| {SAFE} | <u>2.100 ± 0.100 (2)</u> |" in texts["leaderboard.md"]
-    assert f"| {SAFE} | {SAFE} | {SAFE} | {SAFE} | 4 |" in texts["leaderboard.md"]  # of its provenance
+    assert f"| {SAFE} | {SAFE} | 101 | 100 | 4 |" in texts["leaderboard.md"]  # of its provenance
     assert len([line for line in texts["leaderboard.csv"].splitlines() if line.startswith("'=evil")]) == 3
 
 

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from command import Command
 from lab import FOREST, Lab, primary
+from msgspec.structs import replace
+from refusals import raises_usage
 
-from roftbench.errors import UsageError
 from roftbench.report.records import read_records
-from roftbench.report.scores import ADDED, COLUMNS, read_scores, write_scores
+from roftbench.report.scores import ADDED, COLUMNS, ENV, read_scores, write_scores
 from roftbench.runner.provenance import ARITHMETIC
 from roftbench.runner.run import put_failure
-from roftbench.store.results import Record
+from roftbench.store.record_schema import DataResult, Failure, RecordSummary
 
 
 @pytest.fixture
@@ -30,26 +31,35 @@ def written(lab: Lab, tmp_path: Path) -> Path:
     return tmp_path / "out" / "scores.csv"
 
 
-def whole(records: list[Record]) -> list[Record]:
-    """Records whose candidates name the hyperparameters of their jobs, too, as those of scores.csv do."""
+def in_table(records: list[RecordSummary]) -> list[RecordSummary]:
+    """Records with what scores.csv holds of them: candidates with all hyperparameters, and no stages."""
     return [
-        {
-            **record,
-            "candidates": [
-                {**one, "params": {**record["job"]["method"]["params"], **one["params"]}}
-                for one in record["candidates"]
+        replace(
+            record,
+            candidates=[
+                replace(one, params={**record.job["method"]["params"], **one.params}) for one in record.candidates
             ],
-            "count": record["count"] or {"labels": {}, "graphs": {}},
-        }
+            scores=None,
+            stages=[],
+            epochs={},
+            data=DataResult(record.data.sha256, rows=record.data.rows, kept=record.data.kept),
+            env={name: record.env[name] for name in ENV},
+            seconds={"total": record.seconds["total"]},
+        )
         for record in records
     ]
+
+
+def without_machine(failures: list[Failure]) -> list[Failure]:
+    """Failures with the part of `env` that scores.csv holds."""
+    return [replace(one, env={name: one.env[name] for name in ENV}) for one in failures]
 
 
 def test_what_was_written_is_read_as_the_records_are(lab: Lab, written: Path, tmp_path: Path) -> None:
     records, failures = read_records(lab.store)
     assert (len(records), len(failures)) == (3, 2)
     back = read_scores(written)
-    assert back == (whole(records), whole(failures))
+    assert back == (in_table(records), without_machine(failures))
     again = write_scores(*back, tmp_path / "again")
     assert [path.read_bytes() for path in again] == [
         written.read_bytes(),
@@ -62,40 +72,40 @@ def test_it_is_a_flat_table_with_every_number_in_full(lab: Lab, written: Path) -
     assert list(frame.columns) == COLUMNS
     assert frame["status"].value_counts().to_dict() == {"done": 4, "failed": 1, "skipped": 1}
     for record in lab.store.load():
-        rows = frame[frame["key"] == record["key"]]
-        for row, one in zip(rows.to_dict("records"), record["candidates"], strict=True):
-            metric = record["job"]["dataset"]["metric"]
-            assert (row[f"val_{metric}"], row[f"test_{metric}"]) == (one["val"][metric], one["test"][metric])
-            assert json.loads(row["params"]) == {**record["job"]["method"]["params"], **one["params"]}
-            assert row["labels_weights"] == record["count"]["labels"]["weights"]
-            assert row["seconds"] == record["seconds"]["total"]
-            assert (row["processor"], row["arithmetic"]) == (record["env"]["processor"], record["env"]["arithmetic"])
-            assert row["peak_memory_mb"] == record["peak_memory_mb"]
-            assert row["data_sha256"] == record["data"]["sha256"]
-            assert row["protocol"] == record["job"]["protocol"]
+        rows = frame[frame["key"] == record.key]
+        for row, one in zip(rows.to_dict("records"), record.candidates, strict=True):
+            metric = record.metric
+            assert (row[f"val_{metric}"], row[f"test_{metric}"]) == (one.val[metric], one.test[metric])
+            assert json.loads(row["params"]) == {**record.job["method"]["params"], **one.params}
+            assert row["labels_weights"] == record.count.labels.weights
+            assert row["seconds"] == record.seconds["total"]
+            assert (row["processor"], row["arithmetic"]) == (record.env["processor"], record.env["arithmetic"])
+            assert row["peak_memory_mb"] == record.peak_memory_mb
+            assert row["data_sha256"] == record.data.sha256
+            assert row["protocol"] == record.job["protocol"]
     [forest] = frame[frame["model"] == "ecfp"].to_dict("records")
-    [record] = [one for one in lab.store.load() if one["job"]["model"]["name"] == "ecfp"]
+    [record] = [one for one in lab.store.load() if one.job["model"]["name"] == "ecfp"]
     assert forest["test_rmse"] == primary(record, "test")
 
 
 def test_an_undefined_metric_is_not_the_same_as_none(lab: Lab, tmp_path: Path) -> None:
     lab.done("method=lp", "train.epochs=1")
     [one] = read_records(lab.store)[0]
-    one["candidates"][0]["test"]["r2"] = None
+    one.candidates[0].test["r2"] = None
     write_scores([one], [], tmp_path)
     [row] = csv.DictReader((tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines())
     assert (row["test_r2"], row["test_roc_auc"]) == ("nan", "")
     [back], _ = read_scores(tmp_path / "scores.csv")
-    assert back["candidates"][0]["test"]["r2"] is None
-    assert "roc_auc" not in back["candidates"][0]["test"]
+    assert back.candidates[0].test["r2"] is None
+    assert "roc_auc" not in back.candidates[0].test
 
 
 def test_a_file_without_the_later_columns_is_read_and_gets_them(written: Path, cli: Command) -> None:
     whole_file = pd.read_csv(written, dtype=str)
     older = whole_file.drop(columns=list(ADDED))
-    assert read_scores(written)[0][0]["env"]["arithmetic"] == ARITHMETIC
+    assert read_scores(written)[0][0].env["arithmetic"] == ARITHMETIC
     older.to_csv(written, index=False, lineterminator="\n")
-    assert {one["env"][name] for one in read_scores(written)[0] for name in ADDED} == {None}
+    assert {one.env[name] for one in read_scores(written)[0] for name in ADDED} == {None}
     ended = cli("tables", "--from", str(written), "--no-figures", "--out", str(written.parent))
     assert ended.code == 0, ended
     now = pd.read_csv(written, dtype=str)
@@ -137,7 +147,7 @@ def _no_number(path: Path) -> None:
 )
 def test_what_cannot_be_read_is_one_clear_error(written: Path, damage: Callable[[Path], None], part: str) -> None:
     damage(written)
-    with pytest.raises(UsageError) as error:
+    with raises_usage(key="--from", got=str(written)) as error:
         read_scores(written)
     assert part in str(error.value)
     assert "\n" not in str(error.value)
@@ -152,14 +162,19 @@ def test_several_files_are_joined_and_a_job_counts_once(
     more = read_records(lab.store)
     write_scores(*more, tmp_path / "more")
     joined = read_scores(written, tmp_path / "more" / "scores.csv")
-    assert joined == (whole(more[0]), whole(more[1])) == read_scores(tmp_path / "more" / "scores.csv", written)
+    assert (
+        joined
+        == (in_table(more[0]), without_machine(more[1]))
+        == read_scores(tmp_path / "more" / "scores.csv", written)
+    )
     assert (len(first[0]), len(joined[0]), len(joined[1])) == (3, 5, 1)
     assert not caplog.records
 
     other = read_scores(written)[0][:1]
-    other[0]["candidates"][0]["test"] = dict.fromkeys(other[0]["candidates"][0]["test"], 0.5)
+    scores = other[0].candidates[0].test
+    scores.update(dict.fromkeys(scores, 0.5))
     write_scores(other, [], tmp_path / "other")
     assert read_scores(written, tmp_path / "other" / "scores.csv") == first
     assert "1 jobs have other scores in a later file, the test score by up to " in caplog.text
-    names = ", ".join(other[0]["job"][part]["name"] for part in ("model", "method", "dataset"))
+    names = ", ".join(other[0].name(part) for part in ("model", "method", "dataset"))
     assert f" % ({names}, seed 0); those of the first count" in caplog.text

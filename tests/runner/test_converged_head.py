@@ -58,14 +58,14 @@ def test_predictions_are_those_of_scikit_learn(lab: Lab, dataset: str, metric: s
     record = experiment.work()
     task, found = experiment.objective.task, outputs(experiment, experiment.objective.task)
     (z, y), (z_val, y_val), (z_test, _) = (parts_of(experiment, part) for part in ("train", "val", "test"))
-    for t, (name, penalty) in enumerate(record["details"]["penalty"].items()):
+    for t, (name, penalty) in enumerate(record.details["penalty"].items()):
         assert name == experiment.dataset.targets[t]
         fits = [pipeline(task, one).fit(z, y[:, t]) for one in PENALTIES]
         better = roc_auc_score if task == "classification" else lambda a, b: -error(metric, a, b)
         scores = [better(y_val[:, t], values(one, z_val)) for one in fits]
         assert penalty == PENALTIES[int(np.argmax(scores))]  # the strongest of equal ones
         assert found[:, t] == pytest.approx(values(fits[PENALTIES.index(penalty)], z_test), abs=2e-6)
-    assert (record["best_epoch"], record["history"]) == (None, [])
+    assert (record.best_epoch, record.history) == (None, [])
 
 
 def error(metric: str, y: NDArray[Any], predictions: NDArray[Any]) -> float:
@@ -95,7 +95,7 @@ def test_each_task_is_fitted_to_the_molecules_that_have_its_label(lab: Lab, tmp_
     columns = {name: [None if i % 5 == k else float(x) for i, x in enumerate(rng.normal(k, 1 + k, 40))]
                for k, name in enumerate(("a", "b"))}  # fmt: skip
     experiment = lab.experiment(*table(lab, tmp_path, columns, "dataset.task=regression"))
-    penalties = experiment.work()["details"]["penalty"]
+    penalties = experiment.work().details["penalty"]
     (z, y), (z_test, _) = (parts_of(experiment, part) for part in ("train", "test"))
     scaler = StandardScaler().fit(z)  # of all training molecules
     found = outputs(experiment, "regression")
@@ -112,14 +112,14 @@ def test_tasks_that_teach_nothing_get_a_constant(lab: Lab, tmp_path: Path) -> No
     columns = {"none": [None] * 24 + [0, 1] * 8, "one": one, "both": both}
     words = table(lab, tmp_path, columns, "dataset.task=classification")
     experiment = lab.experiment(*words)
-    assert experiment.work()["details"]["penalty"] == {"none": None, "one": None, "both": NO_CHOICE}
+    assert experiment.work().details["penalty"] == {"none": None, "one": None, "both": NO_CHOICE}
     none, single, two = experiment.predict(experiment.chosen, experiment.objective.test).T
     assert none == pytest.approx(0.5)
     assert single == pytest.approx(1.0, abs=1e-8)
     assert 0.01 < two.min() < two.max() < 0.99
     numbers_ = {"none": [None] * 24 + [3.0] * 16, "equal": [-2.5] * 40}
     experiment = lab.experiment(*table(lab, tmp_path, numbers_, "dataset.task=regression"))
-    assert experiment.work()["details"]["penalty"]["none"] is None
+    assert experiment.work().details["penalty"]["none"] is None
     none, equal = experiment.predict(experiment.chosen, experiment.objective.test).T
     assert none == pytest.approx(0.0)
     assert equal == pytest.approx(-2.5, abs=1e-5)
@@ -127,10 +127,10 @@ def test_tasks_that_teach_nothing_get_a_constant(lab: Lab, tmp_path: Path) -> No
 
 def test_neither_seed_nor_training_settings_matter(lab: Lab) -> None:
     words = (*CONVERGED, "model=gin_masking")
-    scores = lab.done(*words)["scores"]
-    assert lab.done(*words, "seed=1", "train.epochs=5", "train.lr=0.1", "train.loss=mse")["scores"] == scores
-    assert lab.done(*words, "train.standardize_targets=true")["scores"]["test"]["rmse"] == pytest.approx(
-        scores["test"]["rmse"], abs=1e-5
+    scores = lab.done(*words).scores
+    assert lab.done(*words, "seed=1", "train.epochs=5", "train.lr=0.1", "train.loss=mse").scores == scores
+    assert lab.done(*words, "train.standardize_targets=true").scores.test["rmse"] == pytest.approx(
+        scores.test["rmse"], abs=1e-5
     )
 
 
@@ -149,28 +149,28 @@ def test_adam_stays_the_default_under_the_same_keys(lab: Lab) -> None:
 
 def test_each_head_has_its_own_stage_and_record(lab: Lab) -> None:
     adam, converged = lab.done("method=lp"), lab.done(*CONVERGED)
-    assert adam["candidates"][0]["params"] == {}
-    assert converged["candidates"][0]["params"] == converged["chosen"] == {"head": "converged"}
-    assert adam["scores"] != converged["scores"]
+    assert adam.candidates[0].params == {}
+    assert converged.candidates[0].params == converged.chosen == {"head": "converged"}
+    assert adam.scores != converged.scores
     assert len(lab.stages()) == 2
     assert numbers(lab.done("method=lp", "run.rerun=true")) == numbers(adam)
-    assert "lp (reused)" in lab.done("method=lp_ft")["seconds"]
+    assert "lp (reused)" in lab.done("method=lp_ft").seconds
     again = lab.done(*CONVERGED, "run.keep=true")  # from the kept stage
     assert numbers(again) == numbers(converged)
 
 
 def test_the_head_can_be_chosen_by_a_grid(lab: Lab) -> None:
     record = lab.done("method=lp", "method.search=true", "+method.grid.head=[adam,converged]", "model=gin_masking")
-    assert [one["params"] for one in record["candidates"]] == [{"head": "adam"}, {"head": "converged"}]
-    assert record["chosen"] == {"head": "converged"}
+    assert [one.params for one in record.candidates] == [{"head": "adam"}, {"head": "converged"}]
+    assert record.chosen == {"head": "converged"}
 
 
 def test_a_kept_converged_head_predicts_and_embeds(lab: Lab) -> None:
     record = lab.done(*CONVERGED, "model=gin_masking", "run.keep=true")
     experiment = lab.experiment(*CONVERGED, "model=gin_masking")
     smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
-    found = roftbench.load(lab.store.model_path(record["key"]), device="cpu").predict(smiles)
-    expected = [row[0] for row in record["test_predictions"]["prediction"]]
+    found = roftbench.load(lab.store.model_path(record.key), device="cpu").predict(smiles)
+    expected = [row[0] for row in record.test_predictions.prediction]
     assert found.iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-5)
 
 
@@ -195,7 +195,7 @@ def test_what_does_not_fit_is_refused(cli: Command, words: tuple[str, ...], advi
 def test_only_linear_heads_converge(lab: Lab) -> None:
     outcome = lab.run(*CONVERGED, "model=graphgps", "model.checkpoint=null", "model.num_layers=1")
     assert outcome.status == "skipped"
-    assert "linear" in outcome.record["error"]
+    assert "linear" in outcome.record.error
 
 
 def test_a_stage_that_converges_is_of_the_head_alone() -> None:

@@ -12,15 +12,15 @@ import torch
 from command import Command
 from lab import Lab
 
-from roftbench.runner.devices import a_place, placed
+from roftbench.runner.devices import gpu_slot, reserved_device
 
-# Takes a place, appends what it got to a file, and holds it until its standard input is closed.
+# Takes a slot, appends what it got to a file, and holds it until its standard input is closed.
 HOLDER = """
 import json, sys
 from pathlib import Path
-from roftbench.runner.devices import a_place
+from roftbench.runner.devices import gpu_slot
 names, folder, per_gpu, log = json.loads(sys.argv[1])
-with a_place(names, Path(folder), per_gpu) as number:
+with gpu_slot(names, Path(folder), per_gpu) as number:
     with open(log, "a") as file:
         file.write(f"{number}\\n")
     sys.stdin.read()
@@ -28,7 +28,7 @@ with a_place(names, Path(folder), per_gpu) as number:
 
 
 class Holders:
-    """Processes that want a place on a GPU, and what each of them got."""
+    """Processes that want a slot on a GPU, and what each of them got."""
 
     def __init__(self, folder: Path, names: Sequence[str], per_gpu: int) -> None:
         self.log = folder / "log"
@@ -61,7 +61,7 @@ class Holders:
 
 
 @pytest.mark.slow
-def test_processes_share_gpus_and_wait_for_a_free_place(tmp_path: Path) -> None:
+def test_processes_share_gpus_and_wait_for_a_free_slot(tmp_path: Path) -> None:
     holders = Holders(tmp_path, ["a", "b"], per_gpu=1)
     try:
         first, second = holders.one_more(), holders.one_more()
@@ -72,7 +72,7 @@ def test_processes_share_gpus_and_wait_for_a_free_place(tmp_path: Path) -> None:
         assert len(holders.got(2)) == 2
         of_first = 0 if _frees(first, tmp_path, "a") else 1
         assert holders.got(3)[2] == of_first
-        second.send_signal(signal.SIGKILL)  # a killed process leaves its place free
+        second.send_signal(signal.SIGKILL)  # a killed process leaves its slot free
         second.wait()
         holders.one_more()
         assert holders.got(4)[3] == 1 - of_first
@@ -81,45 +81,45 @@ def test_processes_share_gpus_and_wait_for_a_free_place(tmp_path: Path) -> None:
 
 
 def _frees(child: "subprocess.Popen[str]", folder: Path, name: str) -> bool:
-    """End a process in good order, and tell whether it held the only place of GPU `name`."""
+    """End a process in good order, and tell whether it held the only slot of GPU `name`."""
     files = {one.readlink() for one in Path(f"/proc/{child.pid}/fd").iterdir()}
     child.communicate("")
     return folder / "gpus" / ".locks" / f"{name}-0.lock" in files
 
 
 def test_every_gpu_is_used_before_one_is_used_twice(tmp_path: Path) -> None:
-    with a_place(["a", "b"], tmp_path, 2) as first, a_place(["a", "b"], tmp_path, 2) as second:
+    with gpu_slot(["a", "b"], tmp_path, 2) as first, gpu_slot(["a", "b"], tmp_path, 2) as second:
         assert (first, second) == (0, 1)
-        with a_place(["a", "b"], tmp_path, 2) as third, a_place(["a", "b"], tmp_path, 2) as fourth:
+        with gpu_slot(["a", "b"], tmp_path, 2) as third, gpu_slot(["a", "b"], tmp_path, 2) as fourth:
             assert (third, fourth) == (0, 1)
-    with a_place(["b"], tmp_path, 1) as number:  # another process may see fewer of them, under other numbers
+    with gpu_slot(["b"], tmp_path, 1) as number:  # another process may see fewer of them, under other numbers
         assert number == 0
-        with a_place(["a", "b"], tmp_path, 1) as first:
+        with gpu_slot(["a", "b"], tmp_path, 1) as first:
             assert first == 0
-        with a_place(["b", "a"], tmp_path, 1) as first:
+        with gpu_slot(["b", "a"], tmp_path, 1) as first:
             assert first == 1
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:0", "cuda:7"])
 def test_a_device_that_was_named_is_left_alone(tmp_path: Path, device: str) -> None:
-    with placed(device, tmp_path / "gpus", 1) as given:
+    with reserved_device(device, tmp_path / "gpus", 1) as given:
         assert given == device
     assert not (tmp_path / "gpus").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_nothing_is_shared(lab: Lab, tmp_path: Path) -> None:
-    with placed("auto", tmp_path / "gpus", 1) as given:
+    with reserved_device("auto", tmp_path / "gpus", 1) as given:
         assert given == "auto"
     assert not (tmp_path / "gpus").exists()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_a_job_takes_a_place_on_a_gpu(lab: Lab, tmp_path: Path) -> None:
-    with placed("auto", tmp_path / "gpus", 1) as given:
+def test_a_job_takes_gpu_slot_on_a_gpu(lab: Lab, tmp_path: Path) -> None:
+    with reserved_device("auto", tmp_path / "gpus", 1) as given:
         assert given == "cuda:0"
     assert list((tmp_path / "gpus" / ".locks").iterdir())
-    assert lab.done("run.device=auto", "method=lp")["env"]["device"] != "cpu"
+    assert lab.done("run.device=auto", "method=lp").env["device"] != "cpu"
 
 
 def test_a_gpu_has_one_place_or_more(cli: Command) -> None:

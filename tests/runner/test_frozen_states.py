@@ -6,6 +6,7 @@ from lab import Lab
 from torch import Tensor
 
 from roftbench.data.packed import Batch
+from roftbench.models.acceleration import shared_layers
 from roftbench.runner.frozen_states import NodeStates
 from roftbench.runner.network import NetworkExperiment
 
@@ -21,7 +22,7 @@ def features(experiment: NetworkExperiment, batch: Batch) -> Tensor:
 
 
 def kept(experiment: NetworkExperiment, index: Tensor) -> NodeStates | None:
-    layers = experiment.start.encoder.shared_layers()
+    layers = shared_layers(experiment.start.encoder)
     return NodeStates.of(experiment.objective, index, lambda batch: features(experiment, batch), layers)
 
 

@@ -10,14 +10,14 @@ LARGE = 200 * 1024**2  # bytes
 CHILD = """
 import sys
 sys.path.insert(0, {source!r})
-from roftbench.runner.memory import forget_peak, peak_mb
+from roftbench.runner.memory import reset_peak, peak_mb
 before = peak_mb()
 block = bytearray({size})
 block[::4096] = b"x" * len(block[::4096])
 held = peak_mb()
 del block
 after = peak_mb()
-forget_peak()
+reset_peak()
 print(before, held, after, peak_mb())
 """
 
@@ -39,10 +39,10 @@ def test_a_record_tells_the_memory_of_its_own_job(lab: Lab) -> None:
     block = bytearray(3 * LARGE)
     block[::4096] = b"x" * len(block[::4096])
     del block
-    small = lab.done("method=lp")["peak_memory_mb"]
+    small = lab.done("method=lp").peak_memory_mb
     block = bytearray(3 * LARGE)
     block[::4096] = b"x" * len(block[::4096])
-    large = lab.done("method=lp", "seed=1")["peak_memory_mb"]
+    large = lab.done("method=lp", "seed=1").peak_memory_mb
     assert len(block) == 3 * LARGE
     assert small > 50
     assert large > small + 400

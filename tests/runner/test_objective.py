@@ -10,6 +10,7 @@ from lab import Lab, molecules, write_csv
 from numpy.typing import NDArray
 
 from roftbench.metrics import evaluate
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.runner.network import NetworkExperiment
@@ -179,7 +180,7 @@ def test_predictions_keep_the_order_over_several_batches(experiment: NetworkExpe
     objective, model = experiment.objective, experiment.model.eval()
     order = torch.randperm(len(objective.y), generator=torch.Generator().manual_seed(3))
     assert len(order) > 2 * EVAL_BATCH
-    together = objective.to_predictions(objective.outputs(model, order, model.encoder.shared_layers()))
+    together = objective.to_predictions(objective.outputs(model, order, shared_layers(model.encoder)))
     for position in (0, 1, EVAL_BATCH - 1, EVAL_BATCH, 2 * EVAL_BATCH, len(order) - 1):
         alone = objective.to_predictions(objective.outputs(model, order[position : position + 1], 0))
         np.testing.assert_allclose(together[position], alone[0], rtol=1e-4, atol=1e-6)

@@ -8,6 +8,7 @@ from lab import Lab
 from torch import Tensor
 
 from roftbench.data.packed import Batch
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Nodes
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.objective import EVAL_BATCH
@@ -47,7 +48,7 @@ def test_outputs_are_those_of_the_whole_network_bit_for_bit(experiment: NetworkE
         if not still:
             next(model.encoder.parameters()).mul_(2)
     for _ in range(2):
-        whole = experiment.objective.outputs(model, order, model.encoder.shared_layers())
+        whole = experiment.objective.outputs(model, order, shared_layers(model.encoder))
         assert torch.equal(experiment.start.outputs(model, order), whole)
 
 

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 from lab import METHODS, Lab, clone, equal, moved, numbers
+from refusals import raises_usage
 from torch import Tensor
 
 from roftbench.config.job import FLOAT32, TrainSettings
 from roftbench.console import JobProgress
 from roftbench.data.packed import Batch
-from roftbench.errors import JobError, SkipJob, UsageError
+from roftbench.errors import JobError, SkipJob
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
 from roftbench.runner.network import NetworkExperiment
@@ -61,7 +63,7 @@ def fit(
 def score(experiment: NetworkExperiment, objective: Objective, index: Tensor) -> float | None:
     """Score the experiment's model as it is now by the problem's metric."""
     model = experiment.model.eval()
-    predictions = objective.to_predictions(objective.outputs(model, index, model.encoder.shared_layers()))
+    predictions = objective.to_predictions(objective.outputs(model, index, shared_layers(model.encoder)))
     return objective.scores(predictions, index)[objective.metric.name]
 
 
@@ -70,7 +72,7 @@ def keys_of(experiment: NetworkExperiment, *blocks: str) -> set[str]:
 
 
 def scores(fitted: Fit) -> list[float | None]:
-    return [row["val_score"] for row in fitted.history]
+    return [row.val_score for row in fitted.history]
 
 
 # What moves.
@@ -125,7 +127,7 @@ def test_cached_representations_give_the_numbers_of_the_whole_network(lab: Lab, 
     )
     assert cached.best_epoch == live.best_epoch
     for key in ("train_loss", "val_score"):
-        fast, slow = ([row[key] for row in one.history] for one in (cached, live))
+        fast, slow = ([getattr(row, key) for row in one.history] for one in (cached, live))
         assert fast == pytest.approx(slow, rel=1e-4)
     for key in HEAD_KEYS:
         torch.testing.assert_close(cached.state[key], live.state[key], rtol=1e-4, atol=1e-5)
@@ -170,7 +172,7 @@ def test_layers_that_do_not_move_are_worked_out_once(
     torch.testing.assert_close(*[view.val_outputs() for view in views], rtol=1e-5, atol=1e-6)
     # A bias before a batch norm has no gradient but rounding, from which Adam makes steps that only validation sees.
     for key, rel in (("train_loss", 1e-4), ("val_score", 0.02)):
-        one, other = ([row[key] for row in found.history] for found in fits)
+        one, other = ([getattr(row, key) for row in found.history] for found in fits)
         assert one == pytest.approx(other, rel=rel)
 
 
@@ -190,7 +192,7 @@ def test_a_readout_that_looks_at_the_atoms_finds_them(lab: Lab, monkeypatch: pyt
         experiment = lab.experiment()
         experiment.model = Predictor(deepcopy(encoder), 1)
         experiment.model.head.load_state_dict({"weight": torch.zeros(1, 16), "bias": torch.zeros(1)})
-        losses.append([row["train_loss"] for row in fit(experiment, Stage("ft", blocks=("layer2", HEAD))).history])
+        losses.append([row.train_loss for row in fit(experiment, Stage("ft", blocks=("layer2", HEAD))).history])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
@@ -267,7 +269,7 @@ def test_bf16_rounds_the_steps_but_not_the_weights(lab: Lab, dataset: str) -> No
     given = (f"dataset={dataset}", "model.dropout=0")
     whole, rounded = (fit(lab.experiment(*given), precision=precision) for precision in ("float32", "bf16"))
     assert all(tensor.dtype == whole.state[key].dtype for key, tensor in rounded.state.items())
-    losses = [[epoch["train_loss"] for epoch in one.history] for one in (whole, rounded)]
+    losses = [[epoch.train_loss for epoch in one.history] for one in (whole, rounded)]
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
@@ -282,8 +284,8 @@ def test_the_penalty_is_part_of_the_training_loss(lab: Lab) -> None:
     """A constant one changes what is reported and nothing else."""
     plain, shifted = (fit(lab.experiment(), method=Constant(value)) for value in (0.0, 5.0))
     for row, other in zip(plain.history, shifted.history, strict=True):
-        assert other["train_loss"] == pytest.approx(row["train_loss"] + 5.0, rel=1e-5)
-        assert other["val_score"] == row["val_score"]
+        assert other.train_loss == pytest.approx(row.train_loss + 5.0, rel=1e-5)
+        assert other.val_score == row.val_score
     assert equal(plain.state, shifted.state)
 
 
@@ -326,7 +328,7 @@ def test_the_first_best_epoch_by_the_metrics_direction_is_kept(lab: Lab, dataset
     best = max(seen) if higher else min(seen)  # type: ignore[type-var]
     assert fitted.best_score == best
     assert fitted.best_epoch == seen.index(best) + 1
-    assert [row["epoch"] for row in fitted.history] == list(range(1, 9))
+    assert [row.epoch for row in fitted.history] == list(range(1, 9))
     assert score(experiment, objective, objective.val) == best  # its weights are in the model, too
 
 
@@ -452,8 +454,8 @@ def test_clipping_changes_training_only_where_it_takes_hold(lab: Lab, stage: Sta
 def test_clipping_is_a_setting_of_a_job(lab: Lab) -> None:
     words = ("method=l2_sp", "train.clip_value=1e-7")
     plain, clipped = lab.done("method=l2_sp"), lab.done(*words)
-    assert "clip_value" not in plain["job"]["train"]
-    assert clipped["job"]["train"]["clip_value"] == 1e-7
-    assert clipped["scores"] != plain["scores"]
-    with pytest.raises(UsageError, match=r"train\.clip_value must be > 0"):
+    assert "clip_value" not in plain.job["train"]
+    assert clipped.job["train"]["clip_value"] == 1e-7
+    assert clipped.scores != plain.scores
+    with raises_usage(key="train.clip_value", got=0):
         lab.job("train.clip_value=0")

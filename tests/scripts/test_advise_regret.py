@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import ROOT, Lab, write_csv
+from lab import Lab, write_csv
 
 SMILES = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F", "Cl")]
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     monkeypatch.setattr(time, "monotonic", time.monotonic)  # which the script replaces
-    return importlib.import_module("advise_regret")
+    return importlib.import_module("scripts.advise_regret")
 
 
 def test_a_recommendation_is_compared_with_every_candidate_and_races_are_replayed(

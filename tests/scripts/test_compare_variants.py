@@ -9,9 +9,7 @@ from lab import ROOT
 
 from roftbench.report.aggregate import long_table
 from roftbench.report.scores import read_scores
-
-sys.path.insert(0, str(ROOT / "scripts"))
-from compare_variants import differences, variants
+from scripts.compare_variants import differences, variants
 
 SCORES = ROOT / "results" / "wise_ft_grid" / "scores.csv"
 
@@ -34,7 +32,7 @@ def test_improvements_are_those_of_the_scores(part: str) -> None:
 
 
 def test_the_script_prints_every_variant_and_part() -> None:
-    command = [sys.executable, "scripts/compare_variants.py", "--from", str(SCORES), "--method", "wise_ft"]
+    command = [sys.executable, "-m", "scripts.compare_variants", "--from", str(SCORES), "--method", "wise_ft"]
     shown = subprocess.run([*command, "--param", "alpha"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for value in (0.1, 0.3, 0.5, 0.7, 0.9):
         for part in ("val", "test"):

@@ -1,4 +1,4 @@
-"""A small part of the fault campaign; all of it takes the better part of an hour: scripts/faults.py."""
+"""A small part of the fault campaign; all of it takes the better part of an hour: scripts/faults/."""
 
 import re
 import subprocess
@@ -9,8 +9,8 @@ from lab import ROOT
 
 
 def campaign(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(ROOT / "scripts" / "faults.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    command = [sys.executable, "-m", "scripts.faults", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_a_fault_at_any_operation_of_a_prediction_costs_nothing_and_is_one_message() -> None:

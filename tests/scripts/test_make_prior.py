@@ -10,12 +10,10 @@ from lab import ROOT, Lab
 from roftbench.report.records import read_records
 from roftbench.report.scores import write_scores
 
-SCRIPT = ROOT / "scripts" / "make_prior.py"
-
 
 def made(out: Path, *scores: Path) -> pd.DataFrame:
-    command = [sys.executable, str(SCRIPT), *map(str, scores), "--out", str(out)]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [sys.executable, "-m", "scripts.make_prior", *map(str, scores), "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return pd.read_csv(out)
 
 

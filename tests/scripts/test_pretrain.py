@@ -12,20 +12,28 @@ from safetensors.torch import load_file
 
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
-
-sys.path.insert(0, str(ROOT / "scripts"))
-from pretrain import SHIFT, SIZE, generator, normalize, num_held_out
-from pretrain_corpus import build_corpus, load_corpus, save_corpus
-from pretrain_tasks import TASKS
+from scripts.pretraining.corpus import build_corpus, load_corpus, save_corpus
+from scripts.pretraining.tasks import TASKS
+from scripts.pretraining.train import SHIFT, SIZE, generator, normalize, num_held_out
 
 TAILS = [f"{a}{b}" for a in ("", "C", "CC", "O", "CO", "N", "CN", "S") for b in ("F", "Cl", "C#N", "C(N)=O", "C1CC1")]
 SMILES = [f"c1cc(C{tail})c(CC{other})cc1Br" for tail in TAILS[:8] for other in TAILS]
 
 
 def command(task: str, corpus: Path, out: Path) -> list[str]:
-    script = ROOT / "scripts" / "pretrain.py"
     sizes = ["--steps", "6", "--every", "2", "--batch-size", "32", "--threads", "1", "--dropout", "0.5"]
-    return [sys.executable, str(script), "--task", task, "--corpus", str(corpus), "--out", str(out), *sizes]
+    return [
+        sys.executable,
+        "-m",
+        "scripts.pretraining.train",
+        "--task",
+        task,
+        "--corpus",
+        str(corpus),
+        "--out",
+        str(out),
+        *sizes,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +49,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_pretraining_goes_on_to_the_same_weights(task: str, corpus: Path, tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     with subprocess.Popen(
-        command(task, corpus, killed), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(task, corpus, killed), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         lines = []
@@ -51,7 +59,7 @@ def test_killed_pretraining_goes_on_to_the_same_weights(task: str, corpus: Path,
                 process.kill()
     assert '"step": 4' in "".join(lines), lines
     for out in (killed, whole):
-        subprocess.run(command(task, corpus, out), check=True, capture_output=True, text=True)
+        subprocess.run(command(task, corpus, out), cwd=ROOT, check=True, capture_output=True, text=True)
 
     card = json.loads((whole / "encoder.json").read_text())
     assert card["corpus"]["counts"]["molecules read"] == len(SMILES)

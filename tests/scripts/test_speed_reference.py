@@ -1,20 +1,20 @@
 """The textbook reference computes what roftbench computes: only then is a ratio of times one of speed."""
 
-import sys
 import warnings
 
 import pytest
 import torch
-from lab import ROOT, Lab
+from lab import Lab
 from torch import Tensor, nn
 
-sys.path.insert(0, str(ROOT / "scripts"))
 with warnings.catch_warnings(action="ignore"):  # torch_geometric scripts a class with what torch deprecates
-    from speed_reference import ReferenceModel, evaluate, loaders, molecules, task_loss
-    from speed_reference_jobs import ReferenceJob
     from torch_geometric.data import Batch
 
+    from scripts.speed.reference import ReferenceModel, evaluate, loaders, molecules, task_loss
+    from scripts.speed.reference_jobs import ReferenceJob
+
 from roftbench.config.components import build
+from roftbench.models.acceleration import shared_layers
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.training import FullPass, Modes
 
@@ -77,7 +77,7 @@ def test_scores_of_all_parts_are_the_same(lab: Lab, dataset: str) -> None:
     model = experiment.model.eval()
     for index, loader in zip((problem.train, problem.val, problem.test), loaders(problem, 32), strict=True):
         score = problem.scores(
-            problem.to_predictions(problem.outputs(model, index, model.encoder.shared_layers())), index, [name]
+            problem.to_predictions(problem.outputs(model, index, shared_layers(model.encoder))), index, [name]
         )[name]
         assert score == pytest.approx(evaluate(reference, loader, problem.task), rel=1e-4)
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from refusals import raises_usage
 
 from roftbench.errors import UsageError
 from roftbench.store import downloads as sources
@@ -687,14 +688,14 @@ def test_full_disk(places: Places, server: Server, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "fsync", full)
     if task == "copy":
         put(places.mirror)
-    with pytest.raises(UsageError, match=r"a\.csv cannot be written \(No space left.*ROFTBENCH_CACHE or paths\.cache"):
+    with raises_usage(r"No space left.*ROFTBENCH_CACHE or paths\.cache", key=str(places.downloads / "a.csv")):
         fetch(source("cache", "mirror", server.serve(plain)), places)
     assert names(places.downloads) == set()
 
 
 def test_cache_below_a_file(places: Places, server: Server, tmp_path: Path) -> None:
     places = replace(places, downloads=put(tmp_path, "file") / "downloads")
-    with pytest.raises(UsageError, match=r"cannot be written.*ROFTBENCH_CACHE or paths.cache"):
+    with raises_usage("ROFTBENCH_CACHE or paths.cache", key=str(places.downloads / "a.csv")):
         read(source("cache", server.serve(plain)), places)
     assert not server.gets
     put(places.mirror)
@@ -708,7 +709,7 @@ def test_cache_without_permission_can_be_read_but_not_written(places: Places, se
     places.downloads.chmod(0o500)
     try:
         assert read(source("cache", address), places).place == "cache"
-        with pytest.raises(UsageError, match=r"Permission denied.*ROFTBENCH_CACHE or paths.cache"):
+        with raises_usage("Permission denied", key=str(places.downloads / "b.csv")):
             read(source("cache", address, file="b.csv"), places)
         path.write_bytes(b"damaged")
         put(places.mirror)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from command import Command
+from refusals import raises_usage
 
-from roftbench.errors import UsageError
 from roftbench.store import locks
 from roftbench.store.files import locked
 from roftbench.store.locks import no_locks
@@ -24,7 +24,7 @@ def test_a_file_system_without_locks_is_named(
         raise OSError(number, "no locks available")
 
     monkeypatch.setattr(fcntl, "flock", refused)
-    with pytest.raises(UsageError, match=f"{tmp_path}/.locks is on a file system without locks.*paths.cache"):
+    with raises_usage("paths.cache", key=str(tmp_path / ".locks")):
         locked(tmp_path / "a").acquire(timeout=0)
     assert no_locks(tmp_path) == "its file system has no locks"
     ended = cli("doctor")
@@ -47,7 +47,7 @@ def test_who_waits_says_for_what(
         assert child.stdout.readline() == "held\n"
         with caplog.at_level(logging.WARNING), locked(path):
             assert child.wait() == 0  # it has let go only when it ended
-    assert f"waiting for another process, which is at work on {path}" in caplog.text
+    assert f"waiting for another process, which uses {path}" in caplog.text
 
 
 def test_a_folder_that_can_be_locked_keeps_nothing(tmp_path: Path) -> None:

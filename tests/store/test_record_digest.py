@@ -4,16 +4,16 @@ import json
 import logging
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 from command import Command
 from lab import Lab, numbers
+from msgspec.structs import replace
 
 from roftbench.report.records import read_records
 from roftbench.runner.run import put_failure
 from roftbench.store.record_digest import is_verified, sealed
-from roftbench.store.record_schema import SCHEMA
+from roftbench.store.record_schema import SCHEMA, Record, plain
 
 DAMAGES = 200
 JOB = ("method=lp", "train.epochs=1")
@@ -25,22 +25,22 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
     return content[:place] + bytes([content[place] ^ change]) + content[place + 1 :]
 
 
-def older(lab: Lab, record: dict[str, Any]) -> Path:
+def older(lab: Lab, record: Record) -> Path:
     """Write a record as versions before digests did."""
-    path = lab.store.record_path(record["key"])
-    path.write_text(json.dumps({**record, "schema": 1}, indent=1) + "\n", encoding="utf-8")
+    path = lab.store.record_path(record.key)
+    path.write_text(json.dumps({**plain(record), "schema": 1}, indent=1) + "\n", encoding="utf-8")
     return path
 
 
 def test_no_damaged_byte_of_a_record_gives_another_content(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     record = lab.done(*JOB)
-    path = lab.store.record_path(record["key"])
+    path = lab.store.record_path(record.key)
     content, lean, rng = path.read_bytes(), read_records(lab.store)[0], random.Random(22)
     refused = 0
     for _ in range(DAMAGES):
         path.write_bytes(damaged(content, rng))
         caplog.clear()
-        found, listed = lab.store.get(record["key"]), read_records(lab.store)[0]
+        found, listed = lab.store.get(record.key), read_records(lab.store)[0]
         assert found in (None, record)  # a blank that became another blank changes nothing
         assert listed == ([] if found is None else lean)
         assert (found is None) == (str(path) in caplog.text)
@@ -64,32 +64,32 @@ def test_a_changed_score_is_named_not_counted_and_computed_again(
     lab: Lab, cli: Command, caplog: pytest.LogCaptureFixture
 ) -> None:
     record = lab.done(*JOB)
-    path = lab.store.record_path(record["key"])
+    path = lab.store.record_path(record.key)
     text = path.read_text()
-    score = repr(record["scores"]["test"]["rmse"])
+    score = repr(record.scores.test["rmse"])
     path.write_text(text.replace(score, score[:3] + str(9 - int(score[3])) + score[4:]))
     for words in (["list", "runs"], ["plan", *lab.command(*JOB)[4:]]):
         caplog.clear()
         ended = cli(*words)
         assert ended.code == 0
         assert f"{path} cannot be read and is not counted: it is damaged: its digest does not match" in caplog.text
-        assert record["key"] not in ended.out
+        assert record.key not in ended.out
     assert cli("tables").code == 2
     assert numbers(lab.done(*JOB)) == numbers(record)
-    assert lab.store.get(record["key"]) is not None
+    assert lab.store.get(record.key) is not None
 
 
 def test_a_record_without_its_digest_is_damaged_and_one_with_other_blanks_is_not(lab: Lab) -> None:
     record = lab.done(*JOB)
-    path = lab.store.record_path(record["key"])
+    path = lab.store.record_path(record.key)
     whole = json.loads(path.read_text())
     path.write_text(json.dumps(whole, separators=(",", ":")))
-    assert lab.store.get(record["key"]) == record
+    assert lab.store.get(record.key) == record
     path.write_text(json.dumps({**whole, "schema": 1}))
-    assert lab.store.get(record["key"]) is None
+    assert lab.store.get(record.key) is None
     del whole["digest"]
     path.write_text(json.dumps(whole, indent=1))
-    assert lab.store.get(record["key"]) is None
+    assert lab.store.get(record.key) is None
 
 
 def test_records_of_older_versions_count_and_are_said_to_be_unverified(
@@ -110,7 +110,7 @@ def test_records_of_older_versions_count_and_are_said_to_be_unverified(
 
 
 def test_an_older_record_stays_one_where_it_is_written_again(lab: Lab) -> None:
-    record = {**lab.done(*JOB), "schema": 1}
+    record = replace(lab.done(*JOB), schema=1)
     path = older(lab, record)
     content = path.read_bytes()
     lab.store.put(record)

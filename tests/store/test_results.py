@@ -7,24 +7,26 @@ import resource
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from lab import Lab, equal, numbers
+from msgspec.structs import replace
+from refusals import raises_usage
 
-from roftbench.errors import UsageError
 from roftbench.report.records import read_records
 from roftbench.runner.run import put_failure
 from roftbench.store.checksums import digest
 from roftbench.store.record_digest import sealed
-from roftbench.store.record_schema import SCHEMA
+from roftbench.store.record_schema import SCHEMA, Failure, Record
 from roftbench.store.results import Store
 
 KEY = "0123456789abcdef"
 GRAPHS = {"train": 50, "val": 64, "test": 65}
 
 
-def record(seed: int = 0, **more: Any) -> dict[str, Any]:
-    """A record as short as can be, of a job of its own for each seed."""
+def content(seed: int = 0, **more: Any) -> dict[str, Any]:
+    """The content of a minimal record, of another job for each seed."""
     job = {"protocol": 3, "dataset": {"name": "esol", "metric": "rmse"}, "seed": seed}
     scores = {part: {"rmse": 1 / 3, "r2": None} for part in ("train", "val", "test")}
     tried = {"params": {"name": "Ölsäure α"}, "val": scores["val"], "test": scores["test"]}
@@ -34,10 +36,18 @@ def record(seed: int = 0, **more: Any) -> dict[str, Any]:
     return {"schema": SCHEMA, "key": digest(job), "status": "done", **known, **unknown, "seconds": seconds, **more}
 
 
+def record(seed: int = 0, **more: Any) -> Record:
+    return msgspec.convert(content(seed, **more), Record)
+
+
 def failed(seed: int = 0, **more: Any) -> dict[str, Any]:
-    one = record(seed)
+    one = content(seed)
     ended = {name: one[name] for name in ("schema", "key", "job", "env")}
     return {**ended, "status": "failed", "error": "lightning", "traceback": None, **more}
+
+
+def failure(seed: int = 0) -> Failure:
+    return msgspec.convert(failed(seed), Failure)
 
 
 @pytest.fixture
@@ -46,20 +56,36 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_record_comes_back_as_it_was(store: Store) -> None:
-    given = record(own="kept")
+    given = record()
     path = store.put(given)
-    assert path == store.record_path(given["key"])
-    assert store.get(given["key"]) == given
+    assert path == store.record_path(given.key)
+    assert store.get(given.key) == given
     assert store.load() == [given]
     assert store.get("f" * 16) is None
 
 
+def test_fields_of_a_later_version_are_ignored(store: Store) -> None:
+    path = store.put(record())
+    path.write_text(sealed(content(added={"later": 1})), encoding="utf-8")
+    assert store.get(path.stem) == record()
+    assert len(read_records(store)[0]) == 1
+
+
+def test_keys_of_a_record_file_keep_their_order(store: Store) -> None:
+    path = store.put(record())
+    assert list(json.loads(path.read_text(encoding="utf-8"))) == [
+        *("digest", "schema", "key", "status", "job", "scores", "base", "chosen", "candidates", "best_epoch"),
+        *("details", "stages", "history", "count", "warnings", "data", "test_predictions", "seconds", "env"),
+        "peak_memory_mb",
+    ]
+
+
 def test_records_come_in_the_order_of_their_keys(store: Store) -> None:
-    keys = [record(seed)["key"] for seed in range(5)]
+    keys = [record(seed).key for seed in range(5)]
     for seed in range(5):
         store.put(record(seed))
     assert keys != sorted(keys)
-    assert [one["key"] for one in store.load()] == sorted(keys)
+    assert [one.key for one in store.load()] == sorted(keys)
 
 
 def test_an_empty_folder_holds_nothing(store: Store) -> None:
@@ -70,75 +96,75 @@ def test_an_empty_folder_holds_nothing(store: Store) -> None:
 
 
 def without(*names: str) -> dict[str, Any]:
-    return {name: value for name, value in record().items() if name not in names}
+    return {name: value for name, value in content().items() if name not in names}
 
 
-def written(content: Any) -> bytes:
-    """A file with a content that has a right digest, where it can: what it lacks is seen all the same."""
-    return (sealed(content) if isinstance(content, dict) and "schema" in content else json.dumps(content)).encode()
+def written(values: Any) -> bytes:
+    """The content of a file, with a valid digest where it can have one."""
+    return (sealed(values) if isinstance(values, dict) and "schema" in values else json.dumps(values)).encode()
 
 
 DAMAGED = {
     "empty": b"",
-    "truncated": json.dumps(record()).encode()[:-5],
+    "truncated": json.dumps(content()).encode()[:-5],
     "not text": b"\xff\xfe\x00",
     "null": b"null",
     "a list": b"[1, 2]",
     "foreign": {"mine": True},
-    "another job's": record(1),
-    "a job that was changed": record(job={**record()["job"], "seed": 7}),
-    "a later schema": record(schema=SCHEMA + 1),
+    "another job's": content(1),
+    "a job that was changed": content(job={**content()["job"], "seed": 7}),
+    "a later schema": content(schema=SCHEMA + 1),
     "a failed one": failed(),
-    "status failed": record(status="failed"),
+    "status failed": content(status="failed"),
     "without scores": without("scores"),
     "without job": without("job"),
     "without candidates": without("candidates"),
-    "no candidates": record(candidates=[]),
-    "a candidate without the metric": record(candidates=[{"params": {}, "val": {"mae": 1.0}, "test": {"mae": 1.0}}]),
-    "a score in words": record(scores={**record()["scores"], "test": {"rmse": "low"}}),
-    "an epoch without number": record(history=[{"stage": "ft", "train_loss": 1.0, "val_score": 1.0}]),
-    "seconds in words": record(seconds={"total": "long"}),
-    "counts in words": record(count={"graphs": {**GRAPHS, "train": "many"}, "labels": {}}),
-    "a list of versions": record(env=["torch"]),
-    "no seconds in total": record(seconds={}),
-    "no stages": record(stages=None),
-    "a stage that does not say whether it is frozen": record(stages=[{"name": "ft"}]),
-    "no warnings": record(warnings=None),
-    "dropped rows in words": record(data={"dropped": "none"}),
-    "a learned epoch without number": record(details={"history": [{"val_loss": 1.0}]}),
+    "no candidates": content(candidates=[]),
+    "a candidate without the metric": content(candidates=[{"params": {}, "val": {"mae": 1.0}, "test": {"mae": 1.0}}]),
+    "a score in words": content(scores={**content()["scores"], "test": {"rmse": "low"}}),
+    "an epoch without number": content(history=[{"stage": "ft", "train_loss": 1.0, "val_score": 1.0}]),
+    "seconds in words": content(seconds={"total": "long"}),
+    "counts in words": content(count={"graphs": {**GRAPHS, "train": "many"}, "labels": {}}),
+    "a list of versions": content(env=["torch"]),
+    "no seconds in total": content(seconds={}),
+    "no stages": content(stages=None),
+    "a stage that does not say whether it is frozen": content(stages=[{"name": "ft"}]),
+    "no warnings": content(warnings=None),
+    "dropped rows in words": content(data={"dropped": "none"}),
+    "a learned epoch without number": content(details={"history": [{"val_loss": 1.0}]}),
 }
 
 
-@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
 def test_what_is_no_record_is_named_and_counts_for_nobody(
-    store: Store, caplog: pytest.LogCaptureFixture, content: Any
+    store: Store, caplog: pytest.LogCaptureFixture, damaged: Any
 ) -> None:
-    key, other = record()["key"], store.put(record(2))
+    key, other = record().key, store.put(record(2))
     path = store.record_path(key)
-    path.write_bytes(content if isinstance(content, bytes) else written(content))
+    path.write_bytes(damaged if isinstance(damaged, bytes) else written(damaged))
     with caplog.at_level(logging.WARNING):
-        assert [one["key"] for one in store.load()] == [other.stem]
+        assert [one.key for one in store.load()] == [other.stem]
         assert store.get(key) is None
-        assert [one["key"] for one in read_records(store)[0]] == [other.stem]
+        assert [one.key for one in read_records(store)[0]] == [other.stem]
     assert [f"{path} cannot be read and is not counted" in message for message in caplog.messages] == [True] * 3
     store.put(record())
     assert len(store.load()) == len(read_records(store)[0]) == 2
 
 
 @pytest.mark.parametrize(
-    "content",
-    [record(), failed(status="lost"), failed(error=None), failed(1)],
+    "damaged",
+    [content(), failed(status="lost"), failed(error=None), failed(1)],
     ids=["done", "lost", "no error", "other"],
 )
 def test_what_is_no_failure_is_named_and_counts_for_nobody(
-    store: Store, caplog: pytest.LogCaptureFixture, content: dict[str, Any]
+    store: Store, caplog: pytest.LogCaptureFixture, damaged: dict[str, Any]
 ) -> None:
-    key, other = record()["key"], store.put_failure(failed(2))
+    key, other = record().key, store.put_failure(failure(2))
     path = store.failure_path(key)
-    path.write_bytes(written(content))
-    assert [one["key"] for one in store.load_failures()] == [other.stem]
+    path.write_bytes(written(damaged))
+    assert [one.key for one in store.load_failures()] == [other.stem]
     assert store.failure(key) is None
-    assert [one["key"] for one in read_records(store)[1]] == [other.stem]
+    assert [one.key for one in read_records(store)[1]] == [other.stem]
     assert [str(path) in message for message in caplog.messages] == [True] * 3
 
 
@@ -150,36 +176,36 @@ def test_a_folder_in_a_records_place_is_named_too(store: Store, caplog: pytest.L
 
 def test_a_record_that_could_not_be_read_again_is_not_written(store: Store) -> None:
     with pytest.raises(ValueError, match=r"Expected `int \| null`, got `float`"):
-        store.put(record(best_epoch=1.5))
+        store.put(replace(record(), best_epoch=1.5))
     assert not list(store.root.rglob("*.json"))
 
 
 def test_a_number_that_json_does_not_know_is_not_written(store: Store) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        store.put(record(score=float("nan")))
+        store.put(replace(record(), details={"score": float("nan")}))
     assert store.load() == []
     assert not list(store.root.rglob("*.json"))
 
 
 def test_success_removes_the_failure_and_nothing_else(store: Store) -> None:
-    keys = [record(seed)["key"] for seed in range(2)]
+    keys = [record(seed).key for seed in range(2)]
     for seed in range(2):
-        store.put_failure(failed(seed))
-    assert {one["key"] for one in store.load_failures()} == set(keys)
+        store.put_failure(failure(seed))
+    assert {one.key for one in store.load_failures()} == set(keys)
     assert store.load() == []
     assert store.get(keys[0]) is None
     store.put(record(0))
-    assert [one["key"] for one in store.load_failures()] == [keys[1]]
-    assert [one["key"] for one in store.load()] == [keys[0]]
+    assert [one.key for one in store.load_failures()] == [keys[1]]
+    assert [one.key for one in store.load()] == [keys[0]]
 
 
 def test_a_done_job_that_fails_when_it_is_done_again_stays_a_done_one(lab: Lab) -> None:
     done = lab.done("method=lp", "train.epochs=1")
     put_failure(lab.store, lab.job("method=lp", "train.epochs=1")[0], "killed")
     assert lab.store.load_failures() == []
-    assert [[one["key"] for one in kind] for kind in read_records(lab.store)] == [[done["key"]], []]
-    lab.store.record_path(done["key"]).unlink()
-    assert [one["error"] for one in lab.store.load_failures()] == ["killed"]
+    assert [[one.key for one in kind] for kind in read_records(lab.store)] == [[done.key], []]
+    lab.store.record_path(done.key).unlink()
+    assert [one.error for one in lab.store.load_failures()] == ["killed"]
 
 
 def entry(seed: int, size: int = 1000) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -238,7 +264,7 @@ def test_records_are_no_stages_and_are_never_dropped(tmp_path: Path) -> None:
     store.put(record())
     store.put_stage(KEY, entry(1))
     store.put_stage("f" * 16, entry(2))
-    assert store.get(record()["key"]) == record()
+    assert store.get(record().key) == record()
 
 
 @pytest.mark.parametrize("in_the_way", ["", "runs"])
@@ -247,9 +273,9 @@ def test_results_that_cannot_be_written_are_a_usage_error(tmp_path: Path, in_the
     if in_the_way:
         root.mkdir()
     (root / in_the_way).write_text("I am a file")
-    with pytest.raises(UsageError, match=r"paths\.results=.*results.*cannot be written.*Set paths\.results"):
+    with raises_usage(key="paths.results"):
         Store(root).check_writable()
-    with pytest.raises(UsageError, match=r"cannot be written"):
+    with raises_usage(key="paths.results"):
         Store(tmp_path / "results" / "deeper" / "still" if not in_the_way else root).check_writable()
 
 
@@ -265,16 +291,16 @@ def test_a_damaged_stage_is_fitted_again_with_the_same_numbers(lab: Lab, caplog:
     stage.write_bytes(stage.read_bytes()[:-7])
     record = lab.done("method=wise_ft")
     assert str(stage) in caplog.text
-    assert "ft" in record["seconds"]
-    assert "ft (reused)" not in record["seconds"]
-    assert record["base"]["test"] == full["scores"]["test"]
+    assert "ft" in record.seconds
+    assert "ft (reused)" not in record.seconds
+    assert record.base.test == full.scores.test
     again = lab.done("method=wise_ft", "run.rerun=true")
     assert numbers(again) == numbers(record)
 
 
 def test_a_damaged_record_is_computed_again(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     first = lab.run("method=lp")
-    path = lab.store.record_path(first.record["key"])
+    path = lab.store.record_path(first.record.key)
     path.write_bytes(path.read_bytes()[:200])
     again = lab.run("method=lp")
     assert not again.cached
@@ -292,7 +318,7 @@ def test_a_stage_that_finds_no_room_is_named_and_costs_the_job_nothing(
         store.put_stage(KEY, entry(1))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert f"{store.stage_path(KEY)} cannot be kept for reuse: File too large" in caplog.text
+    assert f"{store.stage_path(KEY)} cannot be stored for reuse: File too large" in caplog.text
     assert store.get_stage(KEY) is None
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
 

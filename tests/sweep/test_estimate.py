@@ -2,11 +2,13 @@
 
 import pytest
 from lab import FOREST, Lab
+from msgspec.structs import replace
 
 from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
+from roftbench.report.records import read_records
 from roftbench.runner.run import Outcome, run_job
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record, StageResult
 from roftbench.sweep import estimate as module
 from roftbench.sweep.estimate import Estimate, estimate
 from roftbench.sweep.throughput import START, Rates
@@ -15,20 +17,20 @@ FULL = ("method=full_ft", "train.epochs=4")
 
 
 def estimated(lab: Lab, *overrides: str) -> Estimate:
-    return estimate(lab.plan(*overrides), lab.store.load())
+    return estimate(lab.plan(*overrides), read_records(lab.store)[0])
 
 
 def seconds_a_unit(lab: Lab, record: Record) -> float:
     """Return what one forward pass of one atom took in full fine-tuning of ESOL."""
     experiment = lab.experiment(*FULL)
     mean = float(experiment.dataset.sizes.mean())
-    graphs = record["count"]["graphs"]
-    return float(record["seconds"]["ft"] / (4 * (3 * graphs["train"] + graphs["val"]) * mean))
+    graphs = record.count.graphs
+    return float(record.seconds["ft"] / (4 * (3 * graphs.train + graphs.val) * mean))
 
 
 def start_of(record: Record) -> float:
-    fits = sum(span for name, span in record["seconds"].items() if name != "total" and "reused" not in name)
-    return float(record["seconds"]["total"] - fits)
+    fits = sum(span for name, span in record.seconds.items() if name != "total" and "reused" not in name)
+    return float(record.seconds["total"] - fits)
 
 
 def atoms(lab: Lab, *overrides: str) -> tuple[int, int]:
@@ -65,11 +67,11 @@ def test_probing_and_coefficients_cost_what_they_read(lab: Lab) -> None:
     mean = float(lab.experiment(*FULL).dataset.sizes.mean())
     rates = Rates()
     for record in records:
-        rates.add_record(record, {"esol": mean})
-    graphs = records[0]["count"]["graphs"]
-    lp = records[1]["seconds"]["lp"] / ((graphs["train"] + graphs["val"]) * mean)
+        rates.add_record(record.summary(), {"esol": mean})
+    graphs = records[0].count.graphs
+    lp = records[1].seconds["lp"] / ((graphs.train + graphs.val) * mean)
     assert rates.of("tiny_gin", "lp", frozen=True) == pytest.approx(lp)
-    finish = records[2]["seconds"]["finish"] / (4 * 5 * graphs["val"] * mean)  # five epochs of coefficients
+    finish = records[2].seconds["finish"] / (4 * 5 * graphs.val * mean)  # five epochs of coefficients
     assert rates.of("tiny_gin", "finish") == pytest.approx(finish)
     assert rates.of("tiny_gin", "ft") == pytest.approx(seconds_a_unit(lab, records[0]))
     assert rates.of("tiny_gin", "other") is not None
@@ -81,21 +83,20 @@ def test_a_head_that_trains_behind_a_moving_encoder_costs_every_epoch(lab: Lab) 
     """Running statistics move with frozen_mode=train: the encoder is run again each time, whatever the stage's name."""
     given = "method=lp", "train.frozen_mode=train", "train.epochs=4"
     record = lab.done(*given)
-    assert record["stages"] == [{"name": "lp", "blocks": ["head"], "epochs": None, "lr": None, "frozen": False}]
-    rates, graphs, mean = Rates(), record["count"]["graphs"], float(lab.experiment(*given).dataset.sizes.mean())
-    rates.add_record(record, {"esol": mean})
-    work = 4 * (3 * graphs["train"] + graphs["val"]) * mean
-    assert rates.of("tiny_gin", "lp") == pytest.approx(record["seconds"]["lp"] / work)
+    assert record.stages == [StageResult(name="lp", blocks=["head"], frozen=False)]
+    rates, graphs, mean = Rates(), record.count.graphs, float(lab.experiment(*given).dataset.sizes.mean())
+    rates.add_record(record.summary(), {"esol": mean})
+    work = 4 * (3 * graphs.train + graphs.val) * mean
+    assert rates.of("tiny_gin", "lp") == pytest.approx(record.seconds["lp"] / work)
     train, val = atoms(lab, *given)
     missing = estimated(lab, *given, "seed=1").seconds - start_of(record)
-    assert missing == pytest.approx(4 * (3 * train + val) * record["seconds"]["lp"] / work)
+    assert missing == pytest.approx(4 * (3 * train + val) * record.seconds["lp"] / work)
 
 
 def test_a_record_of_an_older_version_says_nothing_of_its_stages(lab: Lab) -> None:
     record = lab.done(*FULL)
-    del record["stages"]
     rates = Rates()
-    rates.add_record(record, {"esol": 20.0})
+    rates.add_record(replace(record.summary(), stages=[]), {"esol": 20.0})
     assert rates.of("tiny_gin", "ft") is None
     assert rates.start == pytest.approx(start_of(record))
 
@@ -148,7 +149,7 @@ def test_jobs_that_ask_for_more_labels_than_there_are_do_not_spoil_the_others(la
 def test_a_model_without_a_network_takes_what_its_records_say(lab: Lab) -> None:
     unknown = estimated(lab, *FOREST, "seed=1,2")
     assert unknown.without == {"no record of ecfp on esol": 2}
-    total = lab.done(*FOREST)["seconds"]["total"]
+    total = lab.done(*FOREST).seconds["total"]
     known = estimated(lab, *FOREST, "seed=1,2")
     assert known.seconds == pytest.approx(2 * total + 2 * known_start(lab))
     assert (known.without, known.fits) == ({}, 0)
@@ -160,24 +161,24 @@ def known_start(lab: Lab) -> float:
 
 
 def test_what_a_gpu_took_says_nothing_of_a_processor(lab: Lab) -> None:
-    record = lab.done(*FULL)
-    there = {**record, "env": {**record["env"], "device": "NVIDIA H200"}, "seconds": {"ft": 1e6, "total": 2e6}}
+    record = lab.done(*FULL).summary()
+    there = replace(record, env={**record.env, "device": "NVIDIA H200"}, seconds={"ft": 1e6, "total": 2e6})
     plan = lab.plan(*FULL, "seed=1")
     assert estimate(plan, [record, there]) == estimate(plan, [record])
 
 
 def test_what_a_gpu_took_is_better_than_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = lab.done(*FULL)
-    there = {**record, "env": {**record["env"], "device": "NVIDIA H200"}}
+    record = lab.done(*FULL).summary()
+    there = replace(record, env={**record.env, "device": "NVIDIA H200"})
     plan = lab.plan(*FULL, "seed=1")
     assert estimate(plan, [there]) == estimate(plan, [record])
     monkeypatch.setattr(module, "device_type", lambda name: "cuda")
-    slow = {**record, "seconds": {"ft": 1e6, "total": 2e6}}
+    slow = replace(record, seconds={"ft": 1e6, "total": 2e6})
     assert estimate(plan, [there, slow]) == estimate(plan, [there])
 
 
 def test_a_forest_works_on_the_processor_of_a_machine_with_a_gpu(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = lab.done(*FOREST)
+    record = lab.done(*FOREST).summary()
     plan = lab.plan(*FOREST, "seed=1")
     expected = estimate(plan, [record])
     assert expected.without == {}
@@ -192,7 +193,7 @@ def test_linear_probing_says_nothing_of_a_training(lab: Lab) -> None:
     plan = "method=full_ft", "label_ratio=full", "train.epochs=20"
     found = estimated(lab, *plan)
     assert found.measured == ("tiny_gin",)
-    taken = lab.done(*plan)["seconds"]["ft"]
+    taken = lab.done(*plan).seconds["ft"]
     assert found.seconds < 4 * taken + START
     assert estimated(lab, "method=lp", "label_ratio=n100").measured == ()
 
@@ -215,5 +216,5 @@ def test_jobs_that_are_done_again_share_no_fit(lab: Lab) -> None:
     assert (found.fits, found.shared, found.in_store) == (2, 2, 0)
     assert found.seconds == pytest.approx(2 * found.longest)
     fitted = lab.done("method=wise_ft", FULL[1], "run.rerun=true")
-    assert "ft" in fitted["seconds"]
-    assert record["seconds"]["ft"] < found.longest
+    assert "ft" in fitted.seconds
+    assert record.seconds["ft"] < found.longest

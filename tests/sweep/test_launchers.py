@@ -18,7 +18,8 @@ from command import Command, Ended, Terminal, at_work
 from lab import Lab, merged, numbers
 
 from roftbench.data.workers import cores
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Record
+from roftbench.store.results import Store
 from roftbench.sweep.launchers import check_installed, threads, workers
 
 # Long enough that the jobs of two workers overlap; those of one seed share a fit.
@@ -32,7 +33,7 @@ NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}  # Ray would write one into the home fo
 
 
 def records(store: Store) -> dict[str, Record]:
-    return {record["key"]: numbers(record) for record in store.load()}
+    return {record.key: numbers(record) for record in store.load()}
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +183,7 @@ def test_the_process_that_waits_is_killed_its_workers_end_and_the_same_command_g
     assert again.code == 0, again
     assert "\n4 jobs: 4 done" in again.out
     assert records(lab.store) == undisturbed
-    assert sum("ft" in record["seconds"] for record in lab.store.load()) <= 2  # of each seed one fit, which is shared
+    assert sum("ft" in record.seconds for record in lab.store.load()) <= 2  # of each seed one fit, which is shared
     assert not lab.store.load_failures()
 
 
@@ -215,10 +216,10 @@ def test_a_job_that_kills_its_worker_twice_is_a_failure_and_costs_no_other_job(
     ended = Terminal.of(lab, tmp_path)("run", "-m", *merged(more), *LAUNCHERS["joblib"])
     assert ended.code == 1, ended
     assert "\n3 jobs: 2 done, 0 skipped, 1 failed\n" in ended.out
-    assert {record["job"]["method"]["name"] for record in lab.store.load()} == {"full_ft", "lp"}
+    assert {record.job["method"]["name"] for record in lab.store.load()} == {"full_ft", "lp"}
     [failure] = lab.store.load_failures()
-    assert failure["error"].startswith("its worker process was lost twice (TerminatedWorkerError: ")
-    assert failure["error"] in ended.out.partition("1 failed\n")[2]
+    assert failure.error.startswith("its worker process was lost twice (TerminatedWorkerError: ")
+    assert failure.error in ended.out.partition("1 failed\n")[2]
     assert not list((lab.results / "running").glob("*.json"))
     assert "Traceback" not in ended.err
 
@@ -254,7 +255,7 @@ def test_a_job_gets_the_threads_of_its_launcher(lab: Lab, tmp_path: Path) -> Non
     ended = terminal("run", "-m", *merged(["method=lp", "train.epochs=1"]), *more)
     assert ended.code == 0, ended
     (record,) = lab.store.load()
-    assert record["env"]["threads"] == 2
+    assert record.env["threads"] == 2
 
 
 @pytest.mark.parametrize(

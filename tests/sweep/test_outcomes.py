@@ -17,7 +17,8 @@ def test_a_job_has_ended_when_its_record_is_there(lab: Lab) -> None:
     scores = f"rmse: val {primary(record):.4f}, test {primary(record, 'test'):.4f}"
     found = outcomes.of(one)
     assert found is not None
-    assert (found.status, found.words, found.record["key"]) == ("done", scores, record["key"])
+    assert found.record is not None
+    assert (found.status, found.words, found.record.key) == ("done", scores, record.key)
 
 
 def test_a_failure_counts_only_if_it_is_new(lab: Lab) -> None:
@@ -26,20 +27,20 @@ def test_a_failure_counts_only_if_it_is_new(lab: Lab) -> None:
     outcomes = Outcomes([one])
     assert not outcomes.ended(one)
     failure = lab.run(*FAILS).record
-    assert outcomes.of(one) == JobOutcome("failed", failure["error"])
+    assert outcomes.of(one) == JobOutcome("failed", failure.error)
 
 
 def test_a_skipped_job_says_why(lab: Lab) -> None:
     skipped = ("method=surgical_ft", "method.block=layer4")
     [one] = lab.plan(*skipped).jobs
     outcomes = Outcomes([one])
-    reason = lab.run(*skipped).record["error"]
+    reason = lab.run(*skipped).record.error
     assert "'layer4'" in reason
     assert outcomes.of(one) == JobOutcome("skipped", reason)
 
 
 def test_a_damaged_record_is_no_end_and_the_one_in_its_place_is(lab: Lab) -> None:
-    path = lab.store.record_path(lab.done("method=lp")["key"])
+    path = lab.store.record_path(lab.done("method=lp").key)
     path.write_text("{")
     [one] = lab.plan("method=lp").jobs
     outcomes = Outcomes([one])

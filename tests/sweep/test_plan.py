@@ -24,11 +24,11 @@ def test_combinations_that_are_the_same_job_count_once(lab: Lab) -> None:
 def test_what_the_store_has_is_done_what_failed_is_tried_again_and_a_damaged_record_does_not_count(lab: Lab) -> None:
     done = lab.done("method=lp", "seed=0")
     damaged = lab.done("method=lp", "seed=1")
-    lab.store.record_path(damaged["key"]).write_text("{")
+    lab.store.record_path(damaged.key).write_text("{")
     assert lab.run("method=full_ft", "train.lr=1e30").status == "failed"
     found = lab.plan("method=lp", "seed=0,1,2")
     assert [one.state for one in found.jobs] == ["done", "new", "new"]
-    assert found.jobs[0].key == done["key"]
+    assert found.jobs[0].key == done.key
     assert [one.job.seed for one in found.open] == [1, 2]
     assert [one.state for one in lab.plan("method=full_ft", "train.lr=1e30,0.1").jobs] == ["failed", "new"]
     assert len(lab.plan("method=lp", "seed=0", "run.rerun=true").open) == 1

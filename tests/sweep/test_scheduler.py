@@ -13,7 +13,7 @@ from lab import Lab, merged, molecules, numbers, write_csv
 
 from roftbench.errors import JobError
 from roftbench.runner.run import run_job
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 from roftbench.sweep import scheduler as sweep
 from roftbench.sweep.launchers import EXTRAS
 from roftbench.sweep.scheduler import JobReply, Scheduler
@@ -29,7 +29,7 @@ def terminal(lab: Lab, cli: Command) -> Terminal:
 
 
 def records(lab: Lab) -> dict[str, Record]:
-    return {record["key"]: numbers(record) for record in lab.store.load()}
+    return {record.key: numbers(record) for record in lab.store.load()}
 
 
 def contents(folder: Path, pattern: str) -> dict[Path, bytes]:
@@ -71,10 +71,10 @@ def test_a_sweep_killed_three_times_does_only_what_is_missing_candidate_by_candi
     assert summary(last.out) == f"4 jobs: 4 done ({done} of them before), 0 skipped, 0 failed"
     assert kept.items() <= there().items()  # nothing was done a second time: a fit's file holds its seconds
     assert len(lab.stages()) == 12
-    searches = [record for record in lab.store.load() if record["job"]["method"]["name"] == "roftmol"]
+    searches = [record for record in lab.store.load() if record.job["method"]["name"] == "roftmol"]
     for record in searches:
-        assert {"ft (reused)", "finish (reused)"} <= record["seconds"].keys()
-        assert len(record["candidates"]) == 4
+        assert {"ft (reused)", "finish (reused)"} <= record.seconds.keys()
+        assert len(record.candidates) == 4
     assert records(lab) == records(elsewhere)
     assert not list(lab.results.glob("running/*.json"))
 
@@ -172,7 +172,7 @@ def test_whatever_a_job_does_costs_no_other_job_and_its_command_repeats_it(
         assert reason in row["reason"]
         assert reason in Path(row["log"]).read_text()
     assert "Traceback" in Path(list(table.values())[1]["log"]).read_text()
-    assert [record["job"]["method"]["params"]["end"] for record in lab.store.load()] == ["good"]
+    assert [record.job["method"]["params"]["end"] for record in lab.store.load()] == ["good"]
 
     (fragile / "mended").touch()
     repeated = cli(*shlex.split(list(table)[1])[1:])  # as it was printed
@@ -187,7 +187,7 @@ def test_a_job_that_cannot_even_be_loaded_costs_no_other_job(lab: Lab, cli: Comm
     assert "\n2 jobs: 1 done, 0 skipped, 1 failed\n" in ended.out
     [row] = failures(ended.out).values()
     assert re.fullmatch(r"KeyError: 'no weights' \(fragile_code\.py, line \d+\)", row["reason"])
-    assert [record["job"]["model"]["name"] for record in lab.store.load()] == ["tiny_gin"]
+    assert [record.job["model"]["name"] for record in lab.store.load()] == ["tiny_gin"]
 
 
 def test_what_killed_its_process_comes_last_in_the_next_sweep(lab: Lab, terminal: Terminal, fragile: Path) -> None:
@@ -195,7 +195,7 @@ def test_what_killed_its_process_comes_last_in_the_next_sweep(lab: Lab, terminal
     assert terminal(*arguments).code == -9
     assert lab.store.load() == []
     assert terminal(*arguments).code == -9
-    assert [record["job"]["method"]["params"]["end"] for record in lab.store.load()] == ["good"]
+    assert [record.job["method"]["params"]["end"] for record in lab.store.load()] == ["good"]
 
 
 @pytest.mark.slow
@@ -210,8 +210,8 @@ def test_two_sweeps_at_once_share_the_work_and_do_nothing_twice(lab: Lab, cli: C
     assert fits == 6  # of each seed full fine-tuning, which is shared, and linear probing
     assert all("\n  rmse: val " in one.out for one in both), both
     found = lab.store.load()
-    assert len(found) == len({record["key"] for record in found}) == 9
-    assert sum("ft" in record["seconds"] for record in found) == 3
+    assert len(found) == len({record.key for record in found}) == 9
+    assert sum("ft" in record.seconds for record in found) == 3
     assert lab.store.load_failures() == []
     elsewhere = lab.elsewhere("alone")
     for seed in (0, 1, 2):
@@ -232,7 +232,7 @@ def test_a_sweep_waits_for_the_job_that_another_process_has_at_work_and_takes_it
             if line.startswith("waiting for"):
                 break
         assert line == "waiting for 1 jobs that another sweep is running\n"
-        assert [record["job"]["seed"] for record in lab.store.load()] == [1]
+        assert [record.job["seed"] for record in lab.store.load()] == [1]
     done = ended(child)  # who had it has left without a record
     assert done.code == 0, done
     assert summary(done.out) == "2 jobs: 2 done, 0 skipped, 0 failed"

@@ -117,7 +117,7 @@ def test_a_task_that_is_killed_and_one_that_runs_out_of_time_are_run_again(
     assert "\n3 jobs: 3 done, 0 skipped, 0 failed" in done.out
     quiet(done)
     assert not list(lab.results.glob("running/*.json"))
-    there = {record["key"]: numbers(record) for record in lab.store.load()}
+    there = {record.key: numbers(record) for record in lab.store.load()}
     again = lab.elsewhere("undisturbed")
     own = [f"--config-dir={held}", f"plugins=[{held / 'held.py'}]", "method=held"]
     expected = [numbers(again.done(*own, f"seed={seed}")) for seed in range(3)]

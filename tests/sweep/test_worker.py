@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab
+from refusals import raises_usage
 
 from roftbench.errors import UsageError
 from roftbench.sweep.worker import work
@@ -54,7 +55,7 @@ def test_a_quiet_job_prints_nothing_and_its_log_has_all(lab: Lab, capsys: pytest
     assert did(lab, "method=lp") == ("done", "")
     assert capsys.readouterr() == ("", "")
     assert " data set  esol" in log(lab)
-    assert f"record   {lab.store.record_path(lab.store.load()[0]['key'])}" in log(lab)
+    assert f"record   {lab.store.record_path(lab.store.load()[0].key)}" in log(lab)
 
 
 def test_a_loud_job_prints_what_is_in_its_log(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,8 +81,8 @@ def test_a_job_that_cannot_be_run_as_asked_is_a_failure_within_a_sweep_alone(lab
     assert lab.store.load_failures() == []
     assert did(lab, *TOO_MANY) == ("failed", "")
     [failure] = lab.store.load_failures()
-    assert "903" in failure["error"]
-    assert failure["error"] in log(lab)
+    assert "903" in failure.error
+    assert failure.error in log(lab)
 
 
 def test_a_job_that_another_process_has_at_work_is_left_to_it(lab: Lab) -> None:
@@ -103,13 +104,13 @@ def test_a_record_that_finds_no_room_is_a_failure_with_its_reason(lab: Lab, fill
     assert did(lab, *filling, "method.size=4096") == ("failed", "")
     assert lab.store.load() == []
     [failure] = lab.store.load_failures()
-    assert "File too large" in failure["error"]
+    assert "File too large" in failure.error
     assert len(lab.stages()) == 1  # the fit is kept: another start needs no training
 
 
 def test_results_that_cannot_be_written_are_told_before_the_work(lab: Lab) -> None:
     lab.results.write_text("I am a file")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with raises_usage(key="paths.results", got=str(lab.results)):
         did(lab, "method=lp", in_sweep=False)
     status, refusal = did(lab, "method=lp")
     assert status == "failed"

@@ -1,7 +1,7 @@
-"""The whole of `roftbench advise`: folds, race, the winner on the untouched test part, and what follows from it."""
+"""`roftbench advise`: folds, race, the winner on the test part, and the advice."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from roftbench.advise.jobs import Jobs, reason
 from roftbench.advise.null import Null, null_of, null_score
 from roftbench.advise.outer import outer_parts
 from roftbench.advise.prior import Prior
-from roftbench.advise.recommendation import Advice, Kept, Tested
-from roftbench.advise.save import kept, out_of_folds, tested
+from roftbench.advise.recommendation import Advice, Saved, Tested
+from roftbench.advise.save import out_of_folds, save_model, test_score
 from roftbench.advise.settings import BASELINES, AdviseSettings
 from roftbench.advise.significance import Difference, difference
 from roftbench.config.environment import RunContext
@@ -32,12 +32,12 @@ from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import fetch_missing
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 from roftbench.sweep.estimate import Sizes
 
 
 class Advisor:
-    """A race over the labeled molecules of one data set; with `recorded`, by the seconds that records tell."""
+    """A race over the labeled molecules of one data set; with `recorded`, time advances by the seconds in records."""
 
     def __init__(
         self, settings: AdviseSettings, overrides: Sequence[str], folder: Path | None, *, recorded: bool = False
@@ -54,7 +54,7 @@ class Advisor:
         self.outer = outer_parts(self.job, self.dataset)
         place = self.env.results / "advise"
         self.folds = Folds(self.job, self.dataset, settings.folds, settings.by, place, self.outer)
-        _ = self.folds[0]  # what cannot be folded is told before anything else
+        _ = self.folds[0]  # raises UsageError before any work
         self.prior = Prior.of(str(self.job.dataset.task), len(self.folds.pool))
         self.candidates = self.prior.order(candidates)
         self.metric = str(self.job.dataset.metric)
@@ -63,7 +63,7 @@ class Advisor:
         self._timed: dict[tuple[str, str, str, int], Timed] = {}
 
     def _prepare(self, one: Candidate) -> None:
-        """Check a candidate, and fetch what it reads; a checkpoint that cannot be had takes it out of the race."""
+        """Check a candidate and fetch its files; without its checkpoint it takes no part in the race."""
         job, env, _ = self.jobs.of(one.model, one.method)
         one.estimator = job.model.kind != NETWORK
         fetch_missing((source, env.places) for source in job.sources() if source != job.model.source)
@@ -75,16 +75,16 @@ class Advisor:
 
     @property
     def place(self) -> Path:
-        """The folder of this advice; a race with other candidates, or settings of their jobs, has another one."""
+        """Folder of this advice, which depends on the candidates and the settings of their jobs."""
         keys = sorted(self.jobs.of(one.model, one.method)[0].key for one in self.candidates)
         chosen = {"folds": self.folds.folder.name, "jobs": keys, "members": self.settings.members}
         return self.env.results / "advise" / digest(chosen)
 
     def run(self) -> Advice:
-        """Race, fit the winner for keeps, and return what came out.
+        """Run the race, fit and save the winner, and return the advice.
 
         Raises:
-            UsageError: no candidate could be judged.
+            UsageError: No candidate could be judged.
         """
         self.env.tidy()
         count = self.settings.folds
@@ -97,10 +97,9 @@ class Advisor:
         self._check(ranked[0], left_open.enough)
         null = self._null(ranked[0])
         test = self._final(ranked[0], race)
-        test[null.name] = Tested(
-            [null_score(self.dataset, self.metric, self.outer.parts.train, self.outer.parts.test)], []
-        )
-        kept = self._keep(ranked[0])
+        parts = self.outer.parts
+        test[null.name] = Tested([null_score(self.dataset, self.metric, parts.train, parts.test)], [])
+        saved = self._save(ranked[0])
         found = {
             one.name: difference(ranked[0].scores, one.scores, 1 / (count - 2), len(ranked))
             for one in [*ranked[1:], null]
@@ -121,7 +120,7 @@ class Advisor:
             half=self._half(ranked[0]),
             ending=left_open,
             commands=[self._command(one) for one in ranked[0].parts],
-            kept=kept,
+            saved=saved,
             pretrained=self._pretrained(),
             warnings=self.outer.warnings,
         )
@@ -130,14 +129,18 @@ class Advisor:
         if winner.failure or not winner.scores:
             if winner.failure:
                 raise UsageError(f"no candidate could be judged. {winner.name}: {winner.failure}")
-            raise UsageError(
-                f"not decided within this budget (advise.budget={self.settings.budget} is too small): no candidate"
-                f" could be judged; {enough}"
+            budget = self.settings.budget
+            problem = (
+                f"not decided within this budget (advise.budget={budget} is too small): no candidate could be judged;"
+                f" {enough}"
             )
+            raise UsageError(problem, key="advise.budget", got=budget)
         if all(score is None for score in winner.scores.values()):
             raise UsageError(
-                f"{self.metric} is defined on no fold: each lacks a class, or labels that differ. More labels of the"
-                f" rarer class are needed, or fewer folds (advise.folds, now {self.settings.folds}; at least 3)"
+                f"{self.metric} is defined on no fold: each lacks a class, or labels that differ",
+                key="advise.folds",
+                got=self.settings.folds,
+                hint=f"Add labels of the rarer class, or give fewer folds (now {self.settings.folds}; at least 3).",
             )
 
     def _pretrained(self) -> frozenset[str]:
@@ -145,28 +148,29 @@ class Advisor:
         return frozenset(name for name, job in jobs.items() if job.model.pretraining != "none")
 
     def judge(self, one: Candidate, fold: int) -> tuple[Record | None, float | None]:
-        """Run a candidate on a fold, or take its record; returns that, None if it failed, and its seconds if it ran."""
+        """Return the record of a job on a fold, None if it failed, and its seconds, None if it was done before."""
         label = f"{one.name} · fold {fold + 1} · {self.budget.words()}"
         return self._run(one, self._on(one, self.folds[fold]), label)
 
     def needs(self, one: Candidate, fold: int) -> dict[str, float]:
-        """Return what a candidate's job on a fold has to fit, and the seconds of each fit."""
+        """Return the costs of the open fits of a candidate's job on a fold."""
         return {} if one.failure else self.costs.needs(self._on(one, self.folds[fold]))
 
     def finals(self, parts: Sequence[Candidate], *, least: bool = False) -> dict[str, float]:
-        """Return the same of the jobs on the outer parts: these candidates with all seeds (or one), and the forest."""
+        """Return the same on the outer parts for these candidates with all seeds (or one) and quick baselines."""
+        quick = [] if least else [one for one in self.candidates if one.baseline and one.quick and one.scores]
+        members = range(1 if least else self.settings.members)
+        return self._needs_outside(quick, [0]) | self._needs_outside(parts, members)
+
+    def _needs_outside(self, candidates: Sequence[Candidate], members: Iterable[int]) -> dict[str, float]:
+        jobs = [(part, member) for one in candidates for part in one.parts for member in members]
         found: dict[str, float] = {}
-        members = 1 if least else self.settings.members
-        for one in self.candidates:
-            if one.baseline and one.quick and one.scores and not least:
-                found |= self.costs.needs(self._outside(one, 0))
-        for one in (part for winner in parts for part in winner.parts):
-            for member in range(members):
-                found |= self.costs.needs(self._outside(one, member))
+        for part, member in jobs:
+            found |= self.costs.needs(self._outside(part, member))
         return found
 
     def alone(self, one: Candidate) -> float | None:
-        """Return a candidate's test score with the first seed; None where it has none. Nothing is charged for it."""
+        """Return a candidate's test score with the first seed, or None; the budget is not charged."""
         record, _ = self._run(one, self._outside(one, 0), f"{one.name} · test part")
         return None if record is None else self.blender.score([record])
 
@@ -179,10 +183,10 @@ class Advisor:
         return self._timed[known]
 
     def _outside(self, one: Candidate, member: int) -> Timed:
-        """Return a candidate's job on the outer parts, with another seed for each member."""
+        """Return a candidate's job on the outer parts; members differ in their seed."""
         known = one.model, one.method, "", member
         if known not in self._timed:
-            if self.outer.mended:
+            if self.outer.changed:
                 job, env = self.jobs.on(one.model, one.method, self.folds.split(self.folds.outside()))
             else:
                 job, env, _ = self.jobs.of(one.model, one.method)
@@ -195,7 +199,7 @@ class Advisor:
         return Timed(job, env, Sizes(int(atoms[train].sum()), int(atoms[val].sum()), float(atoms.mean())))
 
     def _run(self, one: Candidate, timed: Timed, label: str) -> tuple[Record | None, float | None]:
-        """Run a job, or take its record; returns that, None if it failed, and its seconds, None if it was done."""
+        """Return the record of a job, None if it failed, and its seconds, None if it was done before."""
         done = self.costs.done(timed.job, timed.env)
         record, _ = self.jobs.result(timed.job, timed.env, label)
         if record is None:
@@ -205,7 +209,7 @@ class Advisor:
         return record, None if done else seconds
 
     def _null(self, winner: Candidate) -> Null:
-        """Return the mean of the training labels, judged on the winner's folds."""
+        """Return the null model, judged on the winner's folds."""
         null = null_of(self.dataset)
         for fold in winner.scores:
             rows = (self.folds[fold].train, self.folds[fold].test)
@@ -214,9 +218,9 @@ class Advisor:
         return null
 
     def _final(self, winner: Candidate, race: Race) -> dict[str, Tested]:
-        """Fit the winner, and baselines for which there is time, to the outer parts, and score the test part.
+        """Fit the winner, and baselines for which there is time, to the outer parts and return their test scores.
 
-        It is the one time that the test part is used.
+        The test part is used nowhere else.
         """
         others = [one for one in self.candidates if one.baseline and one.scores and one not in winner.parts]
         say("the winner and baselines, fitted to the labeled molecules and judged on the test part")
@@ -225,59 +229,47 @@ class Advisor:
             if not (one is winner or one.quick or race.affordable([one])):
                 continue
             for member in range(self.settings.members if one is winner else 1):
-                if member and not self.budget.allows(self._member(one, member)):
+                if member and not self.budget.allows(sum(self._needs_outside([one], [member]).values())):
                     say(f"  the budget is spent: {one.name} is fitted with {member} of {self.settings.members} seeds")
                     break
-                records = [self._outer(part, member) for part in one.parts]
+                records = [self._charged(part, self._outside(part, member), "test part") for part in one.parts]
                 if (done := [record for record in records if record is not None]) == records:
                     score = self.blender.score(done)
                     found = test.setdefault(one.name, Tested([], []))
                     found.scores.append(score)
-                    found.jobs.extend(str(record["key"]) for record in done)
+                    found.jobs.extend(record.key for record in done)
                     say(f"  {one.name:<34} seed {self.job.seed + member:<3} test {self.metric} {score_text(score, 4)}")
         return test
 
-    def _member(self, one: Candidate, member: int) -> float:
-        """Return the seconds, or the jobs, of fitting a candidate's parts with another seed."""
-        needed: dict[str, float] = {}
-        for part in one.parts:
-            needed |= self.costs.needs(self._outside(part, member))
-        return sum(needed.values())
-
-    def _outer(self, one: Candidate, member: int) -> Record | None:
-        label = f"{one.name} · test part · {self.budget.words()}"
-        record, seconds = self._run(one, self._outside(one, member), label)
+    def _charged(self, one: Candidate, timed: Timed, part: str) -> Record | None:
+        """Return the record of a job, None if it failed, and charge the budget."""
+        record, seconds = self._run(one, timed, f"{one.name} · {part} · {self.budget.words()}")
         if seconds is not None:
             self.budget.spend(seconds)
         return record
 
-    def _keep(self, winner: Candidate) -> Kept:
-        """Keep the winner's members, with intervals from the errors on the folds where these were all judged."""
+    def _save(self, winner: Candidate) -> Saved:
+        """Save the winner's members, with intervals from the errors on the folds if all of these were judged."""
         todo = []
         for part in winner.parts:
             calibration = out_of_folds(self.dataset, part.records, self.settings.folds)
             members = [self._outside(part, member) for member in range(self.settings.members)]
             todo += [(one.job, one.env, calibration) for one in members if one.env.store.get(one.job.key) is not None]
-        folders = [kept(*one) for one in bar(todo, "keeping", "model")]
-        return Kept(folders, *tested(folders, self.metric, self.env)) if folders else Kept()
+        folders = [save_model(*one) for one in bar(todo, "saving", "model")]
+        return Saved(folders, *test_score(folders, self.metric, self.env)) if folders else Saved()
 
     def _half(self, winner: Candidate) -> Difference | None:
-        """Judge the winner once more with half of the training molecules, as far as the budget lasts."""
+        """Return the winner with half of the training molecules minus all of them, as far as the budget allows."""
         scores: dict[int, float | None] = {}
         for fold in sorted(winner.scores)[: self.settings.folds]:
             price = len(winner.parts) if self.budget.counted else MARGIN * (winner.seconds or 0.0)
             if not self.budget.allows(price):
                 break
-            records = []
-            for part in winner.parts:
-                timed = self._on(part, self.folds.half(fold))
-                label = f"{part.name} · half of fold {fold + 1} · {self.budget.words()}"
-                record, seconds = self._run(Candidate(part.model, part.method), timed, label)
-                if seconds is not None:
-                    self.budget.spend(seconds)
-                records.append(record)
-            done = [record for record in records if record is not None]
-            if len(done) == len(records):
+            half, label = self.folds.half(fold), f"half of fold {fold + 1}"
+            records = [
+                self._charged(Candidate(part.model, part.method), self._on(part, half), label) for part in winner.parts
+            ]
+            if (done := [record for record in records if record is not None]) == records:
                 scores[fold] = self.blender.score(done)
         return difference(scores, winner.scores, 1 / (self.settings.folds - 2))
 
@@ -285,13 +277,9 @@ class Advisor:
         chosen = [f"model={winner.model}", f"method={winner.method}", *["method.search=true"] * self.settings.search]
         folder = [] if self.folder is None else ["--config-dir", str(self.folder)]
         overrides = self.overrides
-        if self.outer.mended:
+        if self.outer.changed:
             split = self.folds.split(self.folds.outside())
             overrides = [text for text in overrides if not text.startswith(("split=", "split.", "label_ratio"))]
-            overrides += [
-                "split=file",
-                f"split.path={split.params['path']}",
-                f"split.name={split.name}",
-                "label_ratio=full",
-            ]
+            path = f"split.path={split.params['path']}"
+            overrides += ["split=file", path, f"split.name={split.name}", "label_ratio=full"]
         return shlex.join(["roftbench", "run", *folder, *chosen, *overrides])

@@ -1,4 +1,4 @@
-"""What the jobs of a race still have to fit, and for how long: as records tell, or one epoch that is measured."""
+"""Remaining fits of the jobs of a race and their durations, from records or one measured epoch."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from roftbench.advise.jobs import Jobs
 from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.errors import JobError, UsageError
-from roftbench.runner.network import will_make_with
+from roftbench.runner.devices import expected_arithmetic
 from roftbench.runner.stages import Needed
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 from roftbench.store.tensors import description_in
 from roftbench.sweep.estimate import Sizes, one_epoch, units
 from roftbench.sweep.plan import fits_of
 from roftbench.sweep.throughput import Rates
 
-WARM = 2.0  # seconds: what takes less is measured twice, as a process is slow at first
+WARM = 2.0  # seconds; shorter epochs are measured twice, as a process is slow at first
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A job, what it runs in, and how many atoms its parts have."""
+    """A job, its run context and the numbers of atoms of its parts."""
 
     job: Job
     env: RunContext
@@ -28,9 +28,9 @@ class Timed:
 
 
 class Costs:
-    """Seconds of jobs that are open, by the name of each fit, so that fits which jobs share count once.
+    """Seconds of open jobs by fit, so that fits shared by jobs count once.
 
-    Where the budget's clock is recorded, a job or fit is done once this race has paid for it, whatever the store has.
+    If the budget's time is recorded, a job or fit is done once this race has paid for it, whatever the store contains.
     """
 
     def __init__(self, jobs: Jobs, budget: Budget) -> None:
@@ -42,11 +42,11 @@ class Costs:
         self._paid: set[str] = set()  # keys of jobs and fits
 
     def done(self, job: Job, env: RunContext) -> bool:
-        """Tell whether a job costs nothing."""
+        """Return whether a job costs nothing."""
         return job.key in self._paid or (not self.budget.recorded and self.jobs.finished(job, env) is not None)
 
     def needs(self, timed: Timed) -> dict[str, float]:
-        """Return what a job has to fit, by name, and the seconds of each; where jobs are counted, the job as 1."""
+        """Return the seconds of each fit of a job, by key; 1 for the job if jobs are counted."""
         job, env = timed.job, timed.env
         if self.done(job, env):
             return {}
@@ -59,16 +59,16 @@ class Costs:
         found = {job.key: self._rates.start}
         for need in self._fits_of(job, env):
             rate = self._rates.of(job.model.name, need.name, frozen=need.frozen)
-            if rate is not None and not self._kept(need, env):
+            if rate is not None and not self._stored(need, env):
                 found[need.key] = rate * units(need, job, timed.atoms)
         return found
 
     def took(self, timed: Timed, record: Record) -> float:
-        """Take note of a job that was done for this race; returns the seconds that it costs."""
+        """Record a job that was done for this race and return the seconds that it costs."""
         job, mean = timed.job, timed.atoms.mean
-        seconds = float(record["seconds"]["total"])
+        seconds = record.seconds["total"]
         if job.model.kind == NETWORK:
-            self._rates.add_record(record, {str(job.dataset.name): mean})
+            self._rates.add_record(record.summary(), {str(job.dataset.name): mean})
             if self.budget.recorded:
                 seconds = self._charge(timed, record)
         else:
@@ -79,29 +79,29 @@ class Costs:
 
     def _charge(self, timed: Timed, record: Record) -> float:
         """Return what a job's record says that it took, each fit once, whoever of the race needed it first."""
-        spans = record["seconds"]
-        seconds = float(spans["total"])
+        spans = record.seconds
+        seconds = spans["total"]
         if timed.job.method.search:  # of fits with one name only the sum is known
-            return seconds + float(sum(span for name, span in spans.items() if name.endswith("(reused)")))
+            return seconds + sum(span for name, span in spans.items() if name.endswith("(reused)"))
         for need in self._fits_of(timed.job, timed.env):
             if need.key in self._paid:
-                seconds -= float(spans.get(need.name, 0.0))
+                seconds -= spans.get(need.name, 0.0)
             else:
-                seconds += float(spans.get(f"{need.name} (reused)", 0.0))
+                seconds += spans.get(f"{need.name} (reused)", 0.0)
                 self._paid.add(need.key)
         return seconds
 
     def _measure(self, timed: Timed) -> None:
-        """Measure an epoch of a model that no job of this race tells of."""
+        """Measure an epoch of a model whose throughput no job of this race has given."""
         job, mean = timed.job, timed.atoms.mean
         if job.model.name in self._measured or self._rates.of(job.model.name, "ft") is not None:
             return
         self._measured.add(job.model.name)
         try:
             record = one_epoch(job, timed.env)
-            if record["seconds"]["total"] < WARM:
+            if record.seconds["total"] < WARM:
                 record = one_epoch(job, timed.env)
-        except (JobError, UsageError, OSError):  # the job itself will tell
+        except (JobError, UsageError, OSError):  # the job itself will report it
             return
         self._rates.add_stages(record, mean)
 
@@ -110,9 +110,9 @@ class Costs:
             self._fits[job.key] = fits_of(job, env)
         return self._fits[job.key]
 
-    def _kept(self, need: Needed, env: RunContext) -> bool:
-        """Tell whether a fit is in the store, made with what the job would make it with."""
+    def _stored(self, need: Needed, env: RunContext) -> bool:
+        """Return whether a fit is in the store, made with the device and code that the job would use."""
         if self.budget.recorded or env.run.rerun:
             return need.key in self._paid
         made_with = description_in(env.store.stage_path(need.key)).get("made_with")
-        return made_with is not None and made_with == will_make_with(env)
+        return made_with is not None and made_with == expected_arithmetic(env)

@@ -1,4 +1,4 @@
-"""What a budget left open: why a race stopped, whether it decides all the same, and which budget would be enough."""
+"""End of a race: why it stopped, whether it is decided nevertheless, and which budget would be enough."""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +10,12 @@ from roftbench.advise.halving import Race
 
 @dataclass(frozen=True)
 class Ending:
-    """What a budget left open: why the race stopped, why nothing is decided, what would be enough; "" where nothing.
+    """What a budget left open, in words; texts are empty where nothing is open.
 
-    enough: what judges everybody on all folds, or at least what decides, in words.
+    Attributes:
+        stopped: Why the race stopped.
+        undecided: Why it is not decided.
+        enough: Budget that would judge all candidates on all folds, or one more of them.
     """
 
     stopped: str = ""
@@ -21,7 +24,7 @@ class Ending:
 
 
 def ending(race: Race) -> Ending:
-    """Return what the budget of a race left open; a race is at its end once all were judged on the first partition."""
+    """Return what the budget left open; a race is complete once all are judged on the first partition."""
     running = [one for one in race.candidates if not one.failure]
     waiting = [one for one in running if not one.covers(race.folds)]
     if not waiting:
@@ -33,7 +36,7 @@ def ending(race: Race) -> Ending:
 
 
 def _undecided(race: Race, running: Sequence[Candidate], waiting: Sequence[Candidate]) -> str:
-    """Return why the candidates that were judged on all folds do not decide; "" where they do."""
+    """Return why the candidates that were judged on all folds do not decide the race, "" if they do."""
     whole = race.in_order(one for one in running if one.covers(race.folds))
     if not whole:
         return f"no candidate was judged on all {race.folds} folds"
@@ -49,7 +52,7 @@ def _undecided(race: Race, running: Sequence[Candidate], waiting: Sequence[Candi
 
 
 def _enough(race: Race, waiting: Sequence[Candidate]) -> str:
-    """Return in words the budget that would judge everybody, and the one that would judge one candidate more."""
+    """Return the budgets that would judge all candidates and one more candidate, in words."""
     last = max((race.jobs.finals([one]) for one in waiting), key=race.price)
     whole = race.budget.used() + race.price(race.union(waiting, race.folds) | last)
     least = min(race.price(race.union([one], race.folds) | race.jobs.finals([one])) for one in waiting)

@@ -1,4 +1,4 @@
-"""Candidates whose predictions are averaged: with few labels the mean often errs less than each of its parts."""
+"""Blends: candidates whose predictions are averaged, often better with few labels than each of them."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from roftbench.advise.candidates import Candidate
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
 from roftbench.predict.held_out import HeldOut, pooled
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
 MOST = 3  # parts of a blend
-HEDGE = 0.02  # by which share the forest may worsen a blend that it joins: it seldom fails where networks do
-GAIN = 0.01  # by which share of its loss another part must better a blend: below, one model less is worth more
+HEDGE = 0.02  # share by which the forest may worsen a blend: it seldom fails where networks do
+GAIN = 0.01  # share of the loss that another part must gain, to be worth one more model
 
 
 @dataclass(eq=False)
 class Blend(Candidate):
-    """Candidates that predict by their mean."""
+    """Candidates that predict with their mean."""
 
     of: tuple[Candidate, ...] = ()
 
@@ -34,7 +34,7 @@ class Blend(Candidate):
 
 
 class Blender:
-    """Makes blends of candidates that were judged on the same folds of a data set."""
+    """Blends candidates that were judged on the same folds of a data set."""
 
     def __init__(self, dataset: MoleculeDataset, folds: int, metric: str, sign: int) -> None:
         self.dataset, self.folds, self.metric, self.sign = dataset, folds, metric, sign
@@ -45,11 +45,11 @@ class Blender:
         affordable: Callable[[Sequence[Candidate]], bool],
         folds: Collection[int] | None = None,
     ) -> Blend | None:
-        """Return the best candidate with those that better it, added one by one; None where none does.
+        """Return the best candidate with others that improve it, added one by one, or None if none does.
 
-        Forward selection as by Caruana et al. (2004, ICML), without repetition, on those of the folds (of the first
-        partition, if none are given) on which all candidates with records were judged. The forest joins in the end if
-        that costs little on the folds: the best of many is chosen by luck, too, and a mean loses less where that fails.
+        Forward selection (Caruana et al. 2004, ICML) without repetition on `folds`, by default those of the first
+        partition, among the candidates that were judged on all of them. The forest is added at the end if that costs
+        little: the best of many candidates is partly chosen by luck, and a mean with the forest depends less on it.
         """
         folds = set(folds or range(self.folds))
         judged = [one for one in candidates if not one.failure and folds <= set(one.records)]
@@ -74,7 +74,7 @@ class Blender:
         return pooled([("", held_out(self.dataset, record)) for record in records])
 
     def score(self, records: Sequence[Record]) -> float | None:
-        """Return the metric of the mean of the records' test predictions; None where it is undefined."""
+        """Return the metric of the mean of the records' test predictions, None if it is undefined."""
         found = self.together(records)
         return evaluate(str(self.dataset.spec.task), found.y, found.prediction, [self.metric])[self.metric]
 
@@ -96,7 +96,9 @@ class Blender:
 
 def held_out(dataset: MoleculeDataset, record: Record) -> HeldOut:
     """Return the test molecules of a record with their labels and predictions."""
-    found = record["test_predictions"]
-    rows = np.array(found["row"], np.int64)
+    found = record.test_predictions
+    if found is None:
+        raise ValueError(f"the record of job {record.key} has no test predictions")
+    rows = np.array(found.row, np.int64)
     position = np.searchsorted(dataset.rows, rows)  # kept rows are in the file's order
-    return HeldOut(rows, dataset.y[position], np.array(found["prediction"], np.float64))
+    return HeldOut(rows, dataset.y[position], np.array(found.prediction, np.float64))

@@ -1,4 +1,4 @@
-"""What an advice says in words: what the budget left open, the recommendation, and why."""
+"""An advice in words: what the budget left open, the recommendation, and the reasons."""
 
 from roftbench.advise.candidates import Candidate
 from roftbench.advise.recommendation import Advice
@@ -6,7 +6,7 @@ from roftbench.advise.significance import Difference
 from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 
-SHOWN = 2  # rivals whose intervals are told; the table has all
+SHOWN = 2  # rivals with an interval in the text; the table has all
 
 
 def reasons(advice: Advice) -> list[str]:
@@ -22,7 +22,7 @@ def reasons(advice: Advice) -> list[str]:
         *_baselines(advice),
         _labels(advice),
         _test(advice),
-        _kept(advice),
+        _saved(advice),
     ]
     failed = [f"{one.name} ({one.failure})" for one in advice.ranked if one.failure]
     if failed:
@@ -31,7 +31,7 @@ def reasons(advice: Advice) -> list[str]:
 
 
 def _open(advice: Advice) -> str:
-    """Say first what the budget left open, and which budget would not."""
+    """Return what the budget left open, and which budget would be enough."""
     ending = advice.ending
     if not ending.stopped:
         return ""
@@ -46,13 +46,11 @@ def _choice(advice: Advice) -> str:
     best = advice.winner
     what = best.name if len(best.parts) == 1 else f"the mean of {' and '.join(one.name for one in best.parts)}"
     start = f"Until then the best of what was judged is {what}" if advice.ending.undecided else f"Use {what}"
-    tested = advice.kept.score
+    tested = advice.saved.score
     shown = f"{advice.metric} is undefined" if tested is None else f"{advice.metric} {score_text(tested)}"
-    models = len(advice.kept.folders)
+    models = len(advice.saved.folders)
     together = f", {models} models together" if models > 1 else ""
-    return (
-        f"{start}: {shown} on the test part ({advice.tested} molecules that chose nothing{together}). {_mean(advice)}"
-    )
+    return f"{start}: {shown} on the test part ({advice.tested} molecules not used before{together}). {_mean(advice)}"
 
 
 def _blended(advice: Advice) -> str:
@@ -65,12 +63,12 @@ def _blended(advice: Advice) -> str:
 
 
 def _mean(advice: Advice) -> str:
-    """Return the mean over folds, by which the winner was chosen, for what it is."""
+    """Return the winner's mean over folds with its optimism, as it was chosen by this mean."""
     values = [value for fold in deciding(advice) if (value := advice.winner.scores.get(fold)) is not None]
     if not values:
         return ""
     mean, judged = sum(values) / len(values), len(advice.whole) or len(advice.ranked)
-    folds = f"{len(values)} folds" if len(values) > 1 else "one fold alone, which says little"
+    folds = f"{len(values)} folds" if len(values) > 1 else "only one fold, which is uncertain"
     if judged == 1:
         return f"Its mean is {score_text(mean)} over {folds}."
     luck = f"it is the best of {judged}, and part of that is luck"
@@ -83,18 +81,18 @@ def deciding(advice: Advice) -> set[int]:
 
 
 def _null(advice: Advice) -> str:
-    """Say whether anything was learned: what a difference from a guess without the molecule leaves open."""
+    """Return whether anything was learned, from the difference to a guess without the molecule."""
     found = advice.behind.get(advice.null.name)
     if found is None or (found.clear and better(found, advice.metric)):
         return ""
-    start = f"Against the {advice.null.name}, which knows nothing of a molecule: {_words(found, advice.metric)}"
+    start = f"Against the {advice.null.name}, which ignores the molecule: {_words(found, advice.metric)}"
     if found.clear:
         return f"{start}. No candidate is better: nothing that helps was learned from these labels."
     return f"{start}. The folds do not settle whether anything was learned from these labels."
 
 
 def _rivals(advice: Advice) -> list[str]:
-    """Say what the folds exclude of the next candidates: an interval, never that they are as good."""
+    """Return the intervals of the next candidates, which never show that they are equally good."""
     rivals = [(one, advice.behind[one.name]) for one in advice.ranked[1:] if one.name in advice.behind]
     rivals = [(one, found) for one, found in rivals if found.folds > 1 and one.covers(advice.count)]
     if not rivals:
@@ -120,12 +118,12 @@ def _means(advice: Advice) -> str:
         return ""
     return (
         "Not all were judged on the same folds, and some folds are harder: compare by the differences, which are over"
-        " folds that both were judged on; means are over each one's own folds."
+        " shared folds; means are over the folds of each candidate."
     )
 
 
 def alike(advice: Advice, one: Candidate) -> bool:
-    """Tell whether a candidate cannot be told from the winner, on two folds at least."""
+    """Return whether two or more folds do not distinguish a candidate from the winner."""
     found = advice.behind.get(one.name)
     return found is not None and found.folds > 1 and not found.clear
 
@@ -135,8 +133,8 @@ def _spread(advice: Advice) -> str:
     if len(values) < 2:
         return ""
     return (
-        f"From fold to fold its score goes from {score_text(min(values))} to {score_text(max(values))}: so much may one"
-        " split of few labels mislead."
+        f"From fold to fold its score goes from {score_text(min(values))} to {score_text(max(values))}: a single"
+        " split of few labels may mislead by as much."
     )
 
 
@@ -153,7 +151,7 @@ def _baselines(advice: Advice) -> list[str]:
 
 
 def _pays(advice: Advice) -> str:
-    """Say whether a pretrained network pays, if some were fine-tuned on the folds on which the winner was judged."""
+    """Return whether a pretrained network pays, from those fine-tuned on the folds that chose the winner."""
     folds = deciding(advice)
     tuned = [one for one in advice.ranked if one.name in advice.pretrained and not one.quick and not one.failure]
     judged = [one for one in tuned if advice.winner.covers(advice.count) and _first(advice, folds) <= set(one.scores)]
@@ -173,12 +171,12 @@ def _first(advice: Advice, folds: set[int]) -> set[int]:
 
 
 def better(found: Difference, metric: str) -> bool:
-    """Tell whether the winner's mean is the better one."""
+    """Return whether the winner's mean is the better one."""
     return (found.mean > 0) == METRICS[metric].higher_is_better
 
 
 def _words(found: Difference, metric: str) -> str:
-    """Return a difference in words, with its interval and what that excludes."""
+    """Return a difference in words, with its interval and what the interval excludes."""
     side = "better" if better(found, metric) else "worse"
     if found.folds == 1:
         return f"{score_text(abs(found.mean))} {side} on one fold"
@@ -194,7 +192,7 @@ def _words(found: Difference, metric: str) -> str:
 def _labels(advice: Advice) -> str:
     half = advice.half
     if half is None:
-        return "Whether more labels would help was not asked: the budget was spent."
+        return "Whether more labels would help was not tested: the budget was spent."
     worse = (half.mean < 0) == METRICS[advice.metric].higher_is_better
     folds = f"{half.folds} fold{'s' * (half.folds != 1)}"
     start = f"With half of the labels its score is {score_text(abs(half.mean))} {'worse' if worse else 'better'}"
@@ -209,11 +207,11 @@ def _test(advice: Advice) -> str:
     return f"On the test part, used once: {', '.join(shown)} ({advice.metric}, means over seeds)." if shown else ""
 
 
-def _kept(advice: Advice) -> str:
-    count = len(advice.kept.folders)
+def _saved(advice: Advice) -> str:
+    count = len(advice.saved.folders)
     if not count:
         return ""
-    score, intervals = advice.kept.score, advice.kept.intervals
-    said = "" if score is None else f"; their mean has a test {advice.metric} of {score_text(score)}"
-    said += f"; {intervals}" if intervals else ""
-    return f"Kept for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{said}."
+    score, intervals = advice.saved.score, advice.saved.intervals
+    text = "" if score is None else f"; their mean has a test {advice.metric} of {score_text(score)}"
+    text += f"; {intervals}" if intervals else ""
+    return f"Saved for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{text}."

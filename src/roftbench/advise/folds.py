@@ -1,4 +1,4 @@
-"""Folds within the labeled molecules: each a file of parts, so that its jobs are ordinary jobs of `split=file`."""
+"""Folds within the labeled molecules, each a file for `split=file`, so that its jobs are ordinary jobs."""
 
 import json
 import warnings
@@ -21,10 +21,12 @@ from roftbench.errors import UsageError
 from roftbench.store.checksums import digest
 from roftbench.store.files import write_text
 
+MORE_LABELS = "Give advise.folds=3, or more labels (label_ratio, split.fractions)."
+
 
 @dataclass(frozen=True)
 class Parts:
-    """The rows (of the file, from 0) with which a fold trains, selects and is judged."""
+    """Training, validation and test rows of a fold, numbers of rows in the file from 0."""
 
     name: str
     train: Indices
@@ -33,12 +35,12 @@ class Parts:
 
 
 class Folds:
-    """K folds, and after them K of another partition, of the molecules that a job uses for weights and selection.
+    """Partitions into K folds of the molecules that a job uses for training and selection, numbered consecutively.
 
-    Fold k is judged on its own molecules, selects on those of fold k + 1 and trains on all others. Whole scaffold
-    groups lie in one fold with by="scaffold". Folds hold the classes, or fifths of a regression label, in their
-    shares as far as groups allow (`StratifiedGroupKFold` of scikit-learn). The job's test part is in none of them.
-    All rows of a molecule lie in one fold; of merged rows the first one is named.
+    Fold k is tested on its own molecules, selects on those of fold k + 1 and trains on all others. With by="scaffold"
+    each scaffold group is in one fold. Folds are stratified by class, or by fifths of a regression label, as far as
+    groups allow (`StratifiedGroupKFold` of scikit-learn). No fold contains molecules of the job's test part. All rows
+    of a molecule are in one fold; merged rows are represented by the first.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Folds:
         self.pool = self.pool[labeled]
         if len(self.pool) < 3 * count:
             raise UsageError(
-                f"{len(self.pool)} labeled molecules are too few for {count} folds: at least {3 * count} are needed."
-                f" {self._few(job)}"
+                f"{len(self.pool)} labeled molecules are too few for {count} folds: at least {3 * count} are needed",
+                key="advise.folds",
+                got=count,
+                hint=self._few(job),
             )
         identity = job.fit_identity()
         chosen = {name: identity[name] for name in ("dataset", "split", "label_ratio")}
@@ -62,13 +66,13 @@ class Folds:
         self._splits: dict[str, Component] = {}
 
     def _few(self, job: Job) -> str:
-        """Return what helps where few molecules are labeled."""
+        """Return advice for too few labeled molecules."""
         whole = build(job.split)(self.dataset)
         if len(whole.train) + len(whole.val) < min(3 * self.count, len(self.dataset)):
             most = len(self.pool) // 3
             fewer = f" Or give advise.folds={most}, or fewer." if most >= 3 else ""
             return f"{cause(job, self.dataset, whole)}{fewer}"
-        return "Give advise.folds=3, or more labels (label_ratio, split.fractions)."
+        return MORE_LABELS
 
     def __getitem__(self, number: int) -> Parts:
         """Return fold number % K of partition number // K."""
@@ -80,7 +84,7 @@ class Folds:
         return Parts(name, *(np.sort(self.dataset.rows[part]) for part in (train, cut[val], cut[fold])))
 
     def partitions(self, most: int) -> int:
-        """Return how many partitions there are, up to `most`, before one repeats a fold: few groups allow few."""
+        """Return the number of partitions, up to `most`, before one repeats a fold, as few groups allow few."""
         seen: set[tuple[int, ...]] = set()
         for number in range(most):
             found = {tuple(sorted(part.tolist())) for part in self._partition(number)}
@@ -90,14 +94,14 @@ class Folds:
         return most
 
     def half(self, number: int) -> Parts:
-        """Return the fold with half of its training molecules, drawn at random, judged on the same ones."""
+        """Return a fold with half of its training molecules, drawn at random, and the same test molecules."""
         whole = self[number]
         order = np.random.default_rng(number).permutation(len(whole.train))
         kept = np.sort(whole.train[order[: max(2, len(order) // 2)]])
         return Parts(f"{whole.name}-half", kept, whole.val, whole.test)
 
     def split(self, parts: Parts) -> Component:
-        """Return the way of cutting that gives these parts; their file is written if it is not there."""
+        """Return the split with these parts; its file is written if it is missing."""
         if parts.name in self._splits:
             return self._splits[parts.name]
         path = self.folder / f"{parts.name}.json"
@@ -110,7 +114,7 @@ class Folds:
         return self._splits[parts.name]
 
     def outside(self) -> Parts:
-        """Return the parts on which the winner is fitted and judged in the end."""
+        """Return the outer parts, on which the winner is fitted and tested."""
         parts = (self.outer.parts.train, self.outer.parts.val, self.outer.parts.test)
         return Parts("parts", *(np.sort(self.dataset.rows[part]) for part in parts))
 
@@ -121,30 +125,28 @@ class Folds:
 
     def _cut(self, seed: int) -> Iterator[Indices]:
         labels = strata(self.dataset.y[self.pool], str(self.dataset.spec.task))
-        if self.dataset.spec.task == "regression":  # fifths, or fewer where these would not reach all folds
+        if self.dataset.spec.task == "regression":  # fifths, or fewer if these have fewer molecules than folds
             labels = labels * min(5, len(self.pool) // self.count) // BINS
         groups = self._groups()
         if groups is not None and len(np.unique(groups)) < self.count:
-            raise UsageError(self._too_whole(groups))
+            raise self._too_few_groups(groups)
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        with warnings.catch_warnings():  # a class with fewer molecules than folds is what few labels are like
+        with warnings.catch_warnings():  # a class with fewer molecules than folds is normal with few labels
             warnings.simplefilter("ignore", UserWarning)
             cuts = kind(self.count, shuffle=True, random_state=seed).split(labels, labels, groups)
             try:
                 found = [self.pool[test] for _, test in cuts]
             except ValueError:  # all strata, such as rare classes of several tasks, are smaller than that
-                raise UsageError(
-                    f"no class of the {len(self.pool)} labeled molecules has {self.count} of them, one a fold."
-                    " Give advise.folds=3, or more labels (label_ratio, split.fractions)."
-                ) from None
+                problem = f"no class of the {len(self.pool)} labeled molecules has {self.count} of them, one per fold"
+                raise UsageError(problem, key="advise.folds", got=self.count, hint=MORE_LABELS) from None
         sizes = np.array([len(part) for part in found])
-        least = len(self.pool) - (sizes + np.roll(sizes, -1)).max()  # that a fold trains on
+        least = len(self.pool) - (sizes + np.roll(sizes, -1)).max()  # size of the smallest training part
         if groups is not None and (sizes.min() == 0 or least < self.count):
-            raise UsageError(self._too_whole(groups))
+            raise self._too_few_groups(groups)
         yield from found
 
     def _groups(self) -> Any:
-        """Return the number of the group of each labeled molecule that lies in one fold; None where each is its own.
+        """Return the group of each labeled molecule, which is kept in one fold, or None if each is its own group.
 
         Equal molecules have equal scaffolds.
         """
@@ -153,16 +155,19 @@ class Folds:
         canonical = self.dataset.canonical[self.pool]
         return canonical if len(np.unique(canonical)) < len(canonical) else None
 
-    def _too_whole(self, groups: Any) -> str:
-        """Return why groups cannot be shared out among the folds, and what helps."""
+    def _too_few_groups(self, groups: Any) -> UsageError:
+        """Return the error for groups that cannot be divided among the folds."""
         _, sizes = np.unique(groups, return_counts=True)
         if self.by == "scaffold":
             remedy = "Give advise.by=random." if len(self.outer.parts.test) else "Give split=random advise.by=random."
-            return (
+            problem = (
                 f"the {len(self.pool)} labeled molecules have too few scaffolds for {self.count} folds of whole ones:"
-                f" {sizes.max()} of them share one (all without a ring count as one). {remedy}"
+                f" {sizes.max()} of them share one (all without a ring count as one)"
             )
-        return (
+            return UsageError(problem, key="advise.by", got=self.by, hint=remedy)
+        problem = (
             f"the {len(self.pool)} labeled rows are {len(sizes)} molecules, too few for {self.count} folds: equal ones"
-            " lie in one fold. Give advise.folds=3, or more molecules (label_ratio, split.fractions)."
+            " are kept in one fold"
         )
+        hint = "Give advise.folds=3, or more molecules (label_ratio, split.fractions)."
+        return UsageError(problem, key="advise.folds", got=self.count, hint=hint)

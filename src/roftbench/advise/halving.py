@@ -1,7 +1,7 @@
-"""The race: what is cheap is judged on all folds, then networks, the better ones on all folds, while the budget lasts.
+"""Race of candidates by successive halving over folds within a budget.
 
-Successive halving (Jamieson and Talwalkar 2016, AISTATS) over folds instead of epochs: a fold is an ordinary job, so
-that all of it is in the store, and the same command goes on where it was.
+Cheap candidates are judged on all folds, then networks on a few and the better ones on all (Jamieson and Talwalkar
+2016, AISTATS, with folds in place of epochs). A fold is an ordinary job in the store, so the same command continues.
 """
 
 import math
@@ -12,32 +12,39 @@ from roftbench.advise.budget import Budget
 from roftbench.advise.candidates import Candidate, ahead, shared
 from roftbench.console import duration, say
 from roftbench.formatting import score_text
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 
-MARGIN = 1.3  # by how much a job may take longer than records let expect
-LOOK = 2  # folds on which networks are judged before the better half goes on: one fold of few molecules tells little
-PARTITIONS = 3  # how often the molecules are folded in all, if time is left
+MARGIN = 1.3  # factor by which a job may exceed its estimated time
+LOOK = 2  # folds on which networks are judged before halving: a single fold of few molecules is too uncertain
+PARTITIONS = 3  # partitions into folds, if time is left
 
 
 class JobProvider(Protocol):
-    """The jobs of a race."""
+    """Runs the jobs of a race and estimates their costs."""
 
     def judge(self, one: Candidate, fold: int) -> tuple[Record | None, float | None]:
-        """Return the record of a candidate's job on a fold, None if it failed, and its seconds, None if it was done."""
+        """Return the record of a job on a fold, None if it failed, and its seconds, None if it was done before."""
 
     def needs(self, one: Candidate, fold: int) -> dict[str, float]:
-        """Return what that job has to fit, by name, and what each takes: seconds, or 1 job. Nothing if it is done."""
+        """Return the costs of the open fits of that job by key: seconds, or 1 if jobs are counted."""
 
     def finals(self, parts: Sequence[Candidate], *, least: bool = False) -> dict[str, float]:
-        """Return the same of the jobs after the race if these candidates win; `least`: of one seed alone."""
+        """Return the same for the jobs after the race if these candidates win; with `least` for one seed."""
 
 
 class Race:
-    """Runs candidates over folds within a budget.
+    """Judges candidates on folds within a budget.
 
-    `sign` makes a lower score the better one; `partitions` is how often the molecules are folded. No job begins that
-    would leave the best candidate so far, or its own one, without what these still need: other folds, and the jobs
-    after the race.
+    A job is started only if the budget then still suffices for its candidate, and for the best one so far: for their
+    other folds and the jobs after the race.
+
+    Attributes:
+        candidates: The candidates in the order of the race.
+        folds: Number of folds of a partition.
+        metric: Name of the metric.
+        sign: 1 if lower scores are better, else -1.
+        partitions: Number of partitions into folds.
+        stopped: Why the race stopped before its end, or "".
     """
 
     def __init__(
@@ -56,7 +63,7 @@ class Race:
         self.stopped = ""
 
     def run(self) -> None:
-        """Race to the end of the budget, or of the folds."""
+        """Judge candidates until the budget or the folds are used up."""
         quick = sorted((one for one in self.candidates if one.quick), key=lambda one: not one.baseline)
         for one in quick:
             self._climb(one, self.folds)
@@ -65,20 +72,20 @@ class Race:
             self._again()
 
     def finalists(self) -> list[Candidate]:
-        """Return those judged on the whole first partition: what is quick, and the better half of the networks."""
+        """Return quick candidates and the better half of networks among those judged on the whole first partition."""
         whole = [one for one in self.candidates if one.covers(self.folds)]
         networks = self.in_order(one for one in whole if not one.quick)
         return [*(one for one in whole if one.quick), *networks[: math.ceil(len(networks) / 2)]]
 
     def deciding(self) -> set[int]:
-        """Return the folds that decide: those on which all finalists were judged."""
+        """Return the folds that decide the race, on which all finalists were judged."""
         return shared(self.finalists())
 
     def ranked(self) -> list[Candidate]:
-        """Return the candidates, the best first: by their mean over the folds that decide.
+        """Return the candidates, the best first, by their mean over the folds that decide.
 
-        After them come those that were judged on the first partition alone, by that; then those that were not judged on
-        all of it, which cannot be recommended; then those that failed.
+        They are followed by those judged on the first partition only, by those not judged on all of it, which cannot be
+        recommended, and by those that failed.
         """
         folds = self.deciding()
         first = {fold for fold in folds if fold < self.folds}
@@ -93,11 +100,11 @@ class Race:
         return sorted(self.candidates, key=place)
 
     def affordable(self, parts: Sequence[Candidate]) -> bool:
-        """Tell whether the jobs after the race still fit in if the winner has these parts."""
+        """Return whether the budget suffices for the jobs after the race if the winner has these parts."""
         return self.budget.allows(self.price(self.jobs.finals(parts)))
 
     def _networks(self, waiting: list[Candidate]) -> None:
-        """Judge networks in waves: as many as can be judged well, the better half of them on all folds."""
+        """Judge networks in waves that the budget allows to judge well, the better half of each on all folds."""
         while waiting:
             for one in waiting:
                 if self._cheap(one):
@@ -113,10 +120,10 @@ class Race:
             waiting.sort(key=lambda one: (bool(one.scores), self._behind(one)))
 
     def _admitted(self, waiting: Sequence[Candidate]) -> list[Candidate]:
-        """Return the first candidates for whom there is time: half of them on all folds, the others on two.
+        """Return the first candidates that the budget allows, half of them on all folds and the others on two.
 
-        One fold of few molecules tells little, so few candidates on all folds are worth more than all on one. Fits
-        that candidates share are counted once. A candidate that does not fit in leaves its place to cheaper ones.
+        A single fold of few molecules is uncertain, so that few candidates on all folds are worth more than all on one.
+        Fits shared by candidates count once. A candidate that is too expensive is skipped in favor of cheaper ones.
         """
         look = min(LOOK, self.folds)
         best = self._best()
@@ -137,7 +144,7 @@ class Race:
         return admitted
 
     def _halve(self, wave: Sequence[Candidate]) -> None:
-        """Judge candidates on two folds, and the better half, or as many as fit in, on all."""
+        """Judge candidates on two folds, and the better half, or as many as the budget allows, on all."""
         look = min(LOOK, self.folds)
         going = [one for one in wave if self._climb(one, look)]
         going.sort(key=lambda one: one.loss(self.sign, range(look)))
@@ -145,14 +152,14 @@ class Race:
         for count in range(1, len(going) + 1):
             rest = self.union(going[:count], self.folds) | self._after(going[:1])
             fit = count if self.budget.allows(self.price(rest)) else fit
-        kept = going[: max(fit, math.ceil(len(going) / 2))]
-        if len(kept) < len(going):
-            say(f"  {len(kept)} of {len(going)} go on, the best so far {kept[0].name}")
-        for one in kept:
+        better = going[: max(fit, math.ceil(len(going) / 2))]
+        if len(better) < len(going):
+            say(f"  {len(better)} of {len(going)} go on, the best so far {better[0].name}")
+        for one in better:
             self._climb(one, self.folds)
 
     def _again(self) -> None:
-        """Judge the best on folds of other partitions, all of them on the same ones, while there is time."""
+        """Judge the best on the same folds of other partitions while there is time."""
         for partition in range(1, self.partitions):
             finalists = self.finalists()
             networks = self.in_order(one for one in finalists if not one.quick)[: 2 ** (PARTITIONS - partition)]
@@ -167,7 +174,7 @@ class Race:
                     self._judge(one, fold)
 
     def _climb(self, one: Candidate, rung: int) -> bool:
-        """Judge a candidate on those of the first folds that it lacks; returns whether it could be."""
+        """Judge a candidate on the first `rung` folds as far as necessary; return whether this succeeded."""
         for fold in range(rung):
             if one.failure:
                 return False
@@ -179,9 +186,9 @@ class Race:
         return not one.failure
 
     def _affords(self, one: Candidate, fold: int) -> bool:
-        """Tell whether a job may begin: its candidate, and the best so far, can still be judged and fitted after it.
+        """Return whether the budget suffices for a job and afterwards for its candidate and the best one so far.
 
-        Of what is cheap one last fit is enough: to know it on all folds is worth more than further seeds.
+        For quick candidates one final seed is enough, as their scores on all folds are worth more than further seeds.
         """
         job = self.jobs.needs(one, fold)
         if not job:
@@ -195,7 +202,7 @@ class Race:
         return self.budget.allows(max(self.price(job | other), self.price(job | own)))
 
     def _cheap(self, one: Candidate) -> bool:
-        """Tell whether what a candidate still needs for all folds costs less than one fold of a network."""
+        """Return whether all remaining folds of a candidate cost less than one fold of a network."""
         trained = [other.seconds for other in self.candidates if not other.quick and other.seconds is not None]
         needed = self.union([one], self.folds)
         return not self.budget.counted and bool(trained) and self.price(needed) <= min(trained)
@@ -213,28 +220,28 @@ class Race:
         if record is None:
             say(f"  {one.name:<34} fold {fold + 1:<3} {one.failure}")
             return
-        used = sum(value for name, value in record["seconds"].items() if name.endswith("(reused)"))
-        one.seconds = max(one.seconds or 0.0, float(record["seconds"]["total"]) + used)
+        used = sum(value for name, value in record.seconds.items() if name.endswith("(reused)"))
+        one.seconds = max(one.seconds or 0.0, record.seconds["total"] + used)
         one.records[fold] = record
-        one.scores[fold] = record["scores"]["test"][self.metric]
+        one.scores[fold] = record.scores.test[self.metric]
         shown = score_text(one.scores[fold], 4)
         spent = duration(seconds or 0.0)
         say(f"  {one.name:<34} fold {fold + 1:<3} {self.metric} {shown:<10} {spent:<12} {self.budget.words()}")
 
     def _last(self, one: Candidate) -> dict[str, float]:
-        """Return what the jobs after the race need if a candidate wins, blended with the best of what is cheap.
+        """Return the costs after the race if a candidate wins in a blend with the best quick ones.
 
-        Jobs that are counted are held back for it alone.
+        If jobs are counted, they are reserved for the candidate alone.
         """
         quick = self.in_order(other for other in self.candidates if other.quick and other.covers(self.folds))
         return self.jobs.finals([one, *quick[: 0 if self.budget.counted else 2]])
 
     def _blend(self, finalists: Sequence[Candidate]) -> list[Candidate]:
-        """Return as many of the best as a blend may have, or of counted jobs the best alone."""
+        """Return as many of the best candidates as a blend may have, or only the best if jobs are counted."""
         return self.in_order(finalists)[: 1 if self.budget.counted else 3]
 
     def _best(self) -> Candidate | None:
-        """Return the best candidate so far: of those judged on all folds, or one that is ahead of it on fewer."""
+        """Return the best candidate judged on all folds, or one that is ahead of it on fewer."""
         whole = self.in_order(one for one in self.candidates if one.covers(self.folds))
         if not whole:
             return None
@@ -243,19 +250,19 @@ class Race:
         return min([*rivals, whole[0]], key=self._behind)
 
     def _behind(self, one: Candidate) -> float:
-        """Return by how much a candidate's loss is above the best whole one's on the folds that both have."""
+        """Return the loss minus that of the best candidate judged on all folds, over the folds that both have."""
         whole = self.in_order(other for other in self.candidates if other.covers(self.folds))
         folds = shared([one, whole[0]]) if whole else set()
         return one.loss(self.sign, folds) - whole[0].loss(self.sign, folds) if folds else 0.0
 
     def in_order(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Return candidates that were judged on the whole first partition, the best on it first."""
+        """Return candidates judged on the whole first partition, the best first."""
         found = list(candidates)
         folds = {fold for fold in shared(found) if fold < self.folds}
         return sorted(found, key=lambda one: one.loss(self.sign, folds))
 
     def union(self, candidates: Iterable[Candidate], folds: int) -> dict[str, float]:
-        """Return what candidates still have to fit on the first folds, what they share once."""
+        """Return the costs of the open fits of candidates on the first folds; shared fits count once."""
         found: dict[str, float] = {}
         for one in candidates:
             for fold in range(folds):
@@ -264,9 +271,9 @@ class Race:
         return found
 
     def _after(self, candidates: Sequence[Candidate]) -> dict[str, float]:
-        """Return what the candidate with the most costly last fits needs for them."""
+        """Return the highest costs after the race among candidates."""
         return max((self.jobs.finals([one]) for one in candidates), key=self.price, default={})
 
     def price(self, needed: dict[str, float]) -> float:
-        """Return the seconds, with a margin, or the jobs that such needs may cost."""
+        """Return the seconds, with a margin, or the number of jobs of such costs."""
         return sum(needed.values()) * (1 if self.budget.counted else MARGIN)

@@ -1,4 +1,4 @@
-"""The row that no candidate may fall behind: every molecule gets the mean of the training labels."""
+"""The null model, which predicts the mean of the training labels for every molecule."""
 
 from dataclasses import dataclass
 
@@ -14,21 +14,21 @@ NAMES = {"regression": "training mean", "classification": "class shares"}
 
 @dataclass(eq=False)
 class Null(Candidate):
-    """The mean of the training labels, of classes their shares; it is no candidate, as there is nothing to keep."""
+    """The mean of the training labels (class shares); it is compared but cannot be recommended."""
 
     @property
     def name(self) -> str:
-        """What is predicted."""
+        """Name of the predicted value."""
         return self.model
 
 
 def null_of(dataset: MoleculeDataset) -> Null:
-    """Return the row of a data set, without scores."""
+    """Return the null model of a data set, without scores."""
     return Null(NAMES[str(dataset.spec.task)], "", baseline=True)
 
 
 def null_score(dataset: MoleculeDataset, metric: str, train: Indices, test: Indices) -> float | None:
-    """Return the score on the molecules `test` of the mean label of those in `train`; None where it is undefined."""
+    """Return the score on `test` of the mean label of `train` (indices of molecules), None if it is undefined."""
     y = dataset.y[train]
     known = ~np.isnan(y)
     mean = np.where(known, y, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)

@@ -1,4 +1,4 @@
-"""The labeled molecules and the test part of an advice: those of the job, with equal molecules in one of them."""
+"""Labeled molecules and test part of an advice: those of the job, with equal molecules in one part."""
 
 from dataclasses import dataclass, replace
 
@@ -16,30 +16,34 @@ from roftbench.errors import UsageError
 
 @dataclass(frozen=True)
 class Outer:
-    """The parts that are used (indices of molecules), what a reader should know of the data, and whether they differ.
+    """Parts of the molecules for an advice.
 
-    `mended`: they are not those of the job, as these share molecules.
+    Attributes:
+        parts: Indices of molecules.
+        warnings: Warnings about the data.
+        changed: Whether the parts differ from those of the job, because these share molecules.
     """
 
     parts: Split
     warnings: list[str]
-    mended: bool = False
+    changed: bool = False
 
 
 def outer_parts(job: Job, dataset: MoleculeDataset) -> Outer:
-    """Cut a data set as a job does, and keep the rows of each molecule in one part.
+    """Split a data set as a job does, with all rows of a molecule in one part.
 
-    Where the job's parts share molecules, all rows of a molecule follow the first of them. Parts that a column or a
-    file names are not cut anew: molecules that are labeled leave the test part, those of train leave val for train.
+    If the job's parts share molecules, all rows of a molecule are moved to the part of its first row. Parts from a
+    column or a file are not split again: labeled molecules are removed from the test part, and validation molecules
+    that are also in the training part move there.
 
     Raises:
-        UsageError: the training part is empty, or there are fewer labels than asked for, or rows were merged of a table
+        UsageError: The training part is empty, there are fewer labels than requested, or rows were merged in a table
             whose own parts share molecules.
     """
     whole = build(job.split)(dataset)
     whole.check(len(dataset), job.split.name)
     if len(whole.train) == 0:
-        raise UsageError(f"the training part is empty: {cause(job, dataset, whole)}")
+        raise UsageError("the training part is empty", key="split", got=job.split.name, hint=cause(job, dataset, whole))
     task = str(dataset.spec.task)
     used = job.label_ratio.apply(whole, dataset.y, task)
     warnings = warnings_of(dataset, used)
@@ -49,23 +53,26 @@ def outer_parts(job: Job, dataset: MoleculeDataset) -> Outer:
         if dataset.spec.duplicates != "keep":
             raise UsageError(
                 f"dataset.duplicates={dataset.spec.duplicates} leaves molecules that are both labeled and in the test"
-                f" part, as split={job.split.name} names the parts: mend the parts in the table, or set"
-                " dataset.duplicates=keep: advise then leaves them out of the test part"
+                f" part, as the table itself has the parts (split={job.split.name})",
+                key="dataset.duplicates",
+                got=dataset.spec.duplicates,
+                hint="Correct the parts in the table, or set dataset.duplicates=keep: advise then removes these"
+                " molecules from the test part.",
             )
-        mended = _without_copies(dataset, used)
-        left_out = len(used.test) - len(mended.test)
+        changed = _without_copies(dataset, used)
+        left_out = len(used.test) - len(changed.test)
         note = f"{left_out} test molecules that are labeled, too, are left out of the test part"
     else:
-        mended = job.label_ratio.apply(_regrouped(dataset, whole), dataset.y, task)
+        changed = job.label_ratio.apply(_regrouped(dataset, whole), dataset.y, task)
         note = (
             "equal molecules (same canonical SMILES) are kept in one part, that of their first row: now"
-            f" {len(mended.train)} train, {len(mended.val)} val and {len(mended.test)} test molecules"
+            f" {len(changed.train)} train, {len(changed.val)} val and {len(changed.test)} test molecules"
         )
-    return Outer(mended, [*warnings, note], mended=True)
+    return Outer(changed, [*warnings, note], changed=True)
 
 
 def cause(job: Job, dataset: MoleculeDataset, whole: Split) -> str:
-    """Return why a way of cutting leaves so few molecules for training, and what helps."""
+    """Return why a split leaves few molecules for training, and how to correct it."""
     counts = (
         f"{len(whole.train)} of {len(dataset)} molecules in train, {len(whole.val)} in val, {len(whole.test)} in test"
     )
@@ -80,13 +87,13 @@ def cause(job: Job, dataset: MoleculeDataset, whole: Split) -> str:
 
 
 def _shared(dataset: MoleculeDataset, parts: Split) -> bool:
-    """Tell whether a molecule lies in more than one part."""
+    """Return whether a molecule is in more than one part."""
     each = [np.unique(dataset.canonical[part]) for part in (parts.train, parts.val, parts.test)]
     return len(np.unique(np.concatenate(each))) < sum(map(len, each))
 
 
 def _regrouped(dataset: MoleculeDataset, split: Split) -> Split:
-    """Move all rows of a molecule to the part of its first row; the others of a part stay in their order."""
+    """Return a split with all rows of a molecule in the part of its first row; the order within parts is kept."""
     part_of = np.full(len(dataset), -1)
     for number, part in enumerate((split.train, split.val, split.test)):
         part_of[part] = number
@@ -101,7 +108,7 @@ def _regrouped(dataset: MoleculeDataset, split: Split) -> Split:
 
 
 def _without_copies(dataset: MoleculeDataset, split: Split) -> Split:
-    """Leave labeled molecules out of the test part, and put those of val that also train into train."""
+    """Return a split whose test part has no labeled molecules and whose val molecules that also train are in train."""
     known = dataset.canonical
     twice = np.isin(known[split.val], known[split.train])
     train, val = np.concatenate([split.train, split.val[twice]]), split.val[~twice]

@@ -1,4 +1,4 @@
-"""What committed results say of tasks like this one; it decides who runs first, and nothing else."""
+"""Average ranks of methods in committed results, which determine the order of a race and nothing else."""
 
 import csv
 import math
@@ -14,14 +14,14 @@ PATH = Path(__file__).parents[1] / "assets" / "prior.csv"  # made by scripts/mak
 
 @dataclass(frozen=True)
 class Prior:
-    """Average ranks of methods in committed results, and in words where they come from."""
+    """Average ranks of methods in committed results, and their origin in words."""
 
     ranks: dict[str, float]
     origin: str
 
     @classmethod
     def of(cls, task: str, labels: int, path: Path = PATH) -> "Prior":
-        """Return the ranks for a task at the number of labels that is nearest (by ratio); none where there are none."""
+        """Return the ranks for a task at the nearest number of labels (by ratio)."""
         with path.open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["task"] == task]
         if not rows:
@@ -37,11 +37,11 @@ class Prior:
         return cls(ranks, f"{tables} committed rankings of {task} at {nearest} labels")
 
     def order(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return the candidates, quick methods first, then by rank; those without a rank last, models as they were."""
+        """Return the candidates, quick methods first, then by rank, those without a rank last; the sort is stable."""
         return sorted(candidates, key=lambda one: (not one.quick, self.ranks.get(one.method, math.inf)))
 
     def words(self) -> str:
-        """Say in which order the race begins, and why."""
+        """Return the order of the race and its reason in words."""
         if not self.ranks:
             return f"{self.origin}: the order of the race is that of the methods' list"
         best = sorted(self.ranks, key=lambda name: self.ranks[name])

@@ -1,4 +1,4 @@
-"""What came out of a race: who is recommended, how everybody compares with it, and its score on the test part."""
+"""Result of a race: the recommendation, comparisons with it, and its test score."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +18,14 @@ class Tested:
 
     @property
     def mean(self) -> float | None:
-        """The mean over the seeds; None where a score is undefined."""
+        """Mean over the seeds, None if a score is undefined."""
         values = [score for score in self.scores if score is not None]
         return sum(values) / len(values) if values and len(values) == len(self.scores) else None
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The models that were kept: their folders, the test score of their mean, and what their intervals are worth."""
+class Saved:
+    """Saved models: their folders, the test score of their mean, and the coverage of their intervals in words."""
 
     folders: list[Path] = field(default_factory=list)
     score: float | None = None
@@ -34,12 +34,27 @@ class Kept:
 
 @dataclass(frozen=True)
 class Advice:
-    """What came out: the candidates in order, how each differs from the first, and the first ones on the test part.
+    """Result of a race.
 
-    `deciding` are the folds that decided. `behind` are mean differences over the folds that both have, the winner minus
-    the candidate, with intervals for as many comparisons as there are. `test` has the winner (a score for each member),
-    and baselines for which there was time, on the outer parts. `half` is the winner with half of the training
-    molecules, minus the winner with all of them. `pretrained` are names of candidates. `warnings`: on the data.
+    Attributes:
+        dataset: Name of the data set.
+        metric: Name of its metric.
+        labels: Number of labeled molecules.
+        tested: Number of test molecules.
+        count: Number of folds.
+        by: What is kept in one fold, "scaffold" or "random".
+        budget: The budget as given.
+        ranked: Candidates, the best first.
+        deciding: Folds that decide the order.
+        behind: Winner minus candidate over the folds that both have, by name; intervals hold for all comparisons.
+        null: The null model.
+        test: Test scores of the winner (one per seed) and of baselines for which there was time, by name.
+        half: The winner with half of the training molecules minus the winner with all of them.
+        ending: What the budget left open.
+        commands: Commands that repeat the winner's jobs.
+        saved: The winner's saved models.
+        pretrained: Names of candidates with pretrained weights.
+        warnings: Warnings about the data.
     """
 
     dataset: str
@@ -57,7 +72,7 @@ class Advice:
     half: Difference | None
     ending: Ending
     commands: list[str]
-    kept: Kept
+    saved: Saved
     pretrained: frozenset[str]
     warnings: list[str]
 
@@ -73,7 +88,7 @@ class Advice:
 
     @property
     def folds(self) -> str:
-        """How the labeled molecules were folded, in words."""
+        """The folds in words."""
         what = "whole scaffolds" if self.by == "scaffold" else "molecules"
         folds = f"{self.count} folds of {what} within the {self.labels} labeled ones"
         return f"{folds}; {self.tested} test molecules untouched"

@@ -1,4 +1,4 @@
-"""The winner's models, kept for `roftbench predict`, with intervals from the folds' errors."""
+"""Save the winner's models for `roftbench predict`, with intervals from the errors on the folds."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,16 +14,16 @@ from roftbench.metrics import evaluate
 from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut
-from roftbench.predict.save import keep
-from roftbench.runner.run import EXPERIMENTS
-from roftbench.store.results import Record
+from roftbench.predict.save import save
+from roftbench.runner.run import load_experiment
+from roftbench.store.record_schema import Record
 
 
 def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds: int) -> HeldOut | None:
-    """Return the labeled molecules as the first partition's folds predicted them; None unless it was judged whole.
+    """Return the out-of-fold predictions of the labeled molecules, None if a fold of the first partition is missing.
 
-    Each prediction is that of a model which had not seen the molecule, so the errors are honest; these models had fewer
-    training molecules than the kept ones, so they are rather too large than too small.
+    Their errors are those of models that were not fitted to the molecule. These models had fewer training molecules
+    than the saved ones, so the errors are rather too large.
     """
     if not set(range(folds)) <= set(records):
         return None
@@ -31,22 +31,22 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
     return HeldOut(*(np.concatenate([getattr(one, name) for one in found]) for name in ("rows", "y", "prediction")))
 
 
-def kept(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
-    """Keep the model of a finished job; its stages are in the store, fresh if they had to be. Returns its folder."""
+def save_model(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
+    """Save the model of a finished job, whose stages are in the store, and return its folder."""
     env = env.running(rerun=False)
-    experiment = EXPERIMENTS[job.model.kind](job, env)
+    experiment = load_experiment(job, env)
     with logged(None, quiet=True):
-        return keep(experiment, experiment.work(), calibration)
+        return save(experiment, experiment.work(), calibration)
 
 
-def tested(folders: list[Path], metric: str, env: RunContext) -> tuple[float | None, str]:
-    """Return the test score of kept models together, and say how many of the labels there their intervals hold."""
+def test_score(folders: list[Path], metric: str, env: RunContext) -> tuple[float | None, str]:
+    """Return the test score of saved models together and the coverage of their intervals in words."""
     models = load(*folders, device=env.run.device, plugins=env.plugins)
     found = models.test()
     score = evaluate(models.task, found.y, found.prediction, [metric])[metric]
     shares = [share for share in models.coverage() if share is not None]
     if not shares:
         return score, ""
-    source = " and the ".join(sorted({str(one.facts["calibration"]["labels"]) for one in models.kept}))
+    source = " and the ".join(sorted({str(one.facts["calibration"]["labels"]) for one in models.saved}))
     held = f"hold {np.mean(shares):.1%} of the test labels"
     return score, f"their {COVERAGE:.0%} intervals, made from the {source}, {held}"

@@ -1,4 +1,4 @@
-"""What `advise.…` on the command line says."""
+"""Settings of `roftbench advise`: the overrides that begin with `advise.`."""
 
 import re
 from collections.abc import Sequence
@@ -19,10 +19,16 @@ PREFIX = "advise."
 
 @dataclass(frozen=True)
 class AdviseSettings:
-    """The race: its budget, who takes part, and how the labeled molecules are folded.
+    """Budget, candidates and folds of a race.
 
-    budget: a time ("90s", "30m", "2h") or a number of jobs ("40 jobs"). by: what lies in one fold as a whole,
-    "scaffold" groups or single molecules ("random"). members: seeds with which the winner is fitted in the end.
+    Attributes:
+        budget: A time ("90s", "30m", "2h") or a number of jobs ("40 jobs").
+        models: Models to try.
+        methods: Methods to try with each model.
+        folds: Number of folds.
+        by: What is kept in one fold: "scaffold" groups, or single molecules ("random").
+        search: Whether each method's grid is searched.
+        members: Number of seeds with which the winner is fitted.
     """
 
     budget: str = "30m"
@@ -40,22 +46,19 @@ class AdviseSettings:
         check_range("members", self.members, 1)
         for name in ("models", "methods"):
             if not getattr(self, name):
-                raise ValueError(f"{name} is empty: give at least one name")
+                raise UsageError(f"{name} is empty: give at least one name", key=name, got=[])
 
     def limit(self) -> tuple[float | None, int | None]:
-        """Return the budget as seconds, or as a number of jobs.
+        """Return the budget in seconds and None, or None and the number of jobs.
 
         Raises:
-            ValueError: it is neither.
+            UsageError: It is neither.
         """
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|jobs?)", self.budget.strip())
-        if found is None or float(found[1]) <= 0:
-            raise ValueError(f"budget must be a time such as 90s, 30m or 2h, or a number such as 40jobs: {self.budget}")
-        if found[2].startswith("job"):
-            if not found[1].isdigit():
-                raise ValueError(f"budget must be a whole number of jobs, got {self.budget}")
-            return None, int(found[1])
-        return float(found[1]) * SECONDS[found[2]], None
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])|(\d+)\s*jobs?", self.budget.strip())
+        if found is None or not float(found[1] or found[3]):
+            allowed = "a time such as 90s, 30m or 2h, or a whole number of jobs such as 40jobs"
+            raise UsageError(f"budget must be {allowed}, got {self.budget}", key="budget", got=self.budget)
+        return (None, int(found[3])) if found[3] else (float(found[1]) * SECONDS[found[2]], None)
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return every model with every method, and the baselines."""
@@ -64,10 +67,10 @@ class AdviseSettings:
 
 
 def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
-    """Return the settings of the race, and the overrides of the jobs.
+    """Return the settings of the race and the overrides of its jobs.
 
     Raises:
-        UsageError: an unknown key or a value that cannot be; model and method, which the race chooses.
+        UsageError: A key of `advise.` is unknown or has an invalid value, or a model or method is given.
     """
     own: dict[str, Any] = {}
     others = []
@@ -77,7 +80,8 @@ def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
         name = key.removeprefix(PREFIX)
         if key in ("model", "method") or key.startswith(("model.", "method.")):
             group = key.partition(".")[0]
-            raise UsageError(f"'{text}': advise chooses the {group}; name those to try with advise.{group}s=A,B")
+            hint = f"Name those to try with advise.{group}s=A,B"
+            raise UsageError(f"'{text}': advise chooses the {group}", key=group, got=text, hint=hint)
         if not key.startswith(PREFIX):
             others.append(text)
         elif name in lists:

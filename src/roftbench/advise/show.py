@@ -25,26 +25,26 @@ WIDTH = 150  # where the output is no terminal
 
 def show(advice: Advice, console: Console) -> None:
     """Print what the budget left open, the leaderboard and the recommendation."""
-    said = reasons(advice)
-    first = said[:1] if advice.ending.stopped else []
+    lines = reasons(advice)
+    first = lines[:1] if advice.ending.stopped else []
     table = Table(title=_text(f"{advice.dataset} · {metric_name(advice.metric)} · {advice.folds}"), box=None)
     for name in HEADER:
         table.add_column(name, no_wrap=name != "candidate", justify="left" if name in HEADER[:2] else "right")
     for row in rows(advice):
         table.add_row(*map(_text, row), style="bold" if row[0] == "1" else "")
     warnings = [f"warning  {text}" for text in advice.warnings]
-    lines = [_text(line) for line in [*said[len(first) :], *warnings, "", *commands(advice)]]
-    for part in [*map(_text, first), table, *lines]:
+    rest = [_text(line) for line in [*lines[len(first) :], *warnings, "", *commands(advice)]]
+    for part in [*map(_text, first), table, *rest]:
         console.print(part, highlight=False, soft_wrap=part is not table)
 
 
 def _text(text: str) -> Text:
-    """Return a text as it is to stand on the terminal: no markup, and no control characters."""
+    """Return a text for the terminal, without markup and control characters."""
     return Text(printable_name(text))
 
 
 def write(advice: Advice, folder: Path) -> list[Path]:
-    """Write advice.md and advice.json into a folder; returns their paths."""
+    """Write advice.md and advice.json into a folder and return their paths."""
     text = [
         f"# {printable_name(advice.dataset)}: which model, which method",
         _bullets(reasons(advice)),
@@ -63,16 +63,16 @@ def _bullets(lines: Sequence[str]) -> str:
 
 
 def commands(advice: Advice) -> list[str]:
-    """Return the commands that repeat the winner's jobs, and the one that predicts with what was kept."""
-    if not advice.kept.folders:
+    """Return the commands that repeat the winner's jobs and predict with its saved models."""
+    if not advice.saved.folders:
         return advice.commands
-    folders = ",".join(shown(folder) for folder in advice.kept.folders)
+    folders = ",".join(shown(folder) for folder in advice.saved.folders)
     words = ["roftbench", "predict", f"model_dir={folders}", "input=new.csv", "output=predictions.csv"]
     return [*advice.commands, shlex.join(words)]
 
 
 def rows(advice: Advice) -> list[list[str]]:
-    """Return the leaderboard: "≈" marks who cannot be told from the winner. The training mean comes last."""
+    """Return the leaderboard; "≈" marks candidates not distinguished from the winner, the null model is last."""
     found = [_row(advice, str(number), one) for number, one in enumerate(advice.ranked, 1) if one.scores or one.failure]
     return [*found, _row(advice, "", advice.null)]
 
@@ -95,7 +95,7 @@ def _row(advice: Advice, number: str, one: Candidate) -> list[str]:
 
 
 def to_dict(advice: Advice) -> dict[str, Any]:
-    """Return an advice in plain values, with the keys of all jobs behind it."""
+    """Return an advice as plain values, with the keys of its jobs."""
     return {
         "dataset": advice.dataset,
         "metric": advice.metric,
@@ -108,7 +108,7 @@ def to_dict(advice: Advice) -> dict[str, Any]:
                 "mean": mean_of(one, defined([one])),
                 "scores": list(one.scores.values()),
                 "folds": [fold + 1 for fold in one.scores],
-                "jobs": [record["key"] for part in one.parts for record in part.records.values()],
+                "jobs": [record.key for part in one.parts for record in part.records.values()],
                 "indistinguishable": alike(advice, one),
                 "failure": one.failure or None,
                 "test": advice.test[one.name].scores if one.name in advice.test else [],
@@ -123,9 +123,9 @@ def to_dict(advice: Advice) -> dict[str, Any]:
         },
         "decided": not advice.ending.undecided,
         "run_to_its_end": not advice.ending.stopped,
-        "test": advice.kept.score,
+        "test": advice.saved.score,
         "warnings": advice.warnings,
         "reasons": reasons(advice),
         "commands": advice.commands,
-        "models": [str(path) for path in advice.kept.folders],
+        "models": [str(path) for path in advice.saved.folders],
     }

@@ -1,4 +1,4 @@
-"""How sure a difference over folds is."""
+"""Confidence intervals of differences over folds."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference over n shared folds, with its 95 % interval; NaN bounds where one fold is all there is."""
+    """A mean difference over shared folds with its 95 % interval, whose bounds are NaN for a single fold."""
 
     mean: float
     low: float
@@ -20,19 +20,24 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return not (math.isnan(self.low) or self.low <= 0 <= self.high)
 
 
 def difference(
     first: Mapping[int, float | None], second: Mapping[int, float | None], test_share: float, comparisons: int = 1
 ) -> Difference | None:
-    """Compare the scores by fold of two candidates, first minus second; None where no fold has both.
+    """Return the difference of two candidates' scores, first minus second, or None if no fold has both.
 
     The corrected resampled t-test of Nadeau and Bengio (2003, Machine Learning 52): as training parts overlap, the
-    variance of the mean of K differences is taken as (1/K + n_test/n_train) times that of the differences.
-    `test_share` is n_test / n_train. Of several comparisons, all intervals together hold with 95 % (Šidák's correction:
-    each with 0.95 to the power of one over their number).
+    variance of the mean of K differences is (1/K + n_test/n_train) times that of the differences. The intervals of
+    several comparisons hold together with 95 % (Šidák's correction: each with 0.95 to the power of 1/comparisons).
+
+    Args:
+        first: Scores by fold.
+        second: Scores by fold.
+        test_share: n_test / n_train.
+        comparisons: Number of comparisons.
     """
     found = [_minus(first[fold], second[fold]) for fold in first if fold in second]
     values = [value for value in found if value is not None]

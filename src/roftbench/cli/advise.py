@@ -20,7 +20,9 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
     """
     settings, others = separated(overrides)
     if not any(text.startswith(("dataset=", "experiment=")) for text in others):
-        raise UsageError("no data set is given: roftbench advise dataset=csv dataset.path=my.csv, or dataset=NAME")
+        raise UsageError(
+            "no data set is given: roftbench advise dataset=csv dataset.path=my.csv, or dataset=NAME", key="dataset"
+        )
     with logged(None, quiet=as_json), clear_errors(others, folder):
         advisor = Advisor(settings, others, folder)
         for guess in advisor.guesses:

@@ -99,7 +99,7 @@ def _removed(files: Iterable[Path]) -> Iterator[Path]:
         except Timeout:
             continue
         except OSError as error:
-            raise UsageError(f"{path} cannot be removed: {error.strerror or error}") from None
+            raise UsageError(f"{path} cannot be removed: {error.strerror or error}", key=str(path)) from None
         yield path
 
 

@@ -18,7 +18,7 @@ from roftbench.config.parse import parse
 from roftbench.config.registry import existing, options
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality.report import quality_report
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 from roftbench.store.files import check_not_input, check_output, write_output
 
 SPLITS = ("random", "scaffold", "size", "random_scaffold")  # and the table's own column, if it has one
@@ -54,7 +54,7 @@ def make_report(dataset: str, overrides: Sequence[str], folder: Path | None) -> 
     """
     path = _own_file(dataset, folder)
     if given := [text for text in overrides if text.partition("=")[0] in ("dataset", "dataset.path")]:
-        raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}")
+        raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}", key="dataset", got=given[0])
     texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
     with clear_errors(texts, folder):
         job, context, guesses = parse(_composed(texts, folder, path))
@@ -73,11 +73,14 @@ def _own_file(dataset: str, folder: Path | None) -> str | None:
         return None
     path = Path(dataset).expanduser()
     if path.is_dir():
-        raise UsageError(f"{dataset} is a folder: give a table, or the name of a data set.{suggest(dataset, names)}")
+        problem = f"{dataset} is a folder: give a table, or the name of a data set"
+        raise UsageError(problem, key="dataset", got=dataset, allowed=names)
     if not path.exists():
-        raise UsageError(f"'{dataset}' is neither a data set nor a file.{suggest(dataset, names)}")
+        problem = f"'{dataset}' is neither a data set nor a file"
+        raise UsageError(problem, key="dataset", got=dataset, allowed=names)
     if "${" in dataset:
-        raise UsageError(f"{dataset}: '${{' in a path is a reference in a config. Rename the file.")
+        problem = f"{dataset}: '${{' in a path is a reference in a config"
+        raise UsageError(problem, key="dataset", got=dataset, hint="Rename the file.")
     return dataset
 
 

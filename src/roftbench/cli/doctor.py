@@ -20,6 +20,7 @@ from roftbench.data.packed import PackedGraphs
 from roftbench.data.workers import cores
 from roftbench.formatting import printable_name
 from roftbench.methods.adam import Adam
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.runner.provenance import PACKAGES, version_of
@@ -91,7 +92,7 @@ def step_ms(device: torch.device) -> float:
     """Return milliseconds per training step of the 5-layer, 300-d GIN: the fastest of five after a warm-up step."""
     model = Predictor(GIN(), 1).to(device).train()
     graphs = PackedGraphs.from_graphs(map(smiles_to_graph, BATCH)).to(device)
-    batch = graphs.batch(torch.arange(32), model.encoder.shared_layers())
+    batch = graphs.batch(torch.arange(32), shared_layers(model.encoder))
     optimizer = Adam(model.parameters(), 1e-3, fused=True)
     spans = []
     for _ in range(STEPS + 1):

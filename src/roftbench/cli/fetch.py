@@ -7,7 +7,7 @@ from roftbench.config.dataset_specs import dataset_specs
 from roftbench.config.model_cards import model_cards
 from roftbench.config.paths import paths_of
 from roftbench.console import column, say
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 from roftbench.models.config import BUNDLED, OWN, PUBLISHED, ModelCard
 from roftbench.store.downloads import Places, Source, fetch
 
@@ -23,7 +23,8 @@ def run(overrides: Sequence[str], folder: Path | None) -> int:
     wanted = [text for text in overrides if text.partition("=")[0] in ("dataset", "model")]
     if not wanted:
         raise UsageError(
-            "nothing to fetch is given: roftbench fetch dataset=all, or dataset=tox21,sider, or model=NAME"
+            "nothing to fetch is given: roftbench fetch dataset=all, or dataset=tox21,sider, or model=NAME",
+            key="dataset",
         )
     places = paths_of([text for text in overrides if text not in wanted]).places()
     specs = {name: spec for name, spec in dataset_specs(folder).items() if spec is not None}
@@ -47,7 +48,7 @@ def _names(wanted: Sequence[str], group: str, known: Iterable[str], everything: 
             names += everything if value == ALL else value.strip("[]").split(",")
     for name in names:
         if name not in known:
-            raise UsageError(f"unknown {group} '{name}'.{suggest(name, [*known, ALL])}")
+            raise UsageError(f"unknown {group} '{name}'", key=group, got=name, allowed=[*known, ALL])
     return list(dict.fromkeys(names))
 
 

@@ -84,7 +84,7 @@ def _dispatch(arguments: list[str]) -> int:
     namespace, overrides = parser().parse_known_args(arguments)
     takes_names = namespace.command == "list"
     if unknown := [text for text in overrides if text.startswith("-") or ("=" not in text and not takes_names)]:
-        raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help")
+        raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help", key=unknown[0])
     namespace.overrides = overrides
     return COMMANDS[namespace.command](namespace)
 
@@ -145,7 +145,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if show is not None:
         return show(names, overrides, arguments.config_dir, as_json=arguments.json)
     if overrides:
-        raise UsageError(f"'{overrides[0]}': list {kind} takes names alone, no key=value")
+        raise UsageError(f"'{overrides[0]}': list {kind} takes names alone, no key=value", key=overrides[0])
     return listing.show_options(KINDS[kind], names, arguments.config_dir, as_json=arguments.json)
 
 
@@ -174,7 +174,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     results, scores = _results(arguments.overrides), arguments.scores
     if len(scores) > 1 and arguments.out is None:
-        raise UsageError("--from is given several times: give a file for the page, --out FILE")
+        raise UsageError("--from is given several times: give a file for the page, --out FILE", key="--out")
     out = arguments.out or (scores[0].absolute().parent if scores else results) / "report.html"
     data = html.write_report(results, out, scores)
     print(html.words(data, out))

@@ -10,7 +10,7 @@ from roftbench.console import duration
 from roftbench.errors import JobError, UsageError
 from roftbench.formatting import printable
 from roftbench.report.records import each_record
-from roftbench.store.results import Record
+from roftbench.store.record_schema import RecordSummary
 from roftbench.sweep import hydra_app
 from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.estimate import estimate
@@ -59,10 +59,10 @@ def _found(plan: Plan, count: int | None) -> dict[str, Any]:
     }
 
 
-def _records(plan: Plan) -> Iterator[Record]:
+def _records(plan: Plan) -> Iterator[RecordSummary]:
     stores = {one.store.root: one.store for one in plan.jobs}
     found = (record for store in stores.values() for record in each_record(store))
-    return (record for record in found if record["status"] == "done")
+    return (record for record in found if isinstance(record, RecordSummary))
 
 
 def _lines(plan: Plan, found: dict[str, Any], command: Sequence[str]) -> list[str]:
@@ -87,6 +87,6 @@ def _lines(plan: Plan, found: dict[str, Any], command: Sequence[str]) -> list[st
         lines.append(f"{'':<15}without {count_of:,} jobs: {reason}")
     failed = [one for one in plan.jobs if one.state == "failed"]
     for one in failed[:SHOWN]:
-        failure = one.store.failure(one.key) or {"error": "its failure cannot be read"}
-        lines.append(failed_lines(command, one, failure["error"]))
+        failure = one.store.failure(one.key)
+        lines.append(failed_lines(command, one, failure.error if failure else "its failure cannot be read"))
     return lines + ([f"  and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else [])

@@ -13,7 +13,7 @@ from roftbench.config.environment import check_device
 from roftbench.config.schema import typed
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError, check_range
 from roftbench.overrides import elements
 from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
@@ -51,16 +51,17 @@ def settings_of(overrides: Sequence[str]) -> Settings:
     """
     given = dict(text.split("=", 1) for text in overrides)
     if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
-        raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], Settings.__dataclass_fields__)}")
+        raise UsageError(
+            f"unknown key '{unknown[0]}'", key=unknown[0], got=unknown[0], allowed=Settings.__dataclass_fields__
+        )
     texts: dict[str, Any] = {key: value for key, value in given.items() if value != "null"}
     checked: dict[str, Any] = {key: texts.pop(key) for key in ("threads", "quote_formulas") if key in texts}
     settings: Settings = replace(typed(Settings, checked, ""), **texts)  # unchanged: "${" in a name is not a reference
     for name in ("input", "output"):
         if not getattr(settings, name):
-            raise UsageError(f"{name} must be given: {name}=FILE")
+            raise UsageError(f"{name} must be given: {name}=FILE", key=name)
     if settings.threads is not None:
-        if settings.threads < 1:
-            raise UsageError(f"threads must be ≥ 1, got {settings.threads}")
+        check_range("threads", settings.threads, 1)
         torch.set_num_threads(settings.threads)
     return settings
 
@@ -69,7 +70,9 @@ def predict(overrides: Sequence[str]) -> int:
     """Write predictions for the molecules of a table; returns 0."""
     settings = settings_of(overrides)
     if not settings.model_dir:
-        raise UsageError("model_dir must be given: model_dir=<results>/models/<key>, several separated by commas")
+        raise UsageError(
+            "model_dir must be given: model_dir=<results>/models/<key>, several separated by commas", key="model_dir"
+        )
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output), table.ENDINGS)
     ensemble = load(*_folders(settings.model_dir), device=settings.device, plugins=_plugins(settings))
@@ -90,18 +93,20 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     with_model = [text for text in overrides if text.startswith((*OF_MODEL, *BESIDE))] if named else []
     settings = settings_of([text for text in overrides if text not in with_model and not text.startswith("paths.")])
     if settings.prefix:
-        raise UsageError(f"prefix={settings.prefix} belongs to predict: embed adds no columns to a table")
+        problem = f"prefix={settings.prefix} belongs to predict: embed adds no columns to a table"
+        raise UsageError(problem, key="prefix", got=settings.prefix)
     if bool(settings.model_dir) == named:
-        raise UsageError("give either model=NAME (see roftbench list models) or model_dir=DIR (a saved model)")
+        raise UsageError(
+            "give either model=NAME (see roftbench list models) or model_dir=DIR (a saved model)", key="model_dir"
+        )
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output), embedding.ENDINGS)
     if named:
         member = encoder_of(with_model, folder, settings.device)
     else:
         if len(_folders(settings.model_dir)) > 1:
-            raise UsageError(
-                f"model_dir={settings.model_dir}: representations are those of a single model: give one folder"
-            )
+            problem = f"model_dir={settings.model_dir}: representations are those of a single model: give one folder"
+            raise UsageError(problem, key="model_dir", got=settings.model_dir)
         [member] = load(settings.model_dir, device=settings.device, plugins=_plugins(settings)).members
     source = _source(settings)
     path = Path(settings.output).expanduser()
@@ -112,12 +117,12 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
 
 
 def _folders(model_dir: str) -> list[str]:
-    """Return the folders of saved models, separated by commas; a single existing folder may have one in its name."""
+    """Return the folders of saved models, separated by commas; the name of a single folder may contain one."""
     if Path(model_dir).expanduser().is_dir():
         return [model_dir]
     folders = [folder.strip() for folder in model_dir.split(",")]
     if not all(folders):
-        raise UsageError(f"model_dir={model_dir}: a name is missing between commas")
+        raise UsageError(f"model_dir={model_dir}: a name is missing between commas", key="model_dir", got=model_dir)
     return folders
 
 
@@ -134,13 +139,13 @@ def _source(settings: Settings) -> Rows:
 
 
 def _announce(ensemble: Ensemble, source: Rows) -> None:
-    jobs = [one.facts["job"] for one in ensemble.kept]
+    jobs = [one.facts["job"] for one in ensemble.saved]
     models = ", ".join(sorted({f"{job['model']['name']} · {job['method']['name']}" for job in jobs}))
     count = f"{len(jobs)} models: " if len(jobs) > 1 else ""
     say(f"   model  {count}{models}, {len(ensemble.targets)} {ensemble.task} task{'s' * (len(ensemble.targets) > 1)}")
     say(f"   input  {source.path}: {source.count:,} rows")
     if ensemble.task == "classification":
-        negative, positive = ensemble.kept[0].classes
+        negative, positive = ensemble.saved[0].classes
         say(f"   class  probabilities are those of '{positive}', against '{negative}'")
     else:
         shares = [share for share in ensemble.coverage() if share is not None]

@@ -48,12 +48,12 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     """
     request, rest = Request.parse(words)
     if output.by == "model" and (request.select == "test" or request.group != GROUP):
-        raise UsageError("--by model cannot be combined with select=test or group=")
+        raise UsageError("--by model cannot be combined with select=test or group=", key="--by", got="model")
     if scores and output.out is None and (words_given := " ".join(request.words())):
         beside = "the tables beside it would be replaced by others"
-        raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR")
+        raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")
     if len(scores) > 1 and output.out is None:
-        raise UsageError("--from is given several times: give a folder for their tables, --out DIR")
+        raise UsageError("--from is given several times: give a folder for their tables, --out DIR", key="--out")
     results = absolute(paths_of(rest).results)
     records, failures = read_scores(*scores) if scores else read_records(Store(results))
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
@@ -67,7 +67,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         written = show(board, folder, output, suffix)
         written += [] if keeps else write_scores(board.records, board.failures, folder)
     except OSError as error:
-        raise UsageError(f"the tables cannot be written: {error}") from None
+        raise UsageError(f"the tables cannot be written: {error}", key="--out", got=str(folder)) from None
     if not output.as_json:
         print(printable(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}"))
     return 0
@@ -84,7 +84,8 @@ def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
     own = folder / SCORES
     over = own.exists() and any(own.samefile(path) for path in scores)
     if over and len(scores) > 1 and left_out:
-        raise UsageError(f"{own} would lose {left_out} jobs: give another --out, or remove the filters")
+        problem = f"{own} would lose {left_out} jobs: give another --out, or remove the filters"
+        raise UsageError(problem, key="--out", got=str(own))
     return over and left_out > 0
 
 

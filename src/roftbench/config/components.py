@@ -7,16 +7,17 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from roftbench.config.featurizers import graph_kind
 from roftbench.config.job import FINGERPRINT, NETWORK, Component, MethodSpec, ModelSpec
 from roftbench.config.kinds import bases_of, kind_of
 from roftbench.config.model_cards import check_encoder
 from roftbench.config.plugins import code_of, import_allowed, import_name
 from roftbench.config.schema import naming_params, schema_of, typed
 from roftbench.data.config import DatasetSpec
-from roftbench.data.featurizers.registry import FEATURIZERS, HU
+from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.split import ScaffoldSplit, Splitter
-from roftbench.errors import UsageError, check_choice, suggest
+from roftbench.errors import UsageError
 from roftbench.methods.base import ENCODER_BLOCKS
 from roftbench.methods.config import MethodCard
 from roftbench.models.checkpoints import checked_checkpoint
@@ -45,9 +46,8 @@ def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str
     bases = (Splitter, AutoSplit) if where == "split" else bases_of(where)
     target = import_allowed(head._target_, where, plugins, bases)
     if is_dataclass(target) and vars(target).get("__annotations__") and "__dataclass_params__" not in vars(target):
-        raise UsageError(
-            f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
-        )
+        problem = f"{where}._target_={head._target_} has fields of its own: put @dataclass(frozen=True) above it"
+        raise UsageError(problem, key=f"{where}._target_", got=head._target_)
     params = asdict(typed(schema_of(target), {key: value for key, value in values.items() if key not in own}, where))
     return head, Component(head.name, head._target_, naming_params(target, params), code=code_of(target, plugins))
 
@@ -67,12 +67,17 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
     if "sha256" in split.params:
         if dataset.duplicates != "keep":
             raise UsageError(
-                f"dataset.duplicates={dataset.duplicates} cannot be combined with parts from a file: put the parts"
-                " into a column of the table (dataset.split_column), or remove the duplicates from the table"
+                f"dataset.duplicates={dataset.duplicates} cannot be combined with parts from a file",
+                key="dataset.duplicates",
+                got=dataset.duplicates,
+                hint="Put the parts into a column of the table (dataset.split_column), or remove the duplicates there.",
             )
         digest = file_sha256(split.params["path"])
         if split.params["sha256"] not in (None, digest):
-            raise UsageError(f"split.path has sha256 {digest}, but split.sha256={split.params['sha256']}")
+            expected = split.params["sha256"]
+            raise UsageError(
+                f"split.path has sha256 {digest}, but split.sha256={expected}", key="split.sha256", got=expected
+            )
         split = replace(split, params={**split.params, "sha256": digest})
     if not getattr(import_name(split.target), "seeded", True):  # the same job for every seed
         split = replace(split, params={**split.params, "seed": UNUSED_SEED})
@@ -93,25 +98,27 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
         try:
             model = without_weights(component)
         except ValueError as error:
-            raise UsageError(f"model: {error}") from None
+            raise UsageError(f"model: {error}", key="model") from None
     if kind == FINGERPRINT:
         if head.checkpoint is not None:
-            raise UsageError(f"model.checkpoint={head.checkpoint}: {component.name} is a fingerprint, without weights")
+            reason = f"{component.name} is a fingerprint, without weights"
+            raise UsageError(
+                f"model.checkpoint={head.checkpoint}: {reason}", key="model.checkpoint", got=head.checkpoint
+            )
         return ModelSpec(**vars(component), kind=kind, version=model.version)
     if head.checkpoint is not None and (reason := getattr(model, "random_only", "")):
-        raise UsageError(f"model.checkpoint={head.checkpoint}: {reason}")
-    featurizer = _featurizer(component.target, model)
+        raise UsageError(f"model.checkpoint={head.checkpoint}: {reason}", key="model.checkpoint", got=head.checkpoint)
+    featurizer = _featurizer(component.target, model, plugins)
     return _weights(head, ModelSpec(**vars(component), checkpoint=head.checkpoint, featurizer=featurizer))
 
 
-def _featurizer(target: str, encoder: Any) -> str:
-    """Return the name of the graphs that an encoder reads; `encoder` may be its class, if it could not be built."""
-    featurizer = str(getattr(encoder, "featurizer", HU))
+def _featurizer(target: str, encoder: Any, plugins: tuple[str, ...]) -> GraphKind | None:
+    """Return the featurizer of an encoder, or of its class if it could not be built; None for "hu" graphs."""
+    name = str(getattr(encoder, "featurizer", HU))
     try:
-        check_choice("featurizer", featurizer, FEATURIZERS)
-    except ValueError as error:
-        raise UsageError(f"model._target_={target}: {error}") from None
-    return featurizer
+        return None if name == HU else graph_kind(name, plugins)
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"model._target_={target}: {error}", key="model._target_", got=target) from None
 
 
 def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
@@ -165,7 +172,7 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
     known = [one.name for one in fields(method)]
     for name, choices in head.grid.items():
         if name not in known:
-            raise UsageError(f"unknown key 'method.grid.{name}'.{suggest(name, known)}")
+            raise UsageError(f"unknown key 'method.grid.{name}'", key=f"method.grid.{name}", got=name, allowed=known)
         if choices == ENCODER_BLOCKS and kind == NETWORK:
             grid[name] = choices
             typed(
@@ -173,7 +180,9 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
             )  # the name of a block must have the right type
             continue
         if not isinstance(choices, list) or not choices:
-            raise UsageError(f"method.grid.{name} must be a list of values, got {choices!r}")
+            raise UsageError(
+                f"method.grid.{name} must be a list of values, got {choices!r}", key=f"method.grid.{name}", got=choices
+            )
         tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     search = head.search and bool(grid)  # without a grid there is one candidate: the same job with and without search

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from roftbench.config.registry import GROUPS, conf_dir, existing, options
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 from roftbench.overrides import elements, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
@@ -66,8 +66,9 @@ def clear_logging() -> Iterator[None]:
         logging.shutdown()  # closes files opened before the error
         reason = " ".join(str(error.__cause__ or error).split())
         raise UsageError(
-            f"hydra.job_logging and hydra.hydra_logging cannot be used: {error} ({reason}). Leave them out: roftbench"
-            " writes a log for each job"
+            f"hydra.job_logging and hydra.hydra_logging cannot be used: {error} ({reason})",
+            key="hydra.job_logging",
+            hint="Leave them out: roftbench writes a log for each job",
         ) from error
 
 
@@ -84,9 +85,10 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
     try:
         yield
     except MissingConfigException as error:
-        raise UsageError(_missing_option(error)) from error
+        raise _missing_option(error) from error
     except OverrideParseException as error:
-        raise UsageError(f"cannot understand '{error.override}': {_how_to_write(str(error.override))}") from error
+        got = str(error.override)
+        raise UsageError(f"cannot understand '{got}': {_how_to_write(got)}", got=got) from error
     except ConfigCompositionException as error:
         raise UsageError(_wrong_override(f"{error}\n{error.__cause__}", overrides, folder)) from error
     except yaml.YAMLError as error:
@@ -102,7 +104,8 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
 def _check_not_removed(text: str) -> None:
     group = text.removeprefix("~").partition("=")[0]
     if text.startswith("~") and group in GROUPS and group != "experiment":
-        raise UsageError(f"{text} removes the {group}, which every job needs: leave it out, or choose {group}=NAME")
+        hint = f"Leave it out, or choose {group}=NAME"
+        raise UsageError(f"{text} removes the {group}, which every job needs", key=group, got=text, hint=hint)
 
 
 def _check_option(key: str, value: str, folder: Path | None) -> None:
@@ -110,12 +113,14 @@ def _check_option(key: str, value: str, folder: Path | None) -> None:
         return
     if value.startswith("["):
         raise UsageError(
-            f"{key} is one option, but {key}={value} is a list. Several are a sweep: roftbench run -m"
-            f" {key}={','.join(elements(value))}"
+            f"{key} is one option, but {key}={value} is a list",
+            key=key,
+            got=value,
+            hint=f"Several are a sweep: roftbench run -m {key}={','.join(elements(value))}",
         )
     if wrong := [name for name in value.split(",") if _is_no_name(name)]:
         several = key == "label_ratio" and len(wrong) == len(value.split(",")) > 1
-        raise UsageError(_unknown_option(key, value if several else wrong[0], options(key, folder)))
+        raise _unknown_option(key, value if several else wrong[0], options(key, folder))
 
 
 def _is_no_name(text: str) -> bool:
@@ -132,24 +137,27 @@ def _how_to_write(override: str) -> str:
     return f"a value with blanks, brackets, commas or quotes needs quotes within quotes: {shown}"
 
 
-def _missing_option(error: MissingConfigException) -> str:
+def _missing_option(error: MissingConfigException) -> UsageError:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if not group:
-        return str(error).strip().splitlines()[0]
+        return UsageError(str(error).strip().splitlines()[0])
     return _unknown_option(group, name, error.options or [])
 
 
-def _unknown_option(group: str, name: str, known: Iterable[str]) -> str:
+def _unknown_option(group: str, name: str, known: Iterable[str]) -> UsageError:
+    problem = f"unknown {group} '{name}'"
     if group == "label_ratio" and "-" not in name and all(map(NUMBER.fullmatch, name.split(","))):
-        if all(part.isdigit() for part in name.split(",")):
-            return (
-                f"unknown label_ratio '{name}': a number of molecules is label_ratio.count={name}, a share r25, r50, …"
-            )
-        return f"unknown label_ratio '{name}': a share is label_ratio.fraction={name}, or r25, r50, …"
-    hint = " For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
+        counts = all(part.isdigit() for part in name.split(","))
+        way = (
+            f"label_ratio.count={name} for a number of molecules"
+            if counts
+            else f"label_ratio.fraction={name} for a share"
+        )
+        return UsageError(problem, key=group, got=name, hint=f"Give {way}, or an option such as r25 or n50")
+    hint = "For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
     if group == "dataset" and (Path(name).suffix or Path(name).exists()):
-        hint = f" For a table of your own: dataset=csv dataset.path={name}"
-    return f"unknown {group} '{name}'.{suggest(name, known)}{hint}"
+        hint = f"For a table of your own: dataset=csv dataset.path={name}"
+    return UsageError(problem, key=group, got=name, allowed=known, hint=hint)
 
 
 def _no_file(error: OSError) -> str:

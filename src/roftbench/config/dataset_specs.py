@@ -18,5 +18,5 @@ def dataset_specs(folder: Path | None = None) -> dict[str, DatasetSpec | None]:
         try:
             found[name] = DatasetSpec(**content) if content.get("sources") else None
         except (TypeError, ValueError) as error:
-            raise UsageError(f"dataset/{name}.yaml: {error}") from None
+            raise UsageError(f"dataset/{name}.yaml: {error}", key=f"dataset/{name}.yaml") from None
     return found

@@ -8,7 +8,8 @@ from typing import Any
 from roftbench.errors import UsageError, check_range
 from roftbench.store.downloads import Places
 from roftbench.store.leftovers import remove_leftovers
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Record
+from roftbench.store.results import Store
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
@@ -16,7 +17,8 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 def check_device(name: str) -> None:
     """Raise UsageError unless a text is the name of a device; the device need not be on this machine."""
     if not _DEVICE.fullmatch(name):
-        raise UsageError(f"device={name or repr(name)} is not a device. Allowed: auto, cpu, cuda, cuda:N.")
+        hint = "Allowed: auto, cpu, cuda, cuda:N."  # a suggestion would be cpu for gpu
+        raise UsageError(f"device={name or repr(name)} is not a device", key="device", got=name, hint=hint)
 
 
 @dataclass(frozen=True)

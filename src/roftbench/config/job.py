@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from roftbench.config.schema import naming_params
 from roftbench.config.stable_names import stable_name
 from roftbench.data.config import DatasetSpec
+from roftbench.data.featurizers.base import GraphKind
 from roftbench.data.featurizers.hu import VERSION as FEATURIZER
-from roftbench.data.featurizers.registry import FEATURIZERS, HU
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.errors import check_choice, check_range
+from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.metrics import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Source
@@ -65,13 +65,15 @@ class TrainSettings:
         return naming_params(type(self), asdict(self))
 
     def for_task(self, task: str) -> "TrainSettings":
-        """Return the settings with the loss filled in; raises ValueError if loss and task do not fit.
+        """Return the settings with the loss filled in; raises UsageError if loss and task do not fit.
 
         Classes are never standardized, so that the setting does not change the job.
         """
         if self.loss is not None and (self.loss == "bce") != (task == "classification"):
-            allowed = ", ".join(REGRESSION_LOSSES if task == "regression" else ("bce",))
-            raise ValueError(f"loss '{self.loss}' does not fit a {task} data set. Allowed: {allowed}.")
+            allowed = REGRESSION_LOSSES if task == "regression" else ("bce",)
+            raise UsageError(
+                f"loss={self.loss} does not fit a {task} data set", key="loss", got=self.loss, allowed=allowed
+            )
         standardize = self.standardize_targets and task == "regression"
         return replace(self, loss=self.loss or DEFAULT_LOSS[task], standardize_targets=standardize)
 
@@ -100,8 +102,8 @@ class ModelSpec(Component):
     With kind "fingerprint" it has neither; `version` is then that of the fingerprint's code.
 
     `sha256` identifies the weights in the job's key, or `git_blob` if only that is known of a file. `cautions` are
-    warnings about the checkpoint for readers of the job's numbers. `featurizer` is the name of the graphs that the
-    encoder reads.
+    warnings about the checkpoint for readers of the job's numbers. `featurizer` is that of the graphs that the encoder
+    reads, None for the "hu" graphs.
     """
 
     checkpoint: str | None = None
@@ -110,7 +112,7 @@ class ModelSpec(Component):
     git_blob: str | None = None
     source: Source | None = None
     cautions: tuple[str, ...] = ()
-    featurizer: str = HU
+    featurizer: GraphKind | None = None
     kind: str = NETWORK
     version: int | None = None
 
@@ -124,9 +126,7 @@ class ModelSpec(Component):
         """Return what identifies a fingerprint, or the graphs of an encoder unless they are the default, "hu"."""
         if self.kind == FINGERPRINT:
             return {"fingerprint": {"version": self.version}}
-        if self.featurizer == HU:
-            return {}
-        return {"graphs": {"name": self.featurizer, "version": FEATURIZERS[self.featurizer].version}}
+        return {} if self.featurizer is None else {"graphs": self.featurizer.identity()}
 
 
 @dataclass(frozen=True)

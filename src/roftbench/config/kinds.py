@@ -29,11 +29,12 @@ def kind_of(target: type, group: str) -> str:
 def check_pair(model: ModelSpec, method: MethodSpec) -> None:
     """Raise UsageError unless model and method are of the same kind."""
     if model.kind != method.kind:
-        raise UsageError(
+        problem = (
             f"model={model.name} is a {model.kind}, but method={method.name} is for a {method.kind}. Allowed with"
             f" model={model.name}: method={_names('method', model.kind)}. Allowed with method={method.name}:"
             f" model={_names('model', method.kind)}."
         )
+        raise UsageError(problem, key="method", got=method.name)
 
 
 def _names(group: str, kind: str) -> str:

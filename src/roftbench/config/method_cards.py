@@ -21,7 +21,7 @@ def method_cards() -> dict[str, MethodCard]:
         try:
             found.append(MethodCard(**{key: value for key, value in content.items() if key in names}))
         except (TypeError, ValueError) as error:
-            raise UsageError(f"method/{name}.yaml: {error}") from None
+            raise UsageError(f"method/{name}.yaml: {error}", key=f"method/{name}.yaml") from None
     return {card.name: card for card in sorted(found, key=lambda card: (card.order, card.name))}
 
 

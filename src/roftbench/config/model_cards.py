@@ -21,7 +21,7 @@ def model_cards(folder: Path | None = None) -> dict[str, ModelCard]:
         try:
             found[name] = ModelCard(**{key: value for key, value in content.items() if key in names})
         except (TypeError, ValueError) as error:
-            raise UsageError(f"model/{name}.yaml: {error}") from None
+            raise UsageError(f"model/{name}.yaml: {error}", key=f"model/{name}.yaml") from None
     return found
 
 
@@ -39,6 +39,8 @@ def check_encoder(card: ModelCard, content: bytes) -> None:
         encoder = same[0]._target_.rpartition(".")[2]
         raise UsageError(
             f"model.checkpoint={card.checkpoint} holds the weights of {same[0].name}, a {encoder}, but"
-            f" model={card.name} is a {card._target_.rpartition('.')[2]}. Use model={same[0].name},"
-            f" or model.sha256={digest} to load it all the same."
+            f" model={card.name} is a {card._target_.rpartition('.')[2]}",
+            key="model.checkpoint",
+            got=card.checkpoint,
+            hint=f"Use model={same[0].name}, or model.sha256={digest} to load it all the same.",
         )

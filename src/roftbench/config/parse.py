@@ -20,7 +20,7 @@ from roftbench.config.schema import first_line, typed
 from roftbench.data.config import DatasetSpec
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.table.load import complete
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError, check_range
 from roftbench.store.downloads import Places
 
 
@@ -86,10 +86,10 @@ class Parser:
 
 def _top(values: dict[str, Any]) -> tuple[_Top, tuple[str, ...]]:
     if unknown := [key for key in values if key not in asdict(_Top())]:
-        raise UsageError(f"unknown key '{unknown[0]}'.{suggest(unknown[0], (*GROUPS, *asdict(_Top())))}")
+        allowed = (*GROUPS, *asdict(_Top()))
+        raise UsageError(f"unknown key '{unknown[0]}'", key=unknown[0], got=unknown[0], allowed=allowed)
     top: _Top = typed(_Top, values, "")
-    if top.seed < 0:
-        raise UsageError(f"seed must be ≥ 0, got {top.seed}")
+    check_range("seed", top.seed, 0)
     return top, tuple(load_plugin(plugin) for plugin in top.plugins)
 
 
@@ -110,8 +110,8 @@ def _train(values: dict[str, Any], task: str) -> TrainSettings:
     settings: TrainSettings = typed(TrainSettings, values, "train", extra=("interpolation_epochs",))
     try:
         return settings.for_task(task)
-    except ValueError as error:
-        raise UsageError(f"train: {error}") from None
+    except UsageError as error:
+        raise error.under("train.") from None
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -128,7 +128,9 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 def check_groups(config: DictConfig) -> None:
     """Raise UsageError if a group is not chosen."""
     if missing := [group for group in GROUPS if not isinstance(config.get(group), DictConfig)]:
-        raise UsageError(f"the config group '{missing[0]}' is not chosen: give {missing[0]}=NAME")
+        raise UsageError(
+            f"the config group '{missing[0]}' is not chosen", key=missing[0], hint=f"Give {missing[0]}=NAME"
+        )
 
 
 def _check_written_out(config: DictConfig, group: str) -> None:
@@ -136,7 +138,8 @@ def _check_written_out(config: DictConfig, group: str) -> None:
     found = OmegaConf.to_container(config, resolve=False).get(group)  # type: ignore[union-attr]
     sources = found.get("sources") if isinstance(found, dict) else found
     if "${" in json.dumps(sources, default=str):
-        raise UsageError(f"{group}.sources contains a reference (${{…}}): write out each address")
+        problem = f"{group}.sources contains a reference (${{…}}): write out each address"
+        raise UsageError(problem, key=f"{group}.sources")
 
 
 def follow(config: DictConfig) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def follow(config: DictConfig) -> dict[str, Any]:
         value = "FILE" if key.endswith((".checkpoint", ".path")) else "VALUE"
         sources = OmegaConf.select(config, "model.sources") if key == "model.checkpoint" else None
         where = f" (published at {sources[0]})" if sources else ""
-        raise UsageError(f"{key} must be given: {key}={value} on the command line{where}") from None
+        raise UsageError(f"{key} must be given: {key}={value} on the command line{where}", key=key) from None
     except omega.OmegaConfBaseException as error:
         raise UsageError(first_line(error)) from None
     assert isinstance(plain, dict)

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from roftbench.config.registry import conf_dir
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 from roftbench.store.downloads import Places
 
 
@@ -27,7 +27,7 @@ class Paths:
     def __post_init__(self) -> None:
         for name in ("results", "cache"):
             if not getattr(self, name):
-                raise ValueError(f"{name} is empty: give a folder")
+                raise UsageError(f"{name} is empty: give a folder", key=name, got=getattr(self, name))
 
     def places(self) -> Places:
         """Return the places where published files are searched for."""
@@ -51,12 +51,14 @@ def paths_of(overrides: Sequence[str]) -> Paths:
     for text in overrides:
         key, _, value = text.partition("=")
         if key not in known:
-            raise UsageError(f"unknown key '{key}'.{suggest(key, known)}")
+            raise UsageError(f"unknown key '{key}'", key=key, got=key, allowed=known)
         given[key.removeprefix("paths.")] = value
     try:
         merged = OmegaConf.merge(schema, OmegaConf.load(conf_dir() / "paths" / "default.yaml"), given)
         values = OmegaConf.to_container(merged, resolve=True)
         assert isinstance(values, dict)
         return Paths(**{str(key): value for key, value in values.items()})
-    except (OmegaConfBaseException, ValueError) as error:
-        raise UsageError(f"paths: {str(error).splitlines()[0]}") from None
+    except UsageError as error:
+        raise error.under("paths.") from None
+    except OmegaConfBaseException as error:
+        raise UsageError(f"paths: {str(error).splitlines()[0]}", key="paths") from None

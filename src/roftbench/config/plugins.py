@@ -27,23 +27,25 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple
     Raises:
         UsageError: the class lies elsewhere, cannot be imported, is abstract or has another base.
     """
-    root = path.partition(".")[0]
-    allowed = (PACKAGE, *plugins)
-    if not any(path.startswith(f"{name}.") for name in allowed):
-        raise UsageError(
-            f"{where}._target_={path} is neither in roftbench nor in a plug-in. If you trust it, give"
-            f" plugins=[PATH/{root}.py], or plugins=[{root}] if Python finds it (now: {', '.join(plugins) or 'none'})."
-        )
+
+    def refused(problem: str, hint: str = "") -> UsageError:
+        key = f"{where}._target_"
+        return UsageError(f"{key}={path} {problem}", key=key, got=path, hint=hint)
+
+    if not any(path.startswith(f"{name}.") for name in (PACKAGE, *plugins)):
+        root = path.partition(".")[0]
+        hint = f"If you trust it, give plugins=[PATH/{root}.py], or plugins=[{root}] if Python finds it."
+        raise refused(f"is neither in roftbench nor in a plug-in (now: {', '.join(plugins) or 'none'})", hint)
     try:
         found = import_name(path)
     except Exception as error:  # a plug-in's own code may raise anything
-        raise UsageError(f"{where}._target_={path} cannot be imported: {type(error).__name__}: {error}") from error
+        raise refused(f"cannot be imported: {type(error).__name__}: {error}") from error
     if not (isinstance(found, type) and issubclass(found, bases)):
         allowed_bases = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
-        raise UsageError(f"{where}._target_={path} is no subclass of {allowed_bases}")
+        raise refused(f"is no subclass of {allowed_bases}")
     if inspect.isabstract(found):
         lacking = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
-        raise UsageError(f"{where}._target_={path} is abstract: it lacks {lacking}. Name a class that has them")
+        raise refused(f"is abstract: it lacks {lacking}", "Name a class that has them.")
     return found
 
 
@@ -81,18 +83,25 @@ def import_name(path: str) -> Any:
 _loaded: dict[str, Path] = {}  # plug-ins given as files, by module name
 
 
+def file_of(target: str) -> str | None:
+    """Return the file of the plug-in that holds a class, where it was given as a file."""
+    path = _loaded.get(target.partition(".")[0])
+    return None if path is None else str(path)
+
+
 def load_plugin(plugin: str) -> str:
     """Import a plug-in, a module name or the path of a .py file, and return its module name."""
     if not plugin.endswith(".py"):
         return plugin
     path = Path(plugin).expanduser()
     if not path.is_file():
-        raise UsageError(f"plugins: {plugin} does not exist (path: {path.resolve()})")
+        raise UsageError(f"plugins: {plugin} does not exist (path: {path.resolve()})", key="plugins", got=plugin)
     name, path = path.stem, path.resolve()
     if _loaded.get(name) == path:
         return name
     if name in sys.modules and name not in _loaded:
-        raise UsageError(f"plugins: {plugin}: a module '{name}' exists already: rename the file")
+        problem = f"plugins: {plugin}: a module '{name}' exists already: rename the file"
+        raise UsageError(problem, key="plugins", got=plugin)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -102,5 +111,6 @@ def load_plugin(plugin: str) -> str:
         spec.loader.exec_module(module)
     except Exception as error:  # the plug-in's own code may raise anything
         del sys.modules[name], _loaded[name]
-        raise UsageError(f"plugins: {plugin} cannot be imported: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"plugins: {plugin} cannot be imported: {reason}", key="plugins", got=plugin) from error
     return name

@@ -30,9 +30,11 @@ def check_references(config: DictConfig) -> None:
     for path, node in nodes.items():
         if isinstance(node, str) and "${" in node:
             if _NESTED.search(node):
-                raise UsageError(f"{'.'.join(path)} contains a nested reference (${{…${{…}}…}}): write it out")
+                key = ".".join(path)
+                raise UsageError(f"{key} contains a nested reference (${{…${{…}}…}}): write it out", key=key)
             if _weight(path, nodes, weights) > MOST:
-                raise UsageError(f"{'.'.join(path)}: its references (${{…}}) resolve to more than {MOST:,} values")
+                key = ".".join(path)
+                raise UsageError(f"{key}: its references (${{…}}) resolve to more than {MOST:,} values", key=key)
 
 
 def _nodes(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -43,7 +43,7 @@ def chosen(group: str, overrides: Iterable[str], extra: Path | None = None) -> d
 def existing(folder: Path) -> Path:
     """Return a user's config folder; raises UsageError if it does not exist or `check_folder` refuses its content."""
     if not folder.is_dir():
-        raise UsageError(f"--config-dir {folder}: the folder does not exist")
+        raise UsageError(f"--config-dir {folder}: the folder does not exist", key="--config-dir", got=str(folder))
     check_folder(folder)
     return folder
 
@@ -78,7 +78,7 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     content = load(read_text(path), path) or {}
     if not isinstance(content, dict):
-        raise UsageError(f"{path} must consist of key: value lines")
+        raise UsageError(f"{path} must consist of key: value lines", key=str(path))
     return content
 
 

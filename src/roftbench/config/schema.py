@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf import errors as omega
 
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 from roftbench.overrides import elements, quoted_list, shell_word
 
 
@@ -30,34 +30,40 @@ def typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] =
     OmegaConf.set_readonly(schema, False)
     names = [str(key) for key in schema]  # `in schema` is False for keys without a value
     if unknown := [key for key in values if key not in names]:
-        raise UsageError(f"unknown key '{prefix}{unknown[0]}'.{suggest(unknown[0], names)}")
+        raise UsageError(
+            f"unknown key '{prefix}{unknown[0]}'", key=f"{prefix}{unknown[0]}", got=unknown[0], allowed=names
+        )
     for key, value in values.items():
         try:
             schema[key] = value
         except (omega.ValidationError, omega.UnsupportedValueType) as error:
-            wants_list = "not a ListConfig" in str(error)
-            if wants_list:
-                example = shell_word(f"{prefix}{key}", quoted_list(elements(str(value))))
-                raise UsageError(f"{prefix}{key} must be a list, such as {example}") from None
-            if isinstance(value, list) and None in value:
-                example = shell_word(
-                    f"{prefix}{key}", quoted_list("null" if one is None else str(one) for one in value)
-                )
-                raise UsageError(
-                    f"{prefix}{key} contains null, which is not text. If it is a name, quote it: {example}"
-                ) from None
-            raise UsageError(f"{prefix}{key}: {first_line(error)}") from None
+            raise _wrong_type(f"{prefix}{key}", value, error) from None
     if missing := [name for name in names if OmegaConf.is_missing(schema, name)]:
-        raise UsageError(f"{prefix}{missing[0]} must be given")
+        raise UsageError(f"{prefix}{missing[0]} must be given", key=f"{prefix}{missing[0]}")
     fields = {name: _plain(schema[name]) for name in names}
     if endless := [name for name, value in fields.items() if not _finite(value)]:
-        raise UsageError(f"{prefix}{endless[0]} must be finite, got {fields[endless[0]]}")
+        key, got = f"{prefix}{endless[0]}", fields[endless[0]]
+        raise UsageError(f"{key} must be finite, got {got}", key=key, got=got)
     try:
         return cls(**fields)
-    except TypeError as error:
-        raise UsageError(f"{where}: {error}") from None
+    except UsageError as error:
+        raise error.under(prefix) from None
     except ValueError as error:
-        raise UsageError(f"{prefix}{error}") from None
+        raise UsageError(f"{prefix}{error}", key=where) from None
+    except TypeError as error:
+        raise UsageError(f"{where}: {error}", key=where) from None
+
+
+def _wrong_type(key: str, value: Any, error: Exception) -> UsageError:
+    """Return the error for a value that OmegaConf refuses for a key."""
+    if "not a ListConfig" in str(error):
+        example = shell_word(key, quoted_list(elements(str(value))))
+        return UsageError(f"{key} must be a list, such as {example}", key=key, got=value)
+    if isinstance(value, list) and None in value:
+        example = shell_word(key, quoted_list("null" if one is None else str(one) for one in value))
+        hint = f"If it is a name, quote it: {example}"
+        return UsageError(f"{key} contains null, which is not text", key=key, got=value, hint=hint)
+    return UsageError(f"{key}: {first_line(error)}", key=key, got=value)
 
 
 def _plain(value: Any) -> Any:

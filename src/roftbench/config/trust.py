@@ -29,13 +29,14 @@ def check_folder(folder: Path) -> None:
             found = path.stat()
             _check_file(path, folder, found.st_mtime_ns, found.st_size)
     except OSError as error:
-        raise UsageError(f"{error.filename or folder} cannot be read: {error.strerror or error}") from None
+        name = str(error.filename or folder)
+        raise UsageError(f"{name} cannot be read: {error.strerror or error}", key=name) from None
 
 
 @lru_cache(maxsize=4096)
 def _check_file(path: Path, folder: Path, _changed: int, size: int) -> None:
     if size > LARGEST:
-        raise UsageError(f"{path} has {size:,} bytes: a config has at most {LARGEST:,}")
+        raise UsageError(f"{path} has {size:,} bytes: a config has at most {LARGEST:,}", key=str(path))
     text = read_text(path)
     content = load(text, path)
     inside = path.relative_to(folder).parts
@@ -50,11 +51,12 @@ def _check_file(path: Path, folder: Path, _changed: int, size: int) -> None:
 
 
 def _refuse(path: Path, key: str) -> None:
-    raise UsageError(
+    problem = (
         f"{path} sets {key}, which can run code: only the command line may do so, not a config folder. If you trust it,"
         f" give {'plugins=[FILE.py]' if key.startswith('plugins') else 'hydra.…=…'} there. A preset may set"
         " hydra.sweeper.params alone"
     )
+    raise UsageError(problem, key=str(path), got=key)
 
 
 def _of_launcher(content: Any, inside: tuple[str, ...]) -> Iterator[str]:
@@ -104,9 +106,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeError as error:
-        raise UsageError(f"{path} is not text in UTF-8: {error}") from None
+        raise UsageError(f"{path} is not text in UTF-8: {error}", key=str(path)) from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}", key=str(path)) from None
 
 
 def load(text: str, path: Path) -> Any:
@@ -114,14 +116,15 @@ def load(text: str, path: Path) -> Any:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None and _count(root, {}) > NODES:
-            raise UsageError(f"{path}: its anchors expand to more than {NODES:,} values")
+            raise UsageError(f"{path}: its anchors expand to more than {NODES:,} values", key=str(path))
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}", key=str(path)) from None
     except (RecursionError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(f"{path} is not valid YAML: it is nested too deeply, or a value is impossible") from None
+        reason = "it is nested too deeply, or a value is impossible"
+        raise UsageError(f"{path} is not valid YAML: {reason}", key=str(path)) from None
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:

@@ -1,1 +1,1 @@
-"""Molecules in, labeled and packed graphs out: sources, featurizer, cache, splits."""
+"""From tables of molecules to labeled, packed graphs and their splits."""

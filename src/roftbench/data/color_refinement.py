@@ -1,8 +1,9 @@
-"""Atoms that look alike to message passing, found by color refinement (Weisfeiler and Leman, 1968), worked out once.
+"""Atoms with equal states in message passing, found by color refinement (Weisfeiler and Leman, 1968).
 
-After k layers the state of an atom follows from what lies within k bonds of it, as long as nothing random is mixed in:
-atoms of one color of depth k share it (Sourek et al., arXiv 2007.06567; Bollen et al., arXiv 2304.14793). The 2,002
-atoms of ESOL's validation part (scaffold split) have 6 % as many colors at depth 1, and 74 % at depth 5.
+Without randomness, the state of an atom after k layers depends only on its surroundings within k bonds. Atoms of one
+color of depth k therefore share it, and it is computed once (Sourek et al., arXiv 2007.06567; Bollen et al., arXiv
+2304.14793). The 2,002 atoms of ESOL's validation part (scaffold split) have 6 % as many colors at depth 1 and 74 % at
+depth 5.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,13 +21,17 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Hop:
-    """What one layer of message passing reads: V new states from U old ones, by M messages. All int64.
+    """Messages of one layer: V new states from U old ones by M messages. All tensors are int64.
 
-    Messages are sorted by the new state that they enter; the first that enters each comes from the atom itself.
-    source [M]: the old state that a message comes from; attr [M, A]: its bond, zeros where it is the atom's own;
-    offsets [V + 1]: messages offsets[v]:offsets[v + 1] enter new state v; degree [U]: how many enter an atom of each
-    old state. Sorted by source instead, as the gradient needs them: target [M] are the new states, and messages
-    starts[u]:starts[u + 1] leave old state u.
+    Messages are sorted by the new state that they enter; the first one into each state comes from the atom itself.
+
+    Attributes:
+        source: old state that each message leaves, [M].
+        attr: bond of each message, zeros for an atom's own, [M, A].
+        offsets: messages offsets[v]:offsets[v + 1] enter new state v, [V + 1].
+        degree: number of messages that enter an atom of each old state, [U].
+        target: new states that messages enter, sorted by source instead, for the gradient, [M].
+        starts: in that order, messages starts[u]:starts[u + 1] leave old state u, [U + 1].
     """
 
     source: Tensor
@@ -39,11 +44,14 @@ class Hop:
 
 @dataclass(frozen=True)
 class Shared:
-    """The first layers of a batch of N atoms, worked out once for atoms of one color.
+    """First layers of a batch of N atoms, computed once per color.
 
-    atoms [U]: an atom of each color before the first hop; hops: one a layer, from colors of its depth to the next;
-    color [N]: that of each atom after the last hop. order [N] lists the atoms by color, and starts [V + 1] say where
-    those of each color begin.
+    Attributes:
+        atoms: an atom of each color before the first hop, [U].
+        hops: messages per layer, from colors of one depth to those of the next.
+        color: color of each atom after the last hop, [N].
+        order: atoms sorted by that color, [N].
+        starts: where the atoms of each color begin in `order`, [V + 1].
     """
 
     atoms: Tensor
@@ -54,9 +62,9 @@ class Shared:
 
 
 def whole_hop(edge_index: Tensor, edge_attr: Tensor, edge_ptr: Tensor) -> Hop:
-    """Return the hop of a layer that works out every atom of a batch; see `roftbench.data.packed.Batch`.
+    """Return the messages of a layer between all atoms of a batch; see `roftbench.data.packed.Batch`.
 
-    Bonds run both ways: what enters an atom leaves it as well, and both lists are the same.
+    As each bond has both directions, the lists of entering and leaving messages are equal.
     """
     nodes = torch.arange(len(edge_ptr), device=edge_ptr.device)
     offsets = edge_ptr + nodes
@@ -77,10 +85,19 @@ def share(
     depth: int,
     done: int = 0,
 ) -> Iterator[Shared]:
-    """Yield for each of several batches what its layers from number `done` to `depth` (at least one) can share.
+    """Yield for each of several batches the colors and messages of its first layers.
 
-    The batches lie one behind the other on the host, with integers x [N, F] and edge_attr [E, A], edges sorted by the
-    node they enter; batch i has the nodes node_cuts[i]:node_cuts[i + 1]. Nothing is shared between two batches.
+    The batches are concatenated on the host, edges sorted by the node that they enter. Colors are not shared between
+    batches.
+
+    Args:
+        x: features of nodes, integers, [N, F].
+        edge_index: source and target of each edge, [2, E].
+        edge_attr: features of edges, integers, [E, A].
+        edge_ptr: first edge into each node, [N + 1].
+        node_cuts: batch i has the nodes node_cuts[i]:node_cuts[i + 1].
+        depth: number of layers.
+        done: number of layers that are left out at the beginning, less than `depth`.
     """
     (source, target), ptr = edge_index.numpy(), edge_ptr.numpy()
     bond = _columns(edge_attr.numpy())
@@ -111,12 +128,12 @@ def share(
 
 
 def _numbered(keys: Integers) -> Integers:
-    """Return numbers from 0, equal where keys are, in the order in which keys first appear."""
+    """Return the keys numbered from 0 in order of first appearance."""
     return pd.factorize(keys)[0].astype(np.int64, copy=False)
 
 
 def _columns(table: NDArray[np.integer]) -> Integers:
-    """Number the different rows of a table of integers ≥ 0, [n, m] to [n]."""
+    """Return the rows of a table of integers ≥ 0, [n, m], as numbers, [n], equal for equal rows."""
     numbers = np.zeros(len(table), np.int64)
     for column in table.T:
         numbers = _numbered(numbers * (int(column.max(initial=0)) + 1) + column)
@@ -124,11 +141,11 @@ def _columns(table: NDArray[np.integer]) -> Integers:
 
 
 def _refined(color: Integers, source: Integers, target: Integers, bond: Integers, ptr: Integers) -> Integers:
-    """Return the colors of the next depth: equal where an atom's color and those behind its bonds are."""
+    """Return the colors of the next depth: equal for equal colors of an atom and, with bonds, of its neighbors."""
     degree = np.diff(ptr)
     seen = color[source] * (bond.max(initial=0) + 1) + bond
     size = int(seen.max(initial=0)) + 1
-    seen = np.sort(target * size + seen) % size  # what an atom sees, in an order that does not depend on the file's
+    seen = np.sort(target * size + seen) % size  # neighbors in an order independent of the file
     for number in range(int(degree.max(initial=0))):
         has = degree > number
         column = np.zeros_like(color)
@@ -138,13 +155,13 @@ def _refined(color: Integers, source: Integers, target: Integers, bond: Integers
 
 
 def _firsts(color: Integers) -> Integers:
-    """Return the first atom of each color; they ascend, as colors are numbered by them."""
+    """Return the first atom of each color, ascending, as colors are numbered by first appearance."""
     highest = np.maximum.accumulate(color)
     return np.flatnonzero(np.diff(highest, prepend=-1))
 
 
 def _by(values: Integers, size: int) -> tuple[Tensor, Tensor]:
-    """Return positions sorted by value, and where those of each of `size` values begin, [size + 1]."""
+    """Return positions sorted by value, and where those of each value begin, [size + 1]."""
     starts = np.concatenate([[0], np.cumsum(np.bincount(values, minlength=size))])
     return torch.from_numpy(np.argsort(values, kind="stable")), torch.from_numpy(starts)
 
@@ -169,7 +186,7 @@ def _hop(
     bonds[bonded] = attr[edges]
     by_source, starts = _by(came, num_old)
     entering = np.empty(num_old, np.int64)
-    entering[old[first]] = sizes  # of one color, one number of bonds
+    entering[old[first]] = sizes  # equal for atoms of one color
     states, attrs, enters, degrees, owners = map(torch.from_numpy, (came, bonds, offsets, entering, owner))
     return Hop(states, attrs, enters, degrees, owners[by_source], starts)
 

@@ -1,4 +1,4 @@
-"""A data set ready for training: molecules kept, labels, packed graphs, and the rows that were dropped and why."""
+"""Data sets ready for training: molecules, labels, packed graphs, and dropped rows with reasons."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from roftbench.data import duplicates
 from roftbench.data.config import DatasetSpec
 from roftbench.data.featurizers import hu
-from roftbench.data.featurizers.registry import FEATURIZERS, HU
+from roftbench.data.featurizers.base import GraphKind
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.parallel import in_chunks
@@ -28,11 +28,11 @@ from roftbench.store.downloads import Places
 from roftbench.store.tensors import Entry, load_or_build
 
 ABSENT = "RDKit cannot parse the SMILES of the published file; the bundled copy leaves the row out"
-CACHE = 3  # raise it when the files of the cache change in form
+CACHE = 3  # raise it when the format of cached files changes
 
 
-NUMBERS = re.compile(r"(?<![+\w])\d+(, ?\d+)*(?!\w)")  # in reasons, which differ in nothing else
-NOTES = {  # on cells that hold more than a SMILES, by the fields of `roftbench.data.smiles.Cell`
+NUMBERS = re.compile(r"(?<![+\w])\d+(, ?\d+)*(?!\w)")  # in reasons that are counted together
+NOTES = {  # on cells with more than a SMILES, by field of `roftbench.data.smiles.Cell`
     "named": "{} SMILES cells have a name after a blank: it is not read",
     "extended": "{} SMILES cells have a CXSMILES extension: it is read by RDKit",
     "mapped": "atom-map numbers of {} SMILES are ignored",
@@ -42,7 +42,7 @@ NOTES = {  # on cells that hold more than a SMILES, by the fields of `roftbench.
 
 @dataclass(frozen=True)
 class Dropped:
-    """A row that takes no part: its data row (from 0), its SMILES, and the reason."""
+    """A row that is not used: its data row (from 0), its SMILES, and the reason."""
 
     row: int
     smiles: str
@@ -51,12 +51,23 @@ class Dropped:
 
 @dataclass(frozen=True)
 class MoleculeDataset:
-    """N molecules in file order: smiles [N], rows [N] (data row in the file), y [N, T] with NaN = no label, graphs.
+    """N molecules in file order.
 
-    `graphs` are the "hu" ones, `graphs_of` gives others. `targets` [T] names the labels; `canonical` [N] is a hash of
-    each canonical SMILES; `parts` [N] is the file's own split, if it has one; `place` is where the file was found;
-    `notes` are what a reader of a score should know of how its cells were read. Where a policy for duplicates has left
-    molecules out, `whole` is the data set before it and `position` [N] counts in that.
+    Attributes:
+        spec: description of the data set.
+        targets: names of the T labels.
+        smiles: SMILES, [N].
+        rows: data row of each molecule in the file, from 0, [N].
+        y: labels, [N, T], NaN where missing.
+        graphs: the "hu" graphs; `graphs_of` returns others.
+        canonical: hash of each canonical SMILES, [N].
+        parts: "train", "val", "test" or "" per molecule, [N], if the file has its own split.
+        dropped: rows without a molecule.
+        place: where the file was found.
+        cache: file of the cached graphs.
+        notes: remarks on how cells were read, for readers of scores.
+        whole: the data set before a policy for duplicates, if that has left molecules out.
+        position: position of each molecule in `whole`, [N].
     """
 
     spec: DatasetSpec
@@ -88,7 +99,7 @@ class MoleculeDataset:
         return self.graphs.sizes
 
     def scaffold_groups(self) -> NDArray[np.int64]:
-        """Return a number for each molecule, [N], equal where Bemis-Murcko scaffolds (with chirality) are equal."""
+        """Return a number per molecule, [N], equal if Bemis-Murcko scaffolds (with chirality) are equal."""
         return self._scaffold_groups
 
     @cached_property
@@ -96,25 +107,30 @@ class MoleculeDataset:
         group = self.kept_beside("scaffolds", str(hu.VERSION), _scaffold_entry)["group"].numpy()
         return group if self.position is None else group[self.position]
 
-    def graphs_of(self, featurizer: str) -> PackedGraphs:
-        """Return the graphs of these N molecules that a featurizer makes; from the cache after the first use.
+    def graphs_of(self, kind: GraphKind | None) -> PackedGraphs:
+        """Return the graphs of these N molecules of a kind (None: the "hu" graphs), cached after the first use.
 
         Their number of atoms may differ from `sizes`. The cache is keyed by that of the "hu" graphs, which decide the
-        molecules, by the featurizer's version and by RDKit's.
+        molecules, by the version of the featurizer and its code, and by the version of RDKit.
         """
-        if featurizer == HU:
+        if kind is None:
             return self.graphs
-        version = str(FEATURIZERS[featurizer].version)
-        graphs = PackedGraphs(**self.kept_beside("graphs", version, partial(_other_entry, featurizer), featurizer))
+        version = " ".join(filter(None, (str(kind.version), kind.code)))
+        graphs = PackedGraphs(**self.kept_beside("graphs", version, partial(_other_entry, kind), kind.name))
         return graphs if self.position is None else graphs.select(torch.from_numpy(self.position))
 
     def kept_beside(
         self, kind: str, version: str, build: Callable[[Sequence[str], str], Entry], of: str = ""
     ) -> dict[str, torch.Tensor]:
-        """Return tensors made of all molecules that have a graph by build(smiles, name), from a file beside the graphs.
+        """Return tensors of build(smiles, name) for all molecules with a graph, cached in a file beside the graphs.
 
-        One file serves every policy for duplicates: `position`, where there is one, picks this data set's molecules.
-        The file is named by `kind` and `of`, and keyed by that of the graphs, by `version` and by RDKit's.
+        The file is the same for every policy for duplicates; select this data set's molecules by `position`.
+
+        Args:
+            kind: first part of the file's name.
+            version: version of the content, part of the file's key beside that of the graphs and RDKit's version.
+            build: function from all SMILES and the name of the data set to the content.
+            of: last part of the file's name.
         """
         smiles = self.smiles if self.whole is None else self.whole.smiles
         name = str(self.spec.name)
@@ -123,21 +139,20 @@ class MoleculeDataset:
         return load_or_build(path, lambda: build(smiles, name))[0]
 
     def cut(self, splitter: Splitter, ratio: LabelRatio) -> tuple[Split, Split]:
-        """Return the split of all molecules, and the parts that are used: cut to the labels that `ratio` grants.
+        """Return the split of all molecules, and the parts that are used, reduced to the labels of `ratio`.
 
-        Of a single task, training molecules without a label are left out, and all such molecules are counted in the
-        note: nothing can be learned from them.
+        With a single task, training molecules without a label are left out, and the note counts all such molecules.
 
         Raises:
-            UsageError: the splitter cannot cut these molecules, or its parts are not disjoint, or there are fewer
-                labels than asked for.
+            UsageError: the splitter cannot split these molecules, its parts are not disjoint, or there are fewer labels
+                than requested.
         """
         split = splitter(self)
         split.check(len(self), type(splitter).__name__)
         return split, ratio.apply(self._labeled(split), self.y, str(self.spec.task))
 
     def _labeled(self, split: Split) -> Split:
-        """Return the split of a single task without the training molecules that have no label."""
+        """Return the split without training molecules that have no label, if there is a single task."""
         unlabeled = np.asarray(np.isnan(self.y).all(axis=1))
         count = sum(int(unlabeled[part].sum()) for part in (split.train, split.val, split.test))
         if self.y.shape[1] > 1 or not count:
@@ -149,7 +164,7 @@ class MoleculeDataset:
         )
 
     def resolved(self, policy: str) -> "MoleculeDataset":
-        """Return the data set with `dataset.duplicates` applied; within the file's own parts where it has them."""
+        """Return the data set after a policy for duplicates, applied within the file's own parts if it has them."""
         same = self.canonical
         if self.parts is not None:  # a label of test must not reach train
             _, part = np.unique(self.parts, return_inverse=True)
@@ -173,12 +188,17 @@ class MoleculeDataset:
 
 
 def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> MoleculeDataset:
-    """Read a data set (a completed spec) and its graphs; featurize on the first use, from the cache afterward.
+    """Return a data set with its graphs, which are computed on the first use and cached.
 
     The cache is keyed by the file's content, the SMILES column, the featurizer's version and RDKit's version.
 
+    Args:
+        spec: description of the data set, completed by `data.table.load.complete`.
+        cache_dir: folder of cached graphs.
+        places: where published files are looked for.
+
     Raises:
-        UsageError: the file cannot be read or holds no molecule that has a graph and a label.
+        UsageError: the file cannot be read, or no molecule in it has a graph and a label.
     """
     table = read_table(spec, places)
     content = spec.asset_sha256 if table.place == "bundled" else spec.sha256
@@ -186,7 +206,7 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
     tensors, description = load_or_build(path, lambda: _graph_entry(table.smiles, spec))
     rows, canonical = (tensors.pop(name).numpy() for name in ("rows", "canonical"))
     if len(rows) == 0:
-        raise UsageError(_no_graph(spec, description["dropped"]))
+        raise UsageError(_no_graph(spec, description["dropped"]), key="dataset.smiles_column", got=spec.smiles_column)
     smiles = [text.strip(BLANKS) for text in table.smiles]
     for row, text in description["texts"]:
         smiles[row] = text
@@ -212,19 +232,19 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
 
 
 def cache_path(folder: Path, stem: str, identity: str) -> Path:
-    """Return where something computed is kept: named by what decides it, RDKit's version included."""
+    """Return the file for a computed result, keyed by `identity` and RDKit's version."""
     digest = sha256(f"{identity} {rdkit.__version__}".encode())[:16]
     return folder / f"{stem}-{digest}.safetensors"
 
 
 def _identity(spec: DatasetSpec, content: str) -> str:
-    """Return what decides the graphs of a data set whose file has this checksum."""
+    """Return what determines the graphs of a data set whose file has this digest."""
     stripped = " strip_salts" if spec.strip_salts else ""
     return f"{content} {spec.smiles_column} {CACHE} {hu.VERSION}{stripped}"
 
 
 def _no_graph(spec: DatasetSpec, dropped: Sequence[tuple[int, str]]) -> str:
-    """Return why a data set has no molecule: the commonest reasons of its rows, and what helps."""
+    """Return why a data set has no molecule: the most frequent reasons of its rows, and advice."""
     kinds = Counter(NUMBERS.sub("…", reason) for _, reason in dropped)
     reasons = "; ".join(f"{count} × {reason}" for reason, count in kinds.most_common(3))
     if any(kind.startswith("dummy atom") for kind in kinds):
@@ -241,7 +261,7 @@ def _labels(spec: DatasetSpec, table: Table, rows: NDArray[np.int64]) -> NDArray
     y = table.labels[rows]
     if np.isnan(y).all():
         shown = ", ".join(table.targets[:5]) + ", …" * (len(table.targets) > 5)
-        raise UsageError(f"data set {spec.name}: no molecule has a label in {shown}")
+        raise UsageError(f"data set {spec.name}: no molecule has a label in {shown}", key=", ".join(table.targets))
     return y
 
 
@@ -266,8 +286,8 @@ def _graph_entry(smiles: Sequence[str], spec: DatasetSpec) -> Entry:
     return tensors, {"dropped": dropped, "texts": texts, "counts": counts}
 
 
-def _other_entry(featurizer: str, smiles: Sequence[str], name: str) -> Entry:
-    chunks = in_chunks(FEATURIZERS[featurizer].chunk, smiles, f"{featurizer} graphs of {name}")
+def _other_entry(kind: GraphKind, smiles: Sequence[str], name: str) -> Entry:
+    chunks = in_chunks(kind.pack, smiles, f"{kind.name} graphs of {name}")
     return _tensors(PackedGraphs.from_chunks(list(chunks))), {}
 
 

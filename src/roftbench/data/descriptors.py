@@ -1,4 +1,4 @@
-"""What is asked of each molecule alone: fingerprint, connectivity, fragments and rings.
+"""Descriptors of single molecules: fingerprint, connectivity, fragments and rings.
 
 This module runs in worker processes, so it imports nothing heavy.
 """
@@ -13,18 +13,22 @@ from rdkit.Chem import rdFingerprintGenerator
 
 from roftbench.data.featurizers.hu import parse_smiles, text_hash
 
-VERSION = 1  # raise it when a number of `Descriptors` changes: every cache then rebuilds itself
+VERSION = 1  # raise it when a descriptor changes; caches are then rebuilt
 RADIUS, BITS = 2, 2048  # of the Morgan fingerprint
 
 
 class Descriptors(NamedTuple):
-    """N molecules.
+    """Descriptors of N molecules.
 
-    fingerprint [N, 256] uint8: the 2048 bits of the Morgan fingerprint of radius 2, packed (ECFP4 of Rogers & Hahn
-    2010, J. Chem. Inf. Model. 50, 742). connectivity [N] int64: a hash of the first block of the standard InChIKey,
-    which is equal for stereoisomers, isotopes, protonation states and tautomers of a mobile hydrogen, but not for
-    salts with different counter-ions (Heller et al. 2015, J. Cheminf. 7, 23). no_inchi [N] bool: InChI has failed;
-    the canonical SMILES stands for the connectivity. fragments and rings [N] int32: how many.
+    Attributes:
+        fingerprint: the 2048 bits of the Morgan fingerprint of radius 2 (ECFP4; Rogers and Hahn, J. Chem. Inf. Model.
+            50, 742, 2010), packed, [N, 256] uint8.
+        connectivity: hash of the first block of the standard InChIKey, [N] int64. It is equal for stereoisomers,
+            isotopes, protonation states and tautomers of a mobile hydrogen, but not for salts with different
+            counter-ions (Heller et al., J. Cheminf. 7, 23, 2015).
+        no_inchi: whether InChI fails, so that `connectivity` is a hash of the canonical SMILES, [N].
+        fragments: number of fragments, [N] int32.
+        rings: number of rings, [N] int32.
     """
 
     fingerprint: NDArray[np.uint8]
@@ -35,7 +39,7 @@ class Descriptors(NamedTuple):
 
 
 def describe_chunk(smiles: Sequence[str]) -> Descriptors:
-    """Return the descriptors of some SMILES, each of which has a graph."""
+    """Return the descriptors of some SMILES that have graphs."""
     molecules = [parse_smiles(text) for text in smiles]
     with rdBase.BlockLogs():
         blocks = [_first_block(molecule) for molecule in molecules]
@@ -58,9 +62,12 @@ def fingerprints(molecules: Sequence[Chem.Mol]) -> NDArray[np.uint8]:
 
 
 class Counts(NamedTuple):
-    """How often the substructures of N molecules occur, the M that do occur one after the other.
+    """Sparse counts of substructures in N molecules: M entries, molecule by molecule.
 
-    size [N] int32: how many bits a molecule has; bit [M] int32: which, ascending; times [M] int32: how often.
+    Attributes:
+        size: number of entries per molecule, [N] int32.
+        bit: bit of each entry, ascending per molecule, [M] int32.
+        times: count of each entry, [M] int32.
     """
 
     size: NDArray[np.int32]
@@ -69,7 +76,7 @@ class Counts(NamedTuple):
 
 
 def count_chunk(smiles: Sequence[str]) -> Counts:
-    """Return the counts behind the fingerprints of some SMILES, each of which has a graph."""
+    """Return the substructure counts of some SMILES that have graphs."""
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
     with rdBase.BlockLogs():
         found = [generator.GetCountFingerprint(parse_smiles(text)).GetNonzeroElements() for text in smiles]
@@ -78,12 +85,12 @@ def count_chunk(smiles: Sequence[str]) -> Counts:
 
 
 def join(chunks: Sequence[Descriptors]) -> Descriptors:
-    """Return chunks (at least one) as one."""
+    """Return the concatenation of chunks, at least one."""
     return Descriptors._make(np.concatenate(column) for column in zip(*chunks, strict=True))
 
 
 def _first_block(molecule: Chem.Mol) -> str:
-    """Return the 14 letters that stand for the connectivity, "" where InChI fails (more than 1,023 atoms, say)."""
+    """Return the first block of the InChIKey, 14 letters, or "" where InChI fails, as for more than 1,023 atoms."""
     try:
         return str(Chem.MolToInchiKey(molecule))[:14]
     except (RuntimeError, ValueError):

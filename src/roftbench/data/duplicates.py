@@ -1,4 +1,4 @@
-"""Molecules that occur more than once, by canonical isomeric SMILES: found, dropped or merged, or shared by parts."""
+"""Molecules that occur more than once, by canonical isomeric SMILES: policies, and warnings if parts share them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ Labels = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Resolved:
-    """What is left: positions kept [K], their labels [K, T], and (position, reason) of the molecules left out."""
+    """Result of a policy: positions kept [K], their labels [K, T], and (position, reason) of the molecules left out."""
 
     kept: Indices
     y: Labels
@@ -28,7 +28,7 @@ def groups_of(canonical: NDArray[np.int64]) -> list[Indices]:
 
 
 def conflicting_tasks(y: Labels) -> NDArray[np.bool_]:
-    """Return whether the known labels of a group, y [n, T], differ, for each task [T]."""
+    """Return for each task, [T], whether the known labels of a group, y [n, T], differ."""
     known = ~np.isnan(y)
     low, high = np.where(known, y, np.inf).min(axis=0), np.where(known, y, -np.inf).max(axis=0)
     differ: NDArray[np.bool_] = known.any(axis=0) & (low < high)
@@ -36,11 +36,16 @@ def conflicting_tasks(y: Labels) -> NDArray[np.bool_]:
 
 
 def resolve(policy: str, canonical: NDArray[np.int64], y: Labels, rows: Indices, task: str) -> Resolved:
-    """Apply `dataset.duplicates` to labels y [N, T] of molecules with data rows [N].
+    """Return the molecules and labels that a policy of `dataset.duplicates` keeps.
 
-    keep: nothing changes (the paper's). drop_conflicts: molecules that occur with different known labels in some task
-    are left out, all their rows. merge: each molecule's first row stays, with the mean of the known labels
-    (regression), or for classes the label on which all agree and none where they do not.
+    Args:
+        policy: "keep" changes nothing, as in the paper. "drop_conflicts" leaves out all rows of molecules with
+            different known labels in a task. "merge" keeps the first row of each molecule, with the mean of the known
+            labels for regression, and for classes the label if all agree, otherwise none.
+        canonical: hashes of canonical SMILES, [N].
+        y: labels, [N, T].
+        rows: data rows in the file, [N].
+        task: "regression" or "classification".
     """
     y = y.copy()
     dropped: list[tuple[int, str]] = []
@@ -68,8 +73,8 @@ def _merged(y: Labels, conflicts: NDArray[np.bool_], task: str) -> Labels:
     return np.where(conflicts, np.nan, mean) if task == "classification" else mean
 
 
-def across_parts(canonical: NDArray[np.int64], y: Labels, parts: Split, mend: str) -> list[str]:
-    """Return a warning for each pair of parts that share molecules: how many, of other labels how many, what helps."""
+def across_parts(canonical: NDArray[np.int64], y: Labels, parts: Split, advice: str) -> list[str]:
+    """Return a warning per pair of parts that share molecules: how many, how many with other labels, and advice."""
     found = []
     for name, part, other_name, other in (
         ("val", parts.val, "train", parts.train),
@@ -81,13 +86,13 @@ def across_parts(canonical: NDArray[np.int64], y: Labels, parts: Split, mend: st
             found.append(
                 f"{len(shared)} of {len(part)} {name} molecules also occur in {other_name} (same canonical SMILES),"
                 f" {_differing(shared, other, canonical, y)} of them with another label;"
-                f" {mend}"
+                f" {advice}"
             )
     return found
 
 
 def _differing(shared: Indices, other: Indices, canonical: NDArray[np.int64], y: Labels) -> int:
-    """Return how many of the molecules `shared` [n] have a known label that a twin in `other` contradicts."""
+    """Return how many of the molecules `shared` [n] have a known label that differs from one in `other`."""
     members = np.concatenate([shared, other[np.isin(canonical[other], canonical[shared])]])
     groups = ((group, members[group]) for group in groups_of(canonical[members]))
     return sum(int((group < len(shared)).sum()) for group, rows in groups if conflicting_tasks(y[rows]).any())

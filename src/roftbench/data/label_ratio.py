@@ -1,4 +1,4 @@
-"""How many of the training labels are used, and which (docs/protocol.md §3)."""
+"""Subsets of the training labels (docs/protocol.md §3)."""
 
 from dataclasses import dataclass, replace
 
@@ -14,14 +14,18 @@ BINS = 10  # equally filled bins of a regression label, for a stratified subset
 
 @dataclass(frozen=True)
 class LabelRatio:
-    """How many training molecules are used: all, a fraction of them, or a count.
+    """Number of training molecules that are used: all, a fraction, or a count.
 
-    It is molecules that are counted, with their labels: of one that has none nothing is learned. Smaller subsets are
-    nested in larger ones, of one `seed`. With `stratified` each subset holds every stratum in its share of the training
-    part, to within a molecule or two: the two classes of one task; of several tasks, the rarest class-1 label of a
-    molecule; tenths of a regression label. `val_budget` "paper" keeps the whole validation set whatever the count is;
-    "strict" counts validation labels within the n labels: 80 % of them train, the rest validate (drawn from the
-    validation part in the same way). With all labels (`full`) there is nothing to count.
+    Molecules are counted with their labels. Subsets of one seed are nested.
+
+    Attributes:
+        fraction: share of the training part, in (0, 1].
+        count: number of molecules.
+        seed: seed of the order from which subsets are taken.
+        stratified: give each subset every stratum (see `strata`) in its share of the training part, to within one or
+            two molecules.
+        val_budget: "paper" keeps the whole validation part. "strict" counts validation labels within the n labels: 80 %
+            of them train, the rest validate, drawn from the validation part in the same way.
     """
 
     fraction: float | None = None
@@ -32,9 +36,11 @@ class LabelRatio:
 
     def __post_init__(self) -> None:
         if self.fraction is not None and self.count is not None:
-            raise ValueError(
-                f"fraction ({self.fraction:g}) and count ({self.count}) are both set: give one of them,"
-                " starting from label_ratio=full"
+            raise UsageError(
+                f"fraction ({self.fraction:g}) and count ({self.count}) are both set",
+                key="fraction",
+                got=self.fraction,
+                hint="Give one of them, starting from label_ratio=full",
             )
         if self.fraction is not None:
             check_range("fraction", self.fraction, 0, 1, open_low=True)
@@ -44,17 +50,19 @@ class LabelRatio:
 
     @property
     def name(self) -> str:
-        """Short name: "full", "r25" for a quarter, "n50" for fifty molecules, "n50-stratified-strict"."""
+        """Short name, such as "full", "r25" for a quarter, "n50" for fifty molecules, or "n50-stratified-strict"."""
         if self.fraction is None and self.count is None:
             return "full"
         amount = f"r{100 * self.fraction:02g}" if self.fraction is not None else f"n{self.count}"
         return amount + "-stratified" * self.stratified + "-strict" * (self.val_budget == "strict")
 
     def apply(self, split: Split, y: NDArray[np.float64], task: str) -> Split:
-        """Return the split with the training part (and a strict budget's validation part) cut to the labels used.
+        """Return the split with the training part, and with a strict budget the validation part, reduced.
 
-        `y` [N, T] are the labels of all molecules, NaN where missing; only a stratified subset looks at them, and only
-        at those of the part that it is drawn from.
+        Args:
+            split: parts of all molecules.
+            y: labels of all molecules, [N, T], NaN where missing; a stratified subset uses those of its part.
+            task: "regression" or "classification".
 
         Raises:
             UsageError: more labels are asked for than the training part has, or too few to divide.
@@ -71,7 +79,10 @@ class LabelRatio:
         if num_labels < 2:
             raise UsageError(
                 f"label_ratio.val_budget=strict divides the labels between training and validation: {num_labels} is too"
-                " few, give at least 2 or use label_ratio.val_budget=paper."
+                " few",
+                key="label_ratio.val_budget",
+                got=num_labels,
+                hint="Give at least 2 or use label_ratio.val_budget=paper.",
             )
         num_val = min(num_labels - int(0.8 * num_labels), len(split.val))
         val = self._ordered(split.val, y, task)[:num_val]
@@ -80,8 +91,10 @@ class LabelRatio:
     def _number(self, available: int) -> int | None:
         if self.count is not None and self.count > available:
             raise UsageError(
-                f"label_ratio asks for {self.count} training molecules, but the training part has {available}."
-                f" Use label_ratio=full or a count ≤ {available}."
+                f"label_ratio.count={self.count} training molecules are wanted, but the training part has {available}",
+                key="label_ratio.count",
+                got=self.count,
+                hint=f"Use label_ratio=full or a count ≤ {available}.",
             )
         if self.fraction is not None:
             return max(1, round(self.fraction * available))
@@ -95,9 +108,9 @@ class LabelRatio:
 def strata(y: NDArray[np.float64], task: str) -> Indices:
     """Return the number of the stratum of each molecule, [N], for labels y [N, T]; molecules without label share one.
 
-    Several classification tasks: the rarest of the tasks in which a molecule has class 1, the first step of iterative
-    stratification (Sechidis et al. 2011, ECML PKDD). Regression: equally filled bins of the label, of several tasks of
-    the mean of the standardized labels.
+    Strata are the two classes of a single classification task. For several tasks, the stratum is the rarest task in
+    which a molecule has class 1, the first step of iterative stratification (Sechidis et al., ECML PKDD 2011). For
+    regression, strata are equally filled bins of the label, or of the mean of the standardized labels.
     """
     known = ~np.isnan(y)
     if task == "classification":
@@ -117,7 +130,7 @@ def strata(y: NDArray[np.float64], task: str) -> Indices:
 
 
 def _interleaved(stratum: Indices) -> Indices:
-    """Return an order whose prefixes hold every stratum in its share, to within one or two; ties keep their order."""
+    """Return a stable order in which every prefix has each stratum in its share, to within one or two."""
     position = np.empty(len(stratum))
     for value in np.unique(stratum):
         members = np.flatnonzero(stratum == value)

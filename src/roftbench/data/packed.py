@@ -1,4 +1,4 @@
-"""All graphs of a data set in a few flat arrays; a batch is a gather, with no Python per molecule."""
+"""Graphs of a data set in a few flat arrays, from which batches are gathered without a loop over molecules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -11,20 +11,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roftbench.data.color_refinement import Shared, share
-from roftbench.data.featurizers.hu import Graph, pack
+from roftbench.data.featurizers.base import Graph, pack
 
-AT_ONCE = 64  # batches gathered in one go: few enough for memory
+AT_ONCE = 64  # batches gathered at once, limited by memory
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B graphs as one: N nodes of graph 0, then of graph 1, …; edges sorted by the node they enter.
+    """B graphs with N nodes and E edges in all, graph by graph, edges sorted by the node that they enter.
 
-    x [N, F]; edge_index [2, E] (row 0 the source, row 1 the target); edge_attr [E, A]; node_ptr [B + 1], the nodes of
-    graph g being node_ptr[g]:node_ptr[g + 1]; edge_ptr [N + 1], the edges that enter node i being
-    edge_ptr[i]:edge_ptr[i + 1]. All int64 (x float32 where the featurizer gives real numbers), on one device.
-    "hu" graphs, those of an encoder that asks for no others, have F = A = 2. `shared` is what the first layers need to
-    work out only once, if it was asked for. After the first `done` layers, `begun` [N, d] are the states.
+    All tensors are int64 and on one device; x is float32 if the featurizer returns real numbers. "hu" graphs, the
+    default of an encoder, have F = A = 2.
+
+    Attributes:
+        x: features of nodes, [N, F].
+        edge_index: source and target of each edge, [2, E].
+        edge_attr: features of edges, [E, A].
+        node_ptr: the nodes of graph g are node_ptr[g]:node_ptr[g + 1], [B + 1].
+        edge_ptr: the edges that enter node i are edge_ptr[i]:edge_ptr[i + 1], [N + 1].
+        shared: groups of atoms with equal states in the first layers, for encoders that are `Accelerated`
+            (models/acceleration.py).
+        layers_done: number of layers whose result is `states`, for such encoders.
+        states: node states after these layers, [N, d].
     """
 
     x: Tensor
@@ -33,26 +41,32 @@ class Batch:
     node_ptr: Tensor
     edge_ptr: Tensor
     shared: Shared | None = None
-    done: int = 0
-    begun: Tensor | None = None
+    layers_done: int = 0
+    states: Tensor | None = None
 
     @property
     def num_graphs(self) -> int:
         """Number of graphs, B."""
         return len(self.node_ptr) - 1
 
-    def going_on(self, states: Tensor, done: int) -> "Batch":
-        """Return the batch with the node states [N, d] after so many layers, which were left out of `shared`."""
-        return replace(self, begun=states, done=done)
+    def with_states(self, states: Tensor, layers_done: int) -> "Batch":
+        """Return the batch with node states [N, d] after its first layers, which `shared` must not cover."""
+        return replace(self, states=states, layers_done=layers_done)
 
 
 @dataclass(frozen=True)
 class PackedGraphs:
-    """G graphs in flat tensors: small numbers on disk and in memory, int64 (or float32) only in a batch.
+    """G graphs in flat tensors of small types, which become int64 or float32 in a batch.
 
-    x [ΣN, F] uint8, float16 or float32; source [ΣE] int32, counted from the first node of its own graph; edge_attr
-    [ΣE, A] uint8; degree [ΣN] int32, the edges entering each node; node_ptr and edge_ptr [G + 1] int64, on the host
-    wherever the rest is. Edges are sorted by the node they enter, so the target of an edge follows from `degree`.
+    Edges are sorted by the node that they enter, so targets follow from `degree`.
+
+    Attributes:
+        x: features of nodes, [ΣN, F] uint8, float16 or float32.
+        source: source of each edge, counted from the first node of its graph, [ΣE] int32.
+        edge_attr: features of edges, [ΣE, A] uint8.
+        degree: number of edges that enter each node, [ΣN] int32.
+        node_ptr: first node of each graph, [G + 1] int64, always on the host.
+        edge_ptr: first edge of each graph, [G + 1] int64, always on the host.
     """
 
     x: Tensor
@@ -64,12 +78,12 @@ class PackedGraphs:
 
     @classmethod
     def from_graphs(cls, graphs: Iterable[Graph]) -> Self:
-        """Pack graphs, in their order."""
+        """Return packed graphs, in order."""
         return cls.from_chunks([pack(list(graphs))])
 
     @classmethod
     def from_chunks(cls, chunks: Sequence[Mapping[str, NDArray[Any]]]) -> Self:
-        """Join packed chunks (at least one), in their order."""
+        """Return packed chunks, at least one, as one, in order."""
         flat = (np.concatenate([chunk[name] for chunk in chunks]) for name in ("x", "source", "edge_attr", "degree"))
         pointers = (_offsets([chunk[name] for chunk in chunks]) for name in ("num_nodes", "num_edges"))
         return cls(*map(torch.from_numpy, flat), *pointers)
@@ -83,13 +97,13 @@ class PackedGraphs:
         return np.diff(self.node_ptr.numpy())
 
     def to(self, device: torch.device) -> "PackedGraphs":
-        """Return the same graphs with what they consist of on another device; the pointers stay on the host."""
+        """Return the graphs on another device; pointers stay on the host."""
         parts = (getattr(self, field.name) for field in fields(self))
         x, source, edge_attr, degree, *pointers = parts
         return PackedGraphs(*(part.to(device) for part in (x, source, edge_attr, degree)), *pointers)
 
     def select(self, index: Tensor) -> "PackedGraphs":
-        """Return the graphs `index` [B] (int64), packed, in that order."""
+        """Return the graphs `index` [B] (int64) in that order."""
         nodes, node_ptr = _ranges(self.node_ptr, index)
         edges, edge_ptr = _ranges(self.edge_ptr, index)
         return PackedGraphs(
@@ -97,20 +111,21 @@ class PackedGraphs:
         )
 
     def batch(self, index: Tensor, shared_layers: int = 0) -> Batch:
-        """Gather the graphs `index` [B] (int64, on the host) into one batch; see `batches`."""
+        """Return the graphs `index` [B] (int64, on the host) as one batch; see `batches`."""
         return next(self.batches([index], shared_layers))
 
-    def batches(self, groups: Sequence[Tensor], shared_layers: int = 0, done: int = 0) -> Iterator[Batch]:
-        """Gather a batch for each group of graphs (int64, on the host), many groups in one go.
+    def batches(self, groups: Sequence[Tensor], shared_layers: int = 0, layers_done: int = 0) -> Iterator[Batch]:
+        """Yield a batch per group of graphs (int64, on the host).
 
-        The host knows where everything lies, so that nothing is asked of the device, which would have to stop for it.
-        So many layers share what atoms have in common (`Encoder.shared_layers`), on a CPU: a GPU waits for launches,
-        not for sums. The first `done` of them are left out, for batches that are `going_on` from there.
+        Many groups are gathered at once, with positions computed on the host, so that the device never synchronizes.
+        With `shared_layers` (`Accelerated.shared_layers`) a batch on a CPU has `Batch.shared` for so many layers. A
+        GPU waits for launches rather than sums, so there it is None. The first `layers_done` of these layers are left
+        out, for batches that get their states by `Batch.with_states`.
         """
         for first in range(0, len(groups), AT_ONCE):
-            yield from self._gathered(groups[first : first + AT_ONCE], shared_layers, done)
+            yield from self._gathered(groups[first : first + AT_ONCE], shared_layers, layers_done)
 
-    def _gathered(self, groups: Sequence[Tensor], shared_layers: int, done: int) -> Iterator[Batch]:
+    def _gathered(self, groups: Sequence[Tensor], shared_layers: int, layers_done: int) -> Iterator[Batch]:
         index = torch.cat(list(groups))
         nodes, node_ptr = _ranges(self.node_ptr, index)
         edges, edge_count = _ranges(self.edge_ptr, index)
@@ -125,8 +140,8 @@ class PackedGraphs:
         edge_ptr = torch.nn.functional.pad(degree.cumsum(0), (1, 0))
         wide = torch.float32 if x.is_floating_point() else torch.int64
         shared: Iterable[Shared | None] = repeat(None, len(groups))
-        if shared_layers > done and x.device.type == "cpu":
-            shared = share(x, edge_index, edge_attr, edge_ptr, node_cuts, shared_layers, done)
+        if shared_layers > layers_done and x.device.type == "cpu":
+            shared = share(x, edge_index, edge_attr, edge_ptr, node_cuts, shared_layers, layers_done)
         for (g0, g1), (n0, n1), (e0, e1), alike in zip(
             pairwise(graph_cuts), pairwise(node_cuts), pairwise(edge_cuts), shared, strict=True
         ):
@@ -145,7 +160,7 @@ def _offsets(lengths: Sequence[NDArray[np.int64]]) -> Tensor:
 
 
 def _ranges(pointer: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Concatenate the ranges pointer[i]:pointer[i + 1] for i in `index`; returns positions and new offsets [B + 1]."""
+    """Return positions in the ranges pointer[i]:pointer[i + 1], i in `index`, and offsets of the ranges, [B + 1]."""
     start, length = pointer[index], pointer[index + 1] - pointer[index]
     offsets = torch.nn.functional.pad(length.cumsum(0), (1, 0))
     total = int(offsets[-1])

@@ -1,4 +1,4 @@
-"""Parts that somebody else has cut: a column of the table, or a file of row numbers."""
+"""Predefined splits: a column of the table, or a file of row numbers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class AutoSplit:
-    """Stands for the table's own split column where it has one, else for the scaffold split; replaced when parsed."""
+    """Placeholder for the table's split column if it has one, else for the scaffold split; resolved when parsed."""
 
     fractions: list[float] = field(default_factory=lambda: [0.8, 0.1, 0.1])
     seed: int = 42
@@ -27,7 +27,7 @@ class AutoSplit:
 
 @dataclass(frozen=True)
 class _Predefined(Splitter):
-    """Parts as given. Where no val part is given, the last `val_from_train` of the shuffled train part becomes it."""
+    """Base class of given parts; if there is no val part, `val_from_train` of the shuffled train part becomes it."""
 
     seeded: ClassVar[bool] = True
     val_from_train: float = 0.1
@@ -46,25 +46,29 @@ class _Predefined(Splitter):
         if len(train) == 0 or len(val) == 0:
             raise UsageError(
                 f"{origin} gives {len(train)} molecules for train and {len(val)} for val; both are needed (the best"
-                " epoch is chosen on val). Mark some rows, or set split.val_from_train=0.1"
+                " epoch is chosen on val)",
+                key=origin.partition("=")[0],
+                got=(len(train), len(val)),
+                hint="Mark some rows, or set split.val_from_train=0.1",
             )
         return Split(train, val, test, note=note)
 
 
 @dataclass(frozen=True)
 class ColumnSplit(_Predefined):
-    """The parts that the table's split column names; molecules with an empty cell are in no part."""
+    """Parts named by the table's split column; molecules with an empty cell are in no part."""
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules.
+        """Return the split of the molecules.
 
         Raises:
             UsageError: the table has no such column, or it leaves train or val empty.
         """
         if molecules.parts is None:
             raise UsageError(
-                "split=column: the table has no column 'split'. For a table of your own, name it:"
-                " dataset.split_column=NAME"
+                "split=column: the table has no column 'split'",
+                key="dataset.split_column",
+                hint="For a table of your own, name it: dataset.split_column=NAME",
             )
         parts = np.array(molecules.parts)
         train, val, test = (np.flatnonzero(parts == name) for name in PARTS)
@@ -73,17 +77,21 @@ class ColumnSplit(_Predefined):
 
 @dataclass(frozen=True)
 class FileSplit(_Predefined):
-    """Row numbers in a JSON file: {"train": [0, 1], "val": "2-5", "test": "6,8-9"}, or a list with that as first item.
+    """Parts by row numbers in a JSON file such as {"train": [0, 1], "val": "2-5", "test": "6,8-9"}.
 
-    Rows count the table's data rows from 0, also those that are dropped later; "3-5" means rows 3, 4 and 5. `sha256`
-    is that of the file and stands for it in a job's key.
+    The object may be the only item of a list. Rows are data rows of the table from 0, dropped ones included; "3-5"
+    means rows 3, 4 and 5.
+
+    Attributes:
+        path: the file.
+        sha256: digest of the file, which identifies it in a job's key.
     """
 
     path: str = ""
     sha256: str | None = None
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules; rows that the data set has dropped are passed over.
+        """Return the split of the molecules; rows that the data set has dropped are ignored.
 
         Raises:
             UsageError: the file is missing, has changed, is no such JSON, or names a row twice or beyond the table.
@@ -92,52 +100,52 @@ class FileSplit(_Predefined):
         named = np.concatenate(list(parts.values()))
         unique, times = np.unique(named, return_counts=True)
         if (times > 1).any():
-            raise UsageError(f"split.path={self.path} names row {unique[times > 1][0]} twice: parts must not overlap")
+            raise _refused(self.path, f" names row {unique[times > 1][0]} twice: parts must not overlap")
         if (highest := named.max(initial=-1)) >= molecules.num_rows:
-            raise UsageError(
-                f"split.path={self.path} names row {highest}, but the table has {molecules.num_rows} data rows"
-                " (the first is row 0)"
-            )
+            rows = f"the table has {molecules.num_rows} data rows (the first is row 0)"
+            raise _refused(self.path, f" names row {highest}, but {rows}")
         position = np.full(molecules.num_rows, -1)
         position[molecules.rows] = np.arange(len(molecules.rows))
         train, val, test = (position[rows][position[rows] >= 0] for rows in parts.values())
         if len(train) + len(val) + len(test) == 0:
-            raise UsageError(f"split.path={self.path}: none of its {len(named)} rows is in the data set")
+            raise _refused(self.path, f": none of its {len(named)} rows is in the data set")
         return self._completed(train, val, test, f"split.path={self.path}")
 
 
 def file_sha256(path: str) -> str:
-    """Return the checksum of a split file.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Return the digest of a split file; raises UsageError if it cannot be read."""
     return sha256(_bytes(path))
 
 
 def _bytes(path: str) -> bytes:
     if not path:
-        raise UsageError("split=file needs split.path=FILE, a JSON file with the rows of train, val and test")
+        raise UsageError(
+            "split=file needs split.path=FILE, a JSON file with the rows of train, val and test", key="split.path"
+        )
     try:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
-        raise UsageError(f"split.path={path} cannot be read: {error.strerror}") from None
+        raise _refused(path, f" cannot be read: {error.strerror}") from None
+
+
+def _refused(path: str, problem: str) -> UsageError:
+    return UsageError(f"split.path={path}{problem}", key="split.path", got=path)
 
 
 def _read(path: str, expected: str | None) -> dict[str, Indices]:
     raw = _bytes(path)
     if expected not in (None, digest := sha256(raw)):
-        raise UsageError(f"split.path={path} has sha256 {digest}, expected {expected}: it has changed")
+        raise _refused(path, f" has sha256 {digest}, expected {expected}: it has changed")
     try:
         content = json.loads(raw.decode("utf-8"))
     except ValueError as error:
-        raise UsageError(f"split.path={path} is no JSON: {error}") from None
+        raise _refused(path, f" is no JSON: {error}") from None
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
     if isinstance(content, list):
-        raise UsageError(f"split.path={path} holds {len(content)} splits; give a file with one")
+        raise _refused(path, f" holds {len(content)} splits; give a file with one")
     if not isinstance(content, dict) or not content or not (set(content) <= set(PART_NAMES) - {""}):
-        raise UsageError(f"split.path={path} must be a JSON object with the keys train, val and test")
+        raise _refused(path, " must be a JSON object with the keys train, val and test")
     names = {part: [name for name, meant in PART_NAMES.items() if meant == part] for part in PARTS}
     return {part: _part(path, content, names[part]) for part in PARTS}
 
@@ -145,16 +153,15 @@ def _read(path: str, expected: str | None) -> dict[str, Indices]:
 def _part(path: str, content: Mapping[str, Any], names: Sequence[str]) -> Indices:
     given = [content[name] for name in names if name in content]
     if len(given) > 1:
-        raise UsageError(f"split.path={path} names the part {names[0]} twice")
+        raise _refused(path, f" names the part {names[0]} twice")
     rows = given[0] if given else []
     try:
         numbers = _ranges(rows) if isinstance(rows, str) else list(rows)
         if not all(type(number) is int and number >= 0 for number in numbers):
             raise ValueError
     except (TypeError, ValueError):
-        raise UsageError(
-            f'split.path={path}: {names[0]} must be a list of row numbers from 0, or a text such as "0-5,8"'
-        ) from None
+        wanted = f'{names[0]} must be a list of row numbers from 0, or a text such as "0-5,8"'
+        raise _refused(path, f": {wanted}") from None
     return np.array(numbers, dtype=np.int64)
 
 

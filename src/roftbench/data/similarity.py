@@ -1,4 +1,4 @@
-"""How close a test molecule comes to the training molecules: Tanimoto similarity of packed fingerprints."""
+"""Tanimoto similarity of test molecules to their nearest training molecules."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from torch import Tensor
 from roftbench.console import bar
 from roftbench.data.split import Indices
 
-PAIRS = 200_000_000  # more pairs than this are not compared: a sample of the test molecules stands for all
+PAIRS = 200_000_000  # beyond this number of pairs, a sample of the test molecules is compared
 SAMPLE = 1000
 SEED = 42  # of the sample
-QUERIES, REFERENCES = 1024, 8192  # compared at a time: 32 MB a matrix
+QUERIES, REFERENCES = 1024, 8192  # compared at a time: 32 MB per matrix
 LEVELS = {"share_0_4": 0.4, "share_0_7": 0.7, "share_1_0": 1.0}
 
 Packed = NDArray[np.uint8]
@@ -21,9 +21,16 @@ Similarities = NDArray[np.float64]
 
 
 def similarity_report(fingerprint: Packed, train: Indices, test: Indices, name: str) -> dict[str, Any]:
-    """Return how similar the test molecules are to their nearest training molecules; null where there are none.
+    """Return statistics of the similarity of test molecules to their nearest training molecules, None without any.
 
-    `fingerprint` [N, bytes] holds packed bits. `sampled` is the number of test molecules that stand for all, or null.
+    Args:
+        fingerprint: packed bits of all molecules, [N, bytes].
+        train: indices of the training part.
+        test: indices of the test part.
+        name: title of the progress bar.
+
+    Returns:
+        sampled (size of the sample of test molecules, or None), mean, median, and the shares of `LEVELS`.
     """
     few = len(test) * len(train) > PAIRS and len(test) > SAMPLE
     compared = np.sort(np.random.RandomState(SEED).choice(test, SAMPLE, replace=False)) if few else test
@@ -37,10 +44,14 @@ def similarity_report(fingerprint: Packed, train: Indices, test: Indices, name: 
 
 
 def nearest(queries: Packed, references: Packed, name: str | None) -> Similarities:
-    """Return the highest Tanimoto similarity of each query to any reference, [Q], each in [0, 1].
+    """Return the highest Tanimoto similarity of each query to any reference, [Q], in [0, 1].
 
-    A bar of this name shows how far it is, if there is one. Common bits are counted by a product of 0/1 matrices,
-    exactly: a float32 holds every count.
+    Common bits are counted by a product of 0/1 matrices in float32, which is exact.
+
+    Args:
+        queries: packed bits, [Q, bytes].
+        references: packed bits, [R, bytes].
+        name: title of the progress bar, None for no bar.
     """
     best = np.zeros(len(queries))
     blocks = [(i, j) for i in range(0, len(queries), QUERIES) for j in range(0, len(references), REFERENCES)]
@@ -54,7 +65,7 @@ def _nearest(queries: Tensor, references: Tensor) -> Similarities:
     common = queries @ references.T
     either = (queries.sum(dim=1)[:, None] + references.sum(dim=1)).sub_(common).clamp_(min=1)
     place = (common / either).argmax(dim=1, keepdim=True)
-    # Divided again in float64, so that a similarity of 7/10 is not below 0.7.
+    # The division is repeated in float64, so that a similarity of 7/10 is not below 0.7.
     return (common.gather(1, place).double() / either.gather(1, place).double())[:, 0].numpy()
 
 

@@ -1,7 +1,7 @@
-"""A SMILES cell: the SMILES itself, a name or a CXSMILES extension after a blank, atom maps, counter-ions.
+"""Cells of SMILES columns: SMILES, names and CXSMILES extensions after a blank, atom maps, counter-ions.
 
-Everything in a cell is accounted for, or the cell is refused with a reason. This module runs in worker processes, so it
-imports nothing heavy.
+A cell is interpreted completely or refused with a reason. This module runs in worker processes, so it imports nothing
+heavy.
 """
 
 import re
@@ -12,7 +12,7 @@ from rdkit import Chem, rdBase
 
 MAX_ATOMS = 2000  # RDKit's recursive writer of SMILES overflows the stack at 20,000; scaffolds take minutes at 3,000
 MAX_TEXT = 50 * MAX_ATOMS
-BLANKS = " \t\r\n"  # what may surround a SMILES; any other character outside printable ASCII is refused
+BLANKS = " \t\r\n"  # may surround a SMILES; other characters outside printable ASCII are refused
 _PLAIN = re.compile(r"[!-9;-~]*")  # printable, without blanks and without the colon of an atom map
 _FOREIGN = re.compile(r"[^ -~\t]")
 ATOM_MAP = re.compile(r":[0-9]+(?=\])")
@@ -20,11 +20,11 @@ _ATOM = re.compile(r"\[[^\]]*\]|Cl|Br|[BCNOPSFIbcnops*]")
 
 
 class FeaturizeError(ValueError):
-    """A SMILES that has no graph; the message is the reason, fit for a list of dropped rows."""
+    """A SMILES has no graph; the message is the reason in the list of dropped rows."""
 
 
 class Cell(NamedTuple):
-    """The SMILES of a cell (with its CXSMILES extension, without a name and atom maps), and what else the cell held."""
+    """Content of a cell: its SMILES with CXSMILES extension, without name and atom maps, and what else was in it."""
 
     text: str
     named: bool = False
@@ -34,7 +34,7 @@ class Cell(NamedTuple):
 
 
 def read_cell(cell: str) -> Cell:
-    """Return what a SMILES cell holds.
+    """Return the content of a SMILES cell.
 
     Raises:
         FeaturizeError: it holds a character that no SMILES has, more atoms than RDKit can handle, or a blank that is
@@ -78,7 +78,7 @@ def molecule_of(cell: Cell) -> Chem.Mol:
 
 
 def rdkit_failure(error: Exception) -> FeaturizeError:
-    """Return an unexpected error of RDKit as the reason of one molecule."""
+    """Return the reason of a molecule on which RDKit raises an unexpected error."""
     lines = str(error).strip().splitlines()
     return FeaturizeError(f"RDKit fails: {lines[0] if lines else type(error).__name__}")
 
@@ -94,15 +94,15 @@ def is_smiles(text: str) -> bool:
 
 
 def shortened(text: str, length: int = 120) -> str:
-    """Return a text, or its beginning and how long it is."""
+    """Return a text, or if it is long its beginning and its length."""
     return text if len(text) <= length else f"{text[:length]}… ({len(text):,} characters)"
 
 
 def without_salts(cell: Cell) -> Cell:
-    """Return a cell with its largest organic fragment alone, as RDKit's standardizer chooses it.
+    """Return a cell with its largest organic fragment alone, as chosen by RDKit's standardizer.
 
-    The fragment is written as the cell writes it; only where fragments share ring-closure digits or an extension, RDKit
-    writes it anew. Raises as `molecule_of` does.
+    The fragment keeps its spelling in the cell unless fragments share ring-closure digits or an extension; then it is
+    RDKit's. Raises as `molecule_of` does.
     """
     if "." not in cell.text:
         return cell
@@ -137,7 +137,7 @@ def _check_size(text: str) -> None:
 
 
 def _extension(rest: str) -> tuple[str, str]:
-    """Split what follows the blank into a CXSMILES extension, with its bars, and a name."""
+    """Return the CXSMILES extension, with its bars, and the name that follow a blank."""
     if not rest.startswith("|"):
         return "", rest
     end = rest.find("|", 1)
@@ -147,7 +147,7 @@ def _extension(rest: str) -> tuple[str, str]:
 
 
 def _is_more_smiles(head: str, name: str) -> bool:
-    """Return whether a name, its first word, or either of them joined to the SMILES before it, is SMILES."""
+    """Return whether a name or its first word is SMILES, alone or joined to the SMILES before it."""
     words = name.split()
     pieces = {words[0], "".join(words)}
     with rdBase.BlockLogs():
@@ -157,7 +157,7 @@ def _is_more_smiles(head: str, name: str) -> bool:
 
 
 def _why_unparsable(text: str) -> str:
-    """Name the first problem that RDKit finds; the caller has its log blocked."""
+    """Return the first problem that RDKit finds, with its log blocked by the caller."""
     raw: Chem.Mol | None = Chem.MolFromSmiles(text, sanitize=False)
     if raw is None:
         return "RDKit cannot parse the SMILES"

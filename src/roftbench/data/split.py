@@ -1,4 +1,4 @@
-"""Cutting a data set into train, val and test (docs/protocol.md §3)."""
+"""Splits of a data set into train, val and test (docs/protocol.md §3)."""
 
 import math
 import random
@@ -17,7 +17,7 @@ Indices = NDArray[np.int64]
 
 
 class Molecules(Protocol):
-    """What a way of cutting may look at."""
+    """Properties of molecules that a splitter may use."""
 
     @property
     def sizes(self) -> Indices:
@@ -41,9 +41,12 @@ class Molecules(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Three disjoint lists of indices over the kept molecules; `order_seed` is the seed that shuffled `train`.
+    """Three disjoint lists of indices of molecules.
 
-    `note` is what a reader of a score should know about how they came about.
+    Attributes:
+        train: indices of the training part; likewise `val` and `test`.
+        order_seed: seed that shuffled `train`, None if it is not shuffled.
+        note: remark on the origin of the parts, for readers of scores.
     """
 
     train: Indices
@@ -57,16 +60,14 @@ class Split:
         return {"train": self.train.tolist(), "val": self.val.tolist(), "test": self.test.tolist()}
 
     def check(self, total: int, name: str) -> None:
-        """Raise UsageError unless the parts, cut by the splitter `name`, are disjoint indices below `total`."""
+        """Raise UsageError unless the parts of the splitter `name` are disjoint indices below `total`."""
         found = np.concatenate([self.train, self.val, self.test])
         if len(found) and not 0 <= found.min() <= found.max() < total:
-            raise UsageError(
-                f"{name} gives indices from {found.min()} to {found.max()}, but there are {total} molecules"
-            )
+            problem = f"{name} gives indices from {found.min()} to {found.max()}, but there are {total} molecules"
+            raise UsageError(problem, key="split", got=name)
         if again := len(found) - len(np.unique(found)):
-            raise UsageError(
-                f"{name} gives {again} molecules more than once: train, val and test must be disjoint lists"
-            )
+            problem = f"{name} gives {again} molecules more than once: train, val and test must be disjoint lists"
+            raise UsageError(problem, key="split", got=name)
 
     @property
     def sha256(self) -> str:
@@ -76,9 +77,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Splitter(ABC):
-    """A way of cutting; `seed` also orders the few-shot subset unless `label_ratio.seed` says otherwise.
+    """Base class of splitters.
 
-    `seeded` tells whether the cut itself depends on the seed.
+    Attributes:
+        seeded: whether the split depends on the seed.
+        fractions: shares of train, val and test, with sum 1.
+        seed: seed of the split; unless `label_ratio.seed` is set, also that of the few-shot subset.
     """
 
     seeded: ClassVar[bool] = False
@@ -87,24 +91,23 @@ class Splitter(ABC):
 
     def __post_init__(self) -> None:
         if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-9:
-            raise ValueError(
-                f"fractions must be three numbers ≥ 0 for train, val and test with sum 1: {self.fractions}"
-            )
+            problem = f"fractions must be three numbers ≥ 0 for train, val and test with sum 1: {self.fractions}"
+            raise UsageError(problem, key="fractions", got=self.fractions)
         check_range("seed", self.seed, 0, 2**32 - 1)
 
     @abstractmethod
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules."""
+        """Return the split of the molecules."""
 
 
 @dataclass(frozen=True)
 class RandomSplit(Splitter):
-    """Shuffle with Python's `random.Random(seed)`, then cut."""
+    """Random split after a shuffle by Python's `random.Random(seed)`."""
 
     seeded: ClassVar[bool] = True
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules."""
+        """Return the split of the molecules."""
         total = len(molecules.sizes)
         order = shuffled(range(total), self.seed)
         train = share(self.fractions[0], total)
@@ -114,36 +117,36 @@ class RandomSplit(Splitter):
 
 @dataclass(frozen=True)
 class ScaffoldSplit(Splitter):
-    """Whole Bemis-Murcko scaffold groups, the largest first into train. Deterministic."""
+    """Deterministic split by Bemis-Murcko scaffolds: whole groups, the largest first into train."""
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules."""
+        """Return the split of the molecules."""
         groups = _group(molecules.scaffold_groups().tolist())
         return _fill(sorted(groups, key=lambda rows: (len(rows), rows[0]), reverse=True), self.fractions)
 
 
 @dataclass(frozen=True)
 class SizeSplit(Splitter):
-    """Whole groups of equal atom count, the smallest molecules first into train. Deterministic."""
+    """Deterministic split by number of atoms: whole groups of equal size, the smallest molecules first into train."""
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules."""
+        """Return the split of the molecules."""
         sizes = molecules.sizes
         return _fill(sorted(_group(sizes.tolist()), key=lambda rows: int(sizes[rows[0]])), self.fractions)
 
 
 @dataclass(frozen=True)
 class RandomScaffoldSplit(Splitter):
-    """Whole Bemis-Murcko scaffold groups in an order drawn from `seed`; val, then test, then train take what fits.
+    """Split by whole Bemis-Murcko scaffold groups in random order; each goes to val or test if it fits, else train.
 
-    The rule of the random scaffold split of Hu et al. (ICLR 2020, `random_scaffold_split` of their code): val and test
-    hold at most their fraction of the molecules, rounded down.
+    This is `random_scaffold_split` in the code of Hu et al. (ICLR 2020). Val and test have at most their fraction of
+    the molecules, rounded down.
     """
 
     seeded: ClassVar[bool] = True
 
     def __call__(self, molecules: Molecules) -> Split:
-        """Cut the molecules."""
+        """Return the split of the molecules."""
         groups = _group(molecules.scaffold_groups().tolist())
         total = len(molecules.sizes)
         room_val, room_test = (share(fraction, total) for fraction in self.fractions[1:])
@@ -162,12 +165,12 @@ class RandomScaffoldSplit(Splitter):
 
 
 def share(fraction: float, total: int) -> int:
-    """Return a fraction of so many molecules, rounded down; 0.58 of 100 are 58, though 0.58 · 100 < 58 in floats."""
+    """Return a fraction of a total, rounded down: 58 for 0.58 of 100, although 0.58 · 100 < 58 in floats."""
     return math.floor(round(fraction * total, 6))
 
 
 def shuffled(items: Sequence[int], seed: int) -> Indices:
-    """Return the items in the order that Python's `random.Random(seed)` gives them."""
+    """Return the items shuffled by Python's `random.Random(seed)`."""
     order = list(items)
     random.Random(seed).shuffle(order)
     return np.array(order, dtype=np.int64)
@@ -182,7 +185,7 @@ def _group(keys: Sequence[Hashable]) -> list[list[int]]:
 
 
 def _fill(groups: list[list[int]], fractions: Sequence[float]) -> Split:
-    """Put each group into train while it fits, else into val while both fit, else into test."""
+    """Return the split that puts each group into train if it fits, else into val if it fits, else into test."""
     total = sum(map(len, groups))
     train_end, val_end = share(fractions[0], total), share(fractions[0] + fractions[1], total)
     train: list[int] = []

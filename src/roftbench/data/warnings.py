@@ -1,4 +1,4 @@
-"""What a reader of a score should know about the data behind it; kept in each record."""
+"""Warnings on the data behind a score, stored in each record."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.duplicates import across_parts
 from roftbench.data.split import Split
 
-LOW, HIGH = 0.01, 100.0  # standard deviations of labels that need no scaling
+LOW, HIGH = 0.01, 100.0  # range of standard deviations of labels that need no scaling
 
 
 def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
-    """Return warnings on the parts as they are used: how they came about, shared molecules, one class, no labels."""
-    found = [*filter(None, [parts.note]), *across_parts(dataset.canonical, dataset.y, parts, _mend(dataset))]
+    """Return warnings on the parts that are used: their origin, shared molecules, single classes, missing labels."""
+    found = [*filter(None, [parts.note]), *across_parts(dataset.canonical, dataset.y, parts, _advice(dataset))]
     found += dataset.notes
     for name, part in (("train", parts.train), ("val", parts.val), ("test", parts.test)):
         y = dataset.y[part]
@@ -35,13 +35,13 @@ def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
 
 
 def unusual_scale(targets: Sequence[str], y: NDArray[np.float64]) -> str:
-    """Return a warning where training labels y [n, T] have a spread far from 1, the scale of a new network; or ""."""
+    """Return a warning if training labels y [n, T] have a spread far from 1, the scale of a new network, or ""."""
     columns = ((name, column[~np.isnan(column)]) for name, column in zip(targets, y.T, strict=True))
     return scale_warning([(name, float(column.std())) for name, column in columns if len(column)])
 
 
 def scale_warning(spreads: Sequence[tuple[str, float]]) -> str:
-    """Return the same for the standard deviation of the labels of each task."""
+    """Return the warning of `unusual_scale` from the standard deviation of each task's labels."""
     far = [(name, spread) for name, spread in spreads if spread > 0 and not LOW <= spread <= HIGH]
     if not far:
         return ""
@@ -53,10 +53,10 @@ def scale_warning(spreads: Sequence[tuple[str, float]]) -> str:
     )
 
 
-def _mend(dataset: MoleculeDataset) -> str:
-    """What helps where parts share molecules."""
+def _advice(dataset: MoleculeDataset) -> str:
+    """Return what helps if parts share molecules."""
     if dataset.parts is not None:
-        return "the table names the parts: mend it there"
+        return "the table names the parts: correct it there"
     if dataset.spec.duplicates == "drop_conflicts":
         return "dataset.duplicates=merge leaves one row of each"
     return "dataset.duplicates=merge leaves one row of each, drop_conflicts none of those whose labels differ"

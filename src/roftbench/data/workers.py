@@ -1,4 +1,4 @@
-"""Worker processes that end when the process that started them does, however that ends. Imports nothing heavy."""
+"""Worker processes that end with the process that started them, however it ends. Imports nothing heavy."""
 
 import ctypes
 import os
@@ -13,27 +13,29 @@ _PDEATHSIG = 1  # of linux/prctl.h
 
 
 def following() -> dict[str, Any]:
-    """Return what makes workers of joblib follow this process from their start: `initializer` and its arguments.
+    """Return the arguments for joblib with which workers end with this process: `initializer` and `initargs`.
 
-    Linux knows the end of the thread that started a process, so that only the main one is as good as the process.
+    Linux signals the end of the thread that started a worker, which is that of the process only for the main thread.
     """
     lasting = threading.current_thread() is threading.main_thread()
     return {"initializer": follow, "initargs": (os.getpid(), lasting)}
 
 
 def follow(parent: int, lasting: bool) -> None:
-    """End this process once its `parent` is gone, as if it had been killed, too: at once, or within a second.
+    """End this process when its parent ends, at once or within a second.
 
-    lasting: the thread that started this process lives as long as its parent does.
+    Args:
+        parent: id of the parent process.
+        lasting: whether the thread that started this process lives as long as the parent.
     """
     if not (lasting and _is_killed_with_parent()):
         threading.Thread(target=_look, args=[parent], daemon=True).start()
-    if os.getppid() != parent:  # it was gone before this process could ask to be told
+    if os.getppid() != parent:  # it ended before the signal was requested
         os._exit(1)
 
 
 def _is_killed_with_parent() -> bool:
-    """Ask the system to kill this process when the thread that started it ends; returns whether it will."""
+    """Request a signal that kills this process when the thread that started it ends; return whether it is supported."""
     if sys.platform != "linux":
         return False
     try:
@@ -49,5 +51,5 @@ def _look(parent: int) -> None:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

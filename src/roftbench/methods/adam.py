@@ -17,7 +17,11 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # the defaults of `torch.optim.Adam`
 class Adam:
     """Adam (Kingma and Ba, ICLR 2015) with the numbers of `torch.optim.Adam`, bit for bit.
 
-    `fused` as there: True for the kernel that goes over the memory once; None leaves the choice to torch.
+    Args:
+        parameters: tensors to optimize.
+        lr: learning rate.
+        weight_decay: factor of the L2 penalty.
+        fused: use the kernel that passes over the memory once; None leaves the choice to torch.
     """
 
     def __init__(
@@ -27,13 +31,13 @@ class Adam:
         self._state: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Remove the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        """Take a step with the gradients; parameters without one stay, as does their state."""
+        """Update the parameters that have a gradient; the others and their state stay."""
         pairs = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
         states = [self._of(one) for one, _ in pairs]
         adam(
@@ -54,7 +58,7 @@ class Adam:
         )
 
     def _of(self, parameter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return both moments of a parameter, and the count of its steps."""
+        """Return both moments of a parameter and the number of its steps."""
         if id(parameter) not in self._state:
             device = parameter.device if self.fused else "cpu"
             count = torch.zeros((), dtype=torch.float32, device=device)

@@ -1,6 +1,6 @@
-"""What a fine-tuning method is. As it stands, `Method` is full fine-tuning; the others override one hook or two.
+"""Base class of fine-tuning methods: `Method` is full fine-tuning, and each other method overrides one or two hooks.
 
-A method sees a model only through its blocks, its node states and its loss, so that it works with any encoder.
+A method uses a model only through its blocks, node states and loss, so it works with any encoder.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,14 +16,19 @@ from roftbench.data.packed import Batch
 from roftbench.errors import check_range
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State
 
-ENCODER_BLOCKS = "encoder_blocks"  # in a grid: every block of the encoder at hand
+ENCODER_BLOCKS = "encoder_blocks"  # in a grid: every block of the encoder
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One training phase; None means: all blocks, the trainer's epochs, the trainer's learning rate.
+    """One training stage.
 
-    converged: the head alone is fitted to its optimum (`runner.converged_head`), without epochs and learning rate.
+    Attributes:
+        name: name of the stage, unique within the method.
+        blocks: blocks that are trained; None for all.
+        epochs: number of epochs; None for `train.epochs`.
+        lr: learning rate; None for `train.lr`.
+        converged: fit the head alone to its optimum (`runner.converged_head`), without epochs and learning rate.
     """
 
     omitted_at_default: ClassVar[tuple[str, ...]] = ("converged",)
@@ -45,11 +50,16 @@ class Stage:
 
 @dataclass(frozen=True)
 class Step:
-    """What a penalty may read in one training step.
+    """Input of a penalty in one training step.
 
-    model: the predictor being trained; start: a copy of its weights before fine-tuning, under the same keys;
-    batch: B graphs; nodes: their node states [N, d]; z: their pooled representations [B, d];
-    pretrained_features(): the pretrained encoder's `Nodes.features` [N, d] for this batch, in eval mode.
+    Attributes:
+        model: the predictor that is trained.
+        start: a copy of its weights before fine-tuning, under the same keys.
+        batch: B graphs with N nodes.
+        nodes: their node states, [N, d].
+        z: their pooled representations, [B, d].
+        pretrained_features: function without arguments that returns the `Nodes.features`, [N, d], of the pretrained
+            encoder in evaluation mode for this batch.
     """
 
     model: Predictor
@@ -62,15 +72,23 @@ class Step:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a post-hoc step may use: weights, and validation as functions of a state dict (evaluation mode).
+    """Input of `Method.finish`: weights, and validation as functions of a state dict (evaluation mode).
 
-    start, tuned: weights before and after fine-tuning, same keys; block_of: key -> block; buffers: keys of tensors
-    that are no parameters (running statistics); encoder_blocks: names in order, the head left out;
-    val_loss(state, batch number) -> scalar with gradient, over mini-batches 0 … num_val_batches - 1;
-    val_score(state) -> primary metric or None; better(a, b): whether score a beats score b;
-    device: where all of this is; repeated(work): a function that does the same at each call, on tensors that stay where
-    they are, and asks the device for nothing; a GPU replays it from the third call on without calling it, and what it
-    returns is overwritten by the next call (`runner.cuda_graph`); progress: wraps an iterable in a progress bar.
+    Attributes:
+        start: weights before fine-tuning, by key.
+        tuned: weights after fine-tuning, under the same keys.
+        block_of: name of the block of each key.
+        buffers: keys of tensors that are no parameters, such as running statistics.
+        encoder_blocks: names of the encoder's blocks, in order.
+        num_val_batches: number of mini-batches of the validation part.
+        val_loss: function from a state and the number of a mini-batch (from 0) to the loss, a scalar with gradient.
+        val_score: function from a state to the primary metric, None where it is undefined.
+        better: function of two scores; whether the first is better.
+        device: device of all tensors.
+        repeated: wraps a function that does the same at each call, on the same tensors and without synchronizing with
+            the host. On a GPU it is captured as a CUDA graph and replayed from the third call on (`runner.cuda_graph`);
+            each call overwrites the result of the one before.
+        progress: wraps an iterable in a progress bar.
     """
 
     start: State
@@ -88,18 +106,23 @@ class Fitted:
 
     @cached_property
     def moved(self) -> State:
-        """How far fine-tuning has moved each tensor of floating-point numbers."""
+        """Difference between `tuned` and `start` for each floating-point tensor, by key."""
         return {key: end - self.start[key] for key, end in self.tuned.items() if end.is_floating_point()}
 
     @cached_property
     def moved_buffers(self) -> frozenset[str]:
-        """Keys of the buffers that fine-tuning has changed; the others, such as constants, do not depend on a share."""
+        """Keys of the buffers that fine-tuning has changed; the others, such as constants, need no interpolation."""
         return frozenset(key for key in self.buffers & self.moved.keys() if bool(self.moved[key].any()))
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The weights that a method ends with, and what the record should say about how they came about."""
+    """Result of `Method.finish`.
+
+    Attributes:
+        state: the final weights, by key.
+        info: plain values for the job's record.
+    """
 
     state: State
     info: dict[str, Any] = field(default_factory=dict)
@@ -107,46 +130,54 @@ class Finished:
 
 @dataclass(frozen=True)
 class Method:
-    """Full fine-tuning of all blocks and the head, from the pretrained weights: the baseline.
+    """Base class of methods: full fine-tuning of all blocks and the head, from the pretrained weights.
 
-    `omitted_at_default` names hyperparameters that are no part of a job's identity at their default value
-    (`roftbench.config.schema.naming_params`).
+    A subclass is a frozen dataclass whose fields are the hyperparameters.
+
+    Attributes:
+        omitted_at_default: hyperparameters that enter a job's key only where they differ from their default.
+        fits_on_validation: whether validation labels are used for gradients and not only for selection.
+        protocol: version of this method's definition; where it is set, it is part of the keys of its jobs.
     """
 
     omitted_at_default: ClassVar[tuple[str, ...]] = ()
-    fits_on_validation: ClassVar[bool] = False  # True: validation labels are used for gradients, not only to select
-    # Part of the keys of a method's jobs where it is set: raised when the definition of this one method changes.
+    fits_on_validation: ClassVar[bool] = False
     protocol: ClassVar[int | None] = None
 
     def stages(self) -> list[Stage]:
-        """Return the training phases, each starting from the best weights of the one before; each has its own name."""
+        """Return the training stages, in order; each starts from the best weights of the one before."""
         return [Stage("ft")]
 
     def penalty(self, step: Step) -> Tensor | float:
-        """Return what is added to the task loss in every step, already weighted."""
+        """Return the weighted penalty that is added to the task loss in each step, a scalar."""
         return 0.0
 
     def finish(self, fitted: Fitted) -> Finished:
-        """Turn the fitted weights into the final ones."""
+        """Return the final weights, made from the fitted ones."""
         return Finished(fitted.tuned)
 
     def candidates(self, grid: Mapping[str, Any], blocks: Sequence[str]) -> list[Self]:
-        """Return one method for each combination of the grid; `blocks` are the encoder's."""
+        """Return one method per combination of a grid.
+
+        Args:
+            grid: values by hyperparameter; `ENCODER_BLOCKS` stands for `blocks`.
+            blocks: names of the encoder's blocks.
+        """
         named = {name: blocks if choices == ENCODER_BLOCKS else choices for name, choices in grid.items()}
         return combinations(self, named)
 
     @classmethod
     def overrides(cls, hook: str) -> bool:
-        """Tell whether this method changes a hook of full fine-tuning."""
+        """Return whether this method overrides a hook of `Method`."""
         return getattr(cls, hook) is not getattr(Method, hook)
 
 
 def combinations(method: Any, grid: Mapping[str, Iterable[Any]]) -> list[Any]:
-    """Return a copy of a method, a dataclass, for each combination of the values of a grid."""
+    """Return one copy of a method, a dataclass, per combination of the values of a grid."""
     return [replace(method, **dict(zip(grid, values, strict=True))) for values in product(*grid.values())]
 
 
 def head_shrinkage(model: Predictor) -> Tensor:
-    """Return ½‖w‖² of the head, which regularizing methods add for the new parameters (docs/protocol.md §4)."""
+    """Return ½‖w‖² over the head's parameters, a scalar, which regularizing methods add (docs/protocol.md §4)."""
     squares: Tensor = sum(parameter.square().sum() for parameter in model.head.parameters())  # type: ignore[assignment]
     return 0.5 * squares

@@ -1,4 +1,4 @@
-"""Batch spectral shrinkage."""
+"""Batch spectral shrinkage (BSS)."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from roftbench.methods.base import Method, Step, head_shrinkage
 
 @dataclass(frozen=True)
 class BSS(Method):
-    """Push down the k smallest singular values of the batch's representations (Chen et al., NeurIPS 2019).
+    """Penalty on the k smallest singular values of a batch's representations (Chen et al., NeurIPS 2019).
 
-    Adds δ·Σ σ² over the k smallest singular values of z [B, d], and δ·½‖w‖² over the head, δ = weight.
+    It adds δ·Σ σ² over the k smallest singular values of z [B, d], and δ·½‖w‖² over the head, δ = weight.
     """
 
     weight: float = 0.001
@@ -24,6 +24,6 @@ class BSS(Method):
         check_range("k", self.k, 1)
 
     def penalty(self, step: Step) -> Tensor:
-        """Shrink the spectrum of z's tail."""
+        """Return the weighted penalty on the smallest singular values and the head."""
         tail: Tensor = torch.linalg.svdvals(step.z)[-self.k :].square().sum()
         return self.weight * (tail + head_shrinkage(step.model))

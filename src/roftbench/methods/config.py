@@ -1,4 +1,4 @@
-"""How a method is named, sorted and searched: the schema of `conf/method/` beside the parameters of its class."""
+"""Schema of `conf/method/` beside the parameters of a method's class: name, order and search."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,15 +12,15 @@ FAMILIES = ("full", "weight", "representation", "partial", "estimator", "other")
 
 @dataclass(frozen=True)
 class MethodCard:
-    """The keys of a method's config beside the parameters of its class.
+    """Keys of a method's config beside the parameters of its class.
 
     Attributes:
-        title: its name in tables and figures; the config's name if empty.
-        order: its place in tables and figures, ascending.
-        role: `proposed` is the method that the paper proposes and that tables compare with every other, `baseline` one
-            outside the ranks.
-        family: its mechanism, as in the paper (RoFt-Mol, section 3).
-        quick: it trains no encoder, so that a job takes seconds.
+        title: name in tables and figures; the config's name if empty.
+        order: position in tables and figures, ascending.
+        role: `proposed` for the method that the paper proposes and that tables compare with every other, `baseline` for
+            a method outside the ranks.
+        family: mechanism, as in the paper (RoFt-Mol, section 3).
+        quick: whether no encoder is trained, so that a job takes seconds.
         search: whether the grid is searched within the job.
         grid: values to try, by parameter.
     """

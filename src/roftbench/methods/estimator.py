@@ -1,4 +1,4 @@
-"""What a method is that trains no network: it is fitted to the features of a fingerprint, task by task."""
+"""Base class of methods without a network, fitted to the features of a fingerprint, task by task."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -12,46 +12,51 @@ Predict = Callable[[NDArray[Any]], Labels]  # features [m, D] to values in the l
 
 
 class Estimator(ABC):
-    """A frozen dataclass whose fields are its hyperparameters. A new one is a subclass; it works with any fingerprint.
+    """Base class of estimators; every estimator works with every fingerprint.
 
-    Tasks are fitted apart, each on the molecules that have its label.
+    A subclass is a frozen dataclass whose fields are the hyperparameters. Each task is fitted on its own, to the
+    molecules that have its label.
     """
 
-    fits_on_validation: ClassVar[bool] = False  # as `Method` has it
+    fits_on_validation: ClassVar[bool] = False  # see `Method`
 
     @classmethod
     def can_be_kept(cls) -> bool:
-        """Tell whether there are the two hooks that `run.keep` and `roftbench predict` need."""
+        """Return whether `arrays` and `restored`, which `run.keep` and `roftbench predict` need, are overridden."""
         return cls.arrays is not Estimator.arrays and cls.restored is not Estimator.restored
 
     @abstractmethod
     def fit(self, x: NDArray[Any], y: Labels, task: str, *, seed: int, threads: int) -> Predict:
-        """Fit one task, "regression" or "classification", to features x [n, D] and labels y [n], none missing.
+        """Fit one task and return its prediction function.
 
-        There is at least one label, and both classes for classification. Predictions must follow from the seed,
-        whatever the number of threads.
+        Args:
+            x: features, [n, D].
+            y: labels, [n], none missing; at least one, and both classes for classification.
+            task: "regression" or "classification".
+            seed: seed of all random numbers; predictions must not depend on anything else.
+            threads: number of threads to use.
 
         Raises:
-            SkipJob: the hyperparameters make no sense for this task.
+            SkipJob: the hyperparameters do not apply to this task.
         """
 
     def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
-        """Return what `fit` gave as arrays, so that it can be kept in a file without code (`run.keep`).
+        """Return the result of `fit` as arrays, which are saved without code (`run.keep`).
 
-        Optional, with `restored`: what cannot be kept is refused before anything is fitted, so this one is not called.
+        Optional, together with `restored`: without them `run.keep=true` is refused before anything is fitted.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no `arrays`")
+        raise NotImplementedError(f"{type(self).__name__} does not override arrays")
 
     def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
-        """Return what `fit` gave, from its `arrays`; optional as they are."""
-        raise NotImplementedError(f"{type(self).__name__} has no `restored`")
+        """Return the prediction function from its `arrays`; optional, together with `arrays`."""
+        raise NotImplementedError(f"{type(self).__name__} does not override restored")
 
 
 def constant(y: Labels, task: str) -> float | None:
-    """Return what is predicted for a task whose training labels y [n] teach nothing, or None where they do.
+    """Return the constant prediction for a task whose training labels y [n] cannot be fitted, or None.
 
-    One class only: the probability that it has been observed with, 0 or 1; no label: a probability of 0.5. Regression
-    without any label: 0, as nothing tells the unit; it is also where an untrained network's predictions lie.
+    With one class only it is the observed probability, 0 or 1; without labels a probability of 0.5. Regression without
+    labels has 0, near which the predictions of an untrained network lie.
     """
     if task == "regression":
         return None if len(y) else 0.0

@@ -1,4 +1,4 @@
-"""Feature-map regularization: keep the node states near the pretrained ones."""
+"""Feature-map regularization: node states are kept near the pretrained ones."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from roftbench.methods.base import Method, Step, head_shrinkage
 
 @dataclass(frozen=True)
 class FeatureMap(Method):
-    """Add δ·½‖h(G; θ) − h(G; θ⁰)‖² and δ·½‖w‖², δ = weight (DELTA without attention, Li et al., ICLR 2019).
+    """Penalty δ·½‖h(G; θ) − h(G; θ⁰)‖² + δ·½‖w‖², δ = weight (DELTA without attention, Li et al., ICLR 2019).
 
-    The distance is summed over the nodes and dimensions of a batch, as in the RoFt-Mol code; `reduction: mean`
-    averages it instead.
+    h are the node states of the last message passing, w the head. The distance is summed over the nodes and dimensions
+    of a batch, as in the RoFt-Mol code; with reduction "mean" it is averaged.
     """
 
     weight: float = 0.001
@@ -25,6 +25,6 @@ class FeatureMap(Method):
         check_choice("reduction", self.reduction, ("sum", "mean"))
 
     def penalty(self, step: Step) -> Tensor:
-        """Compare the node states [N, d] of the last message passing with those of the pretrained encoder."""
+        """Return the weighted distances of node states [N, d] from the pretrained ones and of the head from 0."""
         distance = mse_loss(step.nodes.features, step.pretrained_features(), reduction=self.reduction)
         return self.weight * (0.5 * distance + head_shrinkage(step.model))

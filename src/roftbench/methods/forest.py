@@ -1,4 +1,4 @@
-"""A random forest as plain arrays: kept in a file that holds no code, read without any version of scikit-learn."""
+"""Random forests as plain arrays, saved without code and used without scikit-learn."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,11 @@ ROWS = 256  # molecules at a time: with 500 trees a few MB
 
 
 def of_forest(forest: Any) -> dict[str, NDArray[Any]]:
-    """Return the nodes of a fitted forest of scikit-learn, one tree after the other; ΣK of them.
+    """Return the ΣK nodes of a fitted scikit-learn forest, tree by tree.
 
-    root [trees]: each tree's first node; left, right [ΣK]: where a row goes whose feature [ΣK] is ≤ threshold [ΣK],
-    and where all others go, a leaf's being itself; value [ΣK]: the mean label, or the share of class 1.
+    Returns:
+        root [trees]: first node of each tree. left, right [ΣK]: next node of a row whose feature [ΣK] is ≤ threshold
+        [ΣK], and of any other row; a leaf leads to itself. value [ΣK]: mean label, or share of class 1.
     """
     trees = [one.tree_ for one in forest.estimators_]
     root = np.cumsum([0, *(tree.node_count for tree in trees)])[:-1]
@@ -34,7 +35,7 @@ def of_forest(forest: Any) -> dict[str, NDArray[Any]]:
 
 
 def check_forest(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Raise ValueError unless arrays are those of `of_forest`: a node leads to later ones, so that every row ends."""
+    """Raise ValueError unless arrays form a forest as of `of_forest`, in which each node leads to later ones."""
     root, left, right, feature, threshold, value = (
         arrays[name] for name in ("root", "left", "right", "feature", "threshold", "value")
     )

@@ -1,4 +1,4 @@
-"""Full fine-tuning: the baseline that every other method changes."""
+"""Full fine-tuning, from which every other method differs in one or two hooks."""
 
 from dataclasses import dataclass
 
@@ -7,4 +7,4 @@ from roftbench.methods.base import Method
 
 @dataclass(frozen=True)
 class FullFT(Method):
-    """Train all blocks and the head from the pretrained weights."""
+    """Training of all blocks and the head from the pretrained weights."""

@@ -9,12 +9,12 @@ from torch import Tensor
 from roftbench.methods.base import Fitted
 from roftbench.models.encoder import HEAD, State
 
-VARIANCE = "running_var"  # the name that PyTorch's norms give it
+VARIANCE = "running_var"  # name in PyTorch's norms
 BUFFERS = ("interpolate", "finetuned")
 
 
 class _Mixed(torch.autograd.Function):
-    """start + α·(end − start), which is `moved`: its gradient for α needs one product of all elements."""
+    """start + α·moved with moved = end − start; the gradient of α is one product over all elements."""
 
     @staticmethod
     def forward(ctx: Any, alpha: Tensor, start: Tensor, end: Tensor, moved: Tensor) -> Tensor:
@@ -28,15 +28,20 @@ class _Mixed(torch.autograd.Function):
 
 
 def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
-    """Return (1 − α)·θ⁰ + α·θᶠ with the scalar α = share[block]; the head keeps its fine-tuned weights.
+    """Return the weights (1 − α)·θ⁰ + α·θᶠ, with a scalar α per block; the head keeps its fine-tuned weights.
 
-    Floating-point buffers (running statistics) are interpolated with the same α, and the gradient for α flows through
-    them as well, or they stay those of θᶠ (`buffers: finetuned`). Integer buffers stay those of θᶠ. At α = 0 and 1 the
-    ends come back bit for bit. Outside of [0, 1] a running variance stays at least 0: below, a batch norm would give
-    NaN. A network is to be run on a state with gradients within `DifferentiableStatistics`.
+    At α = 0 and 1 the result equals θ⁰ and θᶠ bit for bit. Running variances are clamped at 0, because α outside of
+    [0, 1] could make them negative, and a batch norm would then return NaN. Run a network on a state with gradients
+    within `DifferentiableStatistics`.
+
+    Args:
+        fitted: weights before and after fine-tuning, θ⁰ and θᶠ.
+        share: α by block.
+        buffers: "interpolate" for running statistics with the same α and with gradient, "finetuned" for those of θᶠ.
+            Integer buffers are always those of θᶠ.
     """
     state: State = {}
-    # In the model's order: a file has another one, and the last bits of a coefficient's gradient follow from the order.
+    # In the order of the model, not of a file: the last bits of a coefficient's gradient depend on it.
     for key, block in fitted.block_of.items():
         tuned, is_buffer = fitted.tuned[key], key in fitted.buffers
         fixed = is_buffer and (buffers == "finetuned" or key not in fitted.moved_buffers)

@@ -11,7 +11,7 @@ from roftbench.methods.base import Method, Step, head_shrinkage
 
 @dataclass(frozen=True)
 class L2SP(Method):
-    """Add δ·½‖θ − θ⁰‖² over the encoder and δ·½‖w‖² over the head, δ = weight (Li et al., ICML 2018)."""
+    """Penalty δ·½‖θ − θ⁰‖² over the encoder and δ·½‖w‖² over the head, δ = weight (Li et al., ICML 2018)."""
 
     weight: float = 0.01
 
@@ -19,7 +19,7 @@ class L2SP(Method):
         check_range("weight", self.weight, 0)
 
     def penalty(self, step: Step) -> Tensor:
-        """Pull the encoder to its pretrained weights; the head is only shrunk."""
+        """Return the weighted distance of the encoder from its pretrained weights, and that of the head from 0."""
         encoder = step.model.encoder.named_parameters(prefix="encoder")
         distances: list[Tensor] = [mse_loss(now, step.start[key], reduction="sum") for key, now in encoder]
         return self.weight * (0.5 * sum(distances) + head_shrinkage(step.model))

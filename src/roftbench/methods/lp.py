@@ -12,11 +12,12 @@ ADAM, CONVERGED = "adam", "converged"
 
 @dataclass(frozen=True)
 class LinearProbing(Method):
-    """Train the head on the representations of the frozen pretrained encoder.
+    """Training of the head alone, on the representations of the frozen pretrained encoder.
 
-    head: "adam", the paper's, takes the steps of any other training stage; "converged" fits ridge or logistic
-    regression to its optimum, with a penalty chosen on the validation part (`runner.converged_head`). Adam's 100 epochs
-    on 50 labels are 200 steps: how far they get depends on the scale of the representations.
+    Attributes:
+        head: "adam", as in the paper, trains like any other stage. "converged" fits ridge or logistic regression to its
+            optimum, with a penalty chosen on the validation part (`runner.converged_head`). With 50 labels, 100 epochs
+            of Adam are 200 steps, and how far these lead depends on the scale of the representations.
     """
 
     omitted_at_default: ClassVar[tuple[str, ...]] = ("head",)
@@ -27,5 +28,5 @@ class LinearProbing(Method):
         check_choice("head", self.head, (ADAM, CONVERGED))
 
     def stages(self) -> list[Stage]:
-        """One phase in which only the head moves."""
+        """Return one stage that trains the head."""
         return [Stage("lp", blocks=(HEAD,), converged=self.head == CONVERGED)]

@@ -1,4 +1,4 @@
-"""Linear probing, then fine-tuning."""
+"""Linear probing followed by full fine-tuning (LP-FT)."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from roftbench.models.encoder import HEAD
 
 @dataclass(frozen=True)
 class LPFT(Method):
-    """Train the head first and keep its best weights, then train everything from there (Kumar et al., ICLR 2022)."""
+    """Training of the head, then of everything from the head's best weights on (Kumar et al., ICLR 2022)."""
 
     def stages(self) -> list[Stage]:
-        """The phase of linear probing (shared with `lp`), then full fine-tuning."""
+        """Return the stage of linear probing, which is shared with `lp`, and that of full fine-tuning."""
         return [Stage("lp", blocks=(HEAD,)), Stage("ft")]

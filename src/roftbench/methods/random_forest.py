@@ -18,11 +18,17 @@ CLASS_WEIGHTS = ("balanced", "balanced_subsample")
 
 @dataclass(frozen=True)
 class RandomForest(Estimator):
-    """scikit-learn's random forest with what is left to choose; the rest are its defaults.
+    """Random forest of scikit-learn, with its defaults for all other parameters.
 
-    500 trees and the `max_features` that "auto" stands for, the square root of the features for classification and a
-    third of them for regression, are those of Svetnik et al. 2003 (J. Chem. Inf. Comput. Sci. 43, 1947), who brought
-    random forests to structure-activity data. Otherwise `max_features` is "sqrt", "log2" or a share in (0, 1].
+    The defaults below are those of Svetnik et al., who introduced random forests for structure-activity data (J. Chem.
+    Inf. Comput. Sci. 43, 1947, 2003).
+
+    Attributes:
+        n_estimators: number of trees.
+        max_features: features that a split considers: "sqrt", "log2", a share in (0, 1], or "auto" for the square root
+            of their number in classification and a third in regression.
+        min_samples_leaf: fewest molecules of a leaf.
+        class_weight: None, "balanced" or "balanced_subsample"; for classification alone.
     """
 
     n_estimators: int = 500
@@ -44,8 +50,8 @@ class RandomForest(Estimator):
             check_choice("class_weight", self.class_weight, CLASS_WEIGHTS)
 
     def fit(self, x: NDArray[Any], y: Labels, task: str, *, seed: int, threads: int) -> Predict:
-        """Fit a forest with the job's seed as its `random_state`."""
-        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor  # only here: it takes a second
+        """Fit a forest with the job's seed as `random_state`; see `Estimator.fit`."""
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor  # slow to import
 
         settings = {
             "n_estimators": self.n_estimators,
@@ -58,21 +64,23 @@ class RandomForest(Estimator):
             forest = RandomForestClassifier(**settings, class_weight=self.class_weight)
             predict: Predict = partial(_probability, forest)
         elif self.class_weight is not None:
-            raise SkipJob(f"class_weight={self.class_weight} is for classification; a regression data set has none")
+            raise SkipJob(
+                f"class_weight={self.class_weight} is for classification; a regression data set has no classes"
+            )
         else:
             forest = RandomForestRegressor(**settings)
             predict = forest.predict
         forest.fit(x, y)
-        forest.set_params(n_jobs=1)  # threads would add up the trees' predictions in any order: other last bits
+        forest.set_params(n_jobs=1)  # threads would sum the trees' predictions in varying order
         return predict
 
     def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
-        """Return the nodes of all trees, one tree after the other."""
+        """Return the nodes of all trees; see `of_forest`."""
         forest = predict.args[0] if isinstance(predict, partial) else predict.__self__  # type: ignore[attr-defined]
         return of_forest(forest)
 
     def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
-        """Return the same predictions, bit for bit, without scikit-learn."""
+        """Return the prediction function without scikit-learn, with the same results bit for bit."""
         check_forest(arrays)
         return partial(predict_forest, arrays)
 

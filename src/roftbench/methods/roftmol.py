@@ -1,4 +1,4 @@
-"""ROFT-MOL, called DWiSE-FT in the authors' code: one learned interpolation coefficient for each block."""
+"""ROFT-MOL, named DWiSE-FT in the authors' code: one learned interpolation coefficient per block."""
 
 import math
 from dataclasses import dataclass
@@ -17,18 +17,23 @@ CONSTRAINTS = ("none", "clamp", "sigmoid")
 
 @dataclass(frozen=True)
 class ROFTMol(Method):
-    """Learn α_g in θ_g = (1 − α_g)θ⁰_g + α_gθᶠ_g, one for each encoder block g (RoFt-Mol, arXiv 2509.00614).
+    """Interpolation θ_g = (1 − α_g)θ⁰_g + α_gθᶠ_g with a learned α_g per encoder block g (RoFt-Mol, arXiv 2509.00614).
 
-    Weights and head stay fixed. The α are trained by Adam on the validation loss in mini-batches, the network in
-    evaluation mode, and kept at the epoch (the start counts as epoch 0) with the best validation score. Running
-    statistics stay those of θᶠ, as in the authors' code, or are interpolated like the weights they belong to
-    (`buffers="interpolate"`); the gradient is that of the loss as it is evaluated, so it then flows through them, too.
-    With `include_finetuned`, α = 1, which is full fine-tuning itself, is one more candidate for that choice, and where
-    it is chosen there is no best epoch.
+    Weights and head stay fixed. Adam trains the α on the validation loss in mini-batches, with the network in
+    evaluation mode. The α of the epoch with the best validation score are taken; the start counts as epoch 0.
+
+    Attributes:
+        alpha: initial value of each α.
+        lr: learning rate of the α.
+        epochs: epochs over the validation part.
+        constraint: "none", "clamp" to [0, 1] after each step, or "sigmoid" of a free parameter.
+        buffers: "finetuned" leaves running statistics those of θᶠ, as in the authors' code; "interpolate" treats them
+            like weights, and the gradient then flows through them as well.
+        include_finetuned: make α = 1, full fine-tuning, another candidate; if it is chosen, there is no best epoch.
     """
 
     fits_on_validation: ClassVar[bool] = True
-    protocol: ClassVar[int | None] = 4  # before, no gradient flowed through interpolated statistics
+    protocol: ClassVar[int | None] = 4  # up to 3 no gradient flowed through interpolated statistics
 
     alpha: float = 0.9
     lr: float = 0.001
@@ -45,7 +50,7 @@ class ROFTMol(Method):
         check_choice("buffers", self.buffers, BUFFERS)
 
     def finish(self, fitted: Fitted) -> Finished:
-        """Train the coefficients; raises JobError when the validation loss is not finite."""
+        """Return the interpolated weights; raises JobError if the validation loss is not finite."""
         raw = {block: self._initial(fitted.device) for block in fitted.encoder_blocks}
         optimizer = Adam(raw.values(), self.lr, fused=True if fitted.device.type == "cuda" else None)
         train_epoch = fitted.repeated(lambda: self._train_epoch(fitted, raw, optimizer))
@@ -74,7 +79,7 @@ class ROFTMol(Method):
         return Finished(mix(fitted, best, self.buffers), info)
 
     def _train_epoch(self, fitted: Fitted, raw: dict[str, Tensor], optimizer: Adam) -> Tensor:
-        """Take one step for each mini-batch of the validation part; returns the mean loss, on its device."""
+        """Take one step per mini-batch of the validation part and return the mean loss, on its device."""
         losses = []
         for number in range(fitted.num_val_batches):
             shares = {block: self._constrained(a) for block, a in raw.items()}
@@ -97,5 +102,5 @@ class ROFTMol(Method):
         return alpha.sigmoid() if self.constraint == "sigmoid" else alpha
 
     def _shares(self, raw: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return a copy of the coefficients as they are now, without gradient."""
+        """Return a copy of the present coefficients, without gradient."""
         return {block: self._constrained(a).detach().clone() for block, a in raw.items()}

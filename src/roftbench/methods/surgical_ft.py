@@ -1,4 +1,4 @@
-"""Surgical fine-tuning."""
+"""Surgical fine-tuning: one block and the head are trained."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from roftbench.models.encoder import HEAD
 
 @dataclass(frozen=True)
 class SurgicalFT(Method):
-    """Train one block, batch norm included, and the head; freeze the rest (Lee et al., ICLR 2023)."""
+    """Training of one block, batch norm included, and the head; the rest is frozen (Lee et al., ICLR 2023)."""
 
     block: str = "layer0"
 
     def stages(self) -> list[Stage]:
-        """One phase in which the chosen block and the head move."""
+        """Return one stage that trains the chosen block and the head."""
         return [Stage("ft", blocks=(self.block, HEAD))]

@@ -1,4 +1,4 @@
-"""WiSE-FT: one interpolation coefficient for all weights."""
+"""WiSE-FT: interpolation of all weights with one coefficient."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from roftbench.methods.interpolate import BUFFERS, mix
 
 @dataclass(frozen=True)
 class WiSEFT(Method):
-    """Average pretrained and fine-tuned weights, θ = (1 − α)θ⁰ + αθᶠ, with no training (Wortsman et al., CVPR 2022)."""
+    """Interpolation θ = (1 − α)θ⁰ + αθᶠ of pretrained and fine-tuned weights (Wortsman et al., CVPR 2022)."""
 
     alpha: float = 0.5
     buffers: str = "interpolate"
@@ -21,7 +21,7 @@ class WiSEFT(Method):
         check_choice("buffers", self.buffers, BUFFERS)
 
     def finish(self, fitted: Fitted) -> Finished:
-        """Interpolate every block of the encoder with the same share."""
+        """Return the weights with every block of the encoder interpolated by α."""
         alpha = torch.tensor(self.alpha, device=fitted.device)
         share = dict.fromkeys(fitted.encoder_blocks, alpha)
         return Finished(mix(fitted, share, self.buffers), {"alpha": dict.fromkeys(share, self.alpha)})

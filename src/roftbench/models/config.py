@@ -1,16 +1,16 @@
-"""What a model is called, where its weights come from and who trained them on what: the schema of `conf/model/`."""
+"""Schema of `conf/model/` beside the parameters of an encoder: name, weights, and how these were pretrained."""
 
 from dataclasses import dataclass, field
 
-from roftbench.errors import check_choice, check_range
+from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.store.checksums import Checksum
 from roftbench.store.downloads import Places, Source, check_places, present
 from roftbench.store.http import check_file
 
 PUBLISHED = "published"
 BUNDLED = "bundled:"
-OWN = "???"  # the user must say which file
-PRETRAINING = {  # as it is set, and in words
+OWN = "???"  # a file that the user has to name
+PRETRAINING = {  # value in a config: in words
     "none": "none",
     "self-supervised": "self-supervised",
     "supervised": "supervised",
@@ -21,13 +21,19 @@ PRETRAINING = {  # as it is set, and in words
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The keys of a model's config beside the parameters of its encoder.
+    """Keys of a model's config beside the parameters of its encoder.
 
-    `checkpoint` says what is loaded: null (random weights), `bundled:FILE`, a path, or `published`: then `file` is
-    looked for in `sources`, in order. `sha256` and `git_blob` are what the file must hash to; a published one needs at
-    least one of them, so that a public file of which neither is known is the user's to download from `sources`.
-    `verified` tells whether the file itself has been loaded and looked at here, or only described.
-    `parameters` is 0 for a fingerprint.
+    Attributes:
+        checkpoint: weights that are loaded: None for random ones, `bundled:FILE`, a path, or `published`.
+        file: name of the published file.
+        sources: where the published file is looked for, in order.
+        sha256: digest that the file must have; a published file needs this or `git_blob`.
+        git_blob: git's object id that the file must have.
+        pretraining: a key of `PRETRAINING`.
+        pretraining_data: data of the pretraining, in words.
+        parameters: number of parameters of the encoder; 0 for a fingerprint.
+        verified: whether the loader was tested on the file itself, False if only on its description.
+        note: caution for readers of results.
     """
 
     name: str
@@ -52,35 +58,38 @@ class ModelCard:
             check_range("parameters", self.parameters, 0)
         check_places(self.sources)
         if "bundled" in self.sources:
-            raise ValueError(f"sources: a bundled checkpoint is checkpoint={BUNDLED}FILE")
+            raise UsageError(
+                f"sources: a bundled checkpoint is checkpoint={BUNDLED}FILE", key="sources", got=self.sources
+            )
         if self.checkpoint == PUBLISHED:
             if left := [name for name in ("sources", "file") if not getattr(self, name)]:
-                raise ValueError(f"{left[0]} must be set for checkpoint={PUBLISHED}; for a file of yours give its path")
+                problem = f"{left[0]} must be set for checkpoint={PUBLISHED}; for a file of yours give its path"
+                raise UsageError(problem, key=left[0])
             if not self.checksum():
-                raise ValueError(f"sha256 or git_blob must be set for checkpoint={PUBLISHED}")
+                raise UsageError(f"sha256 or git_blob must be set for checkpoint={PUBLISHED}", key="sha256")
             check_file(str(self.file), self.sha256, self.git_blob)
 
     def present(self, places: Places) -> str | None:
-        """Return where on this machine the weights lie that are bundled or published, without reading them, or None."""
+        """Return where bundled or published weights are on this machine, or None; they are not read."""
         if self.checkpoint == PUBLISHED:
             return present(self.source(), places)
         return "bundled" if (self.checkpoint or "").startswith(BUNDLED) else None
 
     @property
     def fingerprint(self) -> bool:
-        """Whether there is no network."""
+        """Whether the model is a fingerprint, without a network."""
         return self.parameters == 0
 
     def own_file(self) -> str:
-        """Return what is said of a file that the user gives, and where it is published if it is."""
+        """Return a description of a file that the user provides, with its public address if it has one."""
         return ", published at ".join(["a file of yours", *self.sources[:1]])
 
     def checksum(self) -> Checksum:
-        """Return what is known of the file."""
+        """Return the expected checksums of the file."""
         return Checksum(self.sha256, self.git_blob)
 
     def source(self) -> Source:
-        """Return where the published file may lie."""
+        """Return the sources of the published file."""
         return Source(
             what=f"model {self.name}",
             file=str(self.file),
@@ -91,7 +100,7 @@ class ModelCard:
         )
 
     def cautions(self) -> list[str]:
-        """Return what the reader of a number must know of the published file."""
+        """Return cautions about the published file for readers of results."""
         unverified = (
             f"model {self.name}: not verified on the real file, which could not be had when its loader was made"
         )

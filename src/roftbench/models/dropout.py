@@ -1,4 +1,4 @@
-"""Dropout whose masks cost little on a CPU, where torch draws a number in double precision for each element."""
+"""Dropout with cheap masks on CPUs, where torch draws a double-precision number per element."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LEVELS = 1 << 16  # a mask element is decided by 16 random bits; four of them are one draw of the generator
+LEVELS = 1 << 16  # each element takes 16 random bits, a quarter of a draw of the generator
 
 
 def dropout(h: Tensor, p: float, *, training: bool) -> Tensor:
-    """Set each element to 0 with probability p and enlarge the others, so that the mean stays, as `F.dropout` does.
+    """Return h with each element set to 0 with probability p and the others scaled up, like `F.dropout`.
 
-    On a CPU p is rounded to a multiple of 2⁻¹⁶. The random numbers are those of torch's generator.
+    On a CPU p is rounded to a multiple of 2⁻¹⁶. Random numbers come from torch's generator.
     """
     if not training or p == 0:
         return h
@@ -20,7 +20,7 @@ def dropout(h: Tensor, p: float, *, training: bool) -> Tensor:
 
 
 def relu_dropout_(h: Tensor, p: float, *, training: bool) -> Tensor:
-    """Return `dropout` of relu(h), written over h: nobody else may need it."""
+    """Return `dropout` of relu(h), computed in place: h is overwritten."""
     if not training or p == 0:
         return F.relu(h, inplace=True)
     if h.device.type != "cpu":
@@ -29,7 +29,7 @@ def relu_dropout_(h: Tensor, p: float, *, training: bool) -> Tensor:
 
 
 class _DroppedReLU(torch.autograd.Function):
-    """relu(h · mask) in place. What is above 0 after it was kept, and so the gradient needs no mask."""
+    """relu(h · mask) in place; where the result is above 0 the mask is not 0, so the gradient needs no mask."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, mask: Tensor, factor: float) -> Tensor:
@@ -47,15 +47,15 @@ class _DroppedReLU(torch.autograd.Function):
 
 
 def _mask(like: Tensor, p: float) -> Tensor:
-    """Return a mask of the shape of a tensor: 0 with probability p, else the factor that keeps the mean."""
+    """Return a mask in the shape of a tensor: 0 with probability p, otherwise the factor that preserves the mean."""
     words = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
     bits = words.view(torch.int16)[: like.numel()].view(like.shape)
-    # In place and in one type: a comparison that gives booleans takes seven times as long.
+    # In place and in one type: a comparison that returns booleans takes seven times as long.
     return bits.ge_(_dropped(p) - LEVELS // 2).to(like.dtype).mul_(_factor(p))
 
 
 def _dropped(p: float) -> int:
-    """Return how many of the levels are dropped; at least one is kept, as torch leaves nothing to scale at p = 1."""
+    """Return how many of the levels are dropped; at least one remains, so that the factor is finite."""
     return min(round(p * LEVELS), LEVELS - 1)
 
 

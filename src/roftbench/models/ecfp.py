@@ -1,4 +1,4 @@
-"""ECFP4: the Morgan fingerprint of radius 2, folded to 2048 bits."""
+"""ECFP4: Morgan fingerprint of radius 2, folded to 2048 bits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ from roftbench.store.tensors import Entry
 
 @dataclass(frozen=True)
 class ECFP(Fingerprint):
-    """Which circular substructures a molecule has, or with `counts` how often (Rogers & Hahn 2010).
+    """Circular substructures of a molecule, or with `counts` their numbers (Rogers and Hahn, 2010).
 
-    The bits are those of `roftbench data`, computed once a data set for both.
+    The bits are shared with `roftbench data` and computed once per data set.
     """
 
     version: ClassVar[int] = descriptors.VERSION
     counts: bool = False
 
     def features(self, dataset: MoleculeDataset) -> NDArray[Any]:
-        """Return bits or counts of the N molecules, [N, 2048]."""
+        """Return bits or counts of the N molecules of a data set, [N, 2048]."""
         return _counts(dataset) if self.counts else np.unpackbits(describe(dataset).fingerprint, 1, bitorder="little")
 
     def of_smiles(self, smiles: Sequence[str]) -> NDArray[Any]:
-        """Return bits or counts of N molecules, each of which has a graph, [N, 2048]."""
+        """Return bits or counts of N molecules, [N, 2048]."""
         if self.counts:
             return _dense(count_chunk(smiles))
         packed = descriptors.fingerprints([parse_smiles(text) for text in smiles])

@@ -1,4 +1,4 @@
-"""What a model is that has no network: numbers that follow from a molecule alone."""
+"""Base class of fingerprints, models without a network."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,21 +11,22 @@ from roftbench.errors import UsageError
 
 
 class Fingerprint(ABC):
-    """A fixed description of each molecule. A new one is a subclass; every `Estimator` works with it.
+    """Base class of fingerprints: fixed features of each molecule. Every `Estimator` works with every fingerprint.
 
-    `version` is that of its code, and in the key of a job: raise it when a number of the fingerprint changes.
+    Attributes:
+        version: version of the features, part of the keys of jobs; raise it when a feature changes.
     """
 
     version: ClassVar[int] = 1
 
     @abstractmethod
     def features(self, dataset: MoleculeDataset) -> NDArray[Any]:
-        """Return the features of the N molecules, [N, D]; `dataset.kept_beside` keeps them for the next job."""
+        """Return the features of the N molecules of a data set, [N, D]; `dataset.kept_beside` caches them."""
 
     def of_smiles(self, smiles: Sequence[str]) -> NDArray[Any]:
-        """Return the features [N, D] of molecules that are in no data set, each of which has a graph.
+        """Return the features of N new molecules, [N, D], each of which has a "hu" graph.
 
         Raises:
-            UsageError: this fingerprint describes molecules of data sets only.
+            UsageError: the fingerprint does not override this method.
         """
-        raise UsageError(f"{type(self).__name__} has no `of_smiles`: it cannot describe new molecules")
+        raise UsageError(f"{type(self).__name__} does not override of_smiles, so it cannot describe new molecules")

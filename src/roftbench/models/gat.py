@@ -1,4 +1,4 @@
-"""The graph attention network with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
+"""Graph attention network with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
 
 import math
 from typing import ClassVar
@@ -11,15 +11,15 @@ from roftbench.data.color_refinement import Hop
 from roftbench.models.hu import Convolution, HuEncoder, bond_kinds
 
 HEADS = 2
-SLOPE = 0.2  # of the leaky ReLU, where its input is negative
+SLOPE = 0.2  # of the leaky ReLU for negative input
 
 
 class GATLayer(Convolution):
     """One convolution: h_i <- b + mean over heads of Σ_j α_ij (z_j + e_ji), j over the bonds that enter i and the loop.
 
-    z = W h has a part of d values for each head, and so have the bond embeddings. α_i is the softmax over j of
-    LeakyReLU(a · [z_i, z_j + e_ji]). The public code normalizes over the first row of the edge list: in the release of
-    PyTorch Geometric that it was written for (1.0.3) that row holds the receiving node, which is what is done here.
+    z = W h and the bond embeddings have d values per head. α_i is the softmax over j of LeakyReLU(a · [z_i, z_j +
+    e_ji]). The public code normalizes over the first row of the edge list, which holds the receiving node in the
+    release of PyTorch Geometric that it was written for (1.0.3).
     """
 
     weight_linear: nn.Linear
@@ -33,7 +33,7 @@ class GATLayer(Convolution):
 
     @staticmethod
     def count(hop: Hop, dtype: torch.dtype) -> Tensor:
-        """Return the kind of each message's bond as ones, [M, 9]: each layer weighs every bond anew."""
+        """Return type and direction of each message's bond, one-hot, [M, 9]; each layer weights every bond."""
         kind, kinds = bond_kinds(hop, dtype)
         return kinds[kind]
 
@@ -52,14 +52,14 @@ class GATLayer(Convolution):
     def _attention(self, z: Tensor, tables: Tensor, counts: Tensor, hop: Hop) -> Tensor:
         """Return α of every message, [M, heads], from z and tables [·, heads, d].
 
-        A score is a sum of three numbers, one of each end and one of the bond, so that no [M, d] tensor is needed.
+        A score is the sum of a number per end and one per bond, so no [M, d] tensor is needed.
         """
         own, other = self.att.chunk(2, dim=-1)
         receives, sends, bond = (z * own).sum(-1), (z * other).sum(-1), (tables * other).sum(-1)
         entered = torch.repeat_interleave(hop.offsets.diff(), output_size=len(hop.source))
-        before = hop.source[hop.offsets[:-1]][entered]  # the state of the receiving node: its own message comes first
+        before = hop.source[hop.offsets[:-1]][entered]  # state of the receiving node, whose own message comes first
         scores = F.leaky_relu(F.embedding(before, receives) + F.embedding(hop.source, sends) + counts @ bond, SLOPE)
-        with torch.no_grad():  # the softmax does not change with it, and exp() of a large score would overflow
+        with torch.no_grad():  # leaves the softmax as it is, and keeps exp() from overflowing
             largest = torch.segment_reduce(scores, "max", offsets=hop.offsets, axis=0)
         powers = (scores - largest[entered]).exp()
         return powers / F.embedding(entered, torch.segment_reduce(powers, "sum", offsets=hop.offsets, axis=0))
@@ -76,7 +76,7 @@ def _weighted_sum(z: Tensor, tables: Tensor, counts: Tensor, weights: Tensor, ho
 
 
 class GAT(HuEncoder):
-    """GAT encoder of Hu et al., two heads a layer."""
+    """GAT encoder of Hu et al., with two heads per layer."""
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     convolution = GATLayer

@@ -1,4 +1,4 @@
-"""The GCN with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
+"""GCN with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
 
 from typing import ClassVar
 
@@ -12,8 +12,7 @@ from roftbench.models.hu import Convolution, HuEncoder, collect, count_bonds
 class GCNLayer(Convolution):
     """One convolution: h_i <- Σ_j (d_j d_i)^(-1/2) (W h_j + b + e_ji), j over the bonds that enter i and the self-loop.
 
-    d counts the bonds of an atom and its self-loop. The bond embedding is normalized with the message, but W does not
-    act on it.
+    d counts the bonds of an atom and its self-loop. Normalization applies to the bond embedding, W does not.
     """
 
     linear: nn.Linear
@@ -23,7 +22,7 @@ class GCNLayer(Convolution):
 
     @staticmethod
     def count(hop: Hop, dtype: torch.dtype) -> Tensor:
-        """Count the bonds that enter each node, [V, 9], one from node j as d_j^(-1/2)."""
+        """Return the number of bonds that enter each node, [V, 9], one from node j counted as d_j^(-1/2)."""
         return count_bonds(hop, _scale(hop.degree, dtype))
 
     def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
@@ -33,12 +32,12 @@ class GCNLayer(Convolution):
 
 
 class GCN(HuEncoder):
-    """GCN encoder of Hu et al. Its files have the keys and shapes of the GraphSAGE files: only the checksum tells."""
+    """GCN encoder of Hu et al. Its files have the keys and shapes of the GraphSAGE files; only checksums differ."""
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     convolution = GCNLayer
 
 
 def _scale(degree: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return d^(-1/2) of each node, its self-loop counted."""
+    """Return d^(-1/2) of each node, self-loop included."""
     return degree.to(dtype).rsqrt()

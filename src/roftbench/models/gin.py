@@ -1,4 +1,4 @@
-"""The 5-layer, 300-d GIN with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
+"""GIN with bond embeddings of Hu et al. (ICLR 2020), 5 layers of width 300, with the key names of their files."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from roftbench.data.color_refinement import Hop
 from roftbench.models.hu import Convolution, HuEncoder, collect
 from roftbench.models.rescaling import rescale as enlarge
 
-PRODUCT_FIRST = 1.2  # so many times as many rows make up for sums that are twice as wide
+PRODUCT_FIRST = 1.2  # ratio of rows from which the product is cheaper before the sum, which is then twice as wide
 
 
 class GINLayer(Convolution):
@@ -21,9 +21,9 @@ class GINLayer(Convolution):
         super().__init__(dim, mlp=nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim)))
 
     def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
-        """Return what the MLP's ReLU gives, [V, 2d], from h [U, d] and the bond counts [V, 9].
+        """Return the output of the MLP's ReLU, [V, 2d], from h [U, d] and the bond counts [V, 9].
 
-        Sum and product commute: the product is made where there are fewer rows.
+        Sum and product commute, so the product is computed where there are fewer rows.
         """
         first: Any = self.mlp[0]
         if PRODUCT_FIRST * len(hop.degree) < len(counts):
@@ -32,7 +32,7 @@ class GINLayer(Convolution):
         return F.relu(first(collect(h, self.bond_tables(), hop, counts)), inplace=True)
 
     def finish(self, states: Tensor) -> Tensor:
-        """Return new node states [V, d] from what `begin` gave."""
+        """Return new node states [V, d] from the result of `begin`."""
         out: Tensor = self.mlp[2](states)
         return out
 
@@ -40,11 +40,15 @@ class GINLayer(Convolution):
 class GIN(HuEncoder):
     """GIN encoder of Hu et al.
 
-    rescale: enlarge the random weights as those of the bundled checkpoints are (`roftbench.models.rescaling`), a
-    control for what the size of the weights alone does to fine-tuning. Not for a checkpoint, which is loaded as it is.
+    Args:
+        num_layers: number of convolutions.
+        dim: width of the node states.
+        dropout: probability of dropout after each layer.
+        rescale: enlarge the random weights like those of the bundled checkpoints (`roftbench.models.rescaling`), a
+            control for the effect of their size alone. No checkpoint can be loaded then.
     """
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     omitted_at_default: ClassVar[tuple[str, ...]] = ("rescale",)
     convolution = GINLayer
 

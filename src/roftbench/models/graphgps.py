@@ -1,9 +1,9 @@
 """GraphGPS, a graph transformer (Rampášek et al., NeurIPS 2022, arXiv 2205.12454): GPS-deep of PCQM4Mv2 by default.
 
-Our own implementation of the network of the configuration `pcqm4m-GPSdeep+RWSE.yaml` in rampasek/GraphGPS: atom tables
-beside a random-walk encoding, 16 layers of gated convolution and attention, GELU, a head of three linear layers. With
-its head and one task it has the 13,807,345 parameters that the authors state. Their encodings are of 16 steps (20 is
-their width), and the table of chiralities has 4 rows, as issue 35 there quotes of the file.
+Independent implementation of the network of the configuration `pcqm4m-GPSdeep+RWSE.yaml` in rampasek/GraphGPS: atom
+tables beside a random-walk encoding, 16 layers of gated convolution and attention, GELU, a head of three linear layers.
+With its head and one task it has 13,807,345 parameters, as stated by the authors. The encodings have 16 steps (20 is
+their width), and the table of chiralities has 4 rows, as quoted from the file in issue 35 of that repository.
 """
 
 import re
@@ -19,7 +19,7 @@ from roftbench.models.graphgps_layers import GPSLayer, Padding
 from roftbench.models.ogb_embeddings import AtomEncoder, BondEncoder
 from roftbench.models.segment_ops import Wiring
 
-UNUSED = r"^(model\.)?post_mp\."  # the published file's head
+UNUSED = r"^(model\.)?post_mp\."  # head of the published file
 NAMES = (
     (r"^model\.(?=encoder\.|layers\.)", ""),
     (r"^encoder\.node_encoder\.encoder1\.", "atom_encoder."),
@@ -29,9 +29,15 @@ NAMES = (
 
 
 class GraphGPS(Encoder):
-    """Embeddings, then layers of gated convolution and attention; mean over the nodes.
+    """Embeddings followed by layers of gated convolution and attention; mean over the nodes.
 
-    `walk_dim` of the `dim` columns of an atom's first state encode random walks, the others its features.
+    Args:
+        num_layers: number of layers.
+        dim: width of the node states.
+        num_heads: heads of the attention.
+        walk_dim: columns of a node's first state that encode random walks; the others encode its features.
+        dropout: probability of dropout.
+        attention_dropout: probability of dropout of attention weights.
     """
 
     featurizer: ClassVar[str] = "ogb_rwse"
@@ -64,7 +70,7 @@ class GraphGPS(Encoder):
         return {"embed": embed, **{f"layer{i}": layer for i, layer in enumerate(self.layers)}}
 
     def forward(self, batch: Batch) -> Nodes:
-        """Return node states; `features` is the same, the last layer's output, as in the RoFt-Mol code."""
+        """Return node states; `features` and `out` are both the last layer's output, as in the RoFt-Mol code."""
         classes, walks = batch.x.split([len(ATOM_CLASSES), NUM_STEPS], dim=1)
         walks = walks.to(self.pe_encoder.weight.dtype)
         h = torch.cat([self.atom_encoder(classes.long()), self.pe_encoder(self.raw_norm(walks))], dim=1)
@@ -76,7 +82,7 @@ class GraphGPS(Encoder):
         return Nodes(out=h, features=h)
 
     def make_head(self, num_tasks: int) -> nn.Module:
-        """Return GraphGPS's head, which halves the width twice: dim -> dim/2 -> dim/4 -> T, with GELU between."""
+        """Return the head of GraphGPS, dim -> dim/2 -> dim/4 -> T with GELU between."""
         half, quarter = self.dim // 2, self.dim // 4
         return nn.Sequential(
             nn.Linear(self.dim, half),
@@ -87,7 +93,7 @@ class GraphGPS(Encoder):
         )
 
     def translate(self, state: State) -> State:
-        """Return the published file's tensors under our names, without its head."""
+        """Return the tensors of the published file under this encoder's names, without its head."""
         ours: State = {}
         for key, tensor in state.items():
             if not re.match(UNUSED, key):

@@ -1,4 +1,4 @@
-"""The parts of GraphGPS (`roftbench.models.graphgps`): a gated graph convolution beside attention within each graph."""
+"""Parts of GraphGPS (`roftbench.models.graphgps`): gated graph convolution and attention within each graph."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,11 @@ GATE_EPS = 1e-6
 
 @dataclass(frozen=True)
 class Padding:
-    """Where the N nodes of B graphs lie in a table with as many rows for each graph as the largest one has, [B, M].
+    """Positions of the N nodes of B graphs in a padded table [B, M], where M is the size of the largest graph.
 
-    position: a node's row of the table, [N]; mask: which rows hold a node, [B, 1, 1, M].
+    Attributes:
+        position: row of each node in the flattened table, [N].
+        mask: whether a row holds a node, [B, 1, 1, M].
     """
 
     position: Tensor
@@ -32,18 +34,18 @@ class Padding:
         return cls(wiring.owner * width + wiring.nodes - wiring.starts[wiring.owner], mask[:, None, None])
 
     def spread(self, rows: Tensor) -> Tensor:
-        """Return rows [N, d] as [B, M, d], zero where there is no node."""
+        """Return rows [N, d] as a padded table [B, M, d], zero where there is no node."""
         graphs, width = self.mask.shape[0], self.mask.shape[-1]
         table = rows.new_zeros(graphs * width, rows.shape[1]).index_copy(0, self.position, rows)
         return table.view(graphs, width, -1)
 
     def collect(self, table: Tensor) -> Tensor:
-        """Return the rows [N, d] of the nodes from [B, M, d]."""
+        """Return the rows of the nodes, [N, d], of a padded table [B, M, d]."""
         return table.flatten(0, 1).index_select(0, self.position)
 
 
 class GatedGCN(nn.Module):
-    """A residual gated graph convolution (Bresson and Laurent, arXiv 1711.07553), with the key names of GraphGPS.
+    """Residual gated graph convolution (Bresson and Laurent, arXiv 1711.07553), with the key names of GraphGPS.
 
     ê_ji = D h_i + E h_j + C e_ji; h_i <- h_i + φ(BN(A h_i + Σ_j σ(ê_ji) B h_j / (Σ_j σ(ê_ji) + 1e-6)));
     e_ji <- e_ji + φ(BN(ê_ji)), φ the activation followed by dropout.
@@ -66,13 +68,13 @@ class GatedGCN(nn.Module):
         total = sum_runs(open_, wiring.target, wiring.entering) + GATE_EPS
         update = self.A(h) + sum_runs(passed, wiring.target, wiring.entering) / total
         h = h + self.dropout(F.gelu(self.bn_node_x(update)))
-        if len(e) > 0:  # there are no statistics of no edges
+        if len(e) > 0:  # batch norm fails without rows
             e = e + self.dropout(F.gelu(self.bn_edge_e(gate)))
         return h, e
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention of each graph's nodes to one another, with the key names of torch.nn.MultiheadAttention."""
+    """Multi-head attention among the nodes of each graph, with the key names of torch.nn.MultiheadAttention."""
 
     def __init__(self, dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
@@ -94,7 +96,7 @@ class SelfAttention(nn.Module):
 
 
 class GPSLayer(nn.Module):
-    """Convolution and attention side by side, each with a residual and a batch norm; then a feed-forward block."""
+    """Sum of convolution and attention, each with a residual and a batch norm, followed by a feed-forward block."""
 
     def __init__(self, dim: int, num_heads: int, dropout: float, attention_dropout: float) -> None:
         super().__init__()

@@ -1,15 +1,15 @@
 """The node networks of the official configurations of graphium (arXiv 2310.04292): GIN and GINE on LargeMix and ToyMix.
 
-Our own implementation; the inputs are made by `roftbench.data.featurizers.graphium`, which are those of these
-configurations. Positional encodings (32 wide) and atom features pass an input network; each layer is a convolution, a
-layer norm, GELU and dropout, and adds what the layer before gave (but for the first and the last one). In training mode
-a network does what the configurations and graphium's code say: dropout before the activation of a fully connected layer
-(but for the last one of an input network, of the Laplacian encoder and of a convolution) and after the activation of a
-layer. Two oddities are kept. The random sign flips meant for the eigenvectors hit the eigenvalues (`flip_eigenvalues`).
-The last layer has an activation, against its configuration; that it then has dropout too is our assumption.
+Independent implementation, after the source of graphium 2.4.7 and its `expts/hydra-configs` (`model/gin.yaml`,
+`gine.yaml`, `architecture/largemix.yaml`, `toymix.yaml`). `roftbench.data.featurizers.graphium` computes the inputs of
+these configurations. `roftbench.models.minimol` is such a network and is tested against the released one.
 
-Read off the source of graphium 2.4.7 and its `expts/hydra-configs` (`architecture/largemix.yaml`, `toymix.yaml`,
-`model/gin.yaml`, `gine.yaml`). `roftbench.models.minimol` is such a network and is checked against the released one.
+Positional encodings (width 32) and atom features pass an input network. Each layer is a convolution, a layer norm, GELU
+and dropout, and adds the result of the layer before, except for the first and the last one. In training, dropout comes
+before the activation of a fully connected layer (except for the last one of an input network, of the Laplacian encoder
+and of a convolution) and after the activation of a layer. Two peculiarities of graphium are reproduced: the random sign
+flips that are meant for eigenvectors apply to eigenvalues (`flip_eigenvalues`), and the last layer has an activation
+although its configuration has none. That dropout follows it there is an assumption.
 """
 
 import re
@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, NUM_EIGENPAIRS, NUM_FLOATS, NUM_STEPS
 from roftbench.data.packed import Batch
 from roftbench.errors import check_choice
-from roftbench.models.encoder import Encoder, Nodes, State
+from roftbench.models.acceleration import Accelerated
+from roftbench.models.encoder import Nodes, State
 from roftbench.models.graphium_layers import FC, POSITIONAL, LaplacianEncoder, Layer
 from roftbench.models.segment_ops import Wiring
 
@@ -30,7 +31,7 @@ NODE_COLUMNS = NUM_FLOATS + sum(ATOM_CLASSES)
 EDGE_COLUMNS = sum(BOND_CLASSES) + 1
 POOLINGS = ("mean", "max", "sum")
 
-# Keys of a graphium file that play no part in the node states, and our names for the others.
+# Keys of a graphium file that do not affect node states, and patterns that rename the others.
 UNUSED = ("model.task_heads.", "model.encoder_manager.pe_encoders.rw_pos.first_normalization.")
 NAMES = (
     (r"^model\.(encoder_manager\.pe_encoders\.|gnn\.)?", ""),
@@ -44,11 +45,23 @@ NAMES = (
 )
 
 
-class Graphium(Encoder):
-    """By default the GIN of 4 layers, 768 wide, for LargeMix; with edge_dim > 0 a GINE, which sees bond features."""
+class Graphium(Accelerated):
+    """Network of graphium, by default the GIN of 4 layers of width 768 for LargeMix.
+
+    Args:
+        num_layers: number of layers.
+        dim: width of the representations.
+        hidden: width of the layers before the last.
+        node_dim: width of the input states of nodes.
+        edge_dim: width of the states of edges; 0 for a GIN without features of bonds, otherwise a GINE.
+        dropout: probability of dropout.
+        positional_dropout: probability of dropout in the positional encoders.
+        flip_eigenvalues: flip signs of eigenvalues in training, as graphium does.
+        pooling: "mean", "max" or "sum" over the nodes.
+    """
 
     featurizer: ClassVar[str] = "minimol"
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     virtual_nodes: ClassVar[bool] = False
 
     def __init__(
@@ -86,7 +99,7 @@ class Graphium(Encoder):
         )
 
     def blocks(self) -> dict[str, nn.Module]:
-        """Return "embed" (all that comes before the layers) and "layer0", … (each with its virtual node)."""
+        """Return "embed" (everything before the layers) and "layer0", … (each with its virtual node)."""
         parts = (self.la_pos, self.rw_pos, self.pre_nn, self.pre_nn_edges)
         embed = nn.ModuleList(part for part in parts if part is not None)
         return {"embed": embed, **{f"layer{i}": layer for i, layer in enumerate(self.layers)}}
@@ -102,13 +115,13 @@ class Graphium(Encoder):
             features = layer(h, edges, kind, wiring)
             h = layer.dropout(features)
             if i < last:
-                h = carried = h if carried is None else h + carried  # what is carried on lacks the virtual node
+                h = carried = h if carried is None else h + carried  # the residual lacks the virtual node
             if layer.virtual_node is not None:
                 h, state = layer.virtual_node(h, state, wiring)
         return Nodes(out=h, features=features)
 
     def embed_nodes(self, x: Tensor) -> Tensor:
-        """Return the input states [N, node_dim] of atoms x [N, 41], in the weights' type."""
+        """Return the input states of atoms, [N, node_dim], from x [N, 41], in the type of the weights."""
         x = x.to(self.dtype)
         sizes = [NUM_FLOATS, len(ATOM_CLASSES), NUM_EIGENPAIRS, NUM_EIGENPAIRS, NUM_STEPS]
         floats, classes, vectors, values, returns = x.split(sizes, dim=1)
@@ -119,10 +132,13 @@ class Graphium(Encoder):
         return states
 
     def embed_edges(self, edge_attr: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Return the states of edges [E, 3], [E, edge_dim] and None; without dropout those of each kind, and the kinds.
+        """Return states and kinds of edges, from classes [E, 3].
 
-        There are 70 kinds, far fewer than edges, and equal edges have equal states unless dropout makes them differ.
-        With edge_dim = 0 there are no states.
+        Equal edges have equal states unless dropout is active, and there are only 70 kinds of edges.
+
+        Returns:
+            None and None if edge_dim is 0; with dropout, the states of all edges, [E, edge_dim], and None; otherwise
+            the states of the kinds, [70, edge_dim], and the kind of each edge, [E].
         """
         if self.pre_nn_edges is None:
             return None, None
@@ -135,7 +151,7 @@ class Graphium(Encoder):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the weights: float32 unless the network was converted."""
+        """Type of the weights, float32 unless the network was converted."""
         return next(self.pre_nn.parameters()).dtype
 
     def readout(self, out: Tensor, batch: Batch) -> Tensor:
@@ -143,9 +159,9 @@ class Graphium(Encoder):
         return torch.segment_reduce(out, self.pooling, offsets=batch.node_ptr, axis=0)
 
     def translate(self, state: State) -> State:
-        """Return a graphium file's tensors under our names, without its task heads and an unused layer norm.
+        """Return the tensors of a graphium file under this encoder's names, without heads and an unused layer norm.
 
-        Tensors under our names already, or under unknown ones, stay as they are.
+        Other keys are not changed.
         """
         ours: State = {}
         for key, tensor in state.items():
@@ -157,7 +173,7 @@ class Graphium(Encoder):
 
 
 def one_hot(classes: Tensor, sizes: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """Return the one-hot vectors of classes [M, K], column k having sizes[k] of them, side by side."""
+    """Return the one-hot vectors of classes [M, K] side by side, [M, Σ sizes]; column k has sizes[k] classes."""
     ones = [
         column[:, None] == torch.arange(size, device=classes.device)
         for column, size in zip(classes.unbind(dim=1), sizes, strict=True)

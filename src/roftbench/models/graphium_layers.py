@@ -1,4 +1,4 @@
-"""The parts of the networks that graphium builds (`roftbench.models.graphium`), MiniMol's among them."""
+"""Parts of the networks of graphium (`roftbench.models.graphium`), including MiniMol."""
 
 from collections import OrderedDict
 
@@ -10,11 +10,11 @@ from roftbench.models.dropout import Dropout
 from roftbench.models.segment_ops import Wiring, sum_runs, take
 
 POSITIONAL = 32  # width of the positional encoding
-MUP = 0.5  # what a virtual node's projection scales its input by: width of the base model over width (muP)
+MUP = 0.5  # factor of a virtual node's projection: width of the base model over width (muP)
 
 
 class FC(nn.Sequential):
-    """Linear, then layer norm, dropout and activation, as far as each is asked for."""
+    """Linear map followed by optional layer norm, dropout and activation."""
 
     def __init__(
         self, in_dim: int, out_dim: int, *, norm: bool = True, dropout: float = 0.0, activation: nn.Module | None = None
@@ -30,7 +30,7 @@ class FC(nn.Sequential):
 
 
 class LaplacianEncoder(nn.Module):
-    """A set of (eigenvalue, eigenvector entry) pairs to a vector: [N, 8, 2] -> [N, 32]; padding is a pair of zeros."""
+    """Map from a set of (eigenvalue, eigenvector entry) pairs to a vector, [N, 8, 2] -> [N, 32]; zeros are padding."""
 
     def __init__(self, dropout: float, flip: bool) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class LaplacianEncoder(nn.Module):
         self.post_mlp = nn.Sequential(FC(64, POSITIONAL, norm=False))
 
     def forward(self, vectors: Tensor, values: Tensor) -> Tensor:
-        """Encode eigenvectors and eigenvalues [N, 8]; in training a sign for each column of all the values is drawn."""
+        """Return encodings [N, 32] of eigenvectors and eigenvalues [N, 8]; training flips signs of eigenvalues."""
         if self.flip and self.training:
             values = values * (2 * torch.randint(2, (values.shape[1],), device=values.device) - 1)
         pairs = torch.stack([values, vectors], dim=2)
@@ -51,7 +51,7 @@ class LaplacianEncoder(nn.Module):
 
 
 class VirtualNode(nn.Module):
-    """One state a graph, read from all of its nodes and added to each of them."""
+    """One state per graph, updated from all of its nodes and added to each of them."""
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class VirtualNode(nn.Module):
         self.node_projection = nn.Linear(dim, dim)
 
     def forward(self, h: Tensor, state: Tensor, wiring: Wiring) -> tuple[Tensor, Tensor]:
-        """Return new node states [N, d] and virtual nodes [B, d]; the pool is the mean times the log of the size."""
+        """Return new node states [N, d] and virtual nodes [B, d]; pooling is the mean times the log of the size."""
         pooled = sum_runs(h, wiring.owner, wiring.starts) * wiring.scale
         state = state + self.fc_layer(state + pooled)
         shift = self.node_projection(state * MUP)
@@ -67,9 +67,9 @@ class VirtualNode(nn.Module):
 
 
 class Layer(nn.Module):
-    """A GINE convolution, h_i <- GELU(LN(MLP((1 + eps) h_i + Σ_j ReLU(h_j + W e_ji)))), and its virtual node.
+    """GINE convolution, h_i <- GELU(LN(MLP((1 + eps) h_i + Σ_j ReLU(h_j + W e_ji)))), and its virtual node.
 
-    With edge_dim = 0 a GIN convolution, which does not see the bonds' features: Σ_j h_j, without ReLU.
+    With edge_dim = 0 it is a GIN convolution without features of bonds and without ReLU: Σ_j h_j.
     """
 
     eps: Tensor
@@ -84,9 +84,13 @@ class Layer(nn.Module):
         self.virtual_node = VirtualNode(out_dim, dropout) if virtual_node else None
 
     def forward(self, h: Tensor, edges: Tensor | None, kind: Tensor | None, wiring: Wiring) -> Tensor:
-        """Return node states [N, out_dim] from h [N, in_dim], before dropout.
+        """Return node states before dropout, [N, out_dim].
 
-        edges are the states of all edges [E, d], or with `kind` [E] those of each kind of edge, [K, d].
+        Args:
+            h: node states, [N, in_dim].
+            edges: states of all edges, [E, d], or with `kind` those of each kind of edge, [K, d].
+            kind: kind of each edge, [E].
+            wiring: indices of the batch.
         """
         messages = take(h, wiring.source, wiring.by_source, wiring.entering)
         if self.lin is not None:

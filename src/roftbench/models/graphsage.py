@@ -1,4 +1,4 @@
-"""The GraphSAGE with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
+"""GraphSAGE with bond embeddings of Hu et al. (ICLR 2020), with the key names of their files."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from roftbench.models.hu import Convolution, HuEncoder, collect
 class GraphSAGELayer(Convolution):
     """One convolution: h_i <- m_i / ‖m_i‖ with m_i = Σ_j (W h_j + b + e_ji), j over bonds that enter i and its loop.
 
-    The authors take the mean over j where this takes the sum: the division by the length makes them equal.
+    The authors take the mean over j instead of the sum; after the division by the length both are equal.
     """
 
     linear: nn.Linear
@@ -26,7 +26,7 @@ class GraphSAGELayer(Convolution):
 
 
 class GraphSAGE(HuEncoder):
-    """GraphSAGE encoder of Hu et al. Its files have the keys and shapes of the GCN files: only the checksum tells."""
+    """GraphSAGE encoder of Hu et al. Its files have the keys and shapes of the GCN files; only checksums differ."""
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     convolution = GraphSAGELayer

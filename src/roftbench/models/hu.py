@@ -1,6 +1,6 @@
-"""What the encoders of Hu et al. (ICLR 2020) share: atom and bond tables, sums over neighbors, norms, blocks.
+"""Common parts of the encoders of Hu et al. (ICLR 2020): atom and bond tables, sums over neighbors, norms, blocks.
 
-The key names are those of their public files, so that each loads as it is.
+Key names are those of their public files, which load without translation.
 """
 
 from abc import ABC, abstractmethod
@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from roftbench.data.color_refinement import Hop, Shared, whole_hop
 from roftbench.data.packed import Batch
-from roftbench.models.encoder import Encoder, Map, Nodes, UnfinishedNodes
+from roftbench.models.acceleration import Accelerated, DeferredNodes, Map
+from roftbench.models.encoder import Nodes
 from roftbench.models.layers import check_sizes, layer_blocks, run_layers
 from roftbench.models.segment_ops import for_nodes
 
-NUM_ATOM_TYPES = 120  # atomic number - 1; the last row is the mask token of masking pretraining
+NUM_ATOM_TYPES = 120  # atomic number - 1; the last row is the mask of masking pretraining
 NUM_CHIRALITIES = 3
 NUM_BOND_TYPES = 6  # single, double, triple, aromatic, self-loop, mask
 NUM_BOND_DIRECTIONS = 3
@@ -49,7 +50,7 @@ class _Collect(torch.autograd.Function):
 
 
 def as_autocast(*tensors: Tensor) -> list[Tensor]:
-    """Return tensors in the type that autocast wants where it is on: it does not see into our own functions."""
+    """Return tensors in the type of autocast if it is on, for functions that autocast does not cover."""
     device = tensors[0].device.type
     if not torch.is_autocast_enabled(device):
         return list(tensors)
@@ -57,14 +58,14 @@ def as_autocast(*tensors: Tensor) -> list[Tensor]:
 
 
 class Convolution(nn.Module, ABC):
-    """One message passing step with embeddings of bonds; each kind of encoder has its own.
+    """Base class of message passing steps with embeddings of bonds.
 
-    The bond embeddings do not depend on the node states, so their sum is a count of bonds times two small tables, and
-    no [E, d] tensor is needed.
+    Bond embeddings do not depend on node states, so their sum over the bonds of a node is a count of bonds times two
+    small tables, and no [E, d] tensor is needed.
     """
 
     def __init__(self, width: int, **parts: nn.Module) -> None:
-        """Take the modules that transform node states, then make the bond tables, `width` wide."""
+        """Register the modules that transform node states, then create bond tables of the given width."""
         super().__init__()
         for name, part in parts.items():
             self.add_module(name, part)
@@ -75,36 +76,40 @@ class Convolution(nn.Module, ABC):
 
     @abstractmethod
     def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
-        """Return states [V, k] from h [U, d] and what `count` returned for the hop."""
+        """Return states [V, k] from h [U, d] and the result of `count` for the hop."""
 
     def finish(self, states: Tensor) -> Tensor:
-        """Return new node states [V, d] from what `begin` gave, by an affine map; the same unless overridden."""
+        """Return new node states [V, d], an affine map of the result of `begin`; by default the identity."""
         return states
 
     def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
-        """Return new node states [V, d] from h [U, d] and what `count` returned for the hop."""
+        """Return new node states [V, d] from h [U, d] and the result of `count` for the hop."""
         return self.finish(self.begin(h, hop, counts))
 
     @staticmethod
     def count(hop: Hop, dtype: torch.dtype) -> Tensor:
-        """Count the bonds that enter each node, [V, 9], once for all layers with the same hop."""
+        """Return the number of bonds that enter each node, [V, 9], shared by all layers with the same hop."""
         return count_bonds(hop, torch.ones(len(hop.degree), dtype=dtype, device=hop.degree.device))
 
     def bond_tables(self) -> Tensor:
-        """Return the embeddings of types and directions, in the order of `count`'s columns: [9, width]."""
+        """Return the embeddings of bond types and directions in the order of the columns of `count`, [9, width]."""
         return torch.cat([self.edge_embedding1.weight, self.edge_embedding2.weight])
 
 
 def collect(h: Tensor, tables: Tensor, hop: Hop, counts: Tensor) -> Tensor:
     """Return Σ_j (h_j + e_ji), j over the bonds that enter i and the self-loop: [V, d].
 
-    h [U, d]; tables [9, d], the bonds' embeddings; counts [V, 9], how many of each enter.
+    Args:
+        h: node states, [U, d].
+        tables: embeddings of bonds, [9, d].
+        hop: messages of the layer.
+        counts: number of entering bonds by type and direction, [V, 9].
     """
     return _Collect.apply(*as_autocast(h, tables, counts), hop)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def bond_kinds(hop: Hop, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return the kind of each message's bond, [M], and for each of 18 kinds its type and direction as ones, [18, 9]."""
+    """Return the kind of each message's bond, [M], and type and direction of the 18 kinds, one-hot, [18, 9]."""
     types, directions = (
         torch.eye(size, dtype=dtype, device=hop.attr.device) for size in (NUM_BOND_TYPES, NUM_BOND_DIRECTIONS)
     )
@@ -115,18 +120,24 @@ def bond_kinds(hop: Hop, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 def count_bonds(hop: Hop, weight: Tensor) -> Tensor:
-    """Count the bonds that enter each node by type (6) and by direction (3), the self-loop included: [V, 9].
+    """Return the number of bonds that enter each node by type (6) and direction (3), self-loop included: [V, 9].
 
-    A bond that comes from node j counts weight[j], with weight [U].
+    A bond from node j counts weight[j], with weight [U].
     """
     kind, kinds = bond_kinds(hop, weight.dtype)
     return F.embedding_bag(kind, kinds, hop.offsets[:-1], mode="sum", per_sample_weights=weight[hop.source])
 
 
-class HuEncoder(Encoder):
-    """Sum of two atom embeddings, then layers of convolution, batch norm, ReLU (not last), dropout.
+class HuEncoder(Accelerated):
+    """Base class of the four encoders, which differ in `convolution` alone.
 
-    A subclass names its convolution; nothing else distinguishes the four.
+    Node states are the sum of two atom embeddings, followed by layers of convolution, batch norm, ReLU (not after the
+    last) and dropout.
+
+    Args:
+        num_layers: number of convolutions.
+        dim: width of the node states.
+        dropout: probability of dropout after each layer.
     """
 
     convolution: ClassVar[type[Convolution]]
@@ -148,19 +159,19 @@ class HuEncoder(Encoder):
         return {"embed": embed, **layer_blocks(self.gnns, self.batch_norms)}
 
     def shared_layers(self) -> int:
-        """Return how many layers come before anything random, or the statistics of a batch, enters."""
+        """Return the number of layers up to the first whose norm trains: dropout and batch statistics follow it."""
         still = takewhile(lambda norm: not norm.training, self.batch_norms)
         return min(sum(1 for _ in still) + 1, len(self.batch_norms))
 
     def frozen_layers(self) -> int:
-        """Return how many layers, with the atom tables, will not move; the last one is left to `forward`."""
+        """Return the number of frozen layers if the atom tables are frozen; the last layer never counts."""
         if type(self).forward is not HuEncoder.forward or not _still(self.x_embedding1, self.x_embedding2):
             return 0
         still = takewhile(lambda pair: _still(*pair), zip(self.gnns[:-1], self.batch_norms[:-1], strict=True))
         return sum(1 for _ in still)
 
-    def begin(self, batch: Batch) -> Tensor:
-        """Return node states [N, d] after the frozen layers, of a batch that shares no more layers than that."""
+    def run_frozen_layers(self, batch: Batch) -> Tensor:
+        """Return node states [N, d] after the frozen layers; the batch may share no more layers than these."""
         shared, done = batch.shared, self.frozen_layers()
         h = self._before(batch, shared)
         layers = self._reading(list(self.gnns[:done]), batch, shared, h.dtype)
@@ -171,29 +182,29 @@ class HuEncoder(Encoder):
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the last convolution's output, before its batch norm."""
         shared = batch.shared
-        if shared is not None and batch.done + len(shared.hops) > self.shared_layers():
+        if shared is not None and batch.layers_done + len(shared.hops) > self.shared_layers():
             shared = None
         h = self._before(batch, shared)
-        layers: list[Any] = list(self.gnns[batch.done :])
+        layers: list[Any] = list(self.gnns[batch.layers_done :])
         everywhere, end = shared is not None and len(shared.hops) == len(layers), None
         if not self.batch_norms[-1].training:
             last: Any = self.gnns[-1]
             layers[-1] = last.begin
-            end = partial(UnfinishedNodes, finish=last.finish, shared=shared if everywhere else None)
+            end = partial(DeferredNodes, finish=last.finish, shared=shared if everywhere else None)
         layers = self._reading(layers, batch, shared, h.dtype)
         if shared is not None and not (everywhere and end):
             layers[len(shared.hops) - 1] = _then_for_nodes(layers[len(shared.hops) - 1], shared)
-        return run_layers(h, layers, self.batch_norms[batch.done :], self.dropout, end)
+        return run_layers(h, layers, self.batch_norms[batch.layers_done :], self.dropout, end)
 
     def _before(self, batch: Batch, shared: Shared | None) -> Tensor:
-        """Return the states that the first layer reads, of colors where they are shared: the atoms', or `begun`."""
-        read = batch.x if batch.begun is None else batch.begun
+        """Return the input of the first layer to run: embeddings of atoms or `batch.states`, per color if shared."""
+        read = batch.x if batch.states is None else batch.states
         if shared is not None:
             read = read[shared.atoms]
-        return read if batch.done else self.x_embedding1(read[:, 0]) + self.x_embedding2(read[:, 1])
+        return read if batch.layers_done else self.x_embedding1(read[:, 0]) + self.x_embedding2(read[:, 1])
 
     def _reading(self, layers: Sequence[Any], batch: Batch, shared: Shared | None, dtype: torch.dtype) -> list[Map]:
-        """Return the layers with what each reads: colors as long as they are shared, then all nodes."""
+        """Return the layers bound to their hops: between colors as long as these are shared, then between all nodes."""
         count = self.convolution.count
         reads = [] if shared is None else [(hop, count(hop, dtype)) for hop in shared.hops]
         if own := len(layers) - len(reads):
@@ -203,10 +214,10 @@ class HuEncoder(Encoder):
 
 
 def _still(*modules: nn.Module) -> bool:
-    """Tell whether training leaves modules as they are: without gradient, in evaluation mode."""
+    """Return whether modules are frozen: without gradient and in evaluation mode."""
     return not any(module.training or any(one.requires_grad for one in module.parameters()) for module in modules)
 
 
 def _then_for_nodes(layer: Map, shared: Shared) -> Map:
-    """Return a layer whose states of colors are handed to the nodes that have them."""
+    """Return a layer whose states per color are expanded to nodes."""
     return lambda h: for_nodes(layer(h), shared)

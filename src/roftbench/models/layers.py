@@ -1,18 +1,19 @@
-"""Layers of convolution, batch norm, ReLU (not after the last) and dropout: what several published encoders are."""
+"""Stack of convolution, batch norm, ReLU (not after the last) and dropout, shared by several published encoders."""
 
 from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor, nn
 
+from roftbench.models.acceleration import Map
 from roftbench.models.dropout import dropout as drop
 from roftbench.models.dropout import relu_dropout_
-from roftbench.models.encoder import Map, Nodes
+from roftbench.models.encoder import Nodes
 
 End = Callable[[Tensor, Map], Nodes]
 
 
 def check_sizes(num_layers: int, dim: int, dropout: float) -> None:
-    """Raise ValueError unless there can be such layers."""
+    """Raise ValueError for impossible sizes."""
     if num_layers < 1 or dim < 1 or not 0 <= dropout < 1:
         raise ValueError(f"num_layers ≥ 1, dim ≥ 1, 0 ≤ dropout < 1; got {num_layers}, {dim}, {dropout}")
 
@@ -23,12 +24,19 @@ def layer_blocks(convolutions: Iterable[nn.Module], norms: Iterable[nn.Module]) 
 
 
 def run_layers(h: Tensor, layers: Sequence[Map], norms: nn.ModuleList, dropout: float, end: End | None = None) -> Nodes:
-    """Return the node states after all layers, from h [N, d]; each takes states and returns those before its norm.
+    """Return the node states after all layers.
 
-    `features` is what comes before the last batch norm. With `end`, which a last norm in evaluation mode allows, the
-    nodes are what it makes of the last layer's states and that norm.
+    Args:
+        h: states before the first layer, [N, d].
+        layers: maps from states to those before the layer's norm.
+        norms: batch norms of the layers.
+        dropout: probability of dropout.
+        end: function from the last layer's states and its norm to nodes; valid if that norm is in evaluation mode.
+
+    Returns:
+        Nodes whose `features` are the states before the last batch norm.
     """
-    # Each layer's mode decides its dropout, so that a frozen layer is silent while its neighbors train.
+    # The mode of each layer's norm decides its dropout, so that frozen layers have none while others train.
     for layer, norm in zip(layers[:-1], norms[:-1], strict=True):
         h = relu_dropout_(norm(layer(h)), dropout, training=norm.training)
     last, norm = layers[-1](h), norms[-1]

@@ -1,7 +1,7 @@
 """MiniMol, a GINE with virtual nodes and positional encodings (Kläser et al., arXiv 2404.14986).
 
-A network of graphium (arXiv 2310.04292; `roftbench.models.graphium`) with a virtual node after every layer but the last
-one, pooled by the maximum. The released configuration: dropout 0.02 in the network, 0.1 in the positional encoders.
+It is a network of graphium (arXiv 2310.04292; `roftbench.models.graphium`) with a virtual node after every layer but
+the last, pooled by the maximum. The defaults are the released configuration.
 """
 
 from typing import ClassVar
@@ -10,9 +10,9 @@ from roftbench.models.graphium import Graphium
 
 
 class MiniMol(Graphium):
-    """The released network by default: positional encoders, input networks, 16 layers, maximum over the nodes."""
+    """MiniMol, by default as released: positional encoders, input networks, 16 layers, maximum over the nodes."""
 
-    asks_nothing: ClassVar[bool] = True
+    sync_free: ClassVar[bool] = True
     virtual_nodes: ClassVar[bool] = True
 
     def __init__(

@@ -1,8 +1,8 @@
 """The graph encoder of MoleculeSTM (Liu et al., Nature Machine Intelligence 2023, arXiv 2212.10789).
 
-A GIN of 5 layers, 300 wide, on OGB's features. Our own implementation of the network that the authors' training script
-builds. A key name of the public file, and the 4 rows of its table of chiralities, are quoted in issue 5 of
-chao1224/MoleculeSTM; the other names follow from the published class.
+It is a GIN of 5 layers of width 300 on the features of OGB, an independent implementation of the network of the
+authors' training script. Issue 5 of chao1224/MoleculeSTM quotes a key name of the public file and the 4 rows of its
+table of chiralities; the other names follow from the published class.
 """
 
 from functools import partial
@@ -18,8 +18,8 @@ from roftbench.models.layers import check_sizes, layer_blocks, run_layers
 from roftbench.models.ogb_embeddings import AtomEncoder, BondEncoder
 from roftbench.models.segment_ops import Wiring, sum_runs, take
 
-PREFIX = "molecule_node_model."  # of the encoder's keys in the published file
-UNUSED = "graph_pred_linear."  # a head that no pretraining has trained
+PREFIX = "molecule_node_model."  # prefix of the encoder's keys in the published file
+UNUSED = "graph_pred_linear."  # head that was not pretrained
 
 
 class STMLayer(nn.Module):
@@ -32,7 +32,7 @@ class STMLayer(nn.Module):
         self.bond_encoder = BondEncoder(dim)
 
     def forward(self, h: Tensor, edge_attr: Tensor, wiring: Wiring) -> Tensor:
-        """Return new node states [N, d] from h [N, d] and classes of bonds [E, 3]."""
+        """Return new node states [N, d] from h [N, d] and bond classes [E, 3]."""
         neighbors = take(h, wiring.source, wiring.by_source, wiring.entering)
         messages = F.relu(neighbors + self.bond_encoder(edge_attr))
         out: Tensor = self.mlp((1 + self.eps) * h + sum_runs(messages, wiring.target, wiring.entering))
@@ -40,7 +40,7 @@ class STMLayer(nn.Module):
 
 
 class MoleculeSTM(Encoder):
-    """Atom embeddings, then layers of convolution, batch norm, ReLU (not last), dropout; mean over the nodes."""
+    """Atom embeddings, layers of convolution, batch norm, ReLU (except the last) and dropout; mean over the nodes."""
 
     featurizer: ClassVar[str] = "ogb"
 
@@ -63,5 +63,5 @@ class MoleculeSTM(Encoder):
         return run_layers(h, layers, self.batch_norms, self.dropout)
 
     def translate(self, state: State) -> State:
-        """Return the published file's tensors under our names, without its untrained head."""
+        """Return the tensors of the published file under this encoder's names, without the untrained head."""
         return {key.removeprefix(PREFIX): tensor for key, tensor in state.items() if not key.startswith(UNUSED)}

@@ -1,6 +1,6 @@
-"""Embeddings of the Open Graph Benchmark's atom and bond features: a table for each feature, summed.
+"""Embeddings of the Open Graph Benchmark's atom and bond features: one table per feature, summed.
 
-The key names are those of the ogb package, so that the tables of public checkpoints load as they are.
+Key names are those of the ogb package and of public checkpoints.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from roftbench.data.featurizers.ogb import ATOM_CLASSES, BOND_CLASSES
 
 
 class AtomEncoder(nn.Module):
-    """Classes of atoms [N, 9] to states [N, dim]."""
+    """Map from atom classes [N, 9] to states [N, dim]."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.atom_embedding_list = _tables(ATOM_CLASSES, dim)
 
     def forward(self, classes: Tensor) -> Tensor:
-        """Return the sum of the embeddings of an atom's features."""
+        """Return the sum of the embeddings of each atom's features."""
         return _sum(self.atom_embedding_list, classes)
 
 
 class BondEncoder(nn.Module):
-    """Classes of bonds [E, 3] to states [E, dim]."""
+    """Map from bond classes [E, 3] to states [E, dim]."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.bond_embedding_list = _tables(BOND_CLASSES, dim)
 
     def forward(self, classes: Tensor) -> Tensor:
-        """Return the sum of the embeddings of a bond's features."""
+        """Return the sum of the embeddings of each bond's features."""
         return _sum(self.bond_embedding_list, classes)
 
 

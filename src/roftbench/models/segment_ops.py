@@ -1,4 +1,4 @@
-"""Sums over neighbors and over graphs, and their gradients, without scattered additions: the same bits every time."""
+"""Sums over neighbors and graphs and their gradients, bit for bit reproducible: no scattered additions."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from roftbench.data.packed import Batch
 
 
 class _Take(torch.autograd.Function):
-    """Rows index[i] of a table: [N, d] -> [M, d]. `order` and `offsets` say which rows i took table row n."""
+    """Rows index[i] of a table, [N, d] -> [M, d]; `order` and `offsets` list the i by table row."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, table: Tensor, index: Tensor, order: Tensor, offsets: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ class _Take(torch.autograd.Function):
 
 
 class _MeanOfTaken(torch.autograd.Function):
-    """Means over runs of rows index[i] of a table: [V, d] -> [B, d]; run b is pointer[b]:pointer[b + 1]."""
+    """Means over runs of rows index[i] of a table, [V, d] -> [B, d]; run b is pointer[b]:pointer[b + 1]."""
 
     @staticmethod
     def forward(
@@ -45,7 +45,7 @@ class _MeanOfTaken(torch.autograd.Function):
 
 
 class _Sum(torch.autograd.Function):
-    """Sums of consecutive rows: [M, d] -> [N, d]. `owner` [M] is the row of the result that each row goes to."""
+    """Sums over runs of rows, [M, d] -> [N, d]; `owner` [M] is the run of each row."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, rows: Tensor, owner: Tensor, offsets: Tensor) -> Tensor:
@@ -59,36 +59,49 @@ class _Sum(torch.autograd.Function):
 
 
 def take(table: Tensor, index: Tensor, order: Tensor, offsets: Tensor) -> Tensor:
-    """Return table[index], [M, d], of a table [N, d].
+    """Return table[index], [M, d].
 
-    order [M] lists the i by index[i], and offsets [N] say where those of each table row begin; the gradient needs them.
+    Args:
+        table: rows, [N, d].
+        index: row to take for each i, [M].
+        order: the i sorted by index[i], [M], for the gradient.
+        offsets: where the i of each table row begin in `order`, [N].
     """
     return _Take.apply(table, index, order, offsets)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def sum_runs(rows: Tensor, owner: Tensor, offsets: Tensor) -> Tensor:
-    """Return the sums, [N, d], of runs of rows [M, d]: run n begins at offsets[n], and owner[i] is the run of row i."""
+    """Return the sums [N, d] over runs of rows [M, d]; run n begins at offsets[n], and owner[i] is the run of row i."""
     return _Sum.apply(rows, owner, offsets)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def for_nodes(states: Tensor, shared: Shared) -> Tensor:
-    """Return the states of N nodes, [N, d], from those of their colors [V, d]."""
+    """Return the states of N nodes, [N, d], from those of their colors, [V, d]."""
     return take(states, shared.color, shared.order, shared.starts[:-1])
 
 
 def mean_for(states: Tensor, shared: Shared, batch: Batch) -> Tensor:
-    """Return the mean over the nodes of each graph, [B, d], of the states of their colors [V, d]."""
+    """Return the mean over the nodes of each graph, [B, d], from the states of their colors, [V, d]."""
     given = (shared.color, batch.node_ptr, shared.order, shared.starts[:-1])
     return _MeanOfTaken.apply(states, *given)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """What of a batch every layer needs: N nodes in B graphs, E edges sorted by target.
+    """Indices of a batch that all layers use: N nodes in B graphs, E edges sorted by target.
 
-    source, target, by_source (edges sorted by source) [E]; entering (first edge into a node), owner (a node's graph),
-    nodes (0 … N - 1) [N]; starts (a graph's first node) [B]; scale (ln n / n for a graph of n nodes) [B, 1].
-    A bond runs both ways, so as many edges leave a node as enter it, and `entering` serves by_source too.
+    As many edges leave a node as enter it, because each bond has both directions, so `entering` also holds where the
+    edges of a node begin in `by_source`.
+
+    Attributes:
+        source: node that each edge leaves, [E].
+        target: node that each edge enters, [E].
+        by_source: edges sorted by source, [E].
+        entering: first edge that enters each node, [N].
+        owner: graph of each node, [N].
+        nodes: 0 … N - 1.
+        starts: first node of each graph, [B].
+        scale: ln n / n for a graph of n nodes, [B, 1].
     """
 
     source: Tensor

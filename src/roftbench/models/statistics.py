@@ -1,4 +1,4 @@
-"""Gradients for the running statistics of norms in evaluation mode, which PyTorch does not provide."""
+"""Gradients of the running statistics of norms in evaluation mode, which PyTorch does not provide."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from torch.overrides import TorchFunctionMode
 
 
 class DifferentiableStatistics(TorchFunctionMode):
-    """Within this context, batch and instance norms with running statistics are differentiable in these as well.
+    """Context in which batch and instance norms are differentiable in their running statistics as well.
 
-    In evaluation mode such a norm is an affine map of its input whose coefficients follow from the running mean and
-    variance. PyTorch's own function raises an error where one of them requires a gradient; every call with such
-    statistics is computed by `normalized` instead, whatever the network, and all other calls are left alone.
+    In evaluation mode such a norm is an affine map of its input with coefficients that follow from the running mean and
+    variance. PyTorch's function raises an error if one of these requires a gradient. In this context `normalized`
+    replaces every such call, in any network; other calls are not affected.
     """
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Replace a norm with running statistics that require a gradient; call every other function."""
+        """Return the result of a function, or that of `normalized` for a norm whose statistics require a gradient."""
         kwargs = kwargs or {}
         if func in _NORMS:
             given = {**_DEFAULTS, **dict(zip(_NORMS[func], args, strict=False)), **kwargs}
@@ -32,13 +32,13 @@ class DifferentiableStatistics(TorchFunctionMode):
 
 
 _STATISTICS, _AFFINE = ("running_mean", "running_var"), ("weight", "bias")
-_NORMS: dict[Callable[..., Any], tuple[str, ...]] = {  # the order of their arguments
+_NORMS: dict[Callable[..., Any], tuple[str, ...]] = {  # order of arguments
     F.batch_norm: ("input", *_STATISTICS, *_AFFINE, "training", "momentum", "eps"),
     torch.batch_norm: ("input", *_AFFINE, *_STATISTICS, "training", "momentum", "eps"),
     F.instance_norm: ("input", *_STATISTICS, *_AFFINE, "use_input_stats", "momentum", "eps"),
     torch.instance_norm: ("input", *_AFFINE, *_STATISTICS, "use_input_stats", "momentum", "eps"),
 }
-_BATCH_STATISTICS = {  # the argument that asks for the statistics of the input instead of the running ones
+_BATCH_STATISTICS = {  # argument that selects the statistics of the input instead of the running ones
     F.batch_norm: "training",
     torch.batch_norm: "training",
     F.instance_norm: "use_input_stats",

@@ -1,1 +1,1 @@
-"""Models that are kept, and what they say of new molecules."""
+"""Saved models and their predictions for new molecules."""

@@ -1,21 +1,21 @@
-"""Calibrated probabilities by Platt's method, which two numbers describe: what few held-out labels can bear."""
+"""Calibrated probabilities by Platt's method, whose two parameters few held-out labels can determine."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.predict.held_out import HeldOut, Matrix
 
-LEAST = 5  # held-out labels of each class; with fewer the probabilities stay as they are
-CLIP = 1e-3  # in fitting: a probability of 0 must not decide alone
-EXTREME = 1e-5  # in use: certain models of few labels are not as certain as that
+LEAST = 5  # held-out labels per class; with fewer, probabilities are not calibrated
+CLIP = 1e-3  # in fitting: a single probability of 0 must not dominate
+EXTREME = 1e-5  # in use: few labels do not justify more certainty
 BINS = 10
 
 
 def platt(held_out: HeldOut) -> NDArray[np.float64]:
-    """Return slope and offset of the logit for each of T tasks, [T, 2]; 1 and 0 where the labels do not say enough.
+    """Return slope and offset of the logit for each of T tasks, [T, 2]; 1 and 0 where there are too few labels.
 
-    Labels are smoothed to (n₁ + 1)/(n₁ + 2) and 1/(n₀ + 2) (Platt 1999, Advances in Large Margin Classifiers). Held-out
-    labels that contradict the model's order leave it as it is, too: the order is never turned round.
+    Labels are smoothed to (n₁ + 1)/(n₁ + 2) and 1/(n₀ + 2) (Platt 1999, Advances in Large Margin Classifiers). A
+    negative slope, which would reverse the model's order, is not used either.
     """
     return np.array([_platt(y, p) for y, p in zip(held_out.y.T, held_out.prediction.T, strict=True)]).reshape(-1, 2)
 
@@ -26,7 +26,7 @@ def _platt(y: NDArray[np.float64], prediction: NDArray[np.float64]) -> tuple[flo
     ones, zeros = int(positive.sum()), int((~positive).sum())
     if min(ones, zeros) < LEAST:
         return 1.0, 0.0
-    from sklearn.linear_model import LogisticRegression  # only here: it takes a second
+    from sklearn.linear_model import LogisticRegression  # here, as the import takes a second
 
     target = np.where(positive, (ones + 1) / (ones + 2), 1 / (zeros + 2))
     x = np.tile(_logit(prediction[known], CLIP), 2)[:, None]
@@ -37,7 +37,7 @@ def _platt(y: NDArray[np.float64], prediction: NDArray[np.float64]) -> tuple[flo
 
 
 def calibrated(probability: Matrix, maps: NDArray[np.float64]) -> Matrix:
-    """Return probabilities [M, T] after the maps [T, 2] of `platt`; what is not mapped stays bit for bit."""
+    """Return probabilities [M, T] mapped by the parameters [T, 2] of `platt`; slope 1 and offset 0 keep every bit."""
     mapped = 1 / (1 + np.exp(-(maps[:, 0] * _logit(probability, EXTREME) + maps[:, 1])))
     return np.where((maps == (1.0, 0.0)).all(axis=1), probability, mapped)
 

@@ -1,4 +1,4 @@
-"""Split-conformal intervals: how wide a prediction must be taken to hold the label, from errors on held-out labels."""
+"""Split-conformal prediction intervals from the errors on held-out labels."""
 
 import math
 
@@ -11,10 +11,10 @@ COVERAGE = 0.9
 
 
 def half_widths(held_out: HeldOut, coverage: float = COVERAGE) -> NDArray[np.float64]:
-    """Return for each of T tasks by how much a prediction ± that covers the label, NaN where too few labels tell.
+    """Return the half width of the interval of each of T tasks, NaN where there are too few labels.
 
-    It is the ⌈(n + 1)·coverage⌉-th smallest of n absolute errors (Lei et al. 2018, J. Am. Stat. Assoc. 113, 1094). Of a
-    new molecule like the held-out ones, the label is inside with at least this probability; 90 % needs nine labels.
+    It is the ⌈(n + 1)·coverage⌉-th smallest of n absolute errors (Lei et al. 2018, J. Am. Stat. Assoc. 113, 1094). The
+    label of a new molecule like the held-out ones is inside with at least this probability; 90 % needs nine labels.
     """
     errors = np.abs(held_out.y - held_out.prediction)
     return np.array([_quantile(column[~np.isnan(column)], coverage) for column in errors.T])
@@ -26,7 +26,7 @@ def _quantile(errors: NDArray[np.float64], coverage: float) -> float:
 
 
 def covered(held_out: HeldOut, widths: Matrix) -> list[float | None]:
-    """Return for each of T tasks the share of labels inside ± widths [T]; None without a label or a width."""
+    """Return the share of labels inside ± widths [T] for each of T tasks; None without a label or a width."""
     inside = np.abs(held_out.y - held_out.prediction) <= widths
     known = ~np.isnan(held_out.y)
     return [

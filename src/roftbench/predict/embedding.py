@@ -1,4 +1,4 @@
-"""Representations of molecules by a pretrained or a kept model: `roftbench embed` and `roftbench.embed`."""
+"""Representations of molecules by a pretrained or saved model: `roftbench embed` and `roftbench.embed`."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +18,8 @@ from roftbench.errors import UsageError
 from roftbench.predict.ensemble import load
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
-from roftbench.runner.network import choose_device, pretrained
+from roftbench.runner.devices import choose_device
+from roftbench.runner.network import load_encoder
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.files import atomic, check_paths
 from roftbench.store.leftovers import remove_leftovers
@@ -29,35 +30,52 @@ ENDINGS = (".npz", ".parquet")
 def embed(
     smiles: Sequence[str], model: str | None = None, *, model_dir: str | Path | None = None, device: str = "auto"
 ) -> NDArray[np.float32]:
-    """Return graph representations [N, d], in the order of the SMILES, NaN for one that has no graph.
+    """Return the graph representations of molecules, the input of a model's head.
 
-    `model` is a name of `roftbench list models`, or `model_dir` the folder of a kept model.
+    Args:
+        smiles: N SMILES in a list, a pandas Series or a NumPy array, or a table with a column "smiles".
+        model: Name of a pretrained model (`roftbench list models`); its checkpoint is downloaded if necessary.
+        model_dir: Folder of a saved model, in place of `model`.
+        device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+
+    Returns:
+        Representations in the order of the SMILES, [N, d] float32; rows of SMILES without a graph are NaN.
 
     Raises:
-        UsageError: not exactly one of both is given, or the model cannot be had.
+        UsageError: Not exactly one of `model` and `model_dir` is given, the model is unknown or cannot be downloaded,
+            or `smiles` is not a list.
+
+    Example:
+        ```python
+        import roftbench
+
+        z = roftbench.embed(["CCO", "c1ccccc1O"], model="gin_masking")  # [2, 300]
+        ```
     """
     if (model is None) == (model_dir is None):
-        raise UsageError("give either model (a name of `roftbench list models`) or model_dir (a kept model)")
+        raise UsageError(
+            "give either model (a name of `roftbench list models`) or model_dir (a saved model)", key="model", got=model
+        )
     if model_dir is not None:
         return load(model_dir, device=device).embed(smiles)
     return embedded(encoder_of([f"model={model}"], None, device), as_list(smiles))
 
 
 def encoder_of(overrides: Sequence[str], folder: Path | None, device: str) -> Member:
-    """Return a pretrained model by the overrides of a config (model=NAME, model.checkpoint=…, paths.…)."""
+    """Return the pretrained model that the overrides of a config describe (model=NAME, model.checkpoint=…, paths.…)."""
     with clear_errors(overrides, folder):
         job, env, _ = parse(composed([*overrides, "method=lp"], folder))
     fetch_missing((source, env.places) for source in job.sources())
-    return Network(pretrained(job, env), choose_device(device))
+    return Network(load_encoder(job, env), choose_device(device), env.plugins)
 
 
 def embed_table(member: Member, source: Rows, path: Path) -> int:
-    """Write the representations of a table's rows, in order, whole or not at all; returns how many rows have none.
+    """Write the representations of a table's rows atomically, in order; returns the number of rows without one.
 
     .npz: arrays `embedding` [N, d] float32, `smiles` and `reason` [N]. .parquet: columns smiles, e0, e1, …, reason.
 
     Raises:
-        UsageError: the output cannot be written.
+        UsageError: The output cannot be written.
     """
     check_paths(source.path, path, ENDINGS)
     texts = [text for chunk in source.chunks(CHUNK) for text in chunk[source.smiles]]
@@ -74,7 +92,8 @@ def embed_table(member: Member, source: Rows, path: Path) -> int:
         with atomic(path) as temporary, temporary.open("wb") as file:
             _write(file, path.suffix, np.concatenate(parts), texts, reasons)
     except OSError as error:
-        raise UsageError(f"output={path} cannot be written: {error.strerror or error}") from None
+        problem = f"output={path} cannot be written: {error.strerror or error}"
+        raise UsageError(problem, key="output", got=str(path)) from None
     return sum(map(bool, reasons))
 
 

@@ -1,4 +1,4 @@
-"""Kept models that predict together: their mean and spread, intervals, calibrated probabilities, similarity."""
+"""Saved models that predict together: mean and spread, intervals, calibrated probabilities, similarity."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ from roftbench.predict.conformal import covered, half_widths
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, common, pooled
 from roftbench.predict.member import as_list, embedded, member_of
-from roftbench.predict.saved_model import SavedModel, read_kept
-from roftbench.runner.network import choose_device
+from roftbench.predict.saved_model import SavedModel, read_saved
+from roftbench.runner.devices import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,25 +26,33 @@ NOT_FINITE = "the model's output is not a finite number"
 
 
 class Predicted(NamedTuple):
-    """What is said of R rows: values [R, C] of the numeric columns, NaN where nothing is said, and reasons [R]."""
+    """Predictions for R rows: values [R, C] of the numeric columns, NaN where there are none, and reasons [R]."""
 
     values: NDArray[np.float64]
     reasons: list[str]
 
 
 class Ensemble:
-    """One kept model or several of the same tasks. `columns` are the names of what `rows` gives, reasons left out."""
+    """One saved model or several of the same tasks, which predict together. `roftbench.load` returns it.
 
-    def __init__(self, kept: Sequence[SavedModel], device: str = "auto", plugins: Sequence[str] = ()) -> None:
-        self.kept = list(kept)
-        _check_same_tasks(self.kept)
+    Attributes:
+        saved: The saved models.
+        task: "regression" or "classification".
+        targets: Names of the T tasks.
+        columns: Names of the numeric columns of a prediction.
+        calibration: Half widths of the intervals [T] (regression), or slopes and offsets of the logits [T, 2].
+    """
+
+    def __init__(self, saved: Sequence[SavedModel], device: str = "auto", plugins: Sequence[str] = ()) -> None:
+        self.saved = list(saved)
+        _check_same_tasks(self.saved)
         names = tuple(load_plugin(plugin) for plugin in plugins)
-        self.members = [member_of(one, choose_device(device), names) for one in self.kept]
-        self.featurizers = sorted({one.featurizer for one in self.members})
-        self.task, self.targets = self.kept[0].task, self.kept[0].targets
+        self.members = [member_of(one, choose_device(device), names) for one in self.saved]
+        self.featurizers = list(dict.fromkeys(one.featurizer for one in self.members))
+        self.task, self.targets = self.saved[0].task, self.saved[0].targets
         self.strip_salts = self.members[0].strip_salts
-        self.untrained = sorted({place for one in self.kept for place in one.untrained})
-        self.train = np.unique(np.concatenate([one.train for one in self.kept]), axis=0)
+        self.untrained = sorted({place for one in self.saved for place in one.untrained})
+        self.train = np.unique(np.concatenate([one.train for one in self.saved]), axis=0)
         self.calibration = self._calibration()
         self.columns = [f"{name}{end}" for name in self.targets for end in self._endings()] + [SIMILARITY]
 
@@ -55,24 +63,24 @@ class Ensemble:
         return ["_predicted", *spread, "_low", "_high"]
 
     def _calibration(self) -> NDArray[np.float64]:
-        """Return half widths [T], or slopes and offsets [T, 2]; those of a single model are in its folder."""
-        if len(self.kept) > 1:
-            held_out = pooled([(one.data, one.val) for one in self.kept])
+        """Return half widths [T], or slopes and offsets [T, 2]; the folder of a single model has them."""
+        if len(self.saved) > 1:
+            held_out = pooled([(one.data, one.val) for one in self.saved])
             return half_widths(held_out) if self.task == "regression" else platt(held_out)
-        found = self.kept[0].facts["calibration"]
+        found = self.saved[0].facts["calibration"]
         numbers = found["half_width"] if self.task == "regression" else found["slope_and_offset"]
         return np.array(numbers, dtype=np.float64)
 
     def test(self) -> HeldOut:
-        """Return the test molecules that all members hold out, predicted by their mean."""
-        return common([(one.data, one.test) for one in self.kept])
+        """Return the test molecules common to all members, predicted by their mean."""
+        return common([(one.data, one.test) for one in self.saved])
 
     def coverage(self) -> list[float | None]:
-        """Return for each regression task the share of test labels inside the intervals; classes have none."""
+        """Return the share of test labels inside the intervals, per task; empty for classification."""
         return covered(self.test(), self.calibration) if self.task == "regression" else []
 
     def rows(self, molecules: Molecules) -> Predicted:
-        """Return what is said of the rows of a chunk."""
+        """Return the predictions for the rows of a chunk."""
         count = len(molecules.places) + len(molecules.reasons)
         reasons = [molecules.reasons.get(row, "") for row in range(count)]
         values = np.full((count, len(self.columns)), np.nan)
@@ -81,11 +89,11 @@ class Ensemble:
             finite = np.isfinite(each).all(axis=(0, 2))
             for place in np.array(molecules.places)[~finite]:
                 reasons[place] = NOT_FINITE
-            said = np.column_stack([self._said(each), nearest(molecules.fingerprint, self.train, None)])
-            values[np.array(molecules.places)[finite]] = said[finite]
+            found = np.column_stack([self._values(each), nearest(molecules.fingerprint, self.train, None)])
+            values[np.array(molecules.places)[finite]] = found[finite]
         return Predicted(values, reasons)
 
-    def _said(self, each: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _values(self, each: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the columns [K, C - 1] from the members' predictions [members, K, T], task by task."""
         mean = each.mean(axis=0)
         spread = [each.std(axis=0, ddof=1)] if len(each) > 1 else []
@@ -93,17 +101,38 @@ class Ensemble:
             parts = [calibrated(mean, self.calibration), *spread]
         else:
             parts = [mean, *spread, mean - self.calibration, mean + self.calibration]
-        said = np.stack(parts, axis=2)
-        said[:, self.untrained] = np.nan  # nothing was learned for them
-        return said.reshape(len(mean), -1)
+        values = np.stack(parts, axis=2)
+        values[:, self.untrained] = np.nan  # tasks without a training label
+        return values.reshape(len(mean), -1)
 
     def predict(self, smiles: Sequence[str]) -> "pd.DataFrame":
-        """Return a row for each SMILES, in order: it, the columns of each task, `similarity` and `reason`.
+        """Return one row per SMILES, in order, with the predictions of all tasks.
 
-        Columns of a task: "…_predicted" in the label's unit with "…_low" and "…_high", the ends of the 90 % interval,
-        or "…_probability" of the positive class (1, or the second of `dataset.classes`), calibrated; "…_std" over the
-        members where there are several. A SMILES that has no graph has NaN there, and why not as its reason, which is
-        otherwise empty; a task without any training label has NaN everywhere.
+        Args:
+            smiles: N SMILES in a list, a pandas Series or a NumPy array, or a table with a column "smiles".
+
+        Returns:
+            A table with N rows and the columns
+
+            - `smiles`;
+            - for a regression task, `TASK_predicted` in the label's unit, and `TASK_low` and `TASK_high`, the ends of
+              the 90 % interval (NaN with fewer than nine held-out labels);
+            - for a classification task, `TASK_probability` in [0, 1], the calibrated probability of the positive class
+              (1, or the second of `dataset.classes`);
+            - with several models, `TASK_std`, their standard deviation (n − 1; of probabilities before calibration);
+            - `similarity`, Tanimoto in [0, 1] (ECFP4), to the nearest training molecule;
+            - `reason`, empty or why the row has no prediction, for example an invalid SMILES.
+
+            Rows without a prediction, and tasks without a training label, are NaN.
+
+        Raises:
+            UsageError: `smiles` is a single text or has no order of rows.
+
+        Example:
+            ```python
+            model = roftbench.load("results/models/KEY")
+            table = model.predict(["CCO", "c1ccccc1O", "not a molecule"])
+            ```
         """
         import pandas as pd
 
@@ -119,43 +148,73 @@ class Ensemble:
         return frame
 
     def embed(self, smiles: Sequence[str]) -> NDArray[np.float32]:
-        """Return graph representations [N, d] of a single model's network, NaN for a SMILES that has no graph."""
+        """Return the graph representations of molecules by a single model.
+
+        Args:
+            smiles: N SMILES, as for `predict`.
+
+        Returns:
+            Pooled node states, [N, d] float32; rows of SMILES without a graph are NaN.
+
+        Raises:
+            UsageError: There are several models, or the model is a forest on a fingerprint.
+        """
         if len(self.members) > 1:
-            raise UsageError("several models have several representations: embed with one of them")
+            raise UsageError("each of several models has its own representations: embed with one", key="model_dir")
         return embedded(self.members[0], as_list(smiles))
 
 
-def _check_same_tasks(kept: Sequence[SavedModel]) -> None:
-    first = kept[0]
-    for one in kept[1:]:
-        if (one.targets, one.task) != (first.targets, first.task):
-            raise UsageError(
-                f"{one.folder} predicts {', '.join(one.targets[:5])} ({one.task}), but {first.folder} predicts"
-                f" {', '.join(first.targets[:5])} ({first.task}): only models of the same tasks can predict together"
-            )
-        if one.task == "classification" and one.classes != first.classes:
-            raise UsageError(
-                f"{one.folder} gives the probability of '{one.classes[1]}' against '{one.classes[0]}', but"
-                f" {first.folder} that of '{first.classes[1]}' against '{first.classes[0]}'"
-            )
-        if one.strip_salts != first.strip_salts:
-            raise UsageError(
-                f"{one.folder} and {first.folder} read salts in different ways: dataset.strip_salts is true for one"
-            )
-        if one.facts["units"] != first.facts["units"]:
-            units = one.facts["units"], first.facts["units"]
-            raise UsageError(f"{one.folder} predicts in {units[0]}, but {first.folder} in {units[1]}")
+def _check_same_tasks(saved: Sequence[SavedModel]) -> None:
+    """Raise UsageError unless the models predict the same quantities from the same molecules."""
+    first, *others = saved
+    for one in others:
+        for name, value in _quantities(one).items():
+            if value != (wanted := _quantities(first)[name]):
+                found, other = (", ".join(map(str, v[:5])) if isinstance(v, list) else v for v in (value, wanted))
+                problem = (
+                    f"models with different {name} cannot predict together: {one.folder} has {found}, {first.folder}"
+                    f" has {other}"
+                )
+                raise UsageError(problem, key="model_dir", got=str(one.folder))
+
+
+def _quantities(one: SavedModel) -> dict[str, object]:
+    classes = f"'{one.classes[1]}' against '{one.classes[0]}'" if one.task == "classification" else None
+    salts = {"dataset.strip_salts": one.strip_salts, "units": one.facts["units"]}
+    return {"targets": one.targets, "task": one.task, "classes": classes, **salts}
 
 
 def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] = ()) -> Ensemble:
-    """Return kept models, ready to predict together.
+    """Return saved models, ready to predict together.
+
+    Nothing in the folders is executed.
+
+    Args:
+        *model_dirs: Folders of one or more saved models of the same tasks (`run.keep=true` and `roftbench advise` write
+            them to `<results>/models/<key>`), each as an argument of its own.
+        device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+        plugins: Modules or `.py` files with the classes of your own models and methods; they are imported.
+
+    Returns:
+        The models, with the methods `predict` and `embed`.
 
     Raises:
-        UsageError: a folder holds no kept model or a damaged one, or the models have different tasks.
+        UsageError: A folder holds no saved model or a damaged one, the models have different tasks, classes or units,
+            or a model is given twice.
+
+    Example:
+        ```python
+        import roftbench
+
+        model = roftbench.load("results/models/KEY")
+        ensemble = roftbench.load("results/models/KEY1", "results/models/KEY2")
+        ```
     """
     if not model_dirs or not all(isinstance(folder, str | Path) for folder in model_dirs):
-        raise UsageError("load() takes the folder of a kept model, or several one by one: load(a, b)")
-    kept = [read_kept(Path(folder).expanduser()) for folder in model_dirs]
-    if len({one.sha256 for one in kept}) < len(kept):
-        raise UsageError(f"one model counts once, but is given twice: {', '.join(str(one.folder) for one in kept)}")
-    return Ensemble(kept, device, plugins)
+        problem = "load() takes the folder of a saved model, or several one by one: load(a, b)"
+        raise UsageError(problem, key="model_dirs", got=model_dirs)
+    saved = [read_saved(Path(folder).expanduser()) for folder in model_dirs]
+    if len({one.sha256 for one in saved}) < len(saved):
+        folders = [str(one.folder) for one in saved]
+        raise UsageError(f"a model is given twice: {', '.join(folders)}", key="model_dirs", got=folders)
+    return Ensemble(saved, device, plugins)

@@ -1,4 +1,4 @@
-"""Molecules that a model has not been fitted to: labels and predictions, by which its errors are known."""
+"""Labels and predictions of molecules that a model was not fitted to, the basis of its error estimates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """M molecules: rows [M] of the data set's file, y [M, T] with NaN = no label, prediction [M, T]."""
+    """M molecules: rows [M] of the data set's file, y [M, T] (NaN: no label), prediction [M, T]."""
 
     rows: NDArray[np.int64]
     y: Matrix
@@ -21,9 +21,11 @@ class HeldOut:
 def pooled(parts: Sequence[tuple[str, HeldOut]]) -> HeldOut:
     """Return each molecule once, predicted by the mean of the members that held it out.
 
-    Each member has the name of its data, where rows count, and what it held out. Members with the same parts (seeds)
-    give the errors of their mean; members of folds give each molecule the error of the one that was not fitted to it,
-    as in cross-conformal prediction (Vovk 2015, Ann. Math. Artif. Intell. 74, 9).
+    Members with the same parts (seeds) give the errors of their mean; members of folds give each molecule the error of
+    the member that was not fitted to it, as in cross-conformal prediction (Vovk 2015, Ann. Math. Artif. Intell. 74, 9).
+
+    Args:
+        parts: The checksum of its data, which row numbers refer to, and the held-out molecules, per member.
     """
     found: dict[tuple[str, int], list[tuple[Matrix, Matrix]]] = {}
     for data, one in parts:

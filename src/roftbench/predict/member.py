@@ -1,4 +1,4 @@
-"""A model at work on new molecules: a network with its weights, or estimators on a fingerprint."""
+"""A model that predicts new molecules: a network with its weights, or estimators on a fingerprint."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,50 +11,54 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from roftbench.config.featurizers import graph_kind
 from roftbench.config.job import NETWORK
 from roftbench.config.kinds import KINDS
 from roftbench.config.plugins import import_allowed
 from roftbench.config.stable_names import present_path
-from roftbench.data.featurizers.registry import HU
+from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
+from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
-from roftbench.runner.fingerprint import CONSTANT, same
+from roftbench.runner.fingerprint import CONSTANT, constant_prediction
 from roftbench.runner.objective import to_predictions
 
-BATCH = 128  # graphs: what a processor's cache likes; always the same, as it takes part in the last bits
+BATCH = 128  # graphs, which fit a processor's cache; constant, as the last bits depend on it
 
 
 class Member(ABC):
-    """One of the models that predict together; `featurizer` names the graphs that it reads."""
+    """One of the models that predict together; `featurizer` makes the graphs that it reads, None for "hu" graphs."""
 
-    featurizer: str = HU
+    featurizer: GraphKind | None = None
     strip_salts: bool = False
 
     @abstractmethod
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
-        """Return values in the label's unit, or probabilities that are not calibrated, [K, T]."""
+        """Return values in the label's unit or uncalibrated probabilities, [K, T]."""
 
     def embed(self, molecules: Molecules) -> NDArray[np.float32]:
         """Return graph representations [K, d]."""
-        raise UsageError("a fingerprint has no representations to embed with: use a model with a network")
+        raise UsageError("a fingerprint has no representations: use a model with a network", key="model_dir")
 
 
 class Network(Member):
     """An encoder, with or without a head, in evaluation mode."""
 
-    def __init__(self, encoder: Encoder, device: torch.device) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, plugins: tuple[str, ...] = ()) -> None:
         self.encoder, self.device = encoder.eval().requires_grad_(False).to(device), device
-        self.featurizer = str(encoder.featurizer)
+        self.featurizer = None if encoder.featurizer == HU else graph_kind(encoder.featurizer, plugins)
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
-        """Refuse: there is no head."""
-        raise UsageError("a pretrained model alone predicts nothing: it has to be fine-tuned first (run.keep=true)")
+        """Raise UsageError: a pretrained encoder has no head."""
+        raise UsageError(
+            "a pretrained model cannot predict before it is fine-tuned", key="model", hint="Use run.keep=true."
+        )
 
     def embed(self, molecules: Molecules) -> NDArray[np.float32]:
-        """Return what the head reads: the pooled node states [K, d]."""
+        """Return the input of the head, the pooled node states [K, d]."""
         found = [self.encoder.represent(batch) for batch in self._batches(molecules)]
         whole = torch.cat(found) if found else torch.empty(0, self.encoder.dim)
         embedded: NDArray[np.float32] = whole.float().cpu().numpy()
@@ -63,94 +67,97 @@ class Network(Member):
     def _batches(self, molecules: Molecules) -> Iterator[Batch]:
         if not molecules.places:
             return
-        graphs = PackedGraphs.from_chunks([molecules.graphs[self.featurizer]]).to(self.device)
-        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), self.encoder.shared_layers())
+        name = HU if self.featurizer is None else self.featurizer.name
+        graphs = PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device)
+        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), shared_layers(self.encoder))
 
 
 class FineTuned(Network):
-    """A kept network."""
+    """A fine-tuned network with its head."""
 
-    def __init__(self, kept: SavedModel, device: torch.device, plugins: tuple[str, ...]) -> None:
-        model = Predictor(_built(kept, "model", plugins), len(kept.targets))
+    def __init__(self, saved: SavedModel, device: torch.device, plugins: tuple[str, ...]) -> None:
+        model = Predictor(_built(saved, "model", plugins), len(saved.targets))
         try:
-            model.load_state_dict(kept.weights)
+            model.load_state_dict(saved.weights)
         except RuntimeError as error:
-            raise UsageError(f"{kept.folder}: its weights do not fit {type(model.encoder).__name__}: {error}") from None
-        super().__init__(model.encoder, device)
+            problem = f"{saved.folder}: its weights do not fit {type(model.encoder).__name__}: {error}"
+            raise UsageError(problem, key="model_dir", got=str(saved.folder)) from None
+        super().__init__(model.encoder, device, plugins)
         self.head = model.head.eval().requires_grad_(False).to(device)
-        self.task, self.strip_salts = kept.task, kept.strip_salts
-        self.scale, self.offset = (np.array(kept.facts[name], np.float64) for name in ("scale", "offset"))
+        self.task, self.strip_salts = saved.task, saved.strip_salts
+        self.scale, self.offset = (np.array(saved.facts[name], np.float64) for name in ("scale", "offset"))
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
-        """Return values in the label's unit, or probabilities."""
+        """Return values in the label's unit or probabilities, [K, T]."""
         outputs: list[Tensor] = [self.head(self.encoder.represent(batch)) for batch in self._batches(molecules)]
         whole = torch.cat(outputs) if outputs else torch.empty(0, len(self.scale), device=self.device)
         return to_predictions(whole, self.task, self.scale, self.offset)
 
 
 class Estimators(Member):
-    """An estimator for each task, on the features of a fingerprint."""
+    """One estimator per task on the features of a fingerprint."""
 
-    def __init__(self, kept: SavedModel, plugins: tuple[str, ...]) -> None:
-        self.fingerprint, estimator = _built(kept, "model", plugins), _built(kept, "method", plugins)
-        self.strip_salts = kept.strip_salts
+    def __init__(self, saved: SavedModel, plugins: tuple[str, ...]) -> None:
+        self.fingerprint, estimator = _built(saved, "model", plugins), _built(saved, "method", plugins)
+        self.strip_salts = saved.strip_salts
         self.tasks: list[Any] = []
-        for task in range(len(kept.targets)):
-            start = f"{task}."
-            arrays = {
-                name.removeprefix(start): tensor.numpy()
-                for name, tensor in kept.weights.items()
-                if name.startswith(start)
-            }
+        for task in range(len(saved.targets)):
+            named = (name.partition(".") for name in saved.weights)
+            arrays = {name: saved.weights[f"{task}.{name}"].numpy() for start, _, name in named if start == str(task)}
             constant = arrays.get(CONSTANT)
-            restored = (
-                partial(same, float(constant[0])) if constant is not None else estimator.restored(arrays, kept.task)
+            self.tasks.append(
+                partial(constant_prediction, float(constant[0]))
+                if constant is not None
+                else estimator.restored(arrays, saved.task)
             )
-            self.tasks.append(restored)
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
-        """Return the predictions of all tasks, side by side."""
+        """Return the predictions of all tasks, [K, T]."""
         if not molecules.places:
             return np.empty((0, len(self.tasks)))
         x = self.fingerprint.of_smiles(molecules.smiles)
         return np.column_stack([predict(x) for predict in self.tasks])
 
 
-def member_of(kept: SavedModel, device: torch.device, plugins: tuple[str, ...] = ()) -> Member:
-    """Return the model of a folder, ready to predict.
+def member_of(saved: SavedModel, device: torch.device, plugins: tuple[str, ...] = ()) -> Member:
+    """Return a saved model, ready to predict.
 
     Raises:
-        UsageError: its code is not here, or weights and code do not fit.
+        UsageError: Its code cannot be imported or does not fit its weights.
     """
     try:
-        return FineTuned(kept, device, plugins) if kept.facts["kind"] == NETWORK else Estimators(kept, plugins)
+        return FineTuned(saved, device, plugins) if saved.facts["kind"] == NETWORK else Estimators(saved, plugins)
     except UsageError:
         raise
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, MemoryError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise UsageError(f"model_dir={kept.folder} is damaged: {reason}. {AGAIN}") from None
+        problem = f"model_dir={saved.folder} is damaged: {reason}"
+        raise UsageError(problem, key="model_dir", got=str(saved.folder), hint=AGAIN) from None
 
 
-def _built(kept: SavedModel, group: str, plugins: tuple[str, ...]) -> Any:
-    part = kept.facts["job"][group]
-    base = KINDS[kept.facts["kind"]][group]
-    return import_allowed(present_path(part["target"]), f"{kept.folder}: {group}", plugins, (base,))(**part["params"])
+def _built(saved: SavedModel, group: str, plugins: tuple[str, ...]) -> Any:
+    part = saved.facts["job"][group]
+    base = KINDS[saved.facts["kind"]][group]
+    return import_allowed(present_path(part["target"]), f"{saved.folder}: {group}", plugins, (base,))(**part["params"])
 
 
 def as_list(smiles: Any) -> list[str]:
-    """Return SMILES as a list of texts, "" for what is missing (None, NaN).
+    """Return SMILES as a list of texts, "" for missing ones (None, NaN).
 
-    Of a table (pandas, polars, pyarrow) it is the column called smiles, or the only one.
+    Args:
+        smiles: A sequence of texts, or a table (pandas, polars, pyarrow) with a column "smiles" or a single column.
 
     Raises:
-        UsageError: a single text, whose letters are SMILES, too; a table without such a column; a mapping or a set.
+        UsageError: It is a single text, whose letters are SMILES themselves, a table without such a column, or has no
+            order of rows, as a set.
     """
     if isinstance(smiles, str | bytes):
-        raise UsageError(f"give a list of SMILES: [{smiles[:80]!r}], not a text")
+        raise UsageError(f"smiles is a text, not a list: give [{smiles[:80]!r}]", key="smiles", got=smiles)
     if hasattr(smiles, "columns"):
         smiles = _column(smiles)
     if isinstance(smiles, Mapping | AbstractSet) or getattr(smiles, "ndim", 1) != 1:
-        raise UsageError(f"give a list of SMILES, in order, not a {type(smiles).__name__}: its rows cannot be told")
+        kind = type(smiles).__name__
+        raise UsageError(f"smiles is a {kind}, which has no order of rows: give a list", key="smiles", got=smiles)
     return [text if isinstance(text, str) else "" if _missing(text) else str(text) for text in smiles]
 
 
@@ -159,7 +166,8 @@ def _column(table: Any) -> Any:
     usual = [name for name in names if name.strip().lower() == "smiles"]
     found = usual or (names if len(names) == 1 else [])
     if len(found) != 1:
-        raise UsageError(f"a table has columns {', '.join(names[:20])}: give the one of SMILES, table['NAME']")
+        problem = f"smiles is a table with the columns {', '.join(names[:20])}: give the one of SMILES, table['NAME']"
+        raise UsageError(problem, key="smiles", got=names)
     column = table[list(getattr(table, "column_names", None) or table.columns)[names.index(found[0])]]
     return column.to_pylist() if hasattr(column, "to_pylist") else column
 
@@ -172,14 +180,14 @@ def _missing(value: object) -> bool:
 
 
 def embedded(member: Member, smiles: Sequence[str]) -> NDArray[np.float32]:
-    """Return graph representations [N, d], NaN for a SMILES that has no graph."""
-    starts = range(0, len(smiles), CHUNK) or [0]  # of no SMILES, too, there are d columns
+    """Return graph representations [N, d], NaN for a SMILES without a graph."""
+    starts = range(0, len(smiles), CHUNK) or [0]  # an empty list gives d columns as well
     chunks = (featurized(smiles[i : i + CHUNK], [member.featurizer], member.strip_salts) for i in starts)
     return np.concatenate([spread_out(member.embed(chunk), chunk) for chunk in chunks])
 
 
 def spread_out(values: NDArray[np.float32], molecules: Molecules) -> NDArray[np.float32]:
-    """Return values [K, d] of molecules at the places of their rows, [R, d], NaN elsewhere."""
+    """Return values [K, d] of molecules in the rows [R, d] of their chunk, NaN elsewhere."""
     whole = np.full((len(molecules.places) + len(molecules.reasons), values.shape[1]), np.nan, np.float32)
     whole[molecules.places] = values
     return whole

@@ -1,4 +1,4 @@
-"""The model card of a kept model: what it predicts, what it was fitted to, how far it can be trusted."""
+"""Model card of a saved model: predicted quantities, training data, reliability."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ SHOWN = 20  # tasks in a table
 FOOT = """\
 ## Intended range and limits
 
-- It is meant for molecules like the training molecules. These have {atoms[0]} to {atoms[3]} atoms, nine in ten of them
-  {atoms[1]} to {atoms[2]}. The column `similarity` says how near the nearest one is (Tanimoto, ECFP4): the lower, the
-  less is known of the error.
+- The model is intended for molecules like the training molecules, which have {atoms[0]} to {atoms[3]} atoms (90 % of
+  them {atoms[1]} to {atoms[2]}). The column `similarity` is the Tanimoto similarity (ECFP4) to the nearest of them; the
+  lower it is, the less certain is the error.
 - {held_out}
-- Errors on the test part are those of this data set's split, `{split}`; on other chemistry they may be larger.
-- It is no measurement: decisions on safety need one.
+- Test errors are those of this data set's split, `{split}`; they may be larger for other chemistry.
+- A prediction does not replace a measurement, which decisions on safety need.
 
 ## Use
 
@@ -26,13 +26,13 @@ training molecules' fingerprints and the held-out labels with their predictions.
 """
 
 
-def card(kept: SavedModel) -> str:
+def card(saved: SavedModel) -> str:
     """Return the card as Markdown."""
-    facts, job = kept.facts, kept.facts["job"]
+    facts, job = saved.facts, saved.facts["job"]
     version = facts["env"]["roftbench"]
     metric, units = facts["metric"], f" ({facts['units']})" if facts["units"] else ""
     labels, scores = facts["count"]["labels"], facts["scores"]
-    tasks = ", ".join(kept.targets[:5]) + ", …" * (len(kept.targets) > 5)
+    tasks = ", ".join(saved.targets[:5]) + ", …" * (len(saved.targets) > 5)
     data = (
         f"data: `{job['dataset']['name']}`, sha256 `{job['dataset']['sha256']}`, split `{job['split']['name']}`,"
         f" labels `{job['label_ratio']['name']}`"
@@ -44,35 +44,35 @@ def card(kept: SavedModel) -> str:
     lines = [
         f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
         "",
-        f"{kept.task.capitalize()}{units}{_classes(kept)}, job `{facts['key']}` of roftbench {version}.",
+        f"{saved.task.capitalize()}{units}{_classes(saved)}, job `{facts['key']}` of roftbench {version}.",
         "",
         f"- {data}",
         f"- {used}",
         *["- molecules: the largest organic fragment of a SMILES, without counter-ions; `predict` does the same"]
-        * kept.strip_salts,
+        * saved.strip_salts,
         f"- {metric}: validation {_number(scores['val'][metric])}, test {_number(scores['test'][metric])}",
         *(f"- caution: {warning}" for warning in facts["warnings"]),
         "",
-        *_table(kept),
+        *_table(saved),
         "",
     ]
-    held_out = _words(facts["calibration"], kept.task, selects=labels["selection"] > 0)
+    held_out = _words(facts["calibration"], saved.task, selects=labels["selection"] > 0)
     foot = FOOT.format(
         atoms=facts["atoms"], held_out=held_out, split=job["split"]["name"], license=facts["license"] or "not stated"
     )
     return "\n".join(lines) + "\n" + foot
 
 
-def _classes(kept: SavedModel) -> str:
-    if kept.task == "regression":
+def _classes(saved: SavedModel) -> str:
+    if saved.task == "regression":
         return ""
-    negative, positive = kept.classes
+    negative, positive = saved.classes
     return f" (probabilities are those of `{positive}`, against `{negative}`)"
 
 
-def _table(kept: SavedModel) -> list[str]:
-    facts, calibration = kept.facts, kept.facts["calibration"]
-    if kept.task == "regression":
+def _table(saved: SavedModel) -> list[str]:
+    facts, calibration = saved.facts, saved.facts["calibration"]
+    if saved.task == "regression":
         head = "| task | training labels | mean ± std | range | 90 % interval | its coverage on test |"
         rows = [
             [one["task"], one["labels"], _spread(one), _range(one), f"± {_number(width)}", _share(share)]
@@ -93,19 +93,19 @@ def _table(kept: SavedModel) -> list[str]:
 
 
 def _words(calibration: dict[str, Any], task: str, *, selects: bool) -> str:
-    """Say on which labels intervals or probabilities rest, and what that is worth."""
+    """Describe the labels behind intervals or probabilities and the limits that follow."""
     fewest = min(calibration["count"])
     what = "The 90 % intervals (split conformal)" if task == "regression" else "The probabilities (Platt's method)"
-    text = f"{what} rest on {fewest} labels a task at least, those of the {calibration['labels']}."
+    text = f"{what} are based on at least {fewest} labels per task, those of the {calibration['labels']}."
     if calibration["labels"] == "validation part":
         text += " No weight was fitted to them"
-        text += ", but they chose the best epoch or candidate, so they flatter a little." if selects else "."
+        text += ", but they selected the epoch or candidate and are slightly optimistic." if selects else "."
     if calibration["fits_coefficients"]:
-        text += " ROFT-MOL's interpolation coefficients were fitted to the same labels: they flatter more."
+        text += " ROFT-MOL's interpolation coefficients were fitted to the same labels and add optimism."
     if task == "regression" and None in calibration["half_width"]:
-        text += " Tasks with fewer than nine labels there have no interval: none of finite width would hold 90 %."
+        text += " Tasks with fewer than nine of these labels have no interval, as no finite one would cover 90 %."
     if task == "classification" and [1.0, 0.0] in calibration["slope_and_offset"]:
-        text += " Tasks with fewer than five labels of a class, or whose labels contradict the model, stay as they are."
+        text += " Tasks with fewer than five labels of a class, or labels that reverse its order, are not calibrated."
     return text
 
 

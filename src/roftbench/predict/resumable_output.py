@@ -1,4 +1,4 @@
-"""A long output written piece by piece beside its final name: a process that is killed goes on where it was."""
+"""Long output written in pieces beside its final name, so that a killed process can be resumed."""
 
 import gzip
 import json
@@ -19,10 +19,15 @@ from roftbench.store.locks import Lock
 
 
 class Output:
-    """`path`.part while it is written, and `path`.part.json, which says how much of it counts.
+    """An output that is `path`.part until it is complete; `path`.part.json records how much of the part is valid.
 
-    `identity` are plain values that decide the content: a part of another identity is begun again. Of a path that ends
-    with .gz, each piece is a gzip member of its own.
+    A context manager that holds a lock on the output. Each piece of a path that ends with .gz is a gzip member.
+
+    Attributes:
+        identity: Plain values that determine the content; a part with another identity is started again.
+        rows: Number of rows that are written.
+        without: Number of these without a result.
+        begun: Whether a part of an earlier call is continued.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]) -> None:
@@ -34,26 +39,29 @@ class Output:
         self.begun = False
 
     def __enter__(self) -> Self:
-        """Take the output, and find out whether it was `begun`, how many `rows` it has, how many `without` a result."""
+        """Lock the output and read the state of an earlier call."""
         with _clear(self.path):
             if self.path.is_dir():
-                raise UsageError(f"output={self.path} is a folder: give the name of a file")
+                raise self._refused("is a folder: give the name of a file")
             if links := [path for path in (self.part, self.state, Path(self._lock.lock_file)) if path.is_symlink()]:
-                raise UsageError(f"{links[0]} is a link: remove it, or give another output=")
+                raise UsageError(f"{links[0]} is a link: remove it, or give another output=", key=str(links[0]))
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 lock = Path(self._lock.lock_file)
                 held = "is being written by another process" if lock.exists() else f"cannot be written ({lock})"
-                raise UsageError(f"output={self.path} {held}") from None
+                raise self._refused(held) from None
             try:
                 remove_leftovers([self.path.parent], self.state.name)
                 self._open()
             except BaseException:
-                self._let_go()
+                self._release()
                 raise
         return self
+
+    def _refused(self, problem: str) -> UsageError:
+        return UsageError(f"output={self.path} {problem}", key="output", got=str(self.path))
 
     def _open(self) -> None:
         size = 0
@@ -62,18 +70,19 @@ class Output:
             self.begun = size > 0
         else:
             if not self.state.exists() and self.part.exists() and self.part.stat().st_size:
-                raise UsageError(f"{self.part} is in the way and none of ours: rename it, or give another output=")
-            self._note(0)  # before there is a part, so that it is known for ours
+                problem = f"{self.part} exists and was not written by roftbench: rename it, or give another output="
+                raise UsageError(problem, key=str(self.part))
+            self._note(0)  # before the part is created, which marks it as written by roftbench
         self._file = open(self.part, "r+b" if self.part.exists() else "w+b", opener=own_file)  # noqa: SIM115
         self._file.truncate(size)
         self._file.seek(size)
 
     def _note(self, size: int) -> None:
-        """Write down how much of the part counts."""
+        """Record how much of the part is valid."""
         state = {"identity": self.identity, "rows": self.rows, "without": self.without, "bytes": size}
         write_text(self.state, json.dumps(state) + "\n")
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         with suppress(OSError):
             self._lock.release()
             Path(self._lock.lock_file).unlink(missing_ok=True)
@@ -87,7 +96,7 @@ class Output:
             return None
 
     def write(self, text: str, rows: int, without: int = 0) -> None:
-        """Add a piece that ends `rows` rows, some of them `without` a result; it is on the disk when this returns."""
+        """Append a piece with `rows` rows, `without` of them without a result, and flush it to the disk."""
         content = text.encode()
         with _clear(self.path):
             self._file.write(gzip.compress(content, mtime=0) if self.path.suffix == ".gz" else content)
@@ -98,25 +107,26 @@ class Output:
             self._note(self._file.tell())
 
     def finish(self) -> None:
-        """Give the output its name."""
+        """Give the complete output its final name."""
         with _clear(self.path):
             self._file.close()
             self.part.replace(self.path)
             self.state.unlink(missing_ok=True)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Let go of the output; what is unfinished stays, for the next call."""
+        """Release the output; an unfinished part stays for the next call."""
         try:
-            with _clear(self.path) if error is None else suppress(OSError):  # what was not written may fail once more
+            with _clear(self.path) if error is None else suppress(OSError):  # a failed write may fail again
                 self._file.close()
         finally:
-            self._let_go()
+            self._release()
 
 
 @contextmanager
 def _clear(path: Path) -> Iterator[None]:
-    """Turn what a disk may refuse into one clear message."""
+    """Turn an OSError into a UsageError."""
     try:
         yield
     except OSError as error:
-        raise UsageError(f"output={path} cannot be written: {error.strerror or error}") from None
+        problem = f"output={path} cannot be written: {error.strerror or error}"
+        raise UsageError(problem, key="output", got=str(path)) from None

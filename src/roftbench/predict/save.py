@@ -1,4 +1,4 @@
-"""Saving a finished experiment as a model for `roftbench predict`."""
+"""Save a finished experiment as a model for `roftbench predict`."""
 
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,22 @@ from roftbench.predict.calibration import calibrated, calibration_error, platt
 from roftbench.predict.conformal import COVERAGE, covered, half_widths
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.model_card import card
-from roftbench.predict.saved_model import SavedModel, write_kept
+from roftbench.predict.saved_model import SavedModel, write_saved
 from roftbench.runner.experiment import Experiment
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record, plain
 
 
-def keep(experiment: Experiment, record: Record, calibration: HeldOut | None = None) -> Path:
+def save(experiment: Experiment, record: Record, calibration: HeldOut | None = None) -> Path:
     """Write the model of a finished experiment to `<results>/models/<key>` and return that folder.
 
-    `calibration` takes the place of the validation part as held-out labels for intervals and probabilities: out-of-fold
-    predictions of the same job's settings, for example, where the validation part is small.
+    Args:
+        experiment: The experiment, with its stages fitted.
+        record: Its record.
+        calibration: Held-out labels for intervals and probabilities in place of the validation part, such as
+            out-of-fold predictions of jobs with the same settings.
+
+    Raises:
+        OSError: The folder cannot be written.
     """
     val, test = _held_out(experiment, "val"), _held_out(experiment, "test")
     used = val if calibration is None else calibration
@@ -32,14 +38,14 @@ def keep(experiment: Experiment, record: Record, calibration: HeldOut | None = N
         "key": experiment.job.key,
         "job": experiment.job.identity(),
         "kind": experiment.job.model.kind,
-        "plugins": list(experiment.env.plugins),
+        "plugins": list(experiment.context.plugins),
         "targets": experiment.dataset.targets,
         "task": objective.task,
         "metric": objective.metric.name,
         "units": experiment.job.dataset.units,
         "offset": objective.offset.tolist(),
         "scale": objective.scale.tolist(),
-        "method": record["chosen"],
+        "method": record.chosen,
         "labels": _labels(experiment),
         "atoms": [
             int(size) for size in np.percentile(experiment.dataset.sizes[experiment.parts.train], (0, 5, 95, 100))
@@ -49,21 +55,21 @@ def keep(experiment: Experiment, record: Record, calibration: HeldOut | None = N
             "fits_coefficients": calibration is None and bool(experiment.method.fits_on_validation),
             **_calibration(objective.task, used, test),
         },
-        "scores": record["scores"],
-        "count": record["count"],
-        "warnings": record["warnings"],
-        "data": {name: value for name, value in record["data"].items() if name not in ("dropped", "place")}
-        | {"place": _place(experiment, record["data"]["place"])},
+        "scores": plain(record.scores),
+        "count": plain(record.count),
+        "warnings": record.warnings,
+        "data": {name: value for name, value in plain(record.data).items() if name not in ("dropped", "place")}
+        | {"place": _place(experiment, str(record.data.place))},
         "license": experiment.job.dataset.license,
-        "env": record["env"],
+        "env": record.env,
     }
-    kept = SavedModel(experiment.store.model_path(experiment.job.key), facts, experiment.weights(), train, used, test)
-    write_kept(kept, card(kept))
-    return kept.folder
+    saved = SavedModel(experiment.store.model_path(experiment.job.key), facts, experiment.weights(), train, used, test)
+    write_saved(saved, card(saved))
+    return saved.folder
 
 
 def _place(experiment: Experiment, place: str) -> str:
-    """Return where the table came from; of one's own its name alone, for the model may be passed on."""
+    """Return where the table came from; only the name of a user's own file, as the model may be passed on."""
     return place if experiment.job.dataset.path is None else Path(place).name
 
 
@@ -74,7 +80,7 @@ def _held_out(experiment: Experiment, part: str) -> HeldOut:
 
 
 def _labels(experiment: Experiment) -> list[dict[str, Any]]:
-    """Return for each task how many training labels there are and where they lie."""
+    """Return the number of training labels of each task and their distribution."""
     found = []
     for name, column in zip(experiment.dataset.targets, experiment.dataset.y[experiment.parts.train].T, strict=True):
         y = column[~np.isnan(column)]
@@ -88,7 +94,7 @@ def _labels(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def _calibration(task: str, used: HeldOut, test: HeldOut) -> dict[str, Any]:
-    """Return the numbers of intervals or probabilities, and how they do on the test part."""
+    """Return the parameters of intervals or probabilities and their quality on the test part."""
     count = (~np.isnan(used.y)).sum(axis=0).tolist()
     if task == "regression":
         widths = half_widths(used)

@@ -1,4 +1,4 @@
-"""The folder of a kept model: written whole or not at all, read without executing anything in it."""
+"""The folder of a saved model: written atomically, read without executing anything in it."""
 
 import json
 import shutil
@@ -24,18 +24,24 @@ from roftbench.store.leftovers import temporary_name
 from roftbench.store.tensors import DamagedFileError, read_tensors, write_tensors
 
 SCHEMA = 2
-AGAIN = "Write it again: the command of its job with run.keep=true run.rerun=true."
+AGAIN = "Save it again: repeat the command of its job with run.keep=true run.rerun=true."
 DESCRIPTION, WEIGHTS, MOLECULES, CARD = "model.json", "weights.safetensors", "molecules.safetensors", "README.md"
-OURS = (DESCRIPTION, WEIGHTS, MOLECULES, CARD)
+FILES = (DESCRIPTION, WEIGHTS, MOLECULES, CARD)
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What is in the folder of a kept model.
+    """Content of the folder of a saved model.
 
-    facts: model.json. weights: a network's state dict, or the arrays of estimators. train [n, 256] uint8: packed ECFP4
-    fingerprints of the training molecules. val and test: what the weights were not fitted to. sha256: of model.json,
-    which the other files name, so that all of them belong together; it names the model.
+    Attributes:
+        folder: The folder.
+        facts: Content of model.json: job, tasks, calibration, scores and versions.
+        weights: State dict of a network, or the arrays of estimators.
+        train: Packed ECFP4 fingerprints of the training molecules, [n, 256] uint8.
+        val: Held-out molecules for calibration: the validation part or out-of-fold predictions.
+        test: Test molecules.
+        sha256: Checksum of model.json, which the other files repeat so that files of different models are not mixed;
+            it identifies the model.
     """
 
     folder: Path
@@ -44,86 +50,92 @@ class SavedModel:
     train: NDArray[np.uint8]
     val: HeldOut
     test: HeldOut
-    sha256: str = ""  # until it is written
+    sha256: str = ""  # before the folder is written
 
     @property
     def targets(self) -> list[str]:
-        """Names of the T tasks."""
+        """Names of the T prediction tasks."""
         return [str(name) for name in self.facts["targets"]]
 
     @property
     def task(self) -> str:
-        """What the tasks are: regression or classification."""
+        """Kind of the tasks: "regression" or "classification"."""
         return str(self.facts["task"])
 
     @property
     def classes(self) -> tuple[str, str]:
-        """The texts of the negative and the positive class in the table; a probability is that of the positive one."""
+        """Texts of the negative and the positive class in the table; probabilities are those of the positive one."""
         negative, positive = self.facts["job"]["dataset"].get("classes") or ("0", "1")
         return str(negative), str(positive)
 
     @property
     def untrained(self) -> list[int]:
-        """The tasks of which no training molecule had a label, by their place."""
+        """Indices of tasks without a training label."""
         return [place for place, one in enumerate(self.facts["labels"]) if not one["labels"]]
 
     @property
     def strip_salts(self) -> bool:
-        """Whether a molecule is the largest organic fragment of its SMILES, as in the model's data set."""
+        """Whether molecules are reduced to the largest organic fragment of their SMILES, as in the data set."""
         return bool(self.facts["job"]["dataset"].get("strip_salts", False))
 
     @property
     def data(self) -> str:
-        """Names the table that rows count in."""
+        """Checksum of the table that row numbers refer to."""
         return str(self.facts["job"]["dataset"]["sha256"])
 
 
-def write_kept(kept: SavedModel, card: str) -> None:
-    """Write the folder of a kept model under a temporary name, then give it its own.
+def write_saved(saved: SavedModel, card: str) -> None:
+    """Write the folder of a saved model under a temporary name, then move it to its own.
 
-    An earlier one is replaced in one step; files in it that are the user's stay. Raises OSError.
+    An earlier folder is replaced in one step; the user's files in it stay.
+
+    Raises:
+        OSError: The folder cannot be written.
     """
-    folder = kept.folder
+    folder = saved.folder
     temporary = temporary_name(folder)
-    text = json.dumps({"schema": SCHEMA, **in_utf8(kept.facts)}, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps({"schema": SCHEMA, **in_utf8(saved.facts)}, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     belongs = {DESCRIPTION: sha256(text.encode())}
     try:
         temporary.mkdir(parents=True)
-        write_tensors(temporary / WEIGHTS, kept.weights, belongs)
-        parts = {"val": kept.val, "test": kept.test}
+        write_tensors(temporary / WEIGHTS, saved.weights, belongs)
+        parts = {"val": saved.val, "test": saved.test}
         tensors = {
             f"{part}.{name}": torch.from_numpy(a) for part, one in parts.items() for name, a in asdict(one).items()
         }
-        write_tensors(temporary / MOLECULES, {**tensors, "train": torch.from_numpy(kept.train.copy())}, belongs)
+        write_tensors(temporary / MOLECULES, {**tensors, "train": torch.from_numpy(saved.train.copy())}, belongs)
         write_text(temporary / CARD, card)
         write_text(temporary / DESCRIPTION, text)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    replace_folder(temporary, folder, OURS)
+    replace_folder(temporary, folder, FILES)
 
 
-def read_kept(folder: Path) -> SavedModel:
+def read_saved(folder: Path) -> SavedModel:
     """Return the model in a folder.
 
     Raises:
-        UsageError: there is no kept model, it is damaged, or a later version of roftbench has written it.
+        UsageError: The folder holds no saved model, a damaged one, or one of another schema.
     """
     file = folder / DESCRIPTION
     if not file.is_file():
         raise UsageError(
-            f"model_dir={folder} holds no kept model (no {DESCRIPTION}). `roftbench run … run.keep=true` writes one to"
-            " <results>/models/<key>."
+            f"model_dir={folder} holds no saved model (no {DESCRIPTION})",
+            key="model_dir",
+            got=str(folder),
+            hint="`roftbench run … run.keep=true` writes one to <results>/models/<key>.",
         )
     try:
         content = file.read_bytes()
         facts = json.loads(content)
         if not isinstance(facts, dict):
-            raise ValueError("it is no description")
+            raise ValueError("its description is not a JSON object")
         if facts["schema"] != SCHEMA:
-            raise UsageError(f"{file} has schema {facts['schema']}; this version of roftbench reads {SCHEMA}. {AGAIN}")
+            problem = f"{file} has schema {facts['schema']}; this version of roftbench reads {SCHEMA}"
+            raise UsageError(problem, key="model_dir", got=str(folder), hint=AGAIN)
         if digest(facts["job"]) != facts["key"]:
-            raise ValueError("its job is not the one that its key names")
+            raise ValueError("its job does not have its key")
         if facts["kind"] not in (NETWORK, FINGERPRINT):
             raise ValueError(f"its kind is {facts['kind']!r}")
         weights, of_weights = read_tensors(folder / WEIGHTS)
@@ -142,4 +154,6 @@ def read_kept(folder: Path) -> SavedModel:
     except UsageError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError, DamagedFileError) as error:
-        raise UsageError(f"model_dir={folder} is damaged: {error}. {AGAIN}") from None
+        raise UsageError(
+            f"model_dir={folder} is damaged: {error}", key="model_dir", got=str(folder), hint=AGAIN
+        ) from None

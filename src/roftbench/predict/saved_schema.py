@@ -1,4 +1,4 @@
-"""What the description of a kept model must hold: checked once, so that a damaged or hostile one is one message."""
+"""Schema of the description of a saved model, checked once so that a damaged or forged one gives one message."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from roftbench.config.job import NETWORK
 
-LARGEST = 10_000_000  # of a whole number among the parameters of a network
+LARGEST = 10_000_000  # whole number among the parameters of a network
 FINGERPRINT_BYTES = 256
 
 
@@ -63,12 +63,12 @@ class _Facts(msgspec.Struct):
 
 
 def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a description has the form of a kept model's, and sizes that its weights can fill."""
+    """Raise ValueError unless a description follows the schema and its sizes fit the number of tensors."""
     found = msgspec.convert(facts, _Facts)
     tasks, numbers = len(found.targets), found.calibration
     widths = numbers.half_width if found.task == "regression" else numbers.slope_and_offset
     if not tasks or len(set(found.targets)) < tasks:
-        raise ValueError("it names no target, or one of them twice")
+        raise ValueError("it has no target, or one twice")
     if any(len(one) != tasks for one in (found.offset, found.scale, found.labels, numbers.count, widths or [])):
         raise ValueError(f"it has {tasks} targets and other numbers of labels, scales or calibrations")
     if found.kind == NETWORK:
@@ -79,7 +79,7 @@ def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
 
 
 def check_arrays(tasks: int, train: NDArray[Any], *held_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> None:
-    """Raise ValueError unless fingerprints and held-out molecules have the shapes and types of a kept model's."""
+    """Raise ValueError unless fingerprints and held-out molecules have the shapes and types of a saved model."""
     if train.ndim != 2 or train.shape[1] != FINGERPRINT_BYTES or train.dtype != np.uint8:
         raise ValueError(f"the fingerprints are {train.shape} {train.dtype}")
     for rows, y, prediction in held_out:

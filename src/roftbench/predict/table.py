@@ -1,4 +1,4 @@
-"""`roftbench predict`: a table of any length to the same table with predictions."""
+"""`roftbench predict`: add predictions to a table of any length."""
 
 import csv
 import io
@@ -17,19 +17,19 @@ from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.table.stream import Rows
 from roftbench.data.workers import cores
 from roftbench.errors import UsageError
+from roftbench.formatting import spreadsheet_text
 from roftbench.predict.ensemble import REASON, Ensemble, Predicted
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.resumable_output import Output
 from roftbench.store.files import check_paths
 
 ENDINGS = (".csv", ".csv.gz")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may compute
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How many rows there are, how many of them have no prediction, and how many were there from an earlier call."""
+    """Number of rows, of rows without a prediction, and of rows that an earlier call has written."""
 
     rows: int
     without: int
@@ -39,22 +39,29 @@ class Summary:
 def predict_table(
     ensemble: Ensemble, source: Rows, path: Path, prefix: str = "", *, quote_formulas: bool = False
 ) -> Summary:
-    """Write all columns of a table with those of an ensemble beside them, in its order of rows.
+    """Write a table with the columns of an ensemble beside its own, in the same order of rows.
 
-    A call that was ended goes on with the next one of the same models, input and prefix. `quote_formulas` writes the
-    table's own cells and names as `harmless` gives them.
+    An interrupted call is continued by the next one with the same models, input and prefix.
+
+    Args:
+        ensemble: The models.
+        source: The table.
+        path: The output, .csv or .csv.gz.
+        prefix: Text before the names of added columns.
+        quote_formulas: Whether the table's own cells and names are made `harmless`.
 
     Raises:
-        UsageError: the output cannot be written, or a column of the table has the name of one that is added.
+        UsageError: The output cannot be written, or the table has a column with the name of an added one.
     """
     added = [f"{prefix}{name}" for name in (*ensemble.columns, REASON)]
     check_paths(source.path, path, ENDINGS)
     if double := [name for name in added if name in source.names]:
-        raise UsageError(f"{source.path} has a column '{double[0]}' already: give prefix=…, put before added names")
+        problem = f"{source.path} has a column '{double[0]}' already: give prefix=…, put before added names"
+        raise UsageError(problem, key="prefix", got=prefix)
     identity = {
         "input": source.sha256,
         "smiles": source.smiles,
-        "models": [one.sha256 for one in ensemble.kept],
+        "models": [one.sha256 for one in ensemble.saved],
         "prefix": prefix,
         "versions": [__version__, torch.__version__, rdkit.__version__],
     }
@@ -65,7 +72,7 @@ def predict_table(
         before = output.rows
         if not output.begun:
             output.write(_line([[name] for name in (*own(source.names), *own(added))]), 0)
-        chunks = list[list[list[str]]]()  # those whose molecules are at work
+        chunks = list[list[list[str]]]()  # those that are being featurized
 
         def texts() -> Iterator[list[str]]:
             for chunk in source.chunks(CHUNK, output.rows):
@@ -87,8 +94,8 @@ def predict_table(
 
 
 def harmless(cells: Sequence[str]) -> list[str]:
-    """Return cells with an apostrophe before what a spreadsheet would compute; numbers stay as they are."""
-    return [f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell for cell in cells]
+    """Return cells with an apostrophe before those that a spreadsheet would compute; numbers are unchanged."""
+    return [cell if NUMBER.fullmatch(cell) else spreadsheet_text(cell) for cell in cells]
 
 
 def _cells(found: Predicted) -> list[list[str]]:
@@ -97,7 +104,7 @@ def _cells(found: Predicted) -> list[list[str]]:
 
 
 def _line(columns: Sequence[Sequence[str]]) -> str:
-    """Return rows as lines of CSV; a cell with a carriage return is quoted, too, which Python's writer may forget."""
+    """Return rows as lines of CSV; rows with a carriage return are quoted here, as Python's writer may not do it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)

@@ -1,14 +1,14 @@
-"""Records -> long table -> cells (mean, std, n over seeds) -> average ranks."""
+"""Aggregation of records: long table, cells (mean, std, n over seeds), average ranks."""
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
 from roftbench.metrics import METRICS
-from roftbench.report.cell_key import PARTS, Placer, canonical_json, describe, differing, names
-from roftbench.store.results import Record
+from roftbench.report.cell_key import PARTS, CellKeys, canonical_json, describe, differing, names
+from roftbench.store.record_schema import Failure, JobResult, RecordSummary
 
 __all__ = [
     "CELL",
@@ -26,12 +26,13 @@ __all__ = [
 CELL = ["setting", "dataset", "method"]
 BUDGET = {"labels": "weights", "labels_selection": "selection", "labels_interpolation": "interpolation"}
 By = Literal["val", "test"]
-_PLACE = ["setting", *PARTS, "protocol", "terms", "baseline", "dataset"]
+_Result = TypeVar("_Result", bound=JobResult)
+_KEY = ["setting", *PARTS, "protocol", "terms", "baseline", "dataset"]
 _SCORES = ["val", "test", "test_own"]
 
 
-def long_table(records: Iterable[Record], metric: str | None = None, *, pool: bool = False) -> pd.DataFrame:
-    """One row per finished record and candidate.
+def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, pool: bool = False) -> pd.DataFrame:
+    """Return one row per finished record and candidate.
 
     Columns: setting (hash of model, split, label ratio, training settings, protocol and featurizer), their names,
     protocol, terms (hash of the setting without model and training), baseline (whether the model is a fingerprint),
@@ -45,48 +46,46 @@ def long_table(records: Iterable[Record], metric: str | None = None, *, pool: bo
     metric than each data set's own; records of the other task are left out. `pool` makes replicates of jobs that
     differ in the seeds of split or label ratio. Raises ValueError for a metric that is unknown.
     """
-    done = sorted((r for r in records if r["status"] == "done"), key=lambda record: str(record["key"]))
+    done = sorted(records, key=lambda record: record.key)
     if metric is not None:
-        done = [record for record in done if metric in record["candidates"][0]["test"]]
-    placer = Placer(pool=pool)
-    rows = [row for placed, record in _placed(done, placer) for row in _candidates(placed, record, metric, placer)]
-    columns = [*_PLACE, "task", "own", "metric", "method", "params", "seed", "replicate", *_SCORES, *BUDGET, "key"]
+        done = [record for record in done if metric in record.candidates[0].test]
+    keys = CellKeys(pool=pool)
+    rows = [row for key, record in _with_key(done, keys) for row in _candidates(key, record, metric, keys)]
+    columns = [*_KEY, "task", "own", "metric", "method", "params", "seed", "replicate", *_SCORES, *BUDGET, "key"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys([*_SCORES, *BUDGET], float))  # None -> NaN
     return table.drop_duplicates([*CELL, "params", "replicate"], ignore_index=True)
 
 
 def unfinished_table(
-    records: Iterable[Record], failures: Iterable[Record], metric: str | None = None, *, pool: bool = False
+    records: Iterable[RecordSummary], failures: Iterable[Failure], metric: str | None = None, *, pool: bool = False
 ) -> pd.DataFrame:
-    """One row per failed or skipped job whose setting has finished ones, among `records`; names as in `long_table`.
+    """Return one row per failed or skipped job whose setting has finished jobs in `records`; names as in `long_table`.
 
     Columns: those of `long_table` that do not come from scores, and status (failed, skipped), error.
     """
-    placer = Placer(pool=pool)
+    keys = CellKeys(pool=pool)
     failures = list(failures)
-    done = [record for record in records if record["status"] == "done" and failures]  # nothing beside nothing
-    known = {placer.place(record["job"]).setting for record in done}
-    beside = [record for record in failures if placer.place(record["job"]).setting in known]
+    done = list(records) if failures else []
+    known = {keys.of(record.job).setting for record in done}
+    beside = [failure for failure in failures if keys.of(failure.job).setting in known]
     wanted = METRICS[metric].task if metric else None
     rows = []
-    for (*place, task, method, seed, replicate), record in _placed([*done, *beside], placer):
-        if record["status"] != "done" and wanted in (None, task):
-            shown = metric or record["job"]["dataset"]["metric"]
-            ended = record["status"], record["error"], record["key"]
-            rows.append([*place, task, shown, method, seed, replicate, *ended])
-    columns = [*_PLACE, "task", "metric", "method", "seed", "replicate", "status", "error", "key"]
+    for (*key, task, method, seed, replicate), result in _with_key([*done, *beside], keys):
+        if isinstance(result, Failure) and wanted in (None, task):
+            ended = result.status, result.error, result.key
+            rows.append([*key, task, metric or result.metric, method, seed, replicate, *ended])
+    columns = [*_KEY, "task", "metric", "method", "seed", "replicate", "status", "error", "key"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def select(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
-    """The hyperparameters with the best mean validation score over seeds, one row per cell.
+    """Return the hyperparameters with the best mean validation score over seeds, one row per cell.
 
     Only among the params with the most seeds; an undefined validation score in any seed is worst; equal means
     go to the first params in the order of their text. The test scores are not read. Always by the data set's own
     metric. Columns: setting, dataset, method, params.
 
-    `by="test"` takes the best mean test score instead, which nobody may do who reports it: it is there to show what
-    that would have given.
+    `by="test"` takes the best mean test score instead. It shows what an oracle would choose and must not be reported.
     """
     score = {"val": "val", "test": "test_own"}[by]
     grouped = long.groupby([*CELL, "own", "params"])[score]
@@ -99,7 +98,7 @@ def select(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
 
 
 def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
-    """Test scores of the selected params over seeds, one row per (setting, dataset, method).
+    """Return test scores of the selected params over seeds, one row per (setting, dataset, method).
 
     Columns: setting, model, split, label_ratio, train, protocol, terms, baseline, dataset, task, own, metric, method,
     params, mean, std, n, n_expected (how many seeds there are in the cells of the setting and task), replicates (those
@@ -109,7 +108,7 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     undefined in any seed makes mean and std NaN: it is never left out of an average.
     """
     chosen = long.merge(select(long, by), on=[*CELL, "params"]).sort_values("replicate", kind="stable")
-    table = chosen.drop_duplicates(CELL)[[*_PLACE, "task", "own", "metric", "method", "params"]].set_index(CELL)
+    table = chosen.drop_duplicates(CELL)[[*_KEY, "task", "own", "metric", "method", "params"]].set_index(CELL)
     grouped = chosen.groupby(CELL)
     table["mean"], table["std"] = _mean(grouped["test"]), _std(grouped["test"])
     table["n"] = grouped.size()
@@ -121,18 +120,18 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     candidates = long.groupby(CELL)["params"].unique()
     pairs = zip(table["params"], candidates.reindex(table.index), strict=True)
     table["tuned"] = [_tuned(params, list(others)) for params, others in pairs]
-    order = [*_PLACE, "task", "own", "metric", "method", "params"]
+    order = [*_KEY, "task", "own", "metric", "method", "params"]
     numbers = ["mean", "std", "n", "n_expected", "replicates", *BUDGET, "tuned"]
     return table.reset_index()[[*order, *numbers]].sort_values(order, ignore_index=True)
 
 
 def sign(metrics: "pd.Series[str]") -> "pd.Series[int]":
-    """-1 where a higher score is better, so that score x sign is lower for the better one."""
+    """Return -1 where a higher score is better, else 1: score times sign is lower for the better score."""
     return metrics.map({name: -1 if metric.higher_is_better else 1 for name, metric in METRICS.items()}).astype(int)
 
 
 def mean_rank(table: pd.DataFrame) -> pd.DataFrame:
-    """Average rank over data sets of each method of `cells`, per setting and task (ties share the mean rank).
+    """Return the average rank of each method of `cells` over data sets, per setting and task; ties share the mean.
 
     Columns: setting, task, method, average_rank, datasets (over how many). Ranked are the data sets for which
     every method of the table has all seeds. A method short of seeds, missing a data set, or undefined where
@@ -153,7 +152,7 @@ def complete_losses(table: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _ranks(table: pd.DataFrame) -> list[tuple[str, float, int]]:
-    """(method, average rank, number of data sets) of one table."""
+    """Return (method, average rank, number of data sets) of one table."""
     methods = sorted(table["method"].unique())
     defined = table.groupby("dataset")["mean"].transform("count") > 0
     losses = table.assign(loss=complete_losses(table))[defined].pivot(index="method", columns="dataset", values="loss")
@@ -164,36 +163,33 @@ def _ranks(table: pd.DataFrame) -> list[tuple[str, float, int]]:
     return [(method, float(ranks[method]), shared.shape[1]) for method in methods]
 
 
-def _placed(records: list[Record], placer: Placer) -> Iterator[tuple[list[Any], Record]]:
-    """Each record with the values of `_PLACE`, task, method, seed and replicate."""
-    places = [placer.place(record["job"]) for record in records]
-    for record, at, name in zip(records, places, names(places), strict=True):
-        job = record["job"]
-        place = [at.setting, *(name[part] for part in PARTS), at.protocol, at.terms, at.baseline, name["dataset"]]
-        yield [*place, job["dataset"]["task"], name["method"], job["seed"], placer.replicate(job)], record
+def _with_key(results: Sequence[_Result], keys: CellKeys) -> Iterator[tuple[list[Any], _Result]]:
+    """Yield each record with the values of `_KEY`, task, method, seed and replicate."""
+    found = [keys.of(result.job) for result in results]
+    for result, at, name in zip(results, found, names(found), strict=True):
+        job = result.job
+        key = [at.setting, *(name[part] for part in PARTS), at.protocol, at.terms, at.baseline, name["dataset"]]
+        yield [*key, job["dataset"]["task"], name["method"], job["seed"], keys.replicate(job)], result
 
 
-def _candidates(placed: list[Any], record: Record, metric: str | None, placer: Placer) -> Iterator[list[Any]]:
-    """The rows of a record, in the columns of the long table."""
-    job = record["job"]
-    own = job["dataset"]["metric"]
+def _candidates(start: list[Any], record: RecordSummary, metric: str | None, keys: CellKeys) -> Iterator[list[Any]]:
+    """Yield the rows of a record, in the columns of the long table."""
+    own = record.metric
     if own not in METRICS:
-        raise ValueError(f"record {record['key']}: unknown metric {own!r}; one of {', '.join(METRICS)}")
-    *place, task, method, seed, replicate = placed
-    labels = record.get("count", {}).get("labels", {})
-    budget = [labels.get(name) for name in BUDGET.values()]
-    for candidate in record["candidates"]:
-        params = placer.params(job, candidate["params"])
-        test = candidate["test"]
-        scores = candidate["val"][own], test[metric or own], test[own]
-        yield [*place, task, own, metric or own, method, params, seed, replicate, *scores, *budget, record["key"]]
+        raise ValueError(f"record {record.key}: unknown metric {own!r}; one of {', '.join(METRICS)}")
+    *key, task, method, seed, replicate = start
+    budget = [getattr(record.count.labels, name) for name in BUDGET.values()]
+    for one in record.candidates:
+        params = keys.params(record.job, one.params)
+        scores = one.val[own], one.test[metric or own], one.test[own]
+        yield [*key, task, own, metric or own, method, params, seed, replicate, *scores, *budget, record.key]
 
 
 def _tuned(params: str, candidates: list[str]) -> str:
     return describe(json.loads(params), differing(map(json.loads, candidates))) if len(candidates) > 1 else ""
 
 
-# pandas' own mean and std skip NaN: an undefined seed would be averaged away.
+# pandas' mean and std skip NaN, so that a seed with an undefined score would be ignored.
 def _mean(grouped: Any) -> Any:
     return grouped.mean().where(grouped.count() == grouped.size())
 

@@ -1,4 +1,4 @@
-"""What the scores prove, as files: the comparison of ROFT-MOL with each method, curves and diagrams."""
+"""Statistical evidence as files: comparison of a reference with each method, label curves, rank diagrams."""
 
 import logging
 import re
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FEW = 30  # figures that are drawn unasked; each takes seconds
-CURVES, DIAGRAMS = KINDS = ("curves", "critical_difference")  # how the names of figures begin
+FEW = 30  # figures that are drawn by default; each takes seconds
+CURVES, DIAGRAMS = KINDS = ("curves", "critical_difference")  # prefixes of file names
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """A figure before it is drawn: the stem of its files, its title, and how to draw it or why it cannot be made."""
+    """A figure to draw: the stem of its files, its title, and a function, or the reason why it cannot be drawn."""
 
     stem: str
     title: str
@@ -50,16 +50,21 @@ def write_evidence(
     figures: bool | None = None,
     source: Sequence[str] = (),
 ) -> list[Path]:
-    """Write what the records of `long_table` prove into a folder, each file replaced as a whole; returns their paths.
+    """Write comparisons and figures of a `long_table` into a folder, each file atomically; returns their paths.
 
-    comparison.md and comparison.csv; curves_<model>_<split>.svg and .pdf; critical_difference_<model>_<scope>.svg and
-    .pdf, over data sets. Training setting and variant are part of a name where there are several. A figure that cannot
-    be made is a line in comparison.md that says why. `figures`: whether any is drawn; None: if they are no more than
-    FEW, and a warning says that they are left out. Where some are drawn, those of the same kinds that lie there from
-    before and are not drawn now are removed. `source`: what comparison.md says first of the scores, and last of where
-    they come from. Where records of several protocols of the reference are there, it is the newest.
+    The files are comparison.md and .csv, curves_<model>_<split>.svg and .pdf, and
+    critical_difference_<model>_<scope>.svg and .pdf. Training setting and variant are part of a name where there are
+    several. The reason for a missing figure is a line in comparison.md.
 
-    Raises OSError if a file cannot be written.
+    Args:
+        long: the `long_table` of the records.
+        folder: where the files are written. Where figures are drawn, other figures of the same kinds are removed.
+        reference: the method that is compared; where records have several of its protocols, the newest.
+        figures: whether figures are drawn; None for at most FEW, with a warning where there are more.
+        source: first and last paragraph of comparison.md.
+
+    Raises:
+        OSError: a file cannot be written.
     """
     table = cells(long)
     reference = newest(reference, table["method"])
@@ -84,7 +89,7 @@ def write_evidence(
 
 
 def _remove_others(folder: Path, drawn: Container[str]) -> None:
-    """Remove the figures of an earlier call that are not drawn again."""
+    """Remove figures of an earlier call that are not drawn again."""
     for kind in KINDS:
         for path in sorted(folder.glob(f"{kind}_*")):
             if path.suffix in (".svg", ".pdf") and path.stem not in drawn:
@@ -92,7 +97,7 @@ def _remove_others(folder: Path, drawn: Container[str]) -> None:
 
 
 def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:
-    """How many figures there would be if no cell lacked seeds; found without what they show, which takes seconds."""
+    """Return the number of figures if no cell lacked seeds, without computing their contents, which takes seconds."""
     networks = long[~long["baseline"].astype(bool)]
     ratios = networks.groupby(GROUP[:-1])["label_ratio"].nunique()
     diagrams = sum(len(list(section.scopes())) for section in sections(table, reference))
@@ -100,7 +105,7 @@ def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:
 
 
 def _curves(curves: pd.DataFrame, *, pooled: bool) -> Iterator[_Planned]:
-    """One figure a model, split, training setting and variant."""
+    """Yield one figure per model, split, training setting and variant."""
     groups = curve_groups(curves)
     shown = [name for name in ("train", "variant") if len({names[name] for names, _ in groups}) > 1]
     units = {name: str(spec.get("units") or "") for name, spec in options("dataset").items()}
@@ -115,7 +120,7 @@ def _curves(curves: pd.DataFrame, *, pooled: bool) -> Iterator[_Planned]:
 
 
 def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
-    """One diagram a section and scope."""
+    """Yield one diagram per section and scope."""
     found = sections(table, reference)
     several = len({section.train for section in found}) > 1
     for section in found:
@@ -135,7 +140,7 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
 
 
 def _gallery(figures: list[_Planned]) -> list[str]:
-    """The figures in Markdown, then those that cannot be made."""
+    """Return the figures in Markdown, then the reasons for missing ones."""
     shown = [
         f"![{figure.title}]({figure.stem}.svg)\n\n[{figure.stem}.pdf]({figure.stem}.pdf)"
         for figure in figures
@@ -148,5 +153,5 @@ def _gallery(figures: list[_Planned]) -> list[str]:
 
 
 def _stem(*parts: str) -> str:
-    """Return a file name of these parts that every file system takes."""
+    """Return a file name of these parts that is valid on every file system."""
     return "_".join(re.sub(r"[^\w.=-]+", "_", part).strip("_") for part in parts)

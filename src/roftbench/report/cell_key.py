@@ -1,4 +1,4 @@
-"""Where the scores of a job belong, and names that tell different contents apart."""
+"""The cell of a table that a job's scores belong to, and distinct names for its parts."""
 
 import json
 from collections.abc import Iterable
@@ -12,20 +12,19 @@ from roftbench.store.checksums import digest_of_text
 
 PARTS = ["model", "split", "label_ratio", "train"]
 NAMED = [*PARTS, "dataset", "method"]
-UNWRITTEN = {
-    "precision": FLOAT32,
-    "protocol": str(PROTOCOL),
-}  # what a field of a job means where its identity leaves it out
-SEEDED = ("split", "label_ratio")  # parts with a seed of their own, or some of them none that counts
+UNWRITTEN = {"precision": FLOAT32, "protocol": str(PROTOCOL)}  # values of fields that a job's identity omits
+SEEDED = ("split", "label_ratio")  # parts that have a seed
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which cell a job's scores belong to.
+class CellKey:
+    """The cell that a job's scores belong to.
 
-    `setting` and `terms` are hashes: of model, split, label ratio, training settings, protocol and featurizer, and of
-    what of them must be equal for scores to stand in one table, whatever was trained. `texts` are the contents of
-    `NAMED` as canonical JSON.
+    Attributes:
+        setting: hash of model, split, label ratio, training settings, protocol and featurizer.
+        terms: hash of those that scores in one table must share: all but model and training settings.
+        baseline: whether the model is a fingerprint.
+        texts: the contents of `NAMED` as canonical JSON.
     """
 
     setting: str
@@ -35,27 +34,27 @@ class Place:
     texts: tuple[str, ...]
 
 
-class Placer:
-    """Finds the places of jobs; parts that many jobs share as one object are looked at once.
+class CellKeys:
+    """Computes the cell keys of jobs; parts that many jobs share as one object are processed once.
 
-    With `pool`, the seeds of split and label ratio decide no place: jobs that differ in them are replicates.
+    With `pool`, jobs that differ in the seeds of split or label ratio are replicates of one cell.
     """
 
     def __init__(self, *, pool: bool = False) -> None:
         self.pool = pool
-        self._known: dict[tuple[Any, ...], tuple[dict[str, Any], Place]] = {}
+        self._known: dict[tuple[Any, ...], tuple[dict[str, Any], CellKey]] = {}
         self._params: dict[tuple[int, str], tuple[Any, str]] = {}
 
-    def place(self, job: dict[str, Any]) -> Place:
-        """Return the place of a job, given as the plain values of a record."""
+    def of(self, job: dict[str, Any]) -> CellKey:
+        """Return the cell key of a job, given by its identity."""
         parts = (id(job[part]) for part in NAMED)
         key = (*parts, job["protocol"], job.get("featurizer"), "fingerprint" in job)
         if key not in self._known:
-            self._known[key] = (job, self._place(job))  # the job is kept: an id is one's own only while one lives
+            self._known[key] = (job, self._compute(job))  # with the job, because ids of deleted objects are reused
         return self._known[key][1]
 
     def params(self, job: dict[str, Any], chosen: dict[str, Any]) -> str:
-        """Return the hyperparameters of a candidate, those of its job included, as canonical JSON."""
+        """Return the hyperparameters of a candidate, including those of its job, as canonical JSON."""
         method = job["method"]
         key = (id(method), repr(chosen))
         if key not in self._params:
@@ -63,14 +62,14 @@ class Placer:
         return self._params[key][1]
 
     def replicate(self, job: dict[str, Any]) -> str:
-        """Return what tells a job from the others of its candidate: its seed, or seed/split seed/subset seed."""
+        """Return what distinguishes jobs of one candidate: the seed, or seed/split seed/subset seed."""
         if not self.pool:
             return str(job["seed"])
         return "/".join(
             map(str, (job["seed"], job["split"].get("params", {}).get("seed"), job["label_ratio"].get("seed")))
         )
 
-    def _place(self, job: dict[str, Any]) -> Place:
+    def _compute(self, job: dict[str, Any]) -> CellKey:
         named = _named_parts(job)
         if self.pool:
             named |= {part: _without_seed(named[part]) for part in SEEDED}
@@ -78,29 +77,29 @@ class Placer:
         versions = {field: named["train"][field] for field in ("protocol", "featurizer")}
         terms = {"split": named["split"], "label_ratio": named["label_ratio"], **versions}
         texts = tuple(canonical_json(named[part]) for part in NAMED)
-        return Place(short_hash(setting), short_hash(terms), "fingerprint" in job, job["protocol"], texts)
+        return CellKey(short_hash(setting), short_hash(terms), "fingerprint" in job, job["protocol"], texts)
 
 
-def names(places: Iterable[Place]) -> list[dict[str, str]]:
-    """Return for each place the name of each of its parts, `NAMED` to name.
+def names(keys: Iterable[CellKey]) -> list[dict[str, str]]:
+    """Return per cell key the names of its parts, by the members of `NAMED`.
 
     Contents that share a name get the fields in which they differ appended: "paper (epochs=30)". Control characters
-    of names are written out.
+    in names are escaped.
     """
-    places = list(places)
-    labels = [_labels({place.texts[i] for place in places}) for i in range(len(NAMED))]
+    keys = list(keys)
+    labels = [_labels({key.texts[i] for key in keys}) for i in range(len(NAMED))]
     known: dict[tuple[str, ...], dict[str, str]] = {}
-    for place in places:
-        if place.texts not in known:
-            known[place.texts] = {part: labels[i][place.texts[i]] for i, part in enumerate(NAMED)}
-    return [known[place.texts] for place in places]
+    for key in keys:
+        if key.texts not in known:
+            known[key.texts] = {part: labels[i][key.texts[i]] for i, part in enumerate(NAMED)}
+    return [known[key.texts] for key in keys]
 
 
-_EXACT = 2**53  # from here on a float's digits say more than it knows
+_EXACT = 2**53  # floats are exact integers below it
 
 
 def canonical_json(value: object) -> str:
-    """One text for equal values: keys sorted, and 1.0 written as 1, as a grid may hold either."""
+    """Return the same text for equal values: sorted keys, and 1.0 written as 1, since grids may contain either."""
     return json.dumps(_integers_as_int(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -117,12 +116,12 @@ def describe(values: dict[str, Any], fields: list[str]) -> str:
 
 
 def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The parts of a job that decide where its scores belong."""
+    """Return the parts of a job that determine its cell."""
     train = dict(job["train"])
     if train.get("loss") == DEFAULT_LOSS[job["dataset"]["task"]]:
-        train["loss"] = None  # filled in by the task: regression and classification share the user's one setting
-    # Versions that change what a number means belong to the setting. Of a method, the params have a column of
-    # their own, and search and grid decide nothing about a candidate.
+        train["loss"] = None  # the task's default, so that both tasks share one setting
+    # Versions that change the meaning of numbers belong to the setting. A method's params have their own column, and
+    # search and grid do not affect a candidate.
     return {
         **{part: job[part] for part in ("model", "split", "label_ratio", "dataset")},
         "train": {**train, "protocol": job["protocol"], "featurizer": job.get("featurizer")},
@@ -140,12 +139,12 @@ def _without_seed(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def short_hash(value: object) -> str:
-    """Return 16 hex digits that are the same for equal values."""
+    """Return 16 hexadecimal digits that are the same for equal values."""
     return digest_of_text(canonical_json(value))
 
 
 def _labels(texts: set[str]) -> dict[str, str]:
-    """The name of each content, with the fields appended in which contents of one name differ."""
+    """Return the name of each content, with the fields appended in which contents of that name differ."""
     parts = {text: flat(json.loads(text)) for text in sorted(texts)}
     variants: dict[str, list[dict[str, Any]]] = {}
     for part in parts.values():
@@ -159,7 +158,7 @@ def _labels(texts: set[str]) -> dict[str, str]:
 
 
 def flat(part: dict[str, Any]) -> dict[str, Any]:
-    """Return the same values without nesting: {"params": {"seed": 7}} becomes {"params.seed": 7}."""
+    """Return the values without nesting: {"params": {"seed": 7}} becomes {"params.seed": 7}."""
     found: dict[str, Any] = {}
     for field, value in part.items():
         found |= {f"{field}.{k}": v for k, v in flat(value).items()} if isinstance(value, dict) else {field: value}

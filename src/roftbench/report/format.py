@@ -1,4 +1,4 @@
-"""How names and numbers of the tables are written."""
+"""Names and numbers as tables show them."""
 
 import math
 import re
@@ -20,23 +20,23 @@ MISSING = "--"
 
 
 def method_name(method: str) -> str:
-    """Return a method's name as the paper writes it, if it is one of the paper's or a baseline, or a variant of one."""
+    """Return the title of a method or baseline that roftbench ships, with its variant; other names are unchanged."""
     plain, variant = _variant(method)
     return {**METHODS, **BASELINES}.get(plain, plain) + variant
 
 
 def method_order(method: str) -> tuple[int, str]:
-    """Return what sorts methods: the paper's in its order, variants of one beside it, then others, then baselines."""
+    """Return a sort key: shipped methods in their order with their variants, then others, then baselines."""
     plain = _variant(method)[0]
-    known = [*METHODS]
-    return (known.index(plain) if plain in known else len(known) + (plain in BASELINES), method)
+    known = [*METHODS, None, *BASELINES]  # None: any other method
+    return known.index(plain if plain in known else None), method
 
 
 def newest(wanted: str, methods: Iterable[str]) -> str:
-    """Return a method's name among those of a table: with its highest protocol, where records of several stand there.
+    """Return the name of a method in a table, with its highest protocol where the table has several.
 
-    "roftmol" of "roftmol (protocol=3)" and "roftmol (protocol=4)" is the latter. The name as it is where it stands
-    there, and where variants differ in something else.
+    For "roftmol (protocol=3)" and "roftmol (protocol=4)", "roftmol" gives the latter. The name is returned unchanged
+    where it is in the table, or where variants differ in something else.
     """
     methods = set(methods)
     found = [re.fullmatch(rf"{re.escape(wanted)} \(protocol=(\d+)\)", method) for method in methods]
@@ -45,7 +45,7 @@ def newest(wanted: str, methods: Iterable[str]) -> str:
 
 
 def _variant(method: str) -> tuple[str, str]:
-    """A name that `places.names` gave, and what it says of how contents of that name differ, or ""."""
+    """Return the plain part of a name of `cell_key.names`, and the appended differences or ""."""
     plain, blank, rest = method.partition(" (")
     return plain, blank + rest
 
@@ -56,7 +56,7 @@ def metric_name(metric: str) -> str:
 
 
 def score(row: dict[Any, Any]) -> str:
-    """Return mean, standard deviation (none of one seed) and number of seeds of a cell."""
+    """Return mean, standard deviation (omitted for one seed) and number of seeds of a cell."""
     if math.isnan(row["mean"]):
         return UNDEFINED
     spread = f" ± {score_text(row['std'])}" if row["n"] > 1 else ""
@@ -69,7 +69,7 @@ def rank(row: dict[Any, Any]) -> str:
 
 
 def amount(label_ratio: str) -> tuple[int, int, str]:
-    """Return what sorts label ratios: counts (n50 before n500), then shares (r05 before r50), then all labels."""
+    """Return a sort key of label ratios: counts (n50 before n500), shares (r05 before r50), then all labels."""
     digits = label_ratio[1:].split("-")[0].split(" ")[0]
     if label_ratio.startswith(("n", "r")) and digits.replace(".", "").isdigit():
         return ("nr".index(label_ratio[0]), int(float(digits) * 100), label_ratio)
@@ -77,14 +77,14 @@ def amount(label_ratio: str) -> tuple[int, int, str]:
 
 
 def csv_text(frame: "pd.DataFrame") -> str:
-    """Return a frame as CSV with a header, of whose texts none is a formula to a spreadsheet; numbers stay numbers."""
+    """Return a frame as CSV with a header; texts are quoted where a spreadsheet would take them for formulas."""
     texts = frame.select_dtypes(exclude="number").columns
     safe = {name: [spreadsheet_text(one) if isinstance(one, str) else one for one in frame[name]] for name in texts}
     return frame.assign(**safe).to_csv(index=False, lineterminator="\n")
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, all columns but the first aligned to the right; a text stays in its cell."""
+    """Return a Markdown table, all columns but the first aligned to the right; line breaks and | are escaped."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     cells = ([printable_name(text).replace("|", r"\|") for text in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)

@@ -2,39 +2,38 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from roftbench.formatting import score_text
 from roftbench.report.query import Request
 from roftbench.report.records import each_record
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Failure, RecordSummary
+from roftbench.store.results import Store
 
 
 def dated_rows(store: Store, request: Request) -> list[dict[str, Any]]:
     """Return the jobs of a store that pass a request's filters, each with its date, oldest first, as plain values."""
     dated = []
-    for record in each_record(store):
-        if request.passes(record):
-            done, key = record["status"] == "done", record["key"]
-            path = store.record_path(key) if done else store.failure_path(key)
-            dated.append((path.stat().st_mtime if path.exists() else 0.0, _row(record)))
+    for result in each_record(store):
+        if request.passes(result):
+            failed = isinstance(result, Failure)
+            path = store.failure_path(result.key) if failed else store.record_path(result.key)
+            dated.append((path.stat().st_mtime if path.exists() else 0.0, _row(result)))
     dated.sort(key=lambda one: one[0])
     return [{"date": f"{datetime.fromtimestamp(when):%Y-%m-%dT%H:%M}", **row} for when, row in dated]
 
 
-def run_rows(records: Iterable[Record], failures: Iterable[Record] = ()) -> list[dict[str, Any]]:
+def run_rows(results: Iterable[RecordSummary | Failure]) -> list[dict[str, Any]]:
     """Return finished, failed and skipped jobs as rows of plain values."""
-    return [_row(record) for record in chain(records, failures)]
+    return [_row(result) for result in results]
 
 
-def _row(record: Record) -> dict[str, Any]:
-    job = record["job"]
-    metric = job["dataset"]["metric"]
-    scores = record.get("scores")
+def _row(result: RecordSummary | Failure) -> dict[str, Any]:
+    job, metric = result.job, result.metric
+    scores = result.scores if isinstance(result, RecordSummary) else None
     return {
-        "key": record["key"],
-        "status": record["status"],
+        "key": result.key,
+        "status": result.status,
         "model": job["model"]["name"],
         "method": job["method"]["name"],
         "dataset": job["dataset"]["name"],
@@ -44,8 +43,8 @@ def _row(record: Record) -> dict[str, Any]:
         "train": job["train"]["name"],
         "seed": job["seed"],
         "metric": metric,
-        "val": _rounded(scores["val"][metric]) if scores else None,
-        "test": _rounded(scores["test"][metric]) if scores else None,
+        "val": _rounded(scores.val[metric]) if scores else None,
+        "test": _rounded(scores.test[metric]) if scores else None,
     }
 
 

@@ -1,11 +1,11 @@
-"""The scores of all jobs as a table that outlives the records: scores.csv, and settings.json for what its hashes mean.
+"""Tables of the scores of all jobs: scores.csv, and settings.json with the contents behind its hashes.
 
     write_scores(records, failures, folder) -> [Path]
-    read_scores(*paths) -> (records, failures)     as `read_records` gives them
+    read_scores(*paths) -> (records, failures)     as `read_records` returns them
 
-One row a job and candidate; a failed or skipped job has one row without scores. Numbers are written in full precision,
-so that a job that is run again can be compared bit for bit. An empty cell is what the job does not have, such as the
-metrics of the other task; `nan` is a metric that is undefined for it.
+There is one row per job and candidate; a failed or skipped job has one row without scores. Numbers have full precision,
+so that repeated jobs can be compared bit for bit. An empty cell is a value that the job does not have, such as a metric
+of the other task; `nan` is an undefined metric.
 """
 
 import csv
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,13 +26,22 @@ from roftbench.formatting import from_spreadsheet_text, spreadsheet_text
 from roftbench.metrics import METRICS
 from roftbench.report.cell_key import short_hash
 from roftbench.store.files import write_text
-from roftbench.store.results import Record
+from roftbench.store.record_schema import (
+    CandidateResult,
+    Count,
+    DataResult,
+    Failure,
+    GraphCount,
+    JobResult,
+    LabelCount,
+    RecordSummary,
+)
 
 logger = logging.getLogger(__name__)
 
 SCORES, SETTINGS = "scores.csv", "settings.json"
 PARTS = ("model", "method", "dataset", "split", "label_ratio", "train")
-BESIDE = ("graphs", "fingerprint")  # parts without a name, of some models
+UNNAMED = ("graphs", "fingerprint")  # parts without a name, of some models
 LABELS = ("weights", "selection", "interpolation", "test")
 GRAPHS = ("train", "val", "test")
 DATA = ("sha256", "rows", "kept")
@@ -44,12 +53,12 @@ COLUMNS = [
     *(f"{part}_{metric}" for metric in METRICS for part in ("val", "test")),
     *("best_epoch", *(f"labels_{name}" for name in LABELS), *(f"graphs_{name}" for name in GRAPHS)),
     *(*(f"data_{name}" for name in DATA), "protocol", "featurizer", *ENV, "seconds", "peak_memory_mb"),
-    *(*(f"{part}_hash" for part in (*PARTS, *BESIDE)), "error"),
+    *(*(f"{part}_hash" for part in (*PARTS, *UNNAMED)), "error"),
 ]
 _Row = dict[str, str]
 
 
-def write_scores(records: list[Record], failures: list[Record], folder: Path) -> list[Path]:
+def write_scores(records: list[RecordSummary], failures: list[Failure], folder: Path) -> list[Path]:
     """Write scores.csv and settings.json into a folder, each replaced as a whole; returns their paths.
 
     Equal records give equal files. Raises OSError if a file cannot be written.
@@ -58,34 +67,37 @@ def write_scores(records: list[Record], failures: list[Record], folder: Path) ->
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for record in (*records, *failures):
-        writer.writerows(_rows(record, settings))
+    results: list[RecordSummary | Failure] = [*records, *failures]
+    for result in results:
+        writer.writerows(_rows(result, settings))
     write_text(folder / SETTINGS, json.dumps(settings.contents, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     write_text(folder / SCORES, text.getvalue())
     return [folder / SCORES, folder / SETTINGS]
 
 
-def read_scores(*paths: Path) -> tuple[list[Record], list[Record]]:
+def read_scores(*paths: Path) -> tuple[list[RecordSummary], list[Failure]]:
     """Return the finished jobs, and the failed and skipped ones, of one or several files, as `read_records` does.
 
-    A job that is in several of them counts once: where it is finished before where it is not, else where it comes
-    first. A warning says how many jobs have other scores elsewhere.
+    A job in several files counts once: the first finished one, or the first if none is. A warning counts the jobs with
+    other scores in a later file.
 
     Raises:
-        UsageError: a file is missing or is none that `write_scores` writes.
+        UsageError: a file is missing or not in the format of `write_scores`.
     """
-    found: dict[str, Record] = {}
+    found: dict[str, RecordSummary | Failure] = {}
     others: dict[str, float] = {}
-    for record in (record for path in paths for record in _read(path)):
-        first = found.setdefault(record["key"], record)
-        if _done(record) and not _done(first):
-            found[record["key"]] = record
-        elif _done(record) and record["candidates"] != first["candidates"]:
-            others[record["key"]] = _apart(first, record)
+    for result in (result for path in paths for result in _read(path)):
+        first = found.setdefault(result.key, result)
+        if isinstance(result, Failure):
+            continue
+        if isinstance(first, Failure):
+            found[result.key] = result
+        elif result.candidates != first.candidates:
+            others[result.key] = _apart(first, result)
     if others:
         worst = max(others, key=lambda key: others[key])
-        job = found[worst]["job"]
-        name = ", ".join(str(job[part]["name"]) for part in ("model", "method", "dataset")) + f", seed {job['seed']}"
+        parts = [found[worst].name(part) for part in ("model", "method", "dataset", "seed")]
+        name = ", ".join(parts[:-1]) + f", seed {parts[-1]}"
         logger.warning(
             "%d jobs have other scores in a later file, the test score by up to %.2g %% (%s); those of the first count",
             len(others),
@@ -93,14 +105,14 @@ def read_scores(*paths: Path) -> tuple[list[Record], list[Record]]:
             name,
         )
     ordered = [found[key] for key in sorted(found)]
-    return [one for one in ordered if _done(one)], [one for one in ordered if not _done(one)]
+    failures = [one for one in ordered if isinstance(one, Failure)]
+    return [one for one in ordered if isinstance(one, RecordSummary)], failures
 
 
-def _apart(first: Record, other: Record) -> float:
-    """By which share of it a test score of a job differs in another file, at most; 1 where one alone is undefined."""
-    metric = first["job"]["dataset"]["metric"]
-    of = {str(one["params"]): one["test"].get(metric) for one in first["candidates"]}
-    pairs = [(of.get(str(one["params"])), one["test"].get(metric)) for one in other["candidates"]]
+def _apart(first: RecordSummary, other: RecordSummary) -> float:
+    """Return the largest relative difference of a job's test scores in two files; 1 where only one is undefined."""
+    of = {str(one.params): one.test.get(first.metric) for one in first.candidates}
+    pairs = [(of.get(str(one.params)), one.test.get(first.metric)) for one in other.candidates]
     return max((_share(a, b) for a, b in pairs), default=0.0)
 
 
@@ -110,11 +122,7 @@ def _share(a: float | None, b: float | None) -> float:
     return abs(a - b) / max(abs(a), 1e-12)
 
 
-def _done(record: Record) -> bool:
-    return bool(record["status"] == "done")
-
-
-def _read(path: Path) -> list[Record]:
+def _read(path: Path) -> list[RecordSummary | Failure]:
     beside = path.with_name(SETTINGS)
     try:
         settings = json.loads(beside.read_text(encoding="utf-8"))
@@ -123,16 +131,17 @@ def _read(path: Path) -> list[Record]:
             if rows.fieldnames not in (COLUMNS, [name for name in COLUMNS if name not in ADDED]):
                 raise ValueError(f"{path.name} has not the columns of a {SCORES} of this version")
             whole = map(_whole, rows)
-            return [_record(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
+            return [_result(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
     except OSError as error:
         if path.is_file() and not beside.exists():
-            raise UsageError(
-                f"--from {path} is not what `roftbench tables` writes: no {SETTINGS} lies beside it"
-            ) from None
-        raise UsageError(f"--from {path}: {error.strerror}") from None
+            problem = f"--from {path} is not what `roftbench tables` writes: no {SETTINGS} lies beside it"
+            raise UsageError(problem, key="--from", got=str(path)) from None
+        raise UsageError(f"--from {path}: {error.strerror}", key="--from", got=str(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         reason = f"{beside.name} lacks {error}" if isinstance(error, KeyError) else error
-        raise UsageError(f"--from {path} is not what `roftbench tables` writes: {reason}") from None
+        raise UsageError(
+            f"--from {path} is not what `roftbench tables` writes: {reason}", key="--from", got=str(path)
+        ) from None
 
 
 def _whole(row: dict[str, Any]) -> _Row:
@@ -142,76 +151,83 @@ def _whole(row: dict[str, Any]) -> _Row:
 
 
 class _Settings:
-    """The contents of parts by their hashes; a part that many records share as one object is hashed once."""
+    """Contents of parts by their hashes; a part that many records share as one object is hashed once."""
 
     def __init__(self) -> None:
-        self.contents: dict[str, dict[str, Any]] = {part: {} for part in (*PARTS, *BESIDE)}
+        self.contents: dict[str, dict[str, Any]] = {part: {} for part in (*PARTS, *UNNAMED)}
         self._known: dict[int, tuple[Any, str]] = {}
 
     def hash(self, part: str, content: Any) -> str:
         if id(content) not in self._known:
-            self._known[id(content)] = content, short_hash(content)  # kept, so that its id stays its own
+            self._known[id(content)] = (
+                content,
+                short_hash(content),
+            )  # with the content, because ids of deleted objects are reused
         name = self._known[id(content)][1]
         self.contents[part][name] = content
         return name
 
 
-def _rows(record: Record, settings: _Settings) -> Iterator[list[Any]]:
-    """The rows of a record, in the order of COLUMNS."""
-    job, count, env = record["job"], record["count"], record["env"]
-    names = (spreadsheet_text(str(job[part]["name"])) for part in PARTS)
-    named = [record["key"], record["status"], *names, job["seed"]]
-    error = record["error"] and spreadsheet_text(record["error"])
-    about = [job["dataset"]["task"], job["dataset"]["metric"]]
-    counts = [
-        count.get(what, {}).get(name) for what, names in (("labels", LABELS), ("graphs", GRAPHS)) for name in names
-    ]
-    versions = [*(record["data"].get(name) for name in DATA), job["protocol"], job.get("featurizer")]
-    cost = [*(env.get(name) for name in ENV), record["seconds"].get("total"), record["peak_memory_mb"]]
-    hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *BESIDE)]
-    for one in record["candidates"] or [None]:
-        params, scores, best_epoch = _candidate(job, one)
-        yield [*named, params, *about, *scores, best_epoch, *counts, *versions, *cost, *hashes, error]
+def _rows(result: RecordSummary | Failure, settings: _Settings) -> Iterator[list[Any]]:
+    """Yield the rows of a record, in the order of COLUMNS."""
+    job = result.job
+    named = [result.key, result.status, *(spreadsheet_text(result.name(part)) for part in PARTS), job["seed"]]
+    about = [job["dataset"]["task"], result.metric]
+    versions = [job["protocol"], job.get("featurizer"), *(result.env.get(name) for name in ENV)]
+    hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *UNNAMED)]
+    if isinstance(result, Failure):
+        counts = [None] * len((*LABELS, *GRAPHS, *DATA))
+        unscored = [_params(result), *about, *[None] * 2 * len(METRICS), None]
+        yield [*named, *unscored, *counts, *versions, None, None, *hashes, spreadsheet_text(result.error)]
+        return
+    parts = ((result.count.labels, LABELS), (result.count.graphs, GRAPHS), (result.data, DATA))
+    counts = [getattr(part, name) for part, names in parts for name in names]
+    cost = [result.seconds.get("total"), result.peak_memory_mb]
+    for one in result.candidates:
+        found = [scores.get(metric, "") for metric in METRICS for scores in (one.val, one.test)]
+        scored = ["nan" if value is None else value for value in found]
+        yield [
+            *(*named, _params(result, one), *about, *scored, one.best_epoch),
+            *(*counts, *versions, *cost, *hashes, None),
+        ]
 
 
-def _candidate(job: dict[str, Any], one: dict[str, Any] | None) -> tuple[str, list[Any], int | None]:
-    """Hyperparameters, scores and best epoch of a candidate; of a job that has none, the hyperparameters."""
-    params = {**job["method"]["params"], **(one["params"] if one else {})}
-    text = msgspec.json.encode(params, order="sorted").decode()
-    if one is None:
-        return text, [None] * 2 * len(METRICS), None
-    found = [one[part].get(metric, "") for metric in METRICS for part in ("val", "test")]
-    return text, ["nan" if value is None else value for value in found], one.get("best_epoch")
+def _params(result: JobResult, one: CandidateResult | None = None) -> str:
+    """Return the hyperparameters of a job, with those of one of its candidates, as JSON."""
+    params = {**result.job["method"]["params"], **(one.params if one else {})}
+    return msgspec.json.encode(params, order="sorted").decode()
 
 
-def _record(rows: list[_Row], settings: dict[str, Any]) -> Record:
-    """The record that `_rows` made rows of."""
+def _result(rows: list[_Row], settings: dict[str, Any]) -> RecordSummary | Failure:
+    """Return the record that gave some rows."""
     row = rows[0]
-    parts = {part: settings[part][row[f"{part}_hash"]] for part in (*PARTS, *BESIDE) if row[f"{part}_hash"]}
+    parts = {part: settings[part][row[f"{part}_hash"]] for part in (*PARTS, *UNNAMED) if row[f"{part}_hash"]}
     numbers = {name: _number(row[name]) for name in ("protocol", "featurizer", "seed")}
-    return {
-        "key": row["key"],
-        "status": row["status"],
-        "job": {**numbers, **parts},
-        "candidates": [_scores(one) for one in rows] if row["status"] == "done" else [],
-        "count": {"labels": _taken("labels", row, LABELS), "graphs": _taken("graphs", row, GRAPHS)},
-        "data": {"sha256": row["data_sha256"] or None, **{name: _number(row[f"data_{name}"]) for name in DATA[1:]}},
-        "env": {name: (_number(row[name]) if name in NUMBERS else row[name] or None) for name in ENV},
-        "seconds": {"total": _number(row["seconds"])} if row["seconds"] else {},
-        "peak_memory_mb": _number(row["peak_memory_mb"]),
-        "error": from_spreadsheet_text(row["error"]) or None,
-    }
+    job = {**numbers, **parts}
+    env = {name: (_number(row[name]) if name in NUMBERS else row[name] or None) for name in ENV}
+    if row["status"] != "done":
+        status: Literal["failed", "skipped"] = "skipped" if row["status"] == "skipped" else "failed"
+        return Failure(key=row["key"], status=status, job=job, error=from_spreadsheet_text(row["error"]), env=env)
+    return RecordSummary(
+        key=row["key"],
+        job=job,
+        candidates=[_candidate(one) for one in rows],
+        count=Count(
+            GraphCount(*(_number(row[f"graphs_{name}"]) for name in GRAPHS)),
+            LabelCount(*(_number(row[f"labels_{name}"]) for name in LABELS)),
+        ),
+        data=DataResult(row["data_sha256"] or None, rows=_number(row["data_rows"]), kept=_number(row["data_kept"])),
+        env=env,
+        seconds={"total": _number(row["seconds"])} if row["seconds"] else {},
+        peak_memory_mb=_number(row["peak_memory_mb"]),
+    )
 
 
-def _scores(row: _Row) -> dict[str, Any]:
-    parts = {
-        part: {name: _score(text) for name in METRICS if (text := row[f"{part}_{name}"])} for part in ("val", "test")
-    }
-    return {"params": json.loads(row["params"]), **parts, "best_epoch": _number(row["best_epoch"])}
-
-
-def _taken(prefix: str, row: _Row, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: value for name in names if (value := _number(row[f"{prefix}_{name}"])) is not None}
+def _candidate(row: _Row) -> CandidateResult:
+    val, test = (
+        {name: _score(text) for name in METRICS if (text := row[f"{part}_{name}"])} for part in ("val", "test")
+    )
+    return CandidateResult(json.loads(row["params"]), val, test, _number(row["best_epoch"]))
 
 
 def _number(text: str) -> Any:

@@ -16,20 +16,20 @@ from roftbench.methods.estimator import constant
 from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor, copy_state
 from roftbench.runner.objective import Objective
-from roftbench.runner.pretrained import Start
+from roftbench.runner.pretrained import PretrainedModel
 from roftbench.runner.training import Fit
 
-PENALTIES = tuple(10.0 ** (power / 2) for power in range(10, -7, -1))  # 1e5 to 1e-3; of equal scores the first one
-NO_CHOICE = 1.0  # the penalty where validation defines no score, the default of scikit-learn
-ROUNDING = 1e-6  # a feature whose standard deviation is below this share of its size varies by rounding alone
-CERTAIN = 20.0  # the logit of a class that is the only one among the labels: a probability of 1 - 2e-9
+PENALTIES = tuple(10.0 ** (power / 2) for power in range(10, -7, -1))  # 1e5 to 1e-3; the first of equal scores wins
+NO_CHOICE = 1.0  # scikit-learn's default, used where the validation score is undefined
+ROUNDING = 1e-6  # standard deviation relative to the largest value below which a feature is constant up to rounding
+CERTAIN = 20.0  # logit where all labels are of one class: a probability of 1 - 2e-9
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class _Linear:
-    """Predictions x @ weight + bias for standardized features x [n, d], and the penalty that gave them, if one did."""
+    """Linear model x @ weight + bias of standardized features x [n, d], and its penalty; None for a constant."""
 
     weight: Array
     bias: float
@@ -49,7 +49,7 @@ class _Task:
 
     def fitted(self, penalty: float) -> _Linear:
         """Fit the training labels, in their unit or as logits."""
-        from sklearn.linear_model import LogisticRegression, Ridge  # only here: it takes a second
+        from sklearn.linear_model import LogisticRegression, Ridge  # the import takes a second
 
         if self.kind == "regression":
             ridge = Ridge(alpha=penalty).fit(self.x, self.y)
@@ -65,16 +65,16 @@ class _Task:
         return evaluate(self.kind, self.y_val[:, None], predictions[:, None], [self.metric])[self.metric]
 
 
-def fit_converged(model: Predictor, start: Start, objective: Objective, targets: Sequence[str]) -> Fit:
-    """Fit the head to its optimum and leave it in the model; the encoder is in evaluation mode and does not move.
+def fit_converged(model: Predictor, start: PretrainedModel, objective: Objective, targets: Sequence[str]) -> Fit:
+    """Fit the head in `model` to its optimum; the encoder is in evaluation mode and does not change.
 
     Features are standardized by mean and standard deviation (ddof 0) of the training molecules. Each task is fitted to
     the training molecules that have its label: regression by scikit-learn's `Ridge(alpha=penalty)`, classification by
-    `LogisticRegression(C=1/penalty)`, the intercept not penalized; of `PENALTIES` the one with the best validation
-    score, the strongest of equal ones, `NO_CHOICE` where the validation labels define no score. A task whose training
-    labels teach nothing gets a constant (`roftbench.methods.estimator.constant`). The weights are then those of an
-    ordinary head, which reads features as they are. Nothing is random. `info` of the fit: the `penalty` of each task,
-    None for a constant.
+    `LogisticRegression(C=1/penalty)`, with an unpenalized intercept. The penalty is the one in `PENALTIES` with the
+    best validation score, the strongest of equal ones, or `NO_CHOICE` where the score is undefined. A task with nothing
+    to learn gets a constant (`roftbench.methods.estimator.constant`). The weights are converted to those of an ordinary
+    head on unstandardized features. Nothing is random. `info` of the fit holds the `penalty` per task, None for a
+    constant.
 
     Raises:
         SkipJob: the model's head is not linear.
@@ -101,7 +101,7 @@ def fit_converged(model: Predictor, start: Start, objective: Objective, targets:
     bias = (np.array([one.bias for one in fits]) - objective.offset) / objective.scale
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))
-        rounded = head.weight.double().cpu().numpy()  # the bias makes up for what rounding does at the mean
+        rounded = head.weight.double().cpu().numpy()  # the bias compensates rounding at the mean
         head.bias.copy_(torch.from_numpy(bias - rounded @ mean))
     predictions = objective.to_predictions(start.outputs(model, objective.val))
     score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
@@ -110,7 +110,7 @@ def fit_converged(model: Predictor, start: Start, objective: Objective, targets:
 
 
 def _statistics(features: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of each feature; infinity as that of one that varies by rounding alone."""
+    """Return mean and standard deviation per feature; infinite where it is constant up to rounding."""
     std = features.std(0)
     return features.mean(0), np.where(std > ROUNDING * np.abs(features).max(0), std, np.inf)
 

@@ -1,4 +1,4 @@
-"""GPUs shared out to jobs of several processes: a job takes a free place on one, or waits until there is one."""
+"""Devices of jobs: their names, and slots on GPUs that jobs of several processes share."""
 
 import logging
 import socket
@@ -6,47 +6,93 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
+from roftbench.config.environment import RunContext, check_device
 from roftbench.console import say
+from roftbench.errors import UsageError
+from roftbench.runner.provenance import arithmetic
 from roftbench.store.files import locked
 
 logger = logging.getLogger(__name__)
 
-SHARED = ("auto", "cuda")  # run.device that leaves open which GPU
-SECONDS = 0.5
+CPU = torch.device("cpu")
+DEFAULT_THREADS = torch.get_num_threads()
+SHARED = ("auto", "cuda")  # values of run.device that leave open which GPU
+SECONDS = 0.5  # between attempts to take a slot
+
+
+def device_type(name: str) -> str:
+    """Return "cpu" or "cuda" for a device name, which need not exist on this machine; auto depends on the machine.
+
+    Raises:
+        UsageError: not a device name.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    check_device(name)
+    return torch.device(name).type
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name: auto (the GPU if there is one), cpu, cuda, cuda:N.
+
+    Raises:
+        UsageError: this machine has no such device.
+    """
+    kind = device_type(name)
+    device = torch.device(kind if name == "auto" else name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        problem = f"device={name}: this machine has {torch.cuda.device_count()} GPUs that torch can use."
+        raise UsageError(problem, key="device", got=name)
+    return device
+
+
+def set_threads(context: RunContext) -> None:
+    """Set torch's threads to `run.threads`, or back to the default after another job of this process."""
+    torch.set_num_threads(context.run.threads or DEFAULT_THREADS)
+
+
+def expected_arithmetic(context: RunContext) -> dict[str, Any] | None:
+    """Return the `arithmetic` of stages that a job would fit; None where its device is not on this machine."""
+    try:
+        device = choose_device(context.run.device)
+    except UsageError:
+        return None
+    return {**arithmetic(device), "threads": context.run.threads or DEFAULT_THREADS}
 
 
 @contextmanager
-def placed(device: str, folder: Path, jobs_per_gpu: int) -> Iterator[str]:
-    """Yield the device to run on: of `auto` and `cuda` a GPU with a free place, held meanwhile; any other as it is.
+def reserved_device(name: str, folder: Path, jobs_per_gpu: int) -> Iterator[str]:
+    """Yield the device to run on: for `auto` and `cuda`, a GPU with a free slot, held meanwhile; else the one named.
 
-    `folder` is where the processes of this machine meet. Without a GPU the device is left as it is. GPU memory that
-    this process keeps for later is given back at the end: another process may need it first.
+    Processes of this machine share slots through lock files in `folder`. Without a GPU the name is returned as it is.
+    GPU memory that torch caches is released at the end: another process may need it.
     """
-    if device not in SHARED or not torch.cuda.is_available():
-        with _memory_given_back():
-            yield device
+    if name not in SHARED or not torch.cuda.is_available():
+        with _cache_released():
+            yield name
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / "places").acquire(timeout=0):
             pass
-    except Timeout:  # another process looks at this moment
+    except Timeout:  # another process checks at this moment
         pass
     except OSError as error:
-        logger.warning("%s cannot be written (%s): GPUs are not shared out", folder, error.strerror or error)
-        with _memory_given_back():
+        logger.warning("%s cannot be written (%s): GPUs are not shared between jobs", folder, error.strerror or error)
+        with _cache_released():
             yield "cuda"
         return
-    with a_place(gpus(), folder, jobs_per_gpu) as number, _memory_given_back():
+    with gpu_slot(gpus(), folder, jobs_per_gpu) as number, _cache_released():
         yield f"cuda:{number}"
 
 
 @contextmanager
-def _memory_given_back() -> Iterator[None]:
+def _cache_released() -> Iterator[None]:
     try:
         yield
     finally:
@@ -55,17 +101,15 @@ def _memory_given_back() -> Iterator[None]:
 
 
 @contextmanager
-def a_place(names: Sequence[str], folder: Path, jobs_per_gpu: int) -> Iterator[int]:
-    """Yield the number of a GPU with a free place, held meanwhile; waits where there is none.
+def gpu_slot(names: Sequence[str], folder: Path, jobs_per_gpu: int) -> Iterator[int]:
+    """Yield the number of a GPU with a free slot, held meanwhile; waits until there is one.
 
-    The first place of every GPU is taken before the second of any. A process that is killed leaves its place free.
+    The first slot of every GPU is taken before the second of any. The slot of a process that is killed becomes free.
     """
-    places = [
-        (number, locked(folder / f"{name}-{place}"))
-        for place in range(jobs_per_gpu)
-        for number, name in enumerate(names)
+    slots = [
+        (number, locked(folder / f"{name}-{slot}")) for slot in range(jobs_per_gpu) for number, name in enumerate(names)
     ]
-    number, lock = _taken(places)
+    number, lock = _take(slots)
     try:
         yield number
     finally:
@@ -73,20 +117,20 @@ def a_place(names: Sequence[str], folder: Path, jobs_per_gpu: int) -> Iterator[i
 
 
 def gpus() -> list[str]:
-    """Return a name for each GPU that torch sees, the same in all processes of all containers that see it."""
+    """Return a name for each GPU that torch sees, the same in all processes and containers that see it."""
     return [_name(number) for number in range(torch.cuda.device_count())]
 
 
 def _name(number: int) -> str:
-    """Return the GPU's own name where torch knows it: Slurm may number the GPU of each of its jobs 0."""
+    """Return the GPU's UUID where torch has it: Slurm may number the GPU of each of its jobs 0."""
     uuid = getattr(torch.cuda.get_device_properties(number), "uuid", None)
     return f"gpu-{uuid}" if uuid else f"{socket.gethostname()}-{number}"
 
 
-def _taken(places: Sequence[tuple[int, FileLock]]) -> tuple[int, FileLock]:
+def _take(slots: Sequence[tuple[int, FileLock]]) -> tuple[int, FileLock]:
     waited = False
     while True:
-        for number, lock in places:
+        for number, lock in slots:
             try:
                 lock.acquire(timeout=0)
             except Timeout:

@@ -1,30 +1,38 @@
-"""A job at work, whatever the kind of its model: data loaded, candidates compared, the best one recorded."""
+"""A job with everything loaded: candidates are fitted and compared, and the best one is recorded."""
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.config.components import build
 from roftbench.config.environment import RunContext
-from roftbench.config.job import NETWORK, Job
+from roftbench.config.job import Job
 from roftbench.config.schema import naming_params
 from roftbench.console import say
-from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.warnings import unusual_scale, warnings_of
-from roftbench.errors import JobError, SkipJob, UsageError
+from roftbench.errors import JobError, SkipJob
 from roftbench.metrics import names_of, undefined_tasks
-from roftbench.runner.objective import Objective
-from roftbench.runner.provenance import environment, head
-from roftbench.store.results import Record
+from roftbench.runner.provenance import environment
+from roftbench.runner.setup import Setup
+from roftbench.store.record_schema import (
+    BaseResult,
+    CandidateResult,
+    Count,
+    DataResult,
+    Epoch,
+    GraphCount,
+    LabelCount,
+    PartScores,
+    Record,
+    Scores,
+    StageResult,
+    TestPredictions,
+)
 
-Scores = dict[str, dict[str, float | None]]  # of each part, each metric's
-NEARLY_ONE = 0.999
-DEFAULT_THREADS = torch.get_num_threads()
+NEARLY_ONE = 0.999  # probabilities above it are recorded in full: rounding would create ties
 
 
 @dataclass(frozen=True)
@@ -36,80 +44,63 @@ class FitResult:
         best_epoch: the selected epoch of the last stage.
         stages: the training stages.
         history: the epochs of all stages.
-        base: scores before a finish, such as interpolation.
-        info: details by the method, such as interpolation coefficients.
+        base: scores before `Method.finish`.
+        info: results of the method, such as interpolation coefficients.
     """
 
     fitted: Any
     best_epoch: int | None = None
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    base: dict[str, Any] | None = None
+    stages: list[StageResult] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
+    base: BaseResult | None = None
     info: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class CandidateResult:
-    """A candidate: its hyperparameters, what fitting it gave, its val and test scores, its test predictions [n, T]."""
+class FittedCandidate:
+    """A candidate with its scores and its test predictions [n, T]."""
 
-    params: dict[str, Any]
     fitting: FitResult
-    scores: Scores
+    result: CandidateResult
     predictions: NDArray[np.float64]
-
-    def row(self) -> dict[str, Any]:
-        """Return what a record says of each candidate."""
-        return {"params": self.params, **self.scores, "best_epoch": self.fitting.best_epoch}
 
 
 class Experiment(ABC):
-    """Data, parts and method of one job; what is fitted, and how, a subclass says."""
+    """A job with everything loaded; subclasses fit networks, or estimators on fingerprints."""
 
     not_finite: ClassVar[str] = "the fitted model's predictions are not all finite numbers."
 
-    def __init__(self, job: Job, env: RunContext, device: torch.device) -> None:
-        self.job, self.env, self.store, self.device = job, env, env.store, device
-        torch.set_num_threads(env.run.threads or DEFAULT_THREADS)  # also where an earlier job of this process set it
-        self.dataset: MoleculeDataset = load_dataset(job.dataset, env.cache / "data", env.places)
-        self.whole, self.parts = self.dataset.cut(build(job.split), job.label_ratio)
-        self.warnings = [*warnings_of(self.dataset, self.parts), *self._scale(), *job.model.cautions]
-        if len(self.parts.train) == 0:
-            raise UsageError(
-                f"the training part of data set {job.dataset.name} is empty: {len(self.dataset)} molecules, cut by"
-                f" split={job.split.name}. What most of them share, a scaffold say, is in one part: try split=random"
-            )
-        self.objective = Objective.create(
-            self.dataset.graphs_of(job.model.featurizer),
-            self.dataset.y,
-            (self.parts.train, self.parts.val, self.parts.test),
-            metric=str(job.dataset.metric),
-            loss=str(job.train.loss),
-            standardize=job.train.standardize_targets,
-            device=device,
-        )
-        self.method: Any = build(job.method)
+    def __init__(self, setup: Setup) -> None:
+        self.job, self.context, self.device = setup.job, setup.context, setup.device
+        self.dataset, self.whole, self.parts = setup.dataset, setup.whole, setup.parts
+        self.objective = setup.objective
+        self.method = setup.method
+        self.warnings = list(setup.warnings)
+        self.store = setup.context.store
         self.seconds: dict[str, float] = {}
-        self.chosen: Any = None  # `FitResult.fitted` of the best candidate, once `work` is done
+        self.chosen: Any = None  # `FitResult.fitted` of the best candidate, after `work`
 
-    def _scale(self) -> list[str]:
-        """Return a warning where labels that a network learns as they are have an unusual scale."""
-        train = self.job.train
-        if self.job.model.kind != NETWORK or train.standardize_targets or self.job.dataset.task != "regression":
-            return []
-        return list(filter(None, [unusual_scale(self.dataset.targets, self.dataset.y[self.parts.train])]))
+    @classmethod
+    @abstractmethod
+    def load(cls, job: Job, context: RunContext) -> Self:
+        """Load data, model and method of a job.
+
+        Raises:
+            UsageError: data, split, labels, model or device are not available as requested.
+        """
 
     @abstractmethod
     def words(self) -> dict[str, str]:
-        """Return in words what the "model" and its "training" are."""
+        """Return descriptions of the "model" and its "training" for the terminal."""
 
     @property
     @abstractmethod
     def selects(self) -> bool:
-        """Whether the validation labels choose anything."""
+        """Whether validation labels are used for selection."""
 
     @abstractmethod
     def candidates(self) -> list[Any]:
-        """Return the methods to try: the grid's, or the one that was asked for."""
+        """Return the methods to try: those of the grid, or the single one of the job."""
 
     @abstractmethod
     def fit(self, method: Any) -> FitResult:
@@ -117,110 +108,116 @@ class Experiment(ABC):
 
     @abstractmethod
     def predict(self, fitted: Any, index: Tensor) -> NDArray[np.float64]:
-        """Return the predictions [len(index), T] of what `fit` gave: values in the label's unit, or probabilities."""
+        """Return predictions [len(index), T] of a `FitResult.fitted`: values in the label's unit, or probabilities."""
 
     @abstractmethod
     def weights(self) -> dict[str, Tensor]:
-        """Return the best candidate's fitted numbers by name, as they are kept in a file."""
+        """Return the fitted tensors of the best candidate by name, for a saved model."""
 
     def work(self) -> Record:
         """Fit every candidate, choose by validation score, and return the record."""
         name = self.objective.metric.name
-        rows: list[dict[str, Any]] = []  # of all candidates; fitted weights are kept of the best one alone
-        best: CandidateResult | None = None
+        results: list[CandidateResult] = []
+        best: FittedCandidate | None = None  # the fitted weights of the others are dropped
         for candidate in self.candidates():
             try:
                 one = self._try(candidate)
             except SkipJob:
                 raise
-            except JobError as error:  # diverged: the worst of all, and no reason to lose the others
-                rows.append(self._lost(candidate, error))
+            except JobError as error:  # diverged: ranked last, and the other candidates go on
+                results.append(self._lost(candidate, error))
                 continue
-            rows.append(one.row())
-            if best is None or self.objective.metric.better(one.scores["val"][name], best.scores["val"][name]):
+            results.append(one.result)
+            if best is None or self.objective.metric.better(one.result.val[name], best.result.val[name]):
                 best = one
         if best is None:
-            several = f"none of {len(rows)} candidates can be used. The first: " if len(rows) > 1 else ""
-            raise JobError(f"{several}{rows[0]['error']}")
+            several = f"none of {len(results)} candidates can be used. The first: " if len(results) > 1 else ""
+            raise JobError(f"{several}{results[0].error}")
         self.chosen = best.fitting.fitted
         train = self.predict(self.chosen, self.objective.train)
-        return self._record(rows, best, self.objective.scores(train, self.objective.train))
+        return self._record(results, best, self.objective.scores(train, self.objective.train))
 
-    def _record(self, candidates: list[dict[str, Any]], best: CandidateResult, train: dict[str, Any]) -> Record:
-        """Return the record; the chosen candidate gives its scores, history and test predictions (protocol §5)."""
-        dataset, task, fitting = self.dataset, self.objective.task, best.fitting
-        return {
-            **head(self.job, "done"),
-            "scores": {"train": train, **best.scores},
-            "base": fitting.base,
-            "chosen": best.params,
-            "candidates": candidates,
-            "best_epoch": fitting.best_epoch,
-            "details": fitting.info,
-            "stages": fitting.stages,
-            "history": fitting.history,
-            "count": self.count(),
-            "warnings": self.warnings,
-            "data": {
-                "sha256": dataset.spec.sha256,
-                "place": dataset.place,
-                "rows": dataset.num_rows,
-                "kept": len(dataset),
-                "dropped": [asdict(row) for row in dataset.dropped],
-                "split_sha256": self.whole.sha256,
-                "parts_sha256": self.parts.sha256,  # of the split with its labels cut
-                "undefined_tasks": {
-                    name: undefined_tasks(task, dataset.y[part])
-                    for name, part in (("val", self.parts.val), ("test", self.parts.test))
-                },
-            },
-            "test_predictions": {
-                "row": dataset.rows[self.parts.test].tolist(),
-                "prediction": [[_rounded(value, task) for value in row] for row in best.predictions],
-            },
-            "seconds": dict(self.seconds),
-            "env": environment(self.device),
-        }
+    def _record(self, candidates: list[CandidateResult], best: FittedCandidate, train: Scores) -> Record:
+        """Return the record; scores, history and test predictions are the chosen candidate's (protocol §5)."""
+        fitting, chosen = best.fitting, best.result
+        return Record(
+            key=self.job.key,
+            job=self.job.identity(),
+            scores=PartScores(train, chosen.val, chosen.test),
+            base=fitting.base,
+            chosen=chosen.params,
+            candidates=candidates,
+            best_epoch=fitting.best_epoch,
+            details=fitting.info,
+            stages=fitting.stages,
+            history=fitting.history,
+            count=self.count(),
+            warnings=self.warnings,
+            data=self._data(),
+            test_predictions=TestPredictions(
+                self.dataset.rows[self.parts.test].tolist(),
+                [[_rounded(value, self.objective.task) for value in row] for row in best.predictions],
+            ),
+            seconds=dict(self.seconds),
+            env=environment(self.device),
+        )
 
-    def count(self) -> dict[str, Any]:
-        """Return how many graphs each part has and how many labels are used for what (protocol §3)."""
-        parts = {"train": self.parts.train, "val": self.parts.val, "test": self.parts.test}
-        labels = {name: int((~np.isnan(self.dataset.y[index])).sum()) for name, index in parts.items()}
-        return {
-            "graphs": {name: len(index) for name, index in parts.items()},
-            "labels": {
-                "weights": labels["train"],
-                "selection": labels["val"] if self.selects else 0,
-                "interpolation": labels["val"] if self.method.fits_on_validation else 0,
-                "test": labels["test"],
+    def _data(self) -> DataResult:
+        dataset = self.dataset
+        parts = {"val": self.parts.val, "test": self.parts.test}
+        return DataResult(
+            sha256=dataset.spec.sha256,
+            place=dataset.place,
+            rows=dataset.num_rows,
+            kept=len(dataset),
+            dropped=[asdict(row) for row in dataset.dropped],
+            split_sha256=self.whole.sha256,
+            parts_sha256=self.parts.sha256,
+            undefined_tasks={
+                name: undefined_tasks(self.objective.task, dataset.y[part]) for name, part in parts.items()
             },
-        }
+        )
 
-    def _lost(self, method: Any, error: JobError) -> dict[str, Any]:
-        """Return the row of a candidate that gave no scores, and warn of it."""
+    def count(self) -> Count:
+        """Return the number of molecules per part and of labels per use (protocol §3)."""
+        parts = (self.parts.train, self.parts.val, self.parts.test)
+        train, val, test = (int((~np.isnan(self.dataset.y[index])).sum()) for index in parts)
+        labels = LabelCount(
+            weights=train,
+            selection=val if self.selects else 0,
+            interpolation=val if self.method.fits_on_validation else 0,
+            test=test,
+        )
+        return Count(GraphCount(*map(len, parts)), labels)
+
+    def _lost(self, method: Any, error: JobError) -> CandidateResult:
+        """Return the result of a candidate without scores, and add a warning."""
         params = self._params(method)
         if self.job.method.search:
             tried = {name: value for name, value in params.items() if name in self.job.method.grid}
             self.warnings.append(f"candidate {tried}: {error}")
             say(f"  {self.warnings[-1]}")
-        nothing = dict.fromkeys(names_of(self.objective.task))
-        return {"params": params, "val": nothing, "test": nothing, "best_epoch": None, "error": str(error)}
+        nothing: Scores = dict.fromkeys(names_of(self.objective.task))
+        return CandidateResult(params, nothing, nothing, error=str(error))
 
-    def _try(self, method: Any) -> CandidateResult:
+    def _try(self, method: Any) -> FittedCandidate:
         try:
             fitting = self.fit(method)
-        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # a penalty met infinite numbers
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # infinite numbers in a penalty
             raise JobError(f"training diverged: {error}") from None
-        return CandidateResult(self._params(method), fitting, *self.scores(fitting.fitted))
+        val, test, predictions = self.scores(fitting.fitted)
+        return FittedCandidate(
+            fitting, CandidateResult(self._params(method), val, test, fitting.best_epoch), predictions
+        )
 
     def _params(self, method: Any) -> dict[str, Any]:
-        """Return a candidate's hyperparameters: those that identify it, and all that the grid varies."""
+        """Return the hyperparameters that identify a candidate, and all that the grid varies."""
         params = asdict(method)
         varied = {name: params[name] for name in self.job.method.grid if self.job.method.search}
         return {**naming_params(type(method), params), **varied}
 
-    def scores(self, fitted: Any) -> tuple[Scores, NDArray[np.float64]]:
-        """Return val and test scores, and the test predictions [n, T]. The only reading of the test part.
+    def scores(self, fitted: Any) -> tuple[Scores, Scores, NDArray[np.float64]]:
+        """Return val scores, test scores and test predictions [n, T]; nothing else reads the test part.
 
         Raises:
             JobError: a prediction is not a finite number.
@@ -228,17 +225,14 @@ class Experiment(ABC):
         val, test = self.predict(fitted, self.objective.val), self.predict(fitted, self.objective.test)
         if not (np.isfinite(val).all() and np.isfinite(test).all()):
             raise JobError(self.not_finite.format(job=self.job))
-        scores = {
-            "val": self.objective.scores(val, self.objective.val),
-            "test": self.objective.scores(test, self.objective.test),
-        }
-        return scores, test
+        scores = self.objective.scores
+        return scores(val, self.objective.val), scores(test, self.objective.test), test
 
     def add_seconds(self, name: str, seconds: float) -> None:
-        """Take note of how long a part of the work took."""
+        """Add to the recorded duration of a part of the work."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
 def _rounded(value: float, task: str) -> float:
-    """Return a prediction to nine significant digits; a probability close to 1 in full, since ranks depend on it."""
+    """Return a prediction with nine significant digits; a probability close to 1 in full, since ranks depend on it."""
     return float(value) if task == "classification" and value > NEARLY_ONE else float(f"{value:.9g}")

@@ -1,4 +1,4 @@
-"""How much memory a process has had at most, from the system's own account."""
+"""Peak memory of a process, as the operating system accounts it."""
 
 import contextlib
 import resource
@@ -6,24 +6,24 @@ import sys
 from pathlib import Path
 
 
-def forget_peak() -> None:
-    """Begin this process's account anew, where the system can (Linux): several jobs share one process."""
+def reset_peak() -> None:
+    """Reset this process's peak, where the system can (Linux): several jobs share one process."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_mb() -> float:
-    """Return the most memory in MB that this process has had since it began, or since `forget_peak`.
+    """Return the peak memory of this process in MB since its start or `reset_peak`.
 
-    Outside Linux it is what `getrusage` says: it knows no new beginning, and may begin with the parent's memory.
+    Outside Linux it comes from `getrusage`, which cannot be reset and may include the parent's memory.
     """
-    found = told_mb("self", "status", "VmHWM:")
+    found = proc_mb("self", "status", "VmHWM:")
     unit = 1024**2 if sys.platform == "darwin" else 1024
     return found or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def told_mb(process: int | str, file: str, name: str) -> float:
-    """Return a number of megabytes from a file of a process's folder in /proc; 0 where there is none."""
+def proc_mb(process: int | str, file: str, name: str) -> float:
+    """Return the sum in MB of the lines that begin with `name` in a process's file in /proc; 0 where there is none."""
     try:
         lines = Path(f"/proc/{process}/{file}").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

@@ -12,17 +12,20 @@ from torch import Tensor
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.metrics import METRICS, Metric, evaluate, masked_loss, names_of
 
-EVAL_BATCH = 512  # graphs; fixed, because it takes part in the last bits of a score
+EVAL_BATCH = 512  # graphs; fixed, because it affects the last bits of a score
 
 Forward = Callable[[Batch], Tensor]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Graphs with what the network is to give for them, on one device, and the indices of the three parts on the host.
+    """Graphs and targets on one device, and the indices of the three parts on the host.
 
-    y [N, T]: the labels, NaN = missing. `targets` [N, T]: what outputs are to be for them. Outputs times `scale` [T]
-    plus `offset` [T] are in the label's unit: 1 and 0 unless targets are standardized. Those of classes are logits.
+    Attributes:
+        y: labels [N, T], NaN = missing.
+        targets: labels [N, T] in the unit of the network's outputs, standardized where the job asks for it.
+        scale: factor [T] from outputs to the label's unit; 1 unless targets are standardized.
+        offset: summand [T] to outputs times `scale`; 0 unless targets are standardized.
     """
 
     graphs: PackedGraphs
@@ -78,15 +81,15 @@ class Objective:
         return self.targets.device
 
     def loss(self, outputs: Tensor, index: Tensor) -> Tensor:
-        """Return the task loss of outputs [B, T] for the graphs `index` [B], best on the device: else it is moved."""
+        """Return the task loss of outputs [B, T] for the graphs `index` [B], which is copied unless on the device."""
         return masked_loss(self.loss_name)(outputs, self.targets[index])
 
     def eval_batches(self, index: Tensor, shared_layers: int) -> Iterator[Batch]:
-        """Yield the graphs `index` in large batches, in order, for an encoder with so many `shared_layers`."""
+        """Yield the graphs `index` in large batches, in order, for an encoder with `shared_layers` layers."""
         return self.graphs.batches(index.split(EVAL_BATCH), shared_layers)
 
     def outputs(self, forward: Forward, index: Tensor, shared_layers: int) -> Tensor:
-        """Return what `forward` gives for the graphs `index`, one at least, in order and without gradient: [n, …]."""
+        """Return the results [n, …] of `forward` for the graphs `index` (at least one), in order, without gradient."""
         with torch.no_grad():
             return torch.cat([forward(batch) for batch in self.eval_batches(index, shared_layers)])
 
@@ -97,7 +100,7 @@ class Objective:
     def scores(
         self, predictions: NDArray[np.float64], index: Tensor, names: Collection[str] | None = None
     ) -> dict[str, float | None]:
-        """Return metrics for predictions [len(index), T], all if no `names` are given; None where not all finite."""
+        """Return metrics of predictions [len(index), T], all without `names`; None unless predictions are finite."""
         y = self.y[index.numpy()]
         if not np.isfinite(predictions).all():
             return dict.fromkeys(names_of(self.task) if names is None else names)
@@ -105,7 +108,7 @@ class Objective:
 
 
 def too_close(y: NDArray[np.float64]) -> str:
-    """Return in words that the steps of float32 at the largest label are not small beside the labels' spread, or ""."""
+    """Return a message if float32 cannot resolve the labels' spread at their size, else ""."""
     for values in (column[~np.isnan(column)] for column in y.T):
         largest = float(np.abs(values).max(initial=0.0))
         step, spread = float(np.spacing(np.float32(min(largest, 3e38)))), float(values.std()) if len(values) else 0.0

@@ -1,4 +1,4 @@
-"""What a job's record holds (docs/protocol.md §5), in plain JSON values."""
+"""Versions, commit and machine that a record names (docs/protocol.md §5)."""
 
 import os
 import platform
@@ -11,21 +11,13 @@ from typing import Any
 import torch
 
 from roftbench.__about__ import __version__
-from roftbench.config.job import Job
-from roftbench.store.record_schema import SCHEMA
-from roftbench.store.results import Record
 
-ARITHMETIC = 4  # raise it when sums are made in another order, which moves last digits
+ARITHMETIC = 4  # raise it when sums are computed in another order, which changes last digits
 PACKAGES = ("torch", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
 
 
-def head(job: Job, status: str) -> Record:
-    """Return what every record starts with."""
-    return {"schema": SCHEMA, "key": job.key, "status": status, "job": job.identity()}
-
-
 def environment(device: torch.device) -> dict[str, Any]:
-    """Return versions, commit and machine: what may explain a difference between two records."""
+    """Return versions, commit and machine: possible reasons for a difference between two records."""
     return {
         "roftbench": __version__,
         "commit": commit(),
@@ -39,7 +31,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def arithmetic(device: torch.device) -> dict[str, Any]:
-    """Return what decides the last digits of a result, or the graphs it rests on: another RDKit may make other ones."""
+    """Return what determines the last digits of a result, and the RDKit version, which may change the graphs."""
     return {
         "torch": version_of("torch"),
         "rdkit": version_of("rdkit"),
@@ -52,7 +44,7 @@ def arithmetic(device: torch.device) -> dict[str, Any]:
 @cache
 def commit() -> str | None:
     """Return the git commit of a source checkout ("…-dirty" with local changes), None for an installed package."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists():
         return None
     found = subprocess.run(
@@ -66,7 +58,7 @@ def commit() -> str | None:
 
 @cache
 def version_of(package: str) -> str | None:
-    """Return the version of an installed package, None where it is not there."""
+    """Return the version of an installed package, None where it is missing."""
     try:
         return version(package)
     except PackageNotFoundError:

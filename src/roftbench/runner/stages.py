@@ -1,4 +1,4 @@
-"""Which fitted stages a candidate needs, and the keys under which they are kept and shared."""
+"""The fitted stages that a candidate needs, and the keys under which the store shares them."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,20 +12,20 @@ from roftbench.models.encoder import HEAD
 from roftbench.store.checksums import digest
 
 FINISH = "finish"
-CONVERGED_LOSSES = ("rmse", "mse", "bce")  # that ridge and logistic regression minimize
+CONVERGED_LOSSES = ("rmse", "mse", "bce")  # minimized by ridge and logistic regression
 
 
 @dataclass(frozen=True)
 class Needed:
-    """Something fitted that a candidate needs: a stage of training, or what a method learns after the last one.
+    """A fitted stage that a candidate needs: a training stage, or a finish that is fitted on validation labels.
 
-    `key` names its file in the store. It follows from the job's part in a fit and from all stages up to this one, so
-    that whatever has the same key has the same weights.
+    `key` names its file in the store. It is computed from the job's part in a fit and from all stages up to this one,
+    so that equal keys mean equal weights.
     """
 
     name: str
     key: str
-    stage: Stage | None  # None: the finish
+    stage: Stage | None  # None: a finish
     frozen: bool = False  # `is_frozen`
 
 
@@ -33,28 +33,31 @@ def stages_of(method: Method) -> list[Stage]:
     """Return a method's stages.
 
     Raises:
-        UsageError: a stage is wrong, or there is none, or two have one name, which curves could not tell apart.
+        UsageError: a stage is invalid, or there is none, or two have the same name.
     """
     try:
         stages = method.stages()
     except ValueError as error:
-        raise UsageError(f"stages() of {type(method).__name__}: {error}") from error
+        raise UsageError(
+            f"stages() of {type(method).__name__}: {error}", key="method", got=type(method).__name__
+        ) from error
     names = [stage.name for stage in stages]
     if not names or len({*names, FINISH}) <= len(names):
-        raise UsageError(
+        problem = (
             f"stages() of {type(method).__name__} gives {', '.join(names) or 'none'}: there must be one at least, each"
             f" with a name of its own, and not '{FINISH}'"
         )
+        raise UsageError(problem, key="method", got=type(method).__name__)
     return stages
 
 
 def is_frozen(stage: Stage, method: Method, frozen_mode: str) -> bool:
-    """Tell whether a stage reads each molecule once: nothing of the encoder moves, and no penalty looks into it."""
+    """Return whether the encoder is constant in a stage and no penalty reads it: then it runs once per molecule."""
     return list(stage.blocks or ()) == [HEAD] and frozen_mode == "eval" and not method.overrides("penalty")
 
 
 def needed(job: Job, method: Method, device: str) -> list[Needed]:
-    """Return what a candidate needs, in order, on a type of device ("cpu", "cuda"): its stages, then its finish.
+    """Return the stages that a candidate needs on a type of device ("cpu", "cuda"), in order, then its finish.
 
     Raises:
         UsageError: as `stages_of` does.
@@ -65,7 +68,7 @@ def needed(job: Job, method: Method, device: str) -> list[Needed]:
         if stage.converged:
             _check_converged(job)
         spec = naming_params(Stage, asdict(stage))
-        del spec["name"]  # stages of different methods are shared
+        del spec["name"]  # methods share stages under different names
         chain.append({**spec, "penalty": _penalty_identity(job, method)})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
         found.append(Needed(stage.name, _key(job, device, chain), stage, frozen))
@@ -75,17 +78,19 @@ def needed(job: Job, method: Method, device: str) -> list[Needed]:
 
 
 def _check_converged(job: Job) -> None:
-    """Raise UsageError where the settings of training contradict a converged head on a frozen encoder."""
+    """Raise UsageError where training settings contradict a converged head on a frozen encoder."""
     if job.train.frozen_mode != "eval":
-        raise UsageError(
+        problem = (
             f"train.frozen_mode={job.train.frozen_mode} does not fit a converged head, which is fitted once to the"
             " representations of an encoder in evaluation mode. Allowed: train.frozen_mode=eval, or method.head=adam."
         )
+        raise UsageError(problem, key="train.frozen_mode", got=job.train.frozen_mode)
     if job.train.loss not in CONVERGED_LOSSES:
-        raise UsageError(
+        problem = (
             f"train.loss={job.train.loss} does not fit a converged head, which minimizes squared errors. Allowed:"
             f" train.loss={' or '.join(CONVERGED_LOSSES[:2])}, or method.head=adam."
         )
+        raise UsageError(problem, key="train.loss", got=job.train.loss)
 
 
 def _key(job: Job, device: str, chain: list[Any]) -> str:
@@ -93,7 +98,7 @@ def _key(job: Job, device: str, chain: list[Any]) -> str:
 
 
 def _penalty_identity(job: Job, method: Method) -> Any:
-    """Return what a penalty adds to a stage's identity: nothing where there is none, so that stages are shared."""
+    """Return a penalty's part in a stage's identity: None without one, so that methods share the stage."""
     return _identity(job, method) if method.overrides("penalty") else None
 
 

@@ -1,4 +1,4 @@
-"""Training of one stage: task loss plus penalty, validation after each epoch, the best weights kept as a copy."""
+"""Training of one stage: task loss plus penalty, validation after each epoch, a copy of the best weights."""
 
 import math
 import time
@@ -17,42 +17,49 @@ from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob, suggest
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
+from roftbench.models.acceleration import Accelerated, is_sync_free, shared_layers
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
 from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.frozen_states import NodeStates
 from roftbench.runner.objective import EVAL_BATCH, Objective
-from roftbench.runner.pretrained import Start
+from roftbench.runner.pretrained import PretrainedModel
 from roftbench.runner.stages import is_frozen
+from roftbench.store.record_schema import Epoch
 
 
 class Progress(Protocol):
-    """Where training tells how far it is."""
+    """Receiver of training progress, such as a progress bar."""
 
     def epochs(self, name: str, numbers: Iterable[int]) -> Iterable[int]:
         """Wrap the epoch numbers of a stage, in a progress bar for instance."""
 
     def epoch_done(self, epoch: int, total: int, seconds: float, score: float | None) -> None:
-        """Take note of a finished epoch."""
+        """Show a finished epoch."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted stage: a copy of the best epoch's weights, that epoch, its validation score, and all epochs.
+    """A fitted stage.
 
-    A stage without epochs has None and an empty history; info: what the record says of how the weights came about.
+    Attributes:
+        state: a copy of the best epoch's weights.
+        best_epoch: None for a stage without epochs.
+        best_score: validation score of `state`.
+        history: all epochs.
+        info: details for the record.
     """
 
     state: State
     best_epoch: int | None
     best_score: float | None
-    history: list[dict[str, Any]]
+    history: list[Epoch]
     seconds: float
     info: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Best:
-    """The best epoch so far: a copy of what moves in training, its number and its validation score."""
+    """The best epoch so far: a copy of the weights that training changes, its number and its validation score."""
 
     moving: State
     epoch: int
@@ -61,7 +68,7 @@ class _Best:
 
 def fit_stage(
     model: Predictor,
-    start: Start,
+    start: PretrainedModel,
     method: Method,
     stage: Stage,
     number: int,
@@ -72,8 +79,8 @@ def fit_stage(
 ) -> Fit:
     """Train `model` in place for one stage and leave its best weights in it.
 
-    Best is the first epoch with the best validation score; the last epoch where the score is never defined. All
-    random numbers follow from (seed, stage number), so a stage does not depend on what ran before.
+    The best epoch is the first with the best validation score, or the last where the score is never defined. All
+    random numbers depend on (seed, stage number) alone, so that a stage does not depend on earlier ones.
 
     Raises:
         SkipJob: the model has no such block.
@@ -82,30 +89,30 @@ def fit_stage(
     trained = list(model.blocks()) if stage.blocks is None else list(stage.blocks)
     if missing := [name for name in trained if name not in model.blocks()]:
         raise SkipJob(f"this encoder has no block '{missing[0]}'.{suggest(missing[0], model.blocks())}")
-    lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs  # neither is ever 0
+    lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs
     modes = Modes(model, trained, settings.frozen_mode)
     modes.train()
     parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
     optimizer = Adam(parameters, lr, settings.weight_decay, fused=True)
     frozen = is_frozen(stage, method, settings.frozen_mode)
     began = time.monotonic()
-    view: View = HeadOnlyPass(model, objective, start) if frozen else FullPass(modes, objective, start, method)
+    passes: Passes = HeadOnlyPass(model, objective, start) if frozen else FullPass(modes, objective, start, method)
     best: _Best | None = None
-    history: list[dict[str, Any]] = []
+    history: list[Epoch] = []
     with seeded(derive_seed(seed, "stage", number), objective.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
-            view.train()
-            loss = _train_epoch(view, optimizer, objective, settings)
+            passes.train()
+            loss = _train_epoch(passes, optimizer, objective, settings)
             if not math.isfinite(loss):
                 raise JobError(
                     f"training diverged: the loss is {loss} in epoch {epoch} of stage '{stage.name}'."
                     f" Lower train.lr ({lr:g}) or the method's weight, or check the labels' range."
                 )
-            view.eval()
-            predictions = objective.to_predictions(view.val_outputs())
+            passes.eval()
+            predictions = objective.to_predictions(passes.val_outputs())
             score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
-            history.append({"stage": stage.name, "epoch": epoch, "train_loss": loss, "val_score": score})
+            history.append(Epoch(stage.name, epoch, loss, score))
             if best is None or objective.metric.better(score, best.score) or (score is None and best.score is None):
                 best = _Best(copy_state(model, modes.moving), epoch, score)
             progress.epoch_done(epoch, epochs, time.monotonic() - epoch_began, score)
@@ -117,52 +124,52 @@ def fit_stage(
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch inside the block and give its generators back as they were."""
+    """Seed torch inside the block and restore its generators afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
 
 
 class Modes:
-    """Which parts of a model train and which are frozen; `moving` are the keys of what training changes."""
+    """Training and frozen parts of a model; `moving` are the keys of the tensors that training changes."""
 
     def __init__(self, model: Predictor, trained: Sequence[str], frozen_mode: str) -> None:
         self.model, self.trained, self.frozen_mode = model, trained, frozen_mode
         blocks = model.keys_of_blocks()
-        # With frozen_mode="train" the running statistics of frozen blocks move, too.
+        # With frozen_mode="train", running statistics of frozen blocks change, too.
         self.moving = {key for key, block in blocks.items() if block in trained or frozen_mode == "train"}
 
     def train(self) -> None:
-        """Set every part to training or evaluation, also what is in no block: dropout without weights, say."""
+        """Set every part to training or evaluation, also modules outside blocks, such as dropout without weights."""
         self.model.train(self.frozen_mode == "train" or any(name != HEAD for name in self.trained))
         self.model.set_trained(self.trained, frozen_mode=self.frozen_mode)
 
 
-def _train_epoch(view: "View", optimizer: Adam, objective: Objective, settings: TrainSettings) -> float:
+def _train_epoch(passes: "Passes", optimizer: Adam, objective: Objective, settings: TrainSettings) -> float:
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
     total = torch.zeros((), device=objective.device)
     batches = shuffled_batches(objective.train, settings.batch_size)
-    for work_out in view.losses(batches):
-        total += train_step(work_out, optimizer, settings.precision, total.device, settings.clip_value)
+    for loss in passes.losses(batches):
+        total += train_step(loss, optimizer, settings.precision, total.device, settings.clip_value)
     return float(total) / len(batches)
 
 
 def train_step(
-    work_out: Callable[[], Tensor],
+    compute_loss: Callable[[], Tensor],
     optimizer: Adam,
     precision: str,
     device: torch.device,
     clip_value: float | None = None,
 ) -> Tensor:
-    """Take one step on a loss; returns the loss, still on its device.
+    """Take one optimizer step; returns the loss, on its device.
 
-    With `clip_value`, each number of the gradient is first brought into [-clip_value, clip_value].
-
-    With precision "bf16" the forward pass and the loss run under autocast; weights and optimizer stay in float32, as do
-    states of frozen layers that are kept (`NodeStates`).
+    Args:
+        compute_loss: forward pass and loss.
+        precision: "bf16" runs them under autocast; weights, optimizer and `NodeStates` stay in float32.
+        clip_value: bound of the absolute value of each gradient entry.
     """
     with nullcontext() if precision == FLOAT32 else torch.autocast(device.type, torch.bfloat16):
-        loss = work_out()
+        loss = compute_loss()
     optimizer.zero_grad()
     loss.backward()
     if clip_value is not None:
@@ -172,58 +179,58 @@ def train_step(
 
 
 def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
-    """Cut a permutation of `index` into batches; a single graph left over joins the last one (batch norm needs two)."""
+    """Return a permutation of `index` in batches; a single remaining graph joins the last (batch norm needs two)."""
     batches = list(index[torch.randperm(len(index))].split(batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
 
 
-def _going_on(batch: Batch, index: Tensor, frozen: NodeStates | None) -> Batch:
-    """Return a batch of the graphs `index` with what frozen layers say of it, if that was kept."""
-    return batch if frozen is None else batch.going_on(frozen(batch, index), frozen.layers)
+def _with_frozen(batch: Batch, index: Tensor, frozen: NodeStates | None) -> Batch:
+    """Return a batch of the graphs `index` with the node states of frozen layers, if they are cached."""
+    return batch if frozen is None else batch.with_states(frozen(batch, index), frozen.layers)
 
 
 def _on(device: torch.device, batches: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Return indices on the device, moved there at once."""
+    """Return indices on the device, moved there in one copy."""
     moved: tuple[Tensor, ...] = torch.cat(list(batches)).to(device).split([len(batch) for batch in batches])
     return moved
 
 
-class View(Protocol):
-    """How a stage sees data and model."""
+class Passes(Protocol):
+    """The forward passes of a stage."""
 
     def train(self) -> None:
-        """Set what runs to training."""
+        """Set the model, as far as it runs, to training."""
 
     def eval(self) -> None:
-        """Set what runs to evaluation."""
+        """Set the model, as far as it runs, to evaluation."""
 
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
-        """Yield for each training batch, indices on the host, what works out its loss."""
+        """Yield a function that computes the loss, per training batch of indices on the host."""
 
     def val_outputs(self) -> Tensor:
         """Return the network's outputs for the validation part, without gradient."""
 
 
 class FullPass:
-    """Every step runs the whole network, which is in evaluation mode until `train` is called."""
+    """Passes of the whole network, which is in evaluation mode until `train` is called."""
 
-    def __init__(self, modes: Modes, objective: Objective, start: Start, method: Method) -> None:
+    def __init__(self, modes: Modes, objective: Objective, start: PretrainedModel, method: Method) -> None:
         self.modes, self.model, self.objective, self.start, self.method = modes, modes.model, objective, start, method
         modes.train()
         self._frozen = frozen = self._frozen_states()
         model = modes.model.eval()
         val_batches = list(self._batches(objective.val.split(EVAL_BATCH)))
         self._val_outputs = GraphedCallable(
-            # Not `self`: a circle would keep GPU memory.
-            lambda: torch.cat([model(_going_on(batch, index, frozen)) for batch, index in val_batches]),
+            # Without `self`: a reference cycle would keep GPU memory.
+            lambda: torch.cat([model(_with_frozen(batch, index, frozen)) for batch, index in val_batches]),
             objective.device,
-            recorded=model.encoder.asks_nothing,
+            recorded=is_sync_free(model.encoder),
         )
 
     def train(self) -> None:
-        """Set what the stage trains to training."""
+        """Set the trained parts to training."""
         self.modes.train()
 
     def eval(self) -> None:
@@ -231,22 +238,23 @@ class FullPass:
         self.model.eval()
 
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
-        """Yield for each training batch, indices on the host, what works out its loss."""
+        """Yield a function that computes the loss, per training batch of indices on the host."""
         for batch, index in self._batches(batches):
-            yield partial(self.loss, _going_on(batch, index, self._frozen), index)
+            yield partial(self.loss, _with_frozen(batch, index, self._frozen), index)
 
     def _frozen_states(self) -> NodeStates | None:
-        """Return what the frozen layers, if there are any, say of each node; a penalty may read them all."""
+        """Return node states of the frozen layers; None without such layers, or with a penalty, which may read all."""
         encoder, objective = self.model.encoder, self.objective
-        layers = 0 if self.method.overrides("penalty") else encoder.frozen_layers()
-        if layers == 0:
+        if not isinstance(encoder, Accelerated) or self.method.overrides("penalty"):
             return None
-        return NodeStates.of(objective, torch.cat([objective.train, objective.val]), encoder.begin, layers)
+        if (layers := encoder.frozen_layers()) == 0:
+            return None
+        return NodeStates.of(objective, torch.cat([objective.train, objective.val]), encoder.run_frozen_layers, layers)
 
     def _batches(self, groups: Sequence[Tensor]) -> Iterator[tuple[Batch, Tensor]]:
-        """Return a batch for each group of graphs, and the group on the device."""
+        """Return a batch per group of graphs, and the group's indices on the device."""
         done = self._frozen.layers if self._frozen else 0
-        gathered = self.objective.graphs.batches(groups, self.model.encoder.shared_layers(), done)
+        gathered = self.objective.graphs.batches(groups, shared_layers(self.model.encoder), done)
         return zip(gathered, _on(self.objective.device, groups), strict=True)
 
     def loss(self, batch: Batch, index: Tensor) -> Tensor:
@@ -264,13 +272,13 @@ class FullPass:
 
 
 class HeadOnlyPass:
-    """Only the head moves: the representations are computed once, in eval mode."""
+    """Passes of the head alone, on representations that are computed once, in evaluation mode."""
 
-    def __init__(self, model: Predictor, objective: Objective, start: Start) -> None:
+    def __init__(self, model: Predictor, objective: Objective, start: PretrainedModel) -> None:
         self.head, self.objective = model.head, objective
         model.eval()
         self.z_train, self.z_val = (start.representations(model, index) for index in (objective.train, objective.val))
-        # Row of each training graph in z_train, by its index in the data set.
+        # Row in z_train by index in the data set.
         self.row = torch.empty(len(objective.y), dtype=torch.int64)
         self.row[objective.train] = torch.arange(len(objective.train))
 
@@ -283,7 +291,7 @@ class HeadOnlyPass:
         self.head.eval()
 
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
-        """Yield the loss of each batch, as a function of nothing."""
+        """Yield a function that computes the loss, per training batch of indices on the host."""
         device = self.objective.device
         rows = [self.row[batch] for batch in batches]
         for row, index in zip(_on(device, rows), _on(device, batches), strict=True):

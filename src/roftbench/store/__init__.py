@@ -1,1 +1,1 @@
-"""Files that are whole or absent: records, stages, tensors, downloads."""
+"""Files on disk: records, stages, tensors, downloads."""

@@ -1,4 +1,4 @@
-"""What a file's content must hash to, a SHA-256 or the id under which git keeps it, and short names of plain values."""
+"""Checksums of files (SHA-256 or git blob id), and short digests of plain values."""
 
 import hashlib
 import json
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def sha256(content: bytes) -> str:
-    """Return the SHA-256 of a content, in hex digits."""
+    """Return the SHA-256 of a content in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def git_blob(content: bytes) -> str:
-    """Return the id that git gives to a content (`git hash-object FILE`), in hex digits."""
+    """Return the git blob id of a content (`git hash-object FILE`) in hexadecimal."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
@@ -22,7 +22,7 @@ def digest(value: Any) -> str:
 
 
 def canonical(value: Any) -> str:
-    """Return the one JSON text of a plain value: keys sorted as the texts that JSON makes of them, no blanks."""
+    """Return the canonical JSON of a plain value: sorted keys, no whitespace."""
     read_again = json.loads(json.dumps(value, allow_nan=False))
     return json.dumps(read_again, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -34,7 +34,7 @@ def digest_of_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class Checksum:
-    """The hashes that are known of a file, in hex digits; without any, every content is accepted."""
+    """Known hashes of a file in hexadecimal; without any, every content is accepted."""
 
     sha256: str | None = None
     git_blob: str | None = None
@@ -44,11 +44,11 @@ class Checksum:
 
     @property
     def kind(self) -> str:
-        """Name of the hash that decides."""
+        """Name of the hash that is shown: SHA-256 where it is known."""
         return "sha256" if self.sha256 is not None else "git blob id"
 
     def difference(self, content: bytes) -> tuple[str, str, str] | None:
-        """Return kind, hash found and hash expected of a content that is another one; None where all agree."""
+        """Return kind, actual and expected hash of the first that differs; None where all agree."""
         for kind, expected, hashed in (("sha256", self.sha256, sha256), ("git blob id", self.git_blob, git_blob)):
             if expected is not None and (found := hashed(content)) != expected:
                 return kind, found, expected

@@ -1,4 +1,4 @@
-"""Where a published file comes from: bundled, cached, in a mirror folder, or fetched; always checked."""
+"""Published files: bundled, cached, in a mirror folder or downloaded, and always verified."""
 
 import gzip
 import logging
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 
 PLACES = ("bundled", "cache", "mirror")
 ASSETS = Path(__file__).parents[1] / "assets"
-BUSY = (408, 429)  # refusals that pass: too slow, too many requests
+BUSY = (408, 429)  # HTTP status codes of temporary refusals: timeout, too many requests
 WAITS = (1.0, 3.0)  # seconds before a second and a third attempt to download
-TIMEOUT = 30.0  # seconds without an answer or the next bytes
+TIMEOUT = 30.0  # seconds without a response or further bytes
 
 
 @dataclass(frozen=True)
 class Places:
-    """The folders of this machine: `downloads` in the cache, the user's `mirror`; `offline` forbids the network."""
+    """Local folders: `downloads` in the cache, and the user's `mirror`; `offline` forbids the network."""
 
     downloads: Path
     mirror: Path | None = None
@@ -38,14 +38,15 @@ class Places:
 
 @dataclass(frozen=True)
 class Source:
-    """A published file and the places to look for it, in order.
+    """A published file and its locations.
 
-    A place is "bundled", "cache", "mirror", an http(s) address, or "package:NAME==VERSION:MEMBER", a file in a package.
-
-    `file` is its name in cache and mirror, where it may also lie gzipped (`NAME.gz`) or plain. `sha256` and `git_blob`
-    are of the unpacked content, at least one of them known; `asset` is the path of a bundled copy below `assets/`,
-    with a checksum of its own. `what` names the file in messages; its last word is the name that `roftbench fetch`
-    takes for its `group`.
+    Attributes:
+        what: description for messages; its last word is the name that `roftbench fetch` takes for the `group`.
+        file: file name in cache and mirror, where the file may also be gzipped (`NAME.gz`) or plain.
+        sha256: checksum of the unpacked content; it or `git_blob` is given.
+        places: locations in the order of the search: "bundled", "cache", "mirror", an http(s) address, or
+            "package:NAME==VERSION:MEMBER" for a file in a package.
+        asset: path of a bundled copy below `assets/`, whose checksum is `asset_sha256`.
     """
 
     what: str
@@ -62,33 +63,33 @@ class Source:
 
     @property
     def names(self) -> list[str]:
-        """The names under which the file may lie in the cache: one that only roftbench gives, then its own ones."""
+        """Possible file names in the cache: `hashed_name`, then `file`."""
         return [*either_way(self.hashed_name), *either_way(self.file)]
 
     @property
     def hashed_name(self) -> str:
-        """The name that the file gets in the cache where another one has its own name: it begins with its checksum."""
+        """File name in the cache, beginning with the checksum, where another file has the name `file`."""
         return f"{_digest(self)[:16].lower()}-{self.file}"
 
     def checksum(self, place: str) -> Checksum:
-        """Return what the file in a place must hash to."""
+        """Return the expected checksum of the file at a location."""
         return Checksum(self.asset_sha256) if place == "bundled" else Checksum(self.sha256, self.git_blob)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file's unpacked content, checked, and the place that it came from."""
+    """Verified unpacked content of a file, and its location."""
 
     content: bytes
     place: str
 
 
 class _NotHereError(Exception):
-    """A place that does not have the published file, or has another one; the message says why."""
+    """A location lacks the published file or has another one; the message is the reason."""
 
 
 def check_places(places: Sequence[str]) -> None:
-    """Raise ValueError unless each is a place, an http(s) address or a file in a package, written out."""
+    """Raise ValueError unless each is a location as in `Source.places`, without references."""
     for place in places:
         if "${" in place:
             raise ValueError(f"sources: {place} holds a reference (${{…}}): write the address out")
@@ -97,7 +98,7 @@ def check_places(places: Sequence[str]) -> None:
 
 
 def present(source: Source, places: Places) -> str | None:
-    """Return the first place of this machine that has the file, without reading it, or None."""
+    """Return the first local location that has the file, without reading it, or None."""
     for place in source.places:
         if place in PLACES:
             with suppress(_NotHereError, OSError):
@@ -107,11 +108,11 @@ def present(source: Source, places: Places) -> str | None:
 
 
 def read(source: Source, places: Places) -> Found:
-    """Return the file's content from the first place that has it; downloads it into the cache where none has.
+    """Return the file's content from the first location that has it; a download is stored in the cache.
 
     Raises:
-        UsageError: no place has it; the message says for each place why not, and how to mend it. Or the cache cannot
-            be written.
+        UsageError: no location has it (the message gives the reason for each, and a remedy), or the cache cannot be
+            written.
     """
     reasons = []
     for index, place in enumerate(source.places):
@@ -121,16 +122,17 @@ def read(source: Source, places: Places) -> Found:
             return _fetch_address(source, place, places, look_first="cache" in source.places[:index])
         except _NotHereError as error:
             reasons.append(f"\n  {place}: {error}")
+    kind = source.checksum("mirror").kind
     raise UsageError(
         f"{source.what} was not found:{''.join(reasons)}\n"
         f"Run `roftbench fetch {source.group}={source.what.split()[-1]}` on a machine with network and copy its cache "
-        f"to {places.downloads}, or put the file {source.file} ({_identity(source)}) into a mirror folder "
-        "(ROFTBENCH_MIRROR or paths.mirror)."
+        f"to {places.downloads}, or put the file {source.file} ({kind} of its unpacked content: {_digest(source)}) "
+        "into a mirror folder (ROFTBENCH_MIRROR or paths.mirror)."
     )
 
 
 def fetch(source: Source, places: Places) -> str:
-    """Make sure that the file is bundled or in the cache (a mirror's file is copied) and return the place it came from.
+    """Copy the file into the cache unless it is bundled or there; returns the location that it came from.
 
     Raises:
         UsageError: as `read` does.
@@ -148,10 +150,10 @@ def fetch(source: Source, places: Places) -> str:
 
 
 def fetch_missing(wanted: Iterable[tuple[Source, Places]]) -> None:
-    """Fetch each file that is nowhere on this machine.
+    """Fetch each file that is not on this machine.
 
     Raises:
-        UsageError: one of them cannot be had.
+        UsageError: a file is not available.
     """
     for source, places in dict.fromkeys(wanted):
         if present(source, places) is None:
@@ -159,12 +161,12 @@ def fetch_missing(wanted: Iterable[tuple[Source, Places]]) -> None:
 
 
 def either_way(name: str) -> list[str]:
-    """Return the names under which a file may lie, gzipped or plain."""
+    """Return the possible names of a file, gzipped or plain."""
     return list(dict.fromkeys([name, f"{name}.gz", name.removesuffix(".gz")]))
 
 
 def _files(source: Source, place: str, places: Places) -> list[Path]:
-    """Return the files of a place of this machine that may be the wanted one: at least one, or _NotHereError."""
+    """Return candidates for the file at a local location: at least one, or raises _NotHereError."""
     folder = {"bundled": ASSETS, "cache": places.downloads, "mirror": places.mirror}[place]
     name = source.asset if place == "bundled" and source.asset else source.file
     if folder is None:
@@ -178,7 +180,7 @@ def _files(source: Source, place: str, places: Places) -> list[Path]:
 
 
 def _read_file(source: Source, place: str, places: Places, *, level: int = logging.WARNING) -> bytes:
-    """Return the content from a place of this machine; a wrong file is reported and stays: it may be the user's."""
+    """Return the content from a local location; a wrong file is reported and left alone: it may be the user's."""
     expected = source.checksum(place)
     reasons = []
     try:
@@ -194,13 +196,8 @@ def _read_file(source: Source, place: str, places: Places, *, level: int = loggi
     raise _NotHereError("; ".join(reasons))
 
 
-def _identity(source: Source) -> str:
-    checksum = Checksum(source.sha256, source.git_blob)
-    return f"{checksum.kind} of its unpacked content: {_digest(source)}"
-
-
 def _unpack(packed: bytes, expected: Checksum) -> bytes:
-    """Return the content, unpacked if it is gzipped; raises _NotHereError unless it has the expected checksum."""
+    """Return the content, unpacked if gzipped; raises _NotHereError unless its checksum is the expected one."""
     try:
         content = unpacked(packed) if packed.startswith(GZIP) else packed
     except TooMuchError as error:
@@ -216,7 +213,7 @@ def _unpack(packed: bytes, expected: Checksum) -> bytes:
 
 
 def _fetch_address(source: Source, address: str, places: Places, *, look_first: bool) -> Found:
-    """Download the file into the cache, unless another process has done so (`look_first`) while this one waited."""
+    """Download the file into the cache; with `look_first`, unless another process did so during the wait."""
     if places.offline:
         raise _NotHereError("not tried: ROFTBENCH_OFFLINE=1 or paths.offline=true")
     path = places.downloads / source.file
@@ -231,15 +228,15 @@ def _fetch_address(source: Source, address: str, places: Places, *, look_first: 
 
 
 def _free_name(source: Source, path: Path) -> Path:
-    """Return where a file is written: under its own name, unless a file that is not known as ours has that already."""
+    """Return the path to write a file to: its own name, unless a file that roftbench did not write has it."""
     with suppress(OSError, UnicodeError):
         if _note(path).read_text(encoding="utf-8") == _digest(source):
-            return path  # written here before, for the same content: damaged since
+            return path  # written by roftbench for the same content, and damaged since
     return path.with_name(source.hashed_name) if path.exists() else path
 
 
 def _note(path: Path) -> Path:
-    """Return the file that says for which content roftbench wrote a file of the cache."""
+    """Return the file that holds the digest for which roftbench wrote a file of the cache."""
     return path.parent / ".locks" / f"{path.name}.digest"
 
 
@@ -249,21 +246,21 @@ def _digest(source: Source) -> str:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Hold the lock of a file of the cache; raises UsageError where that file cannot be written."""
+    """Hold the lock of a file in the cache; raises UsageError where that file cannot be written."""
     try:
         with locked(path):
             yield
-    except BrokenPipeError:  # not of this file: the reader of our output has left
+    except BrokenPipeError:  # from standard output, not from this file
         raise
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be written ({error.strerror or error}). Mend that, or choose another folder with "
+            f"{path} cannot be written ({error.strerror or error}). Fix that, or choose another folder with "
             "ROFTBENCH_CACHE or paths.cache."
         ) from error
 
 
 def _download(source: Source, address: str, path: Path) -> bytes:
-    """Download to `path` and return the unpacked content; nothing takes the file's name before it is checked."""
+    """Download to `path` and return the unpacked content; `path` appears only once the content is verified."""
     say(f"downloading {source.what} from {address}")
     waits, expected = iter(WAITS), source.checksum(address)
     while True:
@@ -276,7 +273,7 @@ def _download(source: Source, address: str, path: Path) -> bytes:
                 packed = temporary.read_bytes()
                 content = _unpack(packed, expected)
         except (requests.RequestException, PackageError, TooLargeError, _NotHereError) as error:
-            again = not is_package(address) and _may_pass(error)  # pip tries again itself
+            again = not is_package(address) and _may_pass(error)  # pip retries itself
             wait = next(waits, None) if again else None
             if wait is None:
                 raise _NotHereError(_reason(error)) from error
@@ -288,15 +285,15 @@ def _download(source: Source, address: str, path: Path) -> bytes:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Return whether a later attempt may succeed; most refusals (4xx) and an impossible address stay what they are."""
+    """Return whether a later attempt may succeed, which most status codes 4xx and invalid addresses exclude."""
     if (response := getattr(error, "response", None)) is not None:
         return bool(response.status_code >= 500) or response.status_code in BUSY
-    return not isinstance(error, ValueError)  # what requests raises about an address
+    return not isinstance(error, ValueError)  # raised by requests for an invalid address
 
 
 def _reason(error: BaseException) -> str:
     if (response := getattr(error, "response", None)) is not None:
         return f"{response.status_code} {response.reason}"
     while not isinstance(error, (_NotHereError, PackageError, TooLargeError)) and error.__context__ is not None:
-        error = error.__context__  # "Connection refused" lies below three layers of wrapping
+        error = error.__context__  # the cause, such as "Connection refused", is wrapped three times
     return str(error) or type(error).__name__

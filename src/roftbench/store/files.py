@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes and locks between processes."""
+"""Atomic writes, and locks between processes."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from roftbench.store.locks import LOCK, Lock
 
 
 def locked(path: Path) -> Lock:
-    """Return a lock between processes for `path`, kept in the folder `.locks` beside it."""
+    """Return a lock between processes for `path`, whose file is in the folder `.locks` beside it."""
     folder = path.parent / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
     return Lock(folder / f"{path.name}{LOCK}")
@@ -19,9 +19,9 @@ def locked(path: Path) -> Lock:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what was written there is flushed and takes its place if no error came.
+    """Yield a temporary path beside `path`, which is flushed and renamed to `path` unless an error is raised.
 
-    An OSError of writing or flushing, which does not tell the file, gets the name of `path`.
+    An OSError of writing or flushing that lacks a file name gets that of `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
@@ -39,39 +39,41 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def write_output(path: Path, text: str) -> None:
-    """Write the text file that `--out` names, atomically.
+    """Write the text file of `--out` atomically.
 
     Raises:
-        UsageError: it is a folder, or cannot be written.
+        UsageError: the path is a folder or cannot be written.
     """
     check_output(path)
     remove_leftovers([path.parent], path.name)
     try:
         write_text(path, text)
     except OSError as error:
-        raise UsageError(f"--out {path} cannot be written: {error.strerror or error}") from None
+        raise UsageError(
+            f"--out {path} cannot be written: {error.strerror or error}", key="--out", got=str(path)
+        ) from None
 
 
 def check_output(path: Path) -> None:
-    """Raise UsageError if what `--out` names is a folder."""
+    """Raise UsageError if the path of `--out` is a folder."""
     if path.is_dir():
-        raise UsageError(f"--out {path} is a folder: give the name of a file")
+        raise UsageError(f"--out {path} is a folder: give the name of a file", key="--out", got=str(path))
 
 
 def check_paths(source: Path, output: Path, endings: Sequence[str]) -> None:
-    """Raise UsageError unless the output is another file than its source and has one of the endings."""
+    """Raise UsageError unless the output differs from its source and has one of the endings."""
     if not output.name.endswith(tuple(endings)):
-        raise UsageError(f"output={output} must end with {' or '.join(endings)}")
+        raise UsageError(f"output={output} must end with {' or '.join(endings)}", key="output", got=str(output))
     check_not_input(output, source)
 
 
 def check_not_input(output: Path, source: Path) -> None:
-    """Raise UsageError where an output would overwrite the file that it is made from."""
+    """Raise UsageError where an output would overwrite its input."""
     if output.expanduser().resolve() == source.expanduser().resolve():
-        raise UsageError(f"output={output} is the input: give another name")
+        raise UsageError(f"output={output} is the input: give another name", key="output", got=str(output))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8 atomically; what UTF-8 lacks, as a byte of a file's name, is written as an escape."""
+    """Write a UTF-8 text file atomically; lone surrogates, as from undecodable file names, are escaped."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Replacing a folder as a whole: it has one content or the other at every moment, and keeps the user's own files."""
+"""Atomic replacement of a folder that keeps the user's own files in it."""
 
 import ctypes
 import logging
@@ -16,10 +16,10 @@ _AT_FDCWD, _EXCHANGE = -100, 2  # of linux/fs.h
 
 
 def replace_folder(new: Path, folder: Path, ours: Collection[str]) -> None:
-    """Give the folder `new` the name `folder`; from one of that name, all but the files `ours` go into it.
+    """Rename the folder `new` to `folder`; files of an earlier `folder` that are not among `ours` are kept in it.
 
     Raises:
-        OSError: it cannot be; the earlier folder is as it was, and `new` is removed.
+        OSError: renaming fails; the earlier folder is unchanged, and `new` is removed.
     """
     try:
         earlier = _replaced(new, folder, ours)
@@ -30,18 +30,18 @@ def replace_folder(new: Path, folder: Path, ours: Collection[str]) -> None:
         return
     try:
         _remove(earlier, folder)
-    except OSError as error:  # what it holds is brought back by `restore_folders`
+    except OSError as error:  # `restore_folders` moves its files later
         logger.warning("%s holds files that could not be moved to %s: %s", earlier, folder, error.strerror or error)
 
 
 def _replaced(new: Path, folder: Path, ours: Collection[str]) -> Path | None:
-    """Do so, and return where the earlier folder is now; None if there was none."""
+    """Rename the folder and return the path of the earlier one; None if there was none."""
     if not os.path.lexists(folder):
         new.replace(folder)
         return None
-    for path in folder.iterdir() if folder.exists() else ():  # before names change: a kill then loses none of them
+    for path in folder.iterdir() if folder.exists() else ():  # before the exchange, so that a kill loses none
         if path.name not in ours:
-            with suppress(OSError):  # it is moved afterward
+            with suppress(OSError):  # moved after the exchange
                 _link(path, new / path.name)
     if _exchange(new, folder):
         return new
@@ -56,10 +56,10 @@ def _replaced(new: Path, folder: Path, ours: Collection[str]) -> Path | None:
 
 
 def restore_folders(parent: Path) -> None:
-    """Bring back what killed processes had in temporary folders of `parent`, and remove these.
+    """Restore files from temporary folders of killed processes in `parent`, and remove these folders.
 
-    An earlier folder gets its name again if there is no other of that name. Nothing is raised: what cannot be moved
-    stays where it is.
+    An earlier folder gets its name back if no other folder has it. Nothing is raised: files that cannot be moved stay
+    where they are.
     """
     for path in sorted(leftovers(parent), key=lambda path: path.suffix != ".old"):
         found = FORMAT.fullmatch(path.name)
@@ -75,7 +75,7 @@ def restore_folders(parent: Path) -> None:
 
 
 def _remove(earlier: Path, folder: Path) -> None:
-    """Remove an earlier folder; what `folder` lacks of it goes there before."""
+    """Remove an earlier folder after moving the files that `folder` lacks."""
     if earlier.is_symlink():
         earlier.unlink()
         return
@@ -86,7 +86,7 @@ def _remove(earlier: Path, folder: Path) -> None:
 
 
 def _link(path: Path, target: Path) -> None:
-    """Make a file or folder known under a second name, or copy it where the system cannot."""
+    """Hard-link the files of a path to `target`, or copy them where the file system cannot link."""
     if path.is_dir() and not path.is_symlink():
         shutil.copytree(path, target, symlinks=True, copy_function=_link_file)
     else:
@@ -97,7 +97,7 @@ def _link_file(path: str, target: str) -> None:
     try:
         os.link(path, target, follow_symlinks=False)
     except OSError:
-        if Path(path).is_file() or Path(path).is_symlink():  # no pipe: reading it would never end
+        if Path(path).is_file() or Path(path).is_symlink():  # not a pipe, from which reading would never end
             shutil.copy2(path, target, follow_symlinks=False)
 
 

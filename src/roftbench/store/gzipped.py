@@ -1,11 +1,11 @@
-"""Gzip files unpacked within bounds: a few megabytes may claim to hold gigabytes."""
+"""Bounded decompression of gzip files: a few megabytes may expand to gigabytes."""
 
 import gzip
 import io
 import zlib
 
-RATIO = 100  # how much larger than packed a content may be: tables reach 5 to 30, gzip allows 1,032
-ALWAYS = 64 << 20  # bytes that are unpacked whatever the ratio
+RATIO = 100  # largest plausible compression ratio: tables reach 5 to 30, gzip allows 1,032
+ALWAYS = 64 << 20  # bytes that are unpacked at any ratio
 PIECE = 1 << 20
 GZIP = b"\x1f\x8b"
 
@@ -15,7 +15,7 @@ class GzipError(ValueError):
 
 
 class TooMuchError(GzipError):
-    """A gzip file that unpacks to more than is plausible."""
+    """A gzip file with an implausible compression ratio."""
 
 
 def unpacked(packed: bytes) -> bytes:

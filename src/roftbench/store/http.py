@@ -1,4 +1,4 @@
-"""A file from an http(s) address, no more of it than a published file can have, and the names that one can have."""
+"""Bounded downloads from http(s) addresses, and valid names and checksums of published files."""
 
 import re
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-LARGEST = 2 << 30  # bytes: the largest published checkpoint has less than a tenth of that
+LARGEST = 2 << 30  # bytes, over ten times the largest published checkpoint
 PIECE = 1 << 16
-HEADERS = {"Accept-Encoding": "identity"}  # the file as it lies there, and its true size
+HEADERS = {"Accept-Encoding": "identity"}  # the stored file without transfer compression, and its true size
 
 FILE_NAME = re.compile(r"[\w+][\w+.() -]{0,150}")
 HASH = {"sha256": re.compile("[0-9a-fA-F]{64}"), "git_blob": re.compile("[0-9a-fA-F]{40}")}
 
 
 class TooLargeError(ValueError):
-    """More is announced, or comes, than a published file can have."""
+    """A file announces or has more than `LARGEST` bytes."""
 
 
 def check_file(file: str, sha256: str | None, git_blob: str | None) -> None:
-    """Raise ValueError unless a published file has the name of a file, no path, and possible checksums."""
+    """Raise ValueError unless name and checksums of a published file are well formed."""
     if not FILE_NAME.fullmatch(file):
         raise ValueError(
             f"file is {file!r}: it is the name of a file in the cache, without folders, of letters, digits and . _ - +"
@@ -31,11 +31,11 @@ def check_file(file: str, sha256: str | None, git_blob: str | None) -> None:
 
 
 def download(address: str, path: Path, timeout: float) -> None:
-    """Write what an address holds to a file; `timeout` is in seconds without an answer or the next bytes.
+    """Download an address to a file; `timeout` is in seconds without a response or further bytes.
 
     Raises:
-        requests.RequestException: it cannot be had.
-        TooLargeError: it has more than `LARGEST` bytes.
+        requests.RequestException: the download fails.
+        TooLargeError: the file has more than `LARGEST` bytes.
     """
     with requests.get(address, stream=True, timeout=timeout, headers=HEADERS) as response:
         response.raise_for_status()

@@ -1,7 +1,7 @@
-"""Temporary files that name the process which writes them, so that those of killed processes can be removed.
+"""Temporary files whose names identify the writing process, so that those of killed processes can be removed.
 
-The name is `.<final name>.<process>.<token>.tmp`. The token says on which machine the process runs and when it began:
-a number of a process is given again, and a shared folder has processes of several machines.
+The name is `.<final name>.<process>.<token>.tmp`. The token identifies the machine and the start time of the process:
+process ids are reused, and a shared folder is used by processes of several machines.
 """
 
 import os
@@ -16,27 +16,27 @@ from hashlib import sha256
 from pathlib import Path
 
 FORMAT = re.compile(r"\.(?P<final>.+)\.(?P<process>\d+)\.(?P<token>[0-9a-f]{8}|[0-9a-f]{20})\.(?P<end>tmp|old)")
-IDLE = 24 * 3600.0  # seconds without a change, after which a file of another machine has been left
-_HERE, _BORN = 6, 6  # hex digits of a token for the machine, and for the beginning of the process; the rest is chance
+IDLE = 24 * 3600.0  # seconds without a change after which a file of another machine counts as left behind
+_HERE, _BORN = 6, 6  # hex digits of a token for the machine and the process's start; the rest is random
 
 
 def temporary_name(path: Path) -> Path:
-    """Return a new name beside `path` that says which process uses it."""
+    """Return a new name beside `path` that identifies this process."""
     process = os.getpid()
     token = f"{_here()}{_born(process)}{secrets.token_hex(4)}"
     return path.with_name(f".{path.name}.{process}.{token}.tmp")
 
 
 def final_name(path: Path) -> str:
-    """Return the name that a file is to have: its own, or that which a temporary file was written for."""
+    """Return the final name of a file, which differs from its own where it is temporary."""
     found = FORMAT.fullmatch(path.name)
     return found["final"] if found else path.name
 
 
 def remove_leftovers(folders: Iterable[Path], name: str | None = None) -> None:
-    """Remove the temporary files and folders that killed processes have left in folders, not in what is below them.
+    """Remove temporary files and folders of killed processes directly in the folders.
 
-    With a `name`, those of that file alone. Nothing is raised: what cannot be removed stays.
+    With a `name`, only those of that file. Nothing is raised: what cannot be removed stays.
     """
     for folder in folders:
         for path in leftovers(folder, name):
@@ -45,7 +45,7 @@ def remove_leftovers(folders: Iterable[Path], name: str | None = None) -> None:
 
 
 def leftovers(folder: Path, name: str | None = None) -> Iterator[Path]:
-    """Yield the temporary files and folders in a folder whose processes are gone."""
+    """Yield the temporary files and folders in a folder whose processes have ended."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.startswith(".")]
@@ -58,7 +58,7 @@ def leftovers(folder: Path, name: str | None = None) -> Iterator[Path]:
 
 
 def _is_left(path: Path, process: int, token: str) -> bool:
-    """Tell whether the process that wrote a temporary file is gone; earlier versions did not say on which machine."""
+    """Return whether the writer of a temporary file has ended; tokens of earlier versions lack the machine."""
     if len(token) == 8:
         return not _is_running(process)
     if token[:_HERE] == _here():
@@ -80,7 +80,7 @@ def _is_running(process: int) -> bool:
 
 
 def _here() -> str:
-    """Return what names this machine, or the container in which numbers of processes mean the same."""
+    """Return an identifier of this machine or container, within which process ids are unique."""
     space = ""
     with suppress(OSError):
         space = str(Path("/proc/self/ns/pid").readlink())
@@ -88,10 +88,10 @@ def _here() -> str:
 
 
 def _born(process: int) -> str:
-    """Return what names the time at which a process began; the same for all where the system does not give it."""
+    """Return an identifier of a process's start time; constant where the system does not report it."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        if fields[0] in "ZX":  # killed, and nobody has asked for its exit code yet
+        if fields[0] in "ZX":  # ended, but not yet waited for by its parent
             return ""
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
         return _short(f"{boot} {fields[19]}", _BORN)

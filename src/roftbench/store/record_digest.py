@@ -1,4 +1,4 @@
-"""The digest that a record carries of its own content: a damaged record is never taken for another one."""
+"""The digest of a record's content that is stored in the record, so that damage is detected."""
 
 import json
 from hashlib import sha256
@@ -14,12 +14,12 @@ _END = len(_HEAD) + _HEX + len(_TAIL)
 
 
 def sealed(record: dict[str, Any]) -> str:
-    """Return the text of a record with the SHA-256 of that text as its first value.
+    """Return the JSON text of a record, as plain values, with the SHA-256 of that text as its first value.
 
-    A record of the old schema stays without one: what it held when it was written is not known.
+    A record of schema 1 stays without one: its content at the time of writing cannot be verified.
 
     Raises:
-        ValueError: it holds a number that JSON does not know.
+        ValueError: a number is infinite or NaN, which JSON cannot express.
     """
     text = _text(record)
     if record["schema"] == UNVERIFIED:
@@ -28,12 +28,12 @@ def sealed(record: dict[str, Any]) -> str:
 
 
 def is_verified(content: bytes, schema: int) -> bool:
-    """Return whether a record is the one that was written; False where that cannot be known: it is of the old schema.
+    """Return whether the digest in a record matches its content; False for a record of schema 1, which has none.
 
-    What counts are its values, in their order: other blanks between them, as another program may write, do not matter.
+    The values and their order count; whitespace between them, which another program may write differently, does not.
 
     Raises:
-        ValueError: its content is another one.
+        ValueError: the digest is missing or does not match.
     """
     if content.startswith(_HEAD) and content[len(_HEAD) : _END] == _as_written(content):
         return True
@@ -49,7 +49,7 @@ def is_verified(content: bytes, schema: int) -> bool:
 
 
 def _as_written(content: bytes) -> bytes:
-    """Return the digest that a content in the very bytes of `sealed` must have, with what follows it."""
+    """Return the digest that a content with exactly the bytes of `sealed` must have, with the characters after it."""
     found = sha256(b"{")
     found.update(memoryview(content)[_END:])
     return found.hexdigest().encode() + _TAIL
@@ -57,6 +57,6 @@ def _as_written(content: bytes) -> bytes:
 
 def _text(record: dict[str, Any]) -> str:
     text = json.dumps(record, indent=1, allow_nan=False)
-    if "\\ud" in text:  # half of a character, as in a file name that is no UTF-8, would make it unreadable
+    if "\\ud" in text:  # a lone surrogate, as in a file name that is not UTF-8, would make it unreadable
         text = json.dumps(in_utf8(record), indent=1, allow_nan=False)
     return text + "\n"

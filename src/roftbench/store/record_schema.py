@@ -1,180 +1,200 @@
-"""What a file must hold to count as a record, whoever reads it; anything else is named and not counted."""
+"""Records of jobs as typed values: what the runner writes, the store keeps and the report reads.
+
+The order of fields is the order of keys in the JSON files.
+"""
 
 from collections import Counter
-from typing import Any, Literal, NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Any, Literal
 
-import msgspec
+from msgspec import UNSET, Struct, UnsetType
 
-from roftbench.store.checksums import canonical, digest_of_text
-from roftbench.store.record_digest import is_verified
-
-SCHEMA = 2  # 1: without a digest
-Scores = dict[str, float | None]
+SCHEMA: Literal[2] = 2  # 1: without a digest
+Scores = dict[str, float | None]  # by metric; None: undefined
 
 
-class Candidate(TypedDict):
-    """Hyperparameters that were tried, with what they scored; `error` says why there are no scores."""
+class PartScores(Struct, frozen=True):
+    """Scores of the chosen candidate on each part."""
 
-    params: dict[str, Any]
-    val: Scores
-    test: Scores
-    best_epoch: NotRequired[int | None]
-    error: NotRequired[str]
-
-
-class _Graphs(TypedDict):
-    train: int
-    val: int
-    test: int
-
-
-class _Count(TypedDict):
-    graphs: _Graphs
-    labels: dict[str, int]
-
-
-class _Data(TypedDict):
-    sha256: NotRequired[str | None]
-    place: NotRequired[str | None]
-    rows: NotRequired[int | None]
-    kept: NotRequired[int | None]
-    dropped: NotRequired[list[Any]]
-
-
-class _Parts(msgspec.Struct):
     train: Scores
     val: Scores
     test: Scores
 
 
-class _Base(msgspec.Struct):
+class CandidateResult(Struct, frozen=True):
+    """Hyperparameters that were tried, and their scores; `error` is the reason where there are none."""
+
+    params: dict[str, Any]
+    val: Scores
+    test: Scores
+    best_epoch: int | None = None
+    error: str | UnsetType = UNSET
+
+
+class BaseResult(Struct, frozen=True):
+    """Scores before `Method.finish`, such as those of full fine-tuning before interpolation."""
+
     method: str
     val: Scores
     test: Scores
     best_epoch: int | None
 
 
-class _Epoch(msgspec.Struct):
+class Epoch(Struct, frozen=True):
+    """Training loss and validation score of an epoch of a stage."""
+
     stage: str
     epoch: int
     train_loss: float | None
     val_score: float | None
 
 
-class _Learned(msgspec.Struct):
-    epoch: int
-    val_loss: float | None = None
-    val_score: float | None = None
+class StageResult(Struct, frozen=True, kw_only=True):
+    """Settings of a training stage, and whether its encoder was frozen."""
 
-
-class _Details(msgspec.Struct):
-    history: list[_Learned] = []
-
-
-class _Stage(msgspec.Struct):
     name: str
+    blocks: list[str] | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    converged: bool | UnsetType = UNSET
     frozen: bool
 
 
-class _Shape(msgspec.Struct, kw_only=True):
-    schema: Literal[1, 2]
+class GraphCount(Struct, frozen=True):
+    """Number of molecules per part; None: not recorded."""
+
+    train: int | None = None
+    val: int | None = None
+    test: int | None = None
+
+
+class LabelCount(Struct, frozen=True):
+    """Number of labels per use (docs/protocol.md §3); None: not recorded."""
+
+    weights: int | None = None
+    selection: int | None = None
+    interpolation: int | None = None
+    test: int | None = None
+
+
+class Count(Struct, frozen=True):
+    """Number of molecules and labels of a job."""
+
+    graphs: GraphCount = GraphCount()
+    labels: LabelCount = LabelCount()
+
+
+class DataResult(Struct, frozen=True):
+    """The data file of a job, its rows, and hashes of its parts; None: not recorded."""
+
+    sha256: str | None = None
+    place: str | None = None
+    rows: int | None = None
+    kept: int | None = None
+    dropped: list[Any] = []
+    split_sha256: str | None = None
+    parts_sha256: str | None = None
+    undefined_tasks: dict[str, int] = {}
+
+
+class TestPredictions(Struct, frozen=True):
+    """Predictions [n, T] of the chosen candidate for the test molecules, by their rows [n] in the data file."""
+
+    __test__ = False  # no class of tests, as pytest would take it to be
+
+    row: list[int]
+    prediction: list[list[float]]
+
+
+class JobResult(Struct, frozen=True, kw_only=True):
+    """What every record has: the job, by its identity as plain values, and how it ended."""
+
+    schema: Literal[1, 2] = SCHEMA
     key: str
-    job: dict[str, msgspec.Raw]
-    env: msgspec.Raw
+    status: str
+    job: dict[str, Any]
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric by which the job selects."""
+        return str(self.job["dataset"]["metric"])
+
+    def name(self, part: str) -> str:
+        """Return the name of a part of the job ("model", "method", …), or its "seed" as text."""
+        return str(self.job["seed"] if part == "seed" else self.job[part]["name"])
 
 
-class _Ended(_Shape, kw_only=True):
+class Failure(JobResult, frozen=True, kw_only=True):
+    """Record of a job that failed or was skipped."""
+
     status: Literal["failed", "skipped"]
     error: str
     traceback: str | None = None
+    env: dict[str, Any] = {}
 
 
-class _Done(_Shape, kw_only=True):
-    status: Literal["done"]
-    scores: _Parts
-    base: _Base | None
-    chosen: dict[str, Any]
-    candidates: list[Candidate]
-    best_epoch: int | None
-    details: _Details
-    history: list[_Epoch]
-    count: msgspec.Raw
-    data: msgspec.Raw
-    stages: list[_Stage] = []  # older ones say nothing
-    warnings: list[str] = []
-    seconds: dict[str, float]
+class RecordSummary(JobResult, frozen=True, kw_only=True):
+    """Record of a finished job without histories, predictions and other bulk.
+
+    Attributes:
+        scores: scores of the chosen candidate; None where the summary was read from a table of scores.
+        epochs: number of epochs per stage of the chosen candidate.
+        env: versions, commit and machine.
+        seconds: seconds per stage, and in "total".
+    """
+
+    status: Literal["done"] = "done"
+    candidates: list[CandidateResult]
+    scores: PartScores | None = None
+    stages: list[StageResult] = []
+    epochs: Mapping[str, int] = {}
+    count: Count = Count()
+    data: DataResult = DataResult()
+    env: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
     peak_memory_mb: float | None = None
 
 
-_DONE, _ENDED = msgspec.json.Decoder(_Done), msgspec.json.Decoder(_Ended)
-_OBJECT, _COUNT, _DATA = (msgspec.json.Decoder(kind) for kind in (dict[str, Any], _Count, _Data))
+class Record(JobResult, frozen=True, kw_only=True):
+    """Record of a finished job.
+
+    Attributes:
+        base: scores before `Method.finish`, where the method has one.
+        chosen: hyperparameters of the chosen candidate.
+        details: free-form results of the method, such as interpolation coefficients.
+        history: all epochs of the chosen candidate.
+        env: versions, commit and machine.
+        seconds: seconds per stage, and in "total".
+    """
+
+    status: Literal["done"] = "done"
+    scores: PartScores
+    base: BaseResult | None
+    chosen: dict[str, Any]
+    candidates: list[CandidateResult]
+    best_epoch: int | None
+    details: dict[str, Any]
+    stages: list[StageResult] = []  # absent from older records, as are the other defaults
+    history: list[Epoch]
+    count: Count
+    warnings: list[str] = []
+    data: DataResult
+    test_predictions: TestPredictions | None = None
+    seconds: dict[str, float]
+    env: dict[str, Any]
+    peak_memory_mb: float | None = None
+
+    def summary(self) -> RecordSummary:
+        """Return the record without its bulk."""
+        shared = {name: getattr(self, name) for name in RecordSummary.__struct_fields__ if name != "epochs"}
+        return RecordSummary(epochs=Counter(epoch.stage for epoch in self.history), **shared)
 
 
-class Shapes:
-    """Checks the contents of files, passing over their bulk; parts that are the same text become one object."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[bytes, tuple[Any, str]] = {}
-        self._objects: dict[tuple[bytes, int], Any] = {}
-
-    def light(self, content: bytes, key: str, *, done: bool) -> dict[str, Any]:
-        """Return a record without histories, predictions and what else is long, and whether it is `verified`.
-
-        Raises:
-            ValueError: it is no record of a finished job (done), or of a failed or skipped one, or it is another job's,
-                or its content is not what its digest was made of.
-        """
-        shape: _Done | _Ended = (_DONE if done else _ENDED).decode(content)
-        verified = is_verified(content, shape.schema)
-        parts = {name: self._part_of_job(raw) for name, raw in shape.job.items()}
-        if shape.key != key or _key_of({name: text for name, (_, text) in parts.items()}) != key:
-            raise ValueError("its job is not the one that the file is named after")
-        job = {name: value for name, (value, _) in parts.items()}
-        rest = self._done(shape, job["dataset"]["metric"]) if isinstance(shape, _Done) else _ended(shape)
-        known = {"key": key, "status": shape.status, "verified": verified}
-        return {**known, "job": job, "env": self._object(shape.env), **rest}
-
-    def _done(self, shape: _Done, metric: str) -> dict[str, Any]:
-        scores = [
-            shape.scores.val,
-            shape.scores.test,
-            *(one[part] for one in shape.candidates for part in ("val", "test")),
-        ]
-        if not shape.candidates or any(metric not in one for one in scores):
-            raise ValueError(f"it lacks candidates, or their {metric}")
-        if "total" not in shape.seconds:
-            raise ValueError("it lacks the seconds in total")
-        return {
-            "scores": {"val": shape.scores.val, "test": shape.scores.test},
-            "candidates": shape.candidates,
-            "stages": [{"name": one.name, "frozen": one.frozen} for one in shape.stages],
-            "epochs": Counter(epoch.stage for epoch in shape.history),
-            "count": self._object(shape.count, _COUNT),
-            "data": self._object(shape.data, _DATA),
-            "seconds": shape.seconds,
-            "peak_memory_mb": shape.peak_memory_mb,
-            "error": None,
-        }
-
-    def _object(self, raw: msgspec.Raw, decoder: msgspec.json.Decoder[Any] = _OBJECT) -> Any:
-        known = bytes(raw), id(decoder)
-        if known not in self._objects:
-            self._objects[known] = decoder.decode(raw)
-        return self._objects[known]
-
-    def _part_of_job(self, raw: msgspec.Raw) -> tuple[Any, str]:
-        """Return a part of a job, and its canonical JSON."""
-        known = bytes(raw)
-        if known not in self._jobs:
-            value = msgspec.json.decode(raw)
-            self._jobs[known] = value, canonical(value)
-        return self._jobs[known]
-
-
-def _ended(shape: _Ended) -> dict[str, Any]:
-    return {"candidates": [], "count": {}, "data": {}, "seconds": {}, "peak_memory_mb": None, "error": shape.error}
-
-
-def _key_of(job: dict[str, str]) -> str:
-    """Return the `digest` of a job whose parts are canonical JSON."""
-    return digest_of_text("{" + ",".join(f"{canonical(name)}:{job[name]}" for name in sorted(job)) + "}")
+def plain(value: Any) -> Any:
+    """Return a part of a record as plain values, keys in the order of its fields; unset ones are left out."""
+    if isinstance(value, Struct):
+        found = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        return {name: plain(one) for name, one in found if one is not UNSET}
+    if isinstance(value, list) and value and isinstance(value[0], Struct):
+        return [plain(one) for one in value]
+    return value

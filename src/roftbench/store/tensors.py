@@ -1,4 +1,4 @@
-"""Tensors with a description in one file, with a checksum over both; built once and kept."""
+"""Files of tensors with a JSON description and a checksum over both, built once and cached."""
 
 import json
 import logging
@@ -25,15 +25,15 @@ Entry = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 class DamagedFileError(Exception):
-    """A tensor file that cannot be read or whose content is not what was written."""
+    """A tensor file that cannot be read or whose checksum does not match."""
 
 
 def load_or_build(path: Path, build: Callable[[], Entry]) -> Entry:
-    """Return the tensors and the description stored at `path`; build and store them if they are not there.
+    """Return the tensors and the description stored at `path`, built and stored where they are missing.
 
     A damaged file is reported and rebuilt. Processes that need the same file wait for one another.
     """
-    with suppress(DamagedFileError):  # without a lock: a folder that is ready may be one that is only read
+    with suppress(DamagedFileError):  # without a lock: the folder may be read-only
         return read_tensors(path)
     lock = locked_if_possible(path)
     if lock is None:
@@ -48,37 +48,37 @@ def load_or_build(path: Path, build: Callable[[], Entry]) -> Entry:
         try:
             write_tensors(path, *entry)
         except OSError as error:
-            _not_kept(path, error)
+            _report_unwritable(path, error)
         return entry
 
 
 def locked_if_possible(path: Path) -> Lock | None:
-    """Return the lock of a file of the cache, not yet taken; None where that folder takes none, which is reported."""
+    """Return the lock of a file in the cache, not yet taken; None where the folder allows none, which is reported."""
     try:
         lock = locked(path)
         with suppress(Timeout):
             lock.acquire(timeout=0)
             lock.release()
     except OSError as error:
-        _not_kept(path, error)
+        _report_unwritable(path, error)
         return None
     return lock
 
 
-def _not_kept(path: Path, error: OSError) -> None:
-    """Report a cache that takes nothing; raises the error where its folder is a file: a mistake in a setting."""
+def _report_unwritable(path: Path, error: OSError) -> None:
+    """Report a cache that cannot be written; raises the error where its folder is a file: a wrong setting."""
     if isinstance(error, NotADirectoryError | FileExistsError):
         raise error
     logger.warning(
-        "%s cannot be written (%s): going on in memory, so that every run computes it again; paths.cache names another"
-        " folder",
+        "%s cannot be written (%s): continuing in memory, so that every run computes it again; set paths.cache to"
+        " another folder",
         path.parent,
         error.strerror or error,
     )
 
 
 def read_tensors(path: Path) -> Entry:
-    """Read what `write_tensors` wrote; raises DamagedFileError where that is not what is there."""
+    """Return tensors and description of a file of `write_tensors`; raises DamagedFileError for any other content."""
     try:
         with _named_in_utf8(path) as name, safe_open(name, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -91,7 +91,7 @@ def read_tensors(path: Path) -> Entry:
 
 
 def description_in(path: Path) -> dict[str, Any]:
-    """Return the description alone, unchecked and quickly; empty where there is none to read."""
+    """Return the description alone, unverified but fast; empty where it cannot be read."""
     try:
         with _named_in_utf8(path) as name, safe_open(name, framework="pt") as file:
             description: dict[str, Any] = json.loads((file.metadata() or {}).get("description", "{}"))
@@ -101,17 +101,17 @@ def description_in(path: Path) -> dict[str, Any]:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
-    """Write tensors and a description of plain values, atomically, with a checksum over both; raises OSError."""
+    """Write tensors and a JSON description atomically, with a checksum over both; raises OSError."""
     text = json.dumps(description, allow_nan=False)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = save(tensors, metadata={"description": text, "digest": _digest(tensors, text)})
-    with atomic(path) as temporary:  # save_file would hide a full disk, and leave what only its owner may read
+    with atomic(path) as temporary:  # save_file hides a full disk and makes files that only their owner may read
         temporary.write_bytes(content)
 
 
 @contextmanager
 def _named_in_utf8(path: Path) -> Iterator[Path]:
-    """Yield a path of the same file that is valid UTF-8, the only ones that safetensors opens: a copy, if need be."""
+    """Yield a path that is valid UTF-8, as safetensors requires: that of a copy where necessary."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

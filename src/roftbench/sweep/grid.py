@@ -60,15 +60,15 @@ def _axes(texts: Sequence[str]) -> dict[str, list[str]]:
     parsed = OverridesParser.create().parse_overrides(list(texts))
     for one in parsed:
         if one.is_sweep_override() and not (one.is_discrete_sweep()):
-            raise UsageError(
-                f"{one.input_line}: an interval has no single values; list them with commas, or write range(…)"
-            )
+            problem = f"{one.input_line}: an interval has no single values; list them with commas, or write range(…)"
+            raise UsageError(problem, key=one.get_key_element(), got=one.input_line)
     if globs := [one.input_line for one in parsed if one.value_type is ValueType.GLOB_CHOICE_SWEEP]:
-        raise UsageError(f"{globs[0]}: glob() is not supported; list the names with commas")
+        raise UsageError(f"{globs[0]}: glob() is not supported; list the names with commas", got=globs[0])
     last = {override.get_key_element(): override for override in parsed}
     for key, value in last.items():
         if value.is_sweep_override() and re.split(r"[./@]", key.lstrip("+"))[0] in BESIDE:
-            raise UsageError(f"{value.input_line}: a job is the same with each of these values; give one of them")
+            problem = f"{value.input_line}: a job is the same with each of these values; give one of them"
+            raise UsageError(problem, key=key, got=value.input_line)
     return {key: [one for [one] in BasicSweeper.split_arguments([value], None)[0]] for key, value in last.items()}
 
 

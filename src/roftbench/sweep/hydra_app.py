@@ -21,7 +21,7 @@ from roftbench.config.parse import parse
 from roftbench.config.registry import OF_A_JOB
 from roftbench.errors import JobError, UsageError
 from roftbench.formatting import printable
-from roftbench.runner.network import choose_device
+from roftbench.runner.devices import choose_device
 from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.grid import expand
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
@@ -158,7 +158,8 @@ def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
     """
     named = {text.split("=", 1)[0].lstrip("+") for text in overrides}
     if several := [text for text in overrides if text.startswith("experiment=") and _is_sweep(text)]:
-        raise UsageError(f"{several[0]} names several presets: run one after another, shared jobs are run once")
+        problem = f"{several[0]} names several presets: run one after another, shared jobs are run once"
+        raise UsageError(problem, key="experiment", got=several[0])
     preset = settings.sweeper.get("params") or {}
     return [*(f"{key}={value}" for key, value in preset.items() if key not in named), *overrides]
 

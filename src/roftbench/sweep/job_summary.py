@@ -13,8 +13,7 @@ from roftbench.data.smiles import shortened
 from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 from roftbench.runner.experiment import Experiment
-from roftbench.runner.run import Outcome
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Failure, Record
 
 
 def announce(experiment: Experiment) -> None:
@@ -23,15 +22,15 @@ def announce(experiment: Experiment) -> None:
     arrow = "higher" if METRICS[str(job.dataset.metric)].higher_is_better else "lower"
     units = f", {job.dataset.units}" if job.dataset.units else ""
     counts, words = experiment.count(), experiment.words()
-    graphs, labels = counts["graphs"], counts["labels"]
-    uses = f"{labels['weights']} for weights, {labels['selection']} for selection"
-    if labels["interpolation"]:
-        uses += f", {labels['interpolation']} of them also for interpolation coefficients"
+    graphs, labels = counts.graphs, counts.labels
+    uses = f"{labels.weights} for weights, {labels.selection} for selection"
+    if labels.interpolation:
+        uses += f", {labels.interpolation} of them also for interpolation coefficients"
     threads = torch.get_num_threads()
     dropped = "1 row" if len(dataset.dropped) == 1 else f"{len(dataset.dropped)} rows"
     lines = {
         "data set": f"{job.dataset.name}: {job.dataset.task}, {len(dataset)} molecules"
-        f" (train {graphs['train']}, val {graphs['val']}, test {graphs['test']}), {dropped} dropped;"
+        f" (train {graphs.train}, val {graphs.val}, test {graphs.test}), {dropped} dropped;"
         f" from {dataset.place}",
         "labels": f"{job.label_ratio.name}: {uses}",
         "split": _split(experiment),
@@ -80,38 +79,36 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def conclude(outcome: Outcome, path: Path) -> None:
-    """Print a job's result as a small table, or the reason why there is none."""
-    record = outcome.record
-    if outcome.status != "done":
-        if os.environ.get("ROFTBENCH_DEBUG") and record["traceback"]:
-            say(record["traceback"])
-        say(f"{outcome.status}: {record['error']}")
+def conclude(record: Record | Failure, path: Path, *, cached: bool = False) -> None:
+    """Print a job's result as a small table, or the reason why there is none; `cached`: the job was done before."""
+    if isinstance(record, Failure):
+        if os.environ.get("ROFTBENCH_DEBUG") and record.traceback:
+            say(record.traceback)
+        say(f"{record.status}: {record.error}")
         say(f"recorded in {shown(path)}; the same command tries again")
         return
-    if outcome.cached:
-        say(f"already done (key {record['key']}); run.rerun=true does it again")
-    metric = record["job"]["dataset"]["metric"]
+    if cached:
+        say(f"already done (key {record.key}); run.rerun=true does it again")
+    metric = record.metric
     say("")
     say(f"{'':<14}{'val ' + metric:>14}{'test ' + metric:>14}{'best epoch':>12}")
     for row in _rows(record, metric):
         say(row)
-    if record["job"]["method"]["search"]:
-        say(f"chosen   {_values(record['chosen'])}, out of {len(record['candidates'])} candidates")
-    if alphas := record["details"].get("alpha"):
+    if record.job["method"]["search"]:
+        say(f"chosen   {_values(record.chosen)}, out of {len(record.candidates)} candidates")
+    if alphas := record.details.get("alpha"):
         say(f"alpha    {_values(alphas)}")
-    spans = [f"{name} {duration(value)}" for name, value in record["seconds"].items()]
+    spans = [f"{name} {duration(value)}" for name, value in record.seconds.items()]
     say(f"seconds  {', '.join(spans)}")
     say(f"record   {shown(path)}")
-    if (model := path.parents[1] / "models" / record["key"]).is_dir():
+    if (model := path.parents[1] / "models" / record.key).is_dir():
         say(f"model    {shown(model)}  (roftbench predict model_dir={shown(model)} input=… output=…)")
 
 
 def _rows(record: Record, metric: str) -> Iterable[str]:
-    base = record["base"]
-    name = record["job"]["method"]["name"]
-    lines = [(base["method"], base["val"], base["test"], base["best_epoch"])] if base else []
-    lines.append((name, record["scores"]["val"], record["scores"]["test"], record["best_epoch"]))
+    base, scores = record.base, record.scores
+    lines = [(base.method, base.val, base.test, base.best_epoch)] if base else []
+    lines.append((record.name("method"), scores.val, scores.test, record.best_epoch))
     for label, val, test, epoch in lines:
-        scores = "".join(f"{score_text(part[metric], 4):>14}" for part in (val, test))
-        yield f"{label:<14}{scores}{'–' if epoch is None else epoch:>12}"
+        texts = "".join(f"{score_text(part[metric], 4):>14}" for part in (val, test))
+        yield f"{label:<14}{texts}{'–' if epoch is None else epoch:>12}"

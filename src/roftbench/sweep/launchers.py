@@ -26,7 +26,8 @@ def check_installed(launcher: Mapping[str, Any]) -> None:
     """Raise UsageError if the package of a launcher is not installed, from the launcher's config."""
     extra, package = EXTRAS.get(_class(launcher), ("", ""))
     if package and find_spec(package) is None:
-        raise UsageError(f"this launcher needs a package that is not installed: pip install 'roftbench[{extra}]'")
+        problem = f"this launcher needs a package that is not installed: pip install 'roftbench[{extra}]'"
+        raise UsageError(problem, key="hydra/launcher")
 
 
 def settle_warning(launcher: DictConfig) -> None:
@@ -44,10 +45,11 @@ def settle_warning(launcher: DictConfig) -> None:
         with read_write(launcher):
             launcher.signal_delay_s = 0
     elif launcher.signal_delay_s + START_SECONDS > 60 * launcher.timeout_min:
-        raise UsageError(
+        problem = (
             f"hydra.launcher.signal_delay_s={launcher.signal_delay_s} leaves a job less than {START_SECONDS} s of"
             f" hydra.launcher.timeout_min={launcher.timeout_min}: lower the one or raise the other"
         )
+        raise UsageError(problem, key="hydra.launcher.signal_delay_s", got=launcher.signal_delay_s)
 
 
 def workers(launcher: Mapping[str, Any]) -> int | None:

@@ -1,13 +1,12 @@
 """How the jobs of a sweep end, read from the store: whatever launched them, and in whichever process they ran."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from roftbench.console import duration
 from roftbench.formatting import score_text
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Record
 from roftbench.sweep.plan import Planned
 
 
@@ -17,30 +16,31 @@ class JobOutcome:
 
     status: str
     reason: str = ""
-    record: Record = field(default_factory=dict)
+    record: Record | None = None
 
     @property
     def words(self) -> str:
         """The scores of a done job, or the reason why there are none."""
-        if self.status != "done":
+        if self.record is None:
             return self.reason
-        metric = self.record["job"]["dataset"]["metric"]
-        scores = (f"{part} {score_text(self.record['scores'][part][metric], 4)}" for part in ("val", "test"))
-        return f"{metric}: {', '.join(scores)}"
+        metric, scores = self.record.metric, self.record.scores
+        val, test = (score_text(part[metric], 4) for part in (scores.val, scores.test))
+        return f"{metric}: val {val}, test {test}"
 
     @property
     def seconds(self) -> str:
-        """The time that a done job took."""
-        return duration(self.record["seconds"]["total"])
+        """The time that a done job took, or ""."""
+        return duration(self.record.seconds["total"]) if self.record else ""
 
     @property
     def notices(self) -> list[str]:
         """What a user should see once per sweep: warnings about the model or the data, and dropped rows."""
-        texts = [f" warning  {text}" for text in self.record.get("warnings", ()) if not text.startswith("candidate ")]
-        dropped: list[Any] = self.record.get("data", {}).get("dropped") or []
-        if dropped:
+        if self.record is None:
+            return []
+        texts = [f" warning  {text}" for text in self.record.warnings if not text.startswith("candidate ")]
+        if dropped := self.record.data.dropped:
             rows = "1 row" if len(dropped) == 1 else f"{len(dropped)} rows"
-            name, first = self.record["job"]["dataset"]["name"], dropped[0]
+            name, first = self.record.name("dataset"), dropped[0]
             more = "" if len(dropped) == 1 else "; the record lists all"
             texts.append(f" dropped  {name}: {rows}, first data row {first['row'] + 1}: {first['reason']}{more}")
         return texts
@@ -61,8 +61,9 @@ class Outcomes:
         if not self.ended(one):
             return None
         if _stamps(one)[1] not in (None, self._before[one.key][1]):
-            failure = one.store.failure(one.key) or {"status": "failed", "error": "its failure cannot be read"}
-            return JobOutcome(failure["status"], failure["error"])
+            if (failure := one.store.failure(one.key)) is None:
+                return JobOutcome("failed", "its failure cannot be read")
+            return JobOutcome(failure.status, failure.error)
         record = one.store.get(one.key)
         if record is None:
             return JobOutcome("failed", "its record cannot be read; the same command does it again")

@@ -11,7 +11,7 @@ from roftbench.config.job import NETWORK, Component, Job, ModelSpec
 from roftbench.config.parse import Parser
 from roftbench.console import bar
 from roftbench.methods.base import Method
-from roftbench.runner.network import device_type
+from roftbench.runner.devices import device_type
 from roftbench.runner.stages import Needed, needed
 from roftbench.store.checksums import digest
 from roftbench.store.results import Store
@@ -81,7 +81,8 @@ def _state(job: Job, context: RunContext) -> str:
         return "done"  # the record is read: a damaged one is reported and does not count
     if context.run.rerun or not context.store.failure_path(job.key).exists():
         return "new"
-    return str((context.store.failure(job.key) or {}).get("status", "failed"))
+    failure = context.store.failure(job.key)
+    return failure.status if failure else "failed"
 
 
 def fits_of(job: Job, context: RunContext) -> tuple[Needed, ...]:

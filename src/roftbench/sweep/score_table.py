@@ -62,7 +62,7 @@ def _score(one: Planned, outcomes: Mapping[str, JobOutcome]) -> tuple[str, float
     metric = str(one.job.dataset.metric)
     outcome = outcomes.get(one.key)
     record = (one.store.get(one.key) if one.state == "done" else None) if outcome is None else outcome.record
-    return metric, record["scores"]["test"][metric] if record else None
+    return metric, record.scores.test[metric] if record else None
 
 
 def _rendered(scores: Mapping[Cell, Sequence[float]], metrics: Sequence[str]) -> str:

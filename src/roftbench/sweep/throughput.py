@@ -8,7 +8,7 @@ import statistics
 from typing import Any
 
 from roftbench.runner.stages import FINISH
-from roftbench.store.results import Record
+from roftbench.store.record_schema import RecordSummary
 
 START = 1.0  # seconds that a job spends on everything but fits, without records
 
@@ -36,9 +36,9 @@ class Rates:
         before = self._spent.get((model, frozen, stage), (0.0, 0.0))
         self._spent[model, frozen, stage] = (before[0] + seconds, before[1] + units)
 
-    def add_record(self, record: Record, atoms: dict[str, float]) -> None:
+    def add_record(self, record: RecordSummary, atoms: dict[str, float]) -> None:
         """Add the times of a record; atoms: mean number per molecule by data set, which its stages need."""
-        job, seconds = record["job"], record["seconds"]
+        job, seconds = record.job, record.seconds
         name = job["dataset"]["name"]
         own = _own(seconds)
         self._starts.append(seconds["total"] - sum(own.values()))
@@ -46,15 +46,16 @@ class Rates:
         if name in atoms and not job["method"]["search"]:  # a search stores the history of the chosen candidate alone
             self.add_stages(record, atoms[name])
 
-    def add_stages(self, record: Record, atoms: float) -> None:
+    def add_stages(self, record: RecordSummary, atoms: float) -> None:
         """Add the times of a record's stages; atoms: mean number per molecule."""
-        job, graphs = record["job"], record["count"]["graphs"]
-        frozen = {one["name"]: one["frozen"] for one in record.get("stages", ())}  # older records lack them
-        for stage, span in _own(record["seconds"]).items():
+        job, graphs = record.job, record.count.graphs
+        train, val = graphs.train or 0, graphs.val or 0
+        frozen = {one.name: one.frozen for one in record.stages}  # empty in older records
+        for stage, span in _own(record.seconds).items():
             if stage == FINISH:
-                units = coefficients(job["method"]["params"], graphs["val"])
+                units = coefficients(job["method"]["params"], val)
             elif stage in frozen:
-                units = work(graphs["train"], graphs["val"], _epochs(record, stage), frozen=frozen[stage])
+                units = work(train, val, record.epochs.get(stage, 0), frozen=frozen[stage])
             else:
                 continue
             self.add(job["model"]["name"], stage, span, units * atoms, frozen=frozen.get(stage, False))
@@ -78,13 +79,6 @@ class Rates:
     def start(self) -> float:
         """Seconds that a job spends on everything but fits."""
         return statistics.median(self._starts) if self._starts else START
-
-
-def _epochs(record: Record, stage: str) -> int:
-    """Return how many epochs a stage had; a light record has counts instead of the history."""
-    if "history" in record:
-        return sum(one["stage"] == stage for one in record["history"])
-    return int(record["epochs"][stage])
 
 
 def _own(seconds: dict[str, float]) -> dict[str, float]:

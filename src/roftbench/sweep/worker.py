@@ -6,8 +6,9 @@ from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.console import logged, note, say
 from roftbench.errors import UsageError
-from roftbench.predict.save import keep
-from roftbench.runner.run import Outcome, put_failure, run_job
+from roftbench.predict.save import save
+from roftbench.runner.run import put_failure, run_job
+from roftbench.store.record_schema import Failure, Record
 from roftbench.store.results import Store
 from roftbench.sweep.job_summary import announce, conclude
 
@@ -31,7 +32,7 @@ def work(
         for guess in guesses:
             say(f"  guessed: {guess}")
         if done is not None:  # also where nothing can be written
-            conclude(Outcome("done", done, cached=True), store.record_path(job.key))
+            conclude(done, store.record_path(job.key), cached=True)
             return "done", ""
         try:
             store.check_writable()
@@ -51,12 +52,13 @@ def work(
 
 
 def _run(job: Job, context: RunContext, store: Store, *, in_sweep: bool) -> str:
-    outcome = run_job(job, context, announce, keep, wait=not in_sweep)
-    if outcome.status != "busy":
-        done = outcome.status == "done"
-        conclude(outcome, store.record_path(job.key) if done else store.failure_path(job.key))
-        if trace := outcome.record.get("traceback"):
-            note(str(trace))
+    outcome = run_job(job, context, announce, save, wait=not in_sweep)
+    if isinstance(outcome.record, Record):
+        conclude(outcome.record, store.record_path(job.key), cached=outcome.cached)
+    elif isinstance(outcome.record, Failure):
+        conclude(outcome.record, store.failure_path(job.key))
+        if outcome.record.traceback:
+            note(outcome.record.traceback)
     return outcome.status
 
 

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,21 @@ import pytest
 import torch
 from lab import PLACES, Lab
 
+from roftbench.config import plugins
+from roftbench.config.featurizers import graph_kind
+from roftbench.config.registry import options
 from roftbench.data import dataset as datasets
 from roftbench.data import parallel
 from roftbench.data.config import DatasetSpec
 from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.featurizers.graphium import smiles_to_graph
-from roftbench.data.featurizers.registry import FEATURIZERS, HU
+from roftbench.data.featurizers.base import HU
+from roftbench.data.featurizers.graphium import GraphiumFeaturizer, smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.parallel import CHUNK
 from roftbench.data.table.load import complete
 from roftbench.errors import UsageError
 from roftbench.models.encoder import Encoder
+from roftbench.predict.ensemble import load as load_model
 
 ROWS = ["CCO", "C(", "*C", "C[C@H](N)C(=O)O", "[2H]C([2H])O", "OCC", "N->[Pt]", "[H][H]", "CCO", "c1ccccc1"]
 KEPT = [0, 3, 4, 5, 7, 8, 9]  # "hu" graphs have no row for dummy atoms and dative bonds, MiniMol's do
@@ -40,7 +45,7 @@ def assert_same(left: PackedGraphs, right: PackedGraphs) -> None:
 
 def test_the_molecules_are_those_of_the_hu_graphs(tmp_path: Path) -> None:
     data = load(tmp_path)
-    graphs = data.graphs_of("minimol")
+    graphs = data.graphs_of(graph_kind("minimol"))
     assert data.rows.tolist() == KEPT
     assert len(graphs) == len(data)
     for i, text in enumerate(data.smiles):
@@ -51,19 +56,18 @@ def test_the_molecules_are_those_of_the_hu_graphs(tmp_path: Path) -> None:
         assert torch.equal(batch.x, torch.from_numpy(wanted.x).float())
         assert batch.edge_index.shape[1] == wanted.edge_index.shape[1]
     np.testing.assert_array_equal(data.sizes, data.graphs.sizes)
-    assert data.graphs_of(HU) is data.graphs
+    assert data.graphs_of(None) is data.graphs
 
 
 def test_they_are_cached_beside_the_hu_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    graphs = load(tmp_path).graphs_of("minimol")
+    graphs = load(tmp_path).graphs_of(graph_kind("minimol"))
     names = {path.name for path in (tmp_path / "cache").glob("*.safetensors")}
     assert sorted(name.rsplit("-", 1)[0] for name in names) == ["graphs-own", "graphs-own-minimol"]
     monkeypatch.setattr(datasets, "in_chunks", None)
-    assert_same(load(tmp_path).graphs_of("minimol"), graphs)
+    assert_same(load(tmp_path).graphs_of(graph_kind("minimol")), graphs)
     monkeypatch.undo()
-    newer = replace(FEATURIZERS["minimol"], version=FEATURIZERS["minimol"].version + 1)
-    monkeypatch.setitem(FEATURIZERS, "minimol", newer)
-    load(tmp_path).graphs_of("minimol")
+    monkeypatch.setattr(GraphiumFeaturizer, "version", GraphiumFeaturizer.version + 1)
+    load(tmp_path).graphs_of(graph_kind("minimol"))
     assert len(list((tmp_path / "cache").glob("graphs-own-minimol-*.safetensors"))) == 2
 
 
@@ -71,15 +75,18 @@ def test_a_policy_for_duplicates_selects_among_them(tmp_path: Path) -> None:
     whole, left = load(tmp_path), load(tmp_path, "merge")
     assert left.position is not None
     assert len(left) < len(whole)
-    assert_same(left.graphs_of("minimol"), whole.graphs_of("minimol").select(torch.from_numpy(left.position)))
+    assert_same(
+        left.graphs_of(graph_kind("minimol")),
+        whole.graphs_of(graph_kind("minimol")).select(torch.from_numpy(left.position)),
+    )
     assert len(list((tmp_path / "cache").glob("graphs-own-minimol-*.safetensors"))) == 1
 
 
 def test_a_damaged_cache_is_rebuilt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    graphs = load(tmp_path).graphs_of("minimol")
+    graphs = load(tmp_path).graphs_of(graph_kind("minimol"))
     [path] = (tmp_path / "cache").glob("graphs-own-minimol-*.safetensors")
     path.write_bytes(path.read_bytes()[:-5])
-    assert_same(load(tmp_path).graphs_of("minimol"), graphs)
+    assert_same(load(tmp_path).graphs_of(graph_kind("minimol")), graphs)
     assert f"{path} is damaged" in caplog.text
 
 
@@ -88,7 +95,7 @@ def test_more_than_a_chunk(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("smiles,y\n" + "".join(f"{text},{n}.5\n" for n, text in enumerate(texts)), encoding="utf-8")
     data = load_dataset(complete(DatasetSpec(path=str(path)), PLACES)[0], tmp_path / "cache", PLACES)
-    np.testing.assert_array_equal(data.graphs_of("minimol").sizes, data.sizes)
+    np.testing.assert_array_equal(data.graphs_of(graph_kind("minimol")).sizes, data.sizes)
 
 
 PLUGIN = """
@@ -112,7 +119,69 @@ class Bag(Encoder):
 @pytest.mark.parametrize(("name", "columns"), [("minimol", 41), ("hu", 2)])
 def test_a_plug_in_asks_for_graphs_by_name(lab: Lab, tmp_path: Path, name: str, columns: int) -> None:
     record = lab.done(*plugin(tmp_path, name), f"+model.columns={columns}", "method=lp")
-    assert ("graphs" in record["job"]) == (name == "minimol")
+    assert ("graphs" in record.job) == (name == "minimol")
+
+
+OWN_GRAPHS = """
+from roftbench.data.featurizers.base import Featurizer
+from roftbench.data.featurizers.ogb import smiles_to_graph
+
+class Degrees(Featurizer):
+    columns = (1, 3)
+
+    def graph(self, smiles):
+        graph = smiles_to_graph(smiles)
+        return graph._replace(x=graph.x[:, 2:3])
+"""
+
+
+def own_graphs(folder: Path) -> list[str]:
+    """Write a plug-in whose encoder reads graphs of a featurizer of its own; return its overrides."""
+    words = plugin(folder, "own_graphs.Degrees", "asks_own")
+    (folder / "own_graphs.py").write_text(OWN_GRAPHS)
+    return [*words[:2], f"plugins=[{folder / 'own_graphs.py'},{folder / 'asks_own.py'}]", "+model.columns=1"]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[list[str]]:
+    """The overrides of a plug-in with a featurizer of its own, which is forgotten afterwards."""
+    yield own_graphs(tmp_path)
+    for name in ("own_graphs", "asks_own"):
+        plugins._loaded.pop(name, None)
+        sys.modules.pop(name, None)
+
+
+def test_plugin_featurizer_is_part_of_the_key_and_serves_the_saved_model(
+    lab: Lab, tmp_path: Path, own: list[str]
+) -> None:
+    record = lab.done(*own, "method=lp", "run.keep=true")
+    graphs = record["job"]["graphs"]
+    assert graphs == {"name": "own_graphs.Degrees", "version": 1, "code": graphs["code"]}
+    files = [str(tmp_path / name) for name in ("own_graphs.py", "asks_own.py")]
+    model = load_model(lab.store.model_path(record["key"]), plugins=files)
+    experiment = lab.experiment(*own, "method=lp")
+    assert experiment.objective.graphs.x.shape[1] == 1
+    smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
+    expected = [row[0] for row in record["test_predictions"]["prediction"]]
+    assert model.predict(smiles).iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_plugin_featurizer_runs_in_worker_processes(
+    lab: Lab, tmp_path: Path, own: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, _ = lab.job(*own)
+    here = load(tmp_path).graphs_of(job.model.featurizer)
+    for path in (tmp_path / "cache").glob("*.safetensors"):
+        path.unlink()
+    monkeypatch.setattr(parallel, "SERIAL", 1)
+    monkeypatch.setattr(parallel, "CHUNK", 3)
+    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    assert_same(load(tmp_path).graphs_of(job.model.featurizer), here)
+
+
+def test_featurizer_outside_package_and_plugins_is_refused(lab: Lab, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"featurizer\._target_=elsewhere\.Degrees is neither in roftbench nor"):
+        lab.job(*plugin(tmp_path, "elsewhere.Degrees", "asks_elsewhere"))
 
 
 def test_a_kind_of_graphs_that_there_is_not(lab: Lab, tmp_path: Path) -> None:
@@ -122,8 +191,8 @@ def test_a_kind_of_graphs_that_there_is_not(lab: Lab, tmp_path: Path) -> None:
         lab.job(*plugin(tmp_path, "minimal"))
 
 
-def plugin(folder: Path, name: str) -> list[str]:
-    path = folder / f"asks_{name}.py"
+def plugin(folder: Path, name: str, module: str = "") -> list[str]:
+    path = folder / f"{module or f'asks_{name}'}.py"
     path.write_text(PLUGIN.format(name=name))
     (folder / "conf" / "model").mkdir(parents=True)
     (folder / "conf" / "model" / "bag.yaml").write_text(f"name: bag\n_target_: {path.stem}.Bag\n")
@@ -132,26 +201,27 @@ def plugin(folder: Path, name: str) -> list[str]:
 
 def test_an_encoder_reads_hu_graphs_unless_it_says_so() -> None:
     assert Encoder.featurizer == HU
-    assert list(FEATURIZERS) == ["hu", "minimol", "ogb", "ogb_rwse"]
+    assert list(options("featurizer")) == ["hu", "minimol", "ogb", "ogb_rwse"]
 
 
 def test_workers_start_without_torch() -> None:
-    code = "import sys, roftbench.data.featurizers.registry; sys.exit('torch' in sys.modules)"
+    code = "import sys, roftbench.config.featurizers as f; f.graph_kind('ogb'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_in_worker_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = load(tmp_path).graphs_of("minimol")
+    here = load(tmp_path).graphs_of(graph_kind("minimol"))
     for path in (tmp_path / "cache").glob("*.safetensors"):
         path.unlink()
     monkeypatch.setattr(parallel, "SERIAL", 1)
     monkeypatch.setattr(parallel, "CHUNK", 3)
     monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
-    assert_same(load(tmp_path).graphs_of("minimol"), here)
+    assert_same(load(tmp_path).graphs_of(graph_kind("minimol")), here)
 
 
 def test_every_featurizer_packs_what_a_batch_can_be_made_of() -> None:
-    for featurizer in FEATURIZERS.values():
-        graphs = PackedGraphs.from_chunks([featurizer.chunk(["CCO", "[Na+]"]), featurizer.chunk(["c1ccccc1"])])
+    for name in options("featurizer"):
+        kind = graph_kind(name)
+        graphs = PackedGraphs.from_chunks([kind.pack(["CCO", "[Na+]"]), kind.pack(["c1ccccc1"])])
         assert graphs.sizes.tolist() == [3, 1, 6]
         assert graphs.batch(torch.tensor([2, 0])).num_graphs == 2

@@ -8,8 +8,9 @@ from minimol_reference import EIGENVALUES, EIGENVECTORS, RETURNS, Reference, ref
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from roftbench.data.featurizers.graphium import DUMMY, ELEMENTS, NO_GROUP, _place, featurize_chunk, smiles_to_graph
-from roftbench.data.featurizers.hu import FeaturizeError, Graph
+from roftbench.data.featurizers.base import Graph
+from roftbench.data.featurizers.graphium import DUMMY, ELEMENTS, NO_GROUP, GraphiumFeaturizer, _place, smiles_to_graph
+from roftbench.data.featurizers.hu import FeaturizeError
 from roftbench.data.featurizers.positional import (
     canonical_basis,
     components,
@@ -180,7 +181,7 @@ def test_what_cannot_be_parsed() -> None:
 
 
 def test_chunks_are_small_numbers() -> None:
-    packed = featurize_chunk(["CCO", "[Na+]"])
+    packed = GraphiumFeaturizer().pack(["CCO", "[Na+]"])
     assert {name: (array.dtype.name, array.shape) for name, array in packed.items()} == {
         "x": ("float16", (4, 41)),
         "source": ("int32", (4,)),

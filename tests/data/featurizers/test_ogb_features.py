@@ -5,11 +5,11 @@ import pytest
 import torch
 from rdkit import Chem
 
+from roftbench.config.featurizers import graph_kind
 from roftbench.data.featurizers.hu import FeaturizeError, molecule_to_graph
 from roftbench.data.featurizers.hu import smiles_to_graph as hu_graph
 from roftbench.data.featurizers.ogb import ATOM_CLASSES, BOND_CLASSES, GRID, NUM_STEPS, add_walks, smiles_to_graph
 from roftbench.data.featurizers.positional import return_probabilities
-from roftbench.data.featurizers.registry import FEATURIZERS
 from roftbench.data.packed import PackedGraphs
 
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "C", "F/C=C\\Cl", "[Na+].[Cl-]", "C[C@H](N)C(=O)O.[K+]", "CCO"]
@@ -94,7 +94,7 @@ def test_walks_are_minimols_but_finer(smiles: str) -> None:
 
 @pytest.mark.parametrize("name", ["ogb", "ogb_rwse"])
 def test_packed_and_gathered(name: str) -> None:
-    graphs = PackedGraphs.from_chunks([FEATURIZERS[name].chunk(SMILES[:3]), FEATURIZERS[name].chunk(SMILES[3:])])
+    graphs = PackedGraphs.from_chunks([graph_kind(name).pack(SMILES[:3]), graph_kind(name).pack(SMILES[3:])])
     batch = graphs.batch(torch.tensor([4, 0]))
     found = [
         add_walks(smiles_to_graph(SMILES[i])) if name == "ogb_rwse" else smiles_to_graph(SMILES[i]) for i in (4, 0)
@@ -102,4 +102,4 @@ def test_packed_and_gathered(name: str) -> None:
     assert batch.x.dtype == (torch.float32 if name == "ogb_rwse" else torch.int64)
     np.testing.assert_array_equal(batch.x.numpy(), np.concatenate([graph.x for graph in found]))
     assert batch.edge_attr.shape == (sum(len(graph.edge_attr) for graph in found), 3)
-    assert FEATURIZERS[name].chunk([])["x"].shape == (0, 9 if name == "ogb" else 25)
+    assert graph_kind(name).pack([])["x"].shape == (0, 9 if name == "ogb" else 25)

@@ -16,6 +16,7 @@ from lab import PLACES, ROOT, write_csv
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 from rdkit.Chem.rdMolDescriptors import CalcNumRings
+from refusals import raises_usage
 
 from roftbench.data import similarity
 from roftbench.data.config import DatasetSpec
@@ -30,7 +31,6 @@ from roftbench.data.quality.report import describe, head, label_report, molecule
 from roftbench.data.similarity import nearest, similarity_report
 from roftbench.data.split import RandomSplit, ScaffoldSplit
 from roftbench.data.table.load import complete
-from roftbench.errors import UsageError
 
 NAN = float("nan")
 PUBLISHED = ("esol", "freesolv", "lipo", "bbbp", "bace", "clintox", "sider")
@@ -384,7 +384,7 @@ def test_a_split_that_cannot_be_made_is_told_beside_the_others(own: Callable[...
     assert list(report["splits"]["column"]) == ["error"]
     assert report["splits"]["random"]["parts"]["train"]["molecules"] == 2
     assert any(text.startswith("column split: split=column: the table has no column") for text in report["warnings"])
-    with pytest.raises(UsageError, match="asks for 9 training molecules"):
+    with raises_usage("9 training molecules"):
         quality_report(dataset, {"random": RandomSplit()}, LabelRatio(count=9))
 
 

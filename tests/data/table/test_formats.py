@@ -7,6 +7,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from rdkit import Chem
+from refusals import raises_usage
 
 from roftbench.data.table.reader import open_sheet
 from roftbench.data.table.stream import open_rows
@@ -47,7 +48,7 @@ def test_an_excel_sheet(tmp_path: Path) -> None:
 
 def test_formulas_without_values_are_refused(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", ["smiles", "y"], ["CCO", "=1+1"], ["CC", 2])
-    with pytest.raises(UsageError, match=r"formula without a value, '=1\+1'"):
+    with raises_usage(got="=1+1"):
         cells(path)
 
 
@@ -67,7 +68,7 @@ def test_other_archives_and_damaged_sheets(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UsageError, match="Excel"):
         cells(path)
-    with pytest.raises(UsageError, match="has no rows below a header"):
+    with raises_usage("no rows"):
         cells(workbook(path, ["smiles", "y"]))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from roftbench.data.table import stream
+from roftbench.data.table import text as texts
 from roftbench.data.table.stream import open_rows
 from roftbench.errors import UsageError
 
@@ -28,7 +28,7 @@ def test_cells_are_those_of_the_file(
 ) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(TEXT.replace("\n", end).encode(encoding))
-    monkeypatch.setattr(stream, "READ", read)
+    monkeypatch.setattr(texts, "BLOCK", read)
     assert cells(path) == [[cell.replace("\n", end) for cell in column] for column in CELLS]
     assert cells(path, size=1) == cells(path, size=100)
     assert cells(path, skip=2) == [[cell.replace("\n", end) for cell in column[2:]] for column in CELLS]
@@ -42,8 +42,8 @@ def test_blank_lines_of_a_single_column_are_rows(tmp_path: Path) -> None:
 
 
 def test_a_table_longer_than_its_head_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "HEAD", 256)
-    monkeypatch.setattr(stream, "READ", 128)
+    monkeypatch.setattr(texts, "HEAD", 256)
+    monkeypatch.setattr(texts, "BLOCK", 128)
     path = tmp_path / "in.csv"
     path.write_text("smiles,n\n" + "".join(f'CCO,"{i}\n"\n' for i in range(200)), encoding="utf-8")
     assert cells(path) == [["CCO"] * 200, [f"{i}\n" for i in range(200)]]

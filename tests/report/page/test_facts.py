@@ -13,8 +13,8 @@ from roftbench.report.tables.provenance import protocol_of
 def test_failed_job_is_listed_with_its_reason(shown: Browser, bench: Lab) -> None:
     [failure] = bench.store.load_failures()
     [_, [key, status, model, method, *_, reason]] = rows(shown, "#scroll-failures")
-    assert (key, status, model, method) == (failure["key"], "failed", "tiny_gin", "BSS")
-    assert reason == failure["error"]
+    assert (key, status, model, method) == (failure.key, "failed", "tiny_gin", "BSS")
+    assert reason == failure.error
     assert shown.text("#failures .note").startswith("1 job failed. Nothing of them")
 
 
@@ -34,13 +34,13 @@ def test_no_failures_leave_no_section(browser: Browser, page: Path, tmp_path: Pa
 
 def test_facts_name_data_models_settings_and_software(shown: Browser, bench: Lab) -> None:
     record = behind(bench, method="lp", model="tiny_gin", dataset="bbbp")[0]
-    data, env = record["data"], record["env"]
+    data, env = record.data, record.env
     table = {row[0]: row for row in rows(shown, "#scroll-data")}
-    counts = [f"{data['rows']:,}", f"{data['kept']:,}", str(len(data["dropped"]))]
-    assert table["bbbp"] == ["bbbp", "classification", "ROC-AUC", *counts, data["sha256"][:12], "bundled"]
+    counts = [f"{data.rows:,}", f"{data.kept:,}", str(len(data.dropped))]
+    assert table["bbbp"] == ["bbbp", "classification", "ROC-AUC", *counts, data.sha256[:12], "bundled"]
     [_, *protocols] = rows(shown, "#scroll-protocols")
-    jobs_of = Counter(protocol_of(one["job"]) for one in bench.store.load())
-    featurizer = str(record["job"]["featurizer"])
+    jobs_of = Counter(protocol_of(one.job) for one in bench.store.load())
+    featurizer = str(record.job["featurizer"])
     assert protocols == [[str(protocol), featurizer, str(jobs)] for protocol, jobs in sorted(jobs_of.items())]
     assert jobs_of.keys() == {3, 4}  # that of ROFT-MOL's definition, and that of all others
     [_, [version, commit, python, packages, device, threads, *_, jobs]] = rows(shown, "#scroll-envs")
@@ -57,6 +57,6 @@ def test_facts_name_data_models_settings_and_software(shown: Browser, bench: Lab
 def test_parts_are_listed_with_fingerprints(shown: Browser, bench: Lab) -> None:
     shown.click("#parts summary")
     written = rows(shown, "#scroll-parts")[1:]
-    prints = {record["data"]["parts_sha256"][:12] for record in bench.store.load()}
+    prints = {record.data.parts_sha256[:12] for record in bench.store.load()}
     assert {line[-1] for line in written} == prints
     assert len(written) == 5  # both data sets at 50 and 100 labels, and the random split of one

@@ -4,13 +4,12 @@ import json
 import re
 from pathlib import Path
 
-import pytest
 from browser import Browser
 from command import Command
 from given_page import changed, data_in
 from lab import Lab
+from refusals import raises_usage
 
-from roftbench.errors import UsageError
 from roftbench.report.page.html import to_script, words, write_report
 
 
@@ -38,7 +37,7 @@ def test_without_jobs_there_is_one_clear_error_and_no_file(cli: Command) -> None
 
 
 def test_folder_as_out_is_refused(bench: Lab, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder"):
+    with raises_usage(key="--out", got=str(tmp_path)):
         write_report(bench.results, tmp_path)
 
 
@@ -54,7 +53,7 @@ def test_words_say_what_was_left_out(tmp_path: Path) -> None:
     data = {"jobs": [0, 0], "from_scores": False}
     said = {points: words({**data, "points": points}, tmp_path / "page.html") for points in (40, 12, 0)}
     assert said[40].endswith("page.html (2.0 MB)")
-    assert said[12].endswith("(2.0 MB; learning curves of at most 12 epochs a stage)")
+    assert said[12].endswith("(2.0 MB; learning curves of at most 12 epochs per stage)")
     assert said[0].endswith("(2.0 MB; no learning curves: too many jobs for one page)")
 
 

@@ -28,10 +28,10 @@ def test_a_cell_opens_the_jobs_behind_it(shown: Browser, bench: Lab) -> None:
     [_, *written] = rows(shown, "#scroll-jobs")
     for line, record in zip(written, records, strict=True):
         # The page holds six digits of a job's score, and shows three decimals of these.
-        scores = [f"{short(record['scores'][part]['rmse']):.3f}" for part in ("val", "test")]
-        assert line[:4] == [f"Seed {record['job']['seed']}", *scores, str(record["best_epoch"])]
-        assert line[5] == record["key"]
-    assert f"runs/{records[0]['key']}.json" in shown.text("#jobs")
+        scores = [f"{short(getattr(record.scores, part)['rmse']):.3f}" for part in ("val", "test")]
+        assert line[:4] == [f"Seed {record.job['seed']}", *scores, str(record.best_epoch)]
+        assert line[5] == record.key
+    assert f"runs/{records[0].key}.json" in shown.text("#jobs")
     shown.one("body").send_keys(Keys.ESCAPE)
     shown.until("return !document.querySelector('dialog').open")
     assert shown.view == ""
@@ -42,14 +42,14 @@ def test_learning_curves_are_those_of_the_record(shown: Browser, bench: Lab) -> 
     shown.until("return document.querySelectorAll('dialog .figure > svg').length === 4")
     assert shown.texts("#jobs .stage h4") == ["Fine-tuning", "Interpolation coefficients"]
     [record, other] = behind(bench, method="roftmol", **NAMES)
-    assert walked(shown, 1, len(record["history"])) == points(record["history"])
-    learned = record["details"]["history"]
+    assert walked(shown, 1, len(record.history)) == points(record.history)
+    learned = record.details["history"]
     assert walked(shown, 3, len(learned)) == points(learned)
     assert len(shown.all(".figure .kept")) == 2  # the epoch that was fine-tuned to, and that of the coefficients
     shown.click(".pick[aria-pressed='false']")
-    shown.until(f"return location.hash.includes('{other['key']}')")
+    shown.until(f"return location.hash.includes('{other.key}')")
     shown.until("return document.querySelectorAll('dialog .figure > svg').length === 4")
-    assert walked(shown, 1, len(other["history"])) == points(other["history"])
+    assert walked(shown, 1, len(other.history)) == points(other.history)
 
 
 def points(history: list[dict[str, Any]]) -> list[str]:
@@ -101,8 +101,8 @@ def test_what_was_tried_is_listed_with_what_was_selected(shown: Browser, bench: 
     records = behind(bench, method="wise_ft", **{**NAMES, "split": "random"})
     means = {}
     for alpha in ALPHAS:
-        tried = [one for record in records for one in record["candidates"] if one["params"]["alpha"] == alpha]
-        means[alpha] = [sum(one[part]["rmse"] for one in tried) / len(tried) for part in ("val", "test")]
+        tried = [one for record in records for one in record.candidates if one.params["alpha"] == alpha]
+        means[alpha] = [sum(getattr(one, part)["rmse"] for one in tried) / len(tried) for part in ("val", "test")]
     chosen = min(means, key=lambda alpha: means[alpha][0])
     assert written[0][0] == f"alpha = {chosen} (selected)"
     assert {line[0].removesuffix(" (selected)") for line in written} == {"alpha = 0.1", "alpha = 0.9"}
@@ -116,18 +116,18 @@ def test_a_gap_shows_the_seeds_that_are_there(shown: Browser, bench: Lab) -> Non
     shown.click(cell("Full FT"))
     assert "1 seed of 2" in shown.text("#jobs .result")
     [record] = behind(bench, method="full_ft", **{**NAMES, "split": "random"})
-    assert [line[5] for line in rows(shown, "#scroll-jobs")[1:]] == [record["key"]]
+    assert [line[5] for line in rows(shown, "#scroll-jobs")[1:]] == [record.key]
 
 
 def test_a_job_can_be_linked(browser: Browser, page: Path, bench: Lab) -> None:
     [record] = behind(bench, method="full_ft", **{**NAMES, "split": "random"})
-    browser.open(page, f"job={record['key']}")
+    browser.open(page, f"job={record.key}")
     assert browser.script(OPEN)
     assert browser.text("#board .where").startswith("tiny_gin · random split")  # the cell's own table lies behind
     facts = dict(zip(browser.texts("#jobs dt"), browser.texts("#jobs dd"), strict=True))
-    graphs = record["count"]["graphs"]
-    assert facts["Molecules"] == f"train {graphs['train']}, val {graphs['val']}, test {graphs['test']}"
-    assert f"roftbench {record['env']['roftbench']}" in facts["Ran on"]
+    graphs = record.count.graphs
+    assert facts["Molecules"] == f"train {graphs.train}, val {graphs.val}, test {graphs.test}"
+    assert f"roftbench {record.env['roftbench']}" in facts["Ran on"]
     browser.open(page, "job=0123456789abcdef")
     assert not browser.script(OPEN)
 

@@ -11,7 +11,8 @@ from given_page import changed, data_in, rows
 from roftbench.report.aggregate import long_table
 from roftbench.report.page.data import page_data
 from roftbench.report.page.html import render
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Record
+from roftbench.store.results import Store
 
 SEVEN = [f"d{i}" for i in range(7)]
 

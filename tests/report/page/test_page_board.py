@@ -74,7 +74,7 @@ def test_metric_changes_scores_of_one_task(shown: Browser, bench: Lab) -> None:
     classification = board(shown, "classification")
     shown.choose("metric-regression", "spearman")
     records = behind(bench, method="lp", dataset="esol", label_ratio="n50", model="tiny_gin")
-    scores = [record["scores"]["test"]["spearman"] for record in records]
+    scores = [record.scores.test["spearman"] for record in records]
     assert len(scores) == 2
     written = {row[0]: row[1] for row in board(shown)}
     assert written["LP"].startswith(f"{sum(scores) / 2:.3f} ±")

@@ -82,12 +82,12 @@ def test_jobs_of_a_cell_are_in_order_of_their_seeds(data: dict[str, Any]) -> Non
 
 
 def test_tried_are_the_candidates_of_a_search(bench: Lab, data: dict[str, Any]) -> None:
-    records = [r for r in bench.store.load() if r["job"]["method"]["name"] == "wise_ft"]
+    records = [r for r in bench.store.load() if r.job["method"]["name"] == "wise_ft"]
     [row] = [row for row in data["cells"] if named(data, row)[2] == "wise_ft"]
     expected = {}
     for alpha in ALPHAS:
-        tried = [one for record in records for one in record["candidates"] if one["params"]["alpha"] == alpha]
-        expected[alpha] = [2, *(sum(one[part]["rmse"] for one in tried) / 2 for part in ("val", "test"))]
+        tried = [one for record in records for one in record.candidates if one.params["alpha"] == alpha]
+        expected[alpha] = [2, *(sum(getattr(one, part)["rmse"] for one in tried) / 2 for part in ("val", "test"))]
     found = {data["params"][place]["alpha"]: numbers for place, *numbers in row[8]}
     assert found == {alpha: pytest.approx(numbers, rel=1e-5) for alpha, numbers in expected.items()}
     best = min(expected, key=lambda alpha: expected[alpha][1])

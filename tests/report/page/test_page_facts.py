@@ -17,17 +17,16 @@ NAMES = ("params", "envs", "data", "warnings", "epochs")
 
 def facts_of(lab: Lab, **changes: Any) -> dict[str, Any]:
     done, failures = read_records(lab.store)
-    whole = lab.store.load()
     shared = {name: Interned() for name in NAMES}
-    rows = [job_row(record, ["rmse"], shared) for record in whole]
-    given = {"long": long_table(done), "done": whole, "failures": failures, "jobs": rows, "envs": shared["envs"]}
+    rows = [job_row(record, lab.store.get(record.key), ["rmse"], shared) for record in done]
+    given = {"long": long_table(done), "done": done, "failures": failures, "jobs": rows, "envs": shared["envs"]}
     return facts(**{**given, **changes})
 
 
 def test_counts_are_of_finished_jobs(bench: Lab) -> None:
     found = facts_of(bench)
     records = bench.store.load()
-    hours = sum(record["seconds"]["total"] for record in records) / 3600
+    hours = sum(record.seconds["total"] for record in records) / 3600
     counted = {"jobs": 30, "models": 3, "methods": 5, "datasets": 2, "seeds": 2, "failed": 1, "skipped": 0}
     assert found["counts"] == {**counted, "hours": round(hours, 2)}
     assert found["version"] == __version__
@@ -37,7 +36,7 @@ def test_counts_are_of_finished_jobs(bench: Lab) -> None:
 def test_failures_say_why(bench: Lab) -> None:
     [failure] = bench.store.load_failures()
     [row] = facts_of(bench)["failures"]
-    assert (row["key"], row["method"], row["error"]) == (failure["key"], "BSS", failure["error"])
+    assert (row["key"], row["method"], row["error"]) == (failure.key, "BSS", failure.error)
     assert row["error"]
 
 
@@ -63,5 +62,5 @@ def test_models_and_protocols_of_all_jobs(bench: Lab) -> None:
     found = facts_of(bench)
     records = bench.store.load()
     assert [model["name"] for model in found["sources"]] == ["ecfp", "scratch", "tiny_gin"]
-    versions = Counter((protocol_of(record["job"]), record["job"]["featurizer"]) for record in records)
+    versions = Counter((protocol_of(record.job), record.job["featurizer"]) for record in records)
     assert found["protocols"] == [{"protocol": p, "featurizer": f, "jobs": n} for (p, f), n in versions.items()]

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from given_page import behind
 from lab import Lab
+from made_records import whole
+from msgspec.structs import replace
 
 from roftbench.report.page.jobs import FEWEST, POINTS, Interned, data_of, fit_curves, job_row, params_of, short
-from roftbench.store.results import Record
+from roftbench.store.record_schema import CandidateResult, DataResult, Epoch, PartScores, Record, Scores, plain
 
 METRICS = ["rmse", "mae", "r2", "spearman"]
 
@@ -18,26 +20,29 @@ def shared() -> dict[str, Interned]:
 
 
 def trained(epochs: int, best: int, **more: Any) -> Record:
-    """A record of one stage with so many epochs."""
-    scores = dict.fromkeys(METRICS, 1.0)
-    history = [{"stage": "ft", "epoch": i, "train_loss": 1 / i, "val_score": 2 + i / 7} for i in range(1, epochs + 1)]
-    return {
-        "key": "k",
+    """A record of one stage with a number of epochs."""
+    scores: Scores = dict.fromkeys(METRICS, 1.0)
+    given: dict[str, Any] = {
         "job": {"seed": 0, "method": {"params": {"weight": 1.0}}, "dataset": {"sha256": "d", "metric": "rmse"}},
-        "candidates": [{"params": {}, "best_epoch": best, "val": scores, "test": scores}],
+        "candidates": [CandidateResult({}, scores, scores, best)],
+        "scores": PartScores(scores, scores, scores),
         "best_epoch": best,
-        "history": history,
-        **more,
+        "history": [Epoch("ft", i, 1 / i, 2 + i / 7) for i in range(1, epochs + 1)],
     }
+    return whole(**{**given, **more})
+
+
+def row_of(record: Record, values: dict[str, Interned] | None = None) -> dict[str, Any]:
+    return job_row(record.summary(), record, METRICS, values or shared())
 
 
 def test_the_best_by_validation_is_taken_for_chosen_where_a_record_does_not_say() -> None:
     tried = [(0.1, None), (0.2, 1.5), (0.3, 1.0), (0.4, 1.0)]
-    candidates = [{"params": {"weight": w}, "val": {"rmse": val}, "test": {"rmse": val}} for w, val in tried]
+    candidates = [CandidateResult({"weight": w}, {"rmse": val}, {"rmse": val}) for w, val in tried]
     values = shared()
-    row = job_row(trained(1, 1, candidates=candidates), METRICS, values)
+    row = job_row(trained(1, 1, candidates=candidates).summary(), None, METRICS, values)
     assert values["params"].values[row["chosen"]] == {"weight": 0.3}
-    row = job_row(trained(1, 1, candidates=candidates, chosen={"weight": 0.2}), METRICS, values)
+    row = row_of(trained(1, 1, candidates=candidates, chosen={"weight": 0.2}), values)
     assert values["params"].values[row["chosen"]] == {"weight": 0.2}
 
 
@@ -57,29 +62,29 @@ def test_numbers_keep_six_digits(value: float | None, expected: float | None) ->
 def test_row_holds_what_the_record_says(bench: Lab) -> None:
     record = behind(bench, model="tiny_gin", method="roftmol", dataset="esol", label_ratio="n50")[0]
     values = shared()
-    row = job_row(record, METRICS, values)
+    row = row_of(record, values)
     [[place, best, val, test]] = row["candidates"]
-    assert row["key"] == record["key"]
+    assert row["key"] == record.key
     assert row["chosen"] == place
-    assert best == record["best_epoch"]
-    assert val == [float(f"{record['scores']['val'][name]:.6g}") for name in METRICS]
-    assert test == [float(f"{record['scores']['test'][name]:.6g}") for name in METRICS]
-    assert values["params"].values[place] == record["job"]["method"]["params"]
-    assert row["base"][:2] == ["full_ft", record["base"]["best_epoch"]]
-    assert values["envs"].values[row["env"]] == record["env"]
+    assert best == record.best_epoch
+    assert val == [float(f"{record.scores.val[name]:.6g}") for name in METRICS]
+    assert test == [float(f"{record.scores.test[name]:.6g}") for name in METRICS]
+    assert values["params"].values[place] == record.job["method"]["params"]
+    assert row["base"][:2] == ["full_ft", record.base.best_epoch]
+    assert values["envs"].values[row["env"]] == record.env
     data = values["data"].values[row["data"]]
-    assert data["sha256"] == record["data"]["sha256"]
-    assert data["count"] == record["count"]
-    assert data["dropped"] == len(record["data"]["dropped"])
+    assert data["sha256"] == record.data.sha256
+    assert data["count"] == plain(record.count)
+    assert data["dropped"] == len(record.data.dropped)
     [tuned, learned] = row["curves"]
-    assert tuned[:2] == ["ft", [one["epoch"] for one in record["history"]]]
-    assert tuned[2] == [float(f"{one['train_loss']:.4g}") for one in record["history"]]
+    assert tuned[:2] == ["ft", [one.epoch for one in record.history]]
+    assert tuned[2] == [float(f"{one.train_loss:.4g}") for one in record.history]
     assert learned[0] == "interpolation"
-    assert len(learned[3]) == len(record["details"]["history"])
+    assert len(learned[3]) == len(record.details["history"])
 
 
 def test_candidate_has_the_fixed_params_too() -> None:
-    record = {"job": {"method": {"params": {"alpha": 0.5, "buffers": "interpolate"}}}}
+    record = trained(1, 1, job={"method": {"params": {"alpha": 0.5, "buffers": "interpolate"}}}).summary()
     assert params_of(record, {"alpha": 0.1}) == {"alpha": 0.1, "buffers": "interpolate"}
 
 
@@ -95,17 +100,17 @@ def test_candidate_has_the_fixed_params_too() -> None:
     ],
 )
 def test_folders_of_a_table_are_not_published(place: str | None, shown: str | None) -> None:
-    assert data_of({"job": {"dataset": {}}, "data": {"place": place}})["place"] == shown
+    assert data_of(replace(trained(1, 1).summary(), data=DataResult(place=place)))["place"] == shown
 
 
 def test_estimator_has_no_curves(bench: Lab) -> None:
     record = behind(bench, method="random_forest")[0]
-    assert job_row(record, METRICS, shared())["curves"] == []
+    assert row_of(record)["curves"] == []
 
 
 @pytest.mark.parametrize("best", [1, 57, 100])
 def test_long_curve_keeps_first_best_and_last_epoch(best: int) -> None:
-    [[_, epochs, losses, scores]] = job_row(trained(100, best), METRICS, shared())["curves"]
+    [[_, epochs, losses, scores]] = row_of(trained(100, best))["curves"]
     assert len(epochs) == len(losses) == len(scores) <= POINTS
     assert epochs == sorted(set(epochs))
     assert {1, best, 100} <= set(epochs)
@@ -114,13 +119,13 @@ def test_long_curve_keeps_first_best_and_last_epoch(best: int) -> None:
 
 
 def test_short_curve_is_whole() -> None:
-    [[_, epochs, *_]] = job_row(trained(POINTS, 7), METRICS, shared())["curves"]
+    [[_, epochs, *_]] = row_of(trained(POINTS, 7))["curves"]
     assert epochs == list(range(1, POINTS + 1))
 
 
 @pytest.mark.parametrize(("budget", "left"), [(4 * POINTS, POINTS), (4 * 10, 10), (4 * FEWEST, FEWEST)])
 def test_curves_are_thinned_to_a_budget(budget: int, left: int) -> None:
-    rows = [job_row(trained(100, best), METRICS, shared()) for best in (3, 50, 50, 99)]
+    rows = [row_of(trained(100, best)) for best in (3, 50, 50, 99)]
     epochs = Interned()
     assert fit_curves(rows, epochs, budget) == left
     for row, best in zip(rows, (3, 50, 50, 99), strict=True):
@@ -132,6 +137,6 @@ def test_curves_are_thinned_to_a_budget(budget: int, left: int) -> None:
 
 
 def test_budget_too_small_for_curves_keeps_none() -> None:
-    rows = [job_row(trained(100, 3), METRICS, shared()) for _ in range(4)]
+    rows = [row_of(trained(100, 3)) for _ in range(4)]
     assert fit_curves(rows, Interned(), 4 * FEWEST - 1) == 0
     assert [row["curves"] for row in rows] == [[], [], [], []]

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from lab import Lab
+from msgspec.structs import replace
 from score_tables import of
 
 from roftbench.report.aggregate import long_table, unfinished_table
@@ -11,7 +12,8 @@ from roftbench.report.figures.style import appearance
 from roftbench.report.format import METHODS
 from roftbench.report.page.html import PAGE
 from roftbench.report.page.lists import CONTRAST, DARK_GROUND, OWN, lists_of, on_dark, places
-from roftbench.store.results import Record
+from roftbench.report.records import read_records
+from roftbench.store.record_schema import CandidateResult, RecordSummary
 
 
 def luminance(color: str) -> float:
@@ -40,7 +42,7 @@ def test_labels_ascend_and_the_papers_methods_come_first() -> None:
         *of("lp", "bace", [0.5], labels="n50"),
     ]
     for record, ratio in zip(parts, ({"fraction": None}, {"count": 500}, {"count": 50}), strict=True):
-        record["job"]["label_ratio"] |= ratio
+        record.job["label_ratio"] |= ratio
     lists = lists_of(long_table(parts), parts, unfinished_table(parts, []))
     assert [setting["label_ratio"] for setting in lists["settings"]] == ["n50", "n500", "full"]
     assert [method["name"] for method in lists["methods"]] == ["LP", "ROFT-MOL", "zebra"]
@@ -48,7 +50,7 @@ def test_labels_ascend_and_the_papers_methods_come_first() -> None:
 
 
 def test_tasks_with_one_metric_begin_with_it(bench: Lab) -> None:
-    records = bench.store.load()
+    records, _ = read_records(bench.store)
     lists = lists_of(long_table(records), records, unfinished_table(records, []))
     assert lists["first_metric"] == {"regression": "rmse", "classification": "roc_auc"}
     assert lists["metrics_of"]["regression"] == ["rmse", "mae", "r2", "spearman"]
@@ -59,13 +61,11 @@ def test_tasks_with_one_metric_begin_with_it(bench: Lab) -> None:
 
 
 def test_task_with_several_metrics_begins_with_each_data_sets_own() -> None:
-    def by(metric: str, records: list[Record]) -> list[Record]:
+    def by(metric: str, records: list[RecordSummary]) -> list[RecordSummary]:
         for record in records:
-            record["job"]["dataset"]["metric"] = metric
-            record["candidates"] = [
-                {**one, "val": {metric: 1.0}, "test": {metric: 1.0}} for one in record["candidates"]
-            ]
-        return records
+            record.job["dataset"]["metric"] = metric
+        scores = {metric: 1.0}
+        return [replace(record, candidates=[CandidateResult({}, scores, scores)]) for record in records]
 
     records = [*of("lp", "esol", [1.0]), *by("mae", of("lp", "qm9", [1.0]))]
     lists = lists_of(long_table(records), records, unfinished_table(records, []))

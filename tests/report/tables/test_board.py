@@ -1,6 +1,6 @@
 """What tables are for, and what never shares one."""
 
-from boards import board_of, computed, forests, runs, searched
+from boards import board_of, changed, computed, forests, runs, searched
 
 from roftbench.report.statistics.blocks import Blocks
 from roftbench.report.statistics.paired import label_curves
@@ -21,7 +21,7 @@ def test_seeds_that_differ_are_all_expected_everywhere() -> None:
 
 
 def test_a_table_for_less_has_rows_for_the_rest() -> None:
-    small = [{**one, "key": one["key"] + "n50", "job": {**one["job"], "label_ratio": {"name": "n50", "seed": 42}}}
+    small = [changed(one, one.key + "n50", label_ratio={"name": "n50", "seed": 42})
              for name, score in (("lp", 1.0), ("bss", 3.0)) for one in runs(name, "esol", [score])]  # fmt: skip
     records = [*runs("lp", "esol", [2.0]), *runs("bss", "esol", [0.5]), *small, *forests("esol", [0.1])]
     text = render_markdown(computed(records, "group=model,split")).partition("\nRanks are")[0]
@@ -40,8 +40,7 @@ def test_a_table_for_less_has_rows_for_the_rest() -> None:
     assert footnotes.OTHER_TESTS not in beside
     assert "## gin_masking · scaffold split · paper training · RMSE ↓\n" in text
     models = [*runs("lp", "esol", [2.0]), *runs("bss", "esol", [0.5])]
-    models += [{**one, "key": one["key"] + "b", "job": {**one["job"], "model": {**one["job"]["model"], "name": "gcn"}}}
-               for one in models]  # fmt: skip
+    models += [changed(one, one.key + "b", model={**one.job["model"], "name": "gcn"}) for one in models]
     text = render_markdown(computed([*models, *forests("esol", [0.1])], "group=split,label_ratio"))
     assert "| LP · gcn | 2.000 (1) | 3.50 |\n| LP · gin_masking | 2.000 (1) | 3.50 |\n" in text
     assert "| Random forest · ecfp † | 0.100 (1) | -- |" in text
@@ -49,7 +48,7 @@ def test_a_table_for_less_has_rows_for_the_rest() -> None:
 
 def test_protocols_are_never_in_one_table_whatever_it_is_for() -> None:
     old = runs("lp", "esol", [2.0])
-    new = [{**one, "key": one["key"] + "p", "job": {**one["job"], "protocol": 2}} for one in runs("bss", "esol", [1.0])]
+    new = [changed(one, one.key + "p", protocol=2) for one in runs("bss", "esol", [1.0])]
     for words in ([], ["group=split"], ["group=model,label_ratio"]):
         made = computed([*old, *new], *words)
         assert len(made.tables) == 2

@@ -7,17 +7,17 @@ from typing import Any
 import pandas as pd
 import pytest
 from made_records import runs
+from msgspec.structs import replace
 
 from roftbench.report.aggregate import cells, long_table
 from roftbench.report.tables.by_model import by_model, render, write_models
+from roftbench.store.record_schema import RecordSummary
 
 
-def of(model: str, dataset: str, labels: str, *scores: float | None) -> list[dict[str, Any]]:
+def of(model: str, dataset: str, labels: str, *scores: float | None) -> list[RecordSummary]:
     ratio = {"name": labels, "fraction": None}
     found = runs("lp", dataset, list(scores), model={"name": model}, label_ratio=ratio)
-    for record in found:
-        record["key"] += f"-{model}-{labels}"
-    return found
+    return [replace(record, key=f"{record.key}-{model}-{labels}") for record in found]
 
 
 @pytest.fixture
@@ -110,11 +110,8 @@ def test_baseline_stands_beside_the_models_of_each_method() -> None:
     records = [*of("scratch", "esol", "n50", 2.0), *of("scratch", "esol", "full", 1.5)]
     forest = of("ecfp", "esol", "n50", 1.0)
     for record in forest:
-        record["job"] |= {
-            "fingerprint": 1,
-            "train": {"name": "none"},
-            "method": record["job"]["method"] | {"name": "random_forest"},
-        }
+        method = {**record.job["method"], "name": "random_forest"}
+        record.job.update({"fingerprint": 1, "train": {"name": "none"}, "method": method})
     frame = by_model(cells(long_table([*records, *forest])))
     row = line(frame, "ecfp · random_forest")
     assert (row["method"], row["label_ratio"], row["rank"], row["wins"], row["compared"]) == ("lp", "n50", 1, 1, 1)

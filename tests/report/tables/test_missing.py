@@ -1,14 +1,15 @@
 """Cells that lack jobs: their marks and reasons, and the commands that would fill them."""
 
 import json
-from typing import Any
 
-from boards import board_of, computed, ended, runs
+from boards import board_of, changed, computed, ended, runs
+from msgspec.structs import replace
 
 from roftbench.report.tables.render import (
     render_markdown,
     to_json,
 )
+from roftbench.store.record_schema import RecordSummary
 
 
 def test_failed_and_skipped_jobs_are_cells_with_their_reasons() -> None:
@@ -75,14 +76,11 @@ def test_no_command_is_made_up_for_what_is_not_shipped() -> None:
 
 
 def test_pooled_split_seeds_are_replicates_and_their_gaps_commands() -> None:
-    def at(seed: int, record: dict[str, Any]) -> dict[str, Any]:
-        job = record["job"]
-        split = {**job["split"], "params": {**job["split"]["params"], "seed": seed}}
-        return {
-            **record,
-            "key": f"{record['key']}-{seed}",
-            "job": {**job, "split": split, "label_ratio": {"name": "n50", "count": 50, "seed": seed}},
-        }
+    def at(seed: int, record: RecordSummary) -> RecordSummary:
+        split = record.job["split"]
+        split = {**split, "params": {**split["params"], "seed": seed}}
+        ratio = {"name": "n50", "count": 50, "seed": seed}
+        return changed(record, f"{record.key}-{seed}", split=split, label_ratio=ratio)
 
     records = [at(seed, one) for seed in (42, 7) for one in runs("lp", "esol", [1.0, 2.0])]
     records += [at(42, one) for one in runs("bss", "esol", [3.0, 3.0])]
@@ -97,8 +95,8 @@ def test_a_gap_on_a_data_set_of_the_other_task_has_that_tasks_loss() -> None:
     records = [*runs("lp", "esol", [1.0]), *runs("lp", "bace", [0.7]), *runs("bss", "bace", [0.7])]
     records += [*runs("lp", "lipo", [1.0]), *runs("bss", "lipo", [1.0])]
     for record in records:
-        loss = "bce" if record["job"]["dataset"]["task"] == "classification" else "rmse"
-        record["job"]["train"] = {**record["job"]["train"], "loss": loss}
+        loss = "bce" if record.job["dataset"]["task"] == "classification" else "rmse"
+        record.job["train"] = {**record.job["train"], "loss": loss}
     text = render_markdown(computed(records))
     fill = "roftbench run -m model=gin_masking method=bss dataset=esol split=scaffold label_ratio=full seed=0"
     assert fill in text.splitlines()
@@ -107,8 +105,7 @@ def test_a_gap_on_a_data_set_of_the_other_task_has_that_tasks_loss() -> None:
 def test_what_another_candidate_was_skipped_for_is_still_missing() -> None:
     done = [*runs("lp", "esol", [1.0, 2.0]), *runs("surgical_ft", "esol", [1.0])]
     skipped = ended(runs("surgical_ft", "esol", [0.0, 0.0]), "skipped", "no block layer9 in this encoder.")
-    for record in skipped:
-        record["key"] += "-layer9"
+    skipped = [replace(record, key=record.key + "-layer9") for record in skipped]
     text = render_markdown(computed(done, failures=skipped))
     fill = "roftbench run -m model=gin_masking method=surgical_ft dataset=esol split=scaffold label_ratio=full seed=1"
     assert fill in text.splitlines()

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from boards import board_of, computed, ended, example, forests, runs, tables_of
+from boards import board_of, changed, computed, ended, example, forests, runs, tables_of
+from refusals import raises_usage
 from rich.console import Console
 
-from roftbench.errors import UsageError
 from roftbench.report.format import METHODS
 from roftbench.report.tables import footnotes
 from roftbench.report.tables.by_model import by_model, render
@@ -25,6 +25,7 @@ from roftbench.report.tables.render import (
     to_json,
     write_tables,
 )
+from roftbench.store.record_schema import RecordSummary
 
 BUDGET = "Label budget (labels for weights / selection / interpolation coefficients)"
 
@@ -118,7 +119,7 @@ def test_methods_come_in_the_papers_order_then_by_alphabet() -> None:
 def test_a_baseline_is_a_last_row_of_every_models_table_without_rank_or_mark() -> None:
     networks = [*runs("lp", "esol", [2.0, 2.0]), *runs("zeta", "esol", [1.0, 1.0]), *runs("lp", "lipo", [1.0, 1.0])]
     networks += runs("zeta", "lipo", [2.0, 2.0])
-    networks += [{**one, "key": one["key"] + "b", "job": {**one["job"], "model": {"name": "gcn"}}} for one in networks]
+    networks += [changed(one, one.key + "b", model={"name": "gcn"}) for one in networks]
     records = [*networks, *forests("esol", [0.5, 0.5])]
     text = render_markdown(computed(records))
     assert text.count("| Random forest · ecfp † | 0.500 ± 0.000 (2) | -- | -- |\n\n- ") == 2
@@ -230,15 +231,14 @@ def test_what_a_deviation_is_over_is_said_where_one_is_shown() -> None:
     assert "on one split and, where labels are few, one subset of them" in render_latex(found)
 
 
-def seeded(records: list[dict[str, Any]], split: int | None, labels: int) -> list[dict[str, Any]]:
+def seeded(records: list[RecordSummary], split: int | None, labels: int) -> list[RecordSummary]:
     """The same jobs on another split, or with other labels."""
     found = []
     for one in records:
-        job = one["job"]
-        params = {key: value for key, value in job["split"]["params"].items() if key != "seed"}
-        part = {**job["split"], "params": params if split is None else {**params, "seed": split}}
-        key = f"{one['key']}-{split}-{labels}"
-        found.append({**one, "key": key, "job": {**job, "split": part, "label_ratio": {"name": "n50", "seed": labels}}})
+        params = {key: value for key, value in one.job["split"]["params"].items() if key != "seed"}
+        part = {**one.job["split"], "params": params if split is None else {**params, "seed": split}}
+        key = f"{one.key}-{split}-{labels}"
+        found.append(changed(one, key, split=part, label_ratio={"name": "n50", "seed": labels}))
     return found
 
 
@@ -363,5 +363,5 @@ def test_a_failed_write_leaves_the_old_table_and_no_draft(tmp_path: Path, monkey
 
 def test_no_finished_job_is_an_error_that_says_where_and_what_to_do() -> None:
     for failures in ([], ended(runs("lp", "esol", [1.0]))):
-        with pytest.raises(UsageError, match=r"no finished jobs under somewhere: run `roftbench run"):
+        with raises_usage("roftbench run", key="paths.results", got="somewhere"):
             board_of([], failures=failures)

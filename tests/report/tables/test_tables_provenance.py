@@ -20,7 +20,7 @@ def test_the_metric_and_the_command_are_said() -> None:
 def test_processors_and_arithmetic_are_named_where_they_are_known() -> None:
     records = example()
     assert not {"processor", "arithmetic"} & {one.partition(":")[0] for one in facts(board_of(records))}
-    records[0]["env"] |= {"processor": "AMD EPYC", "arithmetic": 3}
+    records[0].env.update({"processor": "AMD EPYC", "arithmetic": 3})
     found = facts(board_of(records))
     assert f"processor: -- ({len(records) - 1} jobs), AMD EPYC (1 jobs)" in found
     assert f"arithmetic: -- ({len(records) - 1} jobs), 3 (1 jobs)" in found
@@ -29,7 +29,7 @@ def test_processors_and_arithmetic_are_named_where_they_are_known() -> None:
 def test_the_terminals_line_is_short() -> None:
     records = example()
     for i, record in enumerate(records):
-        record["env"] |= {"commit": ["a" * 40 + "-dirty", "b" * 40, None][i % 3]}
+        record.env["commit"] = ["a" * 40 + "-dirty", "b" * 40, None][i % 3]
     line = brief(board_of(records))
     assert line.endswith("· roftbench 0.1.0 · commit -- and 2 more · data bace bace-sha, esol esol-sha, lipo lipo-sha")
     assert "`roftbench tables`. protocol 1 ·" in line

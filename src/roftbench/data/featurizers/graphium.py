@@ -1,6 +1,6 @@
-"""SMILES to the graph features of MiniMol (arXiv 2404.14986; computed by graphium for its released checkpoint).
+"""Graph features of MiniMol (arXiv 2404.14986), as graphium computes them for the released checkpoint.
 
-The atoms are renumbered by RDKit's canonical ranking, so that every spelling of a molecule gives the same graph.
+Atoms are renumbered by RDKit's canonical ranking, so every spelling of a molecule has the same graph.
 Columns of x [N, 41], all of them exact in float16 but for the positional ones, which are rounded to it as in the
 original:
 
@@ -9,13 +9,13 @@ original:
      9-16  Laplacian eigenvectors, 17-24 their eigenvalues, 25-40 random-walk return probabilities
 
 Columns of edge_attr [E, 3]: classes of bond type (5) and of stereo (7), in a ring. The network makes one-hot vectors of
-the classes. Edges: each bond in both directions, in RDKit's order after the renumbering. This module runs in worker
+the classes. Edges are the bonds in both directions, in RDKit's order after the renumbering. This module runs in worker
 processes, so it imports nothing heavy.
 
-The released package's eigenvectors are those of a general eigensolver: their signs, and the basis of an eigenspace of
-several dimensions, depend on the processor. Ours are canonical (`data.featurizers.positional`): the same bits under the
-four OpenBLAS kernels tried (SkylakeX, Haswell, Nehalem, Prescott) for 3,121 molecules. All else is the original's, to
-one step of float16. Effect on the embeddings of 128 diverse molecules, ours against the package's on one machine:
+The released package uses a general eigensolver: signs of eigenvectors, and bases of eigenspaces of several dimensions,
+depend on the processor. Those of this module are canonical (`data.featurizers.positional`), with the same bits under
+the four OpenBLAS kernels tried (SkylakeX, Haswell, Nehalem, Prescott) for 3,121 molecules. All other columns equal the
+package's to one step of float16. Effect on the embeddings of 128 diverse molecules, compared on one machine:
 relative L2 distance 0.0024 in the mean, 0.0089 at the 95th percentile and 0.026 at most; cosine at least 0.9996; 100 of
 128 have an entry off by more than 1e-3, 0.115 at most. That is what the package itself does between processors (the
 same numbers for SkylakeX against Haswell: 0.0030, 0.0113, 0.150; 66; 0.657). Other conventions tried came no closer:
@@ -26,13 +26,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
-from roftbench.data.featurizers.hu import Graph, pack, parse_smiles
+from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import laplacian_eigenpairs, return_probabilities
 
-VERSION = 1  # raise it when a graph changes: the caches and the keys of jobs with such a model then change
+VERSION = 1  # raise it when a graph changes; caches and keys of jobs with such a model change with it
 
 ELEMENTS = (
     "C", "N", "O", "S", "F", "Si", "P", "Cl", "Br", "Mg", "Na", "Ca", "Fe", "As", "Al", "I", "B", "V", "K", "Tl",
@@ -50,23 +50,13 @@ STEREOS = (
 )
 NO_GROUP = 18  # the class of the f block
 NOBLE = (0, 2, 10, 18, 36, 54, 86, 118)  # atomic numbers at which a period ends
-DUMMY = (17, 6)  # group 18, period 7: what the original's table gives for atomic number 0
+DUMMY = (17, 6)  # group 18, period 7: the original's entry for atomic number 0
 
 # Number of classes; the last one of element, period, valence, bond type and stereo is "other".
 ATOM_CLASSES = (len(ELEMENTS) + 1, 20, 8, 8)
 BOND_CLASSES = (len(BOND_TYPES) + 1, len(STEREOS) + 1)
 NUM_FLOATS, NUM_EIGENPAIRS, NUM_STEPS = 5, 8, 16
 NUM_COLUMNS = NUM_FLOATS + len(ATOM_CLASSES) + 2 * NUM_EIGENPAIRS + NUM_STEPS
-
-
-def featurize_chunk(smiles: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Return the packed graphs of some SMILES, each of which RDKit can parse."""
-    return pack_graphs([smiles_to_graph(text) for text in smiles])
-
-
-def pack_graphs(graphs: Sequence[Graph]) -> dict[str, NDArray[Any]]:
-    """Return graphs as flat arrays; see `roftbench.data.packed.PackedGraphs`."""
-    return pack(graphs, np.float16, (NUM_COLUMNS, len(BOND_CLASSES) + 1))
 
 
 def smiles_to_graph(smiles: str) -> Graph:
@@ -91,7 +81,7 @@ def smiles_to_graph(smiles: str) -> Graph:
 def canonical_molecule(molecule: Chem.Mol) -> Chem.Mol:
     """Return the molecule with its atoms in the order of their canonical ranks (ties broken), hydrogens removed."""
     ranks = list(Chem.CanonicalRankAtoms(molecule))
-    with rdBase.BlockLogs():  # which warn of a hydrogen that has to stay
+    with rdBase.BlockLogs():  # which warn of hydrogens that cannot be removed
         return Chem.RemoveHs(Chem.RenumberAtoms(molecule, np.argsort(ranks).tolist()))
 
 
@@ -129,3 +119,15 @@ def _place(number: int) -> tuple[int, int]:
     if length == 32 and position <= 17:
         return NO_GROUP, period
     return position - length + 17, period  # counted back from the noble gas
+
+
+class GraphiumFeaturizer(Featurizer):
+    """The "minimol" graphs: x [N, 41], edge_attr [E, 3]."""
+
+    version = VERSION
+    x_type = np.float16
+    columns = (NUM_COLUMNS, len(BOND_CLASSES) + 1)
+
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES as `smiles_to_graph` does."""
+        return smiles_to_graph(smiles)

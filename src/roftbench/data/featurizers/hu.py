@@ -1,4 +1,4 @@
-"""SMILES to the two-index graph features of Hu et al. (ICLR 2020), so that their public checkpoints load.
+"""Graph features of Hu et al. (ICLR 2020), two indices per atom and bond, as their public checkpoints read them.
 
 Node = (atomic number - 1, chirality index); edge = (bond type index, bond direction index), each bond in both
 directions, in RDKit's bond order. Self-loops belong to the convolution, not to the graph (docs/protocol.md §2). The
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from roftbench.data.featurizers.base import Featurizer, Graph, pack
 from roftbench.data.smiles import BLANKS, Cell, FeaturizeError, molecule_of, rdkit_failure, read_cell, without_salts
 
 COUNTED = ("named", "extended", "mapped", "stripped")  # fields of `Cell`
-VERSION = 1  # raise it when a graph changes: every cache then rebuilds itself
+VERSION = 1  # raise it when a graph changes; caches are then rebuilt
 
 CHIRALITY = {
     Chem.ChiralType.CHI_UNSPECIFIED: 0,
@@ -39,19 +40,16 @@ BOND_DIRECTION = {
 }
 
 
-class Graph(NamedTuple):
-    """One molecule: x [N, 2], edge_index [2, E] and edge_attr [E, 2], all int64; another featurizer's differ in x."""
-
-    x: NDArray[Any]
-    edge_index: NDArray[np.int64]
-    edge_attr: NDArray[np.int64]
-
-
 class Chunk(NamedTuple):
-    """Some rows featurized: the rows kept, [K], graphs, [K], a hash of each canonical SMILES, [K], and what failed.
+    """Featurized rows of a table, of which K have a graph.
 
-    `texts` are the SMILES of kept rows whose cells hold something else, too, without it; `counts` says what, and how
-    often (the names in COUNTED).
+    Attributes:
+        rows: rows with a graph, [K].
+        graphs: their packed graphs.
+        canonical: hashes of their canonical SMILES, [K].
+        failed: the other rows, with reasons.
+        texts: SMILES of rows with a graph whose cells hold more than a SMILES.
+        counts: number of cells per kind of additional content (`COUNTED`).
     """
 
     rows: list[int]
@@ -63,16 +61,16 @@ class Chunk(NamedTuple):
 
 
 def parse_smiles(smiles: str) -> Chem.Mol:
-    """Return RDKit's molecule for a SMILES (blanks around it, a name after it and atom maps ignored).
+    """Return RDKit's molecule of a SMILES; blanks around it, a name after it and atom maps are ignored.
 
     Raises:
-        FeaturizeError: RDKit cannot parse or sanitise it, it holds no atom, or `read_cell` refuses it.
+        FeaturizeError: RDKit cannot parse or sanitize it, it holds no atom, or `read_cell` refuses it.
     """
     return molecule_of(read_cell(smiles))
 
 
 def smiles_to_graph(smiles: str) -> Graph:
-    """Return the graph of a SMILES, atoms and bonds in the order in which the SMILES gives them.
+    """Return the graph of a SMILES, with atoms and bonds in its order.
 
     Raises:
         FeaturizeError: RDKit cannot parse it, or the two-index features have no row for an atom or a bond in it
@@ -108,7 +106,7 @@ def molecule_to_graph(molecule: Chem.Mol) -> Graph:
 def featurize_chunk(smiles: Sequence[str], strip_salts: bool = False) -> Chunk:
     """Return the packed graphs of some SMILES; rows count from 0 within the chunk.
 
-    With `strip_salts` a molecule is its largest organic fragment. Whatever fails for a molecule is that row's reason.
+    With `strip_salts` a molecule is its largest organic fragment. An error becomes the reason of that row.
     """
     rows, graphs, canonical = [], [], []
     texts: dict[int, str] = {}
@@ -122,7 +120,7 @@ def featurize_chunk(smiles: Sequence[str], strip_salts: bool = False) -> Chunk:
         except FeaturizeError as error:
             failed.append((row, str(error)))
             continue
-        except Exception as error:  # of RDKit, for one molecule: no reason to lose the others
+        except Exception as error:  # of RDKit, for this molecule alone
             failed.append((row, str(rdkit_failure(error))))
             continue
         rows.append(row)
@@ -135,7 +133,7 @@ def featurize_chunk(smiles: Sequence[str], strip_salts: bool = False) -> Chunk:
 
 
 def read_molecule(text: str, strip_salts: bool) -> tuple[Cell, Chem.Mol]:
-    """Return what a cell holds, with `strip_salts` its largest organic fragment alone, and the molecule.
+    """Return the content of a cell, with `strip_salts` reduced to its largest organic fragment, and the molecule.
 
     Raises:
         FeaturizeError: as `parse_smiles` does.
@@ -147,44 +145,20 @@ def read_molecule(text: str, strip_salts: bool) -> tuple[Cell, Chem.Mol]:
     return cell, molecule_of(cell)
 
 
-def pack(
-    graphs: Sequence[Graph], x_type: type = np.uint8, columns: tuple[int, int] = (2, 2)
-) -> dict[str, NDArray[Any]]:
-    """Return graphs as flat arrays of small numbers; see `roftbench.data.packed.PackedGraphs` for their shapes.
-
-    `columns` are those of x and of edge_attr.
-    """
-    order = [np.argsort(graph.edge_index[1], kind="stable") for graph in graphs]
-    return {
-        "x": _stack([graph.x for graph in graphs], x_type, (0, columns[0])),
-        "source": _stack([g.edge_index[0][index] for g, index in zip(graphs, order, strict=True)], np.int32, (0,)),
-        "edge_attr": _stack(
-            [g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, columns[1])
-        ),
-        "degree": _stack([np.bincount(g.edge_index[1], minlength=len(g.x)) for g in graphs], np.int32, (0,)),
-        "num_nodes": np.array([len(graph.x) for graph in graphs], dtype=np.int64),
-        "num_edges": np.array([len(graph.edge_attr) for graph in graphs], dtype=np.int64),
-    }
-
-
-def _stack(arrays: Sequence[NDArray[Any]], dtype: type, empty: tuple[int, ...]) -> NDArray[Any]:
-    return np.concatenate([np.empty(empty, dtype), *arrays], dtype=dtype, casting="unsafe")
-
-
 def text_hash(text: str) -> int:
-    """Return 64 bits of a text's hash as a signed integer: equal texts for equal numbers, but for one pair in 1e19."""
+    """Return 64 bits of a text's hash as a signed integer."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
 
 
 def scaffold_chunk(smiles: Sequence[str]) -> list[str]:
-    """Return the scaffolds of some SMILES, each of which has a graph."""
+    """Return the scaffolds of some SMILES that have graphs."""
     return [scaffold_smiles(text) for text in smiles]
 
 
 def scaffold_smiles(smiles: str) -> str:
-    """Return the Bemis-Murcko scaffold with chirality, computed from RDKit's canonical SMILES ("" without rings).
+    """Return the Bemis-Murcko scaffold with chirality, "" without rings.
 
-    Of the few molecules whose canonical SMILES RDKit itself cannot read, it is computed from the molecule.
+    It is computed from RDKit's canonical SMILES, or from the molecule in the few cases in which RDKit cannot read that.
     """
     molecule = parse_smiles(smiles)
     if molecule.GetRingInfo().NumRings() == 0:
@@ -194,7 +168,7 @@ def scaffold_smiles(smiles: str) -> str:
         try:
             return str(MurckoScaffold.MurckoScaffoldSmiles(smiles=canonical, includeChirality=True))
         except ValueError:
-            with suppress(Exception):  # of RDKit, for one molecule, which is then a scaffold of its own
+            with suppress(Exception):  # of RDKit; the molecule is then a scaffold of its own
                 return str(Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule)))
             return canonical
 
@@ -202,3 +176,14 @@ def scaffold_smiles(smiles: str) -> str:
 def _no_row(value: object) -> str:
     names = {Chem.ChiralType: "chirality", Chem.BondType: "bond type", Chem.BondDir: "bond direction"}
     return f"{names[type(value)]} {value} has no row in the features"
+
+
+class HuFeaturizer(Featurizer):
+    """The "hu" graphs: x [N, 2], edge_attr [E, 2]."""
+
+    version = VERSION
+    columns = (2, 2)
+
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES as `smiles_to_graph` does."""
+        return smiles_to_graph(smiles)

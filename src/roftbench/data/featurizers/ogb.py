@@ -1,8 +1,8 @@
-"""SMILES to the atom and bond features of the Open Graph Benchmark (Hu et al., NeurIPS 2020).
+"""Atom and bond features of the Open Graph Benchmark (Hu et al., NeurIPS 2020).
 
-Every feature is the position of its value in a short list; what is not in the list counts as its last entry. The lists
-are those of the ogb package up to 1.3.5, with which the public checkpoints of MoleculeSTM and GraphGPS were made (four
-kinds of chirality; 1.3.6 appended a fifth). Atoms and bonds are in the order of the SMILES, bonds in both directions.
+A feature is the position of its value in a short list, whose last entry stands for all other values. The lists are
+those of the ogb package up to 1.3.5, used for the public checkpoints of MoleculeSTM and GraphGPS (four kinds of
+chirality; 1.3.6 added a fifth). Atoms and bonds are in the order of the SMILES, bonds in both directions.
 
 "ogb": x [N, 9] and edge_attr [E, 3], classes. "ogb_rwse": x has 16 more columns, the probabilities that a random walk
 from the atom is back after 1 … 16 steps (RWSE of GraphGPS), on a grid of 2⁻²⁴, so that they are exact in float32. This
@@ -10,16 +10,15 @@ module runs in worker processes, so it imports nothing heavy.
 """
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rdkit import Chem
 
-from roftbench.data.featurizers.hu import Graph, pack, parse_smiles
+from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import landing_probabilities
 
-VERSION = 1  # raise it when a graph changes: the caches and the keys of jobs with such a model then change
+VERSION = 1  # raise it when a graph changes; caches and keys of jobs with such a model change with it
 
 CHIRALITIES = (
     Chem.ChiralType.CHI_UNSPECIFIED,
@@ -42,24 +41,13 @@ STEREOS = (
     Chem.BondStereo.STEREOTRANS,
 )
 
-# Atomic number, chirality, total degree, formal charge, hydrogens, radical electrons, hybridisation, aromatic, in a
+# Atomic number, chirality, total degree, formal charge, hydrogens, radical electrons, hybridization, aromatic, in a
 # ring; bond type, stereo, conjugated. The last class is "other", but for the last two columns of each.
 ATOM_CLASSES = (119, len(CHIRALITIES) + 1, 12, 12, 10, 6, len(HYBRIDIZATIONS) + 1, 2, 2)
 BOND_CLASSES = (len(BOND_TYPES) + 1, len(STEREOS) + 1, 2)
 NUM_STEPS = 16
 MAX_CHARGE = 5
 GRID = 2.0**24
-
-
-def featurize_chunk(smiles: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Return the packed "ogb" graphs of some SMILES, each of which RDKit can parse."""
-    return pack([smiles_to_graph(text) for text in smiles], np.uint8, (len(ATOM_CLASSES), len(BOND_CLASSES)))
-
-
-def featurize_chunk_with_walks(smiles: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Return the packed "ogb_rwse" graphs of some SMILES, each of which RDKit can parse."""
-    graphs = [add_walks(smiles_to_graph(text)) for text in smiles]
-    return pack(graphs, np.float32, (len(ATOM_CLASSES) + NUM_STEPS, len(BOND_CLASSES)))
 
 
 def smiles_to_graph(smiles: str) -> Graph:
@@ -78,7 +66,7 @@ def smiles_to_graph(smiles: str) -> Graph:
 
 
 def add_walks(graph: Graph) -> Graph:
-    """Return a graph whose x, [N, 25] float32, has the return probabilities of random walks beside the classes."""
+    """Return the graph with x [N, 25] float32: classes, then return probabilities of random walks."""
     adjacency = np.zeros((len(graph.x), len(graph.x)))
     adjacency[graph.edge_index[0], graph.edge_index[1]] = 1
     walks = np.rint(landing_probabilities(adjacency, NUM_STEPS) * GRID) / GRID
@@ -107,3 +95,25 @@ def _bond(bond: Chem.Bond) -> tuple[int, int, int]:
 
 def _class(known: Sequence[Hashable], value: Hashable) -> int:
     return known.index(value) if value in known else len(known)
+
+
+class OGBFeaturizer(Featurizer):
+    """The "ogb" graphs: x [N, 9], edge_attr [E, 3]."""
+
+    version = VERSION
+    columns = (len(ATOM_CLASSES), len(BOND_CLASSES))
+
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES as `smiles_to_graph` does."""
+        return smiles_to_graph(smiles)
+
+
+class OGBWalkFeaturizer(OGBFeaturizer):
+    """The "ogb_rwse" graphs: x [N, 25], edge_attr [E, 3]."""
+
+    x_type = np.float32
+    columns = (len(ATOM_CLASSES) + NUM_STEPS, len(BOND_CLASSES))
+
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES with return probabilities of random walks."""
+        return add_walks(smiles_to_graph(smiles))

@@ -1,23 +1,23 @@
-"""Where an atom is in its molecule: Laplacian eigenpairs in a canonical basis, and random-walk return probabilities.
+"""Positional encodings of atoms: Laplacian eigenpairs in a canonical basis, and random-walk return probabilities.
 
-An eigensolver may return any signs, and any basis of an eigenspace of several dimensions; which ones depends on the
-library and on the processor. The projector onto an eigenspace does not. So the basis is made from the projector alone
-(`canonical_basis`), and the same molecule gets the same numbers everywhere.
+Signs of eigenvectors, and bases of eigenspaces of several dimensions, depend on the library and the processor. The
+projector onto an eigenspace does not. Bases are therefore computed from projectors alone (`canonical_basis`), and a
+molecule has the same encodings on every machine.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-SAME_EIGENVALUE = 1e-6  # far above what a solver gets wrong (1e-14), far below the gaps that molecules have
-TIE = 1e-6  # relative; equivalent atoms have equal entries but for rounding, and then the first one counts
-GRID = 2.0**32  # what rounding changes (1e-12) vanishes on it; whatever lies halfway between two float16 is on it
+SAME_EIGENVALUE = 1e-6  # far above the error of a solver (1e-14), far below the gaps of molecules
+TIE = 1e-6  # relative; entries of equivalent atoms are equal up to rounding, and the first one is chosen
+GRID = 2.0**32  # too coarse for rounding errors (1e-12), and contains all midpoints between two float16
 
 Floats = NDArray[np.float64]
 Halves = NDArray[np.float16]
 
 
 def laplacian_eigenpairs(adjacency: Floats, count: int) -> tuple[Halves, Halves]:
-    """Return eigenvectors and eigenvalues [N, count] each of L = D − A, for every connected component by itself.
+    """Return eigenvectors and eigenvalues of L = D − A, [N, count] each, per connected component.
 
     Column k of a row is the entry of the component's k-th eigenvector (the constant one first), and its eigenvalue.
     Components of fewer than `count` nodes are padded with zeros.
@@ -52,7 +52,7 @@ def components(adjacency: Floats) -> list[NDArray[np.int64]]:
 
 
 def eigenspaces(values: Floats, vectors: Floats) -> list[tuple[float, Floats]]:
-    """Group ascending eigenvalues [m] and their eigenvectors [m, m] to (eigenvalue, basis [m, dimension])."""
+    """Return (eigenvalue, basis [m, dimension]) per eigenspace, from ascending eigenvalues [m] and vectors [m, m]."""
     starts = np.flatnonzero(np.diff(values, prepend=-np.inf) > SAME_EIGENVALUE)
     ends = np.append(starts[1:], len(values))
     return [(float(values[a:b].mean()), vectors[:, a:b]) for a, b in zip(starts, ends, strict=True)]
@@ -61,8 +61,8 @@ def eigenspaces(values: Floats, vectors: Floats) -> list[tuple[float, Floats]]:
 def canonical_basis(basis: Floats, count: int) -> Floats:
     """Return the first vectors, [m, count], of an orthonormal basis that depends only on the space of `basis` [m, d].
 
-    Gram-Schmidt on the columns of the projector, that is, on the projections of the unit vectors: each step takes the
-    column with the most left of it (of equals the first). Its vector is positive and largest at that node.
+    It is Gram-Schmidt on the columns of the projector, the projections of the unit vectors. Each step takes the column
+    with the largest remainder (the first among equals), whose vector is positive and largest at that node.
     """
     rest = basis @ basis.T
     chosen = []
@@ -78,7 +78,7 @@ def canonical_basis(basis: Floats, count: int) -> Floats:
 def return_probabilities(adjacency: Floats, steps: int) -> Halves:
     """Return the diagonal of (D⁻¹A)^k for k = 1 … steps, [N, steps].
 
-    A node without neighbors has 0, the one node of a graph of one has 1 (as in graphium).
+    A node without neighbors has 0, but the node of a graph of one node has 1, as in graphium.
     """
     if len(adjacency) == 1:
         return np.ones((1, steps), dtype=np.float16)
@@ -96,6 +96,6 @@ def landing_probabilities(adjacency: Floats, steps: int) -> Floats:
 
 
 def to_half(values: Floats) -> Halves:
-    """Round to float16, by way of multiples of 2⁻³² so that it rounds in the same way everywhere; −0 becomes 0."""
+    """Return values rounded to multiples of 2⁻³² and then to float16, equal on every machine; −0 becomes 0."""
     halves: Halves = (np.rint(values * GRID) / GRID).astype(np.float16) + np.float16(0)
     return halves

@@ -1,1 +1,1 @@
-"""The quality of a data set: duplicates, conflicts, leaks, and how near test is to train."""
+"""Quality reports on data sets: duplicates, conflicts, leaks, and similarity of test to train."""

@@ -1,4 +1,4 @@
-"""Short sentences on what may go wrong with a data set, from the numbers of its report."""
+"""Warnings on a data set, derived from its quality report."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ MISSING = 0.2  # share of missing labels
 WITHOUT_LABEL = 0.05  # share of molecules without any label
 DROPPED = 0.01  # share of rows without a molecule
 RARE = 0.05  # share of the rarer class
-FEW_VALUES, MANY_LABELS = 10, 30  # that many different values among that many labels: classes?
+FEW_VALUES, MANY_LABELS = 10, 30  # so few different values among so many labels may be classes
 SPAN = 1e4  # largest label divided by the smallest
 
 
@@ -24,11 +24,17 @@ def concerns(report: dict[str, Any]) -> list[str]:
 
 
 def of_split(name: str, split: dict[str, Any], dataset: MoleculeDataset, parts: Split) -> list[str]:
-    """Return the warnings that a job's record would hold, and one on test molecules that are in train but for stereo.
+    """Return the warnings of a job's record, and one on test molecules whose connectivity occurs in train.
 
-    `split` is the report on the parts (`roftbench.data.quality.splits.split_report`).
+    Args:
+        name: name of the split.
+        split: report on its parts (`roftbench.data.quality.splits.split_report`).
+        dataset: the data set.
+        parts: the parts.
     """
-    found = [text for text in warnings_of(dataset, parts) if text not in dataset.notes]  # those hold for all splits
+    found = [
+        text for text in warnings_of(dataset, parts) if text not in dataset.notes
+    ]  # the notes are the same for all splits
     shared = split["in_train"]["test"]
     if (more := shared["same_connectivity"] - shared["same_smiles"]) > 0:
         found.append(
@@ -67,7 +73,7 @@ def _duplicates(duplicates: dict[str, Any]) -> Iterator[str]:
         apart = f", by up to {spread:.3g}" if spread else ""
         yield (
             f"{_have(duplicates['conflicting_groups'])} different labels in rows of the same SMILES{apart};"
-            " dataset.duplicates=merge or drop_conflicts mends it"
+            " dataset.duplicates=merge or drop_conflicts resolves it"
         )
 
 

@@ -1,4 +1,4 @@
-"""Molecules that occur more than once, and whether their labels agree: a part of the quality report."""
+"""Molecules that occur more than once, and agreement of their labels, in the quality report."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.duplicates import conflicting_tasks, groups_of
 from roftbench.data.split import Indices
 
-LISTED = 1000  # groups of equal molecules that are listed; more are only counted
-SHOWN_TASKS = 20  # of more tasks, a group lists the labels of those in which it disagrees
+LISTED = 1000  # groups of equal molecules that are listed; all are counted
+SHOWN_TASKS = 20  # with more tasks, a group lists only labels of tasks in which it disagrees
 
 Report = dict[str, Any]
 
 
 def group_report(dataset: MoleculeDataset, key: NDArray[np.int64]) -> Report:
-    """Return the groups of molecules with equal keys [N]: how many, and in which the known labels disagree.
+    """Return the report on groups of molecules with equal keys [N].
 
-    `conflicting_cells` counts group × task; `largest_spread` is that of a regression label within a group. Listed are
-    the groups that disagree, then the others, up to a thousand.
+    `conflicting_cells` counts pairs of group and task; `largest_spread` is the largest difference of regression labels
+    in a group. Up to `LISTED` groups are listed, those with conflicts first.
     """
     groups = groups_of(key)
     conflicts = [conflicting_tasks(dataset.y[group]) for group in groups]
@@ -38,7 +38,7 @@ def group_report(dataset: MoleculeDataset, key: NDArray[np.int64]) -> Report:
 
 
 def _spread(y: NDArray[np.float64]) -> float | None:
-    """Return the largest difference between known labels of one task, y [n, T]."""
+    """Return the largest difference between known labels of a task, y [n, T], or None."""
     known = ~np.isnan(y)
     gap = np.where(known, y, -np.inf).max(axis=0) - np.where(known, y, np.inf).min(axis=0)
     return float(gap.max()) if known.any() else None
@@ -46,7 +46,7 @@ def _spread(y: NDArray[np.float64]) -> float | None:
 
 def _group(dataset: MoleculeDataset, group: Indices, conflicts: NDArray[np.bool_], spread: float | None) -> Report:
     y = dataset.y[group]
-    told = conflicts if y.shape[1] > SHOWN_TASKS else ~np.isnan(y).all(axis=0)
+    listed = conflicts if y.shape[1] > SHOWN_TASKS else ~np.isnan(y).all(axis=0)
     return {
         "smiles": [dataset.smiles[position] for position in group],
         "rows": dataset.rows[group].tolist(),
@@ -54,6 +54,6 @@ def _group(dataset: MoleculeDataset, group: Indices, conflicts: NDArray[np.bool_
         "spread": spread,
         "labels": {
             dataset.targets[t]: [None if np.isnan(value) else value for value in y[:, t].tolist()]
-            for t in np.flatnonzero(told)
+            for t in np.flatnonzero(listed)
         },
     }

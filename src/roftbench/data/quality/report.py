@@ -1,4 +1,4 @@
-"""The facts that a chemist asks for before trusting a data set, as plain values that JSON can hold."""
+"""Quality report on a data set, in plain values for JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,18 +22,18 @@ from roftbench.data.split import Splitter
 from roftbench.errors import UsageError
 from roftbench.store.tensors import Entry
 
-LARGEST = 5  # scaffolds that are named
+LARGEST = 5  # scaffolds that are listed
 
 Report = dict[str, Any]
 
 
 def quality_report(dataset: MoleculeDataset, splitters: Mapping[str, Splitter], ratio: LabelRatio) -> Report:
-    """Return the report on a data set and on the parts of each way of cutting, null where a number is undefined.
+    """Return the report on a data set and on the parts of each splitter, with None for undefined numbers.
 
-    A way of cutting that is impossible for these molecules has an "error" instead.
+    A splitter that cannot split these molecules has an "error" instead.
 
     Raises:
-        UsageError: none of the ways is possible.
+        UsageError: no splitter can split them.
     """
     described = describe(dataset)
     report = {
@@ -61,14 +61,14 @@ def quality_report(dataset: MoleculeDataset, splitters: Mapping[str, Splitter], 
 
 
 def describe(dataset: MoleculeDataset) -> Descriptors:
-    """Return the descriptors of the N molecules, kept beside the graphs; one file serves every duplicate policy."""
+    """Return the descriptors of the N molecules, cached beside the graphs."""
     tensors = dataset.kept_beside("descriptors", str(descriptors.VERSION), _entry)
     columns = (tensors[field].numpy() for field in Descriptors._fields)
     return Descriptors._make(column if dataset.position is None else column[dataset.position] for column in columns)
 
 
 def head(dataset: MoleculeDataset) -> Report:
-    """Return what the data set is, where it was found, and the rows that take no part (counted from 0)."""
+    """Return name, settings and origin of the data set, and its dropped rows (counted from 0)."""
     spec = dataset.spec
     kinds = Counter(NUMBERS.sub("…", dropped.reason) for dropped in dataset.dropped)
     return {
@@ -93,7 +93,7 @@ def head(dataset: MoleculeDataset) -> Report:
 def molecule_report(dataset: MoleculeDataset, described: Descriptors) -> Report:
     """Return sizes, counts of unusual molecules, and Bemis-Murcko scaffolds (1996, J. Med. Chem. 39, 2887).
 
-    The molecules without a ring have the scaffold "" and count as one group.
+    Molecules without a ring share the scaffold "".
     """
     _, first, count = np.unique(dataset.scaffold_groups(), return_index=True, return_counts=True)
     largest = sorted(range(len(count)), key=lambda group: (-count[group], first[group]))[:LARGEST]
@@ -115,7 +115,7 @@ def molecule_report(dataset: MoleculeDataset, described: Descriptors) -> Report:
 
 
 def label_report(y: NDArray[np.float64], targets: list[str], task: str) -> Report:
-    """Return what is known of the labels y [N, T] of each task; regression: std with ddof 0."""
+    """Return statistics of the labels y [N, T] per task; the std of regression labels has ddof 0."""
     known = ~np.isnan(y)
     statistics = _classes if task == "classification" else _values
     return {

@@ -1,4 +1,4 @@
-"""What the parts of a split hold, and how far apart they are."""
+"""Contents of the parts of a split, and their distance from one another, in the quality report."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ Report = dict[str, Any]
 
 
 def split_report(dataset: MoleculeDataset, described: Descriptors, parts: Split, name: str) -> Report:
-    """Return what train, val and test hold, what val and test share with train, and their similarity to it.
+    """Return the contents of train, val and test, overlaps of val and test with train, and similarity of test to it.
 
-    `undefined_tasks` counts the tasks whose primary metric a part cannot give: no label, or labels of one class.
+    `undefined_tasks` counts tasks whose primary metric is undefined in a part: no label, or labels of one class.
     """
     scaffolds = dataset.scaffold_groups()
     held_out = {"val": parts.val, "test": parts.test}
@@ -44,9 +44,9 @@ def split_report(dataset: MoleculeDataset, described: Descriptors, parts: Split,
 
 
 def part_report(dataset: MoleculeDataset, scaffolds: NDArray[np.int64], part: Indices) -> Report:
-    """Return the counts of a part, and its labels: of classes the cells, of values mean and std (ddof 0) of each task.
+    """Return counts of a part and of its labels by class, or mean and std (ddof 0) of its labels per task.
 
-    `scaffolds` [N] are the groups of all molecules.
+    `scaffolds` [N] are the scaffold groups of all molecules.
     """
     y = dataset.y[part]
     known = ~np.isnan(y)
@@ -61,7 +61,7 @@ def part_report(dataset: MoleculeDataset, scaffolds: NDArray[np.int64], part: In
 
 
 def spread_of(values: NDArray[np.int64]) -> Report:
-    """Return minimum, median and maximum, null of no values."""
+    """Return minimum, median and maximum, None without values."""
     if not len(values):
         return {"min": None, "median": None, "max": None}
     return {"min": int(values.min()), "median": float(np.median(values)), "max": int(values.max())}

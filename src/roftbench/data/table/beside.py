@@ -1,4 +1,4 @@
-"""What stands beside the labels of an own table and changes what they mean: signs, units, marks of missing values."""
+"""Warnings on columns beside the labels of a user's table: signs, units, marks of missing values."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +20,13 @@ PER = r"[ ./*]?[uµμm]?(l|kg|g)(\^?-1)?"
 UNITS = re.compile(
     rf"%|[fpnuµμm]?M|[fpnuµμm]?mol({PER})?|[npuµμmk]?g{PER}|min|hr?s?|k(cal|j)([ ./]mol(\^?-1)?)?", re.IGNORECASE
 )
-NINES = re.compile(r"-?9{2,}(\.[09]+)?")  # as in -999, 9999.0, -99.9: a usual mark of a missing value
-GLANCE = 2000  # first cells, from which a column of many different ones is known
+NINES = re.compile(r"-?9{2,}(\.[09]+)?")  # as in -999, 9999.0, -99.9, common marks of missing values
+GLANCE = 2000  # first cells, which show whether a column has many different values
 FEW = 20  # different values of a column of signs or units
 
 
-def told(spec: DatasetSpec, read: Sequence[Labels]) -> Iterator[str]:
-    """Yield what the options for label cells did, as a record keeps it."""
+def reading_notes(spec: DatasetSpec, read: Sequence[Labels]) -> Iterator[str]:
+    """Yield notes for the record on the effect of the options for label cells."""
     missing, bounded = sum(one.missing for one in read), sum(one.bounded for one in read)
     if missing:
         yield f"{missing} labels are marks of missing values (dataset.na_values) and left out"
@@ -38,7 +38,7 @@ def told(spec: DatasetSpec, read: Sequence[Labels]) -> Iterator[str]:
 def cautions(
     spec: DatasetSpec, targets: Sequence[str], labels: NDArray[np.float64], others: Mapping[str, pa.ChunkedArray]
 ) -> Iterator[str]:
-    """Yield warnings on the labels [R, T] of the target columns and on the other columns, by name."""
+    """Yield warnings on the labels [R, T] of the target columns and on the other columns, given by name."""
     labeled = pa.array(~np.isnan(labels).all(axis=1))
     for name, cells in others.items():
         if len(pc.unique(cells[:GLANCE])) <= FEW:
@@ -49,7 +49,7 @@ def cautions(
 
 
 def _beside(name: str, cells: pa.ChunkedArray) -> Iterator[str]:
-    """Yield a warning where a column holds signs other than "=", or several units."""
+    """Yield a warning if a column holds signs other than "=", or several units."""
     counts = pc.value_counts(pc.utf8_trim(cells, characters=" \t'\""))
     if not 0 < len(counts) <= FEW:
         return
@@ -67,7 +67,7 @@ def _beside(name: str, cells: pa.ChunkedArray) -> Iterator[str]:
 
 
 def _sentinels(name: str, y: NDArray[np.float64]) -> Iterator[str]:
-    """Yield a warning on labels such as -999 far outside all others."""
+    """Yield a warning on labels such as -999 far outside of all others."""
     values, counts = np.unique(y, return_counts=True)
     ends = np.zeros(len(values), np.bool_)
     for at in {*range(len(values))[:FEW], *range(len(values))[-FEW:]}:

@@ -1,13 +1,14 @@
-"""Files that are no tables of text: Excel sheets and SD files are read, others are named."""
+"""Files that are no tables of text: Excel sheets and SD files are read, other formats are recognized and refused."""
 
 import datetime
 import io
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from rdkit import Chem, rdBase
 
 from roftbench.data.smiles import MAX_ATOMS
@@ -30,7 +31,7 @@ SIGNATURES = (
     (b"{\\rtf", "a document in RTF? Save its table as CSV"),
 )
 LFS = "a Git-LFS pointer in the place of the file: run 'git lfs pull' where it comes from"
-TEXTS = (  # what the beginning of a text looks like that is no table
+TEXTS = (  # beginnings of texts that are no tables
     (re.compile(rb"version https://git-lfs\.github\.com/spec/"), LFS),
     (
         re.compile(rb"[./]*(\.git/annex/|/annex/)objects/"),
@@ -62,15 +63,19 @@ SDF_LINE_END = re.compile(rb"\r\n?")
 
 
 class Loaded(NamedTuple):
-    """The columns of a file, each the cells of all rows as text, their names, and notes on what was guessed."""
+    """Content of a file: names of columns, cells of each column as text, and notes on guesses."""
 
     names: list[str]
     columns: list[list[str]]
     notes: list[str]
 
+    def batches(self, positions: Sequence[int]) -> Iterator[list[pa.Array]]:
+        """Yield the cells of some columns of all rows, at once."""
+        yield [pa.array(self.columns[at], pa.string()) for at in positions]
+
 
 def is_loadable(file: str, start: bytes) -> bool:
-    """Tell from a file's name and its first bytes, unpacked, whether `load` reads it."""
+    """Return whether `load` reads a file, from its name and first unpacked bytes."""
     suffix = Path(file.lower().removesuffix(".gz")).suffix
     return start.startswith(ZIP) or suffix in (".sdf", ".sd", ".mol") or SDF_MARK.search(start) is not None
 
@@ -79,23 +84,23 @@ def load(what: str, content: bytes) -> Loaded:
     """Return the table of an Excel file or an SD file.
 
     Raises:
-        UsageError: it is none, or a damaged one, or its reader is not installed.
+        UsageError: it is neither, or damaged, or its reader is not installed.
     """
     found = _excel(what, content) if content.startswith(ZIP) else _sdf(what, content)
     if not found.columns or not found.columns[0]:
-        raise UsageError(f"{what} has no rows")
+        raise UsageError(f"{what} has no rows", key=what)
     return found
 
 
 def check_signature(what: str, start: bytes) -> None:
-    """Raise UsageError where a file begins as one of another kind does."""
+    """Raise UsageError if a file begins like one of another format."""
     for signature, hint in SIGNATURES:
         if start.startswith(signature):
-            raise UsageError(f"{what} is not a table of text ({hint}); {ALLOWED}")
+            raise UsageError(f"{what} is not a table of text ({hint}); {ALLOWED}", key=what)
     text = start.removeprefix(b"\xef\xbb\xbf")
     for pattern, hint in TEXTS:
         if pattern.match(text):
-            raise UsageError(f"{what} is not a table, but {hint}; {ALLOWED}")
+            raise UsageError(f"{what} is not a table, but {hint}; {ALLOWED}", key=what)
 
 
 def _excel(what: str, content: bytes) -> Loaded:
@@ -111,7 +116,8 @@ def _excel(what: str, content: bytes) -> Loaded:
         import openpyxl
     except ImportError:
         raise UsageError(
-            f"{what} is an Excel file: install its reader (pip install 'roftbench[excel]'), or save the sheet as CSV"
+            f"{what} is an Excel file: install its reader (pip install 'roftbench[excel]'), or save the sheet as CSV",
+            key=what,
         ) from None
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
@@ -122,32 +128,33 @@ def _excel(what: str, content: bytes) -> Loaded:
     except UsageError:
         raise
     except Exception as error:  # of any kind, for a damaged file
-        raise UsageError(f"{what} is a damaged Excel file: {error}. Save the sheet as CSV.") from None
+        raise UsageError(f"{what} is a damaged Excel file: {error}. Save the sheet as CSV.", key=what) from None
     filled = [[_cell(value) for value in row] for row in rows if any(value is not None for value in row)]
     width = max((at + 1 for row in filled for at, text in enumerate(row) if text), default=0)
     notes = [f"sheet '{sheet.title}' of {len(book.worksheets)}"] if len(book.worksheets) > 1 else []
     if len(filled) < 2:
-        raise UsageError(f"{what}: sheet '{sheet.title}' has no rows below a header")
+        raise UsageError(f"{what}: sheet '{sheet.title}' has no rows below a header", key=what)
     head, *body = (row[:width] for row in filled)
     return Loaded(head, [list(column) for column in zip(*body, strict=True)], notes)
 
 
 def _table_of(sheets: Sequence[Any]) -> Any:
-    """Return the first sheet with a column that is called SMILES, or else the first with rows and columns."""
+    """Return the first sheet with a column named SMILES, or else the first one with rows and columns."""
     large = [one for one in sheets if one.max_row > 1 and one.max_column > 1] or sheets
     named = (one for one in large if any("smiles" in str(cell.value).lower() for cell in next(one.iter_rows())))
     return next(named, large[0])
 
 
 def _check_formulas(what: str, rows: list[list[Any]], written: Any) -> None:
-    """Raise UsageError for a formula whose value the file does not hold: it would be read as an empty cell."""
+    """Raise UsageError for a formula without a stored value, which would be read as an empty cell."""
     for row, cells in zip(rows, written.iter_rows(values_only=True), strict=True):
         for value, text in zip(row, cells, strict=True):
             if value is None and isinstance(text, str) and text.startswith("="):
-                raise UsageError(
+                problem = (
                     f"{what} has a formula without a value, '{text[:40]}': open and save it with a spreadsheet program,"
                     " or save the sheet as CSV"
                 )
+                raise UsageError(problem, key=what, got=text)
 
 
 def _cell(value: Any) -> str:
@@ -170,12 +177,13 @@ def _sdf(what: str, content: bytes) -> Loaded:
     records = RECORD_END.split(text)
     count = len(records) - (not records[-1].strip())
     marks = len(SDF_MARK.findall(text))
-    if len(rows) != count or not 0 < marks <= count:  # two molecules before one "$$$$" are one record to RDKit
+    if len(rows) != count or not 0 < marks <= count:  # RDKit reads two molecules before one "$$$$" as one record
         check_signature(what, content[:1024])
         raise UsageError(
             f"{what} is a damaged SD file: it has {count} records that end with '$$$$' and {marks} molecules that end"
             f" with 'M  END', of which {len(rows)} can be told apart. Write it again, or convert it: obabel FILE -O"
-            " out.csv"
+            " out.csv",
+            key=what,
         )
     _check_fields(what, records)
     columns = [[row.get(name, "") for row in rows] for name in names]
@@ -183,7 +191,7 @@ def _sdf(what: str, content: bytes) -> Loaded:
 
 
 def _in_utf8(text: bytes) -> tuple[bytes, list[str]]:
-    """Return a text in UTF-8, and a note where it was not: RDKit gives up a record with any other character."""
+    """Return a text in UTF-8, and a note if it was not; RDKit fails on records with other characters."""
     try:
         text.decode()
     except UnicodeDecodeError:
@@ -192,12 +200,14 @@ def _in_utf8(text: bytes) -> tuple[bytes, list[str]]:
 
 
 def _check_fields(what: str, records: Sequence[bytes]) -> None:
-    """Raise UsageError for a record that gives a field twice: RDKit keeps the last value alone."""
+    """Raise UsageError for a record with a field twice, of which RDKit keeps only the last value."""
     for row, record in enumerate(records, 1):
         fields = SDF_FIELD.findall(record)
         if len(set(fields)) < len(fields):
             name = next(field for field in fields if fields.count(field) > 1).decode()
-            raise UsageError(f"{what}, record {row} gives the field '{name}' twice: give each value a name of its own")
+            raise UsageError(
+                f"{what}, record {row} gives the field '{name}' twice: give each value a name of its own", key=name
+            )
 
 
 def _record(molecule: Chem.Mol | None) -> dict[str, str]:
@@ -209,7 +219,7 @@ def _record(molecule: Chem.Mol | None) -> dict[str, str]:
         title = molecule.GetProp("_Name").strip() if molecule.HasProp("_Name") else ""
         atoms = molecule.GetNumAtoms()
         text = Chem.MolToSmiles(molecule) if atoms <= MAX_ATOMS else f"[{atoms}_atoms]"
-    except (RuntimeError, ValueError):  # a field that is no UTF-8, a molecule that RDKit cannot write
+    except (RuntimeError, ValueError):  # a field that is not UTF-8, or a molecule that RDKit cannot write
         return {"smiles": "unreadable_record"}
     given = {name.lower() for name in fields}
     smiles = "molblock_smiles" if "smiles" in given else "smiles"

@@ -1,4 +1,4 @@
-"""What the cells of a table can be, and what is left open about an own table: guessed, and the guess put in words."""
+"""Guesses of columns, task and classes of a user's table, and their wording."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -32,9 +32,9 @@ LEFT_OUT = {
     "identifier": "looks like an identifier",
     "split": "no cell of it names a part: train, val, test",
 }
-SEVERAL = 12  # different words of a text column that may be an outcome
-MOSTLY = 0.8  # share of the cells looked at
-# The kinds of columns that can be targets, by task; a lesser kind counts where there is no better one.
+SEVERAL = 12  # most distinct words of a text column that may be an outcome
+MOSTLY = 0.8  # share of the cells examined
+# Kinds of columns that can be targets, by task, in order of preference.
 TARGET_KINDS: dict[str | None, tuple[tuple[str, ...], ...]] = {
     None: (("binary", "number", "class"), ("two texts",)),
     "regression": (("binary", "number"),),
@@ -43,7 +43,7 @@ TARGET_KINDS: dict[str | None, tuple[tuple[str, ...], ...]] = {
 
 
 def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
-    """Return the names of the target columns, where the spec may say that all other columns are."""
+    """Return the names of the target columns, with "*" resolved to all other columns."""
     roles = {spec.split_column: "split", spec.smiles_column: "SMILES"}
     targets = spec.targets or []
     if targets == [ALL_OTHERS]:
@@ -51,24 +51,30 @@ def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
     for name in targets:
         sheet.position(name)
         if name in roles:
-            raise UsageError(f"dataset.targets: '{name}' is the {roles[name]} column of {sheet.what}, not a label")
+            problem = f"dataset.targets: '{name}' is the {roles[name]} column of {sheet.what}, not a label"
+            raise UsageError(problem, key="dataset.targets", got=name)
     return targets
 
 
 def smiles_column(sheet: Sheet, key: str = "dataset.smiles_column") -> str:
-    """Return the column with a usual name and SMILES below it, or else the only one whose first cells are SMILES.
+    """Return the column with a common name and SMILES in it, or else the only one whose first cells are SMILES.
 
-    `key` is what the user can set instead.
+    Args:
+        sheet: the table.
+        key: setting that the message of an error suggests.
+
+    Raises:
+        UsageError: there is no such column, or several.
     """
     lowered = {name.strip().lower(): name for name in reversed(sheet.names)}
     usual = [lowered[name] for name in SMILES_NAMES if name in lowered]
     for name in usual:
         if "smiles" in name.lower() or _are_smiles(_given(sheet.columns([name])[0])[:50].to_pylist()):
-            return name  # what says that it is SMILES is believed
+            return name  # a name with SMILES is trusted
     columns = zip(sheet.names, sheet.load(range(len(sheet.names))), strict=True)
     found = [name for name, cells in columns if _are_smiles(_given(cells)[:50].to_pylist())]
     if usual and not found:
-        return usual[0]  # what is wrong with each row is told when its graph is made
+        return usual[0]  # problems of rows are reported when graphs are made
     found = [name for name in found if "smiles" in name.lower()] or found
     if len(found) == 1 and not _are_smiles(found):
         return found[0]
@@ -78,11 +84,11 @@ def smiles_column(sheet: Sheet, key: str = "dataset.smiles_column") -> str:
         problem = f"has {len(found)} columns of SMILES:"
     else:
         problem = f"has no column called {', '.join(SMILES_NAMES)}, and none that holds SMILES:"
-    raise UsageError(f"{sheet.what} {problem} set {key} to one of {_listed(found or sheet.names)}")
+    raise UsageError(f"{sheet.what} {problem} set {key} to one of {_listed(found or sheet.names)}", key=key)
 
 
 def smiles_in_words(sheet: Sheet, name: str, key: str = "dataset.smiles_column") -> list[str]:
-    """Return the guess of a SMILES column in words, and which columns beside it hold SMILES of several letters, too."""
+    """Return the guess of a SMILES column in words, and other columns that hold SMILES of several letters."""
     others = [at for at, other in enumerate(sheet.names) if other != name]
     columns = zip(others, (_given(cells)[:20].to_pylist() for cells in sheet.load(others)), strict=True)
     likely = [(sheet.names[at], texts) for at, texts in columns if not any(_is_number(text) for text in texts[:3])]
@@ -96,17 +102,17 @@ def _is_number(text: str) -> bool:
 
 
 def _are_smiles(texts: list[str]) -> bool:
-    """Return whether most texts are SMILES: real tables have a few that are none."""
+    """Return whether most texts are SMILES, as real tables contain a few that are not."""
     with rdBase.BlockLogs():
         parsed = sum(map(is_smiles, texts))
     return bool(texts) and parsed >= MOSTLY * len(texts)
 
 
 def split_column(sheet: Sheet) -> str | None:
-    """Return the column that is called split and holds names of parts, if there is one.
+    """Return the column named split that holds names of parts, or None.
 
     Raises:
-        UsageError: it holds a name of a part and something else, too.
+        UsageError: it holds names of parts and other texts.
     """
     for name in sheet.names:
         if _is_split(name) and sheet.names.count(name) == 1:
@@ -115,10 +121,11 @@ def split_column(sheet: Sheet) -> str | None:
             if words and not others:
                 return name
             if set(words) & set(PART_NAMES):
-                raise UsageError(
+                problem = (
                     f"{sheet.what}: column '{name}' looks like the parts of a split, but holds '{others[0][:80]}', too."
                     f" Allowed: {', '.join(filter(None, PART_NAMES))}, or an empty cell. Or rename the column."
                 )
+                raise UsageError(problem, key=name, got=others[0])
     return None
 
 
@@ -127,7 +134,7 @@ def _is_split(name: str) -> bool:
 
 
 def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
-    """Return the target columns, where the other columns are known, and in words what was left out."""
+    """Return the target columns, given SMILES and split columns, and the columns left out, in words."""
     places = [at for at, name in enumerate(sheet.names) if name not in (spec.smiles_column, spec.split_column)]
     names = [sheet.names[at] for at in places]
     loaded = zip(names, sheet.load(places), strict=True)
@@ -148,10 +155,12 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     texts = [pair for kind, *pair in zip(kinds, names, columns, strict=True) if kind == "text"]
     if found and (reasons := "; ".join(filter(None, (almost_numeric(*pair, looks=False) for pair in texts)))):
         raise UsageError(
-            f"{sheet.what}: {reasons}. Mend it if it is to be predicted, or say what is: 'dataset.targets=[{found[0]}]'"
+            f"{sheet.what}: {reasons}",
+            key="dataset.targets",
+            hint=f"Correct it if it is to be predicted, or give the labels: 'dataset.targets=[{found[0]}]'",
         )
     _ask_for_outcome(sheet, spec, found, texts)
-    many = {"class"} if spec.classes else {"binary"}  # several of these are the tasks of one data set
+    many = {"class"} if spec.classes else {"binary"}  # several of these are tasks of one data set
     if len(found) == 1 or (found and spec.task != "regression" and set(kinds) & set(pool) == many):
         return found, left_out + unused
     if found:
@@ -164,12 +173,13 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     quoted = quoted_list(found[:2])
     example = f" (here {shell_word('dataset.targets', quoted)})" if "'" in quoted else ""
     raise UsageError(
-        f"{sheet.what} has {problem}. Say what to predict: dataset.targets=[A] or 'dataset.targets=[A,B]'{example}"
+        f"{sheet.what} has {problem}. Say what to predict: dataset.targets=[A] or 'dataset.targets=[A,B]'{example}",
+        key="dataset.targets",
     )
 
 
 def _ask_for_outcome(sheet: Sheet, spec: DatasetSpec, found: Sequence[str], texts: Iterable[Sequence[Any]]) -> None:
-    """Raise UsageError where a column of text holds the words of two classes and others, beside numbers or alone."""
+    """Raise UsageError if a column of text holds the words of two classes and others."""
     for name, cells in texts if spec.task != "regression" and not spec.classes else ():
         words = pc.unique(_given(cells)).to_pylist()
         lowered = {word.lower() for word in words}
@@ -181,7 +191,8 @@ def _ask_for_outcome(sheet: Sheet, spec: DatasetSpec, found: Sequence[str], text
                 ways = [*numbers, " ".join(shell_word(key, quoted_list(given)) for key, given in outcome)]
                 raise UsageError(
                     f"{sheet.what}: {f'{_listed(found)} can be a label, but ' if found else ''}'{name}' holds"
-                    f" {', '.join(words)}. Say what to predict: {', or '.join(ways)}"
+                    f" {', '.join(words)}. Say what to predict: {', or '.join(ways)}",
+                    key="dataset.targets",
                 )
 
 
@@ -215,7 +226,7 @@ def _content_kind(cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
 
 
 def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, list[str] | None]:
-    """Return the task, and the texts of the negative and the positive class where they are not 0 and 1."""
+    """Return the task, and the texts of the negative and the positive class if these are not 0 and 1."""
     if spec.classes is not None or spec.task == "regression":
         return spec.task or "classification", spec.classes
     named = zip(targets, sheet.columns(targets), strict=True)
@@ -224,7 +235,7 @@ def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, 
     values = as_numbers(together)
     known, count = np.unique(values[~np.isnan(values)], return_counts=True)
     if not len(known):
-        raise UsageError(f"{sheet.what} has no label at all in {_listed(targets)}")
+        raise UsageError(f"{sheet.what} has no label at all in {_listed(targets)}", key=", ".join(targets))
     if np.isinf(values).any():
         return "classification", _word_classes(sheet, targets, columns)
     if np.isin(known, (0, 1)).all():
@@ -233,15 +244,17 @@ def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, 
         raise UsageError(
             f"{sheet.what}: the labels of {_listed(targets)} are -1, 0 and 1. Some published files have classes -1 and"
             " 1 and write 0 where a label is missing: then empty the cells that hold 0. Otherwise set"
-            " dataset.task=regression."
+            " dataset.task=regression.",
+            key="dataset.task",
         )
-    if len(known) == 2 and (spec.task or count.sum() > 2):  # two rows with a number each are no classes
+    if len(known) == 2 and (spec.task or count.sum() > 2):  # two rows with a number each are not classes
         return "classification", [together[int((values == value).argmax())].as_py() for value in known]
     if spec.task == "classification":
-        raise UsageError(
+        problem = (
             f"{sheet.what}: classification labels must be 0, 1 or empty, or have two values; {_listed(targets)}"
             f" {'has' if len(targets) == 1 else 'have'} {len(known)}. Use dataset.task=regression?"
         )
+        raise UsageError(problem, key="dataset.task", got=spec.task)
     return "regression", None
 
 
@@ -258,7 +271,8 @@ def _word_classes(sheet: Sheet, targets: Sequence[str], columns: Iterable[pa.Chu
             return [written[negative], written[positive]]
     raise UsageError(
         f"{sheet.what}: the labels of {_listed(targets)} are {' and '.join(written.values())}. Say which is which:"
-        f" 'dataset.classes=[NEGATIVE,POSITIVE]'{hint(written.values())}"
+        f" 'dataset.classes=[NEGATIVE,POSITIVE]'{hint(written.values())}",
+        key="dataset.classes",
     )
 
 

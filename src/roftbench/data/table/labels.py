@@ -1,4 +1,4 @@
-"""Label cells as numbers or classes: what a cell means, and what is wrong with one that means nothing."""
+"""Label cells as numbers or classes, and messages on cells that are neither."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -26,8 +26,8 @@ NUMBER = rf"^[+-]?{DIGITS}$"
 RELATION = r"^(<=|>=|=<|=>|<<|>>|[<>≤≥≦≧⩽⩾＜＞~≈=])\s*"
 RELATED = rf"{RELATION}[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$"
 SHOWN = 10  # offending values that are listed
-MINUS = "\u2212\u2010\u2011\u2012\u2013\u2014\u00ad\u02d7\u207b\u2796\ufe63\uff0d"  # signs that look like a minus
-NEARLY = (  # what cells that are nearly numbers look like, and what helps
+MINUS = "\u2212\u2010\u2011\u2012\u2013\u2014\u00ad\u02d7\u207b\u2796\ufe63\uff0d"  # characters that look like a minus
+NEARLY = (  # patterns of cells that are almost numbers, with advice
     (re.compile(r"\"[^\"]*\"|'[^']*'"),
      "; it is in quotes, which a blank before them makes a part of the cell: remove the blank or the quotes"),
     (re.compile(r"[+-]\s+[\d.,]+([eE][+-]?\d+)?"), "; remove the blank after its sign"),
@@ -43,7 +43,7 @@ NEARLY = (  # what cells that are nearly numbers look like, and what helps
 
 
 class Labels(NamedTuple):
-    """Trimmed label cells [R], "" where a label is missing, and how many were bounds and marks of missing values."""
+    """Trimmed label cells [R], "" where a label is missing, and numbers of bounds and marks of missing values."""
 
     cells: pa.ChunkedArray
     bounded: int = 0
@@ -77,7 +77,7 @@ def label_cells(spec: DatasetSpec, sheet: Sheet, name: str, cells: pa.ChunkedArr
 
 
 def as_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return trimmed cells as numbers, [R]: NaN where a cell is empty, infinite where it is no finite number."""
+    """Return trimmed cells as numbers, [R]: NaN for an empty cell, infinity for one that is no finite number."""
     other = pc.if_else(pc.equal(cells, ""), "nan", "inf")
     text = pc.if_else(pc.match_substring_regex(cells, NUMBER), pc.utf8_ltrim(cells, characters="+"), other)
     values: NDArray[np.float64] = text.cast(pa.float64()).to_numpy()
@@ -85,7 +85,7 @@ def as_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def as_classes(cells: pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.float64]:
-    """Return trimmed cells as 0 and 1, [R]: NaN where a cell is empty, infinite where it is neither class.
+    """Return trimmed cells as 0 and 1, [R]: NaN for an empty cell, infinity for one that is neither class.
 
     Classes that are numbers are compared as numbers (1.0 is 1), texts without regard to case unless only case tells
     them apart.
@@ -103,26 +103,27 @@ def as_classes(cells: pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.flo
 
 
 def reject(sheet: Sheet, name: str, cells: pa.ChunkedArray, values: NDArray[np.float64], allowed: str) -> None:
-    """Raise UsageError that names the first cell whose value is infinite, and lists all such values with counts."""
+    """Raise UsageError if a value is infinite; the message names the first such cell and lists all with counts."""
     if not np.isinf(values).any():
         return
     row = int(np.isinf(values).argmax())
     found = offending(cells, values)
     sentences = filter(None, (listed(found), options(found)))
-    raise UsageError(
+    problem = (
         f"{sheet.what}, column '{name}', data row {row + 1}: '{cells[row].as_py()[:80]}' is not {allowed} (leave the"
         f" cell empty where a label is missing{remedies(found, cells)}){'. '.join(['', *sentences])}"
     )
+    raise UsageError(problem, key=name, got=cells[row].as_py())
 
 
 def offending(cells: pa.ChunkedArray, values: NDArray[np.float64]) -> dict[str, int]:
-    """Return the different cells whose values are infinite and how often each occurs, in order of appearance."""
+    """Return the distinct cells with infinite values and their counts, in order of appearance."""
     counts = pc.value_counts(cells.filter(pa.array(np.isinf(values))))
     return dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True))
 
 
 def listed(found: dict[str, int]) -> str:
-    """Return offending values with counts, the most frequent first; nothing where there is one in one cell."""
+    """Return offending values with counts in words, the most frequent first; "" for a single cell."""
     total = sum(found.values())
     if total <= 1:
         return ""
@@ -133,7 +134,7 @@ def listed(found: dict[str, int]) -> str:
 
 
 def options(found: dict[str, int]) -> str:
-    """Return which options read the values: what is bounded by dataset.censored, words by dataset.na_values."""
+    """Return options that accept the values: dataset.censored for bounds, dataset.na_values for words."""
     ways = []
     if any(re.match(RELATED, text) for text in found):
         ways.append("dataset.censored=drop (no label) or dataset.censored=bound (the number) for values with a sign")
@@ -144,7 +145,7 @@ def options(found: dict[str, int]) -> str:
 
 
 def remedies(found: dict[str, int], cells: pa.ChunkedArray) -> str:
-    """Return what is wrong with the offending values of a column that are nearly numbers, and what helps."""
+    """Return advice on offending values of a column that are almost numbers."""
     hints = hint(found)
     pointed = cells.filter(pc.match_substring_regex(cells, r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"))
     if len(pointed) and any(re.fullmatch(r"[+-]?(\d[\d.]*)?,\d+|[+-]?\d{1,3}(\.\d{3}){2,}", text) for text in found):
@@ -153,7 +154,7 @@ def remedies(found: dict[str, int], cells: pa.ChunkedArray) -> str:
 
 
 def hint(found: Iterable[str]) -> str:
-    """Return what is wrong with cells that are nearly numbers, and what helps."""
+    """Return advice on cells that are almost numbers."""
     return "".join(dict.fromkeys(filter(None, map(_hint, list(found)[:SHOWN]))))
 
 
@@ -168,7 +169,7 @@ def _hint(text: str) -> str:
 
 
 def almost_numeric(name: str, cells: pa.ChunkedArray, *, looks: bool = True) -> str | None:
-    """Return what keeps a column from being numeric, if most cells are numbers or, with `looks`, look like some."""
+    """Return why a column is not numeric, if most cells are numbers or, with `looks`, resemble numbers; or None."""
     values = as_numbers(cells)
     if np.isnan(values).all():
         return f"'{name}' is empty"
@@ -190,7 +191,7 @@ def _looks_numeric(values: NDArray[np.float64], found: Iterable[str]) -> bool:
 def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> None:
     """Raise UsageError for a label column whose points may separate thousands, in a table with decimal commas.
 
-    So is "56.993" beside a column of "3,77": 56993 in the one way of writing numbers, 56.993 in the other.
+    An example is "56.993" beside a column with "3,77", which can be 56993 or 56.993.
     """
     for name, cells in zip(names, sheet.columns(names) if sheet.decimal_commas and names else [], strict=False):
         trimmed = label_cells(spec, sheet, name, cells).cells
@@ -202,8 +203,9 @@ def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> No
         written = sorted({*sheet.commas, *(other for other, texts in columns if is_written_with_commas(texts))})
         if written:
             text = pointed[0].as_py()
-            raise UsageError(
+            problem = (
                 f"{sheet.what}, column '{name}': '{text}' may be {meanings(text)}: column '{written[0]}' has decimal"
                 f" commas, so that a point may separate thousands. Write {meanings(text)}, or all numbers of the table"
                 " with decimal points."
             )
+            raise UsageError(problem, key=name, got=text)

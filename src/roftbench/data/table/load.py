@@ -1,4 +1,4 @@
-"""A table of SMILES and labels, published or a user's own: what is left open filled in, and every row read."""
+"""Tables of SMILES and labels, published or the user's: open settings guessed, and rows read."""
 
 import os
 import stat
@@ -14,28 +14,33 @@ from numpy.typing import NDArray
 from roftbench.data.config import PART_NAMES, DatasetSpec
 from roftbench.data.smiles import BLANKS, MAX_ATOMS
 from roftbench.data.table import infer
-from roftbench.data.table.beside import cautions, told
+from roftbench.data.table.beside import cautions, reading_notes
 from roftbench.data.table.labels import as_classes, as_numbers, check_thousands, label_cells, reject
 from roftbench.data.table.reader import Sheet, open_sheet, unpack
 from roftbench.errors import UsageError
+from roftbench.formatting import printable_name
 from roftbench.store import downloads
 from roftbench.store.checksums import sha256
 from roftbench.store.downloads import Places
 
-READING = 2  # raise it when cells of an own table are read otherwise; `_reading_version` tells of which tables
+READING = 2  # raise it when cells of user tables are read differently; see `_reading_version`
 DEFAULT_METRIC = {"regression": "rmse", "classification": "roc_auc"}
 
-# A sweep completes the same table for each of its jobs. Small: no cells, only specs.
+# Completed specs by file, as a sweep completes the same table for each of its jobs.
 _COMPLETED: dict[tuple[str, int, int, str], tuple[DatasetSpec, list[str]]] = {}
 
 
 @dataclass(frozen=True)
 class Table:
-    """SMILES as written, [R], labels [R, T] float64 with NaN where missing, and parts [R], for all R rows of the file.
+    """All R rows of a file.
 
-    A part is "train", "val", "test" or "" (in none); there are no parts without a split column. `targets` are the
-    names of the T label columns, and `place` is where the file was found. `notes` are what a reader of a score should
-    know of how cells were read, and of what stands beside them.
+    Attributes:
+        smiles: SMILES as written, [R].
+        labels: labels, [R, T] float64, NaN where missing.
+        parts: "train", "val", "test" or "" (no part) per row, [R]; None without a split column.
+        targets: names of the T label columns.
+        place: where the file was found.
+        notes: remarks on how cells were read and on other columns, for readers of scores.
     """
 
     smiles: list[str]
@@ -47,12 +52,12 @@ class Table:
 
 
 def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]:
-    """Return the spec with its checksum and with everything left open guessed from the file, and the guesses in words.
+    """Return the spec with digest and all open settings guessed from the file, and the guesses in words.
 
-    The spec of a published file leaves nothing open: it is returned as it is, and `places` are not looked at.
+    The spec of a published file has no open settings and is returned unchanged.
 
     Raises:
-        UsageError: the file is missing or no table, or something can neither be found in it nor guessed.
+        UsageError: the file is missing or no table, or a setting cannot be guessed.
     """
     if spec.path is None:
         return spec, []
@@ -66,15 +71,17 @@ def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]
 
 def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if spec.classes and spec.task == "regression":
-        raise UsageError(f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression")
+        problem = f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression"
+        raise UsageError(problem, key="dataset.classes", got=spec.classes)
     content = _own_content(spec, path)
     digest = sha256(content)
     if spec.sha256 not in (None, digest):
-        raise UsageError(f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}")
-    file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without an ending
+        problem = f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}"
+        raise UsageError(problem, key="dataset.sha256", got=spec.sha256)
+    file = Path(str(spec.path)).name  # not that of `path`: a link may lead to a name without suffix
     sheet = open_sheet(str(spec.path), file, content)
     guesses = list(sheet.notes)
-    done = replace(spec, name=spec.name or _name(file), sha256=digest)
+    done = replace(spec, name=spec.name or printable_name(file.split(".")[0]) or "table", sha256=digest)
     if spec.smiles_column is None:
         done = replace(done, smiles_column=infer.smiles_column(sheet))
         guesses += infer.smiles_in_words(sheet, str(done.smiles_column))
@@ -98,15 +105,18 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     done = replace(done, reading_version=_reading_version(done, sheet, resolved))
     try:
         return replace(done, task=task, classes=classes, metric=spec.metric or DEFAULT_METRIC[task]), guesses
-    except ValueError as error:  # a metric that was given for the other task
-        raise UsageError(f"dataset.{error} The labels look like {task}: dataset.task says otherwise.") from None
+    except UsageError as error:  # a metric that was given for the other task
+        hint = f"The labels look like {task}: set dataset.task otherwise."
+        raise UsageError(
+            f"dataset.{error.message}", key="dataset.metric", got=error.got, allowed=error.allowed, hint=hint
+        ) from None
 
 
 def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> int | None:
-    """Return READING where it gives other molecules or training rows than reading before it did, so that keys differ.
+    """Return READING if molecules or training rows differ from those of earlier rules, so that keys differ; or None.
 
-    So it does where a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms,
-    and where a row of a single task has no label.
+    They differ if a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms, or
+    if a row of a single task has no label.
     """
     smiles, *labels = sheet.columns([str(spec.smiles_column), *targets[: len(targets) == 1]])
     text = pc.utf8_trim(smiles, characters=BLANKS)
@@ -117,12 +127,6 @@ def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) ->
     return READING if differs or any(pc.any(cells).as_py() for cells in unlabeled) else None
 
 
-def _name(file: str) -> str:
-    """Return what a data set is called after its file: what cannot be printed, or is no UTF-8, is written out."""
-    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in file.split(".")[0])
-    return "".join(shown) or "table"
-
-
 def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> list[str]:
     meaning = f"{classes[0]} = 0, {classes[1]} = 1" if classes else ""
     if spec.task is None:
@@ -131,13 +135,13 @@ def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> l
 
 
 def read_table(spec: DatasetSpec, places: Places) -> Table:
-    """Read SMILES, labels and parts of a completed spec, every row in file order.
+    """Return SMILES, labels and parts of all rows of a completed spec, in file order.
 
-    Where the file is the bundled copy, the published rows that it lacks are put in without SMILES and label, so that
-    row numbers are always those of the published file.
+    Published rows that the bundled copy lacks are inserted without SMILES and label, so that row numbers are those of
+    the published file.
 
     Raises:
-        UsageError: the file cannot be found or read, its content is not the expected one, or a label cannot be used.
+        UsageError: the file cannot be found or read, its content is not as expected, or a label cannot be used.
     """
     sheet, place = _open(spec, places)
     targets = infer.resolved_targets(spec, sheet)
@@ -151,14 +155,17 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=False)]
     columns = zip(targets, (one.cells for one in read), strict=True)
     labels = np.stack([_labels(spec, sheet, *column) for column in columns], axis=1)
-    notes = (*told(spec, read), *cautions(spec, targets, labels, rest)) if spec.path is not None else ()
+    notes = (*reading_notes(spec, read), *cautions(spec, targets, labels, rest)) if spec.path is not None else ()
     if np.isnan(labels).all():
-        raise UsageError(f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty")
+        raise UsageError(
+            f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty", key=", ".join(targets)
+        )
     if place == "bundled" and spec.absent_rows:
         texts, labels, parts = _with_absent(spec, texts, labels, parts)
     for what, expected, came in (("rows", spec.rows, len(labels)), ("num_tasks", spec.num_tasks, len(targets))):
         if expected not in (None, came):
-            raise UsageError(f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}")
+            problem = f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}"
+            raise UsageError(problem, key=f"dataset.{what}", got=expected)
     return Table(texts, labels, parts, targets, place, notes)
 
 
@@ -169,7 +176,8 @@ def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
     path, _ = _own_file(spec.path)
     content = _own_content(spec, path)
     if (digest := sha256(content)) != spec.sha256:
-        raise UsageError(f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed")
+        problem = f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed"
+        raise UsageError(problem, key="dataset.path", got=spec.path)
     return open_sheet(spec.path, Path(spec.path).name, content), spec.path
 
 
@@ -178,7 +186,7 @@ def _own_file(name: str) -> tuple[Path, os.stat_result]:
     try:
         path = path.expanduser().resolve()
         status = path.stat()
-    except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
+    except (OSError, RuntimeError, ValueError) as error:  # unknown home folder, NUL in the name
         raise _unreadable(path, name, getattr(error, "strerror", None) or str(error)) from None
     if not stat.S_ISREG(status.st_mode):
         kind = "Is a directory" if stat.S_ISDIR(status.st_mode) else "Not a regular file"
@@ -195,17 +203,18 @@ def _own_content(spec: DatasetSpec, path: Path) -> bytes:
 
 
 def _unreadable(path: Path, name: str, reason: str) -> UsageError:
-    return UsageError(f"dataset.path={name} cannot be read: {reason} (looked at {path})")
+    return UsageError(f"dataset.path={name} cannot be read: {reason} (looked at {path})", key="dataset.path", got=name)
 
 
 def _smiles(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
     row = pc.index(pc.match_substring_regex(cells, "[\n\r]"), True).as_py()
     if row >= 0:
         text = cells[row].as_py()[:80]
-        raise UsageError(
+        problem = (
             f"{sheet.what}, column '{name}', data row {row + 1}: {text!r}… goes over lines: close the quote, or take"
             " the line end out of the cell"
         )
+        raise UsageError(problem, key=name, got=cells[row].as_py())
     texts: list[str] = cells.to_numpy().tolist()
     return texts
 
@@ -216,10 +225,11 @@ def _parts(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
     index = pc.index_in(pc.utf8_lower(trimmed), value_set=pa.array(words))
     row = pc.index(pc.is_null(index), True).as_py()
     if row >= 0:
-        raise UsageError(
+        problem = (
             f"{sheet.what}, column '{name}', data row {row + 1}: '{trimmed[row].as_py()[:80]}' is no part. Allowed:"
             f" {', '.join(filter(None, words))}, or an empty cell for a row in no part."
         )
+        raise UsageError(problem, key=name, got=trimmed[row].as_py())
     normal = np.array(list(PART_NAMES.values()), dtype=object)
     parts: list[str] = normal[index.to_numpy()].tolist()
     return parts
@@ -244,7 +254,8 @@ def _with_absent(
     rows = len(smiles) + len(spec.absent_rows)
     absent = np.unique(spec.absent_rows)
     if len(absent) < len(spec.absent_rows) or absent[0] < 0 or absent[-1] >= rows:
-        raise UsageError(f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}")
+        problem = f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}"
+        raise UsageError(problem, key="dataset.absent_rows", got=spec.absent_rows)
     kept = np.setdiff1d(np.arange(rows), absent)
     everything = np.full((rows, labels.shape[1]), np.nan)
     everything[kept] = labels

@@ -1,4 +1,4 @@
-"""Quoted cells that go over lines: text of the user's, or rows of the table behind a quote that was never closed."""
+"""Quoted cells over several lines: text of the user, or rows of the table after a quote that was opened by accident."""
 
 import re
 from collections.abc import Sequence
@@ -11,22 +11,24 @@ from roftbench.errors import UsageError
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 NUMBER = r"^[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$"
-LAST = "\x04"  # in every cell of a row put after the last one: a quote that is left open swallows it
-
-
-def physical_rows(body: bytes | memoryview) -> int:
-    """Return how many lines of a text hold something."""
-    return sum(1 for line in bytes(body).splitlines() if line.strip())
+LAST = "\x04"  # content of a row appended to the table, which an open quote would include
 
 
 def check_rows(
     what: str, names: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray], separator: str, before: int = 0
 ) -> None:
-    """Refuse a table in which a quoted cell of any column holds whole rows; `before` rows precede these.
+    """Refuse a table in which a quoted cell seems to hold whole rows.
+
+    Args:
+        what: name of the table in messages.
+        names: names of all columns.
+        columns: their cells.
+        separator: character between cells.
+        before: number of rows before these.
 
     Raises:
-        UsageError: every line over which a cell goes has as many separators as a row of the table, so that the quote
-            may have been opened by accident; a row must not be lost.
+        UsageError: each line of a cell has as many separators as a row of the table, so its quote may have been opened
+            by accident, and rows would be lost.
     """
     over_lines = [pc.match_substring_regex(column, "[\r\n]").to_numpy(zero_copy_only=False) for column in columns]
     rows = np.flatnonzero(np.logical_or.reduce(over_lines)).tolist()
@@ -35,15 +37,16 @@ def check_rows(
         cells = [column[row].as_py() for column in columns]
         if (found := _rows_within(cells, separator, numeric)) is not None:
             place, count = found
-            raise UsageError(
+            problem = (
                 f"{what}, column '{names[place]}', data row {before + row + 1}: {cells[place][:80]!r}… goes over lines:"
                 f" close the quote, or take the line ends out of the cell. Its {count} lines look like {count} rows of"
                 " the table, and no row may be lost."
             )
+            raise UsageError(problem, key=names[place], got=cells[place])
 
 
 def _rows_within(cells: Sequence[str], separator: str, numeric: Sequence[bool]) -> tuple[int, int] | None:
-    """Return the place of a cell that goes over lines, each of them like a row, and how many lines these are."""
+    """Return the position of a cell whose lines all look like rows, and their number, or None."""
     for place, cell in enumerate(cells):
         lines = [line for line in LINE_END.split(cell) if line.strip()]
         if len(lines) < 2:
@@ -56,14 +59,14 @@ def _rows_within(cells: Sequence[str], separator: str, numeric: Sequence[bool]) 
 
 
 def _is_numeric(column: pa.Array | pa.ChunkedArray) -> bool:
-    """Return whether a column holds numbers alone, but for empty cells and those that go over lines."""
+    """Return whether a column holds numbers only, apart from empty cells and cells of several lines."""
     text = pc.utf8_trim_whitespace(column)
     given = text.filter(pc.invert(pc.match_substring_regex(text, f"^$|[\r\n{LAST}]")))
     return len(given) > 0 and bool(pc.all(pc.match_substring_regex(given, NUMBER)).as_py())
 
 
 def _fits(row: Sequence[str], numeric: Sequence[bool]) -> bool:
-    """Return whether cells can be a row of the table: numbers, or nothing, in columns that hold numbers alone."""
+    """Return whether cells can be a row of the table: numbers or nothing in numeric columns."""
     return all(
         not of_numbers or not text.strip() or re.match(NUMBER, text.strip()) is not None
         for text, of_numbers in zip(row, numeric, strict=True)

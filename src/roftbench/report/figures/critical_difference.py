@@ -23,8 +23,8 @@ _BAR = 0.13  # inches between bars
 def draw_critical_difference(result: Friedman, title: str) -> "Figure":
     """Draw mean ranks, best on the left, with bars that join the groups of methods that do not differ at 0.05.
 
-    Above the axis stands the length of the critical difference. Without a difference in the Friedman test itself
-    there are no groups to show, which the figure then says in their place.
+    Above the axis stands the length of the critical difference. Without a difference in the Friedman test,
+    a text replaces the groups.
     """
     places = list(result.ranks.values())
     sure = result.p < ALPHA
@@ -93,7 +93,7 @@ def _names(axes: "Axes", result: Friedman, top: float) -> None:
 
 
 def _bars(axes: "Axes", result: Friedman) -> None:
-    """One bar a group, a little longer than from its first to its last rank."""
+    """Draw one bar per group, slightly longer than the distance of its ranks."""
     overhang = 0.006 * (len(result.ranks) - 1)
     for i, group in enumerate(result.groups):
         y = -0.16 - _BAR * i

@@ -1,7 +1,7 @@
-"""Label-ratio curves: how good each method is with how many training labels.
+"""Label curves: scores of methods by number of training labels.
 
-curve_groups(curves) -> [(names, rows)]       what belongs into one figure
-draw_curves(rows, title, units) -> Figure     a panel a data set, a line a method
+curve_groups(curves) -> [(names, rows)]       rows of each figure
+draw_curves(rows, title, units) -> Figure     one panel per data set, one line per method
 """
 
 import math
@@ -31,7 +31,7 @@ _Look = dict[str, Any]
 
 
 def curve_groups(curves: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
-    """Return what belongs into one figure each: the rows of a model, split, training setting and variant.
+    """Return the rows of each figure: those of a model, split, training setting and variant.
 
     All labels belong to every variant. The baselines with the same split, labels and versions are among the rows of
     each. Names: those of GROUP.
@@ -58,7 +58,7 @@ def curve_datasets(rows: pd.DataFrame) -> list[str]:
 def draw_curves(
     rows: pd.DataFrame, title: str, units: Mapping[str, str] | None = None, *, pooled: bool = False
 ) -> "Figure":
-    """Draw one of `curve_groups`: a panel a data set, a line a method.
+    """Draw one of `curve_groups`: one panel per data set, one line per method.
 
     Points are means over seeds, bars their 95 % t intervals (none for one seed), the axis of labels is logarithmic. A
     method's points are moved a little sideways, so that bars do not hide one another. Points that lack seeds, or
@@ -108,7 +108,7 @@ def _label(method: str, baseline_model: str) -> str:
 
 
 def _panel(axes: "Axes", rows: pd.DataFrame, lines: Mapping[str, str], unit: str) -> None:
-    """One data set: a line a method, and the axes' names."""
+    """Draw one data set: a line per method, and the names of the axes."""
     counts = sorted(rows["labels"].unique())
     decades = max(math.log10(counts[-1] / counts[0]), 0.3)
     models = rows["model"].where(rows["baseline"].astype(bool), "")

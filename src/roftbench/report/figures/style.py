@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # In the order of METHODS. Told apart with normal sight and without red, green or blue cones (CIE76 distance of any two
-# at least 19, after Machado et al. 2009); markers tell them apart in black and white.
+# at least 19, after Machado et al. 2009); markers distinguish them in black and white.
 _COLORS = ("#505050", "#738fff", "#4545e6", "#009e73", "#804a26", "#b2a84c", "#6e2e99", "#b070be", "#d55e00")
 _MARKERS = ("o", "v", "^", "s", "D", "P", "X", "p", "*")
 _OTHER_COLORS = ("#00798c", "#a02c4a", "#5f6b1f", "#8c8c8c")
+_BASELINES = (
+    ("#9a9a9a", ":"),
+    ("#000000", ":"),
+    ("#000000", "-."),
+    ("#000000", "--"),
+    ("#9a9a9a", "--"),
+    ("#9a9a9a", "-."),
+)
 _STYLE: Any = {  # a dictionary, in whose keys Matplotlib's types are stricter than its documentation
     "font.family": "sans-serif",
     "font.size": 9,
@@ -54,7 +62,7 @@ _NO_DATES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Appearance:
-    """How a method is drawn, everywhere: Matplotlib's words for color, marker, line style, and the line's width."""
+    """Matplotlib's color, marker, line style and line width of a method in all figures."""
 
     color: str
     marker: str
@@ -63,12 +71,13 @@ class Appearance:
 
 
 def appearance(method: str) -> Appearance:
-    """Return how a method is drawn; one beyond the paper's nine has a dashed line, and a color that its name decides.
+    """Return the appearance of a method; one that is not shipped has a dashed line and a color derived from its name.
 
-    ROFT-MOL's line is the widest; a baseline's is black and dotted.
+    ROFT-MOL's line is the widest; a baseline's is black or gray, and broken.
     """
     if method in BASELINES:
-        return Appearance("#000000", "", ":", 1.4)
+        color, linestyle = _BASELINES[list(BASELINES).index(method) % len(_BASELINES)]
+        return Appearance(color, "", linestyle, 1.4)
     place = list(METHODS).index(method) if method in METHODS else len(_COLORS)
     if place < len(_COLORS):
         return Appearance(_COLORS[place], _MARKERS[place], "-", 2.2 if method == proposed() else 1.2)
@@ -79,7 +88,7 @@ def appearance(method: str) -> Appearance:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Give everything that is drawn inside the style of all figures, whatever the user's own settings are."""
+    """Apply the style of all figures inside the block, whatever the user's settings are."""
     import matplotlib as mpl
 
     with mpl.rc_context():
@@ -98,7 +107,7 @@ def write_figure(figure: "Figure", stem: Path) -> list[Path]:
 
 
 def rendered(figure: "Figure", form: str) -> bytes:
-    """Return what is in the file of a figure, "svg" or "pdf"."""
+    """Return the content of a figure's file, "svg" or "pdf"."""
     buffer = io.BytesIO()
     with style():
         title = {"Title": figure.get_label()} if figure.get_label() else {}

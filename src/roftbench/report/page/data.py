@@ -1,4 +1,4 @@
-"""What the report's page shows, as plain JSON values: the cells and ranks of the tables, statistics, and the jobs."""
+"""Data of the report's page as plain JSON values: cells, ranks, statistics and jobs."""
 
 import json
 from typing import Any
@@ -14,25 +14,28 @@ from roftbench.report.page import statistics as page_stats
 from roftbench.report.page.jobs import Interned, fit_curves, job_row, params_of, short
 from roftbench.report.page.lists import OWN, lists_of, places
 from roftbench.report.tables.footnotes import SPREAD
-from roftbench.store.results import Record, Store
+from roftbench.store.record_schema import Failure, RecordSummary
+from roftbench.store.results import Store
 
 _Data = dict[str, Any]
 _View = tuple[pd.DataFrame, pd.DataFrame]  # cells and mean ranks by one metric
 
 
-def page_data(store: Store | None, records: list[Record], failures: list[Record], long: pd.DataFrame) -> _Data:
-    """Return everything that the page shows; equal records give equal data.
+def page_data(store: Store | None, records: list[RecordSummary], failures: list[Failure], long: pd.DataFrame) -> _Data:
+    """Return the data of the page; equal records give equal data.
 
-    `records` and `failures` are those of the store that the page is about, without their bulk, or, without a store,
-    those of `read_scores`; `long` is the records' `long_table`. Rows name models, methods, data sets, params and jobs
-    by their places in the lists beside them. null is a score that is undefined.
+    `records` and `failures` are those of the store or, without a store, of `read_scores`; `long` is the records'
+    `long_table`. Rows refer to models, methods, data sets, params and jobs by their indices in the lists. null is an
+    undefined score.
     """
-    done = sorted((record for record in records if record["status"] == "done"), key=lambda record: str(record["key"]))
+    done = sorted(records, key=lambda record: record.key)
     failed = unfinished_table(done, failures)
     lists = lists_of(long, done, failed)
     shared = {name: Interned() for name in ("params", "envs", "data", "warnings", "epochs")}
     jobs = [
-        job_row(_whole(store, record), lists["metrics_of"][record["job"]["dataset"]["task"]], shared)
+        job_row(
+            record, store.get(record.key) if store else None, lists["metrics_of"][record.job["dataset"]["task"]], shared
+        )
         for record in bar(done, "reading jobs", "job", delay=page_stats.PATIENCE)
     ]
     points = fit_curves(jobs, shared["epochs"])
@@ -52,19 +55,15 @@ def page_data(store: Store | None, records: list[Record], failures: list[Record]
     }
 
 
-def _whole(store: Store | None, record: Record) -> Record:
-    return (store and store.get(record["key"])) or record  # taken away since: what is known of it
-
-
-def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _View]:
+def _views(long: pd.DataFrame, done: list[RecordSummary], lists: _Data) -> dict[str, _View]:
     """`cells` and `mean_rank` by each metric, and by each data set's own.
 
-    A secondary metric selects nothing: the params are those that the data set's own metric has selected.
+    Params are always selected by the data set's own metric.
     """
     tests = {
-        (record["key"], canonical_json(params_of(record, one["params"]))): one["test"]
+        (record.key, canonical_json(params_of(record, one.params))): one.test
         for record in done
-        for one in record["candidates"]
+        for one in record.candidates
     }
     scores = [tests[key, params] for key, params in zip(long["key"], long["params"], strict=True)]
     views = {OWN: long}
@@ -77,9 +76,9 @@ def _views(long: pd.DataFrame, done: list[Record], lists: _Data) -> dict[str, _V
 
 
 def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list[_Data]:
-    """One entry a setting and task: the number of seeds of a full cell, and average ranks by each metric.
+    """Return per setting and task the number of seeds of a complete cell, and average ranks by each metric.
 
-    Where no job of a setting and task is finished, that of the seeds that were tried, and no ranks.
+    Without a finished job, it is the number of seeds that were tried, without ranks.
     """
     setting_at, method_at = places(lists["settings"], "setting"), places(lists["methods"], "id")
     groups = {name: dict(list(ranks.groupby(["setting", "task"]))) for name, (_, ranks) in views.items()}
@@ -106,16 +105,16 @@ def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list
 
 
 def _cells(
-    long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[Record], params: Interned
+    long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[RecordSummary], params: Interned
 ) -> list[list[Any]]:
-    """One row a cell: setting, data set, method, seeds, params, what was tuned, jobs, scores, what was tried, labels.
+    """Return one row per cell: setting, data set, method, seeds, params, tuned, jobs, scores, tried, labels.
 
     Scores: mean, standard deviation (ddof 0) and place (null where it takes part in none) by each of the task's
     metrics. Tried, where there was a choice: params, number of seeds, mean val and mean test score of each. Labels:
     how many were used for weights, selection and interpolation coefficients (null: not known).
     """
     settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
-    methods, jobs = places(lists["methods"], "id"), places(done, "key")
+    methods, jobs = places(lists["methods"], "id"), {record.key: i for i, record in enumerate(done)}
     chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "replicate"])
     behind = {cell: [jobs[key] for key in keys] for cell, keys in chosen.groupby(CELL)["key"]}
     scored = {metric: _scored(view) for metric, (view, _) in views.items() if metric != OWN}
@@ -132,7 +131,7 @@ def _cells(
 
 
 def _unfinished(failed: pd.DataFrame, lists: _Data) -> list[list[Any]]:
-    """One row a cell with failed or skipped jobs: setting, data set, method, status (failed before skipped)."""
+    """Return one row per cell with failed or skipped jobs: setting, data set, method, status (failed first)."""
     settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
     methods = places(lists["methods"], "id")
     found = failed.groupby(CELL)["status"].min().reset_index()
@@ -141,7 +140,7 @@ def _unfinished(failed: pd.DataFrame, lists: _Data) -> list[list[Any]]:
 
 
 def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]]:
-    """[mean, std, place] of each cell of a view; the place is among the networks' cells that have all seeds."""
+    """Return [mean, std, place] per cell of a view; the place is among the complete cells of networks."""
     loss = complete_losses(view).mask(view["baseline"].astype(bool))
     place = loss.groupby([view["setting"], view["dataset"]]).rank(method="min")
     numbers = zip(view["mean"], view["std"], place, strict=True)  # all digits, so that they round as the tables do
@@ -150,11 +149,11 @@ def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]
 
 
 def _tried(long: pd.DataFrame, params: Interned) -> dict[tuple[str, str, str], list[list[Any]]]:
-    """What selection chose from, for the cells that had a choice: `cells` of each params alone."""
+    """Return the candidates of cells with several: `cells` of each params alone."""
     several = long[long.groupby(CELL)["params"].transform("nunique") > 1]
     if several.empty:
         return {}
-    # The params as part of the method make each of them a cell, of which nothing is left to select.
+    # With params as part of the method, each candidate is a cell of its own.
     alone = several.assign(method=several["method"] + "\0" + several["params"], test=several["test_own"])
     test, val = cells(alone), cells(alone.assign(test=alone["val"]))
     found: dict[tuple[str, str, str], list[list[Any]]] = {}

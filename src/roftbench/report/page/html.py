@@ -1,4 +1,4 @@
-"""`roftbench report`: one HTML page of tables, figures and the jobs behind them, that needs no network."""
+"""The HTML page of `roftbench report`: tables, figures and jobs in one file that needs no network."""
 
 import base64
 import hashlib
@@ -28,9 +28,9 @@ COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
 
 
 def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[str, Any]:
-    """Write the page of all records under `results`, replaced as a whole; returns its data.
+    """Write the page of all records under `results`, or of `scores.csv` files without learning curves, atomically.
 
-    Instead of the records it may be that of `scores.csv` files, which hold no learning curves.
+    Returns the data of the page.
 
     Raises:
         UsageError: there is no finished job, a file cannot be read, or the page cannot be written.
@@ -41,17 +41,18 @@ def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[
     long = long_table(records)
     if long.empty:
         source = ", ".join(map(str, scores)) or results
-        raise UsageError(f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first")
+        problem = f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first"
+        raise UsageError(problem, key="paths.results", got=str(source))
     data = page_data(store, records, failures, long)
     write_output(out, render(data))
     return data
 
 
 def words(data: dict[str, Any], out: Path) -> str:
-    """Say what was written, and what of the learning curves was left out."""
+    """Return a message about the written page, and the learning curves that were omitted."""
     size = f"{out.stat().st_size / 1e6:.1f} MB"
     left = {0: "no learning curves: too many jobs for one page", POINTS: ""}.get(
-        data["points"], f"learning curves of at most {data['points']} epochs a stage"
+        data["points"], f"learning curves of at most {data['points']} epochs per stage"
     )
     left = "no learning curves, which scores.csv does not hold" if data["from_scores"] else left
     return printable(f"{len(data['jobs'])} records; written: {out} ({size}{'; ' * bool(left)}{left})")
@@ -60,8 +61,8 @@ def words(data: dict[str, Any], out: Path) -> str:
 def render(data: dict[str, Any]) -> str:
     """Return the page of `page_data`; equal data give equal text.
 
-    Its policy allows its own scripts and style by their hashes, and nothing else: a name in the data cannot run, and
-    no address can be asked for anything.
+    Its content security policy allows its own scripts and style by their hashes alone: no text in the data can run, and
+    nothing is requested from the network.
     """
     parts = {name: _content(f"{name}.{kind}") for name, kind in (("style", "css"), ("theme", "js"))}
     parts["app"] = "\n".join(_content(f"{name}.js") for name in SCRIPTS)
@@ -72,7 +73,7 @@ def render(data: dict[str, Any]) -> str:
         version=data["version"],
         jobs=len(data["jobs"]),
         source="jobs of scores.csv" if data["from_scores"] else "job records",
-        counts=[(_named(name, data["counts"][name]), data["counts"][name]) for name in COUNTS if _told(name, data)],
+        counts=[(_named(name, data["counts"][name]), data["counts"][name]) for name in COUNTS if _is_shown(name, data)],
         hashes={name: Markup(_source(text)) for name, text in parts.items()},
         data=Markup(to_script(data)),
         **{name: Markup(text) for name, text in parts.items()},
@@ -80,7 +81,7 @@ def render(data: dict[str, Any]) -> str:
 
 
 def to_script(data: Any) -> str:
-    """Return data as JSON that can stand inside a script element: there is no "<" in it that could end the element."""
+    """Return data as JSON for a script element, without characters that could end the element."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -90,7 +91,7 @@ def _named(name: str, count: int) -> str:
     return words.removesuffix("s") if count == 1 else words
 
 
-def _told(name: str, data: dict[str, Any]) -> bool:
+def _is_shown(name: str, data: dict[str, Any]) -> bool:
     return name != "skipped" or data["counts"][name] > 0
 
 
@@ -99,5 +100,5 @@ def _content(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """A content security policy's word for exactly this script or style."""
+    """Return the source expression of a content security policy for this script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,32 +1,34 @@
-"""The jobs behind the cells of the report's page: scores, what decided them, and their learning curves."""
+"""Jobs of the report's page: scores, settings and learning curves."""
 
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import canonical_json
-from roftbench.store.results import Record
+from roftbench.store.record_schema import CandidateResult, GraphCount, LabelCount, Record, RecordSummary, Scores
 
-POINTS = 40  # epochs of a learning curve that are kept, at most
-BUDGET = 300_000  # such points in one page, about 14 bytes each
-FEWEST = 6  # with fewer points a curve says nothing: then none is kept
+POINTS = 40  # largest number of epochs in a learning curve
+BUDGET = 300_000  # largest number of points in one page, about 14 bytes each
+FEWEST = 6  # curves with fewer points are omitted
 _Curve = list[Any]
-_FINISH = "interpolation"  # what a method learns after its stages
+_FINISH = "interpolation"  # stage name of coefficients that are learned after the stages
 
 
 class Interned:
-    """Values that many rows share: each is kept once, in the order of first use, and named by its place."""
+    """Values that many rows share, stored once in the order of first use and referred to by index."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
-        self._places: dict[str, int] = {}
+        self._indices: dict[str, int] = {}
 
     def place(self, value: Any) -> int:
-        """Return where a value is, 1 and 1.0 being equal."""
-        place = self._places.setdefault(canonical_json(value), len(self.values))
-        if place == len(self.values):
+        """Return the index of a value; 1 and 1.0 are equal."""
+        index = self._indices.setdefault(canonical_json(value), len(self.values))
+        if index == len(self.values):
             self.values.append(value)
-        return place
+        return index
 
 
 def short(value: float | None, digits: int = 6) -> float | None:
@@ -34,46 +36,48 @@ def short(value: float | None, digits: int = 6) -> float | None:
     return None if value is None or value != value else float(f"{value:.{digits}g}")
 
 
-def job_row(record: Record, metrics: list[str], shared: dict[str, Interned]) -> dict[str, Any]:
+def job_row(
+    record: RecordSummary, whole: Record | None, metrics: list[str], shared: dict[str, Interned]
+) -> dict[str, Any]:
     """Return the row of a finished job.
 
+    `whole`: the record with its bulk; None where only a table of scores is there, or the file was removed meanwhile.
     `metrics`: the names of its task's metrics, in whose order scores are listed. `shared` ("params", "envs", "data",
-    "warnings") takes in what rows have in common; the row holds places in it. Its curves are
+    "warnings") collects values that rows have in common; the row holds their indices. Its curves are
     [stage, epochs, losses, val scores] with at most POINTS epochs.
     """
 
-    def listed(scores: dict[str, float | None] | None) -> list[float | None]:
-        return [short((scores or {}).get(name)) for name in metrics]
+    def listed(scores: Scores) -> list[float | None]:
+        return [short(scores.get(name)) for name in metrics]
 
     def place(params: dict[str, Any]) -> int:
         return shared["params"].place(params_of(record, params))
 
-    base = record.get("base")
-    details = {key: value for key, value in record.get("details", {}).items() if key not in ("history", "best_epoch")}
+    base = whole and whole.base
+    details = whole.details if whole else {}
     return {
-        "key": record["key"],
-        "seed": record["job"]["seed"],
+        "key": record.key,
+        "seed": record.job["seed"],
         "candidates": [
-            [place(one["params"]), one.get("best_epoch"), listed(one["val"]), listed(one["test"])]
-            for one in record["candidates"]
+            [place(one.params), one.best_epoch, listed(one.val), listed(one.test)] for one in record.candidates
         ],
-        "chosen": place(record["chosen"] if "chosen" in record else _best(record)["params"]),
-        "train": listed(record.get("scores", {}).get("train")),
-        "base": base and [base["method"], base["best_epoch"], listed(base["val"]), listed(base["test"])],
-        "seconds": {name: short(value, 4) for name, value in record.get("seconds", {}).items()},
-        "memory": short(record.get("peak_memory_mb"), 4),
-        "warnings": [shared["warnings"].place(text) for text in record.get("warnings", ())],
-        "env": shared["envs"].place(record.get("env", {})),
+        "chosen": place(whole.chosen if whole else _best(record).params),
+        "train": listed(whole.scores.train if whole else {}),
+        "base": base and [base.method, base.best_epoch, listed(base.val), listed(base.test)],
+        "seconds": {name: short(value, 4) for name, value in record.seconds.items()},
+        "memory": short(record.peak_memory_mb, 4),
+        "warnings": [shared["warnings"].place(text) for text in (whole.warnings if whole else ())],
+        "env": shared["envs"].place(record.env),
         "data": shared["data"].place(data_of(record)),
-        "details": _rounded(details),
-        "curves": [_curve(*stage, record.get("best_epoch")) for stage in _stages(record)],
+        "details": _rounded({key: value for key, value in details.items() if key not in ("history", "best_epoch")}),
+        "curves": [_curve(*stage, whole.best_epoch) for stage in _stages(whole)] if whole else [],
     }
 
 
 def fit_curves(rows: list[dict[str, Any]], epochs: Interned, budget: int = BUDGET) -> int:
-    """Thin the curves of rows, in place, until the page can hold them; returns how many epochs of a stage are left.
+    """Thin the curves of rows in place to the budget of a page; returns the number of epochs per stage.
 
-    None are left where too few would be to show anything. A curve's epochs become their place in `epochs`.
+    It is 0 below FEWEST. A curve's epochs are replaced by their index in `epochs`.
     """
     points = min(POINTS, budget // max(1, sum(len(row["curves"]) for row in rows)))
     points = points if points >= FEWEST else 0
@@ -82,47 +86,54 @@ def fit_curves(rows: list[dict[str, Any]], epochs: Interned, budget: int = BUDGE
     return points
 
 
-def params_of(record: Record, candidate: dict[str, Any]) -> dict[str, Any]:
+def params_of(record: RecordSummary, candidate: dict[str, Any]) -> dict[str, Any]:
     """Return all hyperparameters of a candidate, those of the grid and the fixed ones."""
-    return {**record["job"]["method"]["params"], **candidate}
+    return {**record.job["method"]["params"], **candidate}
 
 
-def data_of(record: Record) -> dict[str, Any]:
-    """Return what names the data of a job and how they were cut; the keys of a record that are about it."""
-    job, data = record["job"], record.get("data", {})
-    facts = {key: data.get(key) for key in ("sha256", "place", "rows", "kept", "split_sha256", "parts_sha256")}
-    facts["sha256"] = facts["sha256"] or job["dataset"].get("sha256")
-    facts["place"] = facts["place"] and _without_folders(facts["place"])
-    return {**facts, "dropped": len(data.get("dropped", ())), "count": record.get("count")}
+def data_of(record: RecordSummary) -> dict[str, Any]:
+    """Return the origin and hashes of a job's data, and how many molecules and labels it used."""
+    data = record.data
+    return {
+        "sha256": data.sha256 or record.job["dataset"].get("sha256"),
+        "place": data.place and _without_folders(data.place),
+        **{key: getattr(data, key) for key in ("rows", "kept", "split_sha256", "parts_sha256")},
+        "dropped": len(data.dropped),
+        "count": {"graphs": _recorded(record.count.graphs), "labels": _recorded(record.count.labels)},
+    }
 
 
-def _best(record: Record) -> dict[str, Any]:
-    """The candidate with the best validation score; the first of equal ones, as a job chooses it."""
-    metric = METRICS[record["job"]["dataset"]["metric"]]
-    best: dict[str, Any] = record["candidates"][0]
-    for one in record["candidates"][1:]:
-        if metric.better(one["val"].get(metric.name), best["val"].get(metric.name)):
+def _recorded(counts: GraphCount | LabelCount) -> dict[str, int]:
+    return {name: value for name, value in asdict(counts).items() if value is not None}
+
+
+def _best(record: RecordSummary) -> CandidateResult:
+    """Return the candidate with the best validation score; the first of equal ones, as a job chooses it."""
+    metric = METRICS[record.metric]
+    best = record.candidates[0]
+    for one in record.candidates[1:]:
+        if metric.better(one.val.get(metric.name), best.val.get(metric.name)):
             best = one
     return best
 
 
 def _without_folders(place: str) -> str:
-    """The name of a file of the user's own: a page may be published, and folders tell of a person and a machine."""
+    """Return only the file name of a local path: pages may be published, and folders identify person and machine."""
     return place if place.startswith(("http://", "https://", "package:")) else Path(place).name
 
 
 def _stages(record: Record) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The epochs of each stage of the chosen candidate, in order."""
+    """Return the epochs of each stage of the chosen candidate, in order, as plain values."""
     stages: dict[str, list[dict[str, Any]]] = {}
-    for epoch in record.get("history", ()):
-        stages.setdefault(epoch["stage"], []).append(epoch)
-    if learned := record.get("details", {}).get("history"):
+    for epoch in record.history:
+        stages.setdefault(epoch.stage, []).append(asdict(epoch))
+    if learned := record.details.get("history"):
         stages[_FINISH] = learned
     return list(stages.items())
 
 
 def _curve(stage: str, history: list[dict[str, Any]], best: int | None) -> _Curve:
-    """A stage with its epochs, the loss (of the part that it is trained on) and the val score at each."""
+    """Return a stage with its epochs, and the training loss and validation score at each."""
     kept = [history[i] for i in _thinned([one["epoch"] for one in history], best, POINTS)]
     losses = [short(one.get("train_loss", one.get("val_loss")), 4) for one in kept]
     return [stage, [one["epoch"] for one in kept], losses, [short(one.get("val_score"), 4) for one in kept]]
@@ -139,7 +150,7 @@ def _fitted(curve: _Curve, shared: Interned, points: int, best: int | None) -> _
 
 
 def _thinned(epochs: list[int], best: int | None, points: int) -> list[int]:
-    """At most `points` places in a curve, evenly spread, those of the first, the best and the last epoch among them."""
+    """Return at most `points` indices, evenly spread, including those of the first, best and last epoch."""
     if len(epochs) <= points:
         return list(range(len(epochs)))
     even = {round(i * (len(epochs) - 1) / (points - 2)) for i in range(points - 1)}

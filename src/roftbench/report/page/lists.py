@@ -1,4 +1,4 @@
-"""The names that the rows of the report's page refer to, in the order in which they are shown."""
+"""Lists that the rows of the report's page refer to, in display order."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from roftbench.metrics import METRICS, names_of
 from roftbench.report.aggregate import PARTS
 from roftbench.report.figures.style import appearance
 from roftbench.report.format import METRIC_NAMES, method_name, method_order
-from roftbench.store.results import Record
+from roftbench.store.record_schema import RecordSummary
 
 OWN = "own"  # each data set's own metric, where those of a task differ
 DARK_GROUND = "#15171a"  # of the dark theme
@@ -17,7 +17,7 @@ _SETTING = ["setting", *PARTS, "terms", "baseline"]
 _Data = dict[str, Any]
 
 
-def lists_of(long: pd.DataFrame, done: list[Record], failed: pd.DataFrame) -> _Data:
+def lists_of(long: pd.DataFrame, done: list[RecordSummary], failed: pd.DataFrame) -> _Data:
     """Return "methods", "datasets", "settings", "metrics", and of a task its "metrics_of" and "first_metric".
 
     `failed`: the `unfinished_table`, whose methods and data sets are named even where none of their jobs is finished.
@@ -45,12 +45,12 @@ def lists_of(long: pd.DataFrame, done: list[Record], failed: pd.DataFrame) -> _D
 
 
 def places(rows: list[_Data], key: str) -> dict[Any, int]:
-    """Return where each row is, by one of its values."""
+    """Return the index of each row by one of its values."""
     return {row[key]: i for i, row in enumerate(rows)}
 
 
 def on_dark(color: str) -> str:
-    """Return a color, #rrggbb, mixed with as much white as it needs to be seen on the dark theme's ground."""
+    """Return a color, #rrggbb, mixed with enough white to be visible on the dark theme's background."""
     parts = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
     mixes = ("#" + "".join(f"{round(p + (255 - p) * share / 20):02x}" for p in parts) for share in range(21))
     ground = _luminance(DARK_GROUND)
@@ -79,9 +79,9 @@ def _metrics_of(task: str, primary: list[str]) -> list[str]:
     return [*primary, *others]
 
 
-def _label_order(long: pd.DataFrame, done: list[Record]) -> pd.DataFrame:
-    """One number a setting, by which label ratios ascend: counts, then fractions, then all labels."""
-    of_key = {record["key"]: record["job"]["label_ratio"] for record in done}
+def _label_order(long: pd.DataFrame, done: list[RecordSummary]) -> pd.DataFrame:
+    """Return a number per setting that sorts label ratios: counts, then fractions, then all labels."""
+    of_key = {record.key: record.job["label_ratio"] for record in done}
     first = long.drop_duplicates("setting")
     ratios = [of_key[key] for key in first["key"]]
     order = [ratio.get("count") or 1e9 * (1 + (ratio.get("fraction") or 2)) for ratio in ratios]

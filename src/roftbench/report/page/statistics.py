@@ -43,7 +43,7 @@ def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data) -> _Data:
 
 
 def _scopes(group: pd.DataFrame) -> list[tuple[dict[str, str | None], pd.DataFrame]]:
-    """All tasks, splits and label ratios of a model, each of several alone, and each combination that has cells."""
+    """Return combinations of task, split and label ratio, each possibly None for all, that have cells."""
     names = ("task", "split", "label_ratio")
     present = [sorted(group[name].unique()) for name in names]
     values: list[list[str | None]] = [[None, *some] if len(some) > 1 else [None] for some in present]
@@ -59,7 +59,7 @@ def _scopes(group: pd.DataFrame) -> list[tuple[dict[str, str | None], pd.DataFra
 
 
 def _tests(rows: pd.DataFrame, reference: str) -> _Data:
-    """The comparison and ranks over data sets, what they average over, and the counts over blocks, which test nothing.
+    """Return comparison and ranks over data sets, the improvements that they average, and counts over blocks.
 
     "each": [method, data set, improvement in %, blocks, in how many of them the reference is ahead].
     """
@@ -77,7 +77,7 @@ def _compared(rows: pd.DataFrame, reference: str, unit: Unit) -> list[_Data]:
 
 
 def _ranked(rows: pd.DataFrame) -> _Data | str:
-    """The Friedman test over data sets, or why it cannot be done."""
+    """Return the Friedman test over data sets, or the reason why there is none."""
     found = friedman(rows)
     if not isinstance(found, Friedman):
         return found

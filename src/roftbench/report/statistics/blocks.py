@@ -1,4 +1,4 @@
-"""Cells side by side: the blocks in which methods can be compared."""
+"""Scores of methods by block, for paired comparisons."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ BLOCK = ["setting", "dataset"]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Scores of M methods in B blocks, that is (model, split, label ratio, training, data set): where methods meet.
+    """Scores of M methods in B blocks, which are combinations of model, split, label ratio, training and data set.
 
     `methods` [M], sorted. `scores` [B, M]: the mean over seeds, in the metric's own units; NaN where undefined, or
-    where `complete` [B, M] says that the method lacks seeds. `began` [B, M]: whether it has any seed. `sign` [B]: -1
+    where the method lacks seeds (not `complete` [B, M]). `began` [B, M]: whether it has any seed. `sign` [B]: -1
     where a higher score is better. `regression` [B]: the task. `dataset` [B]: the number of the data set, of those in
-    `names`. What shares a name is one data set, whatever else tells it apart ("esol (sha256=…)"): it is taken to
-    share molecules.
+    `names`. Data sets of one name count as one even if they differ ("esol (sha256=…)"), since they
+    are assumed to share molecules.
     """
 
     methods: list[str]
@@ -53,7 +53,7 @@ class Blocks:
         return cls(list(map(str, methods)), scores, complete, began, signs, task, number, list(map(str, names)))
 
     def improvement(self, reference: FloatArray, other: FloatArray) -> FloatArray:
-        """How much better the reference [B] is, in % of the other's score [B]; NaN where that is undefined.
+        """Return the improvement of the reference [B], in % of the other's score [B]; NaN where it is undefined.
 
         100 · (other - reference) / |other| where lower is better, 100 · (reference - other) / |other| where higher is.
         Zero for equal scores, also of zero; undefined for any other score beside a zero.

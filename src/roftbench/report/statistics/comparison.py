@@ -1,7 +1,7 @@
-"""Cells -> the comparison of one method with all others, as a table of numbers and in words.
+"""Comparison of one method with all others, as a table of numbers and as text.
 
-sections(table) -> [Section]                           what is compared together
-comparison_frame(table, reference) -> DataFrame        a row a section, scope, unit and rival
+sections(table) -> [Section]                           cells that are compared with one another
+comparison_frame(table, reference) -> DataFrame        one row per section, scope, unit and rival
 render_comparison(table, frame, reference) -> str      Markdown
 """
 
@@ -61,7 +61,7 @@ DESCRIBED = "Blocks of one data set are not independent. These counts describe w
 
 @dataclass(frozen=True)
 class Section:
-    """The cells that are compared together: of one model (or ALL_MODELS) and training setting; no baselines."""
+    """Cells of one model (or ALL_MODELS) and training setting that are compared; no baselines."""
 
     model: str
     train: str
@@ -116,7 +116,7 @@ def comparison_frame(table: pd.DataFrame, reference: str = REFERENCE) -> pd.Data
 
 
 def render_comparison(table: pd.DataFrame, frame: pd.DataFrame, reference: str = REFERENCE) -> str:
-    """Return what `comparison_frame` and `friedman` say of `cells` as Markdown, with how to read it."""
+    """Return the results of `comparison_frame` and `friedman` as Markdown, with a guide to reading them."""
     words = {"reference": method_name(reference), "pairs": MIN_PAIRS, "interval": MIN_INTERVAL, "alpha": ALPHA}
     parts = [_GUIDE.format(**words)]
     found = sections(table, reference)
@@ -163,7 +163,7 @@ def _notes(notes: list[str]) -> list[str]:
 
 
 def _each_dataset(table: pd.DataFrame, reference: str) -> str:
-    """A table of the improvements that the comparison averages: a row a rival, a column a data set."""
+    """Return a table of the improvements that the comparison averages: rows are rivals, columns data sets."""
     found = improvements(table, reference)
     datasets = sorted(found["dataset"].unique())
     cells = {
@@ -176,7 +176,7 @@ def _each_dataset(table: pd.DataFrame, reference: str) -> str:
 
 
 def _ordered(frame: pd.DataFrame) -> list[_Row]:
-    """The rivals in the paper's order, then the user's own, then the mean of all."""
+    """Return the rows of shipped methods in their order, then of others, then of the mean of all."""
     rows: list[_Row] = frame.to_dict("records")
     return sorted(rows, key=lambda row: (row["method"] == MEAN_OF_OTHERS, method_order(row["method"])))
 
@@ -195,7 +195,7 @@ def _tested(row: _Row, rows: int) -> list[str]:
 
 
 def _left_out(frame: pd.DataFrame) -> list[str]:
-    """Which blocks are not among those of the table, and why."""
+    """Return the numbers of blocks that are left out, and the reasons."""
     reasons = {
         "incomplete": "Blocks left out because not both have all seeds",
         "undefined": "Blocks left out because a mean or its relative change is undefined",
@@ -209,7 +209,7 @@ def _left_out(frame: pd.DataFrame) -> list[str]:
 
 
 def _power(frame: pd.DataFrame) -> list[str]:
-    """Say so where there are too few data sets for any rival to be told apart, whatever the scores."""
+    """Return a note where too few data sets are there for any significant difference."""
     rivals = int((frame["method"] != MEAN_OF_OTHERS).sum())
     n = int(frame["n"].max())
     needed = next(i for i in range(MIN_PAIRS, 64) if rivals * 2 / 2**i < ALPHA)
@@ -221,7 +221,7 @@ def _power(frame: pd.DataFrame) -> list[str]:
 
 
 def _ranks(section: Section) -> Iterator[str]:
-    """A table of the Friedman tests of a section, and why the others cannot be made."""
+    """Yield a table of the Friedman tests of a section, and the reasons for missing ones."""
     lines: list[list[str]] = []
     missing: list[tuple[str, str]] = []
     for scope, rows in section.scopes():

@@ -1,4 +1,4 @@
-"""Tests and intervals on plain numbers; nothing here knows of tables or methods."""
+"""Statistical tests and intervals on plain numbers."""
 
 from functools import lru_cache
 

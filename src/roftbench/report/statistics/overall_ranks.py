@@ -1,4 +1,4 @@
-"""Average ranks over everything: all data sets, splits and label ratios of a model."""
+"""Average ranks over all data sets, splits and label ratios of a model."""
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,9 @@ COLUMNS = ["train", "model", "scope", "method", "average_rank", "blocks", "of"]
 
 
 def overall_ranks(table: pd.DataFrame) -> pd.DataFrame:
-    """Average rank of each method of `cells` over blocks (split, label ratio, data set), ties sharing the mean rank.
+    """Return the average rank of each method of `cells` over blocks of split, label ratio and data set; ties share.
 
-    One row a section (`sections`: model, or all models, and training setting), scope (all, regression,
+    One row per section (`sections`: model, or all models, and training setting), scope (all, regression,
     classification) and method. Only blocks in which every method of the section has all seeds and a defined mean
     count: `blocks` of `of`. NaN where there is none.
     """

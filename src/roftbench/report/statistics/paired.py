@@ -1,8 +1,8 @@
-"""How sure is it that one method is better? Paired comparisons and ranks, pure functions of `cells`.
+"""Paired comparisons and rank tests of methods, as pure functions of `cells`.
 
     compare(table, reference="roftmol", unit="dataset") -> DataFrame    the reference against each other method
     improvements(table, reference="roftmol") -> DataFrame               the same, data set by data set
-    friedman(table) -> Friedman | str                                   all methods at once; str: why it cannot be done
+    friedman(table) -> Friedman | str                                   all methods at once, or the reason against it
     label_curves(long) -> DataFrame                                     scores against the number of training labels
 
 A *block* is (model, split, label ratio, training, data set); it counts where the methods that are compared have all
@@ -10,8 +10,8 @@ their seeds and a defined mean. Baselines take no part.
 
 Blocks of one data set (several splits, label ratios, models) share molecules and labels, so they are not independent:
 where no method is better, a test over blocks whose improvements correlate by 0.5 within data sets finds a difference
-in about a fifth of all cases. Every test is therefore over data sets: what the blocks of one say is averaged
-first, and it is one observation. What stands over blocks is a description without test, interval and verdict.
+in about a fifth of all cases. Every test is therefore over data sets: the blocks of one are averaged
+first and give one observation. Numbers over blocks are descriptive, without test, interval and verdict.
 """
 
 from dataclasses import dataclass
@@ -53,9 +53,9 @@ COLUMNS = [
 
 
 def compare(table: pd.DataFrame, reference: str = REFERENCE, unit: Unit = "dataset") -> pd.DataFrame:
-    """The reference against each other method of `cells`, and against the mean of the others' scores in each block.
+    """Return the comparison of the reference with each method of `cells` and with the mean of the others per block.
 
-    One row a method, in alphabetical order, then MEAN_OF_OTHERS if there are two or more; empty if the reference or
+    One row per method, in alphabetical order, then MEAN_OF_OTHERS if there are two or more; empty if the reference or
     a rival is missing. Columns:
 
     - n: observations, that is data sets or, with unit="block", blocks; blocks, datasets: how many of both
@@ -135,7 +135,7 @@ def _signs(values: FloatArray) -> _Row:
 
 
 def _tests(values: FloatArray) -> _Row:
-    """What the improvements of independent observations prove; `values` [n] in %."""
+    """Return tests and interval of the improvements of independent observations; `values` [n] in %."""
     p, ranks = signed_rank(values)
     low, high = bootstrap_interval(values)
     return {"low": low, "high": high, "p": p, "p_holm": p, "ranks": ranks}
@@ -154,10 +154,10 @@ def _verdict(row: _Row) -> str:
 
 
 def improvements(table: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """The improvement of the reference on each data set of `cells`, which `compare` averages over.
+    """Return the improvement of the reference on each data set of `cells`, which `compare` averages over.
 
-    A row a method and data set that have a block which counts. Columns: method, dataset, improvement (mean over its
-    blocks, in %), blocks (how many), ahead (in how many the reference is better).
+    One row per method and data set with counted blocks. Columns: method, dataset, improvement (mean over its blocks, in
+    %), blocks (how many), ahead (in how many the reference is better).
     """
     blocks = Blocks.create(table)
     rows = []
@@ -189,10 +189,10 @@ class Friedman:
 
 
 def friedman(table: pd.DataFrame) -> Friedman | str:
-    """Rank all methods of `cells` on each data set; a text says why that cannot be done.
+    """Return the Friedman test of all methods of `cells` over data sets, or the reason why there is none.
 
     The ranks in the blocks that all methods have are averaged over the blocks of a data set, and the methods ranked by
-    that average. It cannot be done for fewer than three methods or two data sets, or if no two scores differ.
+    that average. There is no test for fewer than three methods or two data sets, or if no two scores differ.
     """
     blocks = Blocks.create(table)
     methods = blocks.methods
@@ -223,7 +223,7 @@ def friedman(table: pd.DataFrame) -> Friedman | str:
 
 
 def _too_few(blocks: Blocks, n: int) -> str:
-    """Say how many observations there are, and which method is the one that lacks most."""
+    """Return the reason: the number of observations, and the method that lacks most of them."""
     have = (~np.isnan(blocks.scores)).sum(axis=0)
     least = int(have.argmin())
     name = method_name(blocks.methods[least])
@@ -237,15 +237,15 @@ CURVE = ["setting", *PARTS, "terms", "baseline", "task", "dataset", "metric", "m
 
 
 def label_curves(long: pd.DataFrame) -> pd.DataFrame:
-    """Test scores of the selected params against the number of training labels, one row a cell of `long_table`.
+    """Return test scores of the selected params by number of training labels, one row per cell of `long_table`.
 
     Columns: setting, model, split, label_ratio, train, terms, baseline, task, dataset, metric, method, labels (used for
     weights: labels, not molecules, where a data set has several tasks), mean, low, high (95 % t interval over
     seeds; NaN for one seed), n, complete (whether it has all seeds of its setting and task), variant. A score that is
     undefined in any seed makes mean, low and high NaN. Rows of one (model, split, train, dataset, method) and variant
-    are one curve, in the order of labels. `variant` is what a label ratio says besides the amount, such as "strict"
-    for n50-strict or "seed=1" where subsets of several seeds are told apart; usually it is empty. All labels (`full`)
-    have none, and are the last point of every variant. Cells whose number of labels is not known are left out.
+    are one curve, in the order of labels. `variant` is the part of a label ratio's name besides the amount, such as
+    "strict" for n50-strict or "seed=1" where there are subsets of several seeds; usually it is empty. All labels
+    (`full`) have none, and are the last point of every variant. Cells whose number of labels is not known are left out.
     """
     chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "key"])
     chosen["expected"] = chosen.groupby(["setting", "task"])["replicate"].transform("nunique")
@@ -263,6 +263,6 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
 
 
 def _variant(label_ratio: str) -> str:
-    """Return what a label ratio says besides the amount: "n50-strict (seed=1)" -> "strict, seed=1"."""
+    """Return a label ratio's name without the amount: "n50-strict (seed=1)" -> "strict, seed=1"."""
     name, _, told_apart = label_ratio.partition(" (")
     return ", ".join(part for part in (name.partition("-")[2], told_apart.rstrip(")")) if part)

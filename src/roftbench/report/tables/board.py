@@ -1,4 +1,4 @@
-"""Everything that the tables show of some records, computed once: a row a cell and gap, ranks, what is missing."""
+"""The content of all tables, computed once: rows for cells and gaps, ranks, missing jobs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,21 +13,11 @@ from roftbench.report.aggregate import CELL, By, cells, complete_losses, long_ta
 from roftbench.report.format import amount, method_name, method_order
 from roftbench.report.query import GROUP, Request
 from roftbench.report.statistics.overall_ranks import overall_ranks
-from roftbench.store.results import Record
+from roftbench.store.record_schema import Failure, RecordSummary
 
 TABLE = ["setting", "task"]  # after `_grouped`: what makes a table
 LINE = [
-    "home",
-    "row",
-    "label",
-    "order",
-    "method",
-    "model",
-    "split",
-    "label_ratio",
-    "train",
-    "protocol",
-    "terms",
+    *("home", "row", "label", "order", "method", "model", "split", "label_ratio", "train", "protocol", "terms"),
     "baseline",
 ]
 COMPARABLE = ("split", "label_ratio")  # rows that differ in one of them have other test molecules, or fewer labels
@@ -36,33 +26,37 @@ _ENDED = [*TABLE, "row", "dataset"]
 
 @dataclass(frozen=True)
 class Board:
-    """What is shown of the records that a request asks for.
+    """The records of a request, aggregated.
 
-    `long`, `table`: `long_table` and `cells`, whatever the request's group. `failed`: `unfinished_table`.
+    `long`, `table`: `long_table` and `cells`, independent of the request's group. `failed`: `unfinished_table`.
     """
 
     request: Request
-    records: list[Record]
-    failures: list[Record]
+    records: list[RecordSummary]
+    failures: list[Failure]
     long: pd.DataFrame
     table: pd.DataFrame
     failed: pd.DataFrame
 
     @classmethod
-    def create(cls, records: list[Record], failures: list[Record], request: Request, source: Path | str) -> "Board":
-        """Compute it from all records of `source`; raises UsageError if none that is asked for is finished."""
+    def create(
+        cls, records: list[RecordSummary], failures: list[Failure], request: Request, source: Path | str
+    ) -> "Board":
+        """Aggregate the records of `source`; raises UsageError if the request matches no finished job."""
         done, beside = request.chosen(records, failures)
         long = long_table(done, request.metric, pool=request.pool)
         if long.empty:
             asked = " ".join(request.words())
             what = f"no finished jobs of {asked} under" if asked else "no finished jobs under"
-            raise UsageError(f"{what} {source}: run `roftbench run method=… dataset=…` first")
+            raise UsageError(
+                f"{what} {source}: run `roftbench run method=… dataset=…` first", key="paths.results", got=str(source)
+            )
         failed = unfinished_table(done, beside, request.metric, pool=request.pool)
         return cls(request, done, beside, long, cells(long), failed)
 
     @cached_property
     def grouped(self) -> pd.DataFrame:
-        """`cells` as rows of the tables that are asked for, with `key`, a job behind each."""
+        """`cells` as rows of the requested tables, with `key`, one of the jobs of each."""
         return self._grouped_cells("val")
 
     @cached_property
@@ -77,7 +71,7 @@ class Board:
 
     @cached_property
     def by_test(self) -> pd.DataFrame:
-        """Where there was a choice, what selection on test scores gives; empty unless it is asked for."""
+        """Cells with several candidates, selected on test scores; empty unless requested."""
         if self.request.select != "test":
             return self.grouped.head(0)
         found = self._grouped_cells("test")
@@ -98,7 +92,7 @@ class Board:
         lines = both[[*TABLE, *LINE]].drop_duplicates([*TABLE, "row"])
         own = self.grouped.drop(columns=[*LINE, "metric", "expected"], errors="ignore").assign(row=self.grouped["row"])
         full = lines.merge(columns, on=TABLE).merge(own, on=_ENDED, how="left")
-        status = failed.groupby(_ENDED)["status"].min().reset_index()  # "failed" comes before "skipped"
+        status = failed.groupby(_ENDED)["status"].min().reset_index()  # "failed" before "skipped"
         full = full.merge(status, on=_ENDED, how="left")
         full = full.merge(self.ranks.rename(columns={"method": "row"}), on=[*TABLE, "row"], how="left")
         expected = self.grouped.groupby(TABLE)["expected"].first()
@@ -121,7 +115,7 @@ class Board:
     @cached_property
     def jobs(self) -> Mapping[str, dict[str, Any]]:
         """The jobs of all records by their keys."""
-        return {record["key"]: record["job"] for record in (*self.failures, *self.records)}
+        return {result.key: result.job for result in (*self.failures, *self.records)}
 
     def _ranked(self, full: pd.DataFrame) -> "pd.Series[bool]":
         """Whether there are several rows to compare, of the same test molecules and number of labels."""

@@ -1,4 +1,4 @@
-"""Cells -> tables whose rows are models: which pretrained model transfers best under one method?"""
+"""Tables whose rows are models, to compare how pretrained models transfer under one method."""
 
 import math
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ columns that both have the mean is better than that of random weights."""
 
 
 def by_model(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `cells` arranged for comparing models, with rank and wins; a baseline stands beside each method.
+    """Return `cells` arranged for comparing models, with rank and wins; baselines are repeated for each method.
 
     Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, replicates (those of the cell,
     separated by blanks), n_expected (seeds that any model of the column has), rank (over models, within the column;
@@ -67,7 +67,7 @@ def render(frame: pd.DataFrame) -> str:
 def write_models(frame: pd.DataFrame, folder: Path, source: Sequence[str] = ()) -> list[Path]:
     """Write models.md and models.csv into a folder, each replaced as a whole; returns their paths.
 
-    `source`: what models.md says first of the scores, and last of where they come from.
+    `source`: first and last paragraph of models.md.
     """
     parts = ["# Models", *source[:1], render(frame).rstrip(), *source[1:]]
     write_text(folder / "models.md", printable("\n\n".join(parts)) + "\n")
@@ -76,7 +76,7 @@ def write_models(frame: pd.DataFrame, folder: Path, source: Sequence[str] = ()) 
 
 
 def _with_baselines(table: pd.DataFrame) -> pd.DataFrame:
-    """Repeat the baselines in the tables of the networks' methods, where split, labels and data set are the same."""
+    """Return the cells with baselines repeated per network method, where split, labels and data set are the same."""
     networks, baselines = table[~table["baseline"]], table[table["baseline"]]
     if networks.empty:
         return table
@@ -87,13 +87,13 @@ def _with_baselines(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(rows: list[_Row]) -> str:
-    """One Markdown table of rows that share method, split and training settings."""
+    """Return one Markdown table of rows that share method, split and training settings."""
     ranked = sorted((row for row in rows if not math.isnan(row["rank"])), key=itemgetter("rank"), reverse=True)
-    best = {(row["dataset"], row["label_ratio"]): row["rank"] for row in ranked}  # the last one of a column counts
+    best = {(row["dataset"], row["label_ratio"]): row["rank"] for row in ranked}  # the last of a column wins
     at = {(row["model"], row["dataset"], row["label_ratio"]): row for row in rows}
     columns = sorted({(row["dataset"], amount(row["label_ratio"]), row["label_ratio"], row["metric"]) for row in rows})
     models = {row["model"]: row for row in rows}
-    several = len(models) > 1  # one alone is neither best nor ranked
+    several = len(models) > 1  # a single model is neither best nor ranked
     order = sorted(models, key=lambda model: (math.isnan(place := models[model]["average_rank"]), place, model))
     header = [f"{name} {ratio} ({metric_name(metric)})" for name, _, ratio, metric in columns]
     lines = []

@@ -1,4 +1,4 @@
-"""What stands below a table: what is short and why, what was selected, which labels were used."""
+"""Notes below a table: missing and failed jobs, selected hyperparameters, label budget."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ OTHER_TESTS = (
     "Rows of other splits have other test molecules, and rows of other label ratios other training labels: nothing is"
     " ranked, bold or underlined here."
 )
-REASONS = 10  # jobs that did not end well, named in one table
+REASONS = 10  # reasons of failures that are listed below a table
 _Row = dict[Any, Any]  # of a data frame
 _Lines = Mapping[str, list[_Row]]
 
@@ -44,12 +44,12 @@ def notes_of(board: Board, rows: list[_Row], lines: _Lines, tested: list[_Row], 
 
 
 def shows_spread(row: _Row) -> bool:
-    """Tell whether a cell has all its seeds, several of them, and a mean: then a ± stands in it."""
+    """Return whether a cell shows a ±: it has all its seeds, several of them, and a mean."""
     return bool(row["n"] > 1 and row["n"] == row["n_expected"] and row["mean"] == row["mean"])
 
 
 def spread_note(replicates: Iterable[str]) -> list[str]:
-    """Say what the ± of cells is over; nothing if there are none. `replicates`: those of each cell, blanks between."""
+    """Return a note on the runs that the ± of cells is over; `replicates`: those of each cell, separated by blanks."""
     runs = sorted({run for text in replicates for run in text.split()})
     if not runs:
         return []
@@ -62,7 +62,7 @@ def spread_note(replicates: Iterable[str]) -> list[str]:
 
 
 def _ended(board: Board, rows: list[_Row]) -> list[str]:
-    """The failed and skipped jobs of a table's cells, one line a reason."""
+    """Return the failed and skipped jobs of a table's cells, one line per reason."""
     labels = {(row["home"], row["dataset"], row["method"]): row["label"] for row in rows if row["status"]}
     if not labels:
         return []
@@ -83,7 +83,7 @@ def _cells(cells: Mapping[str, list[str]]) -> str:
 
 
 def _selected(row: _Row) -> bool:
-    """Tell whether a cell was tuned, and what was selected has a score in every seed."""
+    """Return whether a cell was tuned and its selected candidate has a score in every seed."""
     return bool(row["n"] and row["tuned"] and row["mean"] == row["mean"])
 
 
@@ -92,7 +92,7 @@ def _tuned(line: list[_Row]) -> str:
 
 
 def _budget(lines: _Lines) -> list[str]:
-    """How many labels each method used, the methods that used the same ones together."""
+    """Return the number of labels that each method used, grouped by equal numbers."""
     used: dict[str, list[str]] = {}
     for label, line in lines.items():
         counts = [f"{row['dataset']} {text}" for row in line if row["n"] and (text := _labels(row))]
@@ -107,6 +107,6 @@ def _budget(lines: _Lines) -> list[str]:
 
 
 def _labels(row: _Row) -> str:
-    """The three numbers of a cell; a mean where they differ between replicates, nothing where they are not known."""
+    """Return the label numbers of a cell: means over replicates, or "" where they are not recorded."""
     numbers = [row[name] for name in ("labels", "labels_selection", "labels_interpolation")]
     return "" if any(number != number for number in numbers) else "/".join(f"{number:g}" for number in numbers)

@@ -1,4 +1,4 @@
-"""A board's tables, before they are Markdown, LaTeX or a terminal's."""
+"""Tables of a board, independent of their output format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A board with its tables and those of average ranks over everything."""
+    """A board with its tables, and those of average ranks over all blocks."""
 
     board: Board
     tables: list[Layout]
@@ -45,7 +45,7 @@ class Leaderboard:
 
 
 def _tables(board: Board) -> list[Layout]:
-    """The tables of networks, each with the baselines under its terms; then what baselines have on other data sets."""
+    """Return the tables of networks with matching baselines, then those of baselines on other data sets."""
     full = board.rows
     baselines = full[full["baseline"]]
     by_test = dict(list(board.by_test.groupby(TABLE)))
@@ -64,7 +64,7 @@ def _tables(board: Board) -> list[Layout]:
 
 
 def _overall(board: Board) -> Iterator[Layout]:
-    """Average ranks over everything, a table a training setting and model (or all models), a row a method."""
+    """Yield tables of average ranks over all blocks, one per training setting and model (or all models)."""
     for (train, model), section in board.overall.groupby(["train", "model"], sort=False):
         counts = section.drop_duplicates("scope").set_index("scope")
         scopes = list(counts.index)
@@ -83,12 +83,12 @@ def _rank(value: float, place: float) -> Text:
 
 
 def _model(row: _Row, board: Board) -> str:
-    """What a baseline's label needs beside its method, where the model is what a table is for."""
+    """Return the model to append to a baseline's label where the model is fixed within a table."""
     return f" · {row['model']}" if "model" in board.request.group else ""
 
 
 def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
-    """The baselines on the data sets of a table, gaps included, where split, labels, task and versions are its own."""
+    """Return rows, gaps included, of the baselines with the split, labels, task and versions of a table."""
     if baselines.empty:
         return []
     first = rows.iloc[0]
@@ -108,7 +108,7 @@ def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
 
 
 def _layout(board: Board, rows: list[_Row], tested: list[_Row], filler: Filler) -> Layout:
-    """The table of `rows`, line by line; `tested`: the cells that selection on test scores gives beside them."""
+    """Return the table of `rows`; `tested`: cells of selection on test scores."""
     first = rows[0]
     metrics = {row["dataset"]: metric_name(row["metric"]) for row in rows}
     shared = sorted(set(metrics.values()))

@@ -14,8 +14,8 @@ _Row = dict[Any, Any]  # of a data frame
 class Filler:
     """Finds the jobs behind the gaps of a board's tables.
 
-    What a missing job is like is told by another one of its cell or, where there is none, of its method on another
-    data set under the same setting.
+    A missing job is derived from another one of its cell or, where there is none, of its method on another data set
+    under the same setting.
     """
 
     def __init__(self, board: Board) -> None:
@@ -67,7 +67,7 @@ def _on(job: _Job, dataset: dict[str, Any]) -> _Job:
 
 
 def _repeated(job: _Job, replicate: str) -> _Job:
-    """A job as another replicate: `Placer.replicate` says what that is."""
+    """A job as another replicate: see `CellKeys.replicate`."""
     seed, *others = replicate.split("/")
     job = {**job, "seed": int(seed)}
     if others:

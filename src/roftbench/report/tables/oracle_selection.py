@@ -32,7 +32,7 @@ def selection_gap(long: pd.DataFrame) -> pd.DataFrame:
 
 
 def render_selection(board: Board) -> str:
-    """Return the comparison of both selections as a section of Markdown, a row a method."""
+    """Return the comparison of both selections as a section of Markdown, one row per method."""
     gap = selection_gap(board.long)
     title = "## Selection on test scores (NOT REPORTABLE)"
     if gap.empty:

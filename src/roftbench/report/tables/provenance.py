@@ -1,4 +1,4 @@
-"""Where the numbers of a table come from: what was asked for, data, protocol, versions, commits."""
+"""Provenance of a table: request, data, protocol, versions, commits."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ from roftbench.report.tables.board import Board
 _Line = list[str]
 _DATA = ("sha256", "rows", "kept")
 _ENV = ("roftbench", "commit", "torch", "device")
-_LATER = ("processor", "arithmetic")  # not in all records: named where known
+_LATER = ("processor", "arithmetic")  # missing from older records: named where recorded
 
 
 def data_lines(board: Board) -> list[_Line]:
     """Return a row for each data set and fingerprint: name, sha256, rows, rows kept, jobs."""
     found = Counter(
-        tuple(map(_text, (record["job"]["dataset"]["name"], *(record["data"].get(name) for name in _DATA))))
+        tuple(map(_text, (record.name("dataset"), *(getattr(record.data, name) for name in _DATA))))
         for record in board.records
     )
     return [[*names, str(count)] for names, count in sorted(found.items())]
@@ -29,16 +29,16 @@ def protocol_of(job: dict[str, Any]) -> int:
 
 
 def asked(board: Board, *flags: str) -> str:
-    """Return a sentence with the metric of the scores and the command that asks for them."""
+    """Return a sentence with the metric of the scores and the command that prints them."""
     metrics = ", ".join(METRIC_NAMES.get(name, name) for name in sorted(set(board.long["metric"])))
     by = f"by {metrics}" if board.request.metric else f"by each data set's own metric ({metrics})"
     return f"Scores {by}; made by `{' '.join(['roftbench tables', *flags, *board.request.words()])}`."
 
 
 def brief(board: Board, *flags: str) -> str:
-    """Return it in one line for the terminal, hashes by their first digits; the files have them in full."""
-    protocols = _some({str(protocol_of(record["job"])) for record in board.records})
-    env = [record["env"] for record in board.records]
+    """Return the provenance in one line for the terminal, with shortened hashes."""
+    protocols = _some({str(protocol_of(record.job)) for record in board.records})
+    env = [record.env for record in board.records]
     versions = _some({_text(one.get("roftbench")) for one in env})
     commits = _some({_commit(one.get("commit")) for one in env})
     data = ", ".join(f"{name} {sha256[:8]}" for name, sha256, *_ in data_lines(board))
@@ -47,17 +47,17 @@ def brief(board: Board, *flags: str) -> str:
 
 
 def facts(board: Board) -> list[str]:
-    """Return what made the numbers, each with the number of jobs where it is not that of all."""
-    jobs, failures = len(board.records), Counter(record["status"] for record in board.failures)
+    """Return protocol, versions and machines, with the number of jobs for each where there are several."""
+    jobs, failures = len(board.records), Counter(failure.status for failure in board.failures)
     lines = [f"{jobs} finished jobs, {failures['failed']} failed, {failures['skipped']} skipped"]
-    lines.append(_counted("protocol", (protocol_of(record["job"]) for record in board.records)))
-    lines.append(_counted("featurizer", (record["job"].get("featurizer") for record in board.records)))
-    found = {name: [record["env"].get(name) for record in board.records] for name in (*_ENV, *_LATER)}
+    lines.append(_counted("protocol", (protocol_of(record.job) for record in board.records)))
+    lines.append(_counted("featurizer", (record.job.get("featurizer") for record in board.records)))
+    found = {name: [record.env.get(name) for record in board.records] for name in (*_ENV, *_LATER)}
     return lines + [_counted(name, values) for name, values in found.items() if name in _ENV or any(values)]
 
 
 def render_provenance(board: Board, *flags: str) -> str:
-    """Return it all as a section of Markdown; `flags`: of the command that makes the tables."""
+    """Return the provenance as a section of Markdown; `flags`: those of the command that prints the tables."""
     data = markdown_table(["Data set", "sha256 of the file", "Rows", "Kept", "Jobs"], data_lines(board))
     return "\n\n".join(["## Provenance", asked(board, *flags), "\n".join(f"- {one}" for one in facts(board)), data])
 
@@ -70,13 +70,13 @@ def _counted(name: str, values: Iterable[Any]) -> str:
 
 
 def _some(values: set[str]) -> str:
-    """The first of some values, and how many more there are."""
+    """Return the first value and the number of further ones."""
     first, *others = sorted(values)
     return f"{first} and {len(others)} more" if others else first
 
 
 def _commit(text: str | None) -> str:
-    """The first digits of a commit, and whether there were changes."""
+    """Return the first digits of a commit, and whether there were local changes."""
     digits, dash, rest = (text or MISSING).partition("-")
     return digits[:8] + dash + rest
 

@@ -1,4 +1,4 @@
-"""A board as Markdown, LaTeX, CSV, JSON and on the terminal."""
+"""Boards as Markdown, LaTeX, CSV, JSON and terminal output."""
 
 import json
 from collections.abc import Callable
@@ -49,13 +49,13 @@ def write_tables(found: Leaderboard, folder: Path) -> list[Path]:
 
 
 def to_frame(board: Board) -> pd.DataFrame:
-    """A row per cell, the missing ones of each table included (n = 0), in the order of the printed tables.
+    """Return a row per cell, including missing ones (n = 0), in the order of the printed tables.
 
     Columns: model, split, label_ratio, train, protocol, task, dataset, metric, method, params (JSON), mean, std
     (ddof 0), n, n_expected (how many seeds the cells of its table have together), labels, labels_selection,
     labels_interpolation (used for weights, selection and interpolation coefficients), average_rank (in its table),
-    status (complete, incomplete, failed, skipped or missing), selected_by ("val"; "test" where test selection was
-    asked for: not to be reported).
+    status (complete, incomplete, failed, skipped or missing), selected_by ("val", or "test" for test selection, which
+    must not be reported).
     """
     rows = board.rows
     status = rows["status"].where(rows["n"] == 0, "incomplete").where(rows["n"] < rows["n_expected"], "complete")
@@ -69,7 +69,7 @@ def to_frame(board: Board) -> pd.DataFrame:
 
 
 def to_json(board: Board) -> str:
-    """The rows of `to_frame` as a JSON list; params as an object, null for what is missing or undefined."""
+    """Return the rows of `to_frame` as a JSON list; params as an object, null for missing or undefined values."""
     plain = plain_rows(to_frame(board))
     for row in plain:
         row["params"] = row["params"] and json.loads(row["params"])
@@ -77,17 +77,17 @@ def to_json(board: Board) -> str:
 
 
 def json_text(rows: list[dict[str, Any]]) -> str:
-    """Return rows as JSON; what is not ASCII is escaped in it, so that no text can steer a terminal."""
+    """Return rows as ASCII JSON, in which no text can control a terminal."""
     return json.dumps(rows, indent=1, allow_nan=False)
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame as JSON takes them: null for what is missing or undefined."""
+    """Return the rows of a frame as JSON values: null for missing or undefined values."""
     return [{str(k): None if pd.isna(v) else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def render_markdown(found: Leaderboard) -> str:
-    """One Markdown table per setting and task with its notes, then ranks over everything and where it comes from."""
+    """Return a Markdown table with notes per setting and task, then overall ranks and provenance."""
     blocks = [LEGEND, *map(_markdown, found.tables)]
     blocks += [RANKS, *map(_markdown, found.ranks)] if found.ranks else []
     blocks += [render_selection(found.board)] if found.board.request.select == "test" else []
@@ -95,7 +95,7 @@ def render_markdown(found: Leaderboard) -> str:
 
 
 def render_latex(found: Leaderboard) -> str:
-    """The same tables and notes for LaTeX with the package booktabs; legend and provenance are comments."""
+    """Return the tables and notes as LaTeX (booktabs); legend and provenance are comments."""
     parts = [comments(["Needs \\usepackage{booktabs}.", *plain(LEGEND).splitlines()])]
     parts += map(render_layout, found.tables)
     parts += [comments(RANKS.splitlines()), *map(render_layout, found.ranks)] if found.ranks else []
@@ -105,7 +105,7 @@ def render_latex(found: Leaderboard) -> str:
 
 
 def print_rich(found: Leaderboard, console: Console, suffix: str = "") -> None:
-    """Print the same tables and notes to a terminal; `suffix` is added to the commands."""
+    """Print the tables and notes to a terminal; `suffix` is added to the commands."""
     for layout in found.tables:
         _print_layout(layout, console, suffix)
     if found.ranks:

@@ -1,0 +1,51 @@
+"""Kills of a sweep at random times: no record is lost, doubled or unreadable, and the same command goes on."""
+
+import os
+import random
+import signal
+import time
+
+from scripts.faults.trials import JOB, Ground, call, left, start, temporaries, whole
+
+SWEEP = ("run", "-m", *JOB, "method=lp,full_ft,wise_ft", "seed=0,1")
+
+
+def kill_sweeps(ground: Ground, count: int, seed: int) -> list[str]:
+    """Kill sweeps `count` times, each until it is done; prints a line and returns what was wrong."""
+    rng = random.Random(seed)
+    root = ground.fresh(empty=True)
+    began = time.monotonic()
+    code, text = call(root, SWEEP)
+    seconds, expected = time.monotonic() - began, left(root)
+    if code:
+        raise RuntimeError(f"the sweep failed undisturbed:\n{text}")
+    bad: list[str] = []
+    kills = sweeps = 0
+    while kills < count:
+        root, done = ground.fresh(empty=True), dict[str, object]()
+        sweeps += 1
+        while kills < count and _killed(ground, rng.uniform(0, seconds)):
+            kills += 1
+            wrong = whole(root, expected)
+            now = {name: one for name, one in left(root).items() if "process" not in name}
+            wrong += [f"{name} is lost" for name in done if name not in now]
+            done = {name: one for name, one in now.items() if name in expected}
+            bad += [f"sweep {sweeps}, kill {kills}: {one}" for one in wrong]
+        code, text = call(root, SWEEP)
+        found = left(root)
+        wrong = [f"exit code {code}: {text.strip()[-300:]}"] if code else []
+        wrong += ["its records differ from those of an undisturbed sweep"] if found != expected else []
+        wrong += [f"{path.name} is left" for path in temporaries(root)]
+        bad += [f"sweep {sweeps}: {one}" for one in wrong]
+    print(f"sweep    {kills} kills of {sweeps} sweeps of 6 jobs, {len(bad)} wrong", flush=True)
+    return bad
+
+
+def _killed(ground: Ground, seconds: float) -> bool:
+    """Run the sweep for so long and kill it; returns False where it has ended before."""
+    child = start(ground.folder / "trial", SWEEP)
+    time.sleep(seconds)
+    if os.waitpid(child, os.WNOHANG)[0]:
+        return False
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])

@@ -1,0 +1,115 @@
+"""What is learned in pretraining: an encoder with linear maps from its states to the targets, and the loss.
+
+A task's forward takes a corpus, indices [B] of molecules and a generator, and returns its figures, the loss first.
+"""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roftbench.data.packed import Batch
+from roftbench.models.gin import GIN
+from roftbench.models.hu import MASK_ATOM, MASK_BOND
+from scripts.pretraining.corpus import Corpus
+from scripts.pretraining.targets import NUM_ENVIRONMENTS
+
+MASK_RATE = 0.15
+CALIBRATION = 10_000  # molecules that give the variances of the composition
+
+
+class Task(nn.Module):
+    """An encoder and what it is trained for."""
+
+    name: ClassVar[str]
+    figures: ClassVar[tuple[str, ...]]
+    about: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = GIN(dropout=0.0)
+
+
+class Masking(Task):
+    """Self-supervised: all targets are parts of the very graph.
+
+    Of a share of the atoms, and of the bonds at them, features are replaced by the mask tokens; the network predicts
+    each masked atom's token and each masked bond's type, after the attribute masking of Hu et al. (ICLR 2020) with the
+    richer atom vocabulary that Mole-BERT (ICLR 2023) argues for: with elements alone three quarters of the targets are
+    carbon. For every atom, masked or not, it predicts the environment: as in BERT, the atoms that are seen must be
+    represented well too, and most of a token (hydrogens, charge, ring) is not in the input. From the mean over the
+    atoms it predicts log size and log counts of frequent tokens and environments (motifs, as in GROVER, NeurIPS 2020),
+    which a mean loses otherwise.
+    """
+
+    name = "masking"
+    figures = ("loss", "atoms", "bonds", "environments", "size", "counts")
+    about = "masked atoms and bonds, environments, composition (self-supervised)"
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__()
+        seen = corpus.targets["composition"][:CALIBRATION]
+        dim = self.encoder.dim
+        self.atom = nn.Linear(dim, len(corpus.names["masking"]))
+        self.bond = nn.Linear(dim, 4)
+        self.environment = nn.Linear(dim, NUM_ENVIRONMENTS)
+        self.composition = nn.Linear(dim, seen.shape[1])
+        self.register_buffer("center", seen.mean(dim=0))
+        self.register_buffer("scale", seen.std(dim=0).clamp_min(0.05))
+
+    def forward(self, corpus: Corpus, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Return [6]: the loss; the shares of masked atoms, masked bonds and environments predicted right; the mean
+        squared errors of log size and of log counts, in units of their variance.
+        """
+        batch = corpus.graphs.batch(index)
+        masked = torch.rand(len(batch.x), generator=generator) < MASK_RATE
+        source, target = batch.edge_index
+        edge_masked = masked[source] | masked[target]
+        x, attr = batch.x.clone(), batch.edge_attr.clone()
+        x[masked] = torch.tensor([MASK_ATOM, 0])
+        attr[edge_masked] = torch.tensor([MASK_BOND, 0])
+        h = self.encoder(Batch(x, batch.edge_index, attr, batch.node_ptr, batch.edge_ptr)).out
+        first = corpus.graphs.node_ptr[index] - batch.node_ptr[:-1]
+        nodes = torch.arange(len(x)) + torch.repeat_interleave(first, batch.node_ptr.diff())
+        once = edge_masked & (source < target)
+        pairs = [
+            (self.atom(h[masked]), corpus.targets["tokens"][nodes[masked]].long()),
+            (self.bond(h[source[once]] + h[target[once]]), batch.edge_attr[once, 0]),
+            (self.environment(h), corpus.targets["environments"][nodes].long()),
+        ]
+        losses = [F.cross_entropy(outputs.float(), wanted, ignore_index=-1) for outputs, wanted in pairs]
+        right = [(outputs.argmax(1) == wanted).float().mean() for outputs, wanted in pairs]
+        whole = (corpus.targets["composition"][index] - self.center) / self.scale
+        guess = self.composition(self.encoder.readout(h.float(), batch))
+        errors = (guess.float() - whole).square().mean(dim=0)
+        size, counts = errors[0], errors[1:].mean()
+        return torch.stack([torch.stack(losses).sum() + size + counts, *right, size, counts])
+
+
+class PhysicalChemistry(Task):
+    """Supervised: RDKit's 2-D descriptors as normal scores, from the mean over the atoms, all at once.
+
+    After the supervised graph-level stage of Hu et al. (ICLR 2020), with labels that cost nothing and that every
+    molecule has; Crippen's logP and QED are left out, being (made of) what Lipo measures.
+    """
+
+    name = "descriptors"
+    figures = ("loss", "worst")
+    about = "RDKit 2-D descriptors as normal scores, multi-task regression (supervised)"
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__()
+        self.head = nn.Linear(self.encoder.dim, corpus.targets["descriptors"].shape[1])
+
+    def forward(self, corpus: Corpus, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Return [2]: the mean squared error, in units of the variance, over all descriptors and for the worst one."""
+        batch = corpus.graphs.batch(index)
+        guess = self.head(self.encoder.readout(self.encoder(batch).out.float(), batch))
+        errors = (guess.float() - corpus.targets["descriptors"][index]).square().mean(dim=0)
+        return torch.stack([errors.mean(), errors.max()])
+
+
+TASKS: dict[str, type[Masking] | type[PhysicalChemistry]] = {task.name: task for task in (Masking, PhysicalChemistry)}

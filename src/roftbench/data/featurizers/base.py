@@ -1,0 +1,98 @@
+"""Base class of featurizers, and the arrays in which they pack graphs.
+
+This module runs in worker processes, so it imports nothing heavy.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+HU = "hu"  # the graphs that every data set has: they decide which molecules are kept, and sizes and splits
+
+Packed = dict[str, NDArray[Any]]
+
+
+class Graph(NamedTuple):
+    """The graph of one molecule of N atoms, with E edges: each bond in both directions.
+
+    Attributes:
+        x: features of atoms, [N, F].
+        edge_index: source and target of each edge, [2, E], int64.
+        edge_attr: features of edges, [E, A], integers from 0 to 255.
+    """
+
+    x: NDArray[Any]
+    edge_index: NDArray[np.int64]
+    edge_attr: NDArray[np.int64]
+
+
+class Featurizer(ABC):
+    """Base class of featurizers: molecular graphs of one kind.
+
+    Attributes:
+        version: version of the graphs; raise it when a graph changes, and caches and keys of jobs change with it.
+        x_type: type in which x is stored: uint8, float16 or float32.
+        columns: number of columns of x and of edge_attr, F and A.
+    """
+
+    version: ClassVar[int] = 1
+    x_type: ClassVar[type] = np.uint8
+    columns: ClassVar[tuple[int, int]]
+
+    @abstractmethod
+    def graph(self, smiles: str) -> Graph:
+        """Return the graph of a SMILES that has a "hu" graph."""
+
+    def pack(self, smiles: Sequence[str]) -> Packed:
+        """Return the packed graphs of some SMILES; see `pack`."""
+        return pack([self.graph(text) for text in smiles], self.x_type, self.columns)
+
+
+@dataclass(frozen=True)
+class GraphKind:
+    """A featurizer as jobs refer to it.
+
+    Attributes:
+        name: an option of `conf/featurizer/`, or the import path of a plug-in's class.
+        version: `Featurizer.version`.
+        code: digest of the plug-in's code, None for a featurizer of the package.
+        pack: `Featurizer.pack`, in a form that can be sent to a worker process.
+    """
+
+    name: str
+    version: int
+    code: str | None = None
+    pack: Callable[[Sequence[str]], Packed] = field(kw_only=True, compare=False)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what identifies the graphs in a job's key."""
+        return {"name": self.name, "version": self.version, **({} if self.code is None else {"code": self.code})}
+
+
+def pack(graphs: Sequence[Graph], x_type: type = np.uint8, columns: tuple[int, int] = (2, 2)) -> Packed:
+    """Return graphs as flat arrays of small numbers, with the shapes of `roftbench.data.packed.PackedGraphs`.
+
+    Args:
+        graphs: the graphs, in order; there may be none.
+        x_type: type of x.
+        columns: number of columns of x and of edge_attr.
+    """
+    order = [np.argsort(graph.edge_index[1], kind="stable") for graph in graphs]
+    return {
+        "x": _stack([graph.x for graph in graphs], x_type, (0, columns[0])),
+        "source": _stack([g.edge_index[0][index] for g, index in zip(graphs, order, strict=True)], np.int32, (0,)),
+        "edge_attr": _stack(
+            [g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, columns[1])
+        ),
+        "degree": _stack([np.bincount(g.edge_index[1], minlength=len(g.x)) for g in graphs], np.int32, (0,)),
+        "num_nodes": np.array([len(graph.x) for graph in graphs], dtype=np.int64),
+        "num_edges": np.array([len(graph.edge_attr) for graph in graphs], dtype=np.int64),
+    }
+
+
+def _stack(arrays: Sequence[NDArray[Any]], dtype: type, empty: tuple[int, ...]) -> NDArray[Any]:
+    return np.concatenate([np.empty(empty, dtype), *arrays], dtype=dtype, casting="unsafe")

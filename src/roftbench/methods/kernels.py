@@ -1,0 +1,40 @@
+"""Similarities of molecules for estimators: Tanimoto of fingerprints, a Gaussian of embeddings."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+
+
+def is_fingerprint(x: NDArray[Any]) -> bool:
+    """Return whether features are bits or counts; an embedding holds floats."""
+    return x.dtype.kind in "biu"
+
+
+def standardization(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return center and scale [D] that standardize training features x [n, D]; bits and counts stay as they are."""
+    if is_fingerprint(x):
+        return np.zeros(x.shape[1]), np.ones(x.shape[1])
+    center, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+    return center, np.where(scale > 0, scale, 1)
+
+
+def tanimoto(a: NDArray[Any], b: NDArray[Any]) -> Matrix:
+    """Return a·b / (a·a + b·b − a·b) for rows of a [m, D] and b [n, D], [m, n]; 1 for two rows of zeros.
+
+    For bits it is the Tanimoto coefficient, for counts its usual generalization; both are kernels (Ralaivola et al.
+    2005, Neural Networks 18, 1093).
+    """
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    common: Matrix = a @ b.T
+    either = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - common
+    return np.asarray(np.divide(common, either, out=np.ones_like(common), where=either > 0))
+
+
+def squared_distances(a: NDArray[Any], b: NDArray[Any]) -> Matrix:
+    """Return the mean squared difference per feature of rows of a [m, D] and b [n, D], [m, n]."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    squares: Matrix = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
+    return np.asarray(np.maximum(squares, 0) / a.shape[1])

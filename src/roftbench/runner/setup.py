@@ -1,0 +1,71 @@
+"""The data, parts and method of a job, loaded."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+
+from roftbench.config.components import build
+from roftbench.config.environment import RunContext
+from roftbench.config.job import NETWORK, Job
+from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.data.split import Split
+from roftbench.data.warnings import unusual_scale, warnings_of
+from roftbench.errors import UsageError
+from roftbench.runner.objective import Objective
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The part of an experiment that does not depend on the kind of its model.
+
+    Attributes:
+        whole: the split before its labels are cut to the label ratio.
+        parts: the split that is trained and evaluated on.
+        method: the method with its hyperparameters.
+        warnings: texts for the record.
+    """
+
+    job: Job
+    context: RunContext
+    device: torch.device
+    dataset: MoleculeDataset
+    whole: Split
+    parts: Split
+    objective: Objective
+    method: Any
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def load(cls, job: Job, context: RunContext, device: torch.device) -> Self:
+        """Load data set and method of a job; graphs and labels go to the device.
+
+        Raises:
+            UsageError: data, split, labels or method are not available as requested.
+        """
+        dataset = load_dataset(job.dataset, context.cache / "data", context.places)
+        whole, parts = dataset.cut(build(job.split), job.label_ratio)
+        warnings = [*warnings_of(dataset, parts), *_scale_warnings(job, dataset, parts), *job.model.cautions]
+        if len(parts.train) == 0:
+            raise UsageError(
+                f"the training part of data set {job.dataset.name} is empty: {len(dataset)} molecules, cut by"
+                f" split={job.split.name}. Most of them share a property, such as a scaffold, and are in one part: try"
+                " split=random"
+            )
+        objective = Objective.create(
+            dataset.graphs_of(job.model.featurizer),
+            dataset.y,
+            (parts.train, parts.val, parts.test),
+            metric=str(job.dataset.metric),
+            loss=str(job.train.loss),
+            standardize=job.train.standardize_targets,
+            device=device,
+        )
+        return cls(job, context, device, dataset, whole, parts, objective, build(job.method), tuple(warnings))
+
+
+def _scale_warnings(job: Job, dataset: MoleculeDataset, parts: Split) -> list[str]:
+    """Return a warning where a network learns labels of an unusual scale without standardizing them."""
+    if job.model.kind != NETWORK or job.train.standardize_targets or job.dataset.task != "regression":
+        return []
+    return list(filter(None, [unusual_scale(dataset.targets, dataset.y[parts.train])]))
