@@ -28,36 +28,36 @@ setup: $(VENV)/.installed ## Create .venv and install roftbench with pinned pack
 
 setup-dev: $(VENV)/.installed-dev ## The same, with the tools that tests and checks need
 
-run: setup ## The main job: ROFT-MOL on ESOL, all labels, scaffold split (ARGS="key=value …" for more)
+run: setup ## Run ROFT-MOL on ESOL, all labels, scaffold split (ARGS="key=value …" for more)
 	$(BIN)/roftbench run method=roftmol dataset=esol $(ARGS)
 
-smoke: setup ## All nine methods on two data sets, three epochs each
+smoke: setup ## Run all nine methods on two data sets, three epochs each
 	$(BIN)/roftbench run -m experiment=smoke $(ARGS)
 
-tables: setup ## Leaderboards from the records at hand
+tables: setup ## Make leaderboards from the records in results/
 	$(BIN)/roftbench tables $(ARGS)
 
-report: setup ## All records at hand as one HTML page
+report: setup ## Write all records in results/ as one HTML page
 	$(BIN)/roftbench report $(ARGS)
 
-docs: setup-dev ## The pages of docs/ as a site in site/, its reference made from the code
+docs: setup-dev ## Generate docs/reference.md from the code and build the site in site/
 	$(BIN)/python -m scripts.make_reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-lint: setup-dev ## Format check, lint, type check and the order of imports
+lint: setup-dev ## Check format, lint rules, types and the order of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: lint ## Lint, type-check and run all tests, one process a core (ARGS="-k name" for some of them)
+test: lint ## Lint, type-check and run all tests, one process per core (ARGS="-k name" for some of them)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
-format: setup-dev ## Format the code and mend what the linter can
+format: setup-dev ## Format the code and apply the fixes of the linter
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-assets: setup-dev ## Make the bundled data sets again from the released packages and compare
+assets: setup-dev ## Rebuild the bundled data sets from the released packages and compare
 	$(BIN)/python -m scripts.build_assets --check
 
 clean: ## Remove the environment and tool caches; results are kept

@@ -27,7 +27,7 @@ def test_a_job_that_is_stopped_leaves_nothing_half_written_and_goes_on(
     ended = Terminal.of(lab, tmp_path).stopped(number, "run", *merged(LONG), after=" for 100 epochs ", count=2)
     assert ended.code == code, ended
     if number == signal.SIGINT:
-        assert ended.err.strip() == "roftbench: interrupted; finished stages are kept, the same command goes on"
+        assert ended.err.strip() == "roftbench: interrupted; finished stages are kept, the same command continues"
     assert "Traceback" not in ended.err
     left = [name for name in cli.files() if not name.startswith("logs/")]
     marks = [] if number == signal.SIGINT else ["running"]  # of a process that could not take its mark away

@@ -1,13 +1,16 @@
-"""Hydra's way to a sweep of ours: which jobs there are, and which of them are missing, is decided by roftbench."""
+"""The sweeper plug-in: hands a sweep over to roftbench, which plans its jobs and launches the missing ones."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from roftbench.sweep.hydra_app import SweepTask
 
 
 class RoftbenchSweeper(Sweeper):
@@ -20,7 +23,7 @@ class RoftbenchSweeper(Sweeper):
         self.params = params
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra gives, and make the launcher that the config names.
+        """Store what Hydra gives, and make the launcher that the config names.
 
         Raises:
             UsageError: a package that the launcher needs is missing, or its limits leave no time for a job.
@@ -32,12 +35,11 @@ class RoftbenchSweeper(Sweeper):
 
         check_installed(config.hydra.launcher)
         settle_warning(config.hydra.launcher)
-        given: dict[str, Any] = {"task_function": task_function, "config": config}
+        self._sweep = cast("SweepTask", task_function)
         self._context, self._config = hydra_context, config
+        given: dict[str, Any] = {"task_function": self._sweep.job, "config": config}
         self._launcher: Launcher = Plugins.instance().instantiate_launcher(hydra_context=hydra_context, **given)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run the sweep that the command line asks for, of which Hydra knows a part; raises JobError if jobs failed."""
-        from roftbench.sweep import hydra_app  # Hydra imports plug-ins at every start
-
-        hydra_app.launch_sweep(self._context, self._config, self._launcher)
+        """Run the whole sweep; `arguments` are the part of its overrides that Hydra composes. Raises JobError."""
+        self._sweep.launch(self._context, self._config, self._launcher)

@@ -1,4 +1,4 @@
-"""How a text is written as the value of an override, so that Hydra reads the same text."""
+"""Texts as values of overrides, quoted so that Hydra reads the same text."""
 
 import re
 import shlex
@@ -8,18 +8,18 @@ from contextlib import suppress
 from roftbench.errors import suggest
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
-_VALUES = ("true", "false", "null", "nan", "inf")  # what Hydra reads as something else than a text, in any case
+_VALUES = ("true", "false", "null", "nan", "inf")  # not read as text by Hydra, in upper or lower case
 _BEFORE_QUOTE = re.compile(r"(\\*)('|$)")
 
 
 def quoted(text: str) -> str:
-    """Return a text in single quotes; backslashes are doubled only where a quote follows, as Hydra's grammar has it."""
+    """Return a text in single quotes; as in Hydra's grammar, backslashes are doubled only before a quote."""
     inside = _BEFORE_QUOTE.sub(lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
     return f"'{inside}'"
 
 
 def as_needed(text: str) -> str:
-    """Return a text in quotes, or as it is where Hydra reads it as a text all the same."""
+    """Return a text in quotes, or unchanged if Hydra reads it as text without them."""
     return text if _PLAIN.fullmatch(text) and text.lower() not in _VALUES else quoted(text)
 
 
@@ -29,19 +29,19 @@ def quoted_list(texts: Iterable[str]) -> str:
 
 
 def elements(text: str) -> list[str]:
-    """Return what is between the commas of a text that was meant as a list, with or without brackets and quotes."""
+    """Return the elements of a list written with commas, with or without brackets and quotes."""
     inside = text.strip("'\"").removeprefix("[").removesuffix("]")
     return [part.strip().strip("'\"") for part in inside.split(",")]
 
 
 def shell_word(key: str, value: str) -> str:
-    """Return the word of a command line that gives a key a value which is written as Hydra reads it."""
+    """Return the shell word key=value; the value is already in Hydra's syntax."""
     word = f"{key}={value}"
     return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'
 
 
 def as_written(name: str, names: Sequence[str]) -> str:
-    """Return how to write a name such as true or 1e5, which Hydra has read as a value, or a suggestion."""
+    """Return how to write a name such as true or 1e5, which Hydra reads as a value; for other names a suggestion."""
     meant = [one for one in names if as_needed(one) != one and name in _readings(one)]
     if not meant:
         return suggest(name, set(names))
@@ -50,7 +50,7 @@ def as_written(name: str, names: Sequence[str]) -> str:
 
 
 def _readings(name: str) -> set[str]:
-    """Return the texts that a name can become where it is read as a value: True, None, 100000.0."""
+    """Return the texts that a name can turn into if it is read as a value: True, None, 100000.0."""
     found = {name.capitalize(), "None" if name.lower() == "null" else name}
     with suppress(ValueError):
         found |= {str(float(name)), str(int(float(name)))}

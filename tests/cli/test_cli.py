@@ -65,7 +65,7 @@ REFUSED = {
     "foreign code": (["model._target_=os.system"], ["model._target_=os.system", "plugins=[os]"]),
     "no such device": (["run.device=cuda:99"], ["roftbench: device=cuda:99", "GPUs"]),
     "config folder that is not there": (["--config-dir=no"], ["--config-dir no"]),
-    "config folder without its value": (["--config-dir"], ["--config-dir needs a value"]),
+    "config folder without its value": (["--config-dir"], ["--config-dir", "expected one argument"]),
     "unknown option": (["--multi"], ["unknown option '--multi'", "'--multirun'?"]),
     "word without a value": (["foo"], ["'foo'", "key=value"]),
     "sweep without -m": (["seed=0,1"], ["seed=0,1", "add -m"]),
@@ -284,7 +284,7 @@ def test_the_flag_of_a_sweep_may_stand_anywhere(cli: Command, place: int) -> Non
     words.insert(place, "-m" if place else "--multirun")
     ended = cli.run(*words)
     assert ended.code == 0, ended
-    assert ended.out.endswith("2 jobs: 2 done, 0 skipped, 0 failed\n")
+    assert ended.out.endswith("2 jobs: 2 done, 0 skipped, 0 failed\nnext: roftbench tables\n")
     assert [record.job["seed"] for record in cli.lab.store.load()] in ([0, 1], [1, 0])
 
 
@@ -427,21 +427,31 @@ def test_list_shows_what_there_is(cli: Command, kind: str) -> None:
     assert all(row["summary"] in plain.out and row["summary"] for row in rows)
 
 
-def test_list_says_where_a_public_file_is_that_the_user_must_fetch(cli: Command) -> None:
-    lines = cli("list", "models").out.splitlines()
-    after = {line.split()[0]: lines[i + 1] for i, line in enumerate(lines[:-1]) if line and line[0] != " "}
-    assert "1,884,905 parameters  self-supervised pretraining: GEOM" in after["moleculestm"]
-    assert "a file of yours, published at https://huggingface.co/chao1224/" in after["moleculestm"]
-    assert after["graphgps"].endswith("not verified on the real file")
-    assert not after["gin"].startswith(" ")  # of a file that only the user knows there is nothing to say
+def test_models_have_one_line_each_and_details_by_name(cli: Command) -> None:
+    lines = cli("list", "models").out.partition("\n\n")[0].splitlines()
+    assert len(lines) == len(LISTS["models"])
+    assert next(line for line in lines if line.startswith("tiny_gin ")).split()[1:3] == ["4,464", "random"]
+    own, other = cli("list", "models", "moleculestm", "graphgps").out.split("\ngraphgps ")
+    assert "1,884,905 parameters\n" in own
+    assert "self-supervised pretraining: GEOM" in own
+    assert "a file of yours, published at https://huggingface.co/chao1224/" in own
+    assert other.endswith("not verified on the real file\n")
+    assert len(cli("list", "models", "gin").out.splitlines()) == 1  # only the user can describe the file
+    assert [row["name"] for row in json.loads(cli("list", "models", "gin", "--json").out)] == ["gin"]
+    cli("list", "models", "ginn").refused("unknown model 'ginn'", "'gin'?")
     assert "published at https://" in cli("fetch", "model=graphgps").out
 
 
-def test_list_says_what_a_fingerprint_lacks(cli: Command) -> None:
-    lines = cli("list", "models").out.splitlines()
-    (number,) = [i for i, line in enumerate(lines) if line.startswith("ecfp ")]
-    assert lines[number + 1].split("  ")[-2:] == ["0 parameters", "no checkpoint, needs no GPU"]
-    assert "random weights" not in lines[number + 1]
+def test_other_lists_take_names_too(cli: Command) -> None:
+    assert cli("list", "methods", "lp").out.startswith("lp  ")
+    assert cli("list", "datasets", "esol", "paths.cache=a").out.startswith("esol  ")
+    cli("list", "splits", "sise").refused("unknown split 'sise'", "'size'?")
+    cli("list", "methods", "lp", "--last", "3").refused("--last belongs to list runs")
+
+
+def test_list_describes_a_fingerprint(cli: Command) -> None:
+    lines = [line.strip() for line in cli("list", "models", "ecfp").out.splitlines()]
+    assert lines[1:] == ["0 parameters", "no checkpoint, needs no GPU"]
     assert "needs no GPU" in cli("list", "methods").out
     assert "no weights, nothing to fetch" in cli("fetch", "model=ecfp").out
 
@@ -468,12 +478,31 @@ def test_list_runs_shows_finished_and_failed_jobs(cli: Command) -> None:
     cli.run("-m", "method=lp", f"{DIVERGES},0.001", "dataset=esol")
     rows = json.loads(cli("list", "runs", "--json").out)
     assert [(row["method"], row["status"], row["test"] is None) for row in rows] == [
-        ("lp", "done", False),
         ("lp", "failed", True),
+        ("lp", "done", False),
     ]
     lines = cli("list", "runs").out.splitlines()
     assert lines[0].split() == list(rows[0])
-    assert [line.split()[0] for line in lines[1:]] == [row["key"] for row in rows]
+    assert [line.split()[1] for line in lines[1:]] == [row["key"] for row in rows]
+
+
+def test_runs_are_sorted_by_date_and_filtered(cli: Command) -> None:
+    keys = []
+    for number, method in enumerate(("lp", "full_ft", "lp")):
+        record = cli.lab.done(f"method={method}", f"seed={number}", "train.epochs=1")
+        os.utime(cli.lab.store.record_path(record["key"]), (1e9 - number, 1e9 - number))
+        keys.append(record["key"])
+
+    def shown(*words: str) -> list[str]:
+        return [row["key"] for row in json.loads(cli("list", "runs", "--json", *words).out)]
+
+    assert shown() == keys[::-1]  # the newest last
+    assert shown("--last", "2") == keys[1::-1]
+    assert shown("method=lp") == [keys[2], keys[0]]
+    assert shown("method=lp", "seed=1,2") == [keys[2]]
+    assert cli("list", "runs", "method=bss").out.startswith("no runs with method=bss under ")
+    cli("list", "runs", "metric=mae").refused("cannot filter by 'metric=mae'", "dataset")
+    cli("list", "runs", "--last", "0").refused("--last must be ≥ 1, got 0")
 
 
 def test_lists_and_help_are_quick_because_they_import_little(terminal: Terminal) -> None:

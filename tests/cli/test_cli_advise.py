@@ -104,7 +104,7 @@ def test_mistakes_are_told_before_any_job(cli: Command) -> None:
     cli("advise", *SMALL, "model=scratch").refused("advise.models=A,B")
     cli("advise", *SMALL, "label_ratio.count=8").refused("8 labeled molecules are too few")
     cli("advise", *SMALL, "advise.budget=0.5jobs").refused("a whole number of jobs")
-    cli("advise", "train=smoke").refused("say on which data")
+    cli("advise", "train=smoke").refused("no data set is given")
     assert cli.files() == []
 
 

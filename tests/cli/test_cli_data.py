@@ -174,8 +174,8 @@ def test_sampling_is_said(cli: Command, table: Path, monkeypatch: pytest.MonkeyP
 
 
 REFUSED: dict[str, tuple[list[str], list[str]]] = {
-    "misspelt name": (["esoll"], ["no data set is called 'esoll'", "no such file", "Did you mean 'esol'?", "bbbp"]),
-    "file that is not there": (["no/such.csv"], ["'no/such.csv'", "there is no such file"]),
+    "misspelt name": (["esoll"], ["'esoll' is neither a data set nor a file", "Did you mean 'esol'?", "bbbp"]),
+    "file that is not there": (["no/such.csv"], ["'no/such.csv' is neither a data set nor a file"]),
     "folder": (["."], [". is a folder"]),
     "csv without a path": (["csv"], ["dataset.path must be given"]),
     "data set twice": (["esol", "dataset=bbbp"], ["'dataset=bbbp'", "esol"]),

@@ -1,6 +1,7 @@
 """`roftbench fetch`, what `roftbench list` then shows, and runs that fetch what they need."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -150,8 +151,8 @@ def test_the_first_run_fetches_the_checkpoint_before_any_job(cli: Command, tmp_p
     words = ["model=small", own_models, "method=lp", "train.epochs=1"]
     ended = cli.run("-m", *words)
     assert ended.code == 0, ended
-    assert "downloading model small from http://127.0.0.1" in ended.out.partition("data set")[0]
-    assert "model  small (pretraining: self-supervised and supervised), lp trains 17 of" in ended.out
+    assert "downloading model small from http://127.0.0.1" in ended.out.partition("job 1 of 1")[0]
+    assert "model  small (pretraining: self-supervised and supervised)\n" in ended.out
     assert "warning  model small: not verified on the real file" in ended.out
     assert "warning  of this note" in ended.out
     [record] = cli.lab.store.load()
@@ -179,7 +180,12 @@ def test_a_damaged_checkpoint_in_the_cache_is_fetched_again_by_the_job(
 def test_the_list_of_models_says_size_pretraining_license_where_and_verified(
     cli: Command, own_cache: Path, shared: Path, own_models: str
 ) -> None:
-    text = " ".join(cli("list", "models", own_models, f"paths.mirror={shared / 'checkpoints'}").out.split())
+    words = (own_models, f"paths.mirror={shared / 'checkpoints'}")
+    names = ("gcn_contextpred", "gin_attrmasking", "scratch", "mole_bert", "small")
+    short = cli("list", "models", *words).out
+    assert re.search(r"^gcn_contextpred +504,900  mirror +5-layer", short, re.MULTILINE)
+    assert "\nnot here: downloaded by the first run that needs it, or ahead of time by roftbench fetch" in short
+    text = " ".join(cli("list", "models", *names, *words).out.split())
     for part in (
         "504,900 parameters self-supervised pretraining: ZINC15 (2 million molecules) mirror license: MIT (snap-",
         "mirror license: MIT (snap-stanford/pretrain-gnns) verified",
@@ -187,7 +193,6 @@ def test_the_list_of_models_says_size_pretraining_license_where_and_verified(
         "1,857,900 parameters no pretraining random weights",
         "git blob id of supervised_masking.pth",
         "self-supervised and supervised pretraining: my data not here not verified on the real file of this note",
-        "not here: downloaded by the first run that needs it, or ahead of time by roftbench fetch model=NAME",
     ):
         assert part in text
     cli("list", "models", "method=lp").refused("unknown key 'method'")
@@ -196,11 +201,11 @@ def test_the_list_of_models_says_size_pretraining_license_where_and_verified(
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        ([], ["say what to fetch", "dataset=all"]),
+        ([], ["nothing to fetch is given", "dataset=all"]),
         (["dataset=tox12"], ["unknown dataset 'tox12'", "Did you mean 'tox21'?"]),
         (["dataset=csv"], ["unknown dataset 'csv'"]),
         (["model=gin_msking"], ["unknown model", "Did you mean 'gin_masking'?"]),
-        (["method=lp"], ["say what to fetch"]),
+        (["method=lp"], ["nothing to fetch is given"]),
         (["dataset=esol", "seed=1"], ["unknown key 'seed'"]),
         (["esol"], ["unknown argument 'esol'"]),
     ],

@@ -49,7 +49,7 @@ def test_skipped_jobs_are_not_called_failed(cli: Command) -> None:
 def test_a_plan_needs_no_record_runs_nothing_and_writes_nothing(cli: Command) -> None:
     lines = plan(cli, "method=lp,full_ft", "seed=0,1")
     assert lines[0] == "jobs           4"
-    assert lines[-1].strip() == "an epoch measured here: tiny_gin; else from the records"
+    assert lines[-1].strip() == "one epoch measured here: tiny_gin; otherwise from records"
     assert cli.files() == []
 
 

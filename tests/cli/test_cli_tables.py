@@ -105,7 +105,7 @@ def test_scores_of_several_machines_make_the_tables_of_all_records(cli: Command,
     sources = [str(tmp_path / name / "scores.csv") for name in ("esol", "freesolv")]
     both = ("tables", "--from", sources[0], "--from", sources[1])
     before = cli.files()
-    cli(*both).refused("--from names several files", "--out DIR")
+    cli(*both).refused("--from is given several times", "--out DIR")
     cli(*both, "dataset=esol", "--out", str(tmp_path / "freesolv")).refused(
         "scores.csv would lose", "give another --out"
     )

@@ -75,8 +75,8 @@ def test_a_tenth_method_is_one_file_and_one_yaml(lab: Lab, tmp_path: Path, lines
     terminal = Terminal.of(lab, tmp_path)
     ended = terminal.run("-m", *lines, "method=full_ft,mine_lines")
     assert ended.code == 0, ended
-    assert "  method  mine_lines: alpha=0.5\n" in ended.out
-    assert "ft (reused)" in ended.out
+    assert "method=mine_lines\n  rmse: val " in ended.out
+    assert any("ft (reused)" in record["seconds"] for record in lab.store.load())
     records = {record["job"]["method"]["name"]: record for record in lab.store.load()}
     assert records.keys() == {"full_ft", "mine_lines"}
     assert records["mine_lines"]["details"]["alpha"] == {"embed": 0.5, "layer0": 0.75, "layer1": 1.0}
@@ -271,8 +271,8 @@ def test_a_failure_keeps_its_traceback_until_the_same_command_succeeds(
 
 def test_a_plug_in_called_like_another_module_is_refused(cli: Command, tmp_path: Path) -> None:
     words = write(tmp_path, "json", LINES_METHOD, "method", LINES_YAML)
-    cli.run(*words, "method=json").refused("there is a module 'json' already", "another name")
+    cli.run(*words, "method=json").refused("a module 'json' exists already", "rename the file")
 
 
 def test_a_plug_in_that_is_not_there_is_refused(cli: Command) -> None:
-    cli.run("plugins=[nowhere.py]").refused("there is no file nowhere.py", "empty/nowhere.py")
+    cli.run("plugins=[nowhere.py]").refused("nowhere.py does not exist", "empty/nowhere.py")

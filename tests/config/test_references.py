@@ -1,4 +1,4 @@
-"""References of a config that unfold to more than any config holds."""
+"""References of a config that resolve to more values than any config has."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_each_command_refuses_a_bomb_at_once(cli: Command, tmp_path: Path, comma
     (tmp_path / "conf" / "method").mkdir(parents=True)
     text = LP + "z0: xx\n" + "".join(f"z{n}: ${{method.z{n - 1}}}${{method.z{n - 1}}}\n" for n in range(1, 40))
     (tmp_path / "conf" / "method" / "bomb.yaml").write_text(text, encoding="utf-8")
-    cli(*command, f"--config-dir={tmp_path / 'conf'}", "method=bomb").refused("unfold to more than 100,000 values")
+    cli(*command, f"--config-dir={tmp_path / 'conf'}", "method=bomb").refused("resolve to more than 100,000 values")
 
 
 def test_a_reference_within_a_reference_is_refused() -> None:

@@ -45,7 +45,7 @@ def test_the_records_rate_times_the_atoms_and_epochs_of_what_is_missing(lab: Lab
     train, val = atoms(lab, *FULL, "label_ratio=n100")
     found = estimated(lab, *FULL, "label_ratio=n100", "train.epochs=9", "seed=0,1")
     assert found.seconds == pytest.approx(2 * (start + 9 * (3 * train + val) * rate))
-    assert (found.fits, found.shared, found.kept, found.measured, found.without) == (2, 2, 0, (), {})
+    assert (found.fits, found.shared, found.in_store, found.measured, found.without) == (2, 2, 0, (), {})
 
 
 def test_what_is_shared_counts_once_and_what_is_kept_not_at_all(lab: Lab) -> None:
@@ -53,13 +53,13 @@ def test_what_is_shared_counts_once_and_what_is_kept_not_at_all(lab: Lab) -> Non
     start = start_of(record)
     one = estimated(lab, *FULL, "seed=1")
     both = estimated(lab, *FULL, "seed=1", "method=full_ft,wise_ft")
-    assert (both.fits, both.shared, both.kept) == (2, 1, 0)
+    assert (both.fits, both.shared, both.in_store) == (2, 1, 0)
     assert both.seconds == pytest.approx(one.seconds + start)
     kept = estimated(lab, *FULL, "method=full_ft,wise_ft")  # the first is done
-    assert (kept.fits, kept.shared, kept.kept) == (1, 1, 1)
+    assert (kept.fits, kept.shared, kept.in_store) == (1, 1, 1)
     assert kept.seconds == pytest.approx(start)
     again = estimated(lab, *FULL, "run.rerun=true")
-    assert (again.kept, again.seconds) == (0, pytest.approx(one.seconds))
+    assert (again.in_store, again.seconds) == (0, pytest.approx(one.seconds))
 
 
 def test_probing_and_coefficients_cost_what_they_read(lab: Lab) -> None:
@@ -148,7 +148,7 @@ def test_jobs_that_ask_for_more_labels_than_there_are_do_not_spoil_the_others(la
 
 def test_a_model_without_a_network_takes_what_its_records_say(lab: Lab) -> None:
     unknown = estimated(lab, *FOREST, "seed=1,2")
-    assert unknown.without == {"no record tells of ecfp on esol": 2}
+    assert unknown.without == {"no record of ecfp on esol": 2}
     total = lab.done(*FOREST).seconds["total"]
     known = estimated(lab, *FOREST, "seed=1,2")
     assert known.seconds == pytest.approx(2 * total + 2 * known_start(lab))
@@ -201,19 +201,19 @@ def test_linear_probing_says_nothing_of_a_training(lab: Lab) -> None:
 def test_what_is_made_again_is_not_called_kept(lab: Lab) -> None:
     lab.done(*FULL)
     words = ("method=wise_ft", FULL[1])
-    assert estimated(lab, *words).kept == 1
+    assert estimated(lab, *words).in_store == 1
     other = estimated(lab, *words, "run.threads=2")
-    assert (other.kept, other.shared) == (0, 1)
+    assert (other.in_store, other.shared) == (0, 1)
     assert other.seconds > estimated(lab, *words).seconds
     [stage] = lab.stages()
     stage.write_bytes(b"cut")
-    assert estimated(lab, *words).kept == 0
+    assert estimated(lab, *words).in_store == 0
 
 
 def test_jobs_that_are_done_again_share_no_fit(lab: Lab) -> None:
     record = lab.done(*FULL)
     found = estimated(lab, "method=full_ft,wise_ft", FULL[1], "run.rerun=true")
-    assert (found.fits, found.shared, found.kept) == (2, 2, 0)
+    assert (found.fits, found.shared, found.in_store) == (2, 2, 0)
     assert found.seconds == pytest.approx(2 * found.longest)
     fitted = lab.done("method=wise_ft", FULL[1], "run.rerun=true")
     assert "ft" in fitted.seconds

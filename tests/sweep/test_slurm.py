@@ -112,7 +112,7 @@ def test_a_task_that_is_killed_and_one_that_runs_out_of_time_are_run_again(
     (held / "open").touch()
     done = ended(child)
     assert done.code == 0, done
-    words = f"task {first} of Slurm's ended as CANCELLED; task {second} of Slurm's ended as TIMEOUT: raise"
+    words = f"Slurm task {first} ended as CANCELLED; Slurm task {second} ended as TIMEOUT: raise"
     assert f"a worker process was lost (UncompletedJobError: {words} hydra.launcher.timeout_min, 10 now)" in done.out
     assert "\n3 jobs: 3 done, 0 skipped, 0 failed" in done.out
     quiet(done)
@@ -155,7 +155,7 @@ def test_a_killed_task_where_slurm_keeps_accounts(lab: Lab, tmp_path: Path, held
     (held / "open").touch()
     done = ended(child)
     assert done.code == 0, done
-    assert f"task {task} of Slurm's ended as CANCELLED" in done.out
+    assert f"Slurm task {task} ended as CANCELLED" in done.out
     assert "\n1 jobs: 1 done, 0 skipped, 0 failed" in done.out
     quiet(done)
 
@@ -253,8 +253,8 @@ def test_what_a_lost_task_has_written_last_is_told(tmp_path: Path, path: Path) -
         launch(launcher, 3)
     log = tmp_path / "7_1" / "7_1_0_log.err"
     assert str(raised.value) == (
-        f"task 7_1 of Slurm's ended as FAILED: ModuleNotFoundError: No module named 'roftbench' (log: {log});"
-        " task 7_2 of Slurm's ended as OUT_OF_MEMORY: raise hydra.launcher.mem_gb, 3 now"
+        f"Slurm task 7_1 ended as FAILED: ModuleNotFoundError: No module named 'roftbench' (log: {log});"
+        " Slurm task 7_2 ended as OUT_OF_MEMORY: raise hydra.launcher.mem_gb, 3 now"
     )
     assert SlurmJob.watcher is before
 
@@ -300,5 +300,5 @@ def test_a_job_that_is_put_into_the_queue_again_ends_as_if_killed_and_any_other_
 def test_a_signal_that_leaves_no_time_for_a_job_is_refused(cli: Command, path: Path) -> None:
     more = ["hydra.launcher.timeout_min=2", "hydra.launcher.max_num_timeout=1"]
     done = cli.run("-m", "seed=0,1", *LAUNCHER, *more)
-    done.refused("hydra.launcher.signal_delay_s=120", "hydra.launcher.timeout_min=2", "leave it 60 s")
+    done.refused("hydra.launcher.signal_delay_s=120", "hydra.launcher.timeout_min=2", "less than 60 s")
     assert cli.files() == []

@@ -41,9 +41,9 @@ def filling(tmp_path: Path) -> Iterator[list[str]]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def did(lab: Lab, *overrides: str, in_sweep: bool = True, quiet: bool = True) -> tuple[str, str]:
+def did(lab: Lab, *overrides: str, in_sweep: bool = True) -> tuple[str, str]:
     job, env = lab.job(*overrides)
-    return work(job, env, ["a guess"] if not in_sweep else [], in_sweep=in_sweep, quiet=quiet)
+    return work(job, env, ["a guess"] if not in_sweep else [], in_sweep=in_sweep)
 
 
 def log(lab: Lab) -> str:
@@ -59,7 +59,7 @@ def test_a_quiet_job_prints_nothing_and_its_log_has_all(lab: Lab, capsys: pytest
 
 
 def test_a_loud_job_prints_what_is_in_its_log(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    assert did(lab, "method=lp", in_sweep=False, quiet=False) == ("done", "")
+    assert did(lab, "method=lp", in_sweep=False) == ("done", "")
     assert capsys.readouterr().out == log(lab)
     assert log(lab).startswith("  guessed: a guess\n")
 
@@ -68,7 +68,7 @@ def test_a_job_that_is_done_keeps_its_log(lab: Lab, capsys: pytest.CaptureFixtur
     did(lab, "method=lp")
     [path] = (lab.results / "logs").glob("*.log")
     path.write_text("what it printed")
-    assert did(lab, "method=lp", quiet=False) == ("done", "")
+    assert did(lab, "method=lp", in_sweep=False) == ("done", "")
     assert "already done" in capsys.readouterr().out
     assert log(lab) == "what it printed"
     assert did(lab, "method=lp", "run.rerun=true") == ("done", "")

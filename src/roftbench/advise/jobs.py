@@ -57,7 +57,7 @@ class Jobs:
         if (found := self.finished(job, env)) is not None:
             return found, True
         with labeled(label):
-            while (status := work(job, env, [], in_sweep=True, quiet=True, bars=True)[0]) == "busy":
+            while (status := work(job, env, in_sweep=True)[0]) == "busy":
                 time.sleep(BUSY_SECONDS)  # another process runs it
         self._again.add(job.key)
         return env.store.get(job.key) if status == "done" else None, False

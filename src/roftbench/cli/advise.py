@@ -1,4 +1,4 @@
-"""`roftbench advise` from the command line to what it prints."""
+"""`roftbench advise`: models and methods compared on a data set of few labels."""
 
 import json
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from roftbench.errors import UsageError
 
 
 def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
-    """Advise on the data set that the overrides name; returns 0.
+    """Print and write advice on the data set that the overrides name; returns 0.
 
     Raises:
-        UsageError: an override that cannot be understood, too few labels to fold, or no candidate that can be judged.
+        UsageError: an override is invalid, there are too few labels for folds, or no candidate can be evaluated.
     """
     settings, others = separated(overrides)
     if not any(text.startswith(("dataset=", "experiment=")) for text in others):
         raise UsageError(
-            "say on which data: roftbench advise dataset=csv dataset.path=my.csv, or dataset=NAME", key="dataset"
+            "no data set is given: roftbench advise dataset=csv dataset.path=my.csv, or dataset=NAME", key="dataset"
         )
     with logged(None, quiet=as_json), clear_errors(others, folder):
         advisor = Advisor(settings, others, folder)
         for guess in advisor.guesses:
             say(f"  guessed: {guess}")
         pairs = len(advisor.candidates)
-        say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command goes on")
+        say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command continues")
         for warning in advisor.outer.warnings:
             say(f"  warning: {warning}")
         say(advisor.prior.words())

@@ -1,4 +1,4 @@
-"""`roftbench cache`: what is kept for speed alone, how large it is, and its removal. Results are never touched."""
+"""`roftbench cache`: size and removal of files that only save time. Results are never touched."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from roftbench.models.config import PUBLISHED
 from roftbench.store.files import locked
 from roftbench.store.leftovers import final_name
 
-KINDS = {  # a folder of the cache: what is in it, and what it costs to have it again
+KINDS = {  # folder of the cache: its content, and how that is restored
     "data": ("featurized data sets", "computed again when needed"),
     "downloads": ("published files", "downloaded again when needed"),
 }
@@ -27,7 +27,7 @@ FEATURIZED = re.compile(r".+-[0-9a-f]{16}\.safetensors")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of files in the cache: where, how many, how many bytes, and what their loss costs."""
+    """A kind of files in the cache: folder, number, bytes, and how they are restored after removal."""
 
     name: str
     what: str
@@ -38,7 +38,7 @@ class Kind:
 
 
 def run(paths: Paths, action: str, folder: Path | None = None, *, dry_run: bool, as_json: bool) -> int:
-    """Show the cache, or remove what is in it; returns 0. What only a config of `folder` names is known with it.
+    """Show the cache, or remove its files; returns 0. `folder`: the user's configs, whose published files count, too.
 
     Raises:
         UsageError: a file cannot be removed.
@@ -59,12 +59,14 @@ def run(paths: Paths, action: str, folder: Path | None = None, *, dry_run: bool,
         total = sum(kind.files for kind in found)
         print(f"would remove {total} files" if dry_run else f"removed {len(removed)} of {total} files")
     else:
-        print("roftbench cache clean removes them (--dry-run: only says so). Results and kept models are elsewhere.")
+        print(
+            "roftbench cache clean removes them (--dry-run only counts them). Results and saved models are elsewhere."
+        )
     return 0
 
 
 def kinds(cache: Path, files: Mapping[str, Sequence[Path]]) -> list[Kind]:
-    """Return what is in a cache, by kind."""
+    """Return the kinds of files in a cache with their numbers and sizes."""
     return [
         Kind(name, what, str(cache / name), len(paths), sum(path.stat().st_size for path in paths), cost)
         for (name, (what, cost)), paths in zip(KINDS.items(), files.values(), strict=True)
@@ -72,14 +74,14 @@ def kinds(cache: Path, files: Mapping[str, Sequence[Path]]) -> list[Kind]:
 
 
 def files_of(cache: Path, folder: Path | None = None) -> dict[str, list[Path]]:
-    """Return the files of each kind, known by their names: whatever else lies there is not ours."""
+    """Return the files of each kind, recognized by name; other files in these folders are left alone."""
     cards = model_cards(folder).values()
     sources = [spec.source() for spec in dataset_specs(folder).values() if spec is not None]
     sources += [card.source() for card in cards if card.checkpoint == PUBLISHED]
     published = {name for one in sources for name in one.names}
-    ours: dict[str, Callable[[str], object]] = {"data": FEATURIZED.fullmatch, "downloads": published.__contains__}
+    matches: dict[str, Callable[[str], object]] = {"data": FEATURIZED.fullmatch, "downloads": published.__contains__}
     return {
-        name: sorted(path for path in _inside(cache / name) if path.is_file() and ours[name](final_name(path)))
+        name: sorted(path for path in _inside(cache / name) if path.is_file() and matches[name](final_name(path)))
         for name in KINDS
     }
 
@@ -89,7 +91,7 @@ def _inside(folder: Path) -> Iterable[Path]:
 
 
 def _removed(files: Iterable[Path]) -> Iterator[Path]:
-    """Remove files and yield them; those that another process is making at this moment stay."""
+    """Remove files and yield them, except for those that another process is writing."""
     for path in files:
         try:
             with locked(path.with_name(final_name(path))).acquire(timeout=0):
@@ -102,7 +104,7 @@ def _removed(files: Iterable[Path]) -> Iterator[Path]:
 
 
 def size(count: int) -> str:
-    """Return a number of bytes in words."""
+    """Return a number of bytes with a unit, such as "1.5 MB"."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"

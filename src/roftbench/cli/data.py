@@ -28,13 +28,13 @@ def run(dataset: str, overrides: Sequence[str], config_dir: Path | None, out: Pa
     """Print the quality report of a data set by name or path, write it to `out` as JSON, and return 0.
 
     Raises:
-        UsageError: there is no such data set or file, it cannot be used, or `out` cannot be written.
+        UsageError: the data set or file does not exist or cannot be used, or `out` cannot be written.
     """
     folder = config_dir and existing(config_dir)
     if out is not None:
-        check_output(out)  # before minutes of work
+        check_output(out)  # before computations of minutes
         check_not_input(out, Path(dataset))
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # a download would speak between the JSON
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # progress of a download would end up in the JSON
         report = make_report(dataset, overrides, folder)
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None:
@@ -50,16 +50,16 @@ def make_report(dataset: str, overrides: Sequence[str], folder: Path | None) -> 
     """Return the report on a data set by name or path, with overrides of its config and of the splits.
 
     Raises:
-        UsageError: there is no such data set or file, or it cannot be used.
+        UsageError: the data set or file does not exist, or cannot be used.
     """
     path = _own_file(dataset, folder)
     if given := [text for text in overrides if text.partition("=")[0] in ("dataset", "dataset.path")]:
         raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}", key="dataset", got=given[0])
     texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
     with clear_errors(texts, folder):
-        job, env, guesses = parse(_composed(texts, folder, path))
+        job, context, guesses = parse(_composed(texts, folder, path))
         splits = {split.name: split for split in _splits(job, texts, folder, path)}
-        loaded = load_dataset(job.dataset, env.cache / "data", env.places)
+        loaded = load_dataset(job.dataset, context.cache / "data", context.places)
         report = quality_report(loaded, {name: build(split) for name, split in splits.items()}, job.label_ratio)
     for name, split in splits.items():
         report["splits"][name] = {"settings": split.params, **report["splits"][name]}
@@ -67,7 +67,7 @@ def make_report(dataset: str, overrides: Sequence[str], folder: Path | None) -> 
 
 
 def _own_file(dataset: str, folder: Path | None) -> str | None:
-    """Return the path of a table of the user's own, None for an option of the config group."""
+    """Return the path of a user's table; None for an option of the config group."""
     names = options("dataset", folder)
     if dataset in names:
         return None
@@ -76,17 +76,16 @@ def _own_file(dataset: str, folder: Path | None) -> str | None:
         problem = f"{dataset} is a folder: give a table, or the name of a data set"
         raise UsageError(problem, key="dataset", got=dataset, allowed=names)
     if not path.exists():
-        problem = f"no data set is called '{dataset}', and there is no such file"
+        problem = f"'{dataset}' is neither a data set nor a file"
         raise UsageError(problem, key="dataset", got=dataset, allowed=names)
     if "${" in dataset:
-        raise UsageError(
-            f"{dataset}: a config takes '${{' in a path for a reference. Rename the file.", key="dataset", got=dataset
-        )
+        problem = f"{dataset}: '${{' in a path is a reference in a config"
+        raise UsageError(problem, key="dataset", got=dataset, hint="Rename the file.")
     return dataset
 
 
 def _splits(job: Job, texts: Sequence[str], folder: Path | None, path: str | None) -> list[Component]:
-    """Return the ways of cutting: the one that the overrides choose, or all that need no more to be said."""
+    """Return the split that the overrides choose, or all splits that need no settings."""
     if any(text.partition("=")[0] == "split" for text in texts):
         return [job.split]
     names = [*SPLITS, "column"] if job.dataset.split_column else SPLITS
@@ -99,13 +98,13 @@ def _splits(job: Job, texts: Sequence[str], folder: Path | None, path: str | Non
 
 
 def _fits(text: str, split: dict[str, Any]) -> bool:
-    """Return whether a split has the key of an override, if it is one of a split's."""
+    """Return whether an override can be combined with a split: it is of another group, or the split has its key."""
     group, _, key = text.partition("=")[0].lstrip("+~").partition(".")
     return group != "split" or key.partition(".")[0] in split
 
 
 def _composed(texts: Sequence[str], folder: Path | None, path: str | None) -> DictConfig:
-    """Return the composed config; a path enters it beside Hydra's grammar, where a comma or a blank has a meaning."""
+    """Return the composed config; the path bypasses Hydra's grammar, in which commas and blanks have a meaning."""
     config = composed(texts, folder)
     if path is not None:
         config.dataset.path = path

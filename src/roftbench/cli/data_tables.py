@@ -12,14 +12,14 @@ from roftbench.data.smiles import shortened
 from roftbench.formatting import printable_values
 
 Report = dict[str, Any]
-FIRST = 10  # dropped rows, and groups of duplicates, that are shown
-MANY_TASKS = 20  # of more tasks, quantiles are shown
+FIRST = 10  # number of dropped rows, and of groups of duplicates, in the output
+MANY_TASKS = 20  # with more tasks, quantiles over tasks are shown
 NONE = "–"
-TEXT = ("SMILES", "Reason", "Data rows", "Their labels")  # columns that begin at the left
+TEXT = ("SMILES", "Reason", "Data rows", "Their labels")  # left-aligned columns
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print a report of `data.quality.report.quality_report`; control characters in its texts are written out."""
+    """Print a report of `data.quality.report.quality_report`; control characters in its texts are escaped."""
     report = printable_values(report)
     parts = (_head(report), _dropped(report), _molecules(report), _labels(report), _duplicates(report))
     for part in (*parts, _parts(report), _distances(report), _warnings(report)):

@@ -1,4 +1,4 @@
-"""`roftbench doctor`: what this machine has, whether folders can be written, and how fast a training step is."""
+"""`roftbench doctor`: versions, devices, launchers, writable folders and training speed of this machine."""
 
 import json
 import platform
@@ -35,7 +35,7 @@ Facts = dict[str, Any]
 
 
 def run(paths: Paths, *, as_json: bool) -> int:
-    """Print what was found; returns 0, or 1 where results or cache cannot be written."""
+    """Print the findings; returns 0, or 1 if results or cache cannot be written."""
     facts = examine(paths)
     if as_json:
         print(json.dumps(facts, indent=1))
@@ -46,7 +46,7 @@ def run(paths: Paths, *, as_json: bool) -> int:
 
 
 def examine(paths: Paths) -> Facts:
-    """Return what is known of this machine in plain values."""
+    """Return the properties of this machine as plain values."""
     cache = absolute(paths.cache)
     return {
         "roftbench": __version__,
@@ -77,7 +77,7 @@ def _launchers() -> dict[str, str]:
 
 
 def _folder(path: Path) -> Facts:
-    """Return whether a folder can be written, without leaving anything in it, and how much room there is."""
+    """Return whether a folder can be written (by a temporary file) and the free space."""
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=there) as file:
@@ -89,7 +89,7 @@ def _folder(path: Path) -> Facts:
 
 
 def step_ms(device: torch.device) -> float:
-    """Return the milliseconds of one training step of the 5-layer, 300-d GIN: the fastest of five, after one more."""
+    """Return milliseconds per training step of the 5-layer, 300-d GIN: the fastest of five after a warm-up step."""
     model = Predictor(GIN(), 1).to(device).train()
     graphs = PackedGraphs.from_graphs(map(smiles_to_graph, BATCH)).to(device)
     batch = graphs.batch(torch.arange(32), shared_layers(model.encoder))
@@ -125,7 +125,7 @@ def _words(facts: Mapping[str, Any]) -> dict[str, str]:
         "launchers": ", ".join(name for name, there in launchers.items() if there) + lacking,
         **folders,
         "cached": cache,
-        "network": "forbidden (offline)" if facts["offline"] else "allowed for what is not on this machine",
+        "network": "forbidden (offline)" if facts["offline"] else "allowed for files that are not on this machine",
         "mirror": facts["mirror"] or "none",
         "training step": f"{steps} (5-layer, 300-d GIN, 32 molecules)",
     }

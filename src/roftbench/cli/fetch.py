@@ -1,4 +1,4 @@
-"""`roftbench fetch`: bring published data sets and checkpoints into the cache, for a machine without network."""
+"""`roftbench fetch`: download published data sets and checkpoints into the cache, for offline use."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,15 +15,16 @@ ALL = "all"
 
 
 def run(overrides: Sequence[str], folder: Path | None) -> int:
-    """Fetch what `dataset=` and `model=` name (all, or names with commas) and return 0, or 1 where something failed.
+    """Fetch the data sets and models in `dataset=` and `model=` ("all", or names); returns 0, or 1 if a file failed.
 
     Raises:
-        UsageError: nothing is named, or a name that the configs do not have.
+        UsageError: nothing is named, or a name is not in the configs.
     """
     wanted = [text for text in overrides if text.partition("=")[0] in ("dataset", "model")]
     if not wanted:
         raise UsageError(
-            "say what to fetch: roftbench fetch dataset=all, or dataset=tox21,sider, or model=NAME", key="dataset"
+            "nothing to fetch is given: roftbench fetch dataset=all, or dataset=tox21,sider, or model=NAME",
+            key="dataset",
         )
     places = paths_of([text for text in overrides if text not in wanted]).places()
     specs = {name: spec for name, spec in dataset_specs(folder).items() if spec is not None}
@@ -52,7 +53,7 @@ def _names(wanted: Sequence[str], group: str, known: Iterable[str], everything: 
 
 
 def _source(card: ModelCard) -> Source | str:
-    """Return where a model's checkpoint comes from, or why there is nothing to fetch."""
+    """Return the source of a model's checkpoint, or the reason why there is nothing to fetch."""
     if card.checkpoint == PUBLISHED:
         return card.source()
     if card.checkpoint is None:
@@ -63,7 +64,7 @@ def _source(card: ModelCard) -> Source | str:
 
 
 def _fetch_all(sources: Mapping[str, Source | str], what: str, width: int, places: Places) -> bool:
-    """Fetch files, and go on where one fails; returns whether one did."""
+    """Fetch files, and continue if one fails; returns whether one failed."""
     failed = []
     for name, source in sources.items():
         try:

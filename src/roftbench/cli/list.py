@@ -1,12 +1,14 @@
-"""`roftbench list`: what there is to choose from, and the runs so far. Each list imports only what it needs."""
+"""`roftbench list`: options of the config groups, and the runs so far. Each list imports only what it needs."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from roftbench.config.registry import options
-from roftbench.console import column
+from roftbench.console import column, terminal_width, wrapped
+from roftbench.errors import UsageError, suggest
 from roftbench.formatting import printable, printable_name
 
 if TYPE_CHECKING:
@@ -14,13 +16,15 @@ if TYPE_CHECKING:
 
 HIDDEN = {"name", "title", "order", "role", "quick", "summary", "_target_", "sha256", "path"}
 NOT_HERE = "not here"
+FETCHED = "downloaded by the first run that needs it, or ahead of time by roftbench fetch"
+Value = TypeVar("Value")
 _ELSEWHERE = {"None": "random weights", "published": NOT_HERE}
 _VERIFIED = {True: "verified", False: "not verified on the real file"}
 
 
-def show_options(group: str, folder: Path | None, *, as_json: bool) -> int:
-    """Print the options of a config group with their values; returns 0."""
-    found = options(group, folder)
+def show_options(group: str, names: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
+    """Print the options of a config group, or those with some names, with their values; returns 0."""
+    found = _named(group, options(group, folder), names)
     if as_json:
         print(json.dumps(list(found.values()), indent=1))
         return 0
@@ -32,14 +36,14 @@ def show_options(group: str, folder: Path | None, *, as_json: bool) -> int:
     return 0
 
 
-def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
-    """Print the data sets: size, tasks, metric, license, and where on this machine each of them is; returns 0."""
+def show_datasets(names: Sequence[str], overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
+    """Print data sets: size, tasks, metric, license, and where on this machine each of them is; returns 0."""
     from roftbench.config.dataset_specs import dataset_specs
     from roftbench.config.paths import paths_of
     from roftbench.store.downloads import present
 
     places = paths_of(overrides).places()
-    specs = dataset_specs(folder)
+    specs = _named("dataset", dataset_specs(folder), names)
     found = {name: spec and present(spec.source(), places) for name, spec in specs.items()}
     contents = options("dataset", folder)
     if as_json:
@@ -55,49 +59,56 @@ def show_datasets(overrides: Sequence[str], folder: Path | None, *, as_json: boo
         metric = f"{spec.metric} ({spec.units})" if spec.units else str(spec.metric)
         details = [size, tasks, metric, found[name] or NOT_HERE, f"license: {spec.license or 'not stated'}"]
         _print_option(name, spec.summary, details, width)
-    print(f"\n{NOT_HERE}: downloaded by the first run that needs it, or ahead of time by roftbench fetch dataset=NAME")
+    print(f"\n{NOT_HERE}: {FETCHED} dataset=NAME")
     return 0
 
 
-def show_models(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
-    """Print the models: size, pretraining, where on this machine the weights are, license, verified; returns 0."""
+def show_models(names: Sequence[str], overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
+    """Print one line per model, or the details of the models with some names; returns 0.
+
+    Details are size, pretraining, where on this machine the weights are, license, and whether they are verified.
+    """
     from roftbench.config.model_cards import model_cards
     from roftbench.config.paths import paths_of
-    from roftbench.models.config import OWN
 
     places = paths_of(overrides).places()
-    cards = model_cards(folder)
+    cards = _named("model", model_cards(folder), names)
     found = {name: card.present(places) for name, card in cards.items()}
     if as_json:
         contents = options("model", folder)
         print(json.dumps([{**contents[name], "present": found[name]} for name in cards], indent=1))
         return 0
     width = column(cards)
+    if names:
+        for name, card in cards.items():
+            _print_option(name, card.summary, [], width)
+            notes = [card.note] if card.note else []
+            for text in [*_model_details(card, found[name]), *notes]:
+                print(wrapped(printable(f"{'':<{width}}{text}"), sys.stdout))
+        return 0
     for name, card in cards.items():
-        details = [f"{card.parameters:,} parameters"] if card.parameters is not None else []
-        if card.fingerprint:
-            details += ["no checkpoint, needs no GPU"]
-        else:
-            details += [_pretraining(card), found[name] or _ELSEWHERE.get(str(card.checkpoint), card.own_file())]
-        details += [f"license: {card.license}"] if card.license else []
-        details += [_VERIFIED[card.verified]] if card.verified is not None else []
-        _print_option(name, card.summary, details if card.checkpoint != OWN or card.pretraining_data else [], width)
-        if card.note:
-            print(printable(f"{'':<{width}}{card.note}"))
-    print(f"\n{NOT_HERE}: downloaded by the first run that needs it, or ahead of time by roftbench fetch model=NAME")
+        size = "" if card.parameters is None else f"{card.parameters:,}"
+        print(_cut(f"{name:<{width}}{size:>11}  {_weights(card, found[name]):<9}  {card.summary}"))
+    print(f"\nDetails of a model: roftbench list models NAME\n{NOT_HERE}: {FETCHED} model=NAME")
     return 0
 
 
-def show_runs(results: Path, *, as_json: bool) -> int:
-    """Print one line a finished, failed or skipped job; returns 0."""
-    from roftbench.report.records import each_record
-    from roftbench.report.runs import run_rows
+def show_runs(results: Path, words: Sequence[str], last: int | None, *, as_json: bool) -> int:
+    """Print one line per finished, failed or skipped job that passes the filters, the newest last; returns 0."""
+    from roftbench.report.query import Request
+    from roftbench.report.runs import dated_rows
     from roftbench.store.results import Store
 
+    request, _ = Request.parse(words)
+    if last is not None and last < 1:
+        raise UsageError(f"--last must be ≥ 1, got {last}")
     store = Store(results)
-    rows = run_rows(each_record(store))
+    rows = dated_rows(store, request)[-(last or 0) :]
     if as_json:
         print(json.dumps(rows, indent=1))
+        return 0
+    if not rows and words:
+        print(f"no runs with {printable(' '.join(words))} under {printable(store.root)}")
         return 0
     if not rows:
         print(f"no runs under {printable(store.root)}; start with: roftbench run method=roftmol dataset=esol")
@@ -108,6 +119,40 @@ def show_runs(results: Path, *, as_json: bool) -> int:
     for line in texts:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
     return 0
+
+
+def _named(group: str, found: dict[str, Value], names: Sequence[str]) -> dict[str, Value]:
+    """Return the options with some names, all without names; raises UsageError for an unknown one."""
+    if unknown := [name for name in names if name not in found]:
+        raise UsageError(f"unknown {group} '{unknown[0]}'.{suggest(unknown[0], found)}")
+    return {name: found[name] for name in names or found}
+
+
+def _model_details(card: "ModelCard", present: str | None) -> list[str]:
+    from roftbench.models.config import OWN
+
+    if card.checkpoint == OWN and not card.pretraining_data:  # a file that only the user can describe
+        return []
+    details = [f"{card.parameters:,} parameters"] if card.parameters is not None else []
+    if card.fingerprint:
+        details += ["no checkpoint, needs no GPU"]
+    else:
+        details += [_pretraining(card), present or _ELSEWHERE.get(str(card.checkpoint), card.own_file())]
+    details += [f"license: {card.license}"] if card.license else []
+    return details + ([_VERIFIED[card.verified]] if card.verified is not None else [])
+
+
+def _weights(card: "ModelCard", present: str | None) -> str:
+    """Return where the weights of a model are, in a word or two."""
+    if card.fingerprint:
+        return "none"
+    return present or {"None": "random", "published": NOT_HERE}.get(str(card.checkpoint), "your file")
+
+
+def _cut(line: str) -> str:
+    """Return a line, cut to the width of the terminal."""
+    width, text = terminal_width(), printable_name(line)
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _pretraining(card: "ModelCard") -> str:

@@ -1,4 +1,4 @@
-"""`roftbench`: run jobs, look at what there is, make tables. Heavy imports wait until they are needed."""
+"""The command line `roftbench`. Heavy modules are imported by the commands that need them."""
 
 import argparse
 import io
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from roftbench.cli.parser import KINDS, PLAN_HELP, RUN_HELP, parser
+from roftbench.cli.parser import FILTERS, KINDS, PLAN_HELP, RUN_HELP, parser
 from roftbench.config.registry import GROUPS, options
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
@@ -22,9 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt:
-        print("\nroftbench: interrupted; finished stages are kept, the same command goes on", file=sys.stderr)
+        print("\nroftbench: interrupted; finished stages are kept, the same command continues", file=sys.stderr)
         return 130
-    except RuntimeError as error:  # of a user without an entry in the list of users, and without HOME
+    except RuntimeError as error:  # for users without an entry in the user database, and without HOME
         if "home directory" not in str(error):
             raise
         print(f"roftbench: {error} Set HOME, or give paths without '~' (ROFTBENCH_CACHE=DIR).", file=sys.stderr)
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(printable(f"roftbench: {error}"), file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output has left (`roftbench list runs | head`)
+    except BrokenPipeError:  # the reader of standard output has left (`roftbench list runs | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -45,19 +45,19 @@ def _prepare() -> None:
     handler.addFilter(_Once())
     logging.basicConfig(format="roftbench: %(message)s", level=logging.WARNING, handlers=[handler])
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is written as an escape
+        if isinstance(stream, io.TextIOWrapper):  # characters that the encoding lacks are escaped
             stream.reconfigure(errors="backslashreplace")
     for name in ("RESULTS", "CACHE", "MIRROR", "OFFLINE"):  # an empty variable is an unset one
         if os.environ.get(f"ROFTBENCH_{name}") == "":
             del os.environ[f"ROFTBENCH_{name}"]
-    # Threads that spin while they wait make a job ten times slower when another one wants the same cores.
+    # Threads that spin while they wait slow a job down tenfold if another one uses the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class _Once(logging.Filter):
-    """Lets a message through once: who plans a job and who runs it may find the same file damaged.
+    """Lets each message through once: planning and running a job may both report the same damaged file.
 
-    Control characters in it are written out.
+    Control characters in it are escaped.
     """
 
     def __init__(self) -> None:
@@ -74,15 +74,31 @@ class _Once(logging.Filter):
 
 
 def _dispatch(arguments: list[str]) -> int:
+    option, _, value = arguments[0].partition("=") if arguments else ("", "", "")
+    if option in ("--complete", "--install-completion", "--show-completion"):
+        return _completion(option, [*([value] if value else []), *arguments[1:]])
     if arguments[:1] == ["run"]:
         return _run(arguments[1:])
     if arguments[:1] == ["plan"]:
         return _plan(arguments[1:])
     namespace, overrides = parser().parse_known_args(arguments)
-    if unknown := [text for text in overrides if text.startswith("-") or "=" not in text]:
+    takes_names = namespace.command == "list"
+    if unknown := [text for text in overrides if text.startswith("-") or ("=" not in text and not takes_names)]:
         raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help", key=unknown[0])
     namespace.overrides = overrides
     return COMMANDS[namespace.command](namespace)
+
+
+def _completion(option: str, words: list[str]) -> int:
+    from roftbench.cli import completion
+
+    shell = words[0] if words else ""
+    script = completion.script_of(shell)
+    if option == "--complete":
+        print("\n".join(completion.complete(shell, words[1:])))
+    else:
+        print(script.rstrip() if option == "--show-completion" else completion.install(shell))
+    return 0
 
 
 def _run(arguments: list[str]) -> int:
@@ -114,16 +130,23 @@ def _results(overrides: Sequence[str]) -> Path:
 def _list(arguments: argparse.Namespace) -> int:
     from roftbench.cli import list as listing
 
-    if arguments.kind == "runs":
-        return listing.show_runs(_results(arguments.overrides), as_json=arguments.json)
-    show = {"datasets": listing.show_datasets, "models": listing.show_models}.get(arguments.kind)
+    words, kind = arguments.overrides, arguments.kind
+    if kind == "runs":
+        paths = [word for word in words if word.startswith("paths.")]
+        if wrong := [word for word in words if word not in paths and word.partition("=")[0] not in FILTERS]:
+            raise UsageError(f"list runs cannot filter by '{wrong[0]}'. Filters: {', '.join(FILTERS)} (key=value).")
+        filters = [word for word in words if word not in paths]
+        return listing.show_runs(_results(paths), filters, arguments.last, as_json=arguments.json)
+    if arguments.last is not None:
+        raise UsageError("--last belongs to list runs: roftbench list runs --last 20")
+    names = [word for word in words if "=" not in word]
+    overrides = [word for word in words if "=" in word]
+    show = {"datasets": listing.show_datasets, "models": listing.show_models}.get(kind)
     if show is not None:
-        return show(arguments.overrides, arguments.config_dir, as_json=arguments.json)
-    if arguments.overrides:
-        raise UsageError(
-            f"'{arguments.overrides[0]}': list {arguments.kind} takes no key=value", key=arguments.overrides[0]
-        )
-    return listing.show_options(KINDS[arguments.kind], arguments.config_dir, as_json=arguments.json)
+        return show(names, overrides, arguments.config_dir, as_json=arguments.json)
+    if overrides:
+        raise UsageError(f"'{overrides[0]}': list {kind} takes names alone, no key=value", key=overrides[0])
+    return listing.show_options(KINDS[kind], names, arguments.config_dir, as_json=arguments.json)
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
@@ -151,7 +174,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     results, scores = _results(arguments.overrides), arguments.scores
     if len(scores) > 1 and arguments.out is None:
-        raise UsageError("--from names several files: say where their page belongs, by --out FILE", key="--out")
+        raise UsageError("--from is given several times: give a file for the page, --out FILE", key="--out")
     out = arguments.out or (scores[0].absolute().parent if scores else results) / "report.html"
     data = html.write_report(results, out, scores)
     print(html.words(data, out))

@@ -1,4 +1,4 @@
-"""`roftbench plan`: what a sweep would do, and for how long, without doing it."""
+"""`roftbench plan`: the jobs of a sweep and the time that they need; nothing runs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,16 +12,17 @@ from roftbench.formatting import printable
 from roftbench.report.records import each_record
 from roftbench.store.record_schema import RecordSummary
 from roftbench.sweep import hydra_app
+from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.estimate import estimate
 from roftbench.sweep.launchers import workers
 from roftbench.sweep.plan import Plan
-from roftbench.sweep.scheduler import failed_lines
+from roftbench.sweep.progress import failed_lines
 
-SHOWN = 10  # failed jobs
+SHOWN = 10  # failed jobs in the output
 
 
 def run(arguments: Sequence[str], *, as_json: bool) -> int:
-    """Print the jobs of a sweep: done, failed before, fits after sharing, estimated hours; returns 0.
+    """Print how many jobs of a sweep are done, failed and open, their fits and the estimated time; returns 0.
 
     Raises:
         UsageError: as `roftbench run` with the same arguments does.
@@ -32,7 +33,7 @@ def run(arguments: Sequence[str], *, as_json: bool) -> int:
             found = _found(plan, workers(settings.launcher))
     except JobError as error:
         raise UsageError(str(error)) from None
-    lines = _lines(plan, found, hydra_app.command(arguments))
+    lines = _lines(plan, found, Arguments.parse(arguments, plan=True).command)
     print(json.dumps(found, indent=1) if as_json else printable("\n".join(lines)))
     return 0
 
@@ -48,7 +49,7 @@ def _found(plan: Plan, count: int | None) -> dict[str, Any]:
         "failed_before": states.count("failed"),
         "skipped_before": states.count("skipped"),
         "to_run": len(plan.open),
-        "fits": {"needed": needed["fits"], "after_sharing": needed["shared"], "in_store": needed["kept"]},
+        "fits": {"needed": needed["fits"], "after_sharing": needed["shared"], "in_store": needed["in_store"]},
         "hours_one_after_another": needed["seconds"] / 3600,
         "workers": count,
         "hours_several_at_a_time": max(needed["seconds"] / at_once, needed["longest"]) / 3600,
@@ -81,7 +82,7 @@ def _lines(plan: Plan, found: dict[str, Any], command: Sequence[str]) -> list[st
     if plan.combinations != found["jobs"]:
         lines[0] += f" ({plan.combinations:,} combinations)"
     if found["measured_models"]:
-        lines.append(f"{'':<15}an epoch measured here: {', '.join(found['measured_models'])}; else from the records")
+        lines.append(f"{'':<15}one epoch measured here: {', '.join(found['measured_models'])}; otherwise from records")
     for reason, count_of in found["why_without"].items():
         lines.append(f"{'':<15}without {count_of:,} jobs: {reason}")
     failed = [one for one in plan.jobs if one.state == "failed"]

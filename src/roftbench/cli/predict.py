@@ -1,4 +1,4 @@
-"""The commands `roftbench predict` and `roftbench embed`."""
+"""`roftbench predict` and `roftbench embed`: predictions and representations of a table of molecules."""
 
 import time
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.table import predict_table
 from roftbench.store.files import check_paths
 
-OF_MODEL = ("model=", "model.")  # overrides that say what a pretrained model is
-BESIDE = ("paths.", "plugins=")  # and what may stand beside them
+OF_MODEL = ("model=", "model.")  # overrides that define a pretrained model
+BESIDE = ("paths.", "plugins=")  # overrides allowed together with them
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `predict` and `embed` take."""
+    """Settings of `predict` and `embed`."""
 
     model_dir: str = ""
     input: str = ""
@@ -47,7 +47,7 @@ def settings_of(overrides: Sequence[str]) -> Settings:
     """Return key=value overrides as settings.
 
     Raises:
-        UsageError: an unknown key, a value of the wrong type, or input or output is not given.
+        UsageError: a key is unknown, a value has the wrong type, or input or output is missing.
     """
     given = dict(text.split("=", 1) for text in overrides)
     if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
@@ -56,7 +56,7 @@ def settings_of(overrides: Sequence[str]) -> Settings:
         )
     texts: dict[str, Any] = {key: value for key, value in given.items() if value != "null"}
     checked: dict[str, Any] = {key: texts.pop(key) for key in ("threads", "quote_formulas") if key in texts}
-    settings: Settings = replace(typed(Settings, checked, ""), **texts)  # as they stand: "${" in a name is no reference
+    settings: Settings = replace(typed(Settings, checked, ""), **texts)  # unchanged: "${" in a name is not a reference
     for name in ("input", "output"):
         if not getattr(settings, name):
             raise UsageError(f"{name} must be given: {name}=FILE", key=name)
@@ -67,11 +67,11 @@ def settings_of(overrides: Sequence[str]) -> Settings:
 
 
 def predict(overrides: Sequence[str]) -> int:
-    """Predict a table; returns 0."""
+    """Write predictions for the molecules of a table; returns 0."""
     settings = settings_of(overrides)
     if not settings.model_dir:
         raise UsageError(
-            "model_dir must be given: model_dir=<results>/models/<key>, several with commas between", key="model_dir"
+            "model_dir must be given: model_dir=<results>/models/<key>, several separated by commas", key="model_dir"
         )
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output), table.ENDINGS)
@@ -88,12 +88,12 @@ def predict(overrides: Sequence[str]) -> int:
 
 
 def embed(overrides: Sequence[str], folder: Path | None) -> int:
-    """Embed a table; returns 0."""
+    """Write the representations of the molecules of a table; returns 0."""
     named = any(text.startswith(OF_MODEL) for text in overrides)
     with_model = [text for text in overrides if text.startswith((*OF_MODEL, *BESIDE))] if named else []
     settings = settings_of([text for text in overrides if text not in with_model and not text.startswith("paths.")])
     if settings.prefix:
-        problem = f"prefix={settings.prefix} is for predict: embed adds no columns to a table"
+        problem = f"prefix={settings.prefix} belongs to predict: embed adds no columns to a table"
         raise UsageError(problem, key="prefix", got=settings.prefix)
     if bool(settings.model_dir) == named:
         raise UsageError(
@@ -105,7 +105,7 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
         member = encoder_of(with_model, folder, settings.device)
     else:
         if len(_folders(settings.model_dir)) > 1:
-            problem = f"model_dir={settings.model_dir}: one model has representations, several have several"
+            problem = f"model_dir={settings.model_dir}: representations are those of a single model: give one folder"
             raise UsageError(problem, key="model_dir", got=settings.model_dir)
         [member] = load(settings.model_dir, device=settings.device, plugins=_plugins(settings)).members
     source = _source(settings)
@@ -127,7 +127,7 @@ def _folders(model_dir: str) -> list[str]:
 
 
 def _plugins(settings: Settings) -> list[str]:
-    """Return the names of plug-ins, given as A,B or as [A,B]."""
+    """Return the names of plug-ins, written as A,B or [A,B]."""
     return [name for name in elements(settings.plugins) if name]
 
 
@@ -149,10 +149,14 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
         say(f"   class  probabilities are those of '{positive}', against '{negative}'")
     else:
         shares = [share for share in ensemble.coverage() if share is not None]
-        held = f"{100 * sum(shares) / len(shares):.0f} % of the test labels" if shares else "unknown on test"
+        held = (
+            f"{100 * sum(shares) / len(shares):.0f} % of the test labels"
+            if shares
+            else "an unknown share of the test labels"
+        )
         without = int(np.isnan(ensemble.calibration).sum())
         none = f"; {without} of {len(ensemble.targets)} tasks have none" if without else ""
-        say(f"interval  90 % wanted; held {held}{none}")
+        say(f"interval  90 % intended; held for {held}{none}")
     if ensemble.untrained:
         names = ", ".join(ensemble.targets[place] for place in ensemble.untrained[:5])
         say(f" caution  no training label in {len(ensemble.untrained)} tasks, which have no prediction: {names}")

@@ -1,4 +1,4 @@
-"""`roftbench splits`: the data rows of train, val and test, labels cut, as a job has them."""
+"""`roftbench splits`: data rows of the parts of a job; train has only the rows whose labels are used."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +11,9 @@ from roftbench.data.dataset import load_dataset
 
 
 def rows(overrides: Sequence[str], folder: Path | None) -> dict[str, list[int]]:
-    """Return the rows of each part that a config asks for; `folder` holds configs of the user's own."""
+    """Return the data rows (from 0) of each part of a job; `folder` contains the user's configs."""
     with clear_errors(overrides, folder):
-        job, env, _ = parse(composed(overrides, folder and existing(folder)))
-        dataset = load_dataset(job.dataset, env.cache / "data", env.places)
+        job, context, _ = parse(composed(overrides, folder and existing(folder)))
+        dataset = load_dataset(job.dataset, context.cache / "data", context.places)
         _, parts = dataset.cut(build(job.split), job.label_ratio)
     return {name: dataset.rows[index].tolist() for name, index in parts.to_dict().items()}

@@ -1,4 +1,4 @@
-"""`roftbench tables`: read the records, print leaderboards, write them with what the scores prove."""
+"""`roftbench tables`: leaderboards and statistics from records, printed and written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +20,16 @@ from roftbench.report.tables.render import json_text, plain_rows, print_rich, to
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.results import Store
 
-WIDTH = 250  # of what is not printed to a terminal
+WIDTH = 250  # columns of output that does not go to a terminal
 BY_MODEL = ("--by", "model")
 
 
 @dataclass(frozen=True)
 class Output:
-    """What is made: `by` says what the rows are, "method" or "model"; `out`: the folder (None: beside the records).
+    """Settings of the output.
 
-    figures: None draws them where they are few.
+    out: folder (None: beside the records). by: what the rows are, "method" or "model". figures: None draws them if
+    they are few.
     """
 
     out: Path | None = None
@@ -38,23 +39,21 @@ class Output:
 
 
 def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) -> int:
-    """Print the tables of the records that `words` ask for, and write them; returns 0.
+    """Print and write the tables of the records that the filters in `words` select; returns 0.
 
-    The records are those of the results folder, or of the scores.csv files that were written before.
+    The records are those of the results folder, or of the scores.csv files in `scores`.
 
     Raises:
-        UsageError: `words` ask for what is not there, there is no finished job, or the tables cannot be written.
+        UsageError: `words` select nothing, there is no finished job, or the tables cannot be written.
     """
     request, rest = Request.parse(words)
     if output.by == "model" and (request.select == "test" or request.group != GROUP):
-        raise UsageError(
-            "--by model has tables of its own: it goes without select=test and group=", key="--by", got="model"
-        )
-    if scores and output.out is None and (asked_for := " ".join(request.words())):
+        raise UsageError("--by model cannot be combined with select=test or group=", key="--by", got="model")
+    if scores and output.out is None and (words_given := " ".join(request.words())):
         beside = "the tables beside it would be replaced by others"
-        raise UsageError(f"--from with {asked_for}: {beside}; say where these belong, by --out DIR", key="--out")
+        raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")
     if len(scores) > 1 and output.out is None:
-        raise UsageError("--from names several files: say where their tables belong, by --out DIR", key="--out")
+        raise UsageError("--from is given several times: give a folder for their tables, --out DIR", key="--out")
     results = absolute(paths_of(rest).results)
     records, failures = read_scores(*scores) if scores else read_records(Store(results))
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
@@ -75,24 +74,23 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
 
 
 def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
-    """Tell whether a folder's own scores.csv stays as it is: its tables are made from some of its jobs.
+    """Return whether a folder's own scores.csv stays unchanged, as the tables are made from some of its jobs only.
 
-    Where they are made from all, it is written anew, and gets the columns that older ones lack.
+    If they are made from all jobs, it is rewritten, with columns that older versions lack.
 
     Raises:
-        UsageError: it is joined with others, but a filter leaves jobs out, which it would lose.
+        UsageError: it is joined with others, and would lose jobs that a filter leaves out.
     """
     own = folder / SCORES
     over = own.exists() and any(own.samefile(path) for path in scores)
     if over and len(scores) > 1 and left_out:
-        raise UsageError(
-            f"{own} would lose {left_out} jobs: give another --out, or ask for all of them", key="--out", got=str(own)
-        )
+        problem = f"{own} would lose {left_out} jobs: give another --out, or remove the filters"
+        raise UsageError(problem, key="--out", got=str(own))
     return over and left_out > 0
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The names of files; figures are counted."""
+    """Return the names of files; figures are only counted."""
     names = [path.name for path in paths if path.suffix not in (".svg", ".pdf")]
     figures = sum(path.suffix == ".svg" for path in paths)
     return [*names, f"{figures} figure{'s' * (figures > 1)} (.svg, .pdf)"] if figures else names

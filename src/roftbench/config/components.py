@@ -24,7 +24,7 @@ from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.models.config import PUBLISHED, ModelCard
 from roftbench.store.checksums import Checksum, sha256
 
-UNUSED_SEED = 42  # stands in a job's identity where a seed decides nothing
+UNUSED_SEED = 42  # in a job's identity where the seed has no effect
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def build(component: Component) -> Any:
 
 
 def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str, ...]) -> tuple[Any, Component]:
-    """Split a group, `where`, into its own keys (those of `base`) and the parameters of its `_target_`; check both."""
+    """Return the checked keys of a group, `where`, that `base` defines, and the component of its other keys."""
     own = {key: value for key, value in values.items() if key in base.__dataclass_fields__}
     head = typed(base, own, where)
     bases = (Splitter, AutoSplit) if where == "split" else bases_of(where)
@@ -53,7 +53,7 @@ def _component(base: Any, values: dict[str, Any], where: str, plugins: tuple[str
 
 
 def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, ...]) -> Component:
-    """Return the way of cutting, with what "auto" stands for and the checksum of a file of parts filled in.
+    """Return the split, with "auto" resolved and the checksum of a file of parts filled in.
 
     Raises:
         UsageError: as `parse` does.
@@ -67,10 +67,10 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
     if "sha256" in split.params:
         if dataset.duplicates != "keep":
             raise UsageError(
-                f"dataset.duplicates={dataset.duplicates} cannot be combined with the parts that a file lists",
+                f"dataset.duplicates={dataset.duplicates} cannot be combined with parts from a file",
                 key="dataset.duplicates",
                 got=dataset.duplicates,
-                hint="Name the parts in a column of the table (dataset.split_column), or correct the duplicates there.",
+                hint="Put the parts into a column of the table (dataset.split_column), or remove the duplicates there.",
             )
         digest = file_sha256(split.params["path"])
         if split.params["sha256"] not in (None, digest):
@@ -79,22 +79,22 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
                 f"split.path has sha256 {digest}, but split.sha256={expected}", key="split.sha256", got=expected
             )
         split = replace(split, params={**split.params, "sha256": digest})
-    if not getattr(import_name(split.target), "seeded", True):  # the same job, whatever the seed
+    if not getattr(import_name(split.target), "seeded", True):  # the same job for every seed
         split = replace(split, params={**split.params, "seed": UNUSED_SEED})
     return split
 
 
 def names_parts(split: Component) -> bool:
-    """Tell whether a way of cutting reads the parts off the table's own column."""
+    """Return whether a split reads the parts from a column of the table."""
     return issubclass(import_name(split.target), ColumnSplit)
 
 
 def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
-    """Return the model, with what names its weights; raises UsageError as `parse` does."""
+    """Return the model with the checksum of its weights; raises UsageError as `parse` does."""
     head, component = _component(ModelCard, values, "model", plugins)
     model: Any = import_name(component.target)
     kind = kind_of(model, "model")
-    with suppress(RuntimeError):  # an encoder that looks into its weights while it is built needs memory: the job tells
+    with suppress(RuntimeError):  # an encoder that reads its weights while it is built needs memory: the job checks it
         try:
             model = without_weights(component)
         except ValueError as error:
@@ -113,7 +113,7 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
 
 
 def _featurizer(target: str, encoder: Any, plugins: tuple[str, ...]) -> GraphKind | None:
-    """Return the featurizer of an encoder, or of its class where it could not be built; None for "hu" graphs."""
+    """Return the featurizer of an encoder, or of its class if it could not be built; None for "hu" graphs."""
     name = str(getattr(encoder, "featurizer", HU))
     try:
         return None if name == HU else graph_kind(name, plugins)
@@ -122,7 +122,7 @@ def _featurizer(target: str, encoder: Any, plugins: tuple[str, ...]) -> GraphKin
 
 
 def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
-    """Return the spec with what names its weights; a published file is not read for that, one of the user's is."""
+    """Return the spec with the checksum of its weights: the config's for a published file, computed for a user's."""
     if card.checkpoint is None:
         return spec
     known = card.checksum()
@@ -143,18 +143,18 @@ def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
 
 
 def without_weights(component: Component) -> Any:
-    """Return a model whose tensors have sizes and no content: what can be known of it without memory or time.
+    """Return a model on the meta device, whose tensors have shapes and no content; costs no memory and little time.
 
     Raises:
-        ValueError: a size that it cannot have.
-        RuntimeError: it looks into its weights while it is built.
+        ValueError: an impossible size.
+        RuntimeError: the model reads its weights while it is built.
     """
     with torch.device("meta"), _Unfilled():
         return build(component)
 
 
 class _Unfilled(TorchFunctionMode):
-    """Weights are not filled with random numbers: on the meta device torch imports for a second before it does."""
+    """Skips random initialization, which on the meta device makes torch import modules for a second."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named = kwargs or {}
@@ -175,7 +175,9 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
             raise UsageError(f"unknown key 'method.grid.{name}'", key=f"method.grid.{name}", got=name, allowed=known)
         if choices == ENCODER_BLOCKS and kind == NETWORK:
             grid[name] = choices
-            typed(type(method), {**component.params, name: "layer0"}, "method.grid")  # a block's name must fit
+            typed(
+                type(method), {**component.params, name: "layer0"}, "method.grid"
+            )  # the name of a block must have the right type
             continue
         if not isinstance(choices, list) or not choices:
             raise UsageError(
@@ -183,6 +185,6 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
             )
         tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
-    search = head.search and bool(grid)  # a method without a grid has one candidate: the same job, searched or not
+    search = head.search and bool(grid)  # without a grid there is one candidate: the same job with and without search
     protocol = getattr(type(method), "protocol", None)
     return MethodSpec(**vars(component), search=search, grid=grid, kind=kind, protocol=protocol)

@@ -1,4 +1,4 @@
-"""One job's config from overrides, composed by Hydra, whose errors become one clear message each."""
+"""Configs composed by Hydra from overrides, with its errors turned into one clear message each."""
 
 import logging
 import re
@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,8 +22,8 @@ from roftbench.errors import UsageError
 from roftbench.overrides import elements, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
-WORDS = ("null", "true", "false", "nan", "inf", "+inf", "-inf")  # that Hydra takes for something else
-OTHER_NAMES = {  # of keys in other programs
+WORDS = ("null", "true", "false", "nan", "inf", "+inf", "-inf")  # that Hydra does not read as text
+OTHER_NAMES = {  # names of keys in other programs
     "learning_rate": "lr", "max_lr": "lr", "num_epochs": "epochs", "n_epochs": "epochs", "max_epochs": "epochs",
     "bs": "batch_size", "batchsize": "batch_size", "wd": "weight_decay", "random_state": "seed", "random_seed": "seed",
 }  # fmt: skip
@@ -30,14 +32,23 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 def composed(overrides: Sequence[str], folder: Path | None, *, with_hydra: bool = False) -> DictConfig:
     """Return the config that Hydra composes for one job."""
+    with hydra_app(overrides, folder) as (_, texts), clear_options():
+        return compose("config", overrides=texts, return_hydra_config=with_hydra)
+
+
+@contextmanager
+def hydra_app(overrides: Sequence[str], folder: Path | None) -> Iterator[tuple[Hydra, list[str]]]:
+    """Yield Hydra on the shipped configs, and the overrides that let it search a user's config folder, too."""
     search = [] if folder is None else [f"hydra.searchpath=[{quoted(f'file://{existing(folder).absolute()}')}]"]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"), clear_options():
-        return compose("config", overrides=[*overrides, *search], return_hydra_config=with_hydra)
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
+        app = GlobalHydra.instance().hydra
+        assert app is not None
+        yield app, [*overrides, *search]
 
 
 @contextmanager
 def clear_options() -> Iterator[None]:
-    """Turn what Hydra raises of a group that is true, say, while it composes, into a UsageError."""
+    """Turn a ValueError of Hydra while it composes, such as for a group that is `true`, into a UsageError."""
     try:
         yield
     except ValueError as error:
@@ -46,13 +57,13 @@ def clear_options() -> Iterator[None]:
 
 @contextmanager
 def clear_logging() -> Iterator[None]:
-    """Turn what Python's logging raises of impossible hydra.job_logging or hydra.hydra_logging into a UsageError."""
+    """Turn errors of Python's logging about hydra.job_logging or hydra.hydra_logging into a UsageError."""
     try:
         yield
     except (ValueError, TypeError, AttributeError, ImportError, KeyError) as error:
         if not any(frame.name == "configure_log" for frame in traceback.extract_tb(error.__traceback__)):
             raise
-        logging.shutdown()  # files that were opened before the impossible part was met
+        logging.shutdown()  # closes files opened before the error
         reason = " ".join(str(error.__cause__ or error).split())
         raise UsageError(
             f"hydra.job_logging and hydra.hydra_logging cannot be used: {error} ({reason})",
@@ -66,10 +77,10 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
     """Turn the errors of Hydra and OmegaConf into a UsageError with a hint.
 
     Raises:
-        UsageError: at once, where a config group is given a list or a number, of which Hydra would make something else.
+        UsageError: also at once, if a config group is given a list or a number, which Hydra would misread.
     """
     for text in overrides:
-        _check_kept(text)
+        _check_not_removed(text)
         _check_option(*text.partition("=")[::2], folder)
     try:
         yield
@@ -81,20 +92,20 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
     except ConfigCompositionException as error:
         raise UsageError(_wrong_override(f"{error}\n{error.__cause__}", overrides, folder)) from error
     except yaml.YAMLError as error:
-        raise UsageError(f"a config file is no valid YAML: {' '.join(str(error).split())}") from error
+        raise UsageError(f"a config file is not valid YAML: {' '.join(str(error).split())}") from error
     except BrokenPipeError:
         raise
-    except OSError as error:  # Hydra makes the sweep's folder before the first job
+    except OSError as error:  # Hydra creates the folder of a sweep before the first job
         raise UsageError(_no_file(error)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(str(error).strip().splitlines()[0]) from error
 
 
-def _check_kept(text: str) -> None:
+def _check_not_removed(text: str) -> None:
     group = text.removeprefix("~").partition("=")[0]
     if text.startswith("~") and group in GROUPS and group != "experiment":
         hint = f"Leave it out, or choose {group}=NAME"
-        raise UsageError(f"{text} takes away the {group}, which every job needs", key=group, got=text, hint=hint)
+        raise UsageError(f"{text} removes the {group}, which every job needs", key=group, got=text, hint=hint)
 
 
 def _check_option(key: str, value: str, folder: Path | None) -> None:
@@ -113,7 +124,7 @@ def _check_option(key: str, value: str, folder: Path | None) -> None:
 
 
 def _is_no_name(text: str) -> bool:
-    """Tell whether Hydra would take a text for a number or for nothing: of these it makes no option."""
+    """Return whether Hydra would read a text as a number or as null, and not as the name of an option."""
     return text.strip().lower() in WORDS or bool(NUMBER.fullmatch(text.strip()))
 
 
@@ -123,7 +134,7 @@ def _how_to_write(override: str) -> str:
         return "write key=value, for example method=lp"
     is_list = value.startswith("[") and value.endswith("]")
     shown = shell_word(key, quoted_list(elements(value)) if is_list else quoted(value.strip("'\"")))
-    return f"put a value with blanks, brackets, commas or quotes into quotes within quotes: {shown}"
+    return f"a value with blanks, brackets, commas or quotes needs quotes within quotes: {shown}"
 
 
 def _missing_option(error: MissingConfigException) -> UsageError:
@@ -137,7 +148,11 @@ def _unknown_option(group: str, name: str, known: Iterable[str]) -> UsageError:
     problem = f"unknown {group} '{name}'"
     if group == "label_ratio" and "-" not in name and all(map(NUMBER.fullmatch, name.split(","))):
         counts = all(part.isdigit() for part in name.split(","))
-        way = f"label_ratio.count={name} for a count" if counts else f"label_ratio.fraction={name} for a share"
+        way = (
+            f"label_ratio.count={name} for a number of molecules"
+            if counts
+            else f"label_ratio.fraction={name} for a share"
+        )
         return UsageError(problem, key=group, got=name, hint=f"Give {way}, or an option such as r25 or n50")
     hint = "For any other share or count: label_ratio.fraction=0.3 or label_ratio.count=80." * (group == "label_ratio")
     if group == "dataset" and (Path(name).suffix or Path(name).exists()):
@@ -146,7 +161,8 @@ def _unknown_option(group: str, name: str, known: Iterable[str]) -> UsageError:
 
 
 def _no_file(error: OSError) -> str:
-    return f"{error.filename or 'a file'}: {error.strerror}. Set paths.results and paths.cache to folders of yours."
+    advice = "Set paths.results and paths.cache to folders that you can write."
+    return f"{error.filename or 'a file'}: {error.strerror}. {advice}"
 
 
 def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None) -> str:
@@ -161,12 +177,12 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
             return several
         single = f", or {shell_word(key, quoted(value))} for one text with a comma" if value else ""
         return f"{several}, or write key=[a,b] for one list{single}"
-    whole = re.search(r"full_key: (\S+)", message)  # of a value that is a dictionary, the key inside
+    whole = re.search(r"full_key: (\S+)", message)  # inside a dictionary value
     key = whole.group(1) if whole else found.group(1).split("=")[0].lstrip("+~").split("@")[0]
     if key.partition(".")[0] in GROUPS and (lacking := _lacking(key, overrides, folder)):
-        return f"{lacking} has no '{key}': sweep it apart from those that have it"
+        return f"{lacking} has no '{key}': run it in a sweep of its own"
     if removal := next((text for text in overrides if text.partition("=")[0] == f"~{key}"), None):
-        return f"{removal} takes away what is not there, or what is set as well: leave it out"
+        return f"{removal} removes a key that does not exist, or that is also set: leave it out"
     known = _known_keys(overrides, folder)
     if key.startswith(GRID):
         there = ", ".join(name.removeprefix(GRID) for name in known if name.startswith(GRID)) or "nothing"
@@ -183,7 +199,7 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
 
 
 def _having(key: str, folder: Path | None) -> list[str]:
-    """Return the options of a key's group that have it, a table of one's own first."""
+    """Return the options of a key's group that have the key, `csv` first."""
     group, _, name = key.partition(".")
     if group not in GROUPS or not name:
         return []
@@ -192,7 +208,7 @@ def _having(key: str, folder: Path | None) -> list[str]:
 
 
 def _meant(key: str, known: Sequence[str]) -> str | None:
-    """Return the key that an unknown one most likely stands for: by another usual name, then by likeness."""
+    """Return the key that an unknown one most likely means: by another common name, then by similarity."""
     group, _, last = key.rpartition(".")
     last = OTHER_NAMES.get(last, last)
     if f"{group}.{last}" in known:
@@ -206,7 +222,7 @@ def _meant(key: str, known: Sequence[str]) -> str | None:
 
 
 def _lacking(key: str, overrides: Sequence[str], folder: Path | None) -> str | None:
-    """Return the option of a sweep over several that lacks a key which another one has; None if there is none."""
+    """Return an option of a sweep that lacks a key which another swept option has; None if there is none."""
     group = key.partition(".")[0]
     swept = [text for text in overrides if text.startswith(f"{group}=")]
     known = options(group, folder)
@@ -216,7 +232,7 @@ def _lacking(key: str, overrides: Sequence[str], folder: Path | None) -> str | N
 
 
 def _known_keys(overrides: Sequence[str], folder: Path | None) -> list[str]:
-    """Return every dotted key of the config with the chosen groups, as far as they compose."""
+    """Return every dotted key of the config with the chosen groups, or of the default config if it does not compose."""
     chosen = [text for text in overrides if text.split("=")[0] in GROUPS]
     try:
         config = composed(chosen, folder)

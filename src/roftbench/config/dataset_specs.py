@@ -1,4 +1,4 @@
-"""The data sets that config files describe."""
+"""Data sets as described in `conf/dataset/`."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def dataset_specs(folder: Path | None = None) -> dict[str, DatasetSpec | None]:
     """Return the published data sets of the shipped configs and of a user's config folder, None for own tables.
 
     Raises:
-        UsageError: a config does not hold what a data set needs.
+        UsageError: a config lacks a required key of a data set, or has an impossible value.
     """
     found: dict[str, DatasetSpec | None] = {}
     for name, content in options("dataset", folder).items():

@@ -1,4 +1,4 @@
-"""What a job runs in: device, threads, folders. None of it is part of the job's key."""
+"""The context of a job: device, threads and folders. None of it is part of the job's key."""
 
 import re
 from dataclasses import dataclass, replace
@@ -15,15 +15,15 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
 def check_device(name: str) -> None:
-    """Raise UsageError unless a text is the name of a device, which need not be on this machine."""
+    """Raise UsageError unless a text is the name of a device; the device need not be on this machine."""
     if not _DEVICE.fullmatch(name):
         hint = "Allowed: auto, cpu, cuda, cuda:N."  # a suggestion would be cpu for gpu
-        raise UsageError(f"device={name or repr(name)} is no device", key="device", got=name, hint=hint)
+        raise UsageError(f"device={name or repr(name)} is not a device", key="device", got=name, hint=hint)
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a job runs, never what it computes: none of it is in the job's key."""
+    """Settings of how a job runs, not of what it computes: they are no part of its key."""
 
     device: str = "auto"
     jobs_per_gpu: int = 4
@@ -42,7 +42,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a job runs in."""
+    """The settings and folders with which a job runs, and the plug-ins that it may use."""
 
     run: RunSettings
     results: Path
@@ -52,11 +52,11 @@ class RunContext:
 
     @property
     def store(self) -> Store:
-        """Where results are."""
+        """The store in the results folder."""
         return Store(self.results, self.run.stage_cap_gb)
 
     def running(self, **settings: Any) -> "RunContext":
-        """Return the same with other `RunSettings`."""
+        """Return a copy with changed `RunSettings`."""
         return replace(self, run=replace(self.run, **settings))
 
     def tidy(self) -> None:
@@ -65,16 +65,16 @@ class RunContext:
         remove_leftovers((self.cache / "data", self.cache / "downloads"))
 
     def finished(self, key: str) -> Record | None:
-        """Return the record of a job of which nothing is left to do: it is in the store, as is its model if asked for.
+        """Return the record of a finished job, or None.
 
-        None with run.rerun, which asks for it once more.
+        With run.keep a job is finished only if its model is saved, too; with run.rerun it never is.
         """
         if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
             return None
         return self.store.get(key)
 
     def is_finished(self, key: str) -> bool:
-        """Tell whether `finished` has a record, without decoding all of it."""
+        """Return whether `finished` would return a record, without decoding all of it."""
         if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
             return False
         return self.store.has(key)

@@ -16,13 +16,13 @@ from roftbench.metrics import DEFAULT_LOSS, REGRESSION_LOSSES
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Source
 
-# Kinds of models, which methods go with; a network and a method for fingerprints make a job on its embeddings.
+# Kinds of models and methods; a network with a method for fingerprints makes a job on its embeddings.
 NETWORK, FINGERPRINT, EMBEDDING = "network", "fingerprint", "embedding"
-PROTOCOL = 3  # raise it with any change of code that changes what a number means
+PROTOCOL = 3  # raise it with any change of code that changes the meaning of a number
 
 FLOAT32, BF16 = "float32", "bf16"  # precisions of a training step
 
-NO_TRAINING = {"name": "none"}  # stands in a job's identity where the settings of training decide nothing
+NO_TRAINING = {"name": "none"}  # in a job's identity where training settings have no effect
 
 DATASET_IDENTITY = (
     "name", "sha256", "smiles_column", "targets", "task", "metric", "classes", "split_column", "duplicates",
@@ -33,7 +33,7 @@ DATASET_IDENTITY = (
 class TrainSettings:
     """How a stage is trained; the defaults are the paper's.
 
-    clip_value: bring each number of a gradient into [-clip_value, clip_value] before the step; None leaves it.
+    clip_value: bound of each element of the gradient, [-clip_value, clip_value], before the step; None: no bound.
     """
 
     omitted_at_default: ClassVar[tuple[str, ...]] = ("precision", "clip_value")
@@ -62,16 +62,13 @@ class TrainSettings:
             check_choice("loss", self.loss, (*REGRESSION_LOSSES, "bce"))
 
     def identity(self) -> dict[str, Any]:
-        """Return the settings as plain values; precision and clipping only where they are not the default.
-
-        Older records lack both.
-        """
+        """Return the settings as plain values; precision and clipping only if not the default, for older keys."""
         return naming_params(type(self), asdict(self))
 
     def for_task(self, task: str) -> "TrainSettings":
-        """Return the settings with the loss filled in; raises UsageError where loss and task do not fit.
+        """Return the settings with the loss filled in; raises UsageError if loss and task do not fit.
 
-        Classes are never standardized, whatever is asked: it is the same job.
+        Classes are never standardized, so that the setting does not change the job.
         """
         if self.loss is not None and (self.loss == "bce") != (task == "classification"):
             allowed = REGRESSION_LOSSES if task == "regression" else ("bce",)
@@ -84,9 +81,9 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Component:
-    """A class of ours or of a plug-in by its import path, with its parameters as plain values.
+    """A class of roftbench or of a plug-in by its import path, with its parameters as plain values.
 
-    `code` names a plug-in's code, so that its numbers are not taken for those of another version; ours has PROTOCOL.
+    `code` is a digest of a plug-in's code, so that another version has other keys; roftbench itself has PROTOCOL.
     """
 
     name: str
@@ -95,7 +92,7 @@ class Component:
     code: str | None = field(default=None, kw_only=True)
 
     def code_identity(self) -> dict[str, Any]:
-        """Return what names a plug-in's code; nothing where the class is ours."""
+        """Return the digest of a plug-in's code; nothing for a class of roftbench."""
         return {} if self.code is None else {"code": self.code}
 
 
@@ -103,11 +100,11 @@ class Component:
 class ModelSpec(Component):
     """An encoder and its checkpoint: `bundled:FILE`, a path, `published` (in `source`), or None for random weights.
 
-    Or, by its `kind`, a fingerprint; `version` is then that of its code.
+    With kind "fingerprint" it has neither; `version` is then that of the fingerprint's code.
 
-    `sha256` names the weights in the job's key; `git_blob` takes its place where only that is known of a file.
-    `cautions` is what whoever reads the job's numbers must know of the checkpoint. `featurizer` is that of the
-    graphs that the encoder reads, None for the "hu" graphs.
+    `sha256` identifies the weights in the job's key, or `git_blob` if only that is known of a file. `cautions` are
+    warnings about the checkpoint for readers of the job's numbers. `featurizer` is that of the graphs that the encoder
+    reads, None for the "hu" graphs.
     """
 
     checkpoint: str | None = None
@@ -126,13 +123,13 @@ class ModelSpec(Component):
         return self.source is not None or self.checkpoint is not None
 
     def weights_identity(self) -> dict[str, str | None]:
-        """Return what names the weights."""
+        """Return what identifies the weights."""
         if self.sha256 is None and self.git_blob is not None:
             return {"sha256": None, "git_blob": self.git_blob}
         return {"sha256": self.sha256}
 
     def inputs_identity(self) -> dict[str, Any]:
-        """Return what names a fingerprint, or an encoder's graphs if not the "hu" ones that decide the molecules."""
+        """Return what identifies a fingerprint, or the graphs of an encoder unless they are the default, "hu"."""
         if self.kind == FINGERPRINT:
             return {"fingerprint": {"version": self.version}}
         return {} if self.featurizer is None else {"graphs": self.featurizer.identity()}
@@ -140,9 +137,9 @@ class ModelSpec(Component):
 
 @dataclass(frozen=True)
 class MethodSpec(Component):
-    """A method, the grid that is searched inside the job if `search` is set, and the kind of models it goes with.
+    """A method, the grid that is searched inside the job if `search` is set, and the kind of models that it is for.
 
-    `protocol` is that of the method's own definition, where it has changed since PROTOCOL was raised last.
+    `protocol` is the version of the method's own definition, if that changed since PROTOCOL was last raised.
     """
 
     search: bool
@@ -151,7 +148,7 @@ class MethodSpec(Component):
     protocol: int | None = None
 
     def code_identity(self) -> dict[str, Any]:
-        """Return what names a plug-in's code, and the protocol of the method's own definition where it has one."""
+        """Return the digest of a plug-in's code, and the protocol of the method's definition if it has one."""
         return {**super().code_identity(), **({} if self.protocol is None else {"protocol": self.protocol})}
 
 
@@ -191,7 +188,7 @@ class Job:
         }
 
     def fit_identity(self) -> dict[str, Any]:
-        """Return what decides a fit, whatever the method: the part of a stage's key that the job gives."""
+        """Return what decides a fit besides the method: the job's part of the key of a stage."""
         return {**self._fit_identity}
 
     @cached_property
@@ -216,7 +213,7 @@ class Job:
 
 
 def _plain(component: Component) -> dict[str, Any]:
-    """Return a component as plain values; a file that it reads enters by its `sha256`, not by where it lies."""
+    """Return a component as plain values; a file that it reads enters by its `sha256`, not by its path."""
     params = {
         key: value for key, value in component.params.items() if key != "path" or "sha256" not in component.params
     }
@@ -229,5 +226,5 @@ def _plain(component: Component) -> dict[str, Any]:
 
 
 def derive_seed(seed: int, *labels: str | int) -> int:
-    """Return a seed of its own for each purpose, so that no draw depends on what ran before."""
+    """Return a separate seed for each purpose, so that no draw depends on earlier ones."""
     return int(sha256(repr((seed, *labels)).encode()).hexdigest()[:15], 16)

@@ -1,4 +1,4 @@
-"""Which methods go with which models: those that train networks, and estimators on fingerprints or embeddings."""
+"""Kinds of models and their methods: trained networks, and estimators on fingerprints or embeddings."""
 
 from roftbench.config.job import EMBEDDING, FINGERPRINT, NETWORK, MethodSpec, ModelSpec
 from roftbench.config.plugins import import_name
@@ -18,17 +18,17 @@ SHOWN = 10  # names in a message
 
 
 def bases_of(group: str) -> tuple[type, ...]:
-    """Return what a model or a method is a subclass of, one class for each kind."""
+    """Return the base classes of models or methods, one per kind."""
     return tuple(kind[group] for kind in KINDS.values())
 
 
 def kind_of(target: type, group: str) -> str:
-    """Return the kind of a class of models or methods, a subclass of one of `bases_of`."""
+    """Return the kind of a class of models or methods; it must be a subclass of one of `bases_of`."""
     return next(name for name, kind in KINDS.items() if issubclass(target, kind[group]))
 
 
 def check_pair(model: ModelSpec, method: MethodSpec) -> None:
-    """Raise UsageError unless the method goes with the model; an estimator also goes with a network's embeddings."""
+    """Raise UsageError unless the method goes with the model; an estimator also takes a network's embeddings."""
     if model.kind == FINGERPRINT and method.kind == NETWORK:
         problem = (
             f"model={model.name} is a {model.kind}, but method={method.name} is for a {method.kind}. Allowed with"
@@ -39,7 +39,7 @@ def check_pair(model: ModelSpec, method: MethodSpec) -> None:
 
 
 def _names(group: str, kind: str) -> str:
-    """Return the shipped options of a group that are of a kind."""
+    """Return the names of the shipped options of a group with some kind."""
     targets = {name: import_name(content["_target_"]) for name, content in options(group).items()}
     names = [name for name, target in targets.items() if kind_of(target, group) == kind]
     return ",".join(names) if len(names) <= SHOWN else f"{','.join(names[:SHOWN])},… (see roftbench list {group}s)"

@@ -1,4 +1,4 @@
-"""The methods that config files describe."""
+"""Methods as described in `conf/method/`."""
 
 from dataclasses import fields
 from functools import cache
@@ -13,7 +13,7 @@ def method_cards() -> dict[str, MethodCard]:
     """Return the shipped methods by name, in the order of tables and figures.
 
     Raises:
-        UsageError: a config does not hold what a method needs.
+        UsageError: a config lacks a required key of a method, or has an impossible value.
     """
     names = {one.name for one in fields(MethodCard)}
     found = []

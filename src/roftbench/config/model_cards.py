@@ -1,4 +1,4 @@
-"""The models that config files describe."""
+"""Models as described in `conf/model/`."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +13,7 @@ def model_cards(folder: Path | None = None) -> dict[str, ModelCard]:
     """Return the models of the shipped configs and of a user's config folder.
 
     Raises:
-        UsageError: a config does not hold what a model needs.
+        UsageError: a config lacks a required key of a model, or has an impossible value.
     """
     names = {one.name for one in fields(ModelCard)}
     found = {}
@@ -26,9 +26,9 @@ def model_cards(folder: Path | None = None) -> dict[str, ModelCard]:
 
 
 def check_encoder(card: ModelCard, content: bytes) -> None:
-    """Raise UsageError if the user's file is a published one that belongs to another of our encoders.
+    """Raise UsageError if the user's file is a published one of another shipped encoder.
 
-    Files of different encoders may have equal keys and shapes, so that a strict load does not tell them apart.
+    Files of different encoders may have equal keys and shapes, so that a strict load does not distinguish them.
     """
     published = [one for one in model_cards().values() if one.checkpoint == PUBLISHED]
     if card._target_ not in {one._target_ for one in published}:
@@ -42,5 +42,5 @@ def check_encoder(card: ModelCard, content: bytes) -> None:
             f" model={card.name} is a {card._target_.rpartition('.')[2]}",
             key="model.checkpoint",
             got=card.checkpoint,
-            hint=f"Give model={same[0].name}, or model.sha256={digest} to load it all the same.",
+            hint=f"Use model={same[0].name}, or model.sha256={digest} to load it all the same.",
         )

@@ -1,4 +1,4 @@
-"""From Hydra's config to a typed, checked job."""
+"""Typed, checked jobs from Hydra's configs."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from roftbench.store.downloads import Places
 
 @dataclass(frozen=True)
 class _Top:
-    """The keys beside the groups."""
+    """Top-level keys that are not groups."""
 
     seed: int = 0
     plugins: list[str] = field(default_factory=list)
@@ -36,27 +36,28 @@ GROUPS = (*OF_A_JOB, *BESIDE)
 
 
 def parse(config: DictConfig) -> tuple[Job, RunContext, list[str]]:
-    """Check a composed config and return the job, what it runs in, and what was guessed, in words.
+    """Return the job of a composed config, its context, and the guesses about a user's table, as text.
 
     Raises:
-        UsageError: an unknown key, a wrong type, an impossible value, a file that is missing or not the expected one.
+        UsageError: a key is unknown, a value has the wrong type or is impossible, or a file is missing or not the
+            expected one.
     """
     return Parser().parse(resolved(config))
 
 
 class Parser:
-    """Checks configs as `parse` does, each group of equal content once: a sweep repeats few of them many times."""
+    """Parses configs as `parse` does, but groups of equal content only once: a sweep has many jobs and few groups."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Any] = {}
 
     def parse(self, plain: dict[str, Any]) -> tuple[Job, RunContext, list[str]]:
-        """Return the job, what it runs in, and what was guessed, from a resolved config; raises as `parse` does."""
+        """Return the job, its context and the guesses of a resolved config; raises as `parse` does."""
         top, plugins = self._once(_top, {key: value for key, value in plain.items() if key not in GROUPS})
         paths, places = self._once(_paths, plain["paths"])
         dataset, guesses = self._once(_dataset, plain["dataset"], plain["paths"])
         split = self._once(split_of, plain["split"], dataset, plugins)
-        if not names_parts(split):  # the column plays no part, neither in the key nor where duplicates are merged
+        if not names_parts(split):  # the column has no effect, neither on the key nor on merged duplicates
             dataset = replace(dataset, split_column=None)
         label_ratio: LabelRatio = self._once(_typed_group, LabelRatio, "label_ratio", plain["label_ratio"])
         train = self._once(_train, plain["train"], str(dataset.task))
@@ -114,10 +115,10 @@ def _train(values: dict[str, Any], task: str) -> TrainSettings:
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """Return a composed config in plain values, references followed, Hydra's own part left out.
+    """Return a composed config as plain values, with references resolved, without Hydra's own part.
 
     Raises:
-        UsageError: a group is not chosen, a value that must be given is missing, or a reference leads nowhere.
+        UsageError: a group is not chosen, a required value is missing, or a reference leads nowhere.
     """
     check_groups(config)
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
@@ -125,7 +126,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def check_groups(config: DictConfig) -> None:
-    """Raise UsageError where a group is not chosen."""
+    """Raise UsageError if a group is not chosen."""
     if missing := [group for group in GROUPS if not isinstance(config.get(group), DictConfig)]:
         raise UsageError(
             f"the config group '{missing[0]}' is not chosen", key=missing[0], hint=f"Give {missing[0]}=NAME"
@@ -133,16 +134,16 @@ def check_groups(config: DictConfig) -> None:
 
 
 def _check_written_out(config: DictConfig, group: str) -> None:
-    """Raise UsageError where addresses hold references: an environment variable would be sent to their server."""
+    """Raise UsageError if addresses contain references: an environment variable would be sent to a server."""
     found = OmegaConf.to_container(config, resolve=False).get(group)  # type: ignore[union-attr]
     sources = found.get("sources") if isinstance(found, dict) else found
     if "${" in json.dumps(sources, default=str):
-        problem = f"{group}.sources holds a reference (${{…}}): write each address out, for it is sent as it is"
+        problem = f"{group}.sources contains a reference (${{…}}): write out each address"
         raise UsageError(problem, key=f"{group}.sources")
 
 
 def follow(config: DictConfig) -> dict[str, Any]:
-    """Return a config in plain values, references followed; raises UsageError where that cannot be."""
+    """Return a config as plain values with references resolved; raises UsageError if that is impossible."""
     for group in ("dataset", "model"):
         _check_written_out(config, group)
     check_references(config)

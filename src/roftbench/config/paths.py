@@ -1,4 +1,4 @@
-"""The folders that roftbench reads and writes: `conf/paths`, overrides, environment variables."""
+"""Folders that roftbench reads and writes, from `conf/paths`, overrides and environment variables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from roftbench.store.downloads import Places
 
 @dataclass(frozen=True)
 class Paths:
-    """Where results go, where downloads and computed inputs are kept, and where published files may lie already.
+    """Folders of results, of the cache (downloads and computed inputs), and of a mirror of published files.
 
     `offline` forbids downloads.
     """
@@ -30,12 +30,12 @@ class Paths:
                 raise UsageError(f"{name} is empty: give a folder", key=name, got=getattr(self, name))
 
     def places(self) -> Places:
-        """Return where published files are looked for."""
+        """Return the places where published files are searched for."""
         return Places(absolute(self.cache) / "downloads", absolute(self.mirror) if self.mirror else None, self.offline)
 
 
 def absolute(folder: str) -> Path:
-    """Return a folder as an absolute path, "~" resolved."""
+    """Return a folder as an absolute path with "~" expanded."""
     return Path(folder).expanduser().absolute()
 
 
@@ -43,7 +43,7 @@ def paths_of(overrides: Sequence[str]) -> Paths:
     """Return the paths of `key=value` overrides, without composing a whole config.
 
     Raises:
-        UsageError: an override is no key of `paths`, or its value is of the wrong type.
+        UsageError: an override has no key of `paths`, or a value of the wrong type.
     """
     schema = OmegaConf.structured(Paths)
     known = [f"paths.{key}" for key in schema]

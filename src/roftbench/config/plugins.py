@@ -1,4 +1,4 @@
-"""Classes named by their import path: ours, and those of plug-ins that the user names."""
+"""Classes by import path: those of roftbench, and those of plug-ins that the user names."""
 
 import importlib
 import importlib.util
@@ -16,10 +16,16 @@ PACKAGE = "roftbench"
 
 
 def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple[type, ...]) -> type[Any]:
-    """Import a `_target_`: it will be called, so only classes of ours, or of plug-ins that the user names, are allowed.
+    """Return the class of a `_target_`; as it will be called, it must lie in roftbench or in a plug-in of the user.
+
+    Args:
+        path: dotted import path.
+        where: the config group, for messages.
+        plugins: module names of the plug-ins.
+        bases: the class must be a subclass of one of these.
 
     Raises:
-        UsageError: it is elsewhere, cannot be imported, or is no subclass of one of `bases`.
+        UsageError: the class lies elsewhere, cannot be imported, is abstract or has another base.
     """
 
     def refused(problem: str, hint: str = "") -> UsageError:
@@ -44,9 +50,9 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple
 
 
 def code_of(target: type, plugins: tuple[str, ...]) -> str | None:
-    """Return 16 hex digits that name the plug-in files which define a class and its bases; None where there are none.
+    """Return a digest (16 hex digits) of the plug-in files that define a class and its bases; None without such files.
 
-    Other code that those files import does not count.
+    Code that those files import is not included.
     """
     modules = {one.__module__ for one in target.__mro__}
     own = sorted(name for name in modules if any(f"{name}.".startswith(f"{plugin}.") for plugin in plugins))
@@ -57,19 +63,19 @@ def code_of(target: type, plugins: tuple[str, ...]) -> str | None:
 
 
 def place_of(error: BaseException, plugins: tuple[str, ...]) -> str:
-    """Return the last line of a plug-in's file that an error passed, as " (mine.py, line 8)", or ""."""
+    """Return the last line of a plug-in file in an error's traceback, as " (mine.py, line 8)", or ""."""
     files = {str(getattr(sys.modules.get(name), "__file__", None)) for name in plugins}
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     return f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno})" if lines else ""
 
 
-@cache  # what was imported, even if the file is changed since
+@cache  # of the imported content, even if the file changes later
 def _sha256_of(file: str) -> str:
     return sha256(Path(file).read_bytes())
 
 
 def import_name(path: str) -> Any:
-    """Import a class by its dotted path, which `import_allowed` has checked or which is a shipped one."""
+    """Return the class at a dotted path, which is a shipped one or was checked by `import_allowed`."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)
 
@@ -89,12 +95,12 @@ def load_plugin(plugin: str) -> str:
         return plugin
     path = Path(plugin).expanduser()
     if not path.is_file():
-        raise UsageError(f"plugins: there is no file {plugin} (looked at {path.resolve()})", key="plugins", got=plugin)
+        raise UsageError(f"plugins: {plugin} does not exist (path: {path.resolve()})", key="plugins", got=plugin)
     name, path = path.stem, path.resolve()
     if _loaded.get(name) == path:
         return name
     if name in sys.modules and name not in _loaded:
-        problem = f"plugins: {plugin}: there is a module '{name}' already; give the file another name"
+        problem = f"plugins: {plugin}: a module '{name}' exists already: rename the file"
         raise UsageError(problem, key="plugins", got=plugin)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

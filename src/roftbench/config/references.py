@@ -1,4 +1,4 @@
-"""How much the references (`${key}`) of a config unfold to, found without following them: a few may double for ever."""
+"""Size of a config with its references (`${key}`) resolved, computed without resolving: few may double many times."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from roftbench.errors import UsageError
 
-MOST = 100_000  # values, or references within texts, that a config may unfold to
+MOST = 100_000  # values, or references within texts, of a resolved config
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 _BY_KEY = re.compile(r"\s*(?:oc\.(?:select|deprecated|dict\.keys|dict\.values)\s*:\s*)?([^,:]+)")
 _BRACKET = re.compile(r"\[([^\]]*)\]")
@@ -18,10 +18,10 @@ Path = tuple[str, ...]
 
 
 def check_references(config: DictConfig) -> None:
-    """Check the references of a composed config, Hydra's own part aside.
+    """Check the references of a composed config, except for Hydra's own part.
 
     Raises:
-        UsageError: they unfold to more than `MOST` values, or one stands within another, so that nobody can know.
+        UsageError: they resolve to more than `MOST` values, or are nested, so that the size is unknown.
     """
     keys = [str(key) for key in config if key != "hydra"]
     own = config if len(keys) == len(config) else OmegaConf.masked_copy(config, keys)
@@ -31,10 +31,10 @@ def check_references(config: DictConfig) -> None:
         if isinstance(node, str) and "${" in node:
             if _NESTED.search(node):
                 key = ".".join(path)
-                raise UsageError(f"{key} holds a reference within a reference (${{…${{…}}…}}): write it out", key=key)
+                raise UsageError(f"{key} contains a nested reference (${{…${{…}}…}}): write it out", key=key)
             if _weight(path, nodes, weights) > MOST:
                 key = ".".join(path)
-                raise UsageError(f"{key}: its references (${{…}}) unfold to more than {MOST:,} values", key=key)
+                raise UsageError(f"{key}: its references (${{…}}) resolve to more than {MOST:,} values", key=key)
 
 
 def _nodes(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -51,7 +51,7 @@ def _below(node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _weight(path: Path, nodes: dict[Path, Any], weights: dict[Path, int]) -> int:
-    """Return how many values a node unfolds to; 0 of what is being counted: a circle, which is reported elsewhere."""
+    """Return how many values a node resolves to; 0 for a circular reference, which is reported elsewhere."""
     if path not in nodes:
         return 0
     if path not in weights:
@@ -63,7 +63,7 @@ def _weight(path: Path, nodes: dict[Path, Any], weights: dict[Path, int]) -> int
 
 
 def _targets(text: str, path: Path) -> Sequence[Path]:
-    """Return the keys that a text refers to, each as often as it does."""
+    """Return the keys that a text refers to, with repetitions."""
     found = []
     for inside in _REFERENCE.findall(text):
         key = _BRACKET.sub(r".\1", match[1].strip()) if (match := _BY_KEY.match(inside)) else ""

@@ -1,4 +1,4 @@
-"""The config folders and what they offer: the registry of models, methods, data sets and splits."""
+"""The config folders, which are the registry of models, methods, data sets and splits."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from roftbench.config.trust import check_folder, load, read_text
 from roftbench.errors import UsageError
 
 OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train")
-BESIDE = ("run", "paths")  # that are no part of what a job is
+BESIDE = ("run", "paths")  # no part of a job's identity
 GROUPS = (*OF_A_JOB, *BESIDE, "experiment")
 
 
@@ -20,21 +20,40 @@ def conf_dir() -> Path:
 
 
 def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
-    """Return the options of a config group, name to content, those of the user's own folder `extra` included."""
-    files = {path.stem: path for folder in _folders(extra) for path in (folder / group).glob("*.yaml")}
+    """Return the content of the options of a config group by name, including those of a user's folder `extra`."""
+    files = _files(group, extra)
     return {name: _content(name, files) for name in sorted(files)}
 
 
+def names(group: str, extra: Path | None = None) -> list[str]:
+    """Return the names of a group's options."""
+    return sorted(_files(group, extra))
+
+
+def chosen(group: str, overrides: Iterable[str], extra: Path | None = None) -> dict[str, Any]:
+    """Return the content of the option that overrides choose for a group, or of its default; empty if there is none."""
+    defaults = _read(conf_dir() / "config.yaml")["defaults"]
+    default = next((entry[group] for entry in defaults if isinstance(entry, dict) and group in entry), None)
+    given = [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
+    name = [str(default), *given][-1].partition(",")[0]
+    files = _files(group, extra)
+    return _content(name, files) if name in files else {}
+
+
 def existing(folder: Path) -> Path:
-    """Return a user's config folder; raises UsageError where there is none, or it holds what `check_folder` refuses."""
+    """Return a user's config folder; raises UsageError if it does not exist or `check_folder` refuses its content."""
     if not folder.is_dir():
-        raise UsageError(f"--config-dir {folder}: there is no such folder", key="--config-dir", got=str(folder))
+        raise UsageError(f"--config-dir {folder}: the folder does not exist", key="--config-dir", got=str(folder))
     check_folder(folder)
     return folder
 
 
+def _files(group: str, extra: Path | None) -> dict[str, Path]:
+    return {path.stem: path for folder in _folders(extra) for path in (folder / group).glob("*.yaml")}
+
+
 def _content(name: str, files: Mapping[str, Path], below: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What is in an option, over the options of its group that it names as `defaults`, as Hydra composes them."""
+    """Return the content of an option merged over its `defaults` from the same group, as Hydra composes them."""
     own = _read(files[name])
     bases = own.pop("defaults", None) or []
     found: dict[str, Any] = {}
@@ -48,7 +67,7 @@ def _content(name: str, files: Mapping[str, Path], below: tuple[str, ...] = ()) 
 
 
 def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Two dictionaries as one, the second winning, the dictionaries in them likewise."""
+    """Return two nested dictionaries merged; values of the second win."""
     merged = dict(first)
     for key, value in second.items():
         below = merged.get(key)
@@ -59,7 +78,7 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     content = load(read_text(path), path) or {}
     if not isinstance(content, dict):
-        raise UsageError(f"{path} must hold key: value lines", key=str(path))
+        raise UsageError(f"{path} must consist of key: value lines", key=str(path))
     return content
 
 

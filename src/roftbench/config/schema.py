@@ -1,4 +1,4 @@
-"""Plain values against a dataclass: names, types and ranges checked, so that the class is a config's schema."""
+"""Dataclasses as schemas of configs: plain values are checked for names, types and ranges."""
 
 import inspect
 import math
@@ -13,15 +13,22 @@ from roftbench.overrides import elements, quoted_list, shell_word
 
 
 def typed(cls: Any, values: dict[str, Any], where: str, extra: tuple[str, ...] = ()) -> Any:
-    """Return an instance of a dataclass from plain values, names, types and ranges checked.
+    """Return an instance of a dataclass from plain values, with names, types and ranges checked.
 
-    `extra` keys may be there but are not the class's: other parts of the config refer to them.
+    Args:
+        cls: the dataclass.
+        values: its fields.
+        where: name of the config group, for messages.
+        extra: keys that are allowed and ignored, as other parts of the config refer to them.
+
+    Raises:
+        UsageError: a key is unknown or missing, or a value has the wrong type or is out of range.
     """
     prefix = f"{where}." if where else ""
     values = {key: value for key, value in values.items() if key not in extra}
     schema = OmegaConf.structured(cls)
     OmegaConf.set_readonly(schema, False)
-    names = [str(key) for key in schema]  # `in schema` would deny those without a value yet
+    names = [str(key) for key in schema]  # `in schema` is False for keys without a value
     if unknown := [key for key in values if key not in names]:
         raise UsageError(
             f"unknown key '{prefix}{unknown[0]}'", key=f"{prefix}{unknown[0]}", got=unknown[0], allowed=names
@@ -55,7 +62,7 @@ def _wrong_type(key: str, value: Any, error: Exception) -> UsageError:
     if isinstance(value, list) and None in value:
         example = shell_word(key, quoted_list("null" if one is None else str(one) for one in value))
         hint = f"If it is a name, quote it: {example}"
-        return UsageError(f"{key} holds null, which is no text", key=key, got=value, hint=hint)
+        return UsageError(f"{key} contains null, which is not text", key=key, got=value, hint=hint)
     return UsageError(f"{key}: {first_line(error)}", key=key, got=value)
 
 
@@ -70,15 +77,15 @@ def _finite(value: Any) -> bool:
 
 
 def schema_of(target: Any) -> Any:
-    """Return a dataclass that says what a class takes: itself, or one made of its __init__."""
+    """Return a dataclass with the parameters of a class: the class itself, or one made from its __init__."""
     return target if is_dataclass(target) else _signature(target)
 
 
 def naming_params(target: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that identify a component of class `target`.
 
-    Those in its `omitted_at_default` are left out where they have their default value: they were added after results
-    had been recorded, and the keys of those results must stay.
+    Those in its `omitted_at_default` are left out at their default value: they were added after results had been
+    recorded, whose keys must stay.
     """
     omitted = getattr(target, "omitted_at_default", ())
     if not omitted:
@@ -88,7 +95,7 @@ def naming_params(target: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _signature(target: Any) -> type:
-    """Return a dataclass with the parameters of a class's __init__, for the same checks as a dataclass gets."""
+    """Return a dataclass with the parameters of a class's __init__, which gets the same checks as any dataclass."""
     hints = get_type_hints(target.__init__)
     parameters = list(inspect.signature(target).parameters.values())
     required = [(p.name, hints.get(p.name, Any)) for p in parameters if p.default is p.empty]

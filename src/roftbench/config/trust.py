@@ -1,4 +1,4 @@
-"""What a config folder may hold: it may come from a stranger, so that it chooses and sets, but runs no code."""
+"""Checks of a user's config folder, which may come from a stranger: it may set values, but not run code."""
 
 import re
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ import yaml
 from roftbench.errors import UsageError
 
 LARGEST = 1 << 20  # bytes of a file
-NODES = 100_000  # of a file, each alias counted as what it stands for
+NODES = 100_000  # of a file, with aliases expanded
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
 _RESERVED = ("hydra", "plugins")
 _ALLOWED = ("hydra.sweeper.params",)  # the values of a sweep
 
 
 def check_folder(folder: Path) -> None:
-    """Check every YAML file of a config folder, each again only when it has changed.
+    """Check every YAML file of a config folder; a file is checked again only after a change.
 
     Raises:
-        UsageError: a file is no YAML, unfolds to more than `NODES` values, or sets what runs code (`plugins` and
-            `hydra.…`), which only the command line may do.
+        UsageError: a file is not YAML, expands to more than `NODES` values, or sets keys that can run code (`plugins`
+            and `hydra.…`), which only the command line may set.
     """
     try:
         for path in sorted(folder.rglob("*.yaml")):
@@ -40,7 +40,7 @@ def _check_file(path: Path, folder: Path, _changed: int, size: int) -> None:
     text = read_text(path)
     content = load(text, path)
     inside = path.relative_to(folder).parts
-    if inside == ("config.yaml",):  # the shipped one is taken
+    if inside == ("config.yaml",):  # ignored: the shipped one is used
         return
     group = inside[0]
     package = (_PACKAGE.findall(text) or [group])[0]
@@ -52,15 +52,15 @@ def _check_file(path: Path, folder: Path, _changed: int, size: int) -> None:
 
 def _refuse(path: Path, key: str) -> None:
     problem = (
-        f"{path} sets {key}, which may run code: a config folder may not, only the command line. If you trust it,"
-        f" give {'plugins=[FILE.py]' if key.startswith('plugins') else 'hydra.…=…'} there. A preset may hold"
+        f"{path} sets {key}, which can run code: only the command line may do so, not a config folder. If you trust it,"
+        f" give {'plugins=[FILE.py]' if key.startswith('plugins') else 'hydra.…=…'} there. A preset may set"
         " hydra.sweeper.params alone"
     )
     raise UsageError(problem, key=str(path), got=key)
 
 
 def _of_launcher(content: Any, inside: tuple[str, ...]) -> Iterator[str]:
-    """Yield what a file below `hydra/` may not hold: only launchers, which the command line chooses, may be there."""
+    """Yield the forbidden parts of a file below `hydra/`: only launchers, chosen on the command line, are allowed."""
     if inside[1:2] != ("launcher",):
         yield "/".join(inside)
     target = content.get("_target_") if isinstance(content, dict) else None
@@ -69,7 +69,7 @@ def _of_launcher(content: Any, inside: tuple[str, ...]) -> Iterator[str]:
 
 
 def _reserved(content: Any) -> Iterator[str]:
-    """Yield the keys of a config that may run code."""
+    """Yield the keys of a config that can run code."""
     if not isinstance(content, dict):
         return
     for name, value in _flat({key: one for key, one in content.items() if str(key).split(".")[0] in _RESERVED}, ""):
@@ -84,7 +84,7 @@ def _reserved(content: Any) -> Iterator[str]:
 
 
 def _names_reserved(text: str) -> bool:
-    """Tell whether an override or an entry of a defaults list leads to what may run code."""
+    """Return whether an override or an entry of a defaults list leads to keys that can run code."""
     return any(word in text for word in _RESERVED) or ("@" in text and "$" in text)
 
 
@@ -102,7 +102,7 @@ def _flat(node: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a config file; raises UsageError where it is none."""
+    """Return the text of a config file; raises UsageError if it cannot be read as UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeError as error:
@@ -112,25 +112,25 @@ def read_text(path: Path) -> str:
 
 
 def load(text: str, path: Path) -> Any:
-    """Return the content of a YAML file; raises UsageError where it is none, or unfolds to too much."""
+    """Return the content of a YAML file; raises UsageError if it is invalid, or expands to too many values."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None and _count(root, {}) > NODES:
-            raise UsageError(f"{path}: its anchors unfold to more than {NODES:,} values", key=str(path))
+            raise UsageError(f"{path}: its anchors expand to more than {NODES:,} values", key=str(path))
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UsageError(f"{path} is no valid YAML: {' '.join(str(error).split())}", key=str(path)) from None
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}", key=str(path)) from None
     except (RecursionError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
         reason = "it is nested too deeply, or a value is impossible"
-        raise UsageError(f"{path} is no valid YAML: {reason}", key=str(path)) from None
+        raise UsageError(f"{path} is not valid YAML: {reason}", key=str(path)) from None
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:
-    """Return how many values a node unfolds to; more than `NODES` where it holds itself."""
+    """Return how many values a node expands to; more than `NODES` if it contains itself."""
     if id(node) not in known:
-        known[id(node)] = NODES + 1  # until it is counted: what it holds of itself is endless
+        known[id(node)] = NODES + 1  # until it is counted: a node that contains itself is endless
         below: list[yaml.Node] = []
         if isinstance(node, yaml.MappingNode):
             below = [one for pair in node.value for one in pair]

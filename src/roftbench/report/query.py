@@ -93,9 +93,10 @@ class Request:
             for value in wanted:
                 if value not in known:
                     raise UsageError(f"no record has {key}={value}", key=key, got=value, allowed=known)
-        return [one for one in records if self._passes(one)], [one for one in failures if self._passes(one)]
+        return [one for one in records if self.passes(one)], [one for one in failures if self.passes(one)]
 
-    def _passes(self, result: JobResult) -> bool:
+    def passes(self, result: JobResult) -> bool:
+        """Return whether a record passes all filters; one on a fold of `advise` only where `split` names it."""
         if "split" not in self.filters and _is_fold(result.job["split"]):
             return False
         return all(result.name(key) in wanted for key, wanted in self.filters.items())

@@ -1,10 +1,26 @@
-"""One row per job, for `roftbench list runs`."""
+"""Rows of `roftbench list runs`: one per job, by date."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from roftbench.formatting import score_text
+from roftbench.report.query import Request
+from roftbench.report.records import each_record
 from roftbench.store.record_schema import Failure, RecordSummary
+from roftbench.store.results import Store
+
+
+def dated_rows(store: Store, request: Request) -> list[dict[str, Any]]:
+    """Return the jobs of a store that pass a request's filters, each with its date, oldest first, as plain values."""
+    dated = []
+    for result in each_record(store):
+        if request.passes(result):
+            failed = isinstance(result, Failure)
+            path = store.failure_path(result.key) if failed else store.record_path(result.key)
+            dated.append((path.stat().st_mtime if path.exists() else 0.0, _row(result)))
+    dated.sort(key=lambda one: one[0])
+    return [{"date": f"{datetime.fromtimestamp(when):%Y-%m-%dT%H:%M}", **row} for when, row in dated]
 
 
 def run_rows(results: Iterable[RecordSummary | Failure]) -> list[dict[str, Any]]:
@@ -33,5 +49,5 @@ def _row(result: RecordSummary | Failure) -> dict[str, Any]:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Return a score as `list runs` shows it: four decimals, or four significant digits for unusual magnitudes."""
+    """Return a score with four decimals, or with four significant digits where its size is unusual."""
     return None if value is None else float(score_text(value, 4))

@@ -137,6 +137,6 @@ def _take(slots: Sequence[tuple[int, FileLock]]) -> tuple[int, FileLock]:
                 continue
             return number, lock
         if not waited:
-            say("waiting for a GPU: all slots are taken (run.jobs_per_gpu)")
+            say("waiting for a GPU: all slots are taken (run.jobs_per_gpu)", logging.WARNING)
         waited = True
         time.sleep(SECONDS)

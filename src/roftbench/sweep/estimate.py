@@ -1,4 +1,4 @@
-"""How long a plan will take: units of work times the seconds of a unit, as before or in one measured epoch."""
+"""Duration of a plan: units of work times seconds per unit, from records or from one measured epoch."""
 
 import statistics
 import tempfile
@@ -30,11 +30,11 @@ CPU = "cpu"
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds that the open jobs of a plan take one after another, and the longest alone, as far as that can be said.
+    """Estimated time of the open jobs of a plan.
 
-    without: why it cannot be said, in words, and of how many jobs. fits: how many fits all open jobs need; shared: how
-    many without doing one twice; kept: how many of these are in the store. measured: models of which an epoch was
-    measured, because no record tells.
+    seconds, longest: of all jobs one after another, and of the longest alone. without: reasons why jobs have no
+    estimate, with the number of jobs. fits: fits that all open jobs need; shared: without repetitions; in_store: of
+    these, already fitted. measured: models without records, of which one epoch was measured.
     """
 
     seconds: float
@@ -42,12 +42,12 @@ class Estimate:
     without: dict[str, int]
     fits: int
     shared: int
-    kept: int
+    in_store: int
     measured: tuple[str, ...]
 
 
 def estimate(plan: Plan, records: Iterable[RecordSummary]) -> Estimate:
-    """Return what the open jobs of a plan need, and for how long. Nothing is downloaded for it.
+    """Return the fits and the time that the open jobs of a plan need. Nothing is downloaded.
 
     Raises:
         UsageError: a data set or checkpoint of this machine cannot be read.
@@ -61,11 +61,11 @@ def estimate(plan: Plan, records: Iterable[RecordSummary]) -> Estimate:
     measured = _measure_missing(sized, rates)
     networks = [one for one in plan.open if one.job.trains]
     fits = {_fit(one, need): (one, need) for one in networks for need in one.fits}
-    kept = {fit for fit, (one, need) in fits.items() if _is_kept(one, need)}
+    in_store = {fit for fit, (one, need) in fits.items() if _in_store(one, need)}
     spans: dict[str, float] = {}
     starts, alone = 0.0, [0.0]  # alone: seconds of each job, if it does all its fits itself
     for one, size in sized:
-        own, reason = _own(one, size, rates.of(one), kept)
+        own, reason = _own(one, size, rates.of(one), in_store)
         if reason:
             reasons.append(reason)
             continue
@@ -73,40 +73,40 @@ def estimate(plan: Plan, records: Iterable[RecordSummary]) -> Estimate:
         starts += rates.of(one).start
         alone.append(rates.of(one).start + sum(own.values()))
     needs, why = sum(len(one.fits) for one in networks), dict(Counter(reasons))
-    return Estimate(starts + sum(spans.values()), max(alone), why, needs, len(fits), len(kept), measured)
+    return Estimate(starts + sum(spans.values()), max(alone), why, needs, len(fits), len(in_store), measured)
 
 
-def _own(one: Planned, size: "Sizes", rates: Rates, kept: Container[str]) -> tuple[dict[str, float], str]:
-    """Return the seconds of what a job does itself, by what names it; or why they cannot be said, else ""."""
+def _own(one: Planned, size: "Sizes", rates: Rates, in_store: Container[str]) -> tuple[dict[str, float], str]:
+    """Return seconds by fit, of the fits that are not in the store, and ""; or nothing and why there is no estimate."""
     model, dataset = one.job.model.name, str(one.job.dataset.name)
     if not one.fits:
         totals = rates.totals.get((model, dataset))
-        return ({one.key: statistics.fmean(totals)}, "") if totals else ({}, f"no record tells of {model} on {dataset}")
+        return ({one.key: statistics.fmean(totals)}, "") if totals else ({}, f"no record of {model} on {dataset}")
     spans = {}
     for need in one.fits:
         rate = rates.of(model, need.name, frozen=need.frozen)
         if rate is None:
-            device = f"run.device={one.env.run.device}"
-            return {}, f"no record tells of {model}, and {device} is not here to measure an epoch"
-        if _fit(one, need) not in kept:
+            device = f"run.device={one.context.run.device}"
+            return {}, f"no record of {model}, and {device} is not available to measure an epoch"
+        if _fit(one, need) not in in_store:
             spans[_fit(one, need)] = units(need, one.job, size) * rate
     return spans, ""
 
 
 def _fit(one: Planned, need: Needed) -> str:
-    """Return what names a fit: jobs that are done again share none."""
-    return f"{one.key} {need.key}" if one.env.run.rerun else need.key
+    """Return the name of a fit; jobs with run.rerun share none."""
+    return f"{one.key} {need.key}" if one.context.run.rerun else need.key
 
 
-def _is_kept(one: Planned, need: Needed) -> bool:
-    """Tell whether a fit is in the store, made with what the job will make it with: it is made again otherwise."""
+def _in_store(one: Planned, need: Needed) -> bool:
+    """Return whether a fit is in the store, and was made by the numerics that the job will use: else it is repeated."""
     made_with = description_in(one.store.stage_path(need.key)).get("made_with")
-    return not one.env.run.rerun and made_with is not None and made_with == expected_arithmetic(one.env)
+    return not one.context.run.rerun and made_with is not None and made_with == expected_arithmetic(one.context)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Atoms in the training and the validation part of a job, and in a molecule of the data set on average."""
+    """Atoms in the training and the validation part of a job, and the mean number of atoms per molecule."""
 
     train: int
     val: int
@@ -114,29 +114,29 @@ class Sizes:
 
 
 def _sized(jobs: Iterable[Planned]) -> tuple[list[tuple[Planned, Sizes]], list[str]]:
-    """Return the jobs whose data and checkpoint are here with their sizes, and for each other job why it has none.
+    """Return the jobs whose data and checkpoint are on this machine with their sizes, and the reason for each other.
 
-    Data sets are featurized if they were not.
+    Data sets that are not in the cache are featurized.
     """
-    away = _Away()
-    ways: dict[str, list[Planned]] = {}
+    missing = _MissingFiles()
+    groups: dict[str, list[Planned]] = {}
     reasons = []
     for one in jobs:
-        if (reason := away.of(one)) is not None:
+        if (reason := missing.of(one)) is not None:
             reasons.append(reason)
         else:
-            ways.setdefault(_parts_of(one), []).append(one)
+            groups.setdefault(_parts_of(one), []).append(one)
     found = []
     datasets: dict[str, MoleculeDataset] = {}
-    for alike in bar(sorted(ways.values(), key=_dataset_of), "data", "split"):
-        job, env = alike[0].job, alike[0].env
+    for alike in bar(sorted(groups.values(), key=_dataset_of), "data", "split"):
+        job, context = alike[0].job, alike[0].context
         name = _dataset_of(alike)
         if name not in datasets:
-            datasets = {name: load_dataset(job.dataset, env.cache / "data", env.places)}
+            datasets = {name: load_dataset(job.dataset, context.cache / "data", context.places)}
         atoms = datasets[name].sizes
         try:
             _, parts = datasets[name].cut(build(job.split), job.label_ratio)
-        except UsageError as error:  # too few labels, for example: so it will be with each of these jobs
+        except UsageError as error:  # too few labels, for example, in each of these jobs
             reasons += [str(error)] * len(alike)
             continue
         size = Sizes(int(atoms[parts.train].sum()), int(atoms[parts.val].sum()), float(atoms.mean()))
@@ -148,19 +148,19 @@ def _dataset_of(alike: Sequence[Planned]) -> str:
     return repr(alike[0].job.dataset)
 
 
-class _Away:
-    """Tells which published file a job needs that is not on this machine; each file is looked for once."""
+class _MissingFiles:
+    """Published files that jobs need and that are not on this machine; each file is looked for once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Source, Places], bool] = {}
 
     def of(self, one: Planned) -> str | None:
-        """Return in words what is missing and how to get it; None if nothing is."""
+        """Return what a job lacks and how to get it; None if it lacks nothing."""
         for source in one.job.sources():
-            asked = source, one.env.places
-            if asked not in self._known:
-                self._known[asked] = present(*asked) is not None
-            if not self._known[asked]:
+            file = source, one.context.places
+            if file not in self._known:
+                self._known[file] = present(*file) is not None
+            if not self._known[file]:
                 return f"{source.what} is not here: roftbench fetch {source.group}={source.what.split()[-1]}"
         return None
 
@@ -171,46 +171,46 @@ def _parts_of(one: Planned) -> str:
 
 
 def units(need: Needed, job: Job, sizes: Sizes) -> float:
-    """Return the work of a stage, or of what a method learns after the last one."""
+    """Return the work of a stage, or of the coefficients that a method learns after the last one."""
     if need.stage is None:
         return coefficients(job.method.params, sizes.val)
     return work(sizes.train, sizes.val, need.stage.epochs or job.train.epochs, frozen=need.frozen)
 
 
 class RatesByDevice:
-    """What jobs took on processors and on GPUs: one says little of the other, but more than nothing."""
+    """Rates on CPUs and on GPUs; those of the other kind stand in for a model that has none of its own."""
 
     def __init__(self) -> None:
-        self._rates = {True: Rates(), False: Rates()}  # on a processor, on a GPU
+        self._rates = {True: Rates(), False: Rates()}  # on a CPU, on a GPU
 
     def add_record(self, record: RecordSummary, atoms: dict[str, float]) -> None:
-        """Take note of what a record says of its kind of device."""
+        """Add the times of a record to the rates of its kind of device."""
         self._rates[record.env.get("device") == CPU].add_record(record, atoms)
 
     def of(self, one: Planned) -> Rates:
-        """Return the rates of a job's kind of device, or of the other if only that one knows its model."""
-        on_cpu = not one.job.trains or _on_cpu(one.env)
+        """Return the rates of a job's kind of device, or of the other kind if only that has its model."""
+        on_cpu = not one.job.trains or _on_cpu(one.context)
         own, other = self._rates[on_cpu], self._rates[not on_cpu]
-        return other if other.knows(one.job.model.name) and not own.knows(one.job.model.name) else own
+        return other if other.has(one.job.model.name) and not own.has(one.job.model.name) else own
 
 
-def _on_cpu(env: RunContext) -> bool:
-    return device_type(env.run.device) == CPU
+def _on_cpu(context: RunContext) -> bool:
+    return device_type(context.run.device) == CPU
 
 
 def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevice) -> tuple[str, ...]:
-    """Measure one short epoch of each model that no record tells of, where parts are smallest; returns their names.
+    """Measure one short epoch of each model without records, on its smallest job; returns the names of these models.
 
-    None of a model whose jobs run on a device that this machine lacks.
+    Models whose jobs run on a device that this machine lacks are left out.
     """
     smallest: dict[str, tuple[Planned, Sizes]] = {}
     for one, size in sized:
         model = one.job.model.name
         unknown = any(rates.of(one).of(model, need.name, frozen=need.frozen) is None for need in one.fits)
-        if unknown and expected_arithmetic(one.env) is not None:
+        if unknown and expected_arithmetic(one.context) is not None:
             smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
     for one, size in smallest.values():
-        epoch = one_epoch(one.job, one.env, few=size.train > MEASURED * size.mean)
+        epoch = one_epoch(one.job, one.context, few=size.train > MEASURED * size.mean)
         rates.of(one).add_stages(epoch, size.mean)
     return tuple(smallest)
 
@@ -219,24 +219,24 @@ def _atoms(item: tuple[Planned, Sizes]) -> int:
     return item[1].train + item[1].val
 
 
-def one_epoch(job: Job, env: RunContext, *, few: bool = False) -> RecordSummary:
-    """Return the record of one epoch of full fine-tuning, of few labels or all, run in a folder that is thrown away.
+def one_epoch(job: Job, context: RunContext, *, few: bool = False) -> RecordSummary:
+    """Return the record of one epoch of full fine-tuning, with few labels or all; its results folder is temporary.
 
     Raises:
-        JobError: it failed.
+        JobError: the epoch failed.
     """
     spec = replace(job.method, name="full_ft", target="roftbench.methods.full_ft.FullFT", params={}, search=False)
     job = replace(job, method=spec, train=replace(job.train, epochs=1))
     if few:
         job = replace(job, label_ratio=LabelRatio(count=MEASURED, val_budget="strict"))
-    if not _on_cpu(env):
-        _run_apart(job, env)  # the first job of a process on a GPU takes long: libraries are loaded
-    return _run_apart(job, env)
+    if not _on_cpu(context):
+        _run_apart(job, context)  # the first run on a GPU is slow: libraries are loaded
+    return _run_apart(job, context)
 
 
-def _run_apart(job: Job, env: RunContext) -> RecordSummary:
+def _run_apart(job: Job, context: RunContext) -> RecordSummary:
     with tempfile.TemporaryDirectory() as folder, logged(None, quiet=True):
-        record = run_job(job, replace(env, results=Path(folder))).record
+        record = run_job(job, replace(context, results=Path(folder))).record
     if not isinstance(record, Record):
         reason = record.error if record else "another process runs it"
         raise JobError(f"an epoch of model={job.model.name} could not be measured: {reason}")

@@ -1,4 +1,4 @@
-"""The configs of a sweep, without composing each: Hydra composes each swept value, and combinations are put together.
+"""Configs of a sweep: Hydra composes each swept value once, and combinations are merged from these.
 
 Hydra composes a config in about 0.1 s, so that ten thousand would take a quarter of an hour.
 """
@@ -22,12 +22,12 @@ from roftbench.errors import UsageError
 Compose = Callable[[Sequence[str]], DictConfig]
 Sections = dict[str, Any]
 _REFERENCE = re.compile(r"\$\{\s*(\.*)([\w.]*)\s*(:?)")  # dots, a name, and a colon where it is a resolver's
-_READS_NOTHING = ("oc.env", "oc.decode")  # resolvers that look into nothing of the config
+_READS_NOTHING = ("oc.env", "oc.decode")  # resolvers that read no key of the config
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One combination of a sweep: its overrides, as Hydra's launchers take them, and its resolved config."""
+    """One combination of a sweep: its overrides, in the form for Hydra's launchers, and its resolved config."""
 
     overrides: tuple[str, ...]
     config: Sections
@@ -36,12 +36,15 @@ class SweepPoint:
 def expand(texts: Sequence[str], compose: Compose) -> Iterator[SweepPoint]:
     """Yield every combination of swept values, in the order of Hydra's own sweeper (the last key changes fastest).
 
-    `compose` gives Hydra's config for the overrides of one job. Options that change the same part of the config, such
-    as a preset and a method, are composed together in every combination; all others, and all values such as train.lr,
-    once each (for each option that they meet).
+    Options that change the same part of the config, such as a preset and a method, are composed together in every
+    combination; all others, and all values such as train.lr, once each (for each option that they meet).
+
+    Args:
+        texts: the overrides of the sweep.
+        compose: returns Hydra's config for the overrides of one job.
 
     Raises:
-        UsageError: a reference leads nowhere, or a value that must be given is missing; and what `compose` raises.
+        UsageError: a reference leads nowhere, or a value that must be given is missing; also whatever `compose` raises.
     """
     axes = _axes(texts)
     joints = _joints(axes, compose)
@@ -53,36 +56,36 @@ def expand(texts: Sequence[str], compose: Compose) -> Iterator[SweepPoint]:
 
 
 def _axes(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Return the overrides by their keys, one text a value; the last override of a key counts."""
+    """Return the overrides by their keys, one text per value; the last override of a key counts."""
     parsed = OverridesParser.create().parse_overrides(list(texts))
     for one in parsed:
         if one.is_sweep_override() and not (one.is_discrete_sweep()):
-            problem = f"{one.input_line}: an interval has no values to run; write them with commas, or range(…)"
+            problem = f"{one.input_line}: an interval has no single values; list them with commas, or write range(…)"
             raise UsageError(problem, key=one.get_key_element(), got=one.input_line)
     if globs := [one.input_line for one in parsed if one.value_type is ValueType.GLOB_CHOICE_SWEEP]:
-        raise UsageError(f"{globs[0]}: glob() is not supported here; write the names with commas between", got=globs[0])
+        raise UsageError(f"{globs[0]}: glob() is not supported; list the names with commas", got=globs[0])
     last = {override.get_key_element(): override for override in parsed}
     for key, value in last.items():
         if value.is_sweep_override() and re.split(r"[./@]", key.lstrip("+"))[0] in BESIDE:
-            problem = f"{value.input_line}: a job is the same with each of these; give one, or run it apart"
+            problem = f"{value.input_line}: a job is the same with each of these values; give one of them"
             raise UsageError(problem, key=key, got=value.input_line)
     return {key: [one for [one] in BasicSweeper.split_arguments([value], None)[0]] for key, value in last.items()}
 
 
 @dataclass(frozen=True)
 class _Joint:
-    """Axes that change the same sections, and these sections, unresolved, for each combination of their values."""
+    """Axes that change the same sections, with these sections, unresolved, by combination of the axes' values."""
 
     axes: tuple[str, ...]
     sections: Mapping[tuple[int, ...], Sections]
 
     def at(self, chosen: Mapping[str, int]) -> tuple[int, ...]:
-        """Return the numbers of this joint's values."""
+        """Return the numbers of the values of these axes."""
         return tuple(chosen[axis] for axis in self.axes)
 
 
 def _joints(axes: dict[str, list[str]], compose: Compose) -> list[_Joint]:
-    """Compose what must be composed; the first joint has no axis and holds the sections that never change."""
+    """Compose the sections of all axes; the first joint has no axis and holds the sections that never change."""
 
     def sections(chosen: Mapping[str, int]) -> Sections:
         config = compose([values[chosen.get(axis, 0)] for axis, values in axes.items()])
@@ -108,14 +111,14 @@ def _joints(axes: dict[str, list[str]], compose: Compose) -> list[_Joint]:
     joints = []
     for group in _overlapping(touched):
         names = set().union(*(touched[axis] for axis in group))
-        places = _places(group)
+        paths = _value_paths(group)
         found = {}
-        for options in _choices([axis for axis in group if axis not in places], axes):
+        for options in _choices([axis for axis in group if axis not in paths], axes):
             known: dict[tuple[Any, ...], Sections] = {(): at(options)}
-            for axis in places:
+            for axis in paths:
                 known |= {(axis, number): at({**options, axis: number}) for number in range(1, len(axes[axis]))}
-            for values in _choices(places, axes):
-                all_of = _put_together(known, values, places)
+            for values in _choices(paths, axes):
+                all_of = _merge(known, values, paths)
                 chosen = {**options, **values}
                 found[tuple(chosen[axis] for axis in group)] = {name: all_of[name] for name in names if name in all_of}
         joints.append(_Joint(tuple(group), found))
@@ -130,35 +133,35 @@ def _choices(names: Iterable[str], axes: Mapping[str, Sequence[str]]) -> Iterato
         yield dict(zip(names, numbers, strict=True))
 
 
-def _places(group: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the axes that set a value each, as train.lr does, with its place: what one sets, no other one changes.
+def _value_paths(group: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the axes that set one value, as train.lr does, with its path, which no other axis changes.
 
-    An element of a list is none of them: who sets the list sets it, too.
+    Elements of lists are left out: setting the list sets them, too.
     """
-    places = {axis: tuple(axis.lstrip("+").split(".")) for axis in group if "." in axis and not set(axis) & set("/@~")}
-    places = {axis: place for axis, place in places.items() if not any(name.isdigit() for name in place)}
+    paths = {axis: tuple(axis.lstrip("+").split(".")) for axis in group if "." in axis and not set(axis) & set("/@~")}
+    paths = {axis: path for axis, path in paths.items() if not any(name.isdigit() for name in path)}
     return {
-        axis: place
-        for axis, place in places.items()
-        if not any(other != axis and _within(at, place) for other, at in places.items())
+        axis: path
+        for axis, path in paths.items()
+        if not any(other != axis and _overlap(at, path) for other, at in paths.items())
     }
 
 
-def _within(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
-    """Tell whether one of two places is in the other."""
+def _overlap(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Return whether one of two paths lies in the other."""
     return all(one == two for one, two in zip(a, b, strict=False))
 
 
-def _put_together(
-    known: Mapping[tuple[Any, ...], Sections], values: Mapping[str, int], places: Mapping[str, tuple[str, ...]]
+def _merge(
+    known: Mapping[tuple[Any, ...], Sections], values: Mapping[str, int], paths: Mapping[str, tuple[str, ...]]
 ) -> Sections:
-    """Return the config with several values set, from those with one of them set, or none: known[()]."""
+    """Return the config with several values set, from the configs with one of them set, or none: known[()]."""
     moved = [(axis, number) for axis, number in values.items() if number]
     if len(moved) < 2:
         return known[moved[0] if moved else ()]
     whole = deepcopy(known[()])
     for one in moved:
-        *above, last = places[one[0]]
+        *above, last = paths[one[0]]
         there, here = known[one], whole
         for name in above:
             there, here = there[name], here.setdefault(name, {})
@@ -180,7 +183,7 @@ def _overlapping(touched: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 class _Resolver:
-    """Puts sections together and follows their references, once for each combination that a section depends on."""
+    """Merged sections with their references resolved, once per combination that a section depends on."""
 
     def __init__(self, joints: Sequence[_Joint]) -> None:
         self.joints = joints
@@ -203,7 +206,7 @@ class _Resolver:
         return self._known[key]
 
     def _closure(self, name: str) -> tuple[str, ...]:
-        """Return a section and all that its references may lead to."""
+        """Return a section and all sections that its references may lead to."""
         found, new = {name}, {name}
         while new:
             new = set().union(*map(self._references, new)) - found
@@ -213,7 +216,7 @@ class _Resolver:
     def _references(self, name: str) -> set[str]:
         texts = repr([each.get(name) for each in self.joint_of[name].sections.values()])
         found = _REFERENCE.findall(texts)
-        # Relative to a place above, a reference may leave the section; what a resolver reads is its own affair.
+        # A reference relative to a parent may leave the section, and a resolver may read any key.
         if any(len(dots) > 1 or not name or (colon and name not in _READS_NOTHING) for dots, name, colon in found):
             return set(self.joint_of)
         return {name.partition(".")[0] for dots, name, _ in found if not dots} & set(self.joint_of)

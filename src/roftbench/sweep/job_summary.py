@@ -1,4 +1,4 @@
-"""The lines before and after a job: what will happen, and what came out."""
+"""Lines printed before and after a job: its settings, and its result."""
 
 import os
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from roftbench.store.record_schema import Failure, Record
 
 
 def announce(experiment: Experiment) -> None:
-    """Print what a job is about to do."""
+    """Print the settings of a job that is about to start."""
     job, dataset = experiment.job, experiment.dataset
     arrow = "higher" if METRICS[str(job.dataset.metric)].higher_is_better else "lower"
     units = f", {job.dataset.units}" if job.dataset.units else ""
@@ -52,7 +52,7 @@ def announce(experiment: Experiment) -> None:
 
 
 def _split(experiment: Experiment) -> str:
-    """Return the way of cutting with its seed, and what the seed decides where it does not decide the cut."""
+    """Return the split with its seed; for a split without randomness, the seed of the few-shot subset."""
     split, ratio = experiment.job.split, experiment.job.label_ratio
     seed = split.params.get("seed")
     if getattr(import_name(split.target), "seeded", True):
@@ -73,14 +73,14 @@ def _values(params: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """Return a value as it is written on the command line."""
+    """Return a value in the syntax of the command line."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def conclude(record: Record | Failure, path: Path, *, cached: bool = False) -> None:
-    """Print a job's result as a small table, or why there is none; `cached`: the job had been done before."""
+    """Print a job's result as a small table, or the reason why there is none; `cached`: the job was done before."""
     if isinstance(record, Failure):
         if os.environ.get("ROFTBENCH_DEBUG") and record.traceback:
             say(record.traceback)

@@ -1,4 +1,4 @@
-"""What the engines of a sweep mean for its jobs: how many run at a time, and with how many threads each."""
+"""Hydra's launchers: concurrent jobs and threads of each, installed packages, and what differs by launcher."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +11,14 @@ from omegaconf import DictConfig, read_write
 from roftbench.data.workers import cores, following
 from roftbench.errors import UsageError
 
-EXTRAS = {  # the class that launches: the extra that brings it, and a package that must be there
+EXTRAS = {  # class of the launcher: the extra that installs it, and a package of it
     "JoblibLauncher": ("joblib", "hydra_plugins.hydra_joblib_launcher"),
     "LocalLauncher": ("slurm", "hydra_plugins.hydra_submitit_launcher"),
     "SlurmLauncher": ("slurm", "hydra_plugins.hydra_submitit_launcher"),
     "RayLauncher": ("ray", "ray"),
 }
-START_SECONDS = 60  # what a job of Slurm's is given before it may be told of its time limit; Slurm looks every 30 s
-# Hydra's plug-in has a config of the same name for joblib, under which Hydra still puts ours, and says so at each job.
+START_SECONDS = 60  # before Slurm may signal a job's time limit; it checks every 30 s
+# Hydra's joblib plug-in has a config of the same name, about which Hydra warns in each job.
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/joblib' is validated", UserWarning)
 
 
@@ -31,13 +31,13 @@ def check_installed(launcher: Mapping[str, Any]) -> None:
 
 
 def settle_warning(launcher: DictConfig) -> None:
-    """Let Slurm announce the time limit only to jobs that are put into the queue again at its announcement.
+    """Let Slurm signal the time limit only to jobs that are requeued at the signal.
 
-    To any other job the signal is of no use, and one that comes while Python starts kills it: with 120 s before the
-    limit, the default, that is what happened to jobs of up to two minutes.
+    For other jobs the signal is useless, and one that arrives while Python starts kills the job: 120 s before the
+    limit, the default, would kill every job with a limit of two minutes.
 
     Raises:
-        UsageError: the announcement would come while a job starts.
+        UsageError: the signal would arrive while a job starts.
     """
     if _class(launcher) != "SlurmLauncher" or "signal_delay_s" not in launcher:
         return
@@ -46,8 +46,8 @@ def settle_warning(launcher: DictConfig) -> None:
             launcher.signal_delay_s = 0
     elif launcher.signal_delay_s + START_SECONDS > 60 * launcher.timeout_min:
         problem = (
-            f"hydra.launcher.signal_delay_s={launcher.signal_delay_s} s before the end of"
-            f" hydra.launcher.timeout_min={launcher.timeout_min} a job has hardly begun: leave it {START_SECONDS} s"
+            f"hydra.launcher.signal_delay_s={launcher.signal_delay_s} leaves a job less than {START_SECONDS} s of"
+            f" hydra.launcher.timeout_min={launcher.timeout_min}: lower the one or raise the other"
         )
         raise UsageError(problem, key="hydra.launcher.signal_delay_s", got=launcher.signal_delay_s)
 
@@ -58,32 +58,32 @@ def workers(launcher: Mapping[str, Any]) -> int | None:
     if name == "BasicLauncher":
         return 1
     if name == "JoblibLauncher":
-        asked = int(launcher.get("n_jobs") or 1)
-        return asked if asked > 0 else max(1, cores() + 1 + asked)
+        count = int(launcher.get("n_jobs") or 1)
+        return count if count > 0 else max(1, cores() + 1 + count)
     return None
 
 
 def threads(launcher: Mapping[str, Any]) -> int | None:
-    """Return the threads of a job that says nothing of them, so that cores are used once; None: torch decides."""
+    """Return the threads of a job without run.threads, so that each core is used once; None: torch decides."""
     name = _class(launcher)
     if name == "RayLauncher":  # a share of a core is one thread
         return max(1, int(launcher.get("num_cpus") or 1))
     if per_task := launcher.get("cpus_per_task"):
         return int(per_task)
-    if name in ("LocalLauncher", "SlurmLauncher"):  # one starts all jobs at once, the other gives a job one core
+    if name in ("LocalLauncher", "SlurmLauncher"):  # the first starts all jobs at once, the second gives each one core
         return 1
     count = workers(launcher)
     return None if count in (None, 1) else max(1, cores() // int(count or 1))
 
 
 def set_following(launcher: Any, config: Mapping[str, Any]) -> None:
-    """Make the workers of a launcher end with this process, from their start: joblib's would stay for good."""
+    """Make the workers of a launcher end with this process; those of joblib would stay."""
     if _class(config) == "JoblibLauncher":
         launcher.joblib |= following()
 
 
 def outlast_warning(launcher: Mapping[str, Any]) -> None:
-    """Keep a launcher's warning of the time limit from failing the job of this process, a worker."""
+    """Keep the signal of the time limit from failing the job of this process, a worker."""
     if _class(launcher) in ("LocalLauncher", "SlurmLauncher"):
         from roftbench.sweep import slurm  # here: it needs the launcher's package
 
@@ -91,7 +91,7 @@ def outlast_warning(launcher: Mapping[str, Any]) -> None:
 
 
 def awaited(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool]]) -> AbstractContextManager[None]:
-    """Return what a launch takes place in; `interrupted` tells of each of its jobs whether its process was killed."""
+    """Return the context of a launch; `interrupted`: for each job, whether its process was killed."""
     if _class(launcher) != "SlurmLauncher":
         return nullcontext()
     from roftbench.sweep import slurm  # here: it needs the launcher's package
@@ -100,12 +100,12 @@ def awaited(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool
 
 
 def remedy(launcher: Mapping[str, Any]) -> str:
-    """Return what to do about a worker that was lost twice, where the reason does not say it."""
+    """Return advice on a worker that was lost twice, where the reason has none."""
     return "" if _class(launcher) == "SlurmLauncher" else "; if memory ran out, run fewer jobs at a time"
 
 
 def most_at_once(launcher: Mapping[str, Any]) -> int | None:
-    """Return how many jobs one launch may have at most; None where any number."""
+    """Return the largest number of jobs per launch; None if there is no limit."""
     if _class(launcher) != "SlurmLauncher":
         return None
     from roftbench.sweep import slurm  # here: it needs the launcher's package

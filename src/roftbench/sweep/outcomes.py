@@ -1,52 +1,82 @@
-"""How the jobs of a sweep end, as the store tells: whatever launched them, and in whichever process they ran."""
+"""How the jobs of a sweep end, read from the store: whatever launched them, and in whichever process they ran."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from roftbench.console import duration
 from roftbench.formatting import score_text
+from roftbench.store.record_schema import Record
 from roftbench.sweep.plan import Planned
 
 
 @dataclass(frozen=True)
-class Ending:
-    """A job's end: status "done", "failed" or "skipped", with the reason, or for a done job its scores in words."""
+class JobOutcome:
+    """The end of a job: status "done", "failed" or "skipped", with the reason, or for a done job with its record."""
 
     status: str
-    words: str
+    reason: str = ""
+    record: Record | None = None
+
+    @property
+    def words(self) -> str:
+        """The scores of a done job, or the reason why there are none."""
+        if self.record is None:
+            return self.reason
+        metric, scores = self.record.metric, self.record.scores
+        val, test = (score_text(part[metric], 4) for part in (scores.val, scores.test))
+        return f"{metric}: val {val}, test {test}"
+
+    @property
+    def seconds(self) -> str:
+        """The time that a done job took, or ""."""
+        return duration(self.record.seconds["total"]) if self.record else ""
+
+    @property
+    def notices(self) -> list[str]:
+        """What a user should see once per sweep: warnings about the model or the data, and dropped rows."""
+        if self.record is None:
+            return []
+        texts = [f" warning  {text}" for text in self.record.warnings if not text.startswith("candidate ")]
+        if dropped := self.record.data.dropped:
+            rows = "1 row" if len(dropped) == 1 else f"{len(dropped)} rows"
+            name, first = self.record.name("dataset"), dropped[0]
+            more = "" if len(dropped) == 1 else "; the record lists all"
+            texts.append(f" dropped  {name}: {rows}, first data row {first['row'] + 1}: {first['reason']}{more}")
+        return texts
 
 
-class Endings:
-    """Tells which jobs have ended since it was made: the record or the failure of each is there, and new."""
+class Outcomes:
+    """The jobs that have ended since this object was made: the record or the failure of each is there, and new."""
 
     def __init__(self, jobs: Iterable[Planned]) -> None:
         self._before = {one.key: _before(one) for one in jobs}
 
     def ended(self, one: Planned) -> bool:
-        """Tell whether a job has ended."""
+        """Return whether a job has ended."""
         return _stamps(one) != self._before[one.key]
 
-    def of(self, one: Planned) -> Ending | None:
+    def of(self, one: Planned) -> JobOutcome | None:
         """Return how a job ended; None if it has not."""
         if not self.ended(one):
             return None
         if _stamps(one)[1] not in (None, self._before[one.key][1]):
-            failure = one.store.failure(one.key)
-            return Ending(failure.status, failure.error) if failure else Ending("failed", "its failure cannot be read")
+            if (failure := one.store.failure(one.key)) is None:
+                return JobOutcome("failed", "its failure cannot be read")
+            return JobOutcome(failure.status, failure.error)
         record = one.store.get(one.key)
         if record is None:
-            return Ending("failed", "its record cannot be read; the same command does it again")
-        val, test = (score_text(scores[record.metric], 4) for scores in (record.scores.val, record.scores.test))
-        return Ending("done", f"{record.metric}: val {val}, test {test}")
+            return JobOutcome("failed", "its record cannot be read; the same command does it again")
+        return JobOutcome("done", record=record)
 
 
 def _before(one: Planned) -> tuple[int | None, int | None]:
     """Return the stamps that a job must not have to have ended.
 
-    Planning takes its time, and another sweep may have done the job meanwhile: its record is new then.
+    Planning takes its time, and another sweep may have finished the job meanwhile: its record is new then.
     """
     record, failure = _stamps(one)
-    return None if one.env.is_finished(one.key) else record, failure
+    return None if one.context.is_finished(one.key) else record, failure
 
 
 def _stamps(one: Planned) -> tuple[int | None, int | None]:

@@ -1,4 +1,4 @@
-"""The jobs of a sweep before any of them runs: which are done, what they need fitted, in which order to run them."""
+"""The jobs of a sweep before any of them runs: their state in the store, the fits they need, and their order."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -22,13 +22,14 @@ from roftbench.sweep.grid import SweepPoint
 class Planned:
     """A job of a sweep with its overrides.
 
-    state: "done", "failed" or "skipped" (tried before, without success), or "new", with run.rerun whatever there is.
-    fits: what it needs fitted for all its candidates, in order; none of a model without a network: they are not kept.
+    state: "done", "failed" or "skipped" (tried before, without success), or "new", which every job is with run.rerun.
+    fits: the fits that it needs for all its candidates, in order; none for a model without a network, whose fits are
+    not stored.
     """
 
     overrides: tuple[str, ...]
     job: Job
-    env: RunContext
+    context: RunContext
     state: str
     fits: tuple[Needed, ...]
 
@@ -40,12 +41,12 @@ class Planned:
     @property
     def store(self) -> Store:
         """Where its record will be."""
-        return self.env.store
+        return self.context.store
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of a sweep, each once, in the order of the sweep, what was guessed, and how many combinations it has."""
+    """The jobs of a sweep, each once and in order, guesses about the user's table, and the number of combinations."""
 
     jobs: tuple[Planned, ...]
     guesses: tuple[str, ...]
@@ -58,7 +59,7 @@ class Plan:
 
 
 def plan_sweep(points: Iterable[SweepPoint]) -> Plan:
-    """Check every combination of a sweep and look up in the store what is done.
+    """Check every combination of a sweep and look up its state in the store.
 
     Raises:
         UsageError: a name, type or value that no job can have.
@@ -68,29 +69,29 @@ def plan_sweep(points: Iterable[SweepPoint]) -> Plan:
     guesses: dict[str, None] = {}
     count = 0
     for count, point in enumerate(bar(points, "plan", "job", delay=2), 1):  # noqa: B007 (the last one counts)
-        job, env, guessed = parser.parse(point.config)
+        job, context, guessed = parser.parse(point.config)
         guesses |= dict.fromkeys(guessed)
         if job.key not in jobs:
-            jobs[job.key] = Planned(point.overrides, job, env, _state(job, env), fits_of(job, env))
+            jobs[job.key] = Planned(point.overrides, job, context, _state(job, context), fits_of(job, context))
     return Plan(tuple(jobs.values()), tuple(guesses), count)
 
 
-def _state(job: Job, env: RunContext) -> str:
-    if env.is_finished(job.key):
-        return "done"  # read, not only seen: a damaged record is named and does not count
-    if env.run.rerun or not env.store.failure_path(job.key).exists():
+def _state(job: Job, context: RunContext) -> str:
+    if context.is_finished(job.key):
+        return "done"  # the record is read: a damaged one is reported and does not count
+    if context.run.rerun or not context.store.failure_path(job.key).exists():
         return "new"
-    failure = env.store.failure(job.key)
+    failure = context.store.failure(job.key)
     return failure.status if failure else "failed"
 
 
-def fits_of(job: Job, env: RunContext) -> tuple[Needed, ...]:
-    """Return what a job needs fitted, each once, for all its candidates."""
+def fits_of(job: Job, context: RunContext) -> tuple[Needed, ...]:
+    """Return the fits that a job needs for all its candidates, each once."""
     if not job.trains:
         return ()
     method: Method = build(job.method)
     tried = method.candidates(job.method.grid, _blocks(job.model)) if job.method.search else [method]
-    found = {need.key: need for one in tried for need in needed(job, one, device_type(env.run.device))}
+    found = {need.key: need for one in tried for need in needed(job, one, device_type(context.run.device))}
     return tuple(found.values())
 
 
@@ -106,10 +107,10 @@ def _blocks_of(target: str, params: str) -> tuple[str, ...]:
 
 
 def in_groups(jobs: Sequence[Planned]) -> list[Planned]:
-    """Order jobs for several workers: those that need what another one fits come after it, within a group.
+    """Return jobs in an order for several workers: within a group, those that need the fit of another come after it.
 
-    A worker that needs a stage which another one fits right now can only wait. A group is what differs in method and
-    seed alone, so that its results are complete early.
+    A worker that needs a stage which another worker is fitting can only wait. Jobs of a group differ in method and seed
+    alone, so that its results are complete early.
     """
     groups: dict[str, list[Planned]] = {}
     for one in jobs:

@@ -1,6 +1,6 @@
-"""Tasks of Slurm's while a sweep waits for them: the queue says which have ended, and the store where it cannot.
+"""Slurm tasks that a sweep waits for: their state comes from the queue, and from the store where the queue has none.
 
-submitit asks Slurm's accounting, which many clusters lack: a killed task would then be waited for without end.
+submitit reads it from Slurm's accounting, which many clusters lack: it would wait for a killed task without end.
 """
 
 import os
@@ -22,23 +22,24 @@ from roftbench.console import say
 # What `squeue --states=all` shows of a job for some minutes after its end; with any other state it may still run.
 ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
 ENDED |= {"REVOKED", "TIMEOUT"}
-ENDED |= {"FORGOTTEN", "KILLED"}  # ours: it is no longer in the queue; its process is gone, as the store tells
+ENDED |= {"FORGOTTEN", "KILLED"}  # added here: no longer in the queue; its process is gone
 UNEVENTFUL = frozenset(["None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime", "Cleaning"])
 REMEDIES = {
     "TIMEOUT": ": raise hydra.launcher.timeout_min, {timeout_min} now",
     "OUT_OF_MEMORY": ": raise hydra.launcher.mem_gb, {mem_gb} now",
 }
-COMMAND_SECONDS = 60.0  # after which a command of Slurm's is taken for one that does not answer
+COMMAND_SECONDS = 60.0  # after which a Slurm command counts as unanswered
 GONE_SECONDS = 60.0  # a task that Slurm puts into the queue again has no process meanwhile, and must not count as lost
 NAMED = 3  # lost tasks in a message
 LOOK_SECONDS = 10  # between two looks into the queue at most; at first there are more of them
 
 
 class QueueWatcher(SlurmInfoWatcher):
-    """What submitit asks for the state of its jobs, answered from `squeue` instead of `sacct`.
+    """States of submitit's jobs, from `squeue` instead of `sacct`.
 
-    `interrupted` tells for each job, in the order of their launch, whether its process was killed at work. That decides
-    where the queue does not: `squeue` fails, does not show a job, or has had it as COMPLETING for a minute.
+    `interrupted` has a function for each job, in the order of launch, that returns whether its process was killed
+    during the job. It decides where the queue does not: `squeue` fails, lacks a job, or shows it as COMPLETING for a
+    minute.
     """
 
     def __init__(self, interrupted: Sequence[Callable[[], bool]]) -> None:
@@ -48,12 +49,12 @@ class QueueWatcher(SlurmInfoWatcher):
         self._said: set[str] = set()
 
     def tasks(self) -> list[str]:
-        """Return the numbers of the jobs: of an array, submitit registers the number of the whole, too."""
+        """Return the numbers of the jobs, without the number of the whole array, which submitit registers, too."""
         array = len(self._interrupted) > 1
-        return sorted((one for one in self._registered if ("_" in one) == array), key=_place)
+        return sorted((one for one in self._registered if ("_" in one) == array), key=_index)
 
     def update(self) -> None:
-        """Look into the queue, and where it does not decide into the store."""
+        """Update the states from the queue, and from the store where the queue does not decide."""
         self._num_calls += 1
         queue = self._queue()
         for task in self.tasks():
@@ -61,7 +62,7 @@ class QueueWatcher(SlurmInfoWatcher):
                 self._info_dict[task] = {"State": self._now(task, queue)}
         self._last_status_check = time.time()
         if queue is not None:
-            self._say_what_waits([queue[task] for task in self.tasks() if task in queue])
+            self._report_pending([queue[task] for task in self.tasks() if task in queue])
 
     def get_state(self, job_id: str, mode: str = "standard") -> str:
         """Return a state that submitit knows: that of an ended task, or RUNNING."""
@@ -76,37 +77,39 @@ class QueueWatcher(SlurmInfoWatcher):
     def _now(self, task: str, queue: Mapping[str, tuple[str, str]] | None) -> str:
         before = self.state(task)
         state = before if queue is None else queue.get(task, ("", ""))[0]
-        if queue is not None and not state and before:  # it was there, and Slurm has forgotten it
+        if queue is not None and not state and before:  # Slurm no longer lists it
             return "FORGOTTEN"
         if queue is not None and state not in ("", "COMPLETING"):
             self._gone.pop(task, None)
             return state
-        if not self._interrupted[_place(task)]():
+        if not self._interrupted[_index(task)]():
             self._gone.pop(task, None)
             return state
         since = self._gone.setdefault(task, time.monotonic())
         return "KILLED" if time.monotonic() - since >= GONE_SECONDS else state
 
     def _queue(self) -> dict[str, tuple[str, str]] | None:
-        """Return state and reason of all jobs of this user by their numbers; None if Slurm does not answer."""
+        """Return state and reason of all jobs of this user by number; None if Slurm does not answer."""
         command = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", "--format=%i|%T|%r"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=COMMAND_SECONDS)
         except (OSError, subprocess.SubprocessError) as error:
             words = (getattr(error, "stderr", None) or str(error)).strip().partition("\n")[0]
-            self._say("squeue", f"Slurm's squeue does not answer ({words}): the results folder tells what has ended")
+            self._say_once(
+                "squeue", f"Slurm's squeue does not answer ({words}): ended jobs are read from the results folder"
+            )
             return None
         rows = (line.strip().split("|", 2) for line in done.stdout.splitlines())
         return {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
 
-    def _say_what_waits(self, found: Sequence[tuple[str, str]]) -> None:
-        """Say once why Slurm starts nothing, where none of the tasks runs."""
+    def _report_pending(self, found: Sequence[tuple[str, str]]) -> None:
+        """Print once why Slurm starts nothing, where none of the tasks runs."""
         left = [(state, reason) for state, reason in found if state not in ENDED]
         if left and all(state == "PENDING" for state, _ in left):
             for reason in {reason for _, reason in left} - UNEVENTFUL:
-                self._say(reason, f"Slurm has {len(left)} tasks waiting: {reason}")
+                self._say_once(reason, f"Slurm has {len(left)} tasks waiting: {reason}")
 
-    def _say(self, subject: str, text: str) -> None:
+    def _say_once(self, subject: str, text: str) -> None:
         if subject not in self._said:
             self._said.add(subject)
             say(text)
@@ -114,11 +117,11 @@ class QueueWatcher(SlurmInfoWatcher):
 
 @contextmanager
 def tasks(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool]]) -> Iterator[None]:
-    """Launch and await jobs inside the block: where one was lost, the others are awaited, too, before it is raised.
+    """Launch and await jobs inside the block; if one is lost, the others are awaited before the error is raised.
 
     Raises:
-        UncompletedJobError: tasks have ended without an answer, with their state and what they wrote last.
-        FailedJobError: a task could not begin its job: the last line of its traceback.
+        UncompletedJobError: tasks ended without a result; the message has their states and last lines of output.
+        FailedJobError: a task could not begin its job; the message is the last line of its traceback.
     """
     before, watcher = SlurmJob.watcher, QueueWatcher(interrupted)
     SlurmJob.watcher = watcher
@@ -132,7 +135,7 @@ def tasks(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool]]
         lost = [one for one in watcher.tasks() if not JobPaths(folder, one).result_pickle.exists()]
         if not lost:
             raise type(error)(_last_line(str(error))) from error
-        words = [_obituary(watcher, launcher, one) for one in lost[:NAMED]]
+        words = [_end_of(watcher, launcher, one) for one in lost[:NAMED]]
         more = [f"and {len(lost) - NAMED} more"] if len(lost) > NAMED else []
         raise UncompletedJobError("; ".join([*words, *more])) from error
     finally:
@@ -140,7 +143,7 @@ def tasks(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool]]
 
 
 def array_limit() -> int | None:
-    """Return how many jobs an array may have; None if Slurm does not say."""
+    """Return how many jobs an array may have; None if Slurm does not answer."""
     try:
         command = ["scontrol", "show", "config"]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=COMMAND_SECONDS)
@@ -151,10 +154,10 @@ def array_limit() -> int | None:
 
 
 def outlast_warning() -> None:
-    """Keep the signal that announces the time limit from failing the job that this process has at work.
+    """Keep the signal that announces the time limit from failing the job of this process.
 
-    submitit's handler raises into the job: a job that it has put into the queue again (`max_num_timeout`) must end at
-    once and without a trace, as if killed; any other one goes on, and may be done before the limit.
+    submitit's handler raises into the job. A job that it has requeued (`max_num_timeout`) must end at once and without
+    a trace, as if killed; any other job continues, and may be done before the limit.
     """
     number = getattr(signal, f"SIG{JobEnvironment.USR_SIG}")
     handler = signal.getsignal(number)
@@ -172,7 +175,7 @@ class _Outlast:
             self.handler(number, frame)
         except SystemExit:
             os._exit(1)
-        except Exception:  # no further time, or Slurm refuses to put it into the queue again
+        except Exception:  # no timeout is left, or Slurm refuses to requeue the job
             return
 
 
@@ -180,10 +183,10 @@ def _over(watcher: QueueWatcher, folder: str, task: str) -> bool:
     return watcher.state(task) in ENDED or JobPaths(folder, task).result_pickle.exists()
 
 
-def _obituary(watcher: QueueWatcher, launcher: Mapping[str, Any], task: str) -> str:
-    """Return how a task has ended: its state with the remedy, or the last line of what it wrote."""
+def _end_of(watcher: QueueWatcher, launcher: Mapping[str, Any], task: str) -> str:
+    """Return how a task ended: its state with the remedy, or its last line of output."""
     state = watcher.state(task)
-    words = f"task {task} of Slurm's ended as {state}"
+    words = f"Slurm task {task} ended as {state}"
     if state in REMEDIES:
         return words + REMEDIES[state].format_map({"timeout_min": None, "mem_gb": None, **launcher})
     if state in ("CANCELLED", "PREEMPTED", "NODE_FAIL"):  # its process has not ended by itself
@@ -197,11 +200,11 @@ def _obituary(watcher: QueueWatcher, launcher: Mapping[str, Any], task: str) -> 
 
 
 def _last_line(text: str) -> str:
-    """Return the last line that holds words; of an error of submitit's the one before the paths of its logs."""
+    """Return the last line with a word in it; in an error of submitit, the last before the paths of its logs."""
     text = text.partition("\nYou can check full logs")[0]
     lines = [line.strip() for line in text.splitlines() if re.search(r"\w", line)]
     return lines[-1] if lines else ""
 
 
-def _place(task: str) -> int:
+def _index(task: str) -> int:
     return int(task.partition("_")[2] or 0)

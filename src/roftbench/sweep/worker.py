@@ -1,4 +1,4 @@
-"""One job as `roftbench run` does it: told on the terminal, written to its log, its failure kept in the store."""
+"""One job as `roftbench run` does it: printed on the terminal, written to its log, its failure put into the store."""
 
 from collections.abc import Sequence
 
@@ -14,24 +14,24 @@ from roftbench.sweep.job_summary import announce, conclude
 
 
 def work(
-    job: Job, env: RunContext, guesses: Sequence[str], *, in_sweep: bool, quiet: bool, bars: bool = False
+    job: Job, context: RunContext, guesses: Sequence[str] = (), *, in_sweep: bool, bars: bool = True
 ) -> tuple[str, str]:
-    """Run a job; returns how it ended (done, failed, skipped, busy), and what the store could not be told, or "".
+    """Run a job; returns its status (done, failed, skipped, busy), and why the store cannot record it, or "".
 
-    In a sweep nothing but an interruption is raised: what went wrong is a failure in the store. With `quiet` nothing is
-    printed; the log has it. `bars` shows progress bars all the same.
+    In a sweep only the log has the job's lines, and nothing but an interruption is raised: what goes wrong is a failure
+    in the store. `bars`: progress bars are shown.
 
     Raises:
-        UsageError: outside a sweep, data, split, labels, model or device cannot be had as asked, or results cannot be
-            written.
+        UsageError: outside a sweep, data, split, labels, model or device cannot be had as requested, or results cannot
+            be written.
     """
-    if not in_sweep:  # whoever begins a sweep has done it
-        env.tidy()
-    store, done = env.store, env.finished(job.key)
-    with logged(store.log_path(job.key) if done is None else None, quiet=quiet, bars=bars):
+    if not in_sweep:  # a sweep has done it before its first job
+        context.tidy()
+    store, done = context.store, context.finished(job.key)
+    with logged(store.log_path(job.key) if done is None else None, quiet=in_sweep, bars=bars):
         for guess in guesses:
             say(f"  guessed: {guess}")
-        if done is not None:  # told even where nothing can be written
+        if done is not None:  # also where nothing can be written
             conclude(done, store.record_path(job.key), cached=True)
             return "done", ""
         try:
@@ -41,8 +41,8 @@ def work(
                 raise
             return "failed", str(error)
         try:
-            return _run(job, env, store, in_sweep=in_sweep), ""
-        except BrokenPipeError:  # the reader of our output has left: no fault of the job
+            return _run(job, context, store, in_sweep=in_sweep), ""
+        except BrokenPipeError:  # the reader of standard output has left: not an error of the job
             raise
         except (UsageError, OSError, SystemExit) as error:
             reason = _words(error)
@@ -51,8 +51,8 @@ def work(
             return _failed(job, store, reason)
 
 
-def _run(job: Job, env: RunContext, store: Store, *, in_sweep: bool) -> str:
-    outcome = run_job(job, env, announce, save, wait=not in_sweep)
+def _run(job: Job, context: RunContext, store: Store, *, in_sweep: bool) -> str:
+    outcome = run_job(job, context, announce, save, wait=not in_sweep)
     if isinstance(outcome.record, Record):
         conclude(outcome.record, store.record_path(job.key), cached=outcome.cached)
     elif isinstance(outcome.record, Failure):
@@ -72,12 +72,12 @@ def _failed(job: Job, store: Store, reason: str) -> tuple[str, str]:
 
 
 def no_room(store: Store, error: OSError) -> str:
-    """Return in words that a results folder takes nothing more."""
+    """Return the message that a results folder cannot be written."""
     return f"{store.root} can no longer be written: {error.strerror or error}."
 
 
 def _words(error: BaseException) -> str:
     if isinstance(error, OSError):
-        place = error.filename or "a file"
-        return f"{place}: {error.strerror or error}. Set paths.results and paths.cache to folders of yours."
-    return str(error) if isinstance(error, UsageError) else f"code of a plug-in ended the process: {error!r}"
+        file = error.filename or "a file"
+        return f"{file}: {error.strerror or error}. Set paths.results and paths.cache to folders that you can write."
+    return str(error) if isinstance(error, UsageError) else f"code of a plug-in exited: {error!r}"

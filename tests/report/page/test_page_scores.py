@@ -41,7 +41,7 @@ def test_it_has_the_numbers_of_the_records_page(
 
 def test_several_files_are_joined_and_need_a_place(cli: Command, scores: Path, tmp_path: Path) -> None:
     twice = ("report", "--from", str(scores), "--from", str(scores))
-    cli(*twice).refused("--from names several files", "--out FILE")
+    cli(*twice).refused("--from is given several times", "--out FILE")
     one, other = tmp_path / "one.html", tmp_path / "other.html"
     assert cli(*twice, "--out", str(one)).code == cli("report", "--from", str(scores), "--out", str(other)).code == 0
     assert one.read_bytes() == other.read_bytes()

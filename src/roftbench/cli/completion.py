@@ -1,0 +1,170 @@
+"""Shell completion: candidates for the word at the cursor, and the scripts that hand them to bash, zsh and fish.
+
+Imports nothing heavy: the candidates are computed anew at each press of the tab key.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from roftbench.cli.parser import FILTERS, KINDS, option_strings
+from roftbench.config.registry import GROUPS, OF_A_JOB, chosen, names
+from roftbench.errors import UsageError, suggest
+
+SCRIPTS = {
+    "bash": r"""
+_roftbench() {
+    local IFS=$'\n'
+    COMPREPLY=($(roftbench --complete bash "${COMP_LINE:0:COMP_POINT}" 2>/dev/null))
+    [[ ${COMPREPLY[0]-} == *[=.] ]] && compopt -o nospace
+}
+complete -o default -F _roftbench roftbench
+""",
+    "zsh": r"""
+#compdef roftbench
+_roftbench() {
+    local -a found keys values
+    found=("${(@f)$(roftbench --complete zsh "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    keys=(${(M)found:#*[=.]})
+    values=(${${found:#*[=.]}:#})
+    (( $#keys )) && compadd -Q -S '' -a keys
+    (( $#values )) && compadd -Q -a values
+    (( $#keys + $#values )) || _files
+}
+(( $+functions[compdef] )) && compdef _roftbench roftbench
+""",
+    "fish": r"""
+function __roftbench_complete
+    set -l words (commandline -opc)
+    roftbench --complete fish $words[2..-1] "$(commandline -ct)" 2>/dev/null
+end
+complete -c roftbench -f -a '(__roftbench_complete)'
+""",
+}
+WORDBREAKS = "=:"  # bash replaces only what follows the last of these
+NO_KEYS = ("name", "title", "order", "role", "family", "summary", "defaults", "_target_")
+BOOLEAN = ("true", "false")
+PATHS = ("paths.results", "paths.cache", "paths.mirror", "paths.offline")
+KEYS = {  # of commands that take key=value; run, plan and splits take every key of the config
+    "list": (*FILTERS, *PATHS),
+    "fetch": ("dataset", "model", *PATHS),
+    "tables": (*FILTERS, "metric", "select", "group", "pool", *PATHS),
+    "report": PATHS,
+    "predict": ("model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins"),
+    "embed": ("model", "model_dir", "input", "output", "smiles_column", "device", "threads"),
+    "doctor": PATHS,
+    "cache": PATHS,
+}
+ADVISE = ("budget", "models", "methods", "folds", "members")
+
+
+def candidates(words: Sequence[str]) -> list[str]:
+    """Return what the last of the words of a command line, without `roftbench`, may be completed to."""
+    *before, current = words
+    folder = _config_folder(before)
+    if not before:
+        found: Iterable[str] = (*option_strings(""), *option_strings("COMMANDS"))
+    elif current.startswith("-"):
+        found = option_strings(before[0])
+    elif "=" in current:
+        return _values(current, folder)
+    else:
+        found = (*_words(before, folder), *_keys(before, current, folder))
+    return sorted({text for text in found if text.startswith(current)})
+
+
+def complete(shell: str, words: Sequence[str]) -> list[str]:
+    """Return candidates as a shell takes them: bash gives its whole line and wants what follows a word break."""
+    if shell != "bash":
+        return candidates(words or [""])
+    line = words[0] if words else ""
+    found = candidates(line.split(" ")[1:] or [""])
+    current = line.rpartition(" ")[2]
+    cut = max(current.rfind(mark) for mark in WORDBREAKS) + 1
+    return [text[cut:] for text in found]
+
+
+def install(shell: str) -> str:
+    """Write the script of a shell into the folder from which that shell loads completions; returns what to do next.
+
+    Raises:
+        UsageError: the shell is unknown, or the script cannot be written.
+    """
+    home, script = Path.home(), script_of(shell)
+    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    path = {
+        "bash": data / "bash-completion" / "completions" / "roftbench",
+        "zsh": home / ".zfunc" / "_roftbench",
+        "fish": config / "fish" / "completions" / "roftbench.fish",
+    }[shell]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(script, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    steps = {
+        "bash": f"open a new shell; without the package bash-completion, add to ~/.bashrc: source {path}",
+        "zsh": f"add to ~/.zshrc, and open a new shell: fpath+={path.parent}; autoload -Uz compinit; compinit",
+        "fish": "open a new shell",
+    }
+    return f"wrote {path}\n{steps[shell]}"
+
+
+def script_of(shell: str) -> str:
+    """Return the script that completes in a shell; raises UsageError for an unknown shell."""
+    if shell not in SCRIPTS:
+        raise UsageError(f"unknown shell '{shell}'.{suggest(shell, SCRIPTS)}")
+    return SCRIPTS[shell].lstrip()
+
+
+def _words(before: Sequence[str], folder: Path | None) -> tuple[str, ...]:
+    """Return the words without a key that a command takes next."""
+    command, *rest = before
+    if command == "list":
+        return (*KINDS, "runs") if not rest else tuple(names(KINDS[rest[0]], folder)) if rest[0] in KINDS else ()
+    if command == "cache" and not rest:
+        return "info", "clean"
+    return tuple(names("dataset", folder)) if command == "data" and not rest else ()
+
+
+def _keys(before: Sequence[str], current: str, folder: Path | None) -> list[str]:
+    """Return the keys that a command takes, with "="; keys inside a group once its name and a dot are typed."""
+    command = before[0]
+    if command in KEYS:
+        return [f"{key}=" for key in KEYS[command]]
+    group, dot, _ = current.partition(".")
+    if command == "advise" and group == "advise":
+        return [f"advise.{name}=" for name in ADVISE]
+    if dot and group in GROUPS:
+        return [f"{key}=" for key in _inside(group, chosen(group, before, folder))]
+    advise = ["advise."] if command == "advise" else []
+    return [*(f"{key}=" for key in (*GROUPS, "seed", "plugins", "hydra/launcher")), *advise]
+
+
+def _inside(prefix: str, content: dict[str, object]) -> list[str]:
+    found = []
+    for key, value in content.items():
+        if key not in NO_KEYS:
+            found += _inside(f"{prefix}.{key}", value) if isinstance(value, dict) and value else [f"{prefix}.{key}"]
+    return found
+
+
+def _values(current: str, folder: Path | None) -> list[str]:
+    """Return what a key=value may be completed to; after a comma, the options that do not stand before it."""
+    key, _, text = current.partition("=")
+    given, comma, last = text.rpartition(",")
+    if key in (*OF_A_JOB, "experiment", "hydra/launcher", "advise.models", "advise.methods"):
+        known = names({"advise.models": "model", "advise.methods": "method"}.get(key, key), folder)
+    else:
+        known = list({"run.device": ("auto", "cpu", "cuda"), "device": ("auto", "cpu", "cuda")}.get(key, ()))
+        known = known or list(BOOLEAN if key in ("method.search", "run.rerun", "run.keep", "paths.offline") else ())
+    return [f"{key}={given}{comma}{name}" for name in known if name.startswith(last) and name not in given.split(",")]
+
+
+def _config_folder(words: Sequence[str]) -> Path | None:
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        option, _, value = word.partition("=")
+        if option in ("--config-dir", "-cd") and Path(value or following).is_dir():
+            return Path(value or following)
+    return None

@@ -1,0 +1,106 @@
+"""The scores of a sweep as a small text table: rows are methods, columns are data sets; mean ± deviation over seeds."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from roftbench.console import terminal_width
+from roftbench.formatting import printable_name, score_text
+from roftbench.metrics import METRICS
+from roftbench.sweep.outcomes import JobOutcome
+from roftbench.sweep.plan import Planned
+
+COLUMNS = ("dataset", "label_ratio", "split")  # groups whose swept values become columns
+NAMED = ("model", "method", *COLUMNS)  # groups whose options need no key beside them
+MOST_CELLS = 60
+Cell = tuple[str, str]  # names of row and column
+
+
+def varying(jobs: Sequence[Planned]) -> set[str]:
+    """Return the keys whose values differ among the overrides of jobs."""
+    values: dict[str, set[str]] = {}
+    for one in jobs:
+        for text in one.overrides:
+            key, _, value = text.partition("=")
+            values.setdefault(key, set()).add(value)
+    return {key for key, found in values.items() if len(found) > 1}
+
+
+def score_table(jobs: Sequence[Planned], outcomes: Mapping[str, JobOutcome]) -> str:
+    """Return test scores by each data set's metric, of jobs that are done, now or before.
+
+    Empty where there is nothing to compare: fewer than two done jobs, or more cells than fit a glance.
+    """
+    keys = varying(jobs)
+    cells: dict[Cell, list[Planned]] = {}
+    for one in jobs:
+        cells.setdefault(_cell(one, keys), []).append(one)
+    if len(jobs) < 2 or len(cells) > MOST_CELLS:
+        return ""
+    scores, metrics = dict[Cell, list[float]](), dict[str, None]()
+    for cell, members in cells.items():
+        for one in members:
+            metric, score = _score(one, outcomes)
+            if score is not None:
+                scores.setdefault(cell, []).append(score)
+                metrics[metric] = None
+    return _rendered(scores, list(metrics)) if scores else ""
+
+
+def _cell(one: Planned, keys: set[str]) -> Cell:
+    """Return the row and the column of a job: its varying overrides, except for the seed."""
+    rows, columns = list[str](), list[str]()
+    for text in one.overrides:
+        key, _, value = text.partition("=")
+        if key in keys and key != "seed":
+            (columns if key.partition(".")[0] in COLUMNS else rows).append(value if key in NAMED else text)
+    row = " ".join(rows) or one.job.method.name
+    column = " ".join(columns) or f"{one.job.dataset.name} {one.job.label_ratio.name}"
+    return printable_name(row), printable_name(column)
+
+
+def _score(one: Planned, outcomes: Mapping[str, JobOutcome]) -> tuple[str, float | None]:
+    metric = str(one.job.dataset.metric)
+    outcome = outcomes.get(one.key)
+    record = (one.store.get(one.key) if one.state == "done" else None) if outcome is None else outcome.record
+    return metric, record.scores.test[metric] if record else None
+
+
+def _rendered(scores: Mapping[Cell, Sequence[float]], metrics: Sequence[str]) -> str:
+    rows, columns = list(dict.fromkeys(row for row, _ in scores)), list(dict.fromkeys(name for _, name in scores))
+    seeds = max(map(len, scores.values()))
+    texts = {cell: _text(found, seeds) for cell, found in scores.items()}
+    widths = {name: max(len(name), *(len(texts.get((row, name), "–")) for row in rows)) for name in columns}
+    first = max(map(len, rows))
+    directions = ", ".join(f"{name}: {_direction(name)} is better" for name in metrics)
+    lines = [f"test scores ({directions})" + (f", mean ± deviation over {seeds} seeds" if seeds > 1 else "")]
+    for chunk in _chunks(columns, widths, terminal_width() - first):
+        for row in ("", *rows):
+            found = (name if not row else texts.get((row, name), "–") for name in chunk)
+            lines.append(
+                f"{row:<{first}}"
+                + "".join(f"  {text:>{widths[name]}}" for text, name in zip(found, chunk, strict=True))
+            )
+    return "\n".join(lines)
+
+
+def _chunks(names: Sequence[str], widths: Mapping[str, int], room: int) -> list[list[str]]:
+    """Return columns in groups, each as wide as a terminal has room for."""
+    chunks: list[list[str]] = []
+    left = 0
+    for name in names:
+        if not chunks or widths[name] + 2 > left:
+            chunks.append([])
+            left = room
+        chunks[-1].append(name)
+        left -= widths[name] + 2
+    return chunks
+
+
+def _text(found: Sequence[float], seeds: int) -> str:
+    mean = score_text(statistics.fmean(found))
+    deviation = f" ± {score_text(statistics.stdev(found))}" if len(found) > 1 else ""
+    return f"{mean}{deviation}" + (f" ({len(found)})" if len(found) < seeds else "")
+
+
+def _direction(metric: str) -> str:
+    return "higher" if METRICS[metric].higher_is_better else "lower"
