@@ -34,7 +34,9 @@ from roftbench.store.downloads import Places, Source, present
 from roftbench.sweep.hydra_app import plan as planned
 
 OPTIONS = sorted(
-    (path.parent.name, path.stem) for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "experiment"
+    (path.parent.name, path.stem)
+    for path in (ROOT / "conf").glob("*/*.yaml")
+    if path.parent.name not in ("experiment", "featurizer")
 )
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
 NAMED = [one for one in OPTIONS if one[0] in ("model", "method", "dataset", "split", "train") and one[1] != "csv"]
@@ -44,7 +46,7 @@ NAMED = [one for one in OPTIONS if one[0] in ("model", "method", "dataset", "spl
 def needed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
     """What some options leave to the user."""
     folder = tmp_path_factory.mktemp("needed")
-    write_csv(folder / "mine.csv", {"smiles": ["C", "CC", "CCC"], "y": [0.5, 1.5, 2]})
+    write_csv(folder / "mine.csv", {"smiles": ["C", "CC", "CCC"], "y": [0.5, 1.5, 2], "year": [2019, 2020, 2021]})
     (folder / "parts.json").write_text('{"train": [0], "val": [1], "test": [2]}')
     own: dict[str, type[Encoder]] = {"gin": GIN, "gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
     own |= {"moleculestm": MoleculeSTM, "graphgps": GraphGPS, "graphium": Graphium}
@@ -52,6 +54,7 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], st
         save_file(encoder().state_dict(), folder / f"{name}.safetensors")
     return {
         ("dataset", "csv"): f"dataset.path={folder / 'mine.csv'}",
+        ("split", "time"): f"dataset=csv dataset.path={folder / 'mine.csv'} split.column=year",
         ("split", "file"): f"split.path={folder / 'parts.json'}",
         **{("model", name): f"model.checkpoint={folder / name}.safetensors" for name in own},
     }
@@ -75,7 +78,7 @@ def test_every_option_composes_is_accepted_and_can_be_built(
 ) -> None:
     small = () if group == "model" else ("model=tiny_gin",)
     small = ("model=ecfp", "method=random_forest") if name in ("ecfp", *ESTIMATORS) else small
-    more = (needed[group, name],) if (group, name) in needed else ()
+    more = needed.get((group, name), "").split()
     job, env = _job(*small, f"{group}={name}", *more)
     assert len(job.key) == 16
     if group == "model":

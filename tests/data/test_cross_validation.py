@@ -93,19 +93,19 @@ def test_folds_of_any_groups_are_whole_and_complete(
 
 def test_more_folds_than_groups_are_refused(molecules: Given) -> None:
     with pytest.raises(UsageError, match=r"split\.folds=50: there are only 38 groups by scaffold"):
-        CrossValidation(folds=50, by="scaffold")(molecules)
+        CrossValidation(folds=50, fold=0, by="scaffold")(molecules)
 
 
 def test_one_giant_group_is_named_in_the_note() -> None:
     groups = np.array([0] * 70 + list(range(1, 31)))
-    cut = CrossValidation(by="scaffold")(Given(np.ones(100, np.int64), groups))
+    cut = CrossValidation(fold=0, by="scaffold")(Given(np.ones(100, np.int64), groups))
     assert "the largest of 70 (70%)" in cut.note
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fold": 5}, "fold"),
+        ({"fold": 5, "repeats": 1}, "fold"),
         ({"folds": 1}, "folds"),
         ({"val_fraction": 0.0}, "val_fraction"),
         ({"by": "column"}, "belong together"),

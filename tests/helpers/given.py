@@ -22,10 +22,15 @@ class Given:
     num_rows: int = 0
     cells: list[str] | None = None
     bits: NDArray[np.uint8] | None = None
+    same: NDArray[np.int64] | None = None
 
     @property
     def rows(self) -> NDArray[np.int64]:
         return np.arange(len(self.sizes)) if self.kept is None else self.kept
+
+    @property
+    def canonical(self) -> NDArray[np.int64]:
+        return np.arange(len(self.sizes)) if self.same is None else self.same
 
     def scaffold_groups(self) -> NDArray[np.int64]:
         return self.groups

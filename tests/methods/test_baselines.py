@@ -193,5 +193,5 @@ def test_saved_baseline_predicts_what_its_record_holds(lab: Lab, method: str, da
 
 
 def test_similar_molecules_are_predicted_better_than_by_the_mean(lab: Lab) -> None:
-    scores = {name: lab.done("model=ecfp", f"method={name}").scores["test"]["rmse"] for name in NAMES}
+    scores = {name: lab.done("model=ecfp", f"method={name}").scores.test["rmse"] for name in NAMES}
     assert min(scores, key=lambda name: -scores[name]) == "mean"

@@ -14,6 +14,7 @@ from roftbench.config.model_cards import check_encoder
 from roftbench.config.plugins import code_of, import_allowed, import_name
 from roftbench.config.schema import naming_params, schema_of, typed
 from roftbench.data.config import DatasetSpec
+from roftbench.data.cross_validation import CrossValidation
 from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.split import ScaffoldSplit, Splitter
@@ -79,6 +80,9 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
                 f"split.path has sha256 {digest}, but split.sha256={expected}", key="split.sha256", got=expected
             )
         split = replace(split, params={**split.params, "sha256": digest})
+    if issubclass(import_name(split.target), CrossValidation):  # the number of repeats affects no fold
+        params = {name: value for name, value in split.params.items() if name != "repeats"}
+        split = replace(split, name="cv", params=params)
     if not getattr(import_name(split.target), "seeded", True):  # the same job for every seed
         split = replace(split, params={**split.params, "seed": UNUSED_SEED})
     return split

@@ -55,7 +55,8 @@ class Parser:
         """Return the job, its context and the guesses of a resolved config; raises as `parse` does."""
         top, plugins = self._once(_top, {key: value for key, value in plain.items() if key not in GROUPS})
         paths, places = self._once(_paths, plain["paths"])
-        dataset, guesses = self._once(_dataset, plain["dataset"], plain["paths"])
+        column = plain["split"].get("column")
+        dataset, guesses = self._once(_dataset, plain["dataset"], plain["paths"], column)
         split = self._once(split_of, plain["split"], dataset, plugins)
         if not names_parts(split):  # the column has no effect, neither on the key nor on merged duplicates
             dataset = replace(dataset, split_column=None)
@@ -98,8 +99,13 @@ def _paths(values: dict[str, Any]) -> tuple[Paths, Places]:
     return paths, paths.places()
 
 
-def _dataset(values: dict[str, Any], paths: dict[str, Any]) -> tuple[DatasetSpec, list[str]]:
-    return complete(typed(DatasetSpec, values, "dataset"), _paths(paths)[1])
+def _dataset(values: dict[str, Any], paths: dict[str, Any], column: str | None) -> tuple[DatasetSpec, list[str]]:
+    """Return the complete data set; `column` is the one that the split reads, which is no label."""
+    spec: DatasetSpec = typed(DatasetSpec, values, "dataset")
+    if column is not None and spec.path is None:
+        problem = f"split.column={column} needs a table of your own, whose columns are known: {spec.name} is published"
+        raise UsageError(problem, key="split.column", got=column)
+    return complete(replace(spec, group_column=column), _paths(paths)[1])
 
 
 def _typed_group(cls: Any, group: str, values: dict[str, Any]) -> Any:

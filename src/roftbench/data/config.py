@@ -29,6 +29,7 @@ class DatasetSpec:
     Attributes:
         targets: columns of labels; `["*"]` for all columns except those of SMILES and split.
         classes: texts of the negative and the positive class, if these are not 0 and 1.
+        group_column: column that a split reads (split.column), which is then no label; set from the split.
         duplicates: policy for molecules that occur several times (`data.duplicates.resolve`).
         na_values: label cells that mean a missing label.
         censored: treatment of labels such as ">100": "error", "drop" for no label, or "bound" for the number.
@@ -51,6 +52,7 @@ class DatasetSpec:
     smiles_column: str | None = None
     classes: list[str] | None = None
     split_column: str | None = None
+    group_column: str | None = None
     duplicates: str = "keep"
     na_values: list[str] = field(default_factory=list)
     censored: str = "error"

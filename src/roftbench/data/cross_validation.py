@@ -1,5 +1,6 @@
 """Repeated cross-validation: each molecule is in the test part once per repeat."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -16,17 +17,17 @@ BY = ("random", "scaffold", "butina", "column")
 class CrossValidation(Splitter):
     """Fold `fold` of `repeats` × `folds`: repeat fold // folds, and within it part fold % folds is test.
 
-    `by` names what is never cut: "random" nothing, else Bemis-Murcko scaffolds, Butina clusters at `cutoff`, or equal
-    cells of `column`. Groups come in an order drawn from `seed` and the repeat, those of more molecules (by powers of
-    two) first, and each goes into the fold that has fewest molecules. `val_fraction` of the other folds, whole groups
-    again, is the validation part.
+    `by` names what is never cut: "random" rows of the same molecule, else Bemis-Murcko scaffolds, Butina clusters at
+    `cutoff`, or equal cells of `column`. Groups come in an order drawn from `seed` and the repeat, those of more
+    molecules (by powers of two) first, and each goes into the fold that has fewest molecules. `val_fraction` of the
+    other folds, whole groups again, is the validation part.
     """
 
     seeded: ClassVar[bool] = True
     fractions: list[float] = field(default_factory=lambda: [0.8, 0.1, 0.1], repr=False)
     folds: int = 5
-    repeats: int = 1
-    fold: int = 0
+    repeats: int | None = None
+    fold: int | None = None
     by: str = "random"
     column: str | None = None
     cutoff: float = 0.65
@@ -35,15 +36,16 @@ class CrossValidation(Splitter):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("folds", self.folds, 2)
-        check_range("repeats", self.repeats, 1)
-        check_range("fold", self.fold, 0, self.folds * self.repeats - 1)
+        if self.repeats is not None:
+            check_range("repeats", self.repeats, 1)
+        if self.fold is not None:
+            check_range("fold", self.fold, 0, math.inf if self.repeats is None else self.folds * self.repeats - 1)
         check_choice("by", self.by, BY)
         check_range("cutoff", self.cutoff, 0, 1)
         check_range("val_fraction", self.val_fraction, 0, 1, open_low=True)
         if (self.by == "column") != bool(self.column):
-            raise ValueError(
-                "by=column and column=NAME belong together: the column whose equal cells are kept together"
-            )
+            problem = "by=column and column=NAME belong together: rows with equal cells of the column stay together"
+            raise UsageError(problem, key="column", got=self.column)
 
     def __call__(self, molecules: Molecules) -> Split:
         """Return the split of the molecules.
@@ -51,6 +53,11 @@ class CrossValidation(Splitter):
         Raises:
             UsageError: there are fewer groups than folds, or none for the validation part.
         """
+        if self.fold is None:
+            last = self.folds * (self.repeats or 1) - 1
+            raise UsageError(
+                "one job is one fold", key="split.fold", hint=f"Give split.fold=0 to {last}, or -m for all."
+            )
         numbers = self._groups(molecules)
         groups = members(numbers.tolist())
         if len(groups) < self.folds:
@@ -77,7 +84,7 @@ class CrossValidation(Splitter):
             return butina_clusters(molecules, self.cutoff)
         if self.by == "column":
             return np.unique(np.array(molecules.cells), return_inverse=True)[1]
-        return np.arange(len(molecules.sizes))
+        return np.unique(molecules.canonical, return_inverse=True)[1]
 
     def _validation(
         self, groups: list[list[int]], rng: np.random.RandomState

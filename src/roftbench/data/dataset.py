@@ -241,6 +241,7 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
         graphs=PackedGraphs(**tensors),
         canonical=canonical,
         parts=None if table.parts is None else [table.parts[row] for row in rows],
+        cells=None if table.cells is None else [table.cells[row] for row in rows],
         dropped=[
             Dropped(row, table.smiles[row], ABSENT if row in absent else reason)
             for row, reason in description["dropped"]

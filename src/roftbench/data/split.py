@@ -36,6 +36,10 @@ class Molecules(Protocol):
         """The file's own "train", "val", "test" or "" of each molecule, [N]; None without such a column."""
 
     @property
+    def canonical(self) -> Indices:
+        """A number per molecule, [N], equal where rows hold the same molecule."""
+
+    @property
     def cells(self) -> Sequence[str] | None:
         """The cell of each molecule, [N], in the column that a splitter names as `column`; None without one."""
 

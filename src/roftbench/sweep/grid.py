@@ -46,7 +46,7 @@ def expand(texts: Sequence[str], compose: Compose) -> Iterator[SweepPoint]:
     Raises:
         UsageError: a reference leads nowhere, or a value that must be given is missing; also whatever `compose` raises.
     """
-    axes = _axes(texts)
+    axes = _with_folds(_axes(texts), compose)
     joints = _joints(axes, compose)
     resolver = _Resolver(joints)
     for numbers in product(*(range(len(values)) for values in axes.values())):
@@ -70,6 +70,27 @@ def _axes(texts: Sequence[str]) -> dict[str, list[str]]:
             problem = f"{value.input_line}: a job is the same with each of these values; give one of them"
             raise UsageError(problem, key=key, got=value.input_line)
     return {key: [one for [one] in BasicSweeper.split_arguments([value], None)[0]] for key, value in last.items()}
+
+
+def _with_folds(axes: dict[str, list[str]], compose: Compose) -> dict[str, list[str]]:
+    """Return the axes with all folds of a cross-validation whose `split.fold` is not given, and the fold as seed.
+
+    Raises:
+        UsageError: cross-validation beside another split, which has no folds.
+    """
+    found = {}
+    for text in axes.get("split", [""]):
+        chosen = [text if axis == "split" else values[0] for axis, values in axes.items()]
+        split = compose(chosen).get("split", {})
+        found[text] = split.folds * (split.repeats or 1) if split.get("folds") and split.get("fold") is None else 0
+    counts = set(found.values())
+    if len(counts) > 1:
+        apart = ", ".join(text for text, count in found.items() if count)
+        raise UsageError(f"{apart} has folds and the other splits have others or none: run it apart", key="split")
+    if not (count := counts.pop()):
+        return axes
+    seed = {} if "seed" in axes else {"seed": ["seed=${split.fold}"]}
+    return {**axes, "split.fold": [f"split.fold={fold}" for fold in range(count)], **seed}
 
 
 @dataclass(frozen=True)

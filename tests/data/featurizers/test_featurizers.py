@@ -155,14 +155,14 @@ def test_plugin_featurizer_is_part_of_the_key_and_serves_the_saved_model(
     lab: Lab, tmp_path: Path, own: list[str]
 ) -> None:
     record = lab.done(*own, "method=lp", "run.keep=true")
-    graphs = record["job"]["graphs"]
+    graphs = record.job["graphs"]
     assert graphs == {"name": "own_graphs.Degrees", "version": 1, "code": graphs["code"]}
     files = [str(tmp_path / name) for name in ("own_graphs.py", "asks_own.py")]
-    model = load_model(lab.store.model_path(record["key"]), plugins=files)
+    model = load_model(lab.store.model_path(record.key), plugins=files)
     experiment = lab.experiment(*own, "method=lp")
     assert experiment.objective.graphs.x.shape[1] == 1
     smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
-    expected = [row[0] for row in record["test_predictions"]["prediction"]]
+    expected = [row[0] for row in record.test_predictions.prediction]
     assert model.predict(smiles).iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-5)
 
 

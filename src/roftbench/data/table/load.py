@@ -39,6 +39,7 @@ class Table:
         labels: labels, [R, T] float64, NaN where missing.
         parts: "train", "val", "test" or "" (no part) per row, [R]; None without a split column.
         targets: names of the T label columns.
+        cells: cells of the column that the split reads (`group_column`), [R]; None without one.
         place: where the file was found.
         notes: remarks on how cells were read and on other columns, for readers of scores.
     """
@@ -49,6 +50,7 @@ class Table:
     targets: list[str]
     place: str
     notes: tuple[str, ...] = ()
+    cells: list[str] | None = None
 
 
 def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]:
@@ -92,6 +94,8 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     sheet.position(str(done.smiles_column))
     if done.split_column is not None:
         sheet.position(done.split_column)
+    if done.group_column is not None:
+        sheet.position(done.group_column)
     if spec.targets is None:
         targets, left_out = infer.targets(done, sheet)
         done = replace(done, targets=targets)
@@ -146,12 +150,14 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     sheet, place = _open(spec, places)
     targets = infer.resolved_targets(spec, sheet)
     split = [spec.split_column] if spec.split_column is not None else []
-    used = [str(spec.smiles_column), *targets, *split]
+    group = [spec.group_column] if spec.group_column is not None else []
+    used = [str(spec.smiles_column), *targets, *split, *group]
     beside = [] if spec.path is None else [at for at, name in enumerate(sheet.names) if name not in used]
     smiles, *others = sheet.load([*map(sheet.position, used), *beside])
     texts = _smiles(sheet, str(spec.smiles_column), smiles)
     rest = dict(zip((sheet.names[at] for at in beside), others[len(used) - 1 :], strict=True))
     parts = _parts(sheet, split[0], others[len(targets)]) if split else None
+    cells: list[str] | None = others[len(targets) + len(split)].to_numpy().tolist() if group else None
     read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=False)]
     columns = zip(targets, (one.cells for one in read), strict=True)
     labels = np.stack([_labels(spec, sheet, *column) for column in columns], axis=1)
@@ -166,7 +172,7 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
         if expected not in (None, came):
             problem = f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}"
             raise UsageError(problem, key=f"dataset.{what}", got=expected)
-    return Table(texts, labels, parts, targets, place, notes)
+    return Table(texts, labels, parts, targets, place, notes, cells)
 
 
 def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
