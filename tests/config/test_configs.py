@@ -34,7 +34,9 @@ from roftbench.store.downloads import Places, Source, present
 from roftbench.sweep.hydra_app import plan as planned
 
 OPTIONS = sorted(
-    (path.parent.name, path.stem) for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "experiment"
+    (path.parent.name, path.stem)
+    for path in (ROOT / "conf").glob("*/*.yaml")
+    if path.parent.name not in ("experiment", "featurizer")
 )
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
 NAMED = [one for one in OPTIONS if one[0] in ("model", "method", "dataset", "split", "train") and one[1] != "csv"]

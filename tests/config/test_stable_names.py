@@ -96,6 +96,6 @@ def test_a_moved_class_changes_no_key(lab: Lab, moved: str) -> None:
 
 def test_a_record_names_a_moved_class_that_is_found_again(lab: Lab, moved: str) -> None:
     record = lab.done("method=bss", "run.keep=true")
-    released = record["job"]["method"]["target"]
+    released = record.job["method"]["target"]
     assert present_path(released) == moved
     assert import_name(present_path(released)) is Renamed
