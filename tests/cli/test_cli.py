@@ -490,8 +490,8 @@ def test_runs_are_sorted_by_date_and_filtered(cli: Command) -> None:
     keys = []
     for number, method in enumerate(("lp", "full_ft", "lp")):
         record = cli.lab.done(f"method={method}", f"seed={number}", "train.epochs=1")
-        os.utime(cli.lab.store.record_path(record["key"]), (1e9 - number, 1e9 - number))
-        keys.append(record["key"])
+        os.utime(cli.lab.store.record_path(record.key), (1e9 - number, 1e9 - number))
+        keys.append(record.key)
 
     def shown(*words: str) -> list[str]:
         return [row["key"] for row in json.loads(cli("list", "runs", "--json", *words).out)]

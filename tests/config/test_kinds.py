@@ -7,6 +7,8 @@ from command import Command
 from lab import FOREST, Lab
 from refusals import raises_usage
 
+from roftbench.store.record_schema import LabelCount
+
 WRONG = {
     "a network's method": (("model=ecfp", "method=full_ft"), "model=ecfp is a fingerprint", "method=gp,knn,mean,pls,"),
     "the default method": (("model=ecfp",), "model=ecfp is a fingerprint", "method=gp,knn,mean,pls,"),
@@ -74,16 +76,16 @@ def test_a_fingerprint_and_an_estimator_of_ones_own(cli: Command, lab: Lab, tmp_
     ended = cli.run(*plugin(tmp_path), "method.search=true")
     assert ended.code == 0, ended
     (record,) = lab.store.load()
-    assert record["chosen"] == {"bias": 0.0}
-    assert [one["params"]["bias"] for one in record["candidates"]] == [0.0, 9.0]
-    assert record["count"]["labels"] == {"weights": 50, "selection": 113, "interpolation": 0, "test": 113}
+    assert record.chosen == {"bias": 0.0}
+    assert [one.params["bias"] for one in record.candidates] == [0.0, 9.0]
+    assert record.count.labels == LabelCount(weights=50, selection=113, interpolation=0, test=113)
 
 
 def test_predictions_that_are_no_numbers_are_a_recorded_failure(cli: Command, lab: Lab, tmp_path: Path) -> None:
     ended = cli.run(*plugin(tmp_path, "np.nan"))
     assert ended.code == 1
     assert "failed: the fitted model's predictions are not all finite numbers." in ended.out
-    assert [record["status"] for record in lab.store.load_failures()] == ["failed"]
+    assert [record.status for record in lab.store.load_failures()] == ["failed"]
     assert lab.store.load() == []
 
 

@@ -228,6 +228,7 @@ def test_defaults_of_the_classes_are_those_of_the_files() -> None:
 
 
 def test_every_folder_of_the_config_is_a_group_and_every_group_a_folder() -> None:
+    """Except for featurizers, which encoders name and no job chooses, and Hydra's own."""
     assert {path.name for path in conf_dir().iterdir() if path.is_dir()} == {*GROUPS, "featurizer", "hydra"}
     chosen = {key for entry in yaml.safe_load((conf_dir() / "config.yaml").read_text())["defaults"]
               if isinstance(entry, dict) for key in entry}  # fmt: skip

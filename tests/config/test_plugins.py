@@ -76,12 +76,14 @@ def test_a_tenth_method_is_one_file_and_one_yaml(lab: Lab, tmp_path: Path, lines
     ended = terminal.run("-m", *lines, "method=full_ft,mine_lines")
     assert ended.code == 0, ended
     assert "method=mine_lines\n  rmse: val " in ended.out
-    assert any("ft (reused)" in record["seconds"] for record in lab.store.load())
-    records = {record["job"]["method"]["name"]: record for record in lab.store.load()}
+    assert any("ft (reused)" in record.seconds for record in lab.store.load())
+    records = {record.name("method"): record for record in lab.store.load()}
     assert records.keys() == {"full_ft", "mine_lines"}
-    assert records["mine_lines"]["details"]["alpha"] == {"embed": 0.5, "layer0": 0.75, "layer1": 1.0}
-    assert records["mine_lines"]["base"]["test"] == records["full_ft"]["scores"]["test"]
-    assert records["mine_lines"]["scores"]["test"] != records["full_ft"]["scores"]["test"]
+    assert records["mine_lines"].details["alpha"] == {"embed": 0.5, "layer0": 0.75, "layer1": 1.0}
+    base = records["mine_lines"].base
+    assert base is not None
+    assert base.test == records["full_ft"].scores.test
+    assert records["mine_lines"].scores.test != records["full_ft"].scores.test
     listed = terminal("list", "methods", lines[0])
     assert "mine_lines      layer-scaled interpolation" in listed.out
     tables = terminal("tables", "--json")
@@ -99,9 +101,9 @@ def test_a_plug_in_that_is_changed_is_another_job(lab: Lab, tmp_path: Path) -> N
         assert terminal.run(*command).code == 0
         assert (len(lab.store.load()), len(lab.stages())) == (jobs, stages)
     first, second = lab.store.load()
-    assert first["scores"] != second["scores"]
+    assert first.scores != second.scores
     rows = json.loads(terminal("tables", "--json").out)
-    codes = sorted(f"mine_lines (code={one['job']['method']['code']})" for one in (first, second))
+    codes = sorted(f"mine_lines (code={one.job['method']['code']})" for one in (first, second))
     assert sorted(row["method"] for row in rows) == codes
 
 
@@ -176,8 +178,8 @@ def test_a_fault_of_a_plug_in_names_its_line(cli: Command, tmp_path: Path, monke
 def test_scores_before_a_finish_are_full_fine_tunings_only_where_they_are(lab: Lab, tmp_path: Path) -> None:
     code = LINES_METHOD + "\n    def penalty(self, step):\n        return step.model.head.weight.square().sum()\n"
     folder, plugins = write(tmp_path, "mine_pulled", code, "method", LINES_YAML)
-    assert lab.done(folder, plugins, "method=mine_pulled")["base"]["method"] == "before finish"
-    assert lab.done("method=wise_ft")["base"]["method"] == "full_ft"
+    bases = [lab.done(*words).base for words in ((folder, plugins, "method=mine_pulled"), ("method=wise_ft",))]
+    assert [base.method for base in bases if base] == ["before finish", "full_ft"]
 
 
 def test_an_encoder_that_does_not_say_its_width_is_told_so(cli: Command, tmp_path: Path) -> None:
@@ -191,9 +193,10 @@ def test_its_hyperparameters_are_checked_and_its_grid_searched(cli: Command, lin
     ended = cli.run(*lines, "method=mine_lines", "method.search=true", "train.lr=0.05")
     assert ended.code == 0, ended
     [record] = cli.lab.store.load()
-    assert [one["params"]["alpha"] for one in record["candidates"]] == [0.1, 1.0]
-    assert record["candidates"][1]["val"] == record["base"]["val"]  # all shares 1: full fine-tuning
-    assert primary(record) == min(one["val"]["rmse"] for one in record["candidates"])
+    assert [one.params["alpha"] for one in record.candidates] == [0.1, 1.0]
+    assert record.base is not None
+    assert record.candidates[1].val == record.base.val  # all shares 1: full fine-tuning
+    assert primary(record) == min(one.val["rmse"] for one in record.candidates)
 
 
 def test_a_plug_in_may_be_a_module_that_python_finds(
@@ -203,7 +206,7 @@ def test_a_plug_in_may_be_a_module_that_python_finds(
     cli.run(lines[0], "method=mine_lines", "plugins=[mine_lines]").refused("cannot be imported", "No module named")
     monkeypatch.syspath_prepend(tmp_path)
     assert cli.run(lines[0], "method=mine_lines", "plugins=[mine_lines]").code == 0
-    assert [record["job"]["method"]["target"] for record in cli.lab.store.load()] == ["mine_lines.LiNeS"]
+    assert [record.job["method"]["target"] for record in cli.lab.store.load()] == ["mine_lines.LiNeS"]
 
 
 def test_an_encoder_of_ones_own_works_with_methods_that_need_its_blocks(cli: Command, tmp_path: Path) -> None:
@@ -213,9 +216,9 @@ def test_an_encoder_of_ones_own_works_with_methods_that_need_its_blocks(cli: Com
     assert "  model  counts (pretraining: none), ft trains 1,057 of 1,057 parameters" in ended.out
     ended = cli.run(*words, "model=mine_encoder", "method=surgical_ft", "method.search=true")
     assert ended.code == 0, ended
-    roftmol, surgical = sorted(cli.lab.store.load(), key=lambda record: str(record["job"]["method"]["name"]))
-    assert list(roftmol["details"]["alpha"]) == ["atoms", "mixer"]
-    assert [one["params"]["block"] for one in surgical["candidates"]] == ["atoms", "mixer"]
+    roftmol, surgical = sorted(cli.lab.store.load(), key=lambda record: record.name("method"))
+    assert list(roftmol.details["alpha"]) == ["atoms", "mixer"]
+    assert [one.params["block"] for one in surgical.candidates] == ["atoms", "mixer"]
     cli.run(*words, "model=mine_encoder", "model.dim=x").refused("model.dim")
 
 
@@ -259,13 +262,13 @@ def test_a_failure_keeps_its_traceback_until_the_same_command_succeeds(
     assert ended.code == 1
     [failure] = cli.lab.store.load_failures()
     assert "failed: ValueError: invalid literal for int() with base 10: 'bad'" in ended.out
-    assert f"recorded in {cli.lab.store.failure_path(failure['key'])}; the same command tries again" in ended.out
-    assert "mine_moody.py" in failure["traceback"]
+    assert f"recorded in {cli.lab.store.failure_path(failure.key)}; the same command tries again" in ended.out
+    assert "mine_moody.py" in str(failure.traceback)
     monkeypatch.setenv("MOOD", "1")
     ended = cli.run(*words)
     assert ended.code == 0, ended
     assert "seconds  ft (reused) " in ended.out
-    assert [record["key"] for record in cli.lab.store.load()] == [failure["key"]]
+    assert [record.key for record in cli.lab.store.load()] == [failure.key]
     assert cli.lab.store.load_failures() == []
 
 

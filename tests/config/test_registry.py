@@ -46,7 +46,7 @@ def test_what_runs_is_listed_and_nothing_else_is_disturbed(cli: Command, tmp_pat
     write(tmp_path, mine="defaults: [tiny_gin]\nname: mine\nsummary: smaller\ndim: 8\n")
     folder = f"--config-dir={tmp_path}"
     assert cli.run(folder, "model=mine", "method=lp").code == 0
-    assert cli.lab.store.load()[0]["job"]["model"]["params"]["dim"] == 8
+    assert cli.lab.store.load()[0].job["model"]["params"]["dim"] == 8
     listed = cli("list", "models", folder)
     assert listed.code == 0, listed
     assert "mine " in listed.out

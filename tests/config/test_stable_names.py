@@ -34,12 +34,18 @@ RELEASED = {  # the names that keys and records hold: never change a line, add n
     },
     "split": {
         "auto": "roftbench.data.predefined.AutoSplit",
+        "butina": "roftbench.data.cluster_splits.ButinaSplit",
         "column": "roftbench.data.predefined.ColumnSplit",
+        "cv": "roftbench.data.cross_validation.CrossValidation",
+        "cv5x5": "roftbench.data.cross_validation.CrossValidation",
         "file": "roftbench.data.predefined.FileSplit",
+        "kmeans": "roftbench.data.cluster_splits.KMeansSplit",
         "random": "roftbench.data.split.RandomSplit",
         "random_scaffold": "roftbench.data.split.RandomScaffoldSplit",
         "scaffold": "roftbench.data.split.ScaffoldSplit",
+        "similarity": "roftbench.data.cluster_splits.SimilaritySplit",
         "size": "roftbench.data.split.SizeSplit",
+        "time": "roftbench.data.cluster_splits.TimeSplit",
     },
 }
 ENCODERS = {  # the same of models, many of which share an encoder
@@ -96,6 +102,6 @@ def test_a_moved_class_changes_no_key(lab: Lab, moved: str) -> None:
 
 def test_a_record_names_a_moved_class_that_is_found_again(lab: Lab, moved: str) -> None:
     record = lab.done("method=bss", "run.keep=true")
-    released = record["job"]["method"]["target"]
+    released = record.job["method"]["target"]
     assert present_path(released) == moved
     assert import_name(present_path(released)) is Renamed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from roftbench.cli.parser import FILTERS, KINDS, option_strings
 from roftbench.config.registry import GROUPS, OF_A_JOB, chosen, names
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 
 SCRIPTS = {
     "bash": r"""
@@ -102,7 +102,7 @@ def install(shell: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(script, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}", got=str(path)) from None
     steps = {
         "bash": f"open a new shell; without the package bash-completion, add to ~/.bashrc: source {path}",
         "zsh": f"add to ~/.zshrc, and open a new shell: fpath+={path.parent}; autoload -Uz compinit; compinit",
@@ -114,7 +114,7 @@ def install(shell: str) -> str:
 def script_of(shell: str) -> str:
     """Return the script that completes in a shell; raises UsageError for an unknown shell."""
     if shell not in SCRIPTS:
-        raise UsageError(f"unknown shell '{shell}'.{suggest(shell, SCRIPTS)}")
+        raise UsageError(f"unknown shell '{shell}'", got=shell, allowed=SCRIPTS)
     return SCRIPTS[shell].lstrip()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from roftbench.config.registry import options
 from roftbench.console import column, terminal_width, wrapped
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError, check_range
 from roftbench.formatting import printable, printable_name
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def show_runs(results: Path, words: Sequence[str], last: int | None, *, as_json:
     from roftbench.store.results import Store
 
     request, _ = Request.parse(words)
-    if last is not None and last < 1:
-        raise UsageError(f"--last must be ≥ 1, got {last}")
+    if last is not None:
+        check_range("--last", last, 1)
     store = Store(results)
     rows = dated_rows(store, request)[-(last or 0) :]
     if as_json:
@@ -124,7 +124,7 @@ def show_runs(results: Path, words: Sequence[str], last: int | None, *, as_json:
 def _named(group: str, found: dict[str, Value], names: Sequence[str]) -> dict[str, Value]:
     """Return the options with some names, all without names; raises UsageError for an unknown one."""
     if unknown := [name for name in names if name not in found]:
-        raise UsageError(f"unknown {group} '{unknown[0]}'.{suggest(unknown[0], found)}")
+        raise UsageError(f"unknown {group} '{unknown[0]}'", key=group, got=unknown[0], allowed=found)
     return {name: found[name] for name in names or found}
 
 

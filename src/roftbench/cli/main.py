@@ -134,11 +134,12 @@ def _list(arguments: argparse.Namespace) -> int:
     if kind == "runs":
         paths = [word for word in words if word.startswith("paths.")]
         if wrong := [word for word in words if word not in paths and word.partition("=")[0] not in FILTERS]:
-            raise UsageError(f"list runs cannot filter by '{wrong[0]}'. Filters: {', '.join(FILTERS)} (key=value).")
+            hint = f"Filters: {', '.join(FILTERS)} (key=value)."
+            raise UsageError(f"list runs cannot filter by '{wrong[0]}'", key=wrong[0].partition("=")[0], hint=hint)
         filters = [word for word in words if word not in paths]
         return listing.show_runs(_results(paths), filters, arguments.last, as_json=arguments.json)
     if arguments.last is not None:
-        raise UsageError("--last belongs to list runs: roftbench list runs --last 20")
+        raise UsageError("--last belongs to list runs: roftbench list runs --last 20", key="--last")
     names = [word for word in words if "=" not in word]
     overrides = [word for word in words if "=" in word]
     show = {"datasets": listing.show_datasets, "models": listing.show_models}.get(kind)

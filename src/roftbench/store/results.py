@@ -83,8 +83,10 @@ class Store:
         except OSError as error:
             path = f" ({error.filename})" if error.filename else ""  # missing where the disk is full
             raise UsageError(
-                f"paths.results={self.root} cannot be written: {error.strerror}{path}."
-                " Set paths.results to a folder that you may write."
+                f"paths.results={self.root} cannot be written: {error.strerror}{path}",
+                key="paths.results",
+                got=str(self.root),
+                hint="Set paths.results to a folder that you may write.",
             ) from None
 
     def get(self, key: str) -> Record | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from roftbench.config.registry import existing
-from roftbench.errors import UsageError, suggest
+from roftbench.errors import UsageError
 
 CONFIG_PARTS = ("job", "hydra", "all")
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -42,15 +42,16 @@ class Arguments:
         if unknown:
             name = unknown[0].partition("=")[0]
             options = [text for action in parser._actions for text in action.option_strings]
-            raise UsageError(f"unknown option '{name}'.{suggest(name, options)}")
+            raise UsageError(f"unknown option '{name}'", key=name, got=name, allowed=options)
         found = cls(**{**vars(known), "overrides": tuple(known.overrides)})
         if found.config_dir is not None:
             existing(found.config_dir)
         if found.multirun and (found.cfg or found.info):
             option = "--cfg" if found.cfg else "--info"
-            raise UsageError(f"{option} shows one job: leave out -m. `roftbench plan` describes the jobs of a sweep.")
+            hint = "Leave out -m; `roftbench plan` describes the jobs of a sweep."
+            raise UsageError(f"{option} shows one job", key=option, hint=hint)
         if found.resolve and not found.cfg:
-            raise UsageError("--resolve belongs to --cfg: roftbench run --cfg job --resolve")
+            raise UsageError("--resolve belongs to --cfg: roftbench run --cfg job --resolve", key="--resolve")
         return found
 
     @property
