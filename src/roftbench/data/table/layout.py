@@ -57,13 +57,13 @@ def layout_of(what: str, file: str, text: bytes, *, alone: bool) -> Layout:
     start = _end(BLANK_LINES, text, line.end() if line else 0)
     end = _end(HEADER, text, start)
     if text[end : end + 1] == b'"':
-        raise UsageError(f'{what}: a quote (") in the header line is left open')
+        raise UsageError(f'{what}: a quote (") in the header line is left open', key=what)
     header = text[start:end]
     separator = _separator(header, suffix_of(file))
     usual = "\t" if suffix_of(file) in TABBED else ","
     names = _names(what, header, separator, alone=alone)
     if re.compile(rb"\S").search(text, end) is None:
-        raise UsageError(f"{what} has no rows: there is nothing below the header {', '.join(names[:20])}")
+        raise UsageError(f"{what} has no rows: there is nothing below the header {', '.join(names[:20])}", key=what)
     notes = [] if separator == usual else [f"separator {SEPARATORS[separator]}"]
     return Layout(names, separator, _end(LINE_END, text, end), notes)
 
@@ -86,10 +86,11 @@ def _names(what: str, header: bytes, separator: str, *, alone: bool) -> list[str
     try:
         names: list[str] = pa.csv.read_csv(pa.BufferReader(header + b"\n"), reading, options).column_names
     except pa.ArrowException as error:
-        raise UsageError(f"{what} is not a CSV table: its header cannot be read: {error}") from None
+        raise UsageError(f"{what} is not a CSV table: its header cannot be read: {error}", key=what) from None
     if len(names) == 1 and not alone:
         raise UsageError(
             f"{what} has one column only, '{names[0][:80]}', and so no label. Separate SMILES and labels by one of"
-            f" {', '.join(SEPARATORS.values())}, in the header line too."
+            f" {', '.join(SEPARATORS.values())}, in the header line too.",
+            key=what,
         )
     return names

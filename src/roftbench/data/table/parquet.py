@@ -41,7 +41,7 @@ class Parquet:
                 found = [same[name][self.names[:at].count(name)] for at, name in zip(positions, wanted, strict=True)]
                 yield [as_text(batch.column(at)) for at in found]
         except (pa.ArrowException, OSError) as error:
-            raise UsageError(f"{self.what} is a damaged Parquet table: {error}") from None
+            raise UsageError(f"{self.what} is a damaged Parquet table: {error}", key=self.what) from None
 
 
 def is_parquet(file: str, start: bytes) -> bool:
@@ -57,9 +57,9 @@ def open_parquet(what: str, source: Source) -> Parquet:
     except (pa.ArrowException, OSError, UnicodeError) as error:
         with opened(source) as raw:
             formats.check_signature(what, raw.read(PEEK))
-        raise UsageError(f"{what} is not a Parquet table, or a damaged one: {error}") from None
+        raise UsageError(f"{what} is not a Parquet table, or a damaged one: {error}", key=what) from None
     if not file.metadata.num_rows:
-        raise UsageError(f"{what} has no rows")
+        raise UsageError(f"{what} has no rows", key=what)
     return Parquet(what, source, names)
 
 

@@ -45,9 +45,9 @@ class Sheet:
             UsageError: no column or several have this name.
         """
         if name not in self.names:
-            raise UsageError(f"{self.what} has no column '{name}'.{as_written(name, self.names)}")
+            raise UsageError(f"{self.what} has no column '{name}'.{as_written(name, self.names)}", key=name, got=name)
         if (count := self.names.count(name)) > 1:
-            raise UsageError(f"{self.what} has {count} columns called '{name}': give each a name of its own")
+            raise UsageError(f"{self.what} has {count} columns called '{name}': give each a name of its own", key=name)
         return self.names.index(name)
 
     def columns(self, names: Sequence[str]) -> list[pa.ChunkedArray]:
@@ -67,9 +67,9 @@ def unpack(what: str, raw: bytes) -> bytes:
     try:
         return unpacked(raw) if raw[:2] == GZIP else raw
     except TooMuchError as error:
-        raise UsageError(f"{what}: {error}") from None
+        raise UsageError(f"{what}: {error}", key=what) from None
     except GzipError as error:
-        raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.") from None
+        raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.", key=what) from None
 
 
 def open_sheet(what: str, file: str, content: bytes) -> Sheet:
@@ -79,7 +79,7 @@ def open_sheet(what: str, file: str, content: bytes) -> Sheet:
         UsageError: it is no table, or has no rows or a single column.
     """
     if re.search(rb"\S", content) is None:
-        raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule")
+        raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule", key=what)
     if is_parquet(file, content):
         return sheet_of(what, open_parquet(what, content))
     if formats.is_loadable(file, content[:PEEK]):

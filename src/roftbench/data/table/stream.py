@@ -64,7 +64,9 @@ class Rows:
         try:
             yield from self._table.batches(range(len(self.names)))
         except OSError as error:
-            raise UsageError(f"input={self.path} cannot be read: {error.strerror or error}") from None
+            raise UsageError(
+                f"input={self.path} cannot be read: {error.strerror or error}", key="input", got=str(self.path)
+            ) from None
 
 
 def open_rows(path: Path, smiles_column: str | None) -> Rows:
@@ -74,7 +76,9 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
         UsageError: it cannot be read, is no table, or its SMILES column is not there or cannot be guessed.
     """
     if path.exists() and not path.is_file():  # a pipe can be read once only
-        raise UsageError(f"input={path} is no regular file: save what it holds, and give that file")
+        raise UsageError(
+            f"input={path} is no regular file: save what it holds, and give that file", key="input", got=str(path)
+        )
     try:
         table, sheet, digest = _opened_table(path)
         for one in sheet.names:
@@ -85,10 +89,12 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
         count, notes = _survey(table, sheet, position)
     except OSError as error:
         raise UsageError(
-            f"input={path} cannot be read: {error.strerror or error} (looked at {path.resolve()})"
+            f"input={path} cannot be read: {error.strerror or error} (looked at {path.resolve()})",
+            key="input",
+            got=str(path),
         ) from None
     if not count:
-        raise UsageError(f"{path} has no rows")
+        raise UsageError(f"{path} has no rows", key=str(path))
     return Rows(path, sheet.names, position, count, digest, [*sheet.notes, *found, *notes], table)
 
 

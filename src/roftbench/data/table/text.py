@@ -97,12 +97,12 @@ class Text:
                             yield held
                         held = batch.columns
             except pa.ArrowException as error:
-                raise UsageError(self._problem(ragged, len(blank), error)) from None
+                raise UsageError(self._problem(ragged, len(blank), error), key=self.what) from None
         if held is None:
             return
         if self.quoted:
             if any(column[-1].as_py() != LAST for column in held):
-                raise UsageError(f'{self.what}: a quote (") is opened and never closed')
+                raise UsageError(f'{self.what}: a quote (") is opened and never closed', key=self.what)
             held = [column[:-1] for column in held]
         if len(held[0]):
             yield held
@@ -140,20 +140,20 @@ def open_text(what: str, file: str, source: Source, *, alone: bool = False, hash
             quoted = quoted or b'"' in block
             nul = nul or b"\0" in block
     except TooMuchError as error:
-        raise UsageError(f"{what}: {error}") from None
+        raise UsageError(f"{what}: {error}", key=what) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.") from None
+        raise UsageError(f"{what} is a damaged gzip file: {error}. Copy or download it again.", key=what) from None
     with opened(source) as raw:
         start = raw.read(PEEK)
     formats.check_signature(what, start)
     encoding = _encoding(what, source, start)
     if nul and (encoding != UTF16 or any(b"\0" in block for block in decoded_blocks(source, encoding))):
-        raise UsageError(f"{what} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.")
+        raise UsageError(f"{what} is not a table of text: it holds NUL bytes. Save it as CSV, in UTF-8.", key=what)
     limit = -1 if isinstance(source, bytes) else HEAD
     with io.BufferedReader(Utf8(source, encoding)) as text:
         head = source if isinstance(source, bytes) and source.isascii() else text.read(limit)
     if not head or head.isspace():
-        raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule")
+        raise UsageError(f"{what} is empty: a table has a header line and a row for each molecule", key=what)
     if len(head) == limit:
         head = _whole_rows(head)
     other = ENCODINGS.get(encoding, "")
@@ -171,7 +171,9 @@ def _encoding(what: str, source: Source, start: bytes) -> str:
         try:
             deque(decoded_blocks(source, UTF16), maxlen=0)
         except UnicodeError as error:
-            raise UsageError(f"{what} begins as UTF-16 text but is none: {error}. Save it in UTF-8.") from None
+            raise UsageError(
+                f"{what} begins as UTF-16 text but is none: {error}. Save it in UTF-8.", key=what
+            ) from None
         return UTF16
     for name in ENCODINGS:
         with suppress(UnicodeError):
