@@ -20,7 +20,7 @@ from roftbench.store.record_schema import LabelCount
 def test_one_command_leaves_one_ordinary_record_and_is_not_done_twice(cli: Command, lab: Lab) -> None:
     ended = cli.run(*FOREST, "split=scaffold")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.header["model"] == "ecfp: 2,048 features per molecule, no network"
+    assert ended.header["model"] == "ecfp: 2,048 features per molecule"
     assert ended.header["labels"] == "n50: 50 for weights, 0 for selection"
     assert ended.header["training"] == "one fit per candidate and task, without epochs: 1 task"
     (record,) = lab.store.load()

@@ -124,7 +124,9 @@ def dates(cells: Sequence[str], column: str, rows: Indices) -> NDArray[np.dateti
         at = int(np.flatnonzero(found.isna())[0])
         raise UsageError(
             f"split.column={column}: row {rows[at]} (from 0) holds '{cells[at][:40]}', which is no date. Write years or"
-            " dates as 2024 or 2024-05-31, and drop rows without one"
+            " dates as 2024 or 2024-05-31, and drop rows without one",
+            key="split.column",
+            got=cells[at],
         )
     return np.asarray(found.to_numpy(dtype="datetime64[s]"))
 

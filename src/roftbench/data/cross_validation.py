@@ -61,7 +61,11 @@ class CrossValidation(Splitter):
         numbers = self._groups(molecules)
         groups = members(numbers.tolist())
         if len(groups) < self.folds:
-            raise UsageError(f"split.folds={self.folds}: there are only {len(groups)} groups by {self.by} to divide")
+            raise UsageError(
+                f"split.folds={self.folds}: there are only {len(groups)} groups by {self.by} to divide",
+                key="split.folds",
+                got=self.folds,
+            )
         rng = np.random.RandomState([self.seed, self.fold // self.folds])
         order = [groups[place] for place in rng.permutation(len(groups))]
         order.sort(key=lambda group: len(group).bit_length(), reverse=True)
@@ -102,6 +106,8 @@ class CrossValidation(Splitter):
         if not val or not train:
             raise UsageError(
                 f"split.val_fraction={self.val_fraction} leaves no whole group by {self.by} for the"
-                f" {'validation' if not val else 'training'} part: change it, or split.by"
+                f" {'validation' if not val else 'training'} part: change it, or split.by",
+                key="split.val_fraction",
+                got=self.val_fraction,
             )
         return train, val

@@ -253,7 +253,7 @@ def load_model(job: Job, context: RunContext, num_tasks: int) -> Predictor:
             model = Predictor(encoder, num_tasks)
         model.keys_of_blocks()
     except ValueError as error:
-        raise UsageError(f"model {job.model.name}: {error}") from None
+        raise UsageError(f"model {job.model.name}: {error}", key="model", got=job.model.name) from None
     return model
 
 

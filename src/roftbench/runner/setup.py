@@ -50,7 +50,9 @@ class Setup:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(dataset)} molecules, cut by"
                 f" split={job.split.name}. Most of them share a property, such as a scaffold, and are in one part: try"
-                " split=random"
+                " split=random",
+                key="split",
+                got=job.split.name,
             )
         objective = Objective.create(
             dataset.graphs_of(job.model.featurizer),

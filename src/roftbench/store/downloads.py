@@ -127,7 +127,8 @@ def read(source: Source, places: Places) -> Found:
         f"{source.what} was not found:{''.join(reasons)}\n"
         f"Run `roftbench fetch {source.group}={source.what.split()[-1]}` on a machine with network and copy its cache "
         f"to {places.downloads}, or put the file {source.file} ({kind} of its unpacked content: {_digest(source)}) "
-        "into a mirror folder (ROFTBENCH_MIRROR or paths.mirror)."
+        "into a mirror folder (ROFTBENCH_MIRROR or paths.mirror).",
+        key=source.what,
     )
 
 
@@ -255,7 +256,8 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written ({error.strerror or error}). Fix that, or choose another folder with "
-            "ROFTBENCH_CACHE or paths.cache."
+            "ROFTBENCH_CACHE or paths.cache.",
+            key=str(path),
         ) from error
 
 

@@ -44,7 +44,8 @@ class Lock(FileLock):
             raise UsageError(
                 f"{Path(self.lock_file).parent} is on a file system without locks ({error}), which processes need to"
                 " share it: set paths.results and paths.cache (ROFTBENCH_RESULTS, ROFTBENCH_CACHE) to folders on"
-                " another one, such as a local disk, or have it mounted with locks"
+                " another one, such as a local disk, or have it mounted with locks",
+                key=str(Path(self.lock_file).parent),
             ) from error
 
     def _acquire_patiently(self, wanted: float, *arguments: Any, **named: Any) -> Any:

@@ -25,7 +25,6 @@ from roftbench.data.descriptors import BITS, describe_chunk, join
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.predefined import ColumnSplit
 from roftbench.data.quality import repeats
-from roftbench.data.quality import report as quality
 from roftbench.data.quality.repeats import group_report
 from roftbench.data.quality.report import head, label_report, molecule_report, quality_report
 from roftbench.data.similarity import nearest, similarity_report
@@ -316,7 +315,7 @@ def test_descriptors_are_computed_once(own: Callable[..., MoleculeDataset], monk
     def never(smiles: list[str]) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(quality, "describe_chunk", never)
+    monkeypatch.setattr("roftbench.data.dataset.describe_chunk", never)
     for one, other in zip(first, own(PLANTED).descriptors(), strict=True):
         np.testing.assert_array_equal(one, other)
 
