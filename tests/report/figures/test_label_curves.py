@@ -100,7 +100,7 @@ def test_without_two_numbers_of_labels_there_is_no_curve() -> None:
 def test_groups_keep_models_splits_and_training_apart_and_lend_them_the_baselines() -> None:
     baseline = three("random_forest", "esol", (1.0, 1.0, 1.0), model="ecfp")
     for record in baseline:
-        record.job["fingerprint"] = {}
+        record.job["train"] = {"name": "none"}
     rows = curves(
         *(three("lp", "esol", (3.0, 2.0, 1.0)), three("lp", "esol", (3.0, 2.0, 1.0), split="size")),
         *(three("lp", "esol", (3.0, 2.0, 1.0), model="other"), baseline, of("lp", "lipo", [1.0], model="other")),
