@@ -105,7 +105,7 @@ def test_one_giant_group_is_named_in_the_note() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fold": 5, "repeats": 1}, "fold"),
+        ({"fold": -1}, "fold"),
         ({"folds": 1}, "folds"),
         ({"val_fraction": 0.0}, "val_fraction"),
         ({"by": "column"}, "belong together"),

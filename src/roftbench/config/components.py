@@ -80,8 +80,8 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
                 f"split.path has sha256 {digest}, but split.sha256={expected}", key="split.sha256", got=expected
             )
         split = replace(split, params={**split.params, "sha256": digest})
-    if issubclass(import_name(split.target), CrossValidation):  # the number of repeats affects no fold
-        params = {name: value for name, value in split.params.items() if name != "repeats"}
+    if issubclass(import_name(split.target), CrossValidation):  # what affects no fold is left out
+        params = {name: value for name, value in split.params.items() if name not in ("repeats", "fractions")}
         split = replace(split, name="cv", params=params)
     if not getattr(import_name(split.target), "seeded", True):  # the same job for every seed
         split = replace(split, params={**split.params, "seed": UNUSED_SEED})

@@ -1,6 +1,5 @@
 """Repeated cross-validation: each molecule is in the test part once per repeat."""
 
-import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -15,7 +14,7 @@ BY = ("random", "scaffold", "butina", "column")
 
 @dataclass(frozen=True)
 class CrossValidation(Splitter):
-    """Fold `fold` of `repeats` × `folds`: repeat fold // folds, and within it part fold % folds is test.
+    """Fold `fold`: of repeat fold // folds, part fold % folds is test. A sweep runs all folds of `repeats`.
 
     `by` names what is never cut: "random" rows of the same molecule, else Bemis-Murcko scaffolds, Butina clusters at
     `cutoff`, or equal cells of `column`. Groups come in an order drawn from `seed` and the repeat, those of more
@@ -39,7 +38,7 @@ class CrossValidation(Splitter):
         if self.repeats is not None:
             check_range("repeats", self.repeats, 1)
         if self.fold is not None:
-            check_range("fold", self.fold, 0, math.inf if self.repeats is None else self.folds * self.repeats - 1)
+            check_range("fold", self.fold, 0)
         check_choice("by", self.by, BY)
         check_range("cutoff", self.cutoff, 0, 1)
         check_range("val_fraction", self.val_fraction, 0, 1, open_low=True)

@@ -62,17 +62,15 @@ class CellKeys:
         return self._params[key][1]
 
     def replicate(self, job: dict[str, Any]) -> str:
-        """Return what distinguishes jobs of one candidate: the seed, or seed/split seed/subset seed."""
-        if not self.pool:
-            return str(job["seed"])
-        return "/".join(
-            map(str, (job["seed"], job["split"].get("params", {}).get("seed"), job["label_ratio"].get("seed")))
-        )
+        """Return what distinguishes jobs of one candidate: seed or seed@fold, pooled with /split seed/subset seed."""
+        params = job["split"].get("params", {})
+        run = str(job["seed"]) if params.get("fold") is None else f"{job['seed']}@{params['fold']}"
+        return "/".join(map(str, (run, params.get("seed"), job["label_ratio"].get("seed")))) if self.pool else run
 
     def _compute(self, job: dict[str, Any]) -> CellKey:
         named = _named_parts(job)
         if self.pool:
-            named |= {part: _without_seed(named[part]) for part in SEEDED}
+            named |= {part: _without(named[part], "seed") for part in SEEDED}
         setting = {part: named[part] for part in PARTS}
         versions = {field: named["train"][field] for field in ("protocol", "featurizer")}
         terms = {"split": named["split"], "label_ratio": named["label_ratio"], **versions}
@@ -123,7 +121,8 @@ def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     # Versions that change the meaning of numbers belong to the setting. A method's params have their own column, and
     # search and grid do not affect a candidate.
     return {
-        **{part: job[part] for part in ("model", "split", "label_ratio", "dataset")},
+        **{part: job[part] for part in ("model", "label_ratio", "dataset")},
+        "split": _without(job["split"], "fold"),
         "train": {**train, "protocol": job["protocol"], "featurizer": job.get("featurizer")},
         "method": {
             field: job["method"][field] for field in ("name", "target", "code", "protocol") if field in job["method"]
@@ -131,10 +130,10 @@ def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _without_seed(part: dict[str, Any]) -> dict[str, Any]:
-    left = {key: value for key, value in part.items() if key != "seed"}
+def _without(part: dict[str, Any], field: str) -> dict[str, Any]:
+    left = {key: value for key, value in part.items() if key != field}
     if "params" in left:
-        left["params"] = {key: value for key, value in left["params"].items() if key != "seed"}
+        left["params"] = {key: value for key, value in left["params"].items() if key != field}
     return left
 
 

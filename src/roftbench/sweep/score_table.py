@@ -12,6 +12,7 @@ from roftbench.sweep.plan import Planned
 COLUMNS = ("dataset", "label_ratio", "split")  # groups whose swept values become columns
 NAMED = ("model", "method", *COLUMNS)  # groups whose options need no key beside them
 MOST_CELLS = 60
+REPEATS = ("seed", "split.fold")  # keys whose values are averaged over
 Cell = tuple[str, str]  # names of row and column
 
 
@@ -43,15 +44,16 @@ def score_table(jobs: Sequence[Planned], outcomes: Mapping[str, JobOutcome]) -> 
             if score is not None:
                 scores.setdefault(cell, []).append(score)
                 metrics[metric] = None
-    return _rendered(scores, list(metrics)) if scores else ""
+    over = "folds" if "split.fold" in keys else "seeds"
+    return _rendered(scores, list(metrics), over) if scores else ""
 
 
 def _cell(one: Planned, keys: set[str]) -> Cell:
-    """Return the row and the column of a job: its varying overrides, except for the seed."""
+    """Return the row and the column of a job: its varying overrides, except for seed and fold."""
     rows, columns = list[str](), list[str]()
     for text in one.overrides:
         key, _, value = text.partition("=")
-        if key in keys and key != "seed":
+        if key in keys and key not in REPEATS:
             (columns if key.partition(".")[0] in COLUMNS else rows).append(value if key in NAMED else text)
     row = " ".join(rows) or one.job.method.name
     column = " ".join(columns) or f"{one.job.dataset.name} {one.job.label_ratio.name}"
@@ -65,14 +67,14 @@ def _score(one: Planned, outcomes: Mapping[str, JobOutcome]) -> tuple[str, float
     return metric, record.scores.test[metric] if record else None
 
 
-def _rendered(scores: Mapping[Cell, Sequence[float]], metrics: Sequence[str]) -> str:
+def _rendered(scores: Mapping[Cell, Sequence[float]], metrics: Sequence[str], over: str) -> str:
     rows, columns = list(dict.fromkeys(row for row, _ in scores)), list(dict.fromkeys(name for _, name in scores))
     seeds = max(map(len, scores.values()))
     texts = {cell: _text(found, seeds) for cell, found in scores.items()}
     widths = {name: max(len(name), *(len(texts.get((row, name), "–")) for row in rows)) for name in columns}
     first = max(map(len, rows))
     directions = ", ".join(f"{name}: {_direction(name)} is better" for name in metrics)
-    lines = [f"test scores ({directions})" + (f", mean ± deviation over {seeds} seeds" if seeds > 1 else "")]
+    lines = [f"test scores ({directions})" + (f", mean ± deviation over {seeds} {over}" if seeds > 1 else "")]
     for chunk in _chunks(columns, widths, terminal_width() - first):
         for row in ("", *rows):
             found = (name if not row else texts.get((row, name), "–") for name in chunk)

@@ -1,5 +1,6 @@
 """The content of all tables, computed once: rows for cells and gaps, ranks, missing jobs."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -161,4 +162,6 @@ def _joined(columns: "list[pd.Series[str]]", between: str) -> "pd.Series[str]":
 def _every(texts: Iterable[str]) -> str:
     """All replicates of texts that have blanks between them, in the order of their numbers."""
     found = set(" ".join(texts).split())
-    return " ".join(sorted(found, key=lambda one: [int(part) if part.isdigit() else -1 for part in one.split("/")]))
+    return " ".join(
+        sorted(found, key=lambda one: [int(part) if part.isdigit() else -1 for part in re.split("[/@]", one)])
+    )

@@ -11,6 +11,10 @@ NOT_REPORTABLE = (
     " that would have given, and takes no part in average ranks, bold and underline."
 )
 USES_VALIDATION = "‡ also takes gradients on validation labels (the third number of the label budget)."
+FOLDS = (
+    "± is the standard deviation over {} folds of a cross-validation: other test molecules, other labels and, unless"
+    " seed is given, other training seeds. Folds share training molecules and are not independent."
+)
 SPREAD = (
     "± is the standard deviation over training seeds on one split and, where labels are few, one subset of them; other"
     " splits and subsets vary more (LP of gin_masking on BACE, random split, 50 labels: 0.015 over 5 seeds, 0.052 over"
@@ -56,7 +60,8 @@ def spread_note(replicates: Iterable[str]) -> list[str]:
     seeds, *others = (len(set(values)) for values in zip(*(run.split("/") for run in runs), strict=True))
     pooled = {name: count for name, count in zip(("split", "label subset"), others, strict=False) if count > 1}
     if not pooled:
-        return [SPREAD]
+        folds = len({run.partition("@")[2] for run in runs if "@" in run})
+        return [FOLDS.format(folds)] if folds else [SPREAD]
     counts = [f"{seeds} training seed{'s' * (seeds > 1)}", *(f"{count} {name} seeds" for name, count in pooled.items())]
     return [POOLED.format(len(runs), ", ".join(counts), " and ".join(f"{name}s" for name in pooled))]
 

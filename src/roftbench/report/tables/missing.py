@@ -68,8 +68,11 @@ def _on(job: _Job, dataset: dict[str, Any]) -> _Job:
 
 def _repeated(job: _Job, replicate: str) -> _Job:
     """A job as another replicate: see `CellKeys.replicate`."""
-    seed, *others = replicate.split("/")
+    run, *others = replicate.split("/")
+    seed, _, fold = run.partition("@")
     job = {**job, "seed": int(seed)}
+    if fold:
+        job["split"] = {**job["split"], "params": {**job["split"]["params"], "fold": int(fold)}}
     if others:
         split, labels = (None if other == "None" else int(other) for other in others)
         params = job["split"]["params"]
