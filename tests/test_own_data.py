@@ -39,9 +39,9 @@ def test_with_nothing_else_given(cli: Command, tmp_path: Path, smiles: list[str]
     guessed = [line.removeprefix("  guessed: ") for line in said.splitlines() if "guessed" in line]
     assert {"SMILES column Structure", "targets pIC50", "task regression"} <= set(guessed)
     assert any(text.startswith("left out id") for text in guessed)
-    assert record.job["split"]["name"] == "scaffold"
-    assert record.data.place == str(path)
-    assert record.warnings == []
+    assert record["job"]["split"]["name"] == "scaffold"
+    assert record["data"]["place"] == str(path)
+    assert record["warnings"] == []
 
 
 @pytest.mark.parametrize("name", ["my.tsv", "my.csv.gz", "my.parquet"])
@@ -54,8 +54,8 @@ def test_other_formats(cli: Command, tmp_path: Path, smiles: list[str], name: st
         frame.to_csv(path, sep="\t" if "tsv" in name else ",", index=False)
     said, record = run(cli, path, "split=random")
     assert "task classification (no = 0, yes = 1)" in said
-    assert record.job["dataset"]["classes"] == ["no", "yes"]
-    assert record.job["dataset"]["metric"] == "roc_auc"
+    assert record["job"]["dataset"]["classes"] == ["no", "yes"]
+    assert record["job"]["dataset"]["metric"] == "roc_auc"
 
 
 def test_a_split_column_is_honored_and_another_split_can_be_asked_for(
@@ -65,9 +65,9 @@ def test_a_split_column_is_honored_and_another_split_can_be_asked_for(
     path = write_csv(tmp_path / "my.csv", {"smiles": smiles, "y": [i / 7 for i in range(80)], "split": parts})
     said, record = run(cli, path)
     assert "split column split" in said
-    assert record.job["split"]["name"] == "column"
-    assert record.count.graphs == {"train": 50, "val": 10, "test": 15}
-    assert record.test_predictions.row == list(range(60, 75))
+    assert record["job"]["split"]["name"] == "column"
+    assert record["count"]["graphs"] == {"train": 50, "val": 10, "test": 15}
+    assert record["test_predictions"]["row"] == list(range(60, 75))
     exported = json.loads(cli("splits", "dataset=csv", f"dataset.path={path}", "model=tiny_gin").out)
     assert exported == {"train": [*range(50)], "val": [*range(50, 60)], "test": [*range(60, 75)]}
     other = json.loads(cli("splits", "dataset=csv", f"dataset.path={path}", "split=random", "model=tiny_gin").out)
@@ -98,13 +98,13 @@ def test_repeated_molecules_are_a_warning_in_the_record_and_can_be_merged(
     path = write_csv(tmp_path / "my.csv", {"smiles": twice, "y": [i / 7 for i in range(80)]})
     said, record = run(cli, path, "split=random")
     assert "test molecules also occur in train" in said
-    assert any("test molecules also occur in train (same canonical SMILES)" in text for text in record.warnings)
+    assert any("test molecules also occur in train (same canonical SMILES)" in text for text in record["warnings"])
     [old] = (cli.lab.results / "runs").glob("*.json")
     old.unlink()
     said, record = run(cli, path, "split=random", "dataset.duplicates=merge")
-    assert record.warnings == []
-    assert (record.data.kept, record.data.rows) == (40, 80)
-    assert record.data.dropped[0]["reason"] == "merged into data row 1, the same molecule"
+    assert record["warnings"] == []
+    assert (record["data"]["kept"], record["data"]["rows"]) == (40, 80)
+    assert record["data"]["dropped"][0]["reason"] == "merged into data row 1, the same molecule"
 
 
 def test_train_of_one_class(cli: Command, tmp_path: Path, smiles: list[str]) -> None:
@@ -112,10 +112,10 @@ def test_train_of_one_class(cli: Command, tmp_path: Path, smiles: list[str]) -> 
     y = [1] * 50 + [1] * 10 + [0, 1] * 10
     path = write_csv(tmp_path / "my.csv", {"smiles": smiles, "y": y, "split": parts})
     _, record = run(cli, path)
-    assert record.scores.train["roc_auc"] is None
-    assert record.scores.val["roc_auc"] is None
-    assert record.scores.test["roc_auc"] is not None
-    assert [text.partition(":")[0] for text in record.warnings] == [
+    assert record["scores"]["train"]["roc_auc"] is None
+    assert record["scores"]["val"]["roc_auc"] is None
+    assert record["scores"]["test"]["roc_auc"] is not None
+    assert [text.partition(":")[0] for text in record["warnings"]] == [
         "the train part has labels of one class only", "the val part has labels of one class only",
     ]  # fmt: skip
 
@@ -150,11 +150,11 @@ def test_many_tasks_with_gaps_train_and_are_scored(cli: Command, shared: Path, m
     ended = cli.run("dataset=toxcast", "method=full_ft", "train.epochs=1", "split=random", "label_ratio=n100")
     assert ended.code == 0, ended.err
     record = record_of(cli)
-    assert record.data.place == "mirror"
-    assert len(record.test_predictions.prediction[0]) == 617
-    assert 0 < record.data.undefined_tasks["test"] < 617
-    assert record.scores.test["roc_auc"] is not None
-    assert record.count.labels.test < 858 * 617 / 2
+    assert record["data"]["place"] == "mirror"
+    assert len(record["test_predictions"]["prediction"][0]) == 617
+    assert 0 < record["data"]["undefined_tasks"]["test"] < 617
+    assert record["scores"]["test"]["roc_auc"] is not None
+    assert record["count"]["labels"]["test"] < 858 * 617 / 2
 
 
 def test_merging_never_mixes_the_labels_of_given_parts(cli: Command, tmp_path: Path, smiles: list[str]) -> None:
@@ -165,9 +165,9 @@ def test_merging_never_mixes_the_labels_of_given_parts(cli: Command, tmp_path: P
     }
     path = write_csv(tmp_path / "my.csv", columns)
     _, record = run(cli, path, "dataset.duplicates=merge")
-    assert record.count.graphs == {"train": 20, "val": 5, "test": 6}
-    assert [row["row"] for row in record.data.dropped] == [31]
-    assert any("1 of 6 test molecules also occur in train" in text for text in record.warnings)
+    assert record["count"]["graphs"] == {"train": 20, "val": 5, "test": 6}
+    assert [row["row"] for row in record["data"]["dropped"]] == [31]
+    assert any("1 of 6 test molecules also occur in train" in text for text in record["warnings"])
     parts = tmp_path / "parts.json"
     parts.write_text('{"train": "0-19", "val": "20-24", "test": "25-31"}')
     file = ("split=file", f"split.path={parts}", "dataset.duplicates=merge")
@@ -180,8 +180,8 @@ def test_merging_never_mixes_the_labels_of_given_parts(cli: Command, tmp_path: P
 def test_duplicates_of_a_published_data_set(cli: Command, policy: str) -> None:
     assert cli.run("dataset=bbbp", "method=lp", f"dataset.duplicates={policy}").code == 0
     record = record_of(cli)
-    assert record.data.kept < 2039
-    assert record.data.rows == 2050
+    assert record["data"]["kept"] < 2039
+    assert record["data"]["rows"] == 2050
 
 
 def test_a_seed_that_decides_nothing_is_no_other_job(cli: Command) -> None:
@@ -257,7 +257,7 @@ def test_one_large_molecule_does_not_end_a_run(cli: Command, tmp_path: Path) -> 
     texts = [*ALKANES, "C" * 20_000]
     path = write_csv(tmp_path / "my.csv", {"smiles": texts, "y": [n / 7 for n in range(41)]})
     said, record = run(cli, path, "split=random")
-    [dropped] = record.data.dropped
+    [dropped] = record["data"]["dropped"]
     assert dropped["reason"] == "20,000 atoms: molecules of at most 2,000 atoms are handled"
     assert max(map(len, said.splitlines())) < 500
 
@@ -265,7 +265,7 @@ def test_one_large_molecule_does_not_end_a_run(cli: Command, tmp_path: Path) -> 
 def test_labels_of_unusual_scale_are_warned_of_once(cli: Command, shared: Path, tmp_path: Path) -> None:
     path = shared / "cases" / "10_molar.csv"
     said, record = run(cli, path)
-    [warning] = record.warnings
+    [warning] = record["warnings"]
     assert warning.startswith("the labels of IC50_M have a standard deviation of ")
     assert "train.standardize_targets=true" in warning
     assert said.count("standard deviation") == 1
@@ -280,9 +280,9 @@ def test_salts_are_stripped_where_it_is_asked_for_and_in_predict(cli: Command, t
     assert "strip_salts" not in plain["job"]["dataset"]
     (cli.lab.results / "runs" / f"{plain['key']}.json").unlink()
     _, record = run(cli, path, "split=random", "dataset.strip_salts=true", "run.keep=true")
-    assert record.job["dataset"]["strip_salts"] is True
-    assert record.key != plain["key"]
-    folder = cli.lab.results / "models" / record.key
+    assert record["job"]["dataset"]["strip_salts"] is True
+    assert record["key"] != plain["key"]
+    folder = cli.lab.results / "models" / record["key"]
     assert "largest organic fragment" in (folder / "README.md").read_text(encoding="utf-8")
     found = roftbench.load(folder, device="cpu").predict(["Cl.CCO", "CCO", "[Na+].[Cl-]"])
     assert found["y_predicted"][0] == found["y_predicted"][1]
@@ -300,7 +300,7 @@ def test_an_excel_sheet_and_an_sd_file_are_tables(cli: Command, tmp_path: Path) 
     scores = []
     for name in ("my.xlsx", "my.sdf"):
         _, record = run(cli, tmp_path / name, "split=random")
-        scores.append(record.scores)
+        scores.append(record["scores"])
         [old] = (cli.lab.results / "runs").glob("*.json")
         old.unlink()
     assert scores[0] == scores[1]

@@ -7,8 +7,8 @@ import pytest
 from lab import Lab
 from made_records import whole
 
+from roftbench.advise.candidates import Candidate
 from roftbench.advise.ensembling import Blender, held_out
-from roftbench.advise.halving import Candidate
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.store.record_schema import TestPredictions
 

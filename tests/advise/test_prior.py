@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from roftbench.advise.halving import Candidate
+from roftbench.advise.candidates import Candidate
 from roftbench.advise.prior import Prior
 
 TABLE = """pretraining,task,labels,method,average_rank,tables

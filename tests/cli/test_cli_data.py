@@ -11,6 +11,7 @@ from lab import write_csv
 from roftbench.cli import data as quality
 from roftbench.cli.data import SPLITS
 from roftbench.console import say
+from roftbench.data.dataset import load_dataset
 
 NAN = float("nan")
 SMILES = [
@@ -142,7 +143,7 @@ def test_out_holds_the_same_json_beside_the_tables(cli: Command, table: Path, tm
 
 
 def test_what_a_download_says_stays_out_of_the_json(cli: Command, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load = quality.load_dataset
+    load = load_dataset
 
     def talking(*given: Any) -> Any:
         say("downloading")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pytest
 from joblib.externals.loky import process_executor
 
-from roftbench.data import parallel
 from roftbench.data.parallel import CHUNK, SERIAL, in_chunks
 
 
@@ -28,7 +27,7 @@ def test_few_texts_are_worked_on_here(count: int) -> None:
 
 
 def test_many_texts_go_to_other_processes_and_come_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     count = SERIAL + 3 * CHUNK + 5
     results = list(in_chunks(lengths_and_process, ["x" * (i % 11) for i in range(count)], "many"))
     assert [length for lengths, _ in results for length in lengths] == [i % 11 for i in range(count)]
@@ -37,13 +36,13 @@ def test_many_texts_go_to_other_processes_and_come_back_in_order(monkeypatch: py
 
 
 def test_one_core_needs_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
     results = list(in_chunks(lengths_and_process, ["x"] * (SERIAL + 1), "alone"))
     assert {process for _, process in results} == {os.getpid()}
 
 
 def test_an_error_in_a_worker_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     texts = ["good"] * (SERIAL + CHUNK) + ["bad"]
     with pytest.raises(LookupError, match="a bad one"):
         list(in_chunks(failing, texts, "bad"))
@@ -54,6 +53,6 @@ def exits(texts: Sequence[str]) -> None:
 
 
 def test_a_worker_that_dies_is_no_silent_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     with pytest.raises(process_executor.TerminatedWorkerError):
         list(in_chunks(exits, ["x"] * (SERIAL + 1), "dying"))

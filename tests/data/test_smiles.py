@@ -62,7 +62,7 @@ def test_cells_of_which_a_part_would_be_lost(cell: str, reason: str) -> None:
 
 def test_atom_maps_change_nothing() -> None:
     plain = [ASPIRIN, "C[C@H](N)C(=O)O", "F/C=C/F", "c1ccc2ccccc2c1", "[13CH3]O"]
-    mapped = []
+    mapped: list[str] = []
     for text in plain:
         molecule = Chem.MolFromSmiles(text)
         for atom in molecule.GetAtoms():

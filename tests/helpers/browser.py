@@ -108,9 +108,9 @@ class Browser:
 
     def console(self) -> list[str]:
         """Return what was written to the console since the last call, errors of the page among it."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        return [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
 
     def requests(self) -> list[str]:
         """Return the addresses asked for since the last call."""
-        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]  # type: ignore[no-untyped-call]
         return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]

@@ -19,11 +19,11 @@ def svg(figure: "Figure") -> str:
 def texts_outside(figure: "Figure") -> list[str]:
     """The texts that are cut off at the figure's edge."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     page = figure.bbox
     outside = []
     for text in figure.findobj(Text):
-        box = text.get_window_extent(canvas.get_renderer())
+        box = text.get_window_extent(canvas.get_renderer())  # type: ignore[no-untyped-call]
         seen = text.get_visible() and text.get_text()
         if seen and not (box.x0 >= -1 and box.y0 >= -1 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1):
             outside.append(text.get_text())

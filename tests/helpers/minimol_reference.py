@@ -35,9 +35,15 @@ def reference(shared: Path) -> Reference:
     graphs = []
     for i in range(len(data["smiles"])):
         atoms, bonds = slice(nodes[i], nodes[i + 1]), slice(edges[i], edges[i + 1])
-        names = ("feat", "laplacian_eigvec", "laplacian_eigval", "rw_return_probs")
         graphs.append(
-            graph(*(data[name][atoms] for name in names), data["edge_index"][:, bonds], data["edge_feat"][bonds])
+            graph(
+                data["feat"][atoms],
+                data["laplacian_eigvec"][atoms],
+                data["laplacian_eigval"][atoms],
+                data["rw_return_probs"][atoms],
+                data["edge_index"][:, bonds],
+                data["edge_feat"][bonds],
+            )
         )
     smiles = [str(text) for text in data["smiles"]]
     return Reference(smiles, graphs, data["embedding"], data["node_mean"], data["pe_stable"])

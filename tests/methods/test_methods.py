@@ -88,7 +88,7 @@ def _check_history(record: Record) -> None:
     assert fitted.best_epoch == last.index(best) + 1
 
 
-def _check_counts(record: dict[str, Any], method: str) -> None:
+def _check_counts(record: Record, method: str) -> None:
     count = record.count
     graphs, labels = count.graphs, count.labels
     assert graphs.train == labels.weights == 50

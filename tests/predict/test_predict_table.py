@@ -45,7 +45,7 @@ def test_no_row_is_lost_with_one_percent_garbage(cli: Command, tmp_path: Path) -
     assert ended.code == 0, ended
     before, after = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (source, "new/pred.csv"))
     assert after[list(before)].equals(before)
-    [value] = [name for name in after if name.endswith("_predicted")]
+    [value] = [name for name in after if str(name).endswith("_predicted")]
     bad = before["id"].astype(int) % 100 == 7
     assert (after["reason"] != "").equals(bad)
     assert (after[value] == "").equals(bad)
@@ -263,7 +263,7 @@ def test_cells_of_which_a_part_would_be_lost_have_a_reason(cli: Command, tmp_pat
     assert "atom-map numbers of 1 SMILES are ignored" in ended.out
     found = pd.read_csv("out.csv", keep_default_na=False)
     assert [bool(reason) for reason in found["reason"]] == [False, True, True, False, True, False]
-    [value] = [name for name in found if name.endswith("_predicted")]
+    [value] = [name for name in found if str(name).endswith("_predicted")]
     assert found[value][0] == found[value][5]
     table = roftbench.load(folder, device="cpu").predict(pd.DataFrame({"n": range(6), "SMILES": texts}))
     assert table["reason"].tolist() == found["reason"].tolist()

@@ -31,7 +31,15 @@ def content(seed: int = 0, **more: Any) -> dict[str, Any]:
     scores = {part: {"rmse": 1 / 3, "r2": None} for part in ("train", "val", "test")}
     tried = {"params": {"name": "Ölsäure α"}, "val": scores["val"], "test": scores["test"]}
     known = {"job": job, "scores": scores, "candidates": [tried], "count": {"graphs": GRAPHS, "labels": {}}}
-    unknown = {"base": None, "best_epoch": None, "chosen": {}, "details": {}, "history": [], "data": {}, "env": {}}
+    unknown: dict[str, Any] = {
+        "base": None,
+        "best_epoch": None,
+        "chosen": {},
+        "details": {},
+        "history": [],
+        "data": {},
+        "env": {},
+    }
     seconds = {"total": 1.0}
     return {"schema": SCHEMA, "key": digest(job), "status": "done", **known, **unknown, "seconds": seconds, **more}
 

@@ -5,6 +5,7 @@ import random
 import stat
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_nan_is_no_plain_value(tmp_path: Path) -> None:
     ],
     ids=["half", "short", "long", "empty", "text", "flipped bit", "description", "name", "no digest"],
 )
-def test_damage_is_found(tmp_path: Path, edit) -> None:
+def test_damage_is_found(tmp_path: Path, edit: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "a"
     write_tensors(path, TENSORS, DESCRIPTION)
     data = path.read_bytes()

@@ -175,7 +175,7 @@ def test_plugin_featurizer_runs_in_worker_processes(
         path.unlink()
     monkeypatch.setattr(parallel, "SERIAL", 1)
     monkeypatch.setattr(parallel, "CHUNK", 3)
-    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     assert_same(load(tmp_path).graphs_of(job.model.featurizer), here)
 
 
@@ -215,7 +215,7 @@ def test_in_worker_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         path.unlink()
     monkeypatch.setattr(parallel, "SERIAL", 1)
     monkeypatch.setattr(parallel, "CHUNK", 3)
-    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     assert_same(load(tmp_path).graphs_of(graph_kind("minimol")), here)
 
 

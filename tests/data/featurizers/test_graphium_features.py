@@ -10,7 +10,6 @@ from rdkit import Chem
 
 from roftbench.data.featurizers.base import Graph
 from roftbench.data.featurizers.graphium import DUMMY, ELEMENTS, NO_GROUP, GraphiumFeaturizer, _place, smiles_to_graph
-from roftbench.data.featurizers.hu import FeaturizeError
 from roftbench.data.featurizers.positional import (
     canonical_basis,
     components,
@@ -18,6 +17,7 @@ from roftbench.data.featurizers.positional import (
     laplacian_eigenpairs,
     return_probabilities,
 )
+from roftbench.data.smiles import FeaturizeError
 
 SALT = "[O--].[O--].[O--].[O--].[O--].[O--].[O--].[O--].[O--].[O--].[O--].[Pr+3].[Pr+3].[Pr+3].[Pr+3].[Pr+3].[Pr+3]"
 MOLECULES = [

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from rdkit import Chem, rdBase
 
+from roftbench.data.featurizers.base import Graph
 from roftbench.data.featurizers.hu import (
     BOND_DIRECTION,
     BOND_TYPE,
     CHIRALITY,
-    FeaturizeError,
-    Graph,
     molecule_to_graph,
     parse_smiles,
     scaffold_smiles,
     smiles_to_graph,
 )
+from roftbench.data.smiles import FeaturizeError
 
 PLAIN, CLOCKWISE, COUNTER = 0, 1, 2
 SINGLE, DOUBLE, TRIPLE, AROMATIC = range(4)

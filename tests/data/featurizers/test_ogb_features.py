@@ -6,11 +6,12 @@ import torch
 from rdkit import Chem
 
 from roftbench.config.featurizers import graph_kind
-from roftbench.data.featurizers.hu import FeaturizeError, molecule_to_graph
+from roftbench.data.featurizers.hu import molecule_to_graph
 from roftbench.data.featurizers.hu import smiles_to_graph as hu_graph
 from roftbench.data.featurizers.ogb import ATOM_CLASSES, BOND_CLASSES, GRID, NUM_STEPS, add_walks, smiles_to_graph
 from roftbench.data.featurizers.positional import return_probabilities
 from roftbench.data.packed import PackedGraphs
+from roftbench.data.smiles import FeaturizeError
 
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "C", "F/C=C\\Cl", "[Na+].[Cl-]", "C[C@H](N)C(=O)O.[K+]", "CCO"]
 

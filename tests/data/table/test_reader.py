@@ -72,10 +72,10 @@ def write(rows: list[tuple[str, float, str]], way: dict[str, Any]) -> bytes:
     """Return the bytes of a table of SMILES, labels and notes."""
     lines = []
     for row in [("smiles", "y", "note"), *((smiles, repr(y), note) for smiles, y, note in rows)]:
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter=way["separator"], quoting=way["quoting"])
+        row_text = io.StringIO()
+        writer = csv.writer(row_text, delimiter=way["separator"], quoting=way["quoting"])
         writer.writerow([row[at] for at in way["order"]])
-        lines.append(text.getvalue().removesuffix("\r\n"))
+        lines.append(row_text.getvalue().removesuffix("\r\n"))
     gap = {"": "", "blank lines": way["end"], "lines of blanks": f"  {way['end']}"}[way["blank"]]
     text = "".join(line + way["end"] + gap for line in lines)
     if not way["last_end"] and not gap:

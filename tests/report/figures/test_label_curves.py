@@ -23,7 +23,7 @@ def curves(*parts: list[dict[str, Any]]) -> pd.DataFrame:
     return label_curves(long_of(*parts))
 
 
-def three(method: str, dataset: str, means: tuple[float, float, float], **more: Any) -> list[dict[str, Any]]:
+def three(method: str, dataset: str, means: tuple[float, float, float], **more: Any) -> list[Any]:
     ratios = zip(("n50", "n100", "full"), means, strict=True)
     return [record for ratio, mean in ratios for record in of(method, dataset, [mean - 0.1, mean + 0.1], ratio, **more)]
 
