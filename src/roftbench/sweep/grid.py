@@ -46,8 +46,14 @@ def expand(texts: Sequence[str], compose: Compose) -> Iterator[SweepPoint]:
     Raises:
         UsageError: a reference leads nowhere, or a value that must be given is missing; also whatever `compose` raises.
     """
-    axes = _with_folds(_axes(texts), compose)
-    joints = _joints(axes, compose)
+    known: dict[tuple[str, ...], DictConfig] = {}  # composed to look for folds, and needed again
+
+    def once(wanted: Sequence[str]) -> DictConfig:
+        found = known.pop(tuple(wanted), None)
+        return compose(wanted) if found is None else found
+
+    axes = _with_folds(_axes(texts), compose, known)
+    joints = _joints(axes, once)
     resolver = _Resolver(joints)
     for numbers in product(*(range(len(values)) for values in axes.values())):
         chosen = dict(zip(axes, numbers, strict=True))
@@ -72,16 +78,21 @@ def _axes(texts: Sequence[str]) -> dict[str, list[str]]:
     return {key: [one for [one] in BasicSweeper.split_arguments([value], None)[0]] for key, value in last.items()}
 
 
-def _with_folds(axes: dict[str, list[str]], compose: Compose) -> dict[str, list[str]]:
+def _with_folds(
+    axes: dict[str, list[str]], compose: Compose, known: dict[tuple[str, ...], DictConfig]
+) -> dict[str, list[str]]:
     """Return the axes with all folds of a cross-validation whose `split.fold` is not given, and the fold as seed.
+
+    Composed configs are added to `known`, by their overrides.
 
     Raises:
         UsageError: cross-validation beside another split, which has no folds.
     """
     found = {}
     for text in axes.get("split", [""]):
-        chosen = [text if axis == "split" else values[0] for axis, values in axes.items()]
-        split = compose(chosen).get("split", {})
+        chosen = tuple(text if axis == "split" else values[0] for axis, values in axes.items())
+        known[chosen] = compose(chosen)
+        split = known[chosen].get("split", {})
         found[text] = split.folds * (split.repeats or 1) if split.get("folds") and split.get("fold") is None else 0
     counts = set(found.values())
     if len(counts) > 1:
