@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,11 @@ def plain() -> DictConfig:
 def parsed(plain: DictConfig) -> Parse:
     """Parse that config with some values replaced."""
     return parser_of(plain)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Write out what is no UTF-8 in captured output: test processes could not send it."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report

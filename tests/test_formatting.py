@@ -62,8 +62,8 @@ def test_run_list_and_tables_show_scores_of_any_scale(cli: Command, tmp_path: Pa
     own = ["model=tiny_gin", "train=smoke", "dataset=csv", f"dataset.path={table}", "split=random"]
     ran = cli("run", "-m", *own, "method=full_ft", "train.standardize_targets=true", "seed=0,1")
     assert ran.code == 0, ran
-    printed = [line for line in ran.out.splitlines() if line.startswith("full_ft ")]
-    listed = {line.split()[0]: line.split()[-2:] for line in cli("list", "runs").out.splitlines()[1:]}
+    printed = [line for line in ran.out.splitlines() if line.startswith("  rmse: val")]
+    listed = {line.split()[1]: line.split()[-2:] for line in cli("list", "runs").out.splitlines()[1:]}
     for record, line in zip(Store(cli.lab.results).load(), sorted(printed), strict=True):
         scores = [pytest.approx(getattr(record.scores, part)["rmse"], rel=1e-3) for part in ("val", "test")]
         assert all(1e-9 < score.expected < 1e-5 for score in scores)

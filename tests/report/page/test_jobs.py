@@ -10,6 +10,7 @@ from page_bench import ALPHAS
 from selenium.webdriver.common.keys import Keys
 
 from roftbench.report.page.jobs import short
+from roftbench.store.record_schema import plain
 
 NAMES = {"model": "tiny_gin", "dataset": "esol", "label_ratio": "n50", "split": "scaffold"}
 OPEN = "return document.querySelector('dialog').open"
@@ -42,14 +43,14 @@ def test_learning_curves_are_those_of_the_record(shown: Browser, bench: Lab) -> 
     shown.until("return document.querySelectorAll('dialog .figure > svg').length === 4")
     assert shown.texts("#jobs .stage h4") == ["Fine-tuning", "Interpolation coefficients"]
     [record, other] = behind(bench, method="roftmol", **NAMES)
-    assert walked(shown, 1, len(record.history)) == points(record.history)
+    assert walked(shown, 1, len(record.history)) == points([plain(one) for one in record.history])
     learned = record.details["history"]
     assert walked(shown, 3, len(learned)) == points(learned)
     assert len(shown.all(".figure .kept")) == 2  # the epoch that was fine-tuned to, and that of the coefficients
     shown.click(".pick[aria-pressed='false']")
     shown.until(f"return location.hash.includes('{other.key}')")
     shown.until("return document.querySelectorAll('dialog .figure > svg').length === 4")
-    assert walked(shown, 1, len(other.history)) == points(other.history)
+    assert walked(shown, 1, len(other.history)) == points([plain(one) for one in other.history])
 
 
 def points(history: list[dict[str, Any]]) -> list[str]:
