@@ -133,8 +133,8 @@ def test_a_sweep_waits_for_a_drained_node_in_arrays_that_slurm_takes(lab: Lab, t
     reached(child, lambda: len(node.queue()) == 4)
     assert set(node.queue().values()) == {"PENDING"}
     assert child.stdout is not None
-    lines = [child.stdout.readline(), child.stdout.readline()]
-    assert re.fullmatch(r"Slurm has 4 tasks waiting: .*(?i:drained|unavailable).*\n", lines[1])
+    line = next(line for line in child.stdout if line.startswith("Slurm has"))
+    assert re.fullmatch(r"Slurm has 4 tasks waiting: .*(?i:drained|unavailable).*\n", line)
     node.call("scontrol", "update", "NodeName=node", "State=resume")
     done = ended(child)
     assert done.code == 0, done
