@@ -137,7 +137,7 @@ def corrected_interval(differences: FloatArray, test_share: float, alpha: float 
     n = len(differences)
     if n < 2:
         return np.nan, np.nan
-    error = np.sqrt(differences.var(ddof=1) * (1 / n + test_share / (1 - test_share)))
+    error = _corrected_error(float(differences.var(ddof=1)), n, test_share)
     mean, half = float(differences.mean()), float(stats.t.ppf(1 - alpha / 2, n - 1) * error)
     return mean - half, mean + half
 
@@ -150,7 +150,7 @@ def equivalent(differences: FloatArray, delta: float, test_share: float) -> floa
     n = len(differences)
     if n < 2:
         return np.nan
-    error = np.sqrt(differences.var(ddof=1) * (1 / n + test_share / (1 - test_share)))
+    error = _corrected_error(float(differences.var(ddof=1)), n, test_share)
     mean = float(differences.mean())
     if not error:
         return 0.0 if abs(mean) < delta else 1.0
@@ -191,10 +191,15 @@ def folds_needed(differences: FloatArray, delta: float, test_share: float, power
     variance = float(differences.var(ddof=1))
     n: int
     for n in [*range(3, 200), *range(200, 2001, 10)]:
-        error = float(np.sqrt(variance * (1 / n + test_share / (1 - test_share))))
+        error = _corrected_error(variance, n, test_share)
         if error == 0 or _power(delta / error, n - 1) >= power:
             return n
     return None
+
+
+def _corrected_error(variance: float, n: int, test_share: float) -> float:
+    """Return the standard error of the mean of n differences of this variance, of folds that share molecules."""
+    return float(np.sqrt(variance * (1 / n + test_share / (1 - test_share))))
 
 
 def _power(shift: float, df: int) -> float:
