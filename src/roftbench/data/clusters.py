@@ -10,10 +10,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from roftbench.console import bar
-from roftbench.data.similarity import REFERENCES, Packed, unpacked
+from roftbench.data.similarity import QUERIES, REFERENCES, Packed, overlaps, unpacked
 from roftbench.data.split import Indices
-
-QUERIES = 1024  # compared with all others at a time
 
 
 def neighbors(fingerprint: Packed, similarity: float, name: str) -> csr_array:
@@ -36,8 +34,7 @@ def _similar(fingerprint: Packed, start: int, similarity: float) -> Iterator[Ind
     rows: list[list[Indices]] = [[] for _ in queries]
     for first in range(0, len(fingerprint), REFERENCES):
         references = unpacked(fingerprint[first : first + REFERENCES])
-        common = queries @ references.T
-        either = queries.sum(dim=1)[:, None] + references.sum(dim=1) - common
+        common, either = overlaps(queries, references)
         # A product instead of a quotient, whose rounding would decide ties; 0/0 is 1, as of two equal molecules.
         near = torch.nonzero(common.double() >= similarity * either.double() - 1e-9)
         at, ends = near[:, 1].numpy() + first, np.searchsorted(near[:, 0].numpy(), np.arange(len(queries) + 1))

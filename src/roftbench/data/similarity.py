@@ -62,11 +62,17 @@ def nearest(queries: Packed, references: Packed, name: str | None) -> Similariti
 
 
 def _nearest(queries: Tensor, references: Tensor) -> Similarities:
-    common = queries @ references.T
-    either = (queries.sum(dim=1)[:, None] + references.sum(dim=1)).sub_(common).clamp_(min=1)
+    common, either = overlaps(queries, references)
+    either.clamp_(min=1)
     place = (common / either).argmax(dim=1, keepdim=True)
     # The division is repeated in float64, so that a similarity of 7/10 is not below 0.7.
     return (common.gather(1, place).double() / either.gather(1, place).double())[:, 0].numpy()
+
+
+def overlaps(queries: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how many bits each query and reference have in common, and how many either has, both [Q, R]."""
+    common = queries @ references.T
+    return common, (queries.sum(dim=1)[:, None] + references.sum(dim=1)).sub_(common)
 
 
 def unpacked(packed: Packed) -> Tensor:
