@@ -64,3 +64,13 @@ def constant(y: Labels, task: str) -> float | None:
     if len(classes) == 2:
         return None
     return float(classes[0]) if len(classes) else 0.5
+
+
+def constant_prediction(value: float, x: NDArray[Any]) -> Labels:
+    """Return a value for each row of x [m, D]."""
+    return np.full(len(x), value)
+
+
+def in_blocks(predict: Predict, rows: int, x: NDArray[Any]) -> Labels:
+    """Return predictions for x [m, D], [m], computed for so many rows at a time."""
+    return np.concatenate([np.empty(0), *(predict(x[start : start + rows]) for start in range(0, len(x), rows))])

@@ -1,12 +1,14 @@
 """Random forests as plain arrays, saved without code and used without scikit-learn."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.errors import UsageError
+from roftbench.methods.estimator import in_blocks
 
 ROWS = 256  # molecules at a time: with 500 trees a few MB
 
@@ -56,7 +58,7 @@ def check_forest(arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def predict_forest(arrays: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> NDArray[np.float64]:
     """Return the mean over all trees for features x [m, D], [m]: bit for bit what scikit-learn gives."""
-    return np.concatenate([np.empty(0), *(_predict(arrays, x[i : i + ROWS]) for i in range(0, len(x), ROWS))])
+    return in_blocks(partial(_predict, arrays), ROWS, x)
 
 
 def _predict(arrays: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 from scipy.optimize import minimize_scalar
 
 from roftbench.errors import SkipJob, check_range
-from roftbench.methods.estimator import Estimator, Labels, Predict
+from roftbench.methods.estimator import Estimator, Labels, Predict, in_blocks
 from roftbench.methods.kernels import Matrix, is_fingerprint, squared_distances, standardization, tanimoto
 
 ROWS = 512  # queries at a time
@@ -100,8 +100,7 @@ class Posterior:
 
 
 def _predict(posterior: Posterior, clipped: bool, x: NDArray[Any]) -> Labels:
-    blocks = [posterior.mean(x[start : start + ROWS]) for start in range(0, len(x), ROWS)]
-    found = np.concatenate([np.empty(0), *blocks])
+    found = in_blocks(posterior.mean, ROWS, x)
     return found.clip(0, 1) if clipped else found
 
 

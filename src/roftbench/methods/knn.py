@@ -1,6 +1,6 @@
 """Nearest neighbors: the mean label of the training molecules that are most similar."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.errors import check_choice, check_range
-from roftbench.methods.estimator import Estimator, Labels, Predict
-from roftbench.methods.kernels import is_fingerprint, squared_distances, standardization, tanimoto
+from roftbench.methods.estimator import Estimator, Labels, Predict, in_blocks
+from roftbench.methods.kernels import Matrix, is_fingerprint, squared_distances, standardization, tanimoto
 
 ROWS = 512  # queries at a time
 WEIGHTS = ("similarity", "uniform")
@@ -46,15 +46,17 @@ class NearestNeighbors(Estimator):
 
 
 def _neighbors(train: NDArray[Any], y: Labels, count: int, weighted: bool, x: NDArray[Any]) -> Labels:
-    blocks = (x[start : start + ROWS] for start in range(0, len(x), ROWS))
-    return np.concatenate([np.empty(0), *(_mean(_similarity(block, train), y, count, weighted) for block in blocks)])
+    similarity = _similarity_to(train)
+    return in_blocks(lambda block: _mean(similarity(block), y, count, weighted), ROWS, x)
 
 
-def _similarity(x: NDArray[Any], train: NDArray[Any]) -> Labels:
+def _similarity_to(train: NDArray[Any]) -> Callable[[NDArray[Any]], Matrix]:
+    """Return the function from features [m, D] to similarities to the training molecules, [m, n]."""
     if is_fingerprint(train):
-        return tanimoto(x, train)
+        return lambda x: tanimoto(x, train)
     center, scale = standardization(train)
-    return 1 / (1 + np.sqrt(squared_distances((x - center) / scale, (train - center) / scale)))
+    standardized = (train - center) / scale
+    return lambda x: 1 / (1 + np.sqrt(squared_distances((x - center) / scale, standardized)))
 
 
 def _mean(similarity: Labels, y: Labels, count: int, weighted: bool) -> Labels:

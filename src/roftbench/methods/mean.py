@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.methods.estimator import Estimator, Labels, Predict
+from roftbench.methods.estimator import Estimator, Labels, Predict, constant_prediction
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Mean(Estimator):
 
     def fit(self, x: NDArray[Any], y: Labels, task: str, *, seed: int, threads: int) -> Predict:
         """Average the labels."""
-        return partial(_same, float(y.mean()))
+        return partial(constant_prediction, float(y.mean()))
 
     def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
         """Return the mean, [1]."""
@@ -26,8 +26,4 @@ class Mean(Estimator):
 
     def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
         """Return the same prediction from the arrays."""
-        return partial(_same, float(arrays["mean"][0]))
-
-
-def _same(value: float, x: NDArray[Any]) -> Labels:
-    return np.full(len(x), value)
+        return partial(constant_prediction, float(arrays["mean"][0]))

@@ -19,12 +19,12 @@ from roftbench.config.stable_names import present_path
 from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
-from roftbench.methods.estimator import Estimator, Predict
+from roftbench.methods.estimator import Estimator, Predict, constant_prediction
 from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
-from roftbench.runner.estimators import CONSTANT, ENCODER, constant_prediction
+from roftbench.runner.estimators import CONSTANT, ENCODER
 from roftbench.runner.objective import to_predictions
 
 BATCH = 128  # graphs, which fit a processor's cache; constant, as the last bits depend on it

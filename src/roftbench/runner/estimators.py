@@ -15,7 +15,7 @@ from roftbench.config.job import NETWORK, Job
 from roftbench.console import bar
 from roftbench.errors import UsageError
 from roftbench.methods.base import combinations
-from roftbench.methods.estimator import Estimator, Predict, constant
+from roftbench.methods.estimator import Estimator, Predict, constant, constant_prediction
 from roftbench.models.encoder import Encoder
 from roftbench.models.fingerprint import Fingerprint
 from roftbench.runner.devices import CPU, choose_device
@@ -113,8 +113,3 @@ class EstimatorExperiment(Experiment):
             return np.empty((0, len(fitted)))
         x = self.features[index.numpy()]
         return np.column_stack([predict(x) for predict in fitted])
-
-
-def constant_prediction(value: float, x: NDArray[Any]) -> NDArray[np.float64]:
-    """Return a value for each row of x [m, D]."""
-    return np.full(len(x), value)
