@@ -69,7 +69,7 @@ def test_values_of_one_section_are_composed_once_each_not_in_every_combination()
     values = ["train.lr=0.1,0.2,0.3", "train.epochs=1,2,3", "train.batch_size=8,16,32", "split.seed=1,2"]
     points = list(expand([*texts, *values], compose))
     assert len(points) == 2 * 2 * 3 * 2 * 27 * 2
-    first = 1 + (1 + 1 + 2 + 1) + (2 + 2 + 2) + 1  # every value alone
+    first = 1 + (1 + 1 + 1 + 1) + (1 + 1 + 1) + 1  # two values of each key; of three numbers the third is written in
     assert compose.calls == first + (1 + 2 + 1)  # and the values of a method's with the other method
     for point in points[::31]:
         assert point.config == resolved(composed(list(point.overrides), None))

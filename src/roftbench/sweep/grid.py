@@ -131,11 +131,7 @@ def _joints(axes: dict[str, list[str]], compose: Compose) -> list[_Joint]:
         return alone[moved[0]][chosen[moved[0]]] if len(moved) == 1 else sections(chosen) if moved else base
 
     base = sections({})
-    alone = {
-        axis: [base, *(sections({axis: number}) for number in range(1, len(values)))]
-        for axis, values in axes.items()
-        if len(values) > 1
-    }
+    alone = {axis: _alone(axis, values, base, sections) for axis, values in axes.items() if len(values) > 1}
     touched = {
         axis: {name for each in all_of for name in {**base, **each} if each.get(name) != base.get(name)}
         for axis, all_of in alone.items()
@@ -156,6 +152,34 @@ def _joints(axes: dict[str, list[str]], compose: Compose) -> list[_Joint]:
         joints.append(_Joint(tuple(group), found))
     fixed = {name: base[name] for name in base if not any(name in names for names in touched.values())}
     return [_Joint((), {(): fixed}), *joints]
+
+
+def _alone(
+    axis: str, values: Sequence[str], base: Sections, sections: Callable[[Mapping[str, int]], Sections]
+) -> list[Sections]:
+    """Return the sections of each value of one axis beside the first values of all others.
+
+    Numbers of a value such as train.lr or split.fold are written into the config of the second, without Hydra.
+    """
+    found = [base, sections({axis: 1})]
+    numbers = [override.value() for override in OverridesParser.create().parse_overrides(list(values))]
+    path = _value_paths([axis]).get(axis, ())
+    plain = bool(path) and {type(number) for number in numbers} <= {int, float} and _at(found[1], path) == numbers[1]
+    for place, number in enumerate(numbers[2:], 2):
+        found.append(_with(found[1], path, number) if plain else sections({axis: place}))
+    return found
+
+
+def _at(content: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        content = content.get(name) if isinstance(content, dict) else None
+    return content
+
+
+def _with(content: Sections, path: Sequence[str], value: Any) -> Sections:
+    """Return a copy of a config with another value at a path; what does not change is shared."""
+    name, *below = path
+    return {**content, name: _with(content[name], below, value) if below else value}
 
 
 def _choices(names: Iterable[str], axes: Mapping[str, Sequence[str]]) -> Iterator[dict[str, int]]:

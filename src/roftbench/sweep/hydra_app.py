@@ -24,6 +24,7 @@ from roftbench.formatting import printable
 from roftbench.runner.devices import choose_device
 from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.grid import expand
+from roftbench.sweep.in_process import InProcess, suffices
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
 from roftbench.sweep.plan import Plan, plan_sweep
 from roftbench.sweep.scheduler import JobReply, Scheduler
@@ -133,7 +134,8 @@ class SweepTask(JobTask):
         check_devices(jobs, config.hydra.launcher)
         set_following(launcher, config.hydra.launcher)
         given = self._arguments
-        Scheduler(jobs, launch, config.hydra.launcher, given.command, given.overrides).run()
+        launched = InProcess(jobs, launch) if suffices(config.hydra) else launch
+        Scheduler(jobs, launched, config.hydra.launcher, given.command, given.overrides).run()
 
 
 def check_devices(plan: Plan, launcher: DictConfig) -> None:
