@@ -1,5 +1,6 @@
 """`roftbench data`: the quality report of a data set, as tables or JSON."""
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -7,33 +8,56 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
 from roftbench.cli.data_tables import print_report
 from roftbench.config.components import build
 from roftbench.config.compose import clear_errors, composed
+from roftbench.config.environment import RunContext
 from roftbench.config.job import Component, Job
 from roftbench.config.parse import parse
 from roftbench.config.registry import existing, options
+from roftbench.console import shown
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality.report import quality_report
 from roftbench.errors import UsageError
+from roftbench.formatting import printable
 from roftbench.store.files import check_not_input, check_output, write_output
 
 SPLITS = ("random", "scaffold", "size", "random_scaffold")  # and the table's own column, if it has one
 
 
-def run(dataset: str, overrides: Sequence[str], config_dir: Path | None, out: Path | None, *, as_json: bool) -> int:
-    """Print the quality report of a data set by name or path, write it to `out` as JSON, and return 0.
+def run(
+    dataset: str,
+    overrides: Sequence[str],
+    config_dir: Path | None,
+    out: Path | None,
+    pyg: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Print the quality report of a data set by name or path, and return 0.
+
+    Args:
+        dataset: name or path.
+        overrides: those of its config and of the splits.
+        config_dir: a config folder of the user.
+        out: where the report is written as JSON, too.
+        pyg: where the graphs are written for PyTorch Geometric; then there is no report.
+        as_json: print JSON instead of tables.
 
     Raises:
-        UsageError: the data set or file does not exist or cannot be used, or `out` cannot be written.
+        UsageError: the data set or file does not exist or cannot be used, or a file cannot be written.
     """
     folder = config_dir and existing(config_dir)
-    if out is not None:
-        check_output(out)  # before computations of minutes
-        check_not_input(out, Path(dataset))
+    for option, path in (("--out", out), ("--pyg", pyg)):
+        if path is not None:
+            check_output(path, option)  # before computations of minutes
+            check_not_input(path, Path(dataset))
+    if pyg is not None:
+        return export(dataset, overrides, folder, pyg)
     with redirect_stdout(sys.stderr) if as_json else nullcontext():  # progress of a download would end up in the JSON
         report = make_report(dataset, overrides, folder)
     text = json.dumps(report, indent=1, allow_nan=False)
@@ -52,18 +76,49 @@ def make_report(dataset: str, overrides: Sequence[str], folder: Path | None) -> 
     Raises:
         UsageError: the data set or file does not exist, or cannot be used.
     """
-    path = _own_file(dataset, folder)
-    if given := [text for text in overrides if text.partition("=")[0] in ("dataset", "dataset.path")]:
-        raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}", key="dataset", got=given[0])
-    texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
+    job, context, guesses, texts, path = _read(dataset, overrides, folder)
     with clear_errors(texts, folder):
-        job, context, guesses = parse(_composed(texts, folder, path))
         splits = {split.name: split for split in _splits(job, texts, folder, path)}
         loaded = load_dataset(job.dataset, context.cache / "data", context.places)
         report = quality_report(loaded, {name: build(split) for name, split in splits.items()}, job.label_ratio)
     for name, split in splits.items():
         report["splits"][name] = {"settings": split.params, **report["splits"][name]}
     return {**report, "guesses": guesses}
+
+
+def export(dataset: str, overrides: Sequence[str], folder: Path | None, out: Path) -> int:
+    """Write the molecules of a data set as a list of `torch_geometric.data.Data`, and return 0.
+
+    Each has x, edge_index and edge_attr as `torch_geometric.utils.from_smiles` gives them, smiles, y [1, T] (NaN: no
+    label) and row, its data row in the file.
+
+    Raises:
+        UsageError: the data set or file does not exist or cannot be used, or `out` cannot be written.
+    """
+    from roftbench.data.geometric import graphs_of  # here: a second that reports need not spend
+
+    job, context, guesses, *_ = _read(dataset, overrides, folder)
+    for guess in guesses:
+        print(f"guessed: {guess}")
+    loaded = load_dataset(job.dataset, context.cache / "data", context.places)
+    graphs = graphs_of(loaded)
+    content = io.BytesIO()
+    torch.save(graphs, content)
+    write_output(out, content.getvalue(), "--pyg")
+    print(printable(f"{len(graphs)} graphs of {loaded.spec.name}, {len(loaded.dropped)} rows left out: {shown(out)}"))
+    return 0
+
+
+def _read(
+    dataset: str, overrides: Sequence[str], folder: Path | None
+) -> tuple[Job, RunContext, list[str], list[str], str | None]:
+    """Return a job on a data set, its context, guesses about a table, the overrides, and the path of a user's table."""
+    path = _own_file(dataset, folder)
+    if given := [text for text in overrides if text.partition("=")[0] in ("dataset", "dataset.path")]:
+        raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}", key="dataset", got=given[0])
+    texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
+    with clear_errors(texts, folder):
+        return *parse(_composed(texts, folder, path)), texts, path
 
 
 def _own_file(dataset: str, folder: Path | None) -> str | None:

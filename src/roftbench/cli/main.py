@@ -159,7 +159,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
 def _data(arguments: argparse.Namespace) -> int:
     from roftbench.cli import data
 
-    given = arguments.dataset, arguments.overrides, arguments.config_dir, arguments.out
+    given = arguments.dataset, arguments.overrides, arguments.config_dir, arguments.out, arguments.pyg
     return data.run(*given, as_json=arguments.json)
 
 

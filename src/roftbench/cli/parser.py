@@ -99,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("dataset", help="a name of `roftbench list datasets`, or a file")
     data.add_argument("--json", action="store_true", help="print JSON instead of tables")
     data.add_argument("--out", type=Path, help="write the JSON to this file as well")
+    data.add_argument("--pyg", type=Path, help="write the graphs for PyTorch Geometric to this file (.pt), no report")
 
     tables = commands.add_parser("tables", help="make leaderboards from the records (roftbench tables --help)")
     tables.add_argument("--json", action="store_true", help="print JSON instead of tables")

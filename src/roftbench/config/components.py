@@ -25,6 +25,7 @@ from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.models.config import PUBLISHED, ModelCard
 from roftbench.store.checksums import Checksum, sha256
 
+NETWORKS = ("torch_geometric",)  # packages whose modules a config may name
 UNUSED_SEED = 42  # in a job's identity where the seed has no effect
 
 
@@ -98,9 +99,14 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
     head, component = _component(ModelCard, values, "model", plugins)
     model: Any = import_name(component.target)
     kind = kind_of(model, "model")
+    for name, base in getattr(model, "imports", {}).items():
+        named = import_allowed(component.params[name], f"model.{name}", (*plugins, *NETWORKS), (base,))
+        component = replace(component, code=component.code or code_of(named, plugins))
     with suppress(RuntimeError):  # an encoder that reads its weights while it is built needs memory: the job checks it
         try:
             model = without_weights(component)
+        except UsageError as error:
+            raise error.under("model.") from None
         except ValueError as error:
             raise UsageError(f"model: {error}", key="model") from None
     if kind == FINGERPRINT:

@@ -20,7 +20,7 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple
 
     Args:
         path: dotted import path.
-        where: the config group, for messages.
+        where: the config group, or the key that names the class, for messages.
         plugins: module names of the plug-ins.
         bases: the class must be a subclass of one of these.
 
@@ -29,7 +29,7 @@ def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple
     """
 
     def refused(problem: str, hint: str = "") -> UsageError:
-        key = f"{where}._target_"
+        key = where if "." in where else f"{where}._target_"
         return UsageError(f"{key}={path} {problem}", key=key, got=path, hint=hint)
 
     if not any(path.startswith(f"{name}.") for name in (PACKAGE, *plugins)):

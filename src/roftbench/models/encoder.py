@@ -1,7 +1,7 @@
 """Interface between models and methods: an encoder with named blocks, and a predictor with a head on top."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,11 +40,13 @@ class Encoder(nn.Module, ABC):
             a `Featurizer` in a plug-in.
         dim: width of the graph representations.
         omitted_at_default: parameters that enter a job's key only where they differ from their default.
+        imports: parameters that hold the import path of a class, and the base of that class.
         random_only: reason why no checkpoint may be loaded into this instance; empty if any may.
     """
 
     featurizer: ClassVar[str] = HU
     omitted_at_default: ClassVar[tuple[str, ...]] = ()
+    imports: ClassVar[Mapping[str, type]] = {}
     random_only: str = ""
     dim: int
 

@@ -38,26 +38,29 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_output(path: Path, text: str) -> None:
-    """Write the text file of `--out` atomically.
+def write_output(path: Path, content: str | bytes, option: str = "--out") -> None:
+    """Write the file of an option such as `--out` atomically.
 
     Raises:
         UsageError: the path is a folder or cannot be written.
     """
-    check_output(path)
+    check_output(path, option)
     remove_leftovers([path.parent], path.name)
     try:
-        write_text(path, text)
+        if isinstance(content, str):
+            write_text(path, content)
+        else:
+            with atomic(path) as temporary:
+                temporary.write_bytes(content)
     except OSError as error:
-        raise UsageError(
-            f"--out {path} cannot be written: {error.strerror or error}", key="--out", got=str(path)
-        ) from None
+        problem = f"{option} {path} cannot be written: {error.strerror or error}"
+        raise UsageError(problem, key=option, got=str(path)) from None
 
 
-def check_output(path: Path) -> None:
-    """Raise UsageError if the path of `--out` is a folder."""
+def check_output(path: Path, option: str = "--out") -> None:
+    """Raise UsageError if the path of an option such as `--out` is a folder."""
     if path.is_dir():
-        raise UsageError(f"--out {path} is a folder: give the name of a file", key="--out", got=str(path))
+        raise UsageError(f"{option} {path} is a folder: give the name of a file", key=option, got=str(path))
 
 
 def check_paths(source: Path, output: Path, endings: Sequence[str]) -> None:

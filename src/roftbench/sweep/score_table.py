@@ -54,7 +54,7 @@ def _cell(one: Planned, keys: set[str]) -> Cell:
     for text in one.overrides:
         key, _, value = text.partition("=")
         if key in keys and key not in REPEATS:
-            (columns if key.partition(".")[0] in COLUMNS else rows).append(value if key in NAMED else text)
+            (columns if key.partition(".")[0] in COLUMNS else rows).append(value if key in NAMED else text.lstrip("+"))
     row = " ".join(rows) or one.job.method.name
     column = " ".join(columns) or f"{one.job.dataset.name} {one.job.label_ratio.name}"
     return printable_name(row), printable_name(column)

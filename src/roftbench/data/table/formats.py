@@ -1,21 +1,22 @@
-"""Files that are no tables of text: Excel sheets and SD files are read, other formats are recognized and refused."""
+"""Files that are no tables of text: Excel sheets, SD files and saved graphs are read, other formats are refused."""
 
 import datetime
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import pyarrow as pa
 from rdkit import Chem, rdBase
 
 from roftbench.data.smiles import MAX_ATOMS
+from roftbench.data.table import geometric
+from roftbench.data.table.loaded import Loaded
 from roftbench.errors import UsageError
 
 ZIP = b"PK\x03\x04"
-ALLOWED = "allowed: CSV, TSV (plain or .gz), Parquet, Excel (.xlsx) and SD files"
+ALLOWED = "allowed: CSV, TSV (plain or .gz), Parquet, Excel (.xlsx), SD files and graphs of PyTorch Geometric (.pt)"
 SIGNATURES = (
     (ZIP, "an Excel file or a zip archive? Save the sheet as CSV, or unpack the archive"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file? Save the sheet as CSV, or as .xlsx"),
@@ -62,18 +63,6 @@ SDF_FIELD = re.compile(rb"^>[^\n<]*<([^>\n]+)>", re.MULTILINE)
 SDF_LINE_END = re.compile(rb"\r\n?")
 
 
-class Loaded(NamedTuple):
-    """Content of a file: names of columns, cells of each column as text, and notes on guesses."""
-
-    names: list[str]
-    columns: list[list[str]]
-    notes: list[str]
-
-    def batches(self, positions: Sequence[int]) -> Iterator[list[pa.Array]]:
-        """Yield the cells of some columns of all rows, at once."""
-        yield [pa.array(self.columns[at], pa.string()) for at in positions]
-
-
 def is_loadable(file: str, start: bytes) -> bool:
     """Return whether `load` reads a file, from its name and first unpacked bytes."""
     suffix = Path(file.lower().removesuffix(".gz")).suffix
@@ -81,12 +70,12 @@ def is_loadable(file: str, start: bytes) -> bool:
 
 
 def load(what: str, content: bytes) -> Loaded:
-    """Return the table of an Excel file or an SD file.
+    """Return the table of an Excel file, an SD file or a file of graphs.
 
     Raises:
-        UsageError: it is neither, or damaged, or its reader is not installed.
+        UsageError: it is none of these, or damaged, or its reader is not installed.
     """
-    found = _excel(what, content) if content.startswith(ZIP) else _sdf(what, content)
+    found = _zipped(what, content) if content.startswith(ZIP) else _sdf(what, content)
     if not found.columns or not found.columns[0]:
         raise UsageError(f"{what} has no rows", key=what)
     return found
@@ -101,6 +90,10 @@ def check_signature(what: str, start: bytes) -> None:
     for pattern, hint in TEXTS:
         if pattern.match(text):
             raise UsageError(f"{what} is not a table, but {hint}; {ALLOWED}", key=what)
+
+
+def _zipped(what: str, content: bytes) -> Loaded:
+    return geometric.load(what, content) if geometric.is_saved(content) else _excel(what, content)
 
 
 def _excel(what: str, content: bytes) -> Loaded:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from roftbench.data.table import formats
 from roftbench.data.table.decimals import has_decimal_commas
+from roftbench.data.table.loaded import Loaded
 from roftbench.data.table.parquet import Parquet, is_parquet, open_parquet
 from roftbench.data.table.quotes import check_rows
 from roftbench.data.table.text import PEEK, Text, open_text
@@ -93,7 +94,7 @@ def whole(table: Batched, positions: Sequence[int]) -> list[pa.ChunkedArray]:
     return [pa.chunked_array([batch[at] for batch in batches], pa.string()) for at in range(len(positions))]
 
 
-def sheet_of(what: str, table: Parquet | formats.Loaded) -> Sheet:
+def sheet_of(what: str, table: Parquet | Loaded) -> Sheet:
     """Return a table that is no text as a sheet."""
     return Sheet(what, table.names, table.notes, lambda positions: whole(table, positions))
 

@@ -1,0 +1,18 @@
+"""A table that is in memory as a whole, from a file that is no text."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+
+class Loaded(NamedTuple):
+    """Content of a file: names of columns, cells of each column as text, and notes on guesses."""
+
+    names: list[str]
+    columns: list[list[str]]
+    notes: list[str]
+
+    def batches(self, positions: Sequence[int]) -> Iterator[list[pa.Array]]:
+        """Yield the cells of some columns of all rows, at once."""
+        yield [pa.array(self.columns[at], pa.string()) for at in positions]
