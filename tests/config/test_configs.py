@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from lab import ESTIMATORS, METHODS, ROOT, write_csv
 from safetensors.torch import save_file
+from torch_geometric.utils import from_smiles
 
 from roftbench.config.components import build
 from roftbench.config.compose import composed
@@ -39,7 +41,8 @@ OPTIONS = sorted(
     if path.parent.name not in ("experiment", "featurizer")
 )
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
-NAMED = [one for one in OPTIONS if one[0] in ("model", "method", "dataset", "split", "train") and one[1] != "csv"]
+OWN = (("dataset", "csv"), ("dataset", "pyg"))  # named by the user's file
+NAMED = [one for one in OPTIONS if one[0] in ("model", "method", "dataset", "split", "train") and one not in OWN]
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +51,18 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], st
     folder = tmp_path_factory.mktemp("needed")
     write_csv(folder / "mine.csv", {"smiles": ["C", "CC", "CCC"], "y": [0.5, 1.5, 2], "year": [2019, 2020, 2021]})
     (folder / "parts.json").write_text('{"train": [0], "val": [1], "test": [2]}')
+    graphs = [from_smiles(smiles) for smiles in ("C", "CC", "CCC")]
+    for y, graph in enumerate(graphs):
+        graph.y = y + 0.5
+    torch.save(graphs, folder / "mine.pt")
     own: dict[str, type[Encoder]] = {"gin": GIN, "gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
     own |= {"moleculestm": MoleculeSTM, "graphgps": GraphGPS, "graphium": Graphium}
     for name, encoder in own.items():
         save_file(encoder().state_dict(), folder / f"{name}.safetensors")
     return {
         ("dataset", "csv"): f"dataset.path={folder / 'mine.csv'}",
+        ("dataset", "pyg"): f"dataset.path={folder / 'mine.pt'}",
+        ("model", "pyg"): "model.module=torch_geometric.nn.models.GCN +model.kwargs={hidden_channels:8,num_layers:2}",
         ("split", "time"): f"dataset=csv dataset.path={folder / 'mine.csv'} split.column=year",
         ("split", "file"): f"split.path={folder / 'parts.json'}",
         **{("model", name): f"model.checkpoint={folder / name}.safetensors" for name in own},

@@ -58,6 +58,7 @@ ENCODERS = {  # the same of models, many of which share an encoder
     "roftbench.models.graphsage.GraphSAGE",
     "roftbench.models.minimol.MiniMol",
     "roftbench.models.moleculestm.MoleculeSTM",
+    "roftbench.models.pyg.PyG",
 }
 
 

@@ -131,9 +131,15 @@ class PyG(Encoder):
             given = {"x": x, "edge_index": batch.edge_index, "edge_attr": edges}
             data = GeometricBatch(**given, batch=owner, ptr=batch.node_ptr)
             return self._checked(self.module(data))
-        named = {"edge_attr": edges, "batch": owner, "batch_size": batch.num_graphs}
+        named = {
+            "x": x,
+            "edge_index": batch.edge_index,
+            "edge_attr": edges,
+            "batch": owner,
+            "batch_size": batch.num_graphs,
+        }
         chosen = {name: value for name, value in named.items() if name in self._takes and value is not None}
-        return self._checked(self.module(x, batch.edge_index, **chosen))
+        return self._checked(self.module(**chosen))
 
     def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         if self.atoms is not None:
@@ -232,7 +238,7 @@ def _aggregation(name: str, kwargs: dict[str, Any]) -> Aggregation:
 def _arguments(module: nn.Module) -> tuple[str, ...]:
     """Return the names of the arguments of a module's `forward`."""
     names = tuple(inspect.signature(module.forward).parameters)
-    if not names or (names[0] not in DATA and len(names) < 2):
+    if names[:1] not in [(name,) for name in DATA] and not {"x", "edge_index"} <= {*names}:
         problem = f"module: {type(module).__name__}.forward must take x and edge_index, or a single data"
         raise UsageError(f"{problem}; it takes {', '.join(names) or 'nothing'}", key="module")
     return names
