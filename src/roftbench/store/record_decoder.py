@@ -30,7 +30,7 @@ _Done: Any = msgspec.defstruct(
     "_Done",
     [
         *(("job", dict[str, Raw]), ("details", _Details), ("count", Raw), ("data", Raw), ("env", Raw)),
-        *(("stages", Raw, Raw(b"[]")), ("test_predictions", Raw, Raw())),
+        *(("stages", Raw, Raw(b"[]")), ("test_predictions", Raw, Raw()), ("val_predictions", Raw, Raw())),
     ],
     bases=(Record,),
     frozen=True,
