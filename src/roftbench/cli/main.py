@@ -166,7 +166,7 @@ def _data(arguments: argparse.Namespace) -> int:
 def _tables(arguments: argparse.Namespace) -> int:
     from roftbench.cli.tables import Output, show_tables
 
-    output = Output(arguments.out, arguments.by, as_json=arguments.json, figures=arguments.figures)
+    output = Output(arguments.out, arguments.by, arguments.json, arguments.figures, arguments.predictions)
     return show_tables(arguments.overrides, arguments.scores, output)
 
 
