@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roftbench.config.paths import absolute, paths_of
+from roftbench.config.paths import Paths, absolute, paths_of
 from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.analysis import write_evidence
 from roftbench.report.predictions.origin import Origins
 from roftbench.report.predictions.parquet import FEW, FILE, expected_rows, write_predictions
+from roftbench.report.predictions.pictures import write_pictures
 from roftbench.report.query import GROUP, Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import SCORES, read_scores, write_scores
@@ -76,7 +77,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     try:
         written = show(board, folder, output, suffix)
         written += [] if keeps else write_scores(board.records, board.failures, folder)
-        written += [] if scores else _write_predictions(board, Store(results), Origins(paths), folder, output)
+        written += [] if scores else _write_predictions(board, paths, folder, output)
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}", key="--out", got=str(folder)) from None
     if not output.as_json:
@@ -84,15 +85,23 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     return 0
 
 
-def _write_predictions(board: Board, store: Store, origins: Origins, folder: Path, output: Output) -> list[Path]:
-    """Write the companion of scores.csv, as asked or by default if it is small; an older one is removed otherwise."""
-    wanted, rows = output.predictions, expected_rows(board.records)
-    if wanted is None and rows > FEW:
+def _write_predictions(board: Board, paths: Paths, folder: Path, output: Output) -> list[Path]:
+    """Write the companion of scores.csv and figures of predictions, as asked or by default where they are few.
+
+    A companion of earlier records is removed if none is written.
+    """
+    store, origins = Store(absolute(paths.results)), Origins(paths)
+    rows = expected_rows(board.records)
+    if output.predictions is None and rows > FEW:
         logger.warning("%s would have about %s rows and is not written; --predictions writes it", FILE, f"{rows:,}")
-    if wanted or (wanted is None and rows <= FEW):
-        return write_predictions(board.records, store, origins, folder)
-    (folder / FILE).unlink(missing_ok=True)
-    return []
+    wanted = rows <= FEW if output.predictions is None else output.predictions
+    written = write_predictions(board.records, store, origins, folder) if wanted else []
+    if not written:
+        (folder / FILE).unlink(missing_ok=True)
+    if output.by == "model":
+        return written
+    source, figures = (asked(board), render_provenance(board)), output.figures
+    return written + write_pictures(board.long, board.table, store, origins, folder, figures=figures, source=source)
 
 
 def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
