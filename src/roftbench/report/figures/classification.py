@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.formatting import score_text
-from roftbench.report.figures.panels import SOFT, Floats, JobPoints, Panel, grid
+from roftbench.report.figures.panels import SOFT, Floats, JobPoints, Panel, grid, labeled
 from roftbench.report.figures.style import appearance, style
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def draw_calibration(panels: Sequence[Panel], title: str, target: str) -> "Figur
             )
             above.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
             below.bar((np.arange(BINS) + 0.5) / BINS, bins.total, width=0.9 / BINS, color=panel.color)
-            below.set_xlabel(f"predicted probability of {target} = 1")
+            below.set_xlabel(f"{labeled('probability of', target)} = 1")
         columns[0][0].set_ylabel("observed share")
         columns[0][1].set_ylabel("predictions")
     return figure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.formatting import score_text
+from roftbench.formatting import UNDEFINED, score_text
 from roftbench.metrics import evaluate
 from roftbench.report.figures.style import appearance
 from roftbench.report.format import METRIC_NAMES
@@ -24,6 +24,7 @@ VECTORS = 2_000  # points of a panel that are drawn as shapes; more are a pictur
 SEED = 42  # of the sample
 WIDTH = 3.1  # inches of a panel
 LETTER = 0.075  # inches, of a panel's title, at most on average
+LONGEST = 24  # characters of a target's name on an axis
 SOFT = "#707070"
 
 
@@ -67,10 +68,12 @@ class Panel:
     def score(self, task: str, metric: str) -> str:
         """Return a metric as text: mean ± standard deviation (ddof 0) over jobs, as the leaderboard has it."""
         values = [evaluate(task, job.y[:, None], job.prediction[:, None], [metric])[metric] for job in self.jobs]
-        known = [math.nan if value is None else value for value in values]
+        name = METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            return f"{name} {UNDEFINED}"
         spread = f" ± {score_text(float(np.std(known)))}" if len(known) > 1 else ""
-        mean = score_text(float(np.mean(known)))
-        return f"{METRIC_NAMES.get(metric, metric.replace('_', ' '))} {mean}{spread if mean[0].isdigit() else ''}"
+        return f"{name} {score_text(float(np.mean(known)))}{spread}"
 
     def count(self) -> str:
         """Return the number of predictions and molecules, in words."""
@@ -89,7 +92,7 @@ def sample(total: int, most: int) -> NDArray[np.int64]:
 
 
 def grid(
-    title: str, titles: Sequence[str], heights: Sequence[float], note: str = "", share: bool = True
+    title: str, titles: Sequence[str], heights: Sequence[float], note: str = "", *, share: bool = True, pad: float = 6
 ) -> "tuple[Figure, list[list[Axes]]]":
     """Return a figure with a column of axes per panel, and the axes by column.
 
@@ -101,6 +104,7 @@ def grid(
         heights: inches of the rows.
         note: a line below the panels.
         share: whether the axes of a row share their scales.
+        pad: points between titles and axes.
     """
     from matplotlib.figure import Figure
 
@@ -118,7 +122,7 @@ def grid(
         figure.supxlabel(note, fontsize=8, color=SOFT)
     columns = [list(column) for column in axes.T]
     for column, text in zip(columns, titles, strict=True):
-        column[0].set_title(text, loc="left", fontsize=9, fontweight="normal")
+        column[0].set_title(text, loc="left", fontsize=9, fontweight="normal", pad=pad)
     return figure, columns
 
 
@@ -128,6 +132,8 @@ def scatter(axes: "Axes", panel: Panel, x: Floats, y: Floats) -> None:
     axes.plot(x, y, ".", color=panel.color, markersize=5, markeredgewidth=0, alpha=faint, rasterized=len(x) > VECTORS)
 
 
-def labeled(name: str, target: str, units: str) -> str:
-    """Return the label of an axis: "measured logS (log mol/L)"."""
-    return f"{name} {target}" + (f" ({units})" if units else "")
+def labeled(name: str, target: str, units: str = "") -> str:
+    """Return the label of an axis, with the unit or else the name of the target: "measured (log mol/L)"."""
+    return (
+        f"{name} ({units})" if units else f"{name} {target if len(target) <= LONGEST else target[: LONGEST - 1] + '…'}"
+    )

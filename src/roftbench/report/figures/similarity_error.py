@@ -41,7 +41,7 @@ def draw_similarity_error(panels: Sequence[Panel], title: str, error: str) -> "F
     """
     titles = [f"{one.title}\n{one.count()}" for one in panels]
     with style():
-        figure, columns = grid(title, titles, (2.7,), _NOTE)
+        figure, columns = grid(title, titles, (2.7,), _NOTE, pad=14)
         for panel, (axes,) in zip(panels, columns, strict=True):
             nearest = panel.points.similarity
             known = ~np.isnan(nearest)
@@ -56,9 +56,9 @@ def draw_similarity_error(panels: Sequence[Panel], title: str, error: str) -> "F
                         (low + high) / 2, 1.0, _short(int(count)), ha="center", va="bottom", size=6.5, transform=at
                     )
             axes.set_xlim(-0.02, 1.02)
-            axes.set_ylim(bottom=0)
             axes.set_xlabel("similarity to the nearest training molecule")
-            axes.title.set_position((0, 1.06))
+        largest = max(float(np.abs(one.points.prediction - one.points.y).max()) for one in panels)
+        columns[0][0].set_ylim(0, 1.05 * (largest or 1.0))
         columns[0][0].set_ylabel(error)
     return figure
 

@@ -132,7 +132,9 @@ def _picture(kind: str, stem: str, title: str, found: Loaded, target: int) -> Pi
         return Picture(stem, title, drawn, "" if drawn else reason)
     if found.unknown:
         return Picture(stem, title, reason=f"the training molecules are not known: {found.unknown}")
-    error = "|probability − class|" if found.group.task != "regression" else labeled("|error| of", name, units)
+    error = (
+        "|probability − class|" if found.group.task != "regression" else labeled("|predicted − measured|", name, units)
+    )
     return Picture(stem, title, draw_similarity_error(panels, title, error))
 
 
