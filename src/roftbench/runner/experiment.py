@@ -164,8 +164,8 @@ class Experiment(ABC):
 
     def _by_row(self, part: Indices, predictions: NDArray[np.float64]) -> Predictions:
         task = self.objective.task
-        rounded = [[_rounded(value, task) for value in row] for row in predictions]
-        return Predictions(self.dataset.rows[part].tolist(), rounded)
+        columns = [rounded(column, task) for column in predictions.T]
+        return Predictions(self.dataset.rows[part].tolist(), np.stack(columns, axis=1).tolist())
 
     def _data(self) -> DataResult:
         dataset = self.dataset
@@ -238,6 +238,18 @@ class Experiment(ABC):
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
-def _rounded(value: float, task: str) -> float:
-    """Return a prediction with nine significant digits; a probability close to 1 in full, since ranks depend on it."""
-    return float(value) if task == "classification" and value > NEARLY_ONE else float(f"{value:.9g}")
+def rounded(predictions: NDArray[np.float64], task: str) -> NDArray[np.float64]:
+    """Return predictions [n] with nine significant digits, but in full where ranks depend on the others.
+
+    These are probabilities close to 1, and different values that would become equal: a forest's means of the same
+    leaves differ in the last digit.
+    """
+    short = np.array([float(f"{value:.9g}") for value in predictions])
+    _, place = np.unique(short, return_inverse=True)
+    lowest, highest = np.full(len(short), np.inf), np.full(len(short), -np.inf)
+    np.minimum.at(lowest, place, predictions)
+    np.maximum.at(highest, place, predictions)
+    needed = lowest[place] < highest[place]
+    if task == "classification":
+        needed |= predictions > NEARLY_ONE
+    return np.where(needed, predictions, short)
