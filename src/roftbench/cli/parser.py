@@ -116,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
         "--predictions",
         action="store_true",
         default=None,
-        help="write predictions.parquet (default: only up to a million predictions)",
+        help="write predictions.parquet (default: only up to 250,000 predictions)",
     )
     predictions.add_argument(
         "--no-predictions", dest="predictions", action="store_false", default=None, help="do not write it"

@@ -17,6 +17,7 @@ from roftbench.report.predictions.pictures import pictures
 from roftbench.store.results import Store
 
 GROUPS = 4  # data sets, splits and numbers of labels whose predictions are drawn; with more, none are
+JOBS = 500  # with more, none are drawn either: it would take longer than the rest of the page
 _Data = dict[str, Any]
 
 
@@ -46,7 +47,7 @@ class Beside:
 def beside_tables(store: Store, long: pd.DataFrame, paths: Paths) -> Beside:
     """Return what a page of a store shows beside its tables; predictions are read only for what is drawn."""
     found = Beside(advice=read_advice(store.root))
-    if count_groups(long) > GROUPS:
+    if count_groups(long) > GROUPS or long["key"].nunique() > JOBS:
         return found
     origins = Origins(paths)
     for group in groups(long, cells(long)):

@@ -24,7 +24,7 @@ from roftbench.store.results import Store
 logger = logging.getLogger(__name__)
 
 FILE = "predictions.parquet"
-FEW = 1_000_000  # rows that are written by default; each million takes seconds
+FEW = 250_000  # rows that are written by default, in about a second
 ROWS = 100_000  # of a row group, at least: the memory that writing needs
 PATIENCE = 2.0  # seconds without a progress bar
 _TEXT = ("job", "model", "method", "dataset", "split", "label_ratio")
