@@ -10,7 +10,7 @@ from made_records import whole
 from roftbench.advise.candidates import Candidate
 from roftbench.advise.ensembling import Blender, held_out
 from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.store.record_schema import TestPredictions
+from roftbench.store.record_schema import Predictions
 
 FOLDS = 3
 
@@ -27,7 +27,7 @@ def runner(dataset: MoleculeDataset, model: str, errors: np.ndarray[Any, Any], s
     for fold, error in enumerate(np.resize(errors, (FOLDS, 20))):
         index = np.arange(20 * fold, 20 * (fold + 1))
         prediction = dataset.y[index] + error[:, None]
-        found = TestPredictions(dataset.rows[index].tolist(), prediction.tolist())
+        found = Predictions(dataset.rows[index].tolist(), prediction.tolist())
         one.records[fold] = whole(test_predictions=found)
         one.scores[fold] = float(np.sqrt(np.mean(error**2)))
     return one

@@ -562,8 +562,10 @@ def test_tables_are_printed_written_and_given_as_json(cli: Command, tmp_path: Pa
     assert "n50 labels" in plain.out
     assert re.search(r"│ Full FT +│ +\d\.\d{3} ± \d\.\d{3} \(2\)", plain.out)
     names = ["leaderboard.md", "leaderboard.csv", "leaderboard.tex", "comparison.md", "comparison.csv", "scores.csv"]
-    assert plain.out.endswith(f"written to {cli.lab.results}/tables: {', '.join([*names, 'settings.json'])}\n")
-    files = {name: (cli.lab.results / name).read_text() for name in cli.files() if name.startswith("tables/")}
+    names += ["settings.json", "predictions.parquet", "predictions.md", "2 figures (.svg, .pdf)"]
+    assert plain.out.endswith(f"written to {cli.lab.results}/tables: {', '.join(names)}\n")
+    texts = [name for name in cli.files() if name.startswith("tables/leaderboard")]
+    files = {name: (cli.lab.results / name).read_text() for name in texts}
     assert "| Full FT | " in files["tables/leaderboard.md"]
     rows = json.loads(cli("tables", "--json", "--out", str(tmp_path / "out")).out)
     assert [(row["method"], row["n"]) for row in rows] == [("full_ft", 2), ("lp", 2)]

@@ -64,10 +64,18 @@ def several(lab: Lab) -> Lab:
     return lab
 
 
+@pytest.fixture
+def scores_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables without what scores.csv does not hold: predictions and their figures."""
+    monkeypatch.setattr("roftbench.cli.tables.FEW", 0)
+    monkeypatch.setattr("roftbench.report.predictions.pictures.FEW", 0)
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.usefixtures("scores_only")
 def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, several: Lab, tmp_path: Path) -> None:
     words = ("select=test", "metric=mae")
     shown = cli("tables", *words, "--out", str(tmp_path / "first"))
@@ -98,6 +106,7 @@ def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, severa
     assert b"own metric (RMSE); made by `roftbench tables method=lp`." in now["leaderboard.md"]
 
 
+@pytest.mark.usefixtures("scores_only")
 def test_scores_of_several_machines_make_the_tables_of_all_records(cli: Command, several: Lab, tmp_path: Path) -> None:
     cli("tables", "--out", str(tmp_path / "all"))
     for dataset in ("esol", "freesolv"):
@@ -149,5 +158,5 @@ def test_models_have_tables_with_the_same_filters(cli: Command, several: Lab) ->
     page = (several.results / "tables" / "models.md").read_text(encoding="utf-8")
     assert page.count(made_by) == 2
     assert "\n## Provenance\n" in page
-    names = {"models.md", "models.csv", "scores.csv", "settings.json"}
+    names = {"models.md", "models.csv", "scores.csv", "settings.json", "predictions.parquet"}
     assert set(files(several.results / "tables")) == names

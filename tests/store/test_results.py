@@ -83,8 +83,8 @@ def test_keys_of_a_record_file_keep_their_order(store: Store) -> None:
     path = store.put(record())
     assert list(json.loads(path.read_text(encoding="utf-8"))) == [
         *("digest", "schema", "key", "status", "job", "scores", "base", "chosen", "candidates", "best_epoch"),
-        *("details", "stages", "history", "count", "warnings", "data", "test_predictions", "seconds", "env"),
-        "peak_memory_mb",
+        *("details", "stages", "history", "count", "warnings", "data", "test_predictions", "val_predictions"),
+        *("seconds", "env", "peak_memory_mb"),
     ]
 
 

@@ -166,18 +166,20 @@ def _data(arguments: argparse.Namespace) -> int:
 def _tables(arguments: argparse.Namespace) -> int:
     from roftbench.cli.tables import Output, show_tables
 
-    output = Output(arguments.out, arguments.by, as_json=arguments.json, figures=arguments.figures)
+    output = Output(arguments.out, arguments.by, arguments.json, arguments.figures, arguments.predictions)
     return show_tables(arguments.overrides, arguments.scores, output)
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from roftbench.config.paths import absolute, paths_of
     from roftbench.report.page import html
 
-    results, scores = _results(arguments.overrides), arguments.scores
+    paths, scores = paths_of(arguments.overrides), arguments.scores
+    results = absolute(paths.results)
     if len(scores) > 1 and arguments.out is None:
         raise UsageError("--from is given several times: give a file for the page, --out FILE", key="--out")
     out = arguments.out or (scores[0].absolute().parent if scores else results) / "report.html"
-    data = html.write_report(results, out, scores)
+    data = html.write_report(results, out, scores, paths)
     print(html.words(data, out))
     return 0
 

@@ -112,6 +112,16 @@ def parser() -> argparse.ArgumentParser:
         "--figures", action="store_true", default=None, help="draw all figures (default: only if there are at most 30)"
     )
     figures.add_argument("--no-figures", dest="figures", action="store_false", default=None, help="draw no figures")
+    predictions = tables.add_mutually_exclusive_group()
+    predictions.add_argument(
+        "--predictions",
+        action="store_true",
+        default=None,
+        help="write predictions.parquet (default: only up to 250,000 predictions)",
+    )
+    predictions.add_argument(
+        "--no-predictions", dest="predictions", action="store_false", default=None, help="do not write it"
+    )
     tables.add_argument("--out", type=Path, help="folder to write to (default: <results>/tables, or beside the CSV)")
     tables.formatter_class, tables.epilog = argparse.RawDescriptionHelpFormatter, TABLES_HELP
 

@@ -1,14 +1,18 @@
 """`roftbench tables`: leaderboards and statistics from records, printed and written."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roftbench.config.paths import absolute, paths_of
+from roftbench.config.paths import Paths, absolute, paths_of
 from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.analysis import write_evidence
+from roftbench.report.predictions.origin import Origins
+from roftbench.report.predictions.parquet import FEW, FILE, expected_rows, write_predictions
+from roftbench.report.predictions.pictures import write_pictures
 from roftbench.report.query import GROUP, Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import SCORES, read_scores, write_scores
@@ -20,6 +24,8 @@ from roftbench.report.tables.render import json_text, plain_rows, print_rich, to
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.results import Store
 
+logger = logging.getLogger(__name__)
+
 WIDTH = 250  # columns of output that does not go to a terminal
 BY_MODEL = ("--by", "model")
 
@@ -28,14 +34,15 @@ BY_MODEL = ("--by", "model")
 class Output:
     """Settings of the output.
 
-    out: folder (None: beside the records). by: what the rows are, "method" or "model". figures: None draws them if
-    they are few.
+    out: folder (None: beside the records). by: what the rows are, "method" or "model". figures, predictions: None draws
+    or writes them if they are few.
     """
 
     out: Path | None = None
     by: str = "method"
     as_json: bool = False
     figures: bool | None = None
+    predictions: bool | None = None
 
 
 def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) -> int:
@@ -54,7 +61,11 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")
     if len(scores) > 1 and output.out is None:
         raise UsageError("--from is given several times: give a folder for their tables, --out DIR", key="--out")
-    results = absolute(paths_of(rest).results)
+    if scores and output.predictions:
+        problem = "--predictions needs the records, and --from reads scores alone"
+        raise UsageError(problem, key="--predictions", hint="Leave out --from, or --predictions.")
+    paths = paths_of(rest)
+    results = absolute(paths.results)
     records, failures = read_scores(*scores) if scores else read_records(Store(results))
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
     folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
@@ -66,11 +77,31 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     try:
         written = show(board, folder, output, suffix)
         written += [] if keeps else write_scores(board.records, board.failures, folder)
+        written += [] if scores else _write_predictions(board, paths, folder, output)
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}", key="--out", got=str(folder)) from None
     if not output.as_json:
         print(printable(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}"))
     return 0
+
+
+def _write_predictions(board: Board, paths: Paths, folder: Path, output: Output) -> list[Path]:
+    """Write the companion of scores.csv and figures of predictions, as asked or by default where they are few.
+
+    A companion of earlier records is removed if none is written.
+    """
+    store, origins = Store(absolute(paths.results)), Origins(paths)
+    rows = expected_rows(board.records)
+    if output.predictions is None and rows > FEW:
+        logger.warning("%s would have about %s rows and is not written; --predictions writes it", FILE, f"{rows:,}")
+    wanted = rows <= FEW if output.predictions is None else output.predictions
+    written = write_predictions(board.records, store, origins, folder) if wanted else []
+    if not written:
+        (folder / FILE).unlink(missing_ok=True)
+    if output.by == "model":
+        return written
+    source, figures = (asked(board), render_provenance(board)), output.figures
+    return written + write_pictures(board.long, board.table, store, origins, folder, figures=figures, source=source)
 
 
 def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:

@@ -1,8 +1,7 @@
 """Statistical evidence as files: comparison of a reference with each method, label curves, rank diagrams."""
 
 import logging
-import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from roftbench.formatting import printable
 from roftbench.report.aggregate import cells
 from roftbench.report.figures.critical_difference import draw_critical_difference
 from roftbench.report.figures.label_curves import GROUP, curve_datasets, curve_groups, draw_curves
-from roftbench.report.figures.style import write_figure
+from roftbench.report.figures.style import file_stem, remove_others, write_figure
 from roftbench.report.format import METRIC_NAMES, csv_text, method_name, newest
 from roftbench.report.statistics.comparison import by_reason, comparison_frame, render_comparison, sections
 from roftbench.report.statistics.paired import REFERENCE, friedman, label_curves
@@ -77,7 +76,7 @@ def write_evidence(
     planned = [*_curves(label_curves(long), pooled=pooled), *_diagrams(table, reference)] if figures else []
     paths = []
     if drawn := {figure.stem for figure in planned if figure.draw}:
-        _remove_others(folder, drawn)
+        remove_others(folder, KINDS, drawn)
     for figure in bar(planned, "figures", "figure"):
         paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
     frame = comparison_frame(table, reference)
@@ -86,14 +85,6 @@ def write_evidence(
     write_text(folder / "comparison.md", printable("\n\n".join(parts)) + "\n")
     write_text(folder / "comparison.csv", csv_text(frame))
     return [folder / "comparison.md", folder / "comparison.csv", *paths]
-
-
-def _remove_others(folder: Path, drawn: Container[str]) -> None:
-    """Remove figures of an earlier call that are not drawn again."""
-    for kind in KINDS:
-        for path in sorted(folder.glob(f"{kind}_*")):
-            if path.suffix in (".svg", ".pdf") and path.stem not in drawn:
-                path.unlink()
 
 
 def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:
@@ -112,7 +103,7 @@ def _curves(curves: pd.DataFrame, *, pooled: bool) -> Iterator[_Planned]:
     for names, rows in groups:
         extra = [names[name] for name in shown if names[name]]
         title = " · ".join([names["model"], f"{names['split']} split", *extra])
-        stem = _stem(CURVES, names["model"], names["split"], *extra)
+        stem = file_stem(CURVES, names["model"], names["split"], *extra)
         if curve_datasets(rows):
             yield _Planned(stem, title, partial(draw_curves, rows, title, units, pooled=pooled))
         else:
@@ -131,7 +122,7 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
             ]
             scored = [] if scope == "all" else [scope]
             title = " · ".join([section.model, *extra, *scored, "ranks over data sets", *other])
-            stem = _stem(DIAGRAMS, section.model, *extra, scope)
+            stem = file_stem(DIAGRAMS, section.model, *extra, scope)
             result = friedman(rows)
             if isinstance(result, str):
                 yield _Planned(stem, title, reason=result)
@@ -150,8 +141,3 @@ def _gallery(figures: list[_Planned]) -> list[str]:
     return [
         part for part in ("## Figures" if figures else "", *shown, "\n".join(by_reason("No figure", missing))) if part
     ]
-
-
-def _stem(*parts: str) -> str:
-    """Return a file name of these parts that is valid on every file system."""
-    return "_".join(re.sub(r"[^\w.=-]+", "_", part).strip("_") for part in parts)

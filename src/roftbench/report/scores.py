@@ -13,10 +13,11 @@ import io
 import json
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -177,7 +178,7 @@ def _rows(result: RecordSummary | Failure, settings: _Settings) -> Iterator[list
     hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *UNNAMED)]
     if isinstance(result, Failure):
         counts = [None] * len((*LABELS, *GRAPHS, *DATA))
-        unscored = [_params(result), *about, *[None] * 2 * len(METRICS), None]
+        unscored = [params_text(result), *about, *[None] * 2 * len(METRICS), None]
         yield [*named, *unscored, *counts, *versions, None, None, *hashes, spreadsheet_text(result.error)]
         return
     parts = ((result.count.labels, LABELS), (result.count.graphs, GRAPHS), (result.data, DATA))
@@ -187,14 +188,14 @@ def _rows(result: RecordSummary | Failure, settings: _Settings) -> Iterator[list
         found = [scores.get(metric, "") for metric in METRICS for scores in (one.val, one.test)]
         scored = ["nan" if value is None else value for value in found]
         yield [
-            *(*named, _params(result, one), *about, *scored, one.best_epoch),
+            *(*named, params_text(result, one.params), *about, *scored, one.best_epoch),
             *(*counts, *versions, *cost, *hashes, None),
         ]
 
 
-def _params(result: JobResult, one: CandidateResult | None = None) -> str:
+def params_text(result: JobResult, candidate: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Return the hyperparameters of a job, with those of one of its candidates, as JSON."""
-    params = {**result.job["method"]["params"], **(one.params if one else {})}
+    params = {**result.job["method"]["params"], **candidate}
     return msgspec.json.encode(params, order="sorted").decode()
 
 

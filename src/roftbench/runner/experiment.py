@@ -13,6 +13,7 @@ from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.config.schema import naming_params
 from roftbench.console import say
+from roftbench.data.split import Indices
 from roftbench.errors import JobError, SkipJob
 from roftbench.metrics import names_of, undefined_tasks
 from roftbench.runner.provenance import environment
@@ -26,10 +27,10 @@ from roftbench.store.record_schema import (
     GraphCount,
     LabelCount,
     PartScores,
+    Predictions,
     Record,
     Scores,
     StageResult,
-    TestPredictions,
 )
 
 NEARLY_ONE = 0.999  # probabilities above it are recorded in full: rounding would create ties
@@ -58,11 +59,12 @@ class FitResult:
 
 @dataclass(frozen=True)
 class FittedCandidate:
-    """A candidate with its scores and its test predictions [n, T]."""
+    """A candidate with its scores and its predictions [n, T] for validation and test part."""
 
     fitting: FitResult
     result: CandidateResult
-    predictions: NDArray[np.float64]
+    val: NDArray[np.float64]
+    test: NDArray[np.float64]
 
 
 class Experiment(ABC):
@@ -138,7 +140,7 @@ class Experiment(ABC):
         return self._record(results, best, self.objective.scores(train, self.objective.train))
 
     def _record(self, candidates: list[CandidateResult], best: FittedCandidate, train: Scores) -> Record:
-        """Return the record; scores, history and test predictions are the chosen candidate's (protocol §5)."""
+        """Return the record; scores, history and predictions are the chosen candidate's (protocol §5)."""
         fitting, chosen = best.fitting, best.result
         return Record(
             key=self.job.key,
@@ -154,13 +156,16 @@ class Experiment(ABC):
             count=self.count(),
             warnings=self.warnings,
             data=self._data(),
-            test_predictions=TestPredictions(
-                self.dataset.rows[self.parts.test].tolist(),
-                [[_rounded(value, self.objective.task) for value in row] for row in best.predictions],
-            ),
+            test_predictions=self._by_row(self.parts.test, best.test),
+            val_predictions=self._by_row(self.parts.val, best.val),
             seconds=dict(self.seconds),
             env=environment(self.device),
         )
+
+    def _by_row(self, part: Indices, predictions: NDArray[np.float64]) -> Predictions:
+        task = self.objective.task
+        columns = [rounded(column, task) for column in predictions.T]
+        return Predictions(self.dataset.rows[part].tolist(), np.stack(columns, axis=1).tolist())
 
     def _data(self) -> DataResult:
         dataset = self.dataset
@@ -205,9 +210,9 @@ class Experiment(ABC):
             fitting = self.fit(method)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # infinite numbers in a penalty
             raise JobError(f"training diverged: {error}") from None
-        val, test, predictions = self.scores(fitting.fitted)
+        val, test, *predictions = self.scores(fitting.fitted)
         return FittedCandidate(
-            fitting, CandidateResult(self._params(method), val, test, fitting.best_epoch), predictions
+            fitting, CandidateResult(self._params(method), val, test, fitting.best_epoch), *predictions
         )
 
     def _params(self, method: Any) -> dict[str, Any]:
@@ -216,8 +221,8 @@ class Experiment(ABC):
         varied = {name: params[name] for name in self.job.method.grid if self.job.method.search}
         return {**naming_params(type(method), params), **varied}
 
-    def scores(self, fitted: Any) -> tuple[Scores, Scores, NDArray[np.float64]]:
-        """Return val scores, test scores and test predictions [n, T]; nothing else reads the test part.
+    def scores(self, fitted: Any) -> tuple[Scores, Scores, NDArray[np.float64], NDArray[np.float64]]:
+        """Return the scores on val and test and the predictions [n, T] for them; nothing else reads the test part.
 
         Raises:
             JobError: a prediction is not a finite number.
@@ -226,13 +231,25 @@ class Experiment(ABC):
         if not (np.isfinite(val).all() and np.isfinite(test).all()):
             raise JobError(self.not_finite.format(job=self.job))
         scores = self.objective.scores
-        return scores(val, self.objective.val), scores(test, self.objective.test), test
+        return scores(val, self.objective.val), scores(test, self.objective.test), val, test
 
     def add_seconds(self, name: str, seconds: float) -> None:
         """Add to the recorded duration of a part of the work."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
-def _rounded(value: float, task: str) -> float:
-    """Return a prediction with nine significant digits; a probability close to 1 in full, since ranks depend on it."""
-    return float(value) if task == "classification" and value > NEARLY_ONE else float(f"{value:.9g}")
+def rounded(predictions: NDArray[np.float64], task: str) -> NDArray[np.float64]:
+    """Return predictions [n] with nine significant digits, but in full where ranks depend on the others.
+
+    These are probabilities close to 1, and different values that would become equal: a forest's means of the same
+    leaves differ in the last digit.
+    """
+    short = np.array([float(f"{value:.9g}") for value in predictions])
+    _, place = np.unique(short, return_inverse=True)
+    lowest, highest = np.full(len(short), np.inf), np.full(len(short), -np.inf)
+    np.minimum.at(lowest, place, predictions)
+    np.maximum.at(highest, place, predictions)
+    needed = lowest[place] < highest[place]
+    if task == "classification":
+        needed |= predictions > NEARLY_ONE
+    return np.where(needed, predictions, short)

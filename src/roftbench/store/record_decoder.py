@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from roftbench.store.checksums import canonical, digest, digest_of_text
 from roftbench.store.record_digest import is_verified
-from roftbench.store.record_schema import Count, DataResult, Failure, Record, RecordSummary, StageResult
+from roftbench.store.record_schema import Count, DataResult, Failure, Predictions, Record, RecordSummary, StageResult
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError)
 """What decoding a damaged record may raise."""
@@ -30,7 +30,7 @@ _Done: Any = msgspec.defstruct(
     "_Done",
     [
         *(("job", dict[str, Raw]), ("details", _Details), ("count", Raw), ("data", Raw), ("env", Raw)),
-        *(("stages", Raw, Raw(b"[]")), ("test_predictions", Raw, Raw())),
+        *(("stages", Raw, Raw(b"[]")), ("test_predictions", Raw, Raw()), ("val_predictions", Raw, Raw())),
     ],
     bases=(Record,),
     frozen=True,
@@ -43,6 +43,7 @@ _AS_THEY_ARE = ("schema", "key", "candidates", "scores", "seconds", "peak_memory
 _RECORD, _DONE, _ENDED = msgspec.json.Decoder(Record), msgspec.json.Decoder(_Done), msgspec.json.Decoder(_Ended)
 _STAGES, _COUNT = msgspec.json.Decoder(list[StageResult]), msgspec.json.Decoder(Count)
 _DATA, _ENV = msgspec.json.Decoder(DataResult), msgspec.json.Decoder(dict[str, Any])
+_PREDICTIONS = msgspec.json.Decoder(Predictions | None)
 _Value = TypeVar("_Value")
 
 
@@ -71,7 +72,9 @@ class RecordDecoder:
     def summary(self, content: bytes, key: str) -> RecordSummary:
         """Return the summary of a finished job; raises as `decode_record` does."""
         done = _DONE.decode(content)
-        is_verified(content, done.schema)
+        if not is_verified(content, done.schema):
+            for raw in (done.test_predictions, done.val_predictions):
+                _PREDICTIONS.decode(bytes(raw) or b"null")
         job = self._job(done, key)
         _check_scores(done, job["dataset"]["metric"])
         return RecordSummary(

@@ -97,10 +97,8 @@ class DataResult(Struct, frozen=True):
     undefined_tasks: dict[str, int] = {}
 
 
-class TestPredictions(Struct, frozen=True):
-    """Predictions [n, T] of the chosen candidate for the test molecules, by their rows [n] in the data file."""
-
-    __test__ = False  # no class of tests, as pytest would take it to be
+class Predictions(Struct, frozen=True):
+    """Predictions [n, T] of the chosen candidate for molecules of one part, by their rows [n] in the data file."""
 
     row: list[int]
     prediction: list[list[float]]
@@ -179,7 +177,8 @@ class Record(JobResult, frozen=True, kw_only=True):
     count: Count
     warnings: list[str] = []
     data: DataResult
-    test_predictions: TestPredictions | None = None
+    test_predictions: Predictions | None = None
+    val_predictions: Predictions | None = None
     seconds: dict[str, float]
     env: dict[str, Any]
     peak_memory_mb: float | None = None

@@ -147,7 +147,7 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     Raises:
         UsageError: the file cannot be found or read, its content is not as expected, or a label cannot be used.
     """
-    sheet, place = _open(spec, places)
+    sheet, place = open_table(spec, places)
     targets = infer.resolved_targets(spec, sheet)
     split = [spec.split_column] if spec.split_column is not None else []
     group = [spec.group_column] if spec.group_column is not None else []
@@ -175,7 +175,8 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     return Table(texts, labels, parts, targets, place, notes, cells)
 
 
-def _open(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
+def open_table(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
+    """Return the table of a completed spec and where it was found; raises UsageError if it is missing or another."""
     if spec.path is None:
         found = downloads.read(spec.source(), places)
         return open_sheet(f"data set {spec.name} ({found.place})", str(spec.file), found.content), found.place

@@ -7,8 +7,9 @@ Matplotlib is imported when a figure is drawn, and without pyplot: no window, no
 """
 
 import io
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,19 @@ def write_figure(figure: "Figure", stem: Path) -> list[Path]:
         with atomic(path) as temporary:
             temporary.write_bytes(rendered(figure, form))
     return list(paths.values())
+
+
+def file_stem(*parts: str) -> str:
+    """Return a file name of these parts that is valid on every file system."""
+    return "_".join(re.sub(r"[^\w.=-]+", "_", part).strip("_") for part in parts)
+
+
+def remove_others(folder: Path, kinds: Iterable[str], drawn: Container[str]) -> None:
+    """Remove the files of an earlier call's figures of some kinds (prefixes) whose stems are not in `drawn`."""
+    for kind in kinds:
+        for path in sorted(folder.glob(f"{kind}_*")):
+            if path.suffix in (".svg", ".pdf") and path.stem not in drawn:
+                path.unlink()
 
 
 def rendered(figure: "Figure", form: str) -> bytes:

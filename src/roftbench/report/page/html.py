@@ -10,11 +10,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from roftbench.config.paths import Paths
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.aggregate import long_table
 from roftbench.report.page.data import page_data
 from roftbench.report.page.jobs import POINTS
+from roftbench.report.page.sections import Beside, beside_tables, empty_sections
 from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import read_scores
@@ -27,10 +29,10 @@ SCRIPTS = ("dom", "data", "state", "notes", "board", "chart", "versus", "curves"
 COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
 
 
-def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[str, Any]:
+def write_report(results: Path, out: Path, scores: Sequence[Path] = (), paths: Paths | None = None) -> dict[str, Any]:
     """Write the page of all records under `results`, or of `scores.csv` files without learning curves, atomically.
 
-    Returns the data of the page.
+    Returns the data of the page. With `paths`, where data files are found, it has pictures of predictions.
 
     Raises:
         UsageError: there is no finished job, a file cannot be read, or the page cannot be written.
@@ -44,7 +46,7 @@ def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[
         problem = f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first"
         raise UsageError(problem, key="paths.results", got=str(source))
     data = page_data(store, records, failures, long)
-    write_output(out, render(data))
+    write_output(out, render(data, beside_tables(store, long, paths) if store and paths else None))
     return data
 
 
@@ -58,7 +60,7 @@ def words(data: dict[str, Any], out: Path) -> str:
     return printable(f"{len(data['jobs'])} records; written: {out} ({size}{'; ' * bool(left)}{left})")
 
 
-def render(data: dict[str, Any]) -> str:
+def render(data: dict[str, Any], beside: Beside | None = None) -> str:
     """Return the page of `page_data`; equal data give equal text.
 
     Its content security policy allows its own scripts and style by their hashes alone: no text in the data can run, and
@@ -70,6 +72,8 @@ def render(data: dict[str, Any]) -> str:
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
     return environment.get_template("template.html").render(
+        beside=beside or Beside(),
+        empty=empty_sections(data),
         version=data["version"],
         jobs=len(data["jobs"]),
         source="jobs of scores.csv" if data["from_scores"] else "job records",

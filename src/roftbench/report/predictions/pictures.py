@@ -1,0 +1,145 @@
+"""Figures of single predictions as files, listed in predictions.md."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from roftbench.console import bar
+from roftbench.errors import UsageError
+from roftbench.formatting import printable
+from roftbench.report.figures.classification import draw_calibration, draw_roc_pr
+from roftbench.report.figures.panels import labeled
+from roftbench.report.figures.parity import draw_parity
+from roftbench.report.figures.similarity_error import draw_similarity_error
+from roftbench.report.figures.style import file_stem, remove_others, write_figure
+from roftbench.report.predictions.groups import Group, count_groups, groups
+from roftbench.report.predictions.load import Loaded
+from roftbench.report.predictions.origin import Origins
+from roftbench.report.statistics.comparison import by_reason
+from roftbench.store.files import write_text
+from roftbench.store.results import Store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+logger = logging.getLogger(__name__)
+
+FEW = 6  # groups that are drawn by default; each takes seconds
+TARGETS = 4  # of a group that are drawn, those with most labels
+PARITY, RESIDUALS, ROC_PR, CALIBRATION = KINDS = ("parity", "residuals", "roc_pr", "calibration")  # prefixes of names
+TITLES = {
+    PARITY: "Predicted against measured",
+    RESIDUALS: "Error and similarity to training molecules",
+    ROC_PR: "ROC and precision-recall curves",
+    CALIBRATION: "Calibration",
+}
+LIST = "predictions.md"
+_READING = (
+    "Test predictions of single molecules beside their labels, all seeds and folds together. Shown are the best cell, "
+    "the reference method and the best baseline of a data set, split and number of labels; scores are mean ± standard "
+    "deviation over jobs, as in the leaderboard."
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: the stem of its files, its title, and the reason why it cannot be drawn, if so."""
+
+    stem: str
+    title: str
+    figure: "Figure | None" = None
+    reason: str = ""
+
+
+def write_pictures(
+    long: pd.DataFrame,
+    table: pd.DataFrame,
+    store: Store,
+    origins: Origins,
+    folder: Path,
+    *,
+    figures: bool | None = None,
+    source: Sequence[str] = (),
+) -> list[Path]:
+    """Write the figures of a `long_table` and its `cells` into a folder, and predictions.md; returns their paths.
+
+    Args:
+        long: the `long_table` of the records.
+        table: its `cells`.
+        store: the records, whose predictions are read only for the shown cells.
+        origins: the data files behind them.
+        folder: where the files are written. Where figures are drawn, others of the same kinds are removed.
+        figures: whether figures are drawn; None for at most FEW groups, with a warning where there are more.
+        source: first and last paragraph of predictions.md.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    if figures is None and (count := count_groups(long)) > FEW:
+        logger.warning(
+            "predictions of %d data sets, splits and numbers of labels would take a while to draw; --figures does",
+            count,
+        )
+    if not (count_groups(long) <= FEW if figures is None else figures):
+        return []
+    paths: list[Path] = []
+    listed: list[Picture] = []
+    for group in bar(groups(long, table), "figures of predictions", "data set"):
+        for one in pictures(group, store, origins):
+            paths += write_figure(one.figure, folder / one.stem) if one.figure is not None else []
+            listed.append(Picture(one.stem, one.title, reason=one.reason))
+    remove_others(folder, KINDS, {path.stem for path in paths})
+    parts = ["# Predictions of single molecules", *source[:1], _READING, *_gallery(listed), *source[1:]]
+    write_text(folder / LIST, printable("\n\n".join(parts)) + "\n")
+    return [folder / LIST, *paths]
+
+
+def pictures(group: Group, store: Store, origins: Origins) -> Iterator[Picture]:
+    """Yield the figures of a group, or the reasons why there is none."""
+    names = [part for part in (group.dataset, group.split, group.label_ratio, group.suffix) if part]
+    title = " · ".join([group.dataset, f"{group.split} split", group.label_ratio, *names[3:]])
+    try:
+        found = Loaded(group, store, origins)
+    except UsageError as error:
+        yield Picture(file_stem(_kinds(group)[0], *names), title, reason=str(error))
+        return
+    several = len(found.labels.targets) > 1
+    for target in found.targets[:TARGETS]:
+        extra = [found.labels.targets[target]] if several else []
+        for kind in _kinds(group):
+            full = " · ".join([TITLES[kind], title, *extra])
+            yield _picture(kind, file_stem(kind, *names, *extra), full, found, target)
+
+
+def _kinds(group: Group) -> tuple[str, ...]:
+    return (PARITY, RESIDUALS) if group.task == "regression" else (ROC_PR, CALIBRATION, RESIDUALS)
+
+
+def _picture(kind: str, stem: str, title: str, found: Loaded, target: int) -> Picture:
+    """Return one figure of a target."""
+    panels, name, units = found.panels(target), found.labels.targets[target], found.labels.units
+    if kind == PARITY:
+        return Picture(stem, title, draw_parity(panels, title, name, units))
+    if kind == CALIBRATION:
+        return Picture(stem, title, draw_calibration(panels, title, name))
+    if kind == ROC_PR:
+        reason = "the test part of no job has both classes"
+        drawn = draw_roc_pr(panels, title)
+        return Picture(stem, title, drawn, "" if drawn else reason)
+    if found.unknown:
+        return Picture(stem, title, reason=f"the training molecules are not known: {found.unknown}")
+    error = (
+        "|probability − class|" if found.group.task != "regression" else labeled("|predicted − measured|", name, units)
+    )
+    return Picture(stem, title, draw_similarity_error(panels, title, error))
+
+
+def _gallery(listed: Sequence[Picture]) -> list[str]:
+    """Return the figures in Markdown, then the reasons for missing ones."""
+    shown = [f"![{one.title}]({one.stem}.svg)\n\n[{one.stem}.pdf]({one.stem}.pdf)" for one in listed if not one.reason]
+    missing = [(f"`{one.stem}`", one.reason) for one in listed if one.reason]
+    return [part for part in (*shown, "\n".join(by_reason("No figure", missing))) if part]
