@@ -11,7 +11,7 @@ from omegaconf import errors as omega
 from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
 from roftbench.config.environment import RunContext, RunSettings
 from roftbench.config.job import Job, TrainSettings
-from roftbench.config.kinds import check_pair
+from roftbench.config.kinds import check_can_be_kept, check_pair
 from roftbench.config.paths import Paths, absolute
 from roftbench.config.plugins import load_plugin
 from roftbench.config.references import check_references
@@ -75,6 +75,7 @@ class Parser:
             seed=top.seed,
         )
         settings: RunSettings = self._once(_typed_group, RunSettings, "run", plain["run"])
+        check_can_be_kept(model, method, settings.keep)
         return job, RunContext(settings, absolute(paths.results), absolute(paths.cache), places, plugins), guesses
 
     def _once(self, make: Callable[..., Any], *given: Any) -> Any:

@@ -43,7 +43,7 @@ class Estimator(ABC):
     def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
         """Return the result of `fit` as arrays, which are saved without code (`run.keep`).
 
-        Optional, together with `restored`: without them `run.keep=true` is refused before anything is fitted.
+        Optional, together with `restored`: without them `run.keep` is refused before anything runs.
         """
         raise NotImplementedError(f"{type(self).__name__} does not override arrays")
 

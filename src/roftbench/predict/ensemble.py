@@ -76,8 +76,20 @@ class Ensemble:
         return common([(one.data, one.test) for one in self.saved])
 
     def coverage(self) -> list[float | None]:
-        """Return the share of test labels inside the intervals, per task; empty for classification."""
-        return covered(self.test(), self.calibration) if self.task == "regression" else []
+        """Return the share of test labels inside the intervals, per task; empty for classification.
+
+        A refit without a test part has the share of the labels of each fold inside intervals from the other folds.
+        """
+        if self.task == "classification":
+            return []
+        if len(self.saved) == 1 and self.refitted:
+            return list(self.saved[0].facts["calibration"]["test_coverage"])
+        return covered(self.test(), self.calibration)
+
+    @property
+    def refitted(self) -> bool:
+        """Whether a model was fitted to all labeled molecules (run.keep=all), so that no test part is left."""
+        return any("evaluation" in one.facts for one in self.saved)
 
     def rows(self, molecules: Molecules) -> Predicted:
         """Return the predictions for the rows of a chunk."""

@@ -26,7 +26,8 @@ from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.grid import expand
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
 from roftbench.sweep.plan import Plan, plan_sweep
-from roftbench.sweep.scheduler import JobReply, Scheduler
+from roftbench.sweep.refits import Refit, keep_all, refits_of
+from roftbench.sweep.scheduler import JobReply, JobsFailedError, Scheduler
 from roftbench.sweep.single import run_single, show
 from roftbench.sweep.worker import work
 
@@ -57,6 +58,7 @@ def plan(words: Sequence[str]) -> tuple[Plan, DictConfig]:
         settings = composed(_for_hydra(overrides), folder, with_hydra=True).hydra
         found = plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder)))
     check_devices(found, settings.launcher)
+    _refits(found)
     jobs = tuple(replace(one, context=_with_threads(one.context, settings.launcher)) for one in found.jobs)
     return replace(found, jobs=jobs), settings
 
@@ -132,8 +134,18 @@ class SweepTask(JobTask):
         jobs = plan_sweep(expand(sweep_texts(config.hydra, self._arguments.overrides), compose_job))
         check_devices(jobs, config.hydra.launcher)
         set_following(launcher, config.hydra.launcher)
+        refits = _refits(jobs)
         given = self._arguments
-        Scheduler(jobs, launch, config.hydra.launcher, given.command, given.overrides).run()
+        try:
+            Scheduler(jobs, launch, config.hydra.launcher, given.command, given.overrides).run()
+        except JobsFailedError:
+            keep_all(refits, quiet=True)  # of the configurations without a failure
+            raise
+        keep_all(refits, quiet=True)
+
+
+def _refits(plan: Plan) -> list[Refit]:
+    return refits_of((one.job, one.context) for one in plan.jobs)
 
 
 def check_devices(plan: Plan, launcher: DictConfig) -> None:
