@@ -13,7 +13,7 @@ FOOT = """\
 - The model is intended for molecules like the training molecules, which have {atoms[0]} to {atoms[3]} atoms (90 % of
   them {atoms[1]} to {atoms[2]}). The column `similarity` is the Tanimoto similarity (ECFP4) to the nearest of them; the
   lower it is, the less certain is the error.
-- {held_out}
+- {held_out}{deviation}
 - Test errors are those of {split}; they may be larger for other chemistry.
 - A prediction does not replace a measurement, which decisions on safety need.
 
@@ -24,6 +24,11 @@ FOOT = """\
 
 `model.json` holds the job, scores and calibration, `weights.safetensors` the weights, `molecules.safetensors` the
 training molecules' fingerprints and the held-out labels with their predictions. License of the data: {license}.
+"""
+
+DEVIATION = """
+- The column `TASK_std` is the standard deviation of a new measurement by the model's own distribution (`{method}`),
+  noise included, in the label's unit. The intervals are not made from it; beside other kinds of models it is not used.\
 """
 
 
@@ -70,6 +75,7 @@ def card(saved: SavedModel) -> str:
     foot = FOOT.format(
         atoms=facts["atoms"],
         held_out=held_out,
+        deviation=DEVIATION.format(method=job["method"]["name"]) if facts.get("deviation") else "",
         split="the other fits" if evaluation else f"this data set's split, `{job['split']['name']}`",
         license=facts["license"] or "not stated",
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from roftbench.data.descriptors import fingerprints
 from roftbench.data.featurizers.hu import parse_smiles
+from roftbench.methods.estimator import Estimator
 from roftbench.predict.calibration import calibrated, calibration_error, cross_calibrated, platt
 from roftbench.predict.conformal import COVERAGE, covered, cross_covered, half_widths
 from roftbench.predict.evaluation import Evaluation
@@ -71,12 +72,17 @@ def save(
         "warnings": record.warnings,
         "data": {name: value for name, value in plain(record.data).items() if name not in ("dropped", "place")}
         | {"place": _place(experiment, str(record.data.place))},
+        "deviation": objective.task == "regression" and _has_deviation(experiment.method),
         "license": experiment.job.dataset.license,
         "env": record.env,
     }
     saved = SavedModel(experiment.store.model_path(experiment.job.key), facts, experiment.weights(), train, used, test)
     write_saved(saved, card(saved))
     return saved.folder
+
+
+def _has_deviation(method: Any) -> bool:
+    return isinstance(method, Estimator) and method.has_deviation()
 
 
 def _source(of_model: bool, judged: Sequence[HeldOut]) -> str:
