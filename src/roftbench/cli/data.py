@@ -57,7 +57,7 @@ def make_report(dataset: str, overrides: Sequence[str], folder: Path | None) -> 
         raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}", key="dataset", got=given[0])
     texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
     with clear_errors(texts, folder):
-        job, context, guesses = parse(_composed(texts, folder, path))
+        job, context, guesses = parse(_composed(texts, folder, path), folder)
         splits = {split.name: split for split in _splits(job, texts, folder, path)}
         loaded = load_dataset(job.dataset, context.cache / "data", context.places)
         report = quality_report(loaded, {name: build(split) for name, split in splits.items()}, job.label_ratio)
@@ -93,7 +93,7 @@ def _splits(job: Job, texts: Sequence[str], folder: Path | None, path: str | Non
     found = []
     for name in names:
         fitting = [text for text in texts if _fits(text, known[name])]
-        found.append(parse(_composed([*fitting, f"split={name}"], folder, path))[0].split)
+        found.append(parse(_composed([*fitting, f"split={name}"], folder, path), folder)[0].split)
     return found
 
 

@@ -53,9 +53,9 @@ class Member(ABC):
 class Network(Member):
     """An encoder, with or without a head, in evaluation mode."""
 
-    def __init__(self, encoder: Encoder, device: torch.device, plugins: tuple[str, ...] = ()) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, featurizer: GraphKind | None) -> None:
         self.encoder, self.device = encoder.eval().requires_grad_(False).to(device), device
-        self.featurizer = None if encoder.featurizer == HU else graph_kind(encoder.featurizer, plugins)
+        self.featurizer = featurizer
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Raise UsageError: a pretrained encoder has no head."""
@@ -73,7 +73,7 @@ class Network(Member):
     def _batches(self, molecules: Molecules) -> Iterator[Batch]:
         if not molecules.places:
             return
-        name = HU if self.featurizer is None else self.featurizer.name
+        name = HU if self.featurizer is None else self.featurizer.label
         graphs = PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device)
         yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), shared_layers(self.encoder))
 
@@ -88,7 +88,7 @@ class FineTuned(Network):
         except RuntimeError as error:
             problem = f"{saved.folder}: its weights do not fit {type(model.encoder).__name__}: {error}"
             raise UsageError(problem, key="model_dir", got=str(saved.folder)) from None
-        super().__init__(model.encoder, device, plugins)
+        super().__init__(model.encoder, device, _graphs(saved, model.encoder, plugins))
         self.head = model.head.eval().requires_grad_(False).to(device)
         self.task, self.strip_salts = saved.task, saved.strip_salts
         self.scale, self.offset = (np.array(saved.facts[name], np.float64) for name in ("scale", "offset"))
@@ -160,12 +160,18 @@ class EstimatorsOnEmbeddings(EstimatorMember, Network):
     def __init__(self, saved: SavedModel, device: torch.device, plugins: tuple[str, ...]) -> None:
         encoder: Encoder = _built(saved, "model", plugins)
         encoder.load_state_dict(_of(saved, ENCODER))
-        Network.__init__(self, encoder, device, plugins)
+        Network.__init__(self, encoder, device, _graphs(saved, encoder, plugins))
         EstimatorMember.__init__(self, saved, plugins)
 
     def features(self, molecules: Molecules) -> NDArray[Any]:
         """Return the encoder's representations, [K, d]."""
         return self.embed(molecules)
+
+
+def _graphs(saved: SavedModel, encoder: Encoder, plugins: tuple[str, ...]) -> GraphKind | None:
+    """Return the featurizer of a saved model's encoder, None for "hu" graphs."""
+    target = saved.facts["job"].get("graphs", {}).get("target")
+    return None if encoder.featurizer == HU else graph_kind(encoder.featurizer, plugins, target=target)
 
 
 def _of(saved: SavedModel, prefix: str) -> dict[str, Tensor]:

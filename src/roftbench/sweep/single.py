@@ -24,7 +24,7 @@ def run_single(arguments: Arguments) -> int:
     """
     with clear_errors(arguments.overrides, arguments.config_dir):
         config = composed(arguments.overrides, arguments.config_dir, with_hydra=True)
-        job, context, guesses = parse(config)
+        job, context, guesses = parse(config, arguments.config_dir)
         refits = refits_of([(job, context)])
         fetch_missing((source, context.places) for source in job.sources())
     if _describes_sweep(config, arguments):
