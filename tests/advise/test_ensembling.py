@@ -8,8 +8,9 @@ from lab import Lab
 from made_records import whole
 
 from roftbench.advise.candidates import Candidate
-from roftbench.advise.ensembling import Blender, held_out
+from roftbench.advise.ensembling import Blender
 from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.predict.held_out import from_record
 from roftbench.store.record_schema import Predictions
 
 FOLDS = 3
@@ -119,6 +120,6 @@ def test_only_folds_that_all_have_decide(dataset: MoleculeDataset) -> None:
 
 def test_labels_come_by_row_of_the_file(dataset: MoleculeDataset) -> None:
     one = runner(dataset, "a", np.zeros(20))
-    found = held_out(dataset, one.records[1])
+    found = from_record(dataset, one.records[1])
     assert np.array_equal(found.y, found.prediction)
     assert blender(dataset).score([one.records[1]]) == 0

@@ -16,7 +16,7 @@ from refusals import raises_usage
 
 from roftbench.data.featurizers.hu import scaffold_smiles, smiles_to_graph
 from roftbench.data.label_ratio import LabelRatio
-from roftbench.data.split import RandomScaffoldSplit, RandomSplit, ScaffoldSplit, SizeSplit, Split, Splitter
+from roftbench.data.split import RandomScaffoldSplit, RandomSplit, Refit, ScaffoldSplit, SizeSplit, Split, Splitter
 
 SPLITTERS: dict[str, type[Splitter]] = {
     "random": RandomSplit,
@@ -186,6 +186,19 @@ def test_parts_as_plain_lists(split: Split) -> None:
         "val": split.val.tolist(),
         "test": split.test.tolist(),
     }
+
+
+@pytest.mark.parametrize("name", SPLITTERS)
+def test_a_refit_trains_on_the_test_part_and_where_nothing_is_selected_on_all(name: str) -> None:
+    rng = np.random.default_rng(3)
+    molecules = Given(rng.integers(2, 30, size=203), rng.integers(0, 60, size=203))
+    judged = SPLITTERS[name]()(molecules)
+    validated = Refit(of=SPLITTERS[name](), validates=True)(molecules)
+    assert validated.train.tolist() == [*judged.train, *judged.test]
+    assert validated.val.tolist() == judged.val.tolist()
+    whole = Refit(of=SPLITTERS[name](), validates=False)(molecules)
+    assert sorted(whole.train.tolist()) == list(range(203))
+    assert [len(part) for part in (validated.test, whole.val, whole.test)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

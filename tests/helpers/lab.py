@@ -151,7 +151,7 @@ def merged(overrides: Iterable[str]) -> tuple[str, ...]:
 @cache
 def _parsed(overrides: tuple[str, ...]) -> tuple[Job, RunContext]:
     folder = next((Path(text.partition("=")[2]) for text in overrides if text.startswith("--config-dir=")), None)
-    job, env, _ = parse(composed([text for text in overrides if not text.startswith("--")], folder))
+    job, env, _ = parse(composed([text for text in overrides if not text.startswith("--")], folder), folder)
     return job, env
 
 

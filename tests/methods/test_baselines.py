@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, WhiteKernel
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel, WhiteKernel
 from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model import Ridge as ScikitRidge
 from sklearn.neighbors import KNeighborsRegressor
@@ -139,14 +139,64 @@ def test_gaussian_process_has_the_likelihood_and_predictions_of_scikit_learn(bit
     ours = np.log([posterior.signal, posterior.signal * posterior.noise])
     assert oracle.log_marginal_likelihood(ours) == pytest.approx(oracle.log_marginal_likelihood_value_, abs=1e-4)
     assert predict(x) == pytest.approx(mean + y.mean(), abs=1e-3)
-    assert posterior.deviation(x) == pytest.approx(deviation, rel=1e-3)
+    assert posterior.moments(x)[1] == pytest.approx(deviation, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["bits", "floats"])
+def test_gaussian_process_has_the_moments_of_scikit_learn_before_and_after_it_is_saved(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    x, y = request.getfixturevalue(kind)
+    gp = GaussianProcess()
+    predict = fitted(gp, x[:40], y[:40])
+    posterior = predict.args[0]
+    scaled = StandardScaler().fit(x[:40].astype(np.float64)).transform(x) if kind == "floats" else x
+    own = Tanimoto() if kind == "bits" else RBF(np.sqrt(posterior.kernel.width * x.shape[1]))
+    kernel = ConstantKernel(posterior.signal) * own + WhiteKernel(posterior.signal * posterior.noise)
+    oracle = GaussianProcessRegressor(kernel, optimizer=None, alpha=0).fit(scaled[:40], y[:40] - y[:40].mean())
+    mean, deviation = oracle.predict(scaled, return_std=True)
+    restored = gp.restored(gp.arrays(predict), "regression")
+    for one in (predict, restored):
+        found = gp.moments(one, x)
+        assert found[0] == pytest.approx(mean + y[:40].mean(), abs=1e-6)
+        assert found[1] == pytest.approx(deviation, abs=1e-6)
+        assert found[0].tolist() == one(x).tolist()
+    assert np.array_equal(gp.moments(predict, x), gp.moments(restored, x))
+
+
+def test_gaussian_process_computes_each_kernel_once_and_in_blocks(
+    bits: tuple[Features, Labels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = list[tuple[int, int]]()
+
+    def counted(a: Features, b: Features) -> Features:
+        sizes.append((len(a), len(b)))
+        return tanimoto(a, b)
+
+    monkeypatch.setattr("roftbench.methods.gaussian_process.tanimoto", counted)
+    gp = GaussianProcess()
+    predict = fitted(gp, *bits)
+    assert sizes == [(60, 60)]
+    many = np.tile(bits[0], (20, 1))
+    mean, deviation = gp.moments(predict, many)
+    assert sizes[1:] == [(512, 60), (512, 60), (176, 60)]
+    assert mean == pytest.approx(np.tile(predict(bits[0]), 20), abs=1e-12)
+    assert len(deviation) == 1200
+    assert [len(one) for one in gp.moments(predict, many[:0])] == [0, 0]
+
+
+def test_gaussian_process_of_labels_without_variation_has_no_deviation(bits: tuple[Features, Labels]) -> None:
+    gp = GaussianProcess()
+    mean, deviation = gp.moments(fitted(gp, bits[0], np.full(60, 3.0)), bits[0][:2])
+    assert mean.tolist() == [3.0, 3.0]
+    assert np.isnan(deviation).all()
 
 
 def test_gaussian_process_widens_away_from_the_training_molecules(floats: tuple[Features, Labels]) -> None:
     x, y = floats
     posterior = fitted(GaussianProcess(), x, y).args[0]
     far = x[:5] + 50 * x.std(axis=0)
-    assert (posterior.deviation(far) > posterior.deviation(x[:5])).all()
+    assert (posterior.moments(far)[1] > posterior.moments(x[:5])[1]).all()
     assert posterior.mean(far) == pytest.approx([y.mean()] * 5, abs=1e-6)
 
 

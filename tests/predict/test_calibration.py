@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from roftbench.predict.calibration import calibrated, calibration_error, platt
+from roftbench.predict.calibration import calibrated, calibration_error, cross_calibrated, platt
 from roftbench.predict.held_out import HeldOut
 
 
@@ -44,3 +44,16 @@ def test_labels_that_say_too_little_change_nothing(case: str) -> None:
     maps = platt(HeldOut(given.rows, y, p))
     assert maps.tolist() == [[1.0, 0.0]]
     assert np.array_equal(calibrated(p, maps), p)
+
+
+def test_each_part_is_calibrated_by_the_others_alone() -> None:
+    whole = drawn(300, 2.0)
+    thirds = [
+        HeldOut(*(a[part] for a in (whole.rows, whole.y, whole.prediction))) for part in np.split(np.arange(300), 3)
+    ]
+    found = cross_calibrated(thirds)
+    assert found.rows.tolist() == whole.rows.tolist()
+    for at, one in enumerate(thirds):
+        rest = np.setdiff1d(np.arange(300), np.arange(100 * at, 100 * at + 100))
+        maps = platt(HeldOut(whole.rows[rest], whole.y[rest], whole.prediction[rest]))
+        assert found.prediction[100 * at : 100 * at + 100] == pytest.approx(calibrated(one.prediction, maps))

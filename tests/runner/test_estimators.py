@@ -154,5 +154,5 @@ def test_an_estimator_without_a_hook_works_and_is_not_kept(
 ) -> None:
     monkeypatch.delattr(RandomForest, hook)
     with raises_usage(key="run.keep"):
-        lab.run(*FOREST, "run.keep=true")
+        lab.run(*FOREST, "method.n_estimators=3", "run.keep=true")
     assert lab.done(*FOREST).status == "done"

@@ -8,7 +8,6 @@ import pytest
 from lab import Lab
 from refusals import raises_usage
 
-from roftbench.errors import UsageError
 from roftbench.sweep.worker import work
 
 TOO_MANY = ("method=lp", "label_ratio.count=903")
@@ -76,7 +75,8 @@ def test_a_job_that_is_done_keeps_its_log(lab: Lab, capsys: pytest.CaptureFixtur
 
 
 def test_a_job_that_cannot_be_run_as_asked_is_a_failure_within_a_sweep_alone(lab: Lab) -> None:
-    with pytest.raises(UsageError, match="903"):
+    hint = "Use label_ratio=full or a count ≤ 902."
+    with raises_usage("903", key="label_ratio.count", got=903, hint=hint):
         did(lab, *TOO_MANY, in_sweep=False)
     assert lab.store.load_failures() == []
     assert did(lab, *TOO_MANY) == ("failed", "")

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from roftbench.advise.candidates import Candidate
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
-from roftbench.predict.held_out import HeldOut, pooled
+from roftbench.predict.held_out import HeldOut, from_record, pooled
 from roftbench.store.record_schema import Record
 
 MOST = 3  # parts of a blend
@@ -71,7 +69,7 @@ class Blender:
 
     def together(self, records: Sequence[Record]) -> HeldOut:
         """Return the test molecules of records with the mean of their predictions."""
-        return pooled([("", held_out(self.dataset, record)) for record in records])
+        return pooled([("", from_record(self.dataset, record)) for record in records])
 
     def score(self, records: Sequence[Record]) -> float | None:
         """Return the metric of the mean of the records' test predictions, None if it is undefined."""
@@ -92,13 +90,3 @@ class Blender:
             seconds=sum(one.seconds or 0.0 for one in parts),
             of=tuple(parts),
         )
-
-
-def held_out(dataset: MoleculeDataset, record: Record) -> HeldOut:
-    """Return the test molecules of a record with their labels and predictions."""
-    found = record.test_predictions
-    if found is None:
-        raise ValueError(f"the record of job {record.key} has no test predictions")
-    rows = np.array(found.row, np.int64)
-    position = np.searchsorted(dataset.rows, rows)  # kept rows are in the file's order
-    return HeldOut(rows, dataset.y[position], np.array(found.prediction, np.float64))

@@ -34,7 +34,7 @@ class Jobs:
         if (model, method) not in self._known:
             texts = [f"model={model}", f"method={method}", f"method.search={str(self.search).lower()}"]
             with clear_errors([*texts, *self.overrides], self.folder):
-                self._known[model, method] = parse(composed([*texts, *self.overrides], self.folder))
+                self._known[model, method] = parse(composed([*texts, *self.overrides], self.folder), self.folder)
         return self._known[model, method]
 
     def on(self, model: str, method: str, split: Component) -> tuple[Job, RunContext]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from roftbench.advise.ensembling import held_out
 from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.console import logged
@@ -13,7 +12,7 @@ from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
 from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
-from roftbench.predict.held_out import HeldOut
+from roftbench.predict.held_out import HeldOut, from_record, joined
 from roftbench.predict.save import save
 from roftbench.runner.run import load_experiment
 from roftbench.store.record_schema import Record
@@ -27,8 +26,7 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
     """
     if not set(range(folds)) <= set(records):
         return None
-    found = [held_out(dataset, records[fold]) for fold in range(folds)]
-    return HeldOut(*(np.concatenate([getattr(one, name) for one in found]) for name in ("rows", "y", "prediction")))
+    return joined([from_record(dataset, records[fold]) for fold in range(folds)])
 
 
 def save_model(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:

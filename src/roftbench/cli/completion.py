@@ -157,8 +157,9 @@ def _values(current: str, folder: Path | None) -> list[str]:
     if key in (*OF_A_JOB, "experiment", "hydra/launcher", "advise.models", "advise.methods"):
         known = names({"advise.models": "model", "advise.methods": "method"}.get(key, key), folder)
     else:
-        known = list({"run.device": ("auto", "cpu", "cuda"), "device": ("auto", "cpu", "cuda")}.get(key, ()))
-        known = known or list(BOOLEAN if key in ("method.search", "run.rerun", "run.keep", "paths.offline") else ())
+        devices = ("auto", "cpu", "cuda")
+        known = list({"run.device": devices, "device": devices, "run.keep": (*BOOLEAN, "all")}.get(key, ()))
+        known = known or list(BOOLEAN if key in ("method.search", "run.rerun", "paths.offline") else ())
     return [f"{key}={given}{comma}{name}" for name in known if name.startswith(last) and name not in given.split(",")]
 
 

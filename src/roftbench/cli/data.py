@@ -118,7 +118,7 @@ def _read(
         raise UsageError(f"'{given[0]}': the data set is the first argument, {dataset}", key="dataset", got=given[0])
     texts = [f"dataset={dataset if path is None else 'csv'}", *overrides]
     with clear_errors(texts, folder):
-        return *parse(_composed(texts, folder, path)), texts, path
+        return *parse(_composed(texts, folder, path), folder), texts, path
 
 
 def _own_file(dataset: str, folder: Path | None) -> str | None:
@@ -148,7 +148,7 @@ def _splits(job: Job, texts: Sequence[str], folder: Path | None, path: str | Non
     found = []
     for name in names:
         fitting = [text for text in texts if _fits(text, known[name])]
-        found.append(parse(_composed([*fitting, f"split={name}"], folder, path))[0].split)
+        found.append(parse(_composed([*fitting, f"split={name}"], folder, path), folder)[0].split)
     return found
 
 

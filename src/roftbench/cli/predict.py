@@ -149,11 +149,8 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
         say(f"   class  probabilities are those of '{positive}', against '{negative}'")
     else:
         shares = [share for share in ensemble.coverage() if share is not None]
-        held = (
-            f"{100 * sum(shares) / len(shares):.0f} % of the test labels"
-            if shares
-            else "an unknown share of the test labels"
-        )
+        share = f"{100 * sum(shares) / len(shares):.0f} %" if shares else "an unknown share"
+        held = f"{share} of {'labels in left-out folds' if ensemble.refitted else 'the test labels'}"
         without = int(np.isnan(ensemble.calibration).sum())
         none = f"; {without} of {len(ensemble.targets)} tasks have none" if without else ""
         say(f"interval  90 % intended; held for {held}{none}")

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -94,7 +95,7 @@ def names_parts(split: Component) -> bool:
     return issubclass(import_name(split.target), ColumnSplit)
 
 
-def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
+def model_of(values: dict[str, Any], plugins: tuple[str, ...], folder: Path | None = None) -> ModelSpec:
     """Return the model with the checksum of its weights; raises UsageError as `parse` does."""
     head, component = _component(ModelCard, values, "model", plugins)
     model: Any = import_name(component.target)
@@ -118,16 +119,16 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...]) -> ModelSpec:
         return ModelSpec(**vars(component), kind=kind, version=model.version)
     if head.checkpoint is not None and (reason := getattr(model, "random_only", "")):
         raise UsageError(f"model.checkpoint={head.checkpoint}: {reason}", key="model.checkpoint", got=head.checkpoint)
-    featurizer = _featurizer(component.target, model, plugins)
+    featurizer = _featurizer(component.target, model, plugins, folder)
     return _weights(head, ModelSpec(**vars(component), checkpoint=head.checkpoint, featurizer=featurizer))
 
 
-def _featurizer(target: str, encoder: Any, plugins: tuple[str, ...]) -> GraphKind | None:
+def _featurizer(target: str, encoder: Any, plugins: tuple[str, ...], folder: Path | None) -> GraphKind | None:
     """Return the featurizer of an encoder, or of its class if it could not be built; None for "hu" graphs."""
     name = str(getattr(encoder, "featurizer", HU))
     try:
-        return None if name == HU else graph_kind(name, plugins)
-    except (UsageError, ValueError) as error:
+        return None if name == HU else graph_kind(name, plugins, folder)
+    except UsageError as error:
         raise UsageError(f"model._target_={target}: {error}", key="model._target_", got=target) from None
 
 

@@ -11,6 +11,7 @@ from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.record_schema import Record
 from roftbench.store.results import Store
 
+ALL = "all"  # run.keep: the model that is saved is fitted to all labeled molecules
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
@@ -23,17 +24,25 @@ def check_device(name: str) -> None:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Settings of how a job runs, not of what it computes: they are no part of its key."""
+    """Settings of how a job runs, not of what it computes: they are no part of its key.
+
+    keep: true saves the model of each job; "all" saves one that is fitted to all labeled molecules once the jobs have
+    judged its configuration.
+    """
 
     device: str = "auto"
     jobs_per_gpu: int = 4
     threads: int | None = None
     rerun: bool = False
-    keep: bool = False
+    keep: bool | str = False
     stage_cap_gb: float = 10.0
 
     def __post_init__(self) -> None:
         check_device(self.device)
+        known = {"true": True, "false": False, ALL: ALL}  # as text, where they come from an environment variable
+        object.__setattr__(self, "keep", known.get(str(self.keep).lower(), self.keep))
+        if self.keep not in known.values():
+            raise UsageError(f"keep={self.keep}", key="keep", got=self.keep, allowed=known)
         if self.threads is not None:
             check_range("threads", self.threads, 1)
         check_range("jobs_per_gpu", self.jobs_per_gpu, 1)
@@ -67,14 +76,13 @@ class RunContext:
     def finished(self, key: str) -> Record | None:
         """Return the record of a finished job, or None.
 
-        With run.keep a job is finished only if its model is saved, too; with run.rerun it never is.
+        With run.keep=true a job is finished only if its model is saved, too; with run.rerun it never is.
         """
-        if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
-            return None
-        return self.store.get(key)
+        return self.store.get(key) if self._may_be_finished(key) else None
 
     def is_finished(self, key: str) -> bool:
         """Return whether `finished` would return a record, without decoding all of it."""
-        if self.run.rerun or (self.run.keep and not self.store.has_model(key)):
-            return False
-        return self.store.has(key)
+        return self._may_be_finished(key) and self.store.has(key)
+
+    def _may_be_finished(self, key: str) -> bool:
+        return not self.run.rerun and (self.run.keep is not True or self.store.has_model(key))

@@ -6,32 +6,55 @@ Worker processes call `_pack` with a plug-in's featurizer, so this module import
 import sys
 from collections.abc import Sequence
 from functools import cache, partial
+from pathlib import Path
 
 from roftbench.config.plugins import PACKAGE, code_of, file_of, import_allowed, import_name, load_plugin
 from roftbench.config.registry import options
+from roftbench.config.stable_names import present_path, stable_name
 from roftbench.data.featurizers.base import Featurizer, GraphKind, Packed
-from roftbench.errors import check_choice
+from roftbench.errors import UsageError, check_choice
 
 
-def graph_kind(name: str, plugins: tuple[str, ...] = ()) -> GraphKind:
+def graph_kind(
+    name: str, plugins: tuple[str, ...] = (), folder: Path | None = None, target: str | None = None
+) -> GraphKind:
     """Return the featurizer of a name: an option of `conf/featurizer/`, or the import path of a class of a plug-in.
 
+    Args:
+        name: the name.
+        plugins: module names of the plug-ins.
+        folder: the user's config folder, whose options come first.
+        target: `GraphKind.target` of a saved model, which needs no config folder.
+
     Raises:
-        ValueError: there is no such option.
-        UsageError: the import path leads to no featurizer, or to none of the package or a plug-in.
+        UsageError: there is no such option, or the import path leads to no featurizer, or to none of the package or a
+            plug-in.
     """
-    if "." not in name:
-        check_choice("featurizer", name, _targets())
-    target = _targets().get(name, name)
+    shipped = _shipped().get(name, name)
+    if target is None:
+        known = _shipped() if folder is None else {**_shipped(), **_targets(folder)}
+        if "." not in name:
+            check_choice("featurizer", name, known)
+        target = known.get(name, name)
+    else:
+        target = present_path(target)
     found: type[Featurizer] = import_allowed(target, "featurizer", plugins, (Featurizer,))
-    shipped = target.startswith(f"{PACKAGE}.")
-    pack = found().pack if shipped else partial(_pack, target, file_of(target))
-    return GraphKind(name, found.version, code_of(found, plugins), pack=pack)
+    pack = found().pack if target.startswith(f"{PACKAGE}.") else partial(_pack, target, file_of(target))
+    own = None if target == shipped else stable_name(target)
+    return GraphKind(name, found.version, code_of(found, plugins), own, pack=pack)
 
 
 @cache
-def _targets() -> dict[str, str]:
-    return {name: str(content["_target_"]) for name, content in options("featurizer").items()}
+def _shipped() -> dict[str, str]:
+    return _targets(None)
+
+
+def _targets(folder: Path | None) -> dict[str, str]:
+    found = options("featurizer", folder)
+    if lacking := [name for name, content in found.items() if not isinstance(content.get("_target_"), str)]:
+        problem = f"featurizer/{lacking[0]}.yaml has no _target_, the import path of its class"
+        raise UsageError(problem, key="featurizer", got=lacking[0])
+    return {name: content["_target_"] for name, content in found.items()}
 
 
 def _pack(target: str, file: str | None, smiles: Sequence[str]) -> Packed:

@@ -154,7 +154,10 @@ class MethodSpec(Component):
 
 @dataclass(frozen=True)
 class Job:
-    """One fine-tuning job (docs/protocol.md §1)."""
+    """One fine-tuning job (docs/protocol.md §1).
+
+    With `refit` the molecules of its test part are trained on, too (§6): a model for use, which nothing scores.
+    """
 
     model: ModelSpec
     method: MethodSpec
@@ -163,6 +166,7 @@ class Job:
     label_ratio: LabelRatio
     train: TrainSettings
     seed: int
+    refit: bool = False
 
     @property
     def kind(self) -> str:
@@ -204,6 +208,7 @@ class Job:
             "label_ratio": {"name": self.label_ratio.name, **asdict(self.label_ratio)},
             "train": self.train.identity() if self.trains else NO_TRAINING,
             "seed": self.seed,
+            **({"refit": True} if self.refit else {}),
         }
 
     @cached_property

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,7 +12,7 @@ from omegaconf import errors as omega
 from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
 from roftbench.config.environment import RunContext, RunSettings
 from roftbench.config.job import Job, TrainSettings
-from roftbench.config.kinds import check_pair
+from roftbench.config.kinds import check_can_be_kept, check_pair
 from roftbench.config.paths import Paths, absolute
 from roftbench.config.plugins import load_plugin
 from roftbench.config.references import check_references
@@ -35,20 +36,23 @@ class _Top:
 GROUPS = (*OF_A_JOB, *BESIDE)
 
 
-def parse(config: DictConfig) -> tuple[Job, RunContext, list[str]]:
+def parse(config: DictConfig, folder: Path | None = None) -> tuple[Job, RunContext, list[str]]:
     """Return the job of a composed config, its context, and the guesses about a user's table, as text.
+
+    `folder` is the user's config folder, whose featurizers a model may name.
 
     Raises:
         UsageError: a key is unknown, a value has the wrong type or is impossible, or a file is missing or not the
             expected one.
     """
-    return Parser().parse(resolved(config))
+    return Parser(folder).parse(resolved(config))
 
 
 class Parser:
     """Parses configs as `parse` does, but groups of equal content only once: a sweep has many jobs and few groups."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._known: dict[tuple[str, str], Any] = {}
 
     def parse(self, plain: dict[str, Any]) -> tuple[Job, RunContext, list[str]]:
@@ -62,7 +66,7 @@ class Parser:
             dataset = replace(dataset, split_column=None)
         label_ratio: LabelRatio = self._once(_typed_group, LabelRatio, "label_ratio", plain["label_ratio"])
         train = self._once(_train, plain["train"], str(dataset.task))
-        model = self._once(model_of, plain["model"], plugins)
+        model = self._once(model_of, plain["model"], plugins, self._folder)
         method = self._once(method_of, plain["method"], plugins)
         check_pair(model, method)
         job = Job(
@@ -75,6 +79,7 @@ class Parser:
             seed=top.seed,
         )
         settings: RunSettings = self._once(_typed_group, RunSettings, "run", plain["run"])
+        check_can_be_kept(model, method, settings.keep)
         return job, RunContext(settings, absolute(paths.results), absolute(paths.cache), places, plugins), guesses
 
     def _once(self, make: Callable[..., Any], *given: Any) -> Any:

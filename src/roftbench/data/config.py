@@ -33,6 +33,8 @@ class DatasetSpec:
         duplicates: policy for molecules that occur several times (`data.duplicates.resolve`).
         na_values: label cells that mean a missing label.
         censored: treatment of labels such as ">100": "error", "drop" for no label, or "bound" for the number.
+        relation_column: column of signs (=, >, <) of the labels, to which `censored` applies; looked for by its usual
+            name if there is a single target and `censored` is not "error".
         strip_salts: reduce each molecule to the largest organic fragment of its SMILES.
         reading_version: version of the rules for cells, set by `complete` if earlier rules gave other results.
         sources: where the published file is looked for, in order.
@@ -56,6 +58,7 @@ class DatasetSpec:
     duplicates: str = "keep"
     na_values: list[str] = field(default_factory=list)
     censored: str = "error"
+    relation_column: str | None = None
     strip_salts: bool = False
     reading_version: int | None = None
     path: str | None = None
@@ -101,7 +104,12 @@ class DatasetSpec:
 
     def reading(self) -> dict[str, Any]:
         """Return the settings for reading cells that differ from their defaults, part of a job's identity."""
-        given = {"na_values": sorted(self.na_values), "censored": self.censored, "strip_salts": self.strip_salts}
+        given: dict[str, Any] = {
+            "na_values": sorted(self.na_values),
+            "censored": self.censored,
+            "strip_salts": self.strip_salts,
+        }
+        given["relation_column"] = self.relation_column if self.censored == "drop" else None
         given["reading"] = self.reading_version
         return {name: value for name, value in given.items() if value not in ([], "error", False, None)}
 

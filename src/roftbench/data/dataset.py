@@ -135,7 +135,7 @@ class MoleculeDataset:
         """
         if kind is None:
             return self.graphs
-        version = " ".join(filter(None, (str(kind.version), kind.code)))
+        version = " ".join(filter(None, (str(kind.version), kind.code, kind.target)))
         graphs = PackedGraphs(**self.kept_beside("graphs", version, partial(_other_entry, kind), kind.name))
         return graphs if self.position is None else graphs.select(torch.from_numpy(self.position))
 

@@ -4,7 +4,7 @@ import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import ClassVar, Protocol
 
@@ -175,6 +175,21 @@ class RandomScaffoldSplit(Splitter):
             else:
                 train += group
         return Split(np.array(train, np.int64), np.array(val, np.int64), np.array(test, np.int64))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refit(Splitter):
+    """Parts of another splitter with its test part in train; also its validation part, unless `validates`."""
+
+    of: Splitter
+    validates: bool
+
+    def __call__(self, molecules: Molecules) -> Split:
+        """Return the split of the molecules; the test part is empty."""
+        parts = self.of(molecules)
+        none = parts.test[:0]
+        moved, val = ([parts.test], parts.val) if self.validates else ([parts.val, parts.test], none)
+        return replace(parts, train=np.concatenate([parts.train, *moved]), val=val, test=none, order_seed=None)
 
 
 def largest_first(groups: Indices, fractions: Sequence[float]) -> Split:

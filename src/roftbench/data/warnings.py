@@ -1,23 +1,24 @@
 """Warnings on the data behind a score, stored in each record."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.duplicates import across_parts
+from roftbench.data.predefined import PARTS
 from roftbench.data.split import Split
 
 LOW, HIGH = 0.01, 100.0  # range of standard deviations of labels that need no scaling
 
 
-def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
-    """Return warnings on the parts that are used: their origin, shared molecules, single classes, missing labels."""
+def warnings_of(dataset: MoleculeDataset, parts: Split, used: Collection[str] = PARTS) -> list[str]:
+    """Return warnings on the `used` parts: their origin, shared molecules, single classes, missing labels."""
     found = [*filter(None, [parts.note]), *across_parts(dataset.canonical, dataset.y, parts, _advice(dataset))]
     found += dataset.notes
-    for name, part in (("train", parts.train), ("val", parts.val), ("test", parts.test)):
-        y = dataset.y[part]
+    for name in used:
+        y = dataset.y[getattr(parts, name)]
         known = ~np.isnan(y)
         if not known.any():
             found.append(f"the {name} part has no label: its scores are undefined")

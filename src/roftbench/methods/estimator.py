@@ -25,6 +25,11 @@ class Estimator(ABC):
         """Return whether `arrays` and `restored`, which `run.keep` and `roftbench predict` need, are overridden."""
         return cls.arrays is not Estimator.arrays and cls.restored is not Estimator.restored
 
+    @classmethod
+    def has_deviation(cls) -> bool:
+        """Return whether `moments` is overridden, so that regression has standard deviations."""
+        return cls.moments is not Estimator.moments
+
     @abstractmethod
     def fit(self, x: NDArray[Any], y: Labels, task: str, *, seed: int, threads: int) -> Predict:
         """Fit one task and return its prediction function.
@@ -43,13 +48,24 @@ class Estimator(ABC):
     def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
         """Return the result of `fit` as arrays, which are saved without code (`run.keep`).
 
-        Optional, together with `restored`: without them `run.keep=true` is refused before anything is fitted.
+        Optional, together with `restored`: without them `run.keep` is refused before anything runs.
         """
         raise NotImplementedError(f"{type(self).__name__} does not override arrays")
 
     def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
         """Return the prediction function from its `arrays`; optional, together with `arrays`."""
         raise NotImplementedError(f"{type(self).__name__} does not override restored")
+
+    def moments(self, predict: Predict, x: NDArray[Any]) -> tuple[Labels, Labels]:
+        """Return predictions and standard deviations of new measurements of a regression, [m] each.
+
+        Optional, for a method that has a distribution of its own: `roftbench predict` writes the deviations.
+
+        Args:
+            predict: the result of `fit` or `restored`.
+            x: features, [m, D].
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not override moments")
 
 
 def constant(y: Labels, task: str) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import cho_factor, cho_solve, eigh, solve_triangular
 from scipy.optimize import minimize_scalar
 
 from roftbench.errors import SkipJob, check_range
@@ -41,9 +41,12 @@ class GaussianProcess(Estimator):
                 f" method.max_molecules={self.max_molecules}"
             )
         kernel = _Kernel.of(x)
-        signal, noise = _variances(kernel(x, x), y - y.mean())
+        common = kernel(x, x)
+        signal, noise = _variances(common, y - y.mean())
         numbers = np.array([y.mean(), signal, noise, kernel.width])
-        return self.restored({"x": x, "y": y, "numbers": numbers}, task)
+        return partial(
+            _predict, Posterior({"x": x, "y": y, "numbers": numbers}, kernel, common), task == "classification"
+        )
 
     def arrays(self, predict: Predict) -> dict[str, NDArray[Any]]:
         """Return training features [n, D], labels [n], and numbers [4]: mean, signal, noise / signal, kernel width."""
@@ -52,7 +55,17 @@ class GaussianProcess(Estimator):
 
     def restored(self, arrays: Mapping[str, NDArray[Any]], task: str) -> Predict:
         """Return the same predictions from the arrays."""
-        return partial(_predict, Posterior(arrays), task == "classification")
+        x, width = arrays["x"], float(arrays["numbers"][3])
+        kernel = _Kernel.of(x, width)
+        return partial(_predict, Posterior(arrays, kernel, kernel(x, x)), task == "classification")
+
+    def moments(self, predict: Predict, x: NDArray[Any]) -> tuple[Labels, Labels]:
+        """Return means and standard deviations, noise included; NaN deviations where the labels do not vary."""
+        assert isinstance(predict, partial)
+        moments = predict.args[0].moments
+        blocks = [moments(x[start : start + ROWS]) for start in range(0, len(x), ROWS)]
+        mean, deviation = np.concatenate([np.empty((2, 0)), *blocks], axis=1)
+        return mean, deviation
 
 
 class _Kernel(NamedTuple):
@@ -78,25 +91,34 @@ class _Kernel(NamedTuple):
 
 
 class Posterior:
-    """What a fit predicts for new molecules: mean and standard deviation, noise included."""
+    """What a fit predicts for new molecules: mean and standard deviation, noise included.
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.arrays = arrays
+    `common` [n, n] is the kernel of the n training molecules with themselves.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], kernel: _Kernel, common: Matrix) -> None:
+        self.arrays, self.kernel = arrays, kernel
         self.x = arrays["x"]
-        self.center, self.signal, self.noise, width = arrays["numbers"]
-        self.kernel = _Kernel.of(self.x, float(width))
-        self.factor = cho_factor(self.kernel(self.x, self.x) + self.noise * np.eye(len(self.x)), lower=True)
+        self.center, self.signal, self.noise, _ = arrays["numbers"]
+        self.factor = cho_factor(common + self.noise * np.eye(len(self.x)), lower=True)
         self.weights = cho_solve(self.factor, arrays["y"] - self.center)
 
     def mean(self, x: NDArray[Any]) -> Labels:
         """Return the means of m molecules, [m]."""
-        return np.asarray(self.center + self.kernel(x, self.x) @ self.weights)
+        return self._mean(self.kernel(x, self.x))
 
-    def deviation(self, x: NDArray[Any]) -> Labels:
-        """Return the standard deviations of m measurements, [m], in the label's unit."""
+    def moments(self, x: NDArray[Any]) -> Matrix:
+        """Return the means of m molecules and the standard deviations of their measurements, [2, m].
+
+        They are in the label's unit (Rasmussen & Williams 2006, eq. 2.25 and 2.26, plus the noise).
+        """
         common = self.kernel(x, self.x)
-        explained = (common * cho_solve(self.factor, common.T).T).sum(axis=1)
-        return np.asarray(np.sqrt(self.signal * np.maximum(1 + self.noise - explained, 0)))
+        half = solve_triangular(self.factor[0], common.T, lower=True)  # [n, m]
+        variance = self.signal * np.maximum(1 + self.noise - (half**2).sum(axis=0), 0)
+        return np.stack([self._mean(common), np.sqrt(variance) if self.signal else np.full(len(x), np.nan)])
+
+    def _mean(self, common: Matrix) -> Labels:
+        return np.asarray(self.center + common @ self.weights)
 
 
 def _predict(posterior: Posterior, clipped: bool, x: NDArray[Any]) -> Labels:

@@ -1,9 +1,11 @@
 """Calibrated probabilities by Platt's method, whose two parameters few held-out labels can determine."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.predict.held_out import HeldOut, Matrix
+from roftbench.predict.held_out import HeldOut, Matrix, joined, with_others
 
 LEAST = 5  # held-out labels per class; with fewer, probabilities are not calibrated
 CLIP = 1e-3  # in fitting: a single probability of 0 must not dominate
@@ -46,6 +48,13 @@ def _logit(probability: Matrix, clip: float) -> Matrix:
     inside = np.clip(probability, clip, 1 - clip)
     logit: Matrix = np.log(inside) - np.log1p(-inside)
     return logit
+
+
+def cross_calibrated(parts: Sequence[HeldOut]) -> HeldOut:
+    """Return the molecules of all parts with probabilities calibrated on the other parts."""
+    return joined(
+        [HeldOut(one.rows, one.y, calibrated(one.prediction, platt(others))) for one, others in with_others(parts)]
+    )
 
 
 def calibration_error(held_out: HeldOut) -> list[float | None]:

@@ -1,11 +1,12 @@
 """Split-conformal prediction intervals from the errors on held-out labels."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.predict.held_out import HeldOut, Matrix
+from roftbench.predict.held_out import HeldOut, Matrix, joined, with_others
 
 COVERAGE = 0.9
 
@@ -26,10 +27,13 @@ def _quantile(errors: NDArray[np.float64], coverage: float) -> float:
 
 
 def covered(held_out: HeldOut, widths: Matrix) -> list[float | None]:
-    """Return the share of labels inside ± widths [T] for each of T tasks; None without a label or a width."""
+    """Return the share of labels inside ± widths, [T] or [M, T], per task; None where no label has a width."""
     inside = np.abs(held_out.y - held_out.prediction) <= widths
-    known = ~np.isnan(held_out.y)
-    return [
-        float(inside[known[:, t], t].mean()) if known[:, t].any() and not np.isnan(widths[t]) else None
-        for t in range(held_out.y.shape[1])
-    ]
+    known = ~np.isnan(held_out.y - widths)
+    return [float(column[has].mean()) if has.any() else None for column, has in zip(inside.T, known.T, strict=True)]
+
+
+def cross_covered(parts: Sequence[HeldOut]) -> list[float | None]:
+    """Return the share of labels inside intervals made from the other parts, per task, as `covered` does."""
+    widths = [np.tile(half_widths(others), (len(one.rows), 1)) for one, others in with_others(parts)]
+    return covered(joined(parts), np.concatenate(widths))

@@ -57,7 +57,7 @@ class Ensemble:
         self.columns = [f"{name}{end}" for name in self.targets for end in self._endings()] + [SIMILARITY]
 
     def _endings(self) -> list[str]:
-        spread = ["_std"] if len(self.members) > 1 else []
+        spread = ["_std"] if self.has_deviation or len(self.members) > 1 else []
         if self.task == "classification":
             return ["_probability", *spread]
         return ["_predicted", *spread, "_low", "_high"]
@@ -76,8 +76,20 @@ class Ensemble:
         return common([(one.data, one.test) for one in self.saved])
 
     def coverage(self) -> list[float | None]:
-        """Return the share of test labels inside the intervals, per task; empty for classification."""
-        return covered(self.test(), self.calibration) if self.task == "regression" else []
+        """Return the share of test labels inside the intervals, per task; empty for classification.
+
+        A refit without a test part has the share of the labels of each fold inside intervals from the other folds.
+        """
+        if self.task == "classification":
+            return []
+        if len(self.saved) == 1 and self.refitted:
+            return list(self.saved[0].facts["calibration"]["test_coverage"])
+        return covered(self.test(), self.calibration)
+
+    @property
+    def refitted(self) -> bool:
+        """Whether a model was fitted to all labeled molecules (run.keep=all), so that no test part is left."""
+        return any("evaluation" in one.facts for one in self.saved)
 
     def rows(self, molecules: Molecules) -> Predicted:
         """Return the predictions for the rows of a chunk."""
@@ -85,18 +97,34 @@ class Ensemble:
         reasons = [molecules.reasons.get(row, "") for row in range(count)]
         values = np.full((count, len(self.columns)), np.nan)
         if molecules.places:
-            each = np.stack([one.predict(molecules) for one in self.members])
+            each, own = self._moments(molecules)
             finite = np.isfinite(each).all(axis=(0, 2))
             for place in np.array(molecules.places)[~finite]:
                 reasons[place] = NOT_FINITE
-            found = np.column_stack([self._values(each), nearest(molecules.fingerprint, self.train, None)])
+            found = np.column_stack([self._values(each, own), nearest(molecules.fingerprint, self.train, None)])
             values[np.array(molecules.places)[finite]] = found[finite]
         return Predicted(values, reasons)
 
-    def _values(self, each: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the columns [K, C - 1] from the members' predictions [members, K, T], task by task."""
+    @property
+    def has_deviation(self) -> bool:
+        """Whether every member has standard deviations of its own."""
+        return all(one.has_deviation for one in self.members)
+
+    def _moments(self, molecules: Molecules) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return the members' predictions [members, K, T] and their own deviations, None unless all have them."""
+        means, deviations = zip(*(one.moments(molecules) for one in self.members), strict=True)
+        known = [one for one in deviations if one is not None]
+        return np.stack(means), np.stack(known) if len(known) == len(means) else None
+
+    def _values(self, each: NDArray[np.float64], own: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Return the columns [K, C - 1] from the members' `_moments`, task by task.
+
+        The variance of members with deviations of their own is that of their mixture, by the law of total variance.
+        """
         mean = each.mean(axis=0)
         spread = [each.std(axis=0, ddof=1)] if len(each) > 1 else []
+        if own is not None:
+            spread = [np.sqrt((own**2).mean(axis=0) + each.var(axis=0))]
         if self.task == "classification":
             parts = [calibrated(mean, self.calibration), *spread]
         else:
@@ -120,6 +148,8 @@ class Ensemble:
             - for a classification task, `TASK_probability` in [0, 1], the calibrated probability of the positive class
               (1, or the second of `dataset.classes`);
             - with several models, `TASK_std`, their standard deviation (n − 1; of probabilities before calibration);
+              for regression by Gaussian processes, also by a single one, that of a new measurement (noise included, and
+              of several their total variance);
             - `similarity`, Tanimoto in [0, 1] (ECFP4), to the nearest training molecule;
             - `reason`, empty or why the row has no prediction, for example an invalid SMILES.
 

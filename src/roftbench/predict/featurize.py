@@ -20,7 +20,7 @@ class Molecules(NamedTuple):
     Attributes:
         places: Row numbers of the molecules, [K].
         smiles: Their SMILES without names and atom maps, [K].
-        graphs: Packed graphs by featurizer.
+        graphs: Packed graphs by the label of their featurizer.
         fingerprint: Packed ECFP4 fingerprints, [K, 256] uint8.
         reasons: Why each other row has no graph, by row number.
     """
@@ -38,7 +38,7 @@ def featurized(smiles: Sequence[str], featurizers: Iterable[GraphKind | None], s
     With `strip_salts` a molecule is its largest organic fragment, as in the data set of such a model. As in a data set,
     the "hu" graph, which needs no featurizer (None), decides which rows are molecules, whatever graphs a model reads.
     """
-    others = sorted({kind for kind in featurizers if kind is not None}, key=lambda kind: kind.name)
+    others = sorted({kind for kind in featurizers if kind is not None}, key=lambda kind: kind.label)
     places, texts, molecules, graphs = [], [], [], []
     reasons: dict[int, str] = {}
     for place, text in enumerate(smiles):
@@ -56,7 +56,7 @@ def featurized(smiles: Sequence[str], featurizers: Iterable[GraphKind | None], s
         molecules.append(molecule)
         graphs.append(graph)
     try:
-        packed = {kind.name: kind.pack(texts) for kind in others}
+        packed = {kind.label: kind.pack(texts) for kind in others}
     except Exception:  # of one molecule: the others must not be lost with it
         return _without_failing(smiles, others, strip_salts)
     return Molecules(places, texts, {HU: pack(graphs), **packed}, fingerprints(molecules), reasons)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from roftbench.data.dataset import MoleculeDataset
+from roftbench.store.record_schema import Record
+
 Matrix = NDArray[np.float64]
 
 
@@ -16,6 +19,28 @@ class HeldOut:
     rows: NDArray[np.int64]
     y: Matrix
     prediction: Matrix
+
+
+def from_record(dataset: MoleculeDataset, record: Record) -> HeldOut:
+    """Return the test molecules of a record with their labels and predictions."""
+    found = record.test_predictions
+    if found is None:
+        raise ValueError(f"the record of job {record.key} has no test predictions")
+    rows = np.array(found.row, np.int64)
+    position = np.searchsorted(dataset.rows, rows)  # kept rows are in the file's order
+    prediction = np.array(found.prediction, np.float64).reshape(len(rows), dataset.y.shape[1])
+    return HeldOut(rows, dataset.y[position], prediction)
+
+
+def joined(parts: Sequence[HeldOut]) -> HeldOut:
+    """Return the molecules of several parts, one part behind the other."""
+    return HeldOut(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("rows", "y", "prediction")))
+
+
+def with_others(parts: Sequence[HeldOut]) -> list[tuple[HeldOut, HeldOut]]:
+    """Return each part with the molecules of all others, to judge on the one what was fitted to the others."""
+    none = HeldOut(parts[0].rows[:0], parts[0].y[:0], parts[0].prediction[:0])
+    return [(one, joined([none, *parts[:at], *parts[at + 1 :]])) for at, one in enumerate(parts)]
 
 
 def pooled(parts: Sequence[tuple[str, HeldOut]]) -> HeldOut:

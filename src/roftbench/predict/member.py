@@ -35,10 +35,15 @@ class Member(ABC):
 
     featurizer: GraphKind | None = None
     strip_salts: bool = False
+    has_deviation: bool = False  # whether `moments` has standard deviations
 
     @abstractmethod
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Return values in the label's unit or uncalibrated probabilities, [K, T]."""
+
+    def moments(self, molecules: Molecules) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return `predict` and the model's own standard deviations of measurements, [K, T], None without any."""
+        return self.predict(molecules), None
 
     def embed(self, molecules: Molecules) -> NDArray[np.float32]:
         """Return graph representations [K, d]."""
@@ -48,9 +53,9 @@ class Member(ABC):
 class Network(Member):
     """An encoder, with or without a head, in evaluation mode."""
 
-    def __init__(self, encoder: Encoder, device: torch.device, plugins: tuple[str, ...] = ()) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, featurizer: GraphKind | None) -> None:
         self.encoder, self.device = encoder.eval().requires_grad_(False).to(device), device
-        self.featurizer = None if encoder.featurizer == HU else graph_kind(encoder.featurizer, plugins)
+        self.featurizer = featurizer
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Raise UsageError: a pretrained encoder has no head."""
@@ -68,7 +73,7 @@ class Network(Member):
     def _batches(self, molecules: Molecules) -> Iterator[Batch]:
         if not molecules.places:
             return
-        name = HU if self.featurizer is None else self.featurizer.name
+        name = HU if self.featurizer is None else self.featurizer.label
         graphs = PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device)
         yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), shared_layers(self.encoder))
 
@@ -83,7 +88,7 @@ class FineTuned(Network):
         except RuntimeError as error:
             problem = f"{saved.folder}: its weights do not fit {type(model.encoder).__name__}: {error}"
             raise UsageError(problem, key="model_dir", got=str(saved.folder)) from None
-        super().__init__(model.encoder, device, plugins)
+        super().__init__(model.encoder, device, _graphs(saved, model.encoder, plugins))
         self.head = model.head.eval().requires_grad_(False).to(device)
         self.task, self.strip_salts = saved.task, saved.strip_salts
         self.scale, self.offset = (np.array(saved.facts[name], np.float64) for name in ("scale", "offset"))
@@ -95,50 +100,78 @@ class FineTuned(Network):
         return to_predictions(whole, self.task, self.scale, self.offset)
 
 
-class Estimators(Member):
-    """One estimator per task on the features of a fingerprint."""
+class EstimatorMember(Member):
+    """One estimator, or constant, per task; subclasses return the features."""
 
     def __init__(self, saved: SavedModel, plugins: tuple[str, ...]) -> None:
-        self.fingerprint = _built(saved, "model", plugins)
         self.strip_salts = saved.strip_salts
-        self.tasks = _estimators(saved, plugins)
+        self.estimator: Estimator = _built(saved, "method", plugins)
+        self.has_deviation = saved.task == "regression" and self.estimator.has_deviation()
+        self.constants: dict[int, float] = {}
+        self.tasks: list[Predict] = []
+        for task in range(len(saved.targets)):
+            arrays = {name: tensor.numpy() for name, tensor in _of(saved, str(task)).items()}
+            if CONSTANT in arrays:
+                self.constants[task] = float(arrays[CONSTANT][0])
+                self.tasks.append(partial(constant_prediction, self.constants[task]))
+            else:
+                self.tasks.append(self.estimator.restored(arrays, saved.task))
+
+    @abstractmethod
+    def features(self, molecules: Molecules) -> NDArray[Any]:
+        """Return the features of at least one molecule, [K, D]."""
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Return the predictions of all tasks, [K, T]."""
         if not molecules.places:
             return np.empty((0, len(self.tasks)))
-        x = self.fingerprint.of_smiles(molecules.smiles)
+        x = self.features(molecules)
         return np.column_stack([predict(x) for predict in self.tasks])
 
+    def moments(self, molecules: Molecules) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return `predict` and the deviations of `Estimator.moments`, [K, T]; NaN for a task with a constant."""
+        if not self.has_deviation or not molecules.places:
+            return self.predict(molecules), None
+        x = self.features(molecules)
+        nothing = np.full(len(x), np.nan)
+        found = [
+            (predict(x), nothing) if task in self.constants else self.estimator.moments(predict, x)
+            for task, predict in enumerate(self.tasks)
+        ]
+        return np.column_stack([mean for mean, _ in found]), np.column_stack([deviation for _, deviation in found])
 
-class EstimatorsOnEmbeddings(Network):
+
+class Estimators(EstimatorMember):
+    """One estimator per task on the features of a fingerprint."""
+
+    def __init__(self, saved: SavedModel, plugins: tuple[str, ...]) -> None:
+        super().__init__(saved, plugins)
+        self.fingerprint = _built(saved, "model", plugins)
+
+    def features(self, molecules: Molecules) -> NDArray[Any]:
+        """Return bits or counts, [K, D]."""
+        found: NDArray[Any] = self.fingerprint.of_smiles(molecules.smiles)
+        return found
+
+
+class EstimatorsOnEmbeddings(EstimatorMember, Network):
     """One estimator per task on the representations of a frozen encoder."""
 
     def __init__(self, saved: SavedModel, device: torch.device, plugins: tuple[str, ...]) -> None:
         encoder: Encoder = _built(saved, "model", plugins)
         encoder.load_state_dict(_of(saved, ENCODER))
-        super().__init__(encoder, device, plugins)
-        self.strip_salts = saved.strip_salts
-        self.tasks = _estimators(saved, plugins)
+        Network.__init__(self, encoder, device, _graphs(saved, encoder, plugins))
+        EstimatorMember.__init__(self, saved, plugins)
 
-    def predict(self, molecules: Molecules) -> NDArray[np.float64]:
-        """Return the predictions of all tasks, [K, T]."""
-        x = self.embed(molecules)
-        return np.column_stack([predict(x) for predict in self.tasks]) if len(x) else np.empty((0, len(self.tasks)))
+    def features(self, molecules: Molecules) -> NDArray[Any]:
+        """Return the encoder's representations, [K, d]."""
+        return self.embed(molecules)
 
 
-def _estimators(saved: SavedModel, plugins: tuple[str, ...]) -> list[Predict]:
-    """Return the fitted estimator of each task, or its constant."""
-    estimator: Estimator = _built(saved, "method", plugins)
-    tasks: list[Predict] = []
-    for task in range(len(saved.targets)):
-        arrays = {name: tensor.numpy() for name, tensor in _of(saved, str(task)).items()}
-        constant = arrays.get(CONSTANT)
-        if constant is not None:
-            tasks.append(partial(constant_prediction, float(constant[0])))
-        else:
-            tasks.append(estimator.restored(arrays, saved.task))
-    return tasks
+def _graphs(saved: SavedModel, encoder: Encoder, plugins: tuple[str, ...]) -> GraphKind | None:
+    """Return the featurizer of a saved model's encoder, None for "hu" graphs."""
+    target = saved.facts["job"].get("graphs", {}).get("target")
+    return None if encoder.featurizer == HU else graph_kind(encoder.featurizer, plugins, target=target)
 
 
 def _of(saved: SavedModel, prefix: str) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from roftbench.predict.evaluation import evaluation_lines
 from roftbench.predict.saved_model import SavedModel
 
 SHOWN = 20  # tasks in a table
@@ -12,8 +13,8 @@ FOOT = """\
 - The model is intended for molecules like the training molecules, which have {atoms[0]} to {atoms[3]} atoms (90 % of
   them {atoms[1]} to {atoms[2]}). The column `similarity` is the Tanimoto similarity (ECFP4) to the nearest of them; the
   lower it is, the less certain is the error.
-- {held_out}
-- Test errors are those of this data set's split, `{split}`; they may be larger for other chemistry.
+- {held_out}{deviation}
+- Test errors are those of {split}; they may be larger for other chemistry.
 - A prediction does not replace a measurement, which decisions on safety need.
 
 ## Use
@@ -23,6 +24,11 @@ FOOT = """\
 
 `model.json` holds the job, scores and calibration, `weights.safetensors` the weights, `molecules.safetensors` the
 training molecules' fingerprints and the held-out labels with their predictions. License of the data: {license}.
+"""
+
+DEVIATION = """
+- The column `TASK_std` is the standard deviation of a new measurement by the model's own distribution (`{method}`),
+  noise included, in the label's unit. The intervals are not made from it; beside other kinds of models it is not used.\
 """
 
 
@@ -39,8 +45,16 @@ def card(saved: SavedModel) -> str:
     )
     used = (
         f"labels used: {labels['weights']} for weights, {labels['selection']} for selection,"
-        f" {labels['interpolation']} for interpolation coefficients; {labels['test']} for the test scores"
+        f" {labels['interpolation']} for interpolation coefficients"
     )
+    evaluation = facts.get("evaluation")
+    if evaluation is None:
+        used += f"; {labels['test']} for the test scores"
+        judged = f"{metric}: validation {_number(scores['val'][metric])}, test {_number(scores['test'][metric])}"
+    else:
+        chosen = f", {labels['selection']} labels of which select the epoch or candidate ({metric} there:"
+        chosen += f" {_number(scores['val'][metric])})"
+        judged = f"fitted to all labeled molecules{chosen * (labels['selection'] > 0)}"
     lines = [
         f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
         "",
@@ -50,15 +64,20 @@ def card(saved: SavedModel) -> str:
         f"- {used}",
         *["- molecules: the largest organic fragment of a SMILES, without counter-ions; `predict` does the same"]
         * saved.strip_salts,
-        f"- {metric}: validation {_number(scores['val'][metric])}, test {_number(scores['test'][metric])}",
+        f"- {judged}",
         *(f"- caution: {warning}" for warning in facts["warnings"]),
         "",
         *_table(saved),
         "",
+        *([] if evaluation is None else [*evaluation_lines(evaluation), ""]),
     ]
     held_out = _words(facts["calibration"], saved.task, selects=labels["selection"] > 0)
     foot = FOOT.format(
-        atoms=facts["atoms"], held_out=held_out, split=job["split"]["name"], license=facts["license"] or "not stated"
+        atoms=facts["atoms"],
+        held_out=held_out,
+        deviation=DEVIATION.format(method=job["method"]["name"]) if facts.get("deviation") else "",
+        split="the other fits" if evaluation else f"this data set's split, `{job['split']['name']}`",
+        license=facts["license"] or "not stated",
     )
     return "\n".join(lines) + "\n" + foot
 
@@ -72,8 +91,9 @@ def _classes(saved: SavedModel) -> str:
 
 def _table(saved: SavedModel) -> list[str]:
     facts, calibration = saved.facts, saved.facts["calibration"]
+    test = "left-out folds" if "evaluation" in facts else "test"
     if saved.task == "regression":
-        head = "| task | training labels | mean ± std | range | 90 % interval | its coverage on test |"
+        head = f"| task | training labels | mean ± std | range | 90 % interval | its coverage on {test} |"
         rows = [
             [one["task"], one["labels"], _spread(one), _range(one), f"± {_number(width)}", _share(share)]
             for one, width, share in zip(
@@ -81,7 +101,7 @@ def _table(saved: SavedModel) -> list[str]:
             )
         ]
     else:
-        head = "| task | training labels | positives | calibration error on test: before | after |"
+        head = f"| task | training labels | positives | calibration error on {test}: before | after |"
         errors = zip(calibration["test_error_before"], calibration["test_error"], strict=True)
         rows = [
             [one["task"], one["labels"], one["positives"], _number(before), _number(after)]

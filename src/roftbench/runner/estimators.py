@@ -13,7 +13,6 @@ from roftbench.config.components import build
 from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.console import bar
-from roftbench.errors import UsageError
 from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant, constant_prediction
 from roftbench.models.encoder import Encoder
@@ -48,12 +47,9 @@ class EstimatorExperiment(Experiment):
     def load(cls, job: Job, context: RunContext) -> Self:
         """Load data and method of a job and compute its features; raises as `Experiment.load` does."""
         setup = Setup.load(job, context, CPU)
-        if context.run.keep and not setup.method.can_be_kept():
-            problem = f"run.keep: method {job.method.name} has no `arrays` or no `restored`, and so cannot be kept"
-            raise UsageError(problem, key="run.keep", got=True)
         if job.model.kind == NETWORK:
             features = embeddings(job, context, setup.dataset, choose_device(context.run.device))
-            return cls(setup, features, load_encoder(job, context) if context.run.keep else None)
+            return cls(setup, features, load_encoder(job, context) if context.run.keep is True else None)
         fingerprint: Fingerprint = build(job.model)
         return cls(setup, fingerprint.features(setup.dataset))
 

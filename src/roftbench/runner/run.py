@@ -53,6 +53,8 @@ def run_job(
 ) -> Outcome:
     """Run a job, or return its record if it has one; a failure is recorded, not raised.
 
+    Of a refit, neither is stored: it has no test scores, and its result is the saved model.
+
     Args:
         job: what to compute.
         context: device, threads and folders.
@@ -66,7 +68,7 @@ def run_job(
         ValueError: the run asks for a saved model, and there is no `save`.
         KeyboardInterrupt: always passed on; finished stages are kept, and no partial file is left.
     """
-    if context.run.keep and save is None:
+    if context.run.keep is True and save is None:
         raise ValueError("run.keep=true: run_job needs a function that saves the model")
     store = context.store
     store.check_writable()
@@ -99,7 +101,7 @@ def _run(job: Job, context: RunContext, announce: Announce, save: Save | None) -
         device, loaded = experiment.device, True
         announce(experiment)
         record = experiment.work()
-        if context.run.keep and save is not None:
+        if context.run.keep is True and save is not None:
             _save(save, experiment, record)
     except SkipJob as error:
         return Outcome(put_failure(store, job, str(error), status="skipped", device=device))
@@ -115,7 +117,13 @@ def _run(job: Job, context: RunContext, announce: Announce, save: Save | None) -
             reason = f"{NO_MEMORY.format(jobs=context.run.jobs_per_gpu)}: {str(error).partition('.')[0]}"
         trace = traceback.format_exc()
         return Outcome(put_failure(store, job, reason, trace=trace, device=device))
-    if not context.run.rerun and (done := store.get(job.key)) is not None:  # run again only to save its model
+    return Outcome(record) if job.refit else _stored(job, context, record, began, device)
+
+
+def _stored(job: Job, context: RunContext, record: Record, began: float, device: torch.device) -> Outcome:
+    """Store the record of a finished job, unless it was run again only to save its model."""
+    store = context.store
+    if not context.run.rerun and (done := store.get(job.key)) is not None:
         store.renew(job.key)
         return Outcome(done, cached=True)
     seconds = {**record.seconds, "total": time.monotonic() - began}
@@ -146,8 +154,9 @@ def put_failure(
     trace: str | None = None,
     device: torch.device = CPU,
 ) -> Failure:
-    """Write and return the record of a job that failed or was skipped."""
+    """Write and return the record of a job that failed or was skipped; that of a refit is not written."""
     env = environment(device)
     failure = Failure(key=job.key, status=status, job=job.identity(), error=reason, traceback=trace, env=env)
-    store.put_failure(failure)
+    if not job.refit:
+        store.put_failure(failure)
     return failure

@@ -9,7 +9,8 @@ from roftbench.config.components import build
 from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.data.dataset import MoleculeDataset, load_dataset
-from roftbench.data.split import Split
+from roftbench.data.predefined import PARTS
+from roftbench.data.split import Refit, Split, Splitter
 from roftbench.data.warnings import unusual_scale, warnings_of
 from roftbench.errors import UsageError
 from roftbench.runner.objective import Objective
@@ -44,8 +45,13 @@ class Setup:
             UsageError: data, split, labels or method are not available as requested.
         """
         dataset = load_dataset(job.dataset, context.cache / "data", context.places)
-        whole, parts = dataset.cut(build(job.split), job.label_ratio)
-        warnings = [*warnings_of(dataset, parts), *_scale_warnings(job, dataset, parts), *job.model.cautions]
+        validates = job.trains or job.method.search  # a choice by validation scores: of an epoch, or a candidate
+        splitter: Splitter = build(job.split)
+        if job.refit:
+            splitter = Refit(of=splitter, validates=validates)
+        whole, parts = dataset.cut(splitter, job.label_ratio)
+        used = PARTS if not job.refit else PARTS[:2] if validates else PARTS[:1]
+        warnings = [*warnings_of(dataset, parts, used), *_scale_warnings(job, dataset, parts), *job.model.cautions]
         if len(parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(dataset)} molecules, cut by"

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -27,7 +28,8 @@ from roftbench.sweep.grid import expand
 from roftbench.sweep.in_process import InProcess, suffices
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
 from roftbench.sweep.plan import Plan, plan_sweep
-from roftbench.sweep.scheduler import JobReply, Scheduler
+from roftbench.sweep.refits import Refit, keep_all, refits_of
+from roftbench.sweep.scheduler import JobReply, JobsFailedError, Scheduler
 from roftbench.sweep.single import run_single, show
 from roftbench.sweep.worker import work
 
@@ -56,8 +58,9 @@ def plan(words: Sequence[str]) -> tuple[Plan, DictConfig]:
     overrides, folder = arguments.overrides, arguments.config_dir
     with clear_errors(overrides, folder):
         settings = composed(_for_hydra(overrides), folder, with_hydra=True).hydra
-        found = plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder)))
+        found = plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder)), folder)
     check_devices(found, settings.launcher)
+    _refits(found)
     jobs = tuple(replace(one, context=_with_threads(one.context, settings.launcher)) for one in found.jobs)
     return replace(found, jobs=jobs), settings
 
@@ -94,7 +97,7 @@ class JobTask:
         if is_worker:
             outlast_warning(settings.launcher)
         try:
-            job, context, _ = parse(config)
+            job, context, _ = parse(config, _config_dir(settings.searchpath))
         except UsageError as error:  # it was valid when planned: a file may have been removed since
             return tuple(JobReply(settings.job.num, "", False, str(error)))
         context = _with_threads(context, settings.launcher)
@@ -130,12 +133,30 @@ class SweepTask(JobTask):
             returned = launcher.launch(batch, initial_job_idx=number)
             return [reply for one in returned if (reply := _returned(one)) is not None]
 
-        jobs = plan_sweep(expand(sweep_texts(config.hydra, self._arguments.overrides), compose_job))
+        jobs = plan_sweep(
+            expand(sweep_texts(config.hydra, self._arguments.overrides), compose_job), self._arguments.config_dir
+        )
         check_devices(jobs, config.hydra.launcher)
         set_following(launcher, config.hydra.launcher)
+        refits = _refits(jobs)
         given = self._arguments
         launched = InProcess(jobs, launch) if suffices(config.hydra) else launch
-        Scheduler(jobs, launched, config.hydra.launcher, given.command, given.overrides).run()
+        try:
+            Scheduler(jobs, launched, config.hydra.launcher, given.command, given.overrides).run()
+        except JobsFailedError:
+            keep_all(refits, quiet=True)  # of the configurations without a failure
+            raise
+        keep_all(refits, quiet=True)
+
+
+def _config_dir(searchpath: Sequence[str]) -> Path | None:
+    """Return the user's config folder, which `hydra_app` puts last into Hydra's search path."""
+    folders = [text.removeprefix("file://") for text in searchpath if text.startswith("file://")]
+    return Path(folders[-1]) if folders else None
+
+
+def _refits(plan: Plan) -> list[Refit]:
+    return refits_of((one.job, one.context) for one in plan.jobs)
 
 
 def check_devices(plan: Plan, launcher: DictConfig) -> None:

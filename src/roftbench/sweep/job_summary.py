@@ -39,7 +39,7 @@ def announce(experiment: Experiment) -> None:
         "method": _method(experiment),
         "training": words["training"],
         "device": f"{experiment.device}, {threads} thread{'s' * (threads != 1)}; seed {job.seed}",
-        "record": shown(experiment.store.record_path(job.key)),
+        **({} if job.refit else {"record": shown(experiment.store.record_path(job.key))}),
     }
     for name, text in lines.items():
         say(f"{name:>9}  {text}")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from roftbench.config.components import build, without_weights
 from roftbench.config.environment import RunContext
@@ -58,13 +59,13 @@ class Plan:
         return tuple(one for one in self.jobs if one.state != "done")
 
 
-def plan_sweep(points: Iterable[SweepPoint]) -> Plan:
-    """Check every combination of a sweep and look up its state in the store.
+def plan_sweep(points: Iterable[SweepPoint], folder: Path | None = None) -> Plan:
+    """Check every combination of a sweep and look up its state in the store; `folder` is as for `parse`.
 
     Raises:
         UsageError: a name, type or value that no job can have.
     """
-    parser = Parser()
+    parser = Parser(folder)
     jobs: dict[str, Planned] = {}
     guesses: dict[str, None] = {}
     count = 0

@@ -12,6 +12,7 @@ from roftbench.config.references import check_references
 from roftbench.console import say
 from roftbench.store.downloads import fetch_missing
 from roftbench.sweep.arguments import Arguments
+from roftbench.sweep.refits import keep_all, refits_of
 from roftbench.sweep.worker import work
 
 
@@ -23,11 +24,14 @@ def run_single(arguments: Arguments) -> int:
     """
     with clear_errors(arguments.overrides, arguments.config_dir):
         config = composed(arguments.overrides, arguments.config_dir, with_hydra=True)
-        job, context, guesses = parse(config)
+        job, context, guesses = parse(config, arguments.config_dir)
+        refits = refits_of([(job, context)])
         fetch_missing((source, context.places) for source in job.sources())
     if _describes_sweep(config, arguments):
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
     status, _ = work(job, context, guesses, in_sweep=False)
+    if status == "done":
+        keep_all(refits, quiet=True)
     return int(status != "done")
 
 

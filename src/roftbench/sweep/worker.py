@@ -45,10 +45,12 @@ def work(
         except BrokenPipeError:  # the reader of standard output has left: not an error of the job
             raise
         except (UsageError, OSError, SystemExit) as error:
-            reason = _words(error)
-            if not in_sweep:
-                raise UsageError(reason) from error
-            return _failed(job, store, reason)
+            refusal = error if isinstance(error, UsageError) else _refusal(error)
+            if in_sweep:
+                return _failed(job, store, str(refusal))
+            if refusal is error:
+                raise
+            raise refusal from error
 
 
 def _run(job: Job, context: RunContext, store: Store, *, in_sweep: bool) -> str:
@@ -76,8 +78,10 @@ def no_room(store: Store, error: OSError) -> str:
     return f"{store.root} can no longer be written: {error.strerror or error}."
 
 
-def _words(error: BaseException) -> str:
+def _refusal(error: BaseException) -> UsageError:
+    """Return the error of a file that is not available, or of a plug-in's code that exits, as a UsageError."""
     if isinstance(error, OSError):
         file = error.filename or "a file"
-        return f"{file}: {error.strerror or error}. Set paths.results and paths.cache to folders that you can write."
-    return str(error) if isinstance(error, UsageError) else f"code of a plug-in exited: {error!r}"
+        hint = "Set paths.results and paths.cache to folders that you can write."
+        return UsageError(f"{file}: {error.strerror or error}", got=file, hint=hint)
+    return UsageError(f"code of a plug-in exited: {error!r}", key="plugins")

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command import Command
 from lab import PLACES, Lab
+from refusals import raises_usage
 
 from roftbench.config import plugins
 from roftbench.config.featurizers import graph_kind
@@ -164,6 +166,51 @@ def test_plugin_featurizer_is_part_of_the_key_and_serves_the_saved_model(
     smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
     expected = [row[0] for row in record.test_predictions.prediction]
     assert model.predict(smiles).iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Iterator[list[str]]:
+    """The same, but the encoder names an option of the user's config folder."""
+    words = own_graphs(tmp_path)
+    (tmp_path / "asks_own.py").write_text(PLUGIN.format(name="degrees"))
+    (tmp_path / "conf" / "featurizer").mkdir()
+    (tmp_path / "conf" / "featurizer" / "degrees.yaml").write_text("name: degrees\n_target_: own_graphs.Degrees\n")
+    yield words
+    for name in ("own_graphs", "asks_own"):
+        plugins._loaded.pop(name, None)
+        sys.modules.pop(name, None)
+
+
+def test_featurizer_of_config_folder_is_found_by_its_name(cli: Command, tmp_path: Path, named: list[str]) -> None:
+    ended = cli.run("-m", *named, "method=lp", "run.keep=true", "seed=0,1")
+    assert ended.code == 0, ended
+    record = cli.lab.store.load()[0]
+    assert record.job["graphs"]["name"] == "degrees"
+    assert record.job["graphs"]["target"] == "own_graphs.Degrees"
+    assert cli.run(*named, "method=lp").code == 0
+    assert len(cli.lab.store.load()) == 2  # the same job, alone and in a sweep
+    files = [str(tmp_path / name) for name in ("own_graphs.py", "asks_own.py")]
+    model = load_model(cli.lab.store.model_path(record.key), plugins=files)  # without the config folder
+    experiment = cli.lab.experiment(*named, "method=lp", f"seed={record.job['seed']}")
+    assert experiment.objective.graphs.x.shape[1] == 1
+    smiles = [experiment.dataset.smiles[i] for i in experiment.parts.test]
+    expected = [row[0] for row in record.test_predictions.prediction]
+    assert model.predict(smiles).iloc[:, 1].to_numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_featurizer_of_config_folder_comes_before_a_shipped_one_and_needs_a_class(
+    lab: Lab, tmp_path: Path, named: list[str]
+) -> None:
+    folder = tmp_path / "conf"
+    (folder / "featurizer" / "ogb.yaml").write_text("_target_: own_graphs.Degrees\n")
+    modules = ("own_graphs", "asks_own")
+    lab.job(*named)
+    assert graph_kind("ogb", modules, folder).pack(["CCO"])["x"].shape == (3, 1)
+    assert graph_kind("ogb", modules, folder) != graph_kind("ogb", modules)
+    assert graph_kind("ogb").identity() == {"name": "ogb", "version": graph_kind("ogb").version}
+    (folder / "featurizer" / "empty.yaml").write_text("name: empty\n")
+    with raises_usage(key="featurizer", got="empty"):
+        graph_kind("degrees", modules, folder)
 
 
 def test_plugin_featurizer_runs_in_worker_processes(

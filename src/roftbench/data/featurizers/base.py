@@ -60,17 +60,25 @@ class GraphKind:
         name: an option of `conf/featurizer/`, or the import path of a plug-in's class.
         version: `Featurizer.version`.
         code: digest of the plug-in's code, None for a featurizer of the package.
+        target: import path of the class, for an option of a user's config folder; None where the name leads to it.
         pack: `Featurizer.pack`, in a form that can be sent to a worker process.
     """
 
     name: str
     version: int
     code: str | None = None
+    target: str | None = None
     pack: Callable[[Sequence[str]], Packed] = field(kw_only=True, compare=False)
 
     def identity(self) -> dict[str, Any]:
         """Return what identifies the graphs in a job's key."""
-        return {"name": self.name, "version": self.version, **({} if self.code is None else {"code": self.code})}
+        more = {"code": self.code, "target": self.target}
+        return {"name": self.name, "version": self.version, **{k: v for k, v in more.items() if v is not None}}
+
+    @property
+    def label(self) -> str:
+        """Name of the graphs, different for options of equal name in different config folders."""
+        return " ".join(filter(None, (self.name, self.target)))
 
 
 def pack(graphs: Sequence[Graph], x_type: type = np.uint8, columns: tuple[int, int] = (2, 2)) -> Packed:

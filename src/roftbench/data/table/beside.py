@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 
 from roftbench.data.config import DatasetSpec
 from roftbench.data.table.labels import Labels
+from roftbench.data.table.relations import EQUAL, RELATIONS
+from roftbench.overrides import as_needed, shell_word
 
-RELATIONS = {
-    "=", ">", "<", ">=", "<=", "=>", "=<", ">>", "<<", "~", "≥", "≤", "≈", "＞", "＜", "⩾", "⩽", "≧", "≦",
-    "eq", "gt", "lt", "ge", "le", "gte", "lte",
-}  # fmt: skip
-EQUAL = {"=", "eq"}
 PER = r"[ ./*]?[uµμm]?(l|kg|g)(\^?-1)?"
 UNITS = re.compile(
     rf"%|[fpnuµμm]?M|[fpnuµμm]?mol({PER})?|[npuµμmk]?g{PER}|min|hr?s?|k(cal|j)([ ./]mol(\^?-1)?)?", re.IGNORECASE
@@ -60,7 +57,8 @@ def _beside(name: str, cells: pa.ChunkedArray) -> Iterator[str]:
     if found and signs <= RELATIONS and not signs <= EQUAL:
         yield (
             f"column '{name}' holds signs beside the labels ({listed}): a label with > or < is a bound, and is read as"
-            " a number. Leave such rows out of the table, or empty their labels"
+            f" a number. dataset.censored=drop {shell_word('dataset.relation_column', as_needed(name))} leaves such"
+            " labels out"
         )
     elif len(found) > 1 and (all(map(UNITS.fullmatch, found)) or re.search(r"\bunits?\b", name.lower())):
         yield f"column '{name}' holds several units beside the labels ({listed}): convert the labels to one of them"

@@ -45,6 +45,7 @@ TARGET_KINDS: dict[str | None, tuple[tuple[str, ...], ...]] = {
 def resolved_targets(spec: DatasetSpec, sheet: Sheet) -> list[str]:
     """Return the names of the target columns, with "*" resolved to all other columns."""
     roles = {spec.split_column: "split", spec.group_column: "split", spec.smiles_column: "SMILES"}
+    roles[spec.relation_column] = "sign"
     targets = spec.targets or []
     if targets == [ALL_OTHERS]:
         targets = [name for name in sheet.names if name not in roles]
@@ -135,7 +136,7 @@ def _is_split(name: str) -> bool:
 
 def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     """Return the target columns, given SMILES and split columns, and the columns left out, in words."""
-    others = (spec.smiles_column, spec.split_column, spec.group_column)
+    others = (spec.smiles_column, spec.split_column, spec.group_column, spec.relation_column)
     places = [at for at, name in enumerate(sheet.names) if name not in others]
     names = [sheet.names[at] for at in places]
     loaded = zip(names, sheet.load(places), strict=True)

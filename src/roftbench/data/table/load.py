@@ -17,6 +17,7 @@ from roftbench.data.table import infer
 from roftbench.data.table.beside import cautions, reading_notes
 from roftbench.data.table.labels import as_classes, as_numbers, check_thousands, label_cells, reject
 from roftbench.data.table.reader import Sheet, open_sheet, unpack
+from roftbench.data.table.relations import relation_column, with_relations
 from roftbench.errors import UsageError
 from roftbench.formatting import printable_name
 from roftbench.store import downloads
@@ -91,16 +92,15 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if spec.split_column is None and (split := infer.split_column(sheet)) not in used:
         done = replace(done, split_column=split)
         guesses.append(f"split column {split}")
-    sheet.position(str(done.smiles_column))
-    if done.split_column is not None:
-        sheet.position(done.split_column)
-    if done.group_column is not None:
-        sheet.position(done.group_column)
+    _check_columns(done, sheet)
     if spec.targets is None:
         targets, left_out = infer.targets(done, sheet)
         done = replace(done, targets=targets)
         guesses += [*left_out, f"targets {', '.join(targets)}"]
     resolved = infer.resolved_targets(done, sheet)
+    if (signs := _guessed_signs(done, sheet, resolved)) is not None:
+        done = replace(done, relation_column=signs)
+        guesses.append(f"signs of the labels {signs}")
     task, classes = infer.task(done, sheet, resolved)
     check_thousands(done, sheet, resolved if task == "regression" else [])
     if commas := [name for name in resolved if name in sheet.commas]:
@@ -114,6 +114,20 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
         raise UsageError(
             f"dataset.{error.message}", key="dataset.metric", got=error.got, allowed=error.allowed, hint=hint
         ) from None
+
+
+def _check_columns(spec: DatasetSpec, sheet: Sheet) -> None:
+    """Raise UsageError unless the table has the columns of the spec beside its targets."""
+    for name in (spec.smiles_column, spec.split_column, spec.group_column, spec.relation_column):
+        if name is not None:
+            sheet.position(name)
+
+
+def _guessed_signs(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> str | None:
+    """Return the column of signs of a single target, where `dataset.censored` asks for their treatment."""
+    if spec.relation_column is not None or spec.censored == "error" or len(targets) > 1:
+        return None
+    return relation_column(sheet, (spec.smiles_column, spec.split_column, spec.group_column, *targets))
 
 
 def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> int | None:
@@ -151,7 +165,8 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     targets = infer.resolved_targets(spec, sheet)
     split = [spec.split_column] if spec.split_column is not None else []
     group = [spec.group_column] if spec.group_column is not None else []
-    used = [str(spec.smiles_column), *targets, *split, *group]
+    relation = [spec.relation_column] if spec.relation_column is not None else []
+    used = [str(spec.smiles_column), *targets, *split, *group, *relation]
     beside = [] if spec.path is None else [at for at, name in enumerate(sheet.names) if name not in used]
     smiles, *others = sheet.load([*map(sheet.position, used), *beside])
     texts = _smiles(sheet, str(spec.smiles_column), smiles)
@@ -159,9 +174,12 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     parts = _parts(sheet, split[0], others[len(targets)]) if split else None
     cells: list[str] | None = others[len(targets) + len(split)].to_numpy().tolist() if group else None
     read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=False)]
+    bounds = list[str]()
+    if relation:
+        read, bounds = with_relations(spec, sheet, others[len(used) - 2], read)
     columns = zip(targets, (one.cells for one in read), strict=True)
     labels = np.stack([_labels(spec, sheet, *column) for column in columns], axis=1)
-    notes = (*reading_notes(spec, read), *cautions(spec, targets, labels, rest)) if spec.path is not None else ()
+    notes = (*reading_notes(spec, read), *bounds, *cautions(spec, targets, labels, rest)) if spec.path else ()
     if np.isnan(labels).all():
         raise UsageError(
             f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty", key=", ".join(targets)

@@ -1,0 +1,78 @@
+"""How a configuration was judged by other fits, for a model that is fitted to all labeled molecules."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from roftbench.data.dataset import MoleculeDataset
+from roftbench.formatting import score_text
+from roftbench.predict.held_out import HeldOut, from_record
+from roftbench.store.record_schema import Record
+
+GROUPS = {
+    "random": "rows of one molecule stay in one fold",
+    "scaffold": "whole scaffolds",
+    "butina": "whole Butina clusters, Tanimoto distance {cutoff:g}",
+    "column": "equal cells of the column `{column}` stay in one fold",
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Records of the fits that judged a configuration: one per fold, in order of folds, or a single one."""
+
+    records: tuple[Record, ...]
+
+    def parts(self, dataset: MoleculeDataset) -> list[HeldOut]:
+        """Return the test molecules of the folds of one repeat: each molecule once, predicted by a fit without it."""
+        folds = self.records[0].job["split"]["params"].get("folds", 1)
+        return [from_record(dataset, record) for record in self.records[:folds]]
+
+    def facts(self) -> dict[str, Any]:
+        """Return split, job keys, and mean and standard deviation (n − 1) over the folds of all metrics."""
+        metrics = self.records[0].scores.test
+        values = {name: [record.scores.test[name] for record in self.records] for name in metrics}
+        return {
+            "split": self.records[0].job["split"],
+            "jobs": [record.key for record in self.records],
+            "test_molecules": [record.count.graphs.test for record in self.records],
+            "scores": {name: _spread([one for one in found if one is not None]) for name, found in values.items()},
+        }
+
+
+def _spread(values: list[float]) -> dict[str, Any]:
+    return {
+        "folds": len(values),
+        "mean": float(np.mean(values)) if values else None,
+        "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+    }
+
+
+def evaluation_lines(facts: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a model card on `Evaluation.facts`."""
+    jobs, params = facts["jobs"], facts["split"]["params"]
+    folds = params.get("folds") if len(jobs) > 1 else None
+    keys = ", ".join(f"`{key}`" for key in jobs)
+    yield "## Scores of the configuration"
+    yield ""
+    if folds:
+        repeats = f"{len(jobs) // folds} × {folds} folds; " if len(jobs) > folds else ""
+        grouping = GROUPS[params["by"]].format(**params) if params.get("by") in GROUPS else facts["split"]["name"]
+        yield f"Scores are of cross-validation over {len(jobs)} folds ({repeats}{grouping}) by other fits of the same"
+        yield "configuration. This model itself was fitted to all labeled molecules: nothing is left to test it."
+    else:
+        count = facts["test_molecules"][0]
+        yield f"Scores are of one test part ({count} molecules, split `{facts['split']['name']}`) by another fit of the"
+        yield "same configuration. This model itself was fitted to all labeled molecules: nothing is left to test it."
+    yield "It had more training molecules than the fits that were scored, so the scores are rather pessimistic."
+    yield ""
+    yield f"| metric | {f'mean ± SD over {len(jobs)} folds' if folds else 'test'} |"
+    yield "|---|---|"
+    for name, one in facts["scores"].items():
+        spread = "" if one["std"] is None else f" ± {score_text(one['std'], 4)}"
+        fewer = f" ({one['folds']} folds, undefined in the others)" if one["folds"] < len(jobs) else ""
+        yield f"| {name} | {score_text(one['mean'], 4)}{spread}{fewer} |"
+    yield ""
+    yield f"Job{'s of the folds' if folds else ''}: {keys}"
