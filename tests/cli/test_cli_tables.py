@@ -32,7 +32,7 @@ def test_the_commands_for_gaps_run_precisely_what_is_missing(cli: Command, lab: 
 
     shown = cli("tables", "--no-figures")
     page = (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
-    for text in ("(2)** | 1/2 | -- |\n", "| Full FT | 1/2 | -- | -- |\n", "| L²-SP | failed | -- | -- |\n"):
+    for text in ("(2) | 1/2 | -- |\n", "| Full FT | 1/2 | -- | -- |\n", "| L²-SP | failed | -- | -- |\n"):
         assert text in page
     assert "- Failed: L²-SP on esol (seed 1): killed.\n" in page
     commands = commands_in(page)

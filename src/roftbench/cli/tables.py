@@ -9,7 +9,7 @@ from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.analysis import write_evidence
-from roftbench.report.query import GROUP, Request
+from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import SCORES, read_scores, write_scores
 from roftbench.report.tables.board import Board
@@ -22,6 +22,7 @@ from roftbench.store.results import Store
 
 WIDTH = 250  # columns of output that does not go to a terminal
 BY_MODEL = ("--by", "model")
+OF_METHODS = ("select=test", "group=", "reference=", "delta=")  # what tables of models have not
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         UsageError: `words` select nothing, there is no finished job, or the tables cannot be written.
     """
     request, rest = Request.parse(words)
-    if output.by == "model" and (request.select == "test" or request.group != GROUP):
-        raise UsageError("--by model cannot be combined with select=test or group=", key="--by", got="model")
+    rows = [word for word in request.words() if word.startswith(OF_METHODS)]
+    if output.by == "model" and rows:
+        raise UsageError(f"--by model cannot be combined with {rows[0]}", key="--by", got="model")
     if scores and output.out is None and (words_given := " ".join(request.words())):
         beside = "the tables beside it would be replaced by others"
         raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")
@@ -104,7 +106,15 @@ def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> li
     else:
         print_rich(found, wide_console(WIDTH), suffix)
     source = asked(board), render_provenance(board)
-    return written + write_evidence(board.long, folder, figures=output.figures, source=source)
+    return written + write_evidence(
+        board.long,
+        folder,
+        board.reference,
+        contests=found.contests,
+        delta=board.delta,
+        figures=output.figures,
+        source=source,
+    )
 
 
 def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from boards import board_of, changed, computed, example, forests, runs
+from folds import SCORES, cross_validated, folds, three
 from scipy import stats
 
 from roftbench.report.statistics.contest import CONOVER, TUKEY, Contest, versus
@@ -11,26 +12,10 @@ from roftbench.report.tables.render import render_markdown
 from roftbench.report.tables.shown import shown_tables
 from roftbench.store.record_schema import RecordSummary
 
-rng = np.random.default_rng(3)
-FOLDS = np.round(1 + rng.normal(0, 0.1, (10, 1)) + np.array([0.0, 0.02, 0.4]) + rng.normal(0, 0.05, (10, 3)), 4)
-
 
 def contests(records: list[RecordSummary], *words: str) -> list[Contest]:
     board = board_of(records, *words)
     return contests_of(board, shown_tables(board))
-
-
-def cross_validated(records: list[RecordSummary], seeds: int = 1) -> list[RecordSummary]:
-    """The same jobs on the folds of five-fold cross-validation, `seeds` of them on each."""
-    found = []
-    for i, one in enumerate(records):
-        split = {"name": "cv", "target": "cv", "params": {"folds": 5, "fold": i // seeds, "seed": 42}}
-        found.append(changed(one, f"{one.key}-cv", split=split))
-    return found
-
-
-def folds(method: str, scores: "np.ndarray", dataset: str = "esol") -> list[RecordSummary]:
-    return cross_validated(runs(method, dataset, scores.tolist()))
 
 
 def test_replicates_are_folds_splits_subsets_or_seeds() -> None:
@@ -45,9 +30,9 @@ def test_replicates_are_folds_splits_subsets_or_seeds() -> None:
 
 
 def test_rows_of_a_table_are_compared_over_the_folds_of_their_data_set() -> None:
-    [one] = contests([*folds("lp", FOLDS[:, 0]), *folds("bss", FOLDS[:, 1]), *folds("roftmol", FOLDS[:, 2])])
+    [one] = contests(three())
     assert ([row.label for row in one.rows], one.kind, one.test_share) == (["LP", "BSS", "ROFT-MOL ‡"], "folds", 0.2)
-    assert np.array_equal(one.scores, FOLDS)
+    assert np.array_equal(one.scores, SCORES)
     assert (one.dataset, one.metric, one.count, one.parts["split"]) == ("esol", "rmse", "10 folds", "cv")
     assert one.test == TUKEY
     assert one.best_set == {0, 1}
@@ -100,7 +85,7 @@ def test_pooled_splits_share_training_molecules_and_pooled_subsets_do_not_change
 
 def test_bold_of_two_rows_is_the_paired_t_test() -> None:
     for shift, marked in ((0.2, 1), (0.02, 2)):
-        scores = FOLDS[:, :2] + np.array([0.0, shift])
+        scores = SCORES[:, :2] + np.array([0.0, shift])
         p = stats.ttest_rel(*scores.T).pvalue
         assert (p < 0.05) == (marked == 1)
         found = computed([*folds("lp", scores[:, 0]), *folds("bss", scores[:, 1])])
@@ -112,10 +97,10 @@ def test_bold_of_two_rows_is_the_paired_t_test() -> None:
 
 
 def test_one_against_another_is_the_reverse_of_the_other_against_the_one() -> None:
-    [one] = contests([*folds("lp", FOLDS[:, 0]), *folds("bss", FOLDS[:, 1]), *folds("roftmol", FOLDS[:, 2])])
+    [one] = contests(three())
     there, back = versus(one, 0, 2, 0.1), versus(one, 2, 0, 0.1)
     assert (there.verdict, back.verdict) == ("better", "worse")  # RMSE
-    assert there.difference == pytest.approx((FOLDS[:, 0] - FOLDS[:, 2]).mean()) == -back.difference
+    assert there.difference == pytest.approx((SCORES[:, 0] - SCORES[:, 2]).mean()) == -back.difference
     assert (there.low, there.high) == (-back.high, -back.low)
     assert there.corrected_low == pytest.approx(-back.corrected_high)
     assert there.effect == pytest.approx(-back.effect)

@@ -251,5 +251,5 @@ def _corrected_error(variance: float, n: int, test_share: float) -> float:
 def _power(shift: float, df: int) -> float:
     """Return the power of a two-sided t-test at ALPHA whose statistic is shifted so far."""
     critical = float(stdtrit(df, 1 - ALPHA / 2))
-    below = float(np.nan_to_num(nctdtr(df, shift, -critical)))  # NaN where it is too small for its algorithm
-    return 1 - float(nctdtr(df, shift, critical)) + below
+    below, above = np.nan_to_num(nctdtr(df, shift, [-critical, critical]))  # NaN where too small for its algorithm
+    return float(1 - above + below)

@@ -30,6 +30,8 @@ class Board:
     """The records of a request, aggregated.
 
     `long`, `table`: `long_table` and `cells`, independent of the request's group. `failed`: `unfinished_table`.
+    `reference`: the method that is compared, as tables name it. `delta`: smallest differences of interest by metric, 0
+    for none.
     """
 
     request: Request
@@ -38,6 +40,8 @@ class Board:
     long: pd.DataFrame
     table: pd.DataFrame
     failed: pd.DataFrame
+    reference: str
+    delta: Mapping[str, float]
 
     @classmethod
     def create(
@@ -53,7 +57,8 @@ class Board:
                 f"{what} {source}: run `roftbench run method=… dataset=…` first", key="paths.results", got=str(source)
             )
         failed = unfinished_table(done, beside, request.metric, pool=request.pool)
-        return cls(request, done, beside, long, cells(long), failed)
+        reference, delta = request.comparison(long["method"], long["metric"])
+        return cls(request, done, beside, long, cells(long), failed, reference, delta)
 
     @cached_property
     def grouped(self) -> pd.DataFrame:
@@ -68,7 +73,7 @@ class Board:
     @cached_property
     def overall(self) -> pd.DataFrame:
         """`overall_ranks` of all cells."""
-        return overall_ranks(self.table)
+        return overall_ranks(self.table, self.reference)
 
     @cached_property
     def by_test(self) -> pd.DataFrame:
