@@ -23,17 +23,20 @@ from roftbench.store.results import Store
 
 PAGE = Path(__file__).parent
 # In order of use.
-SCRIPTS = ("dom", "data", "state", "notes", "board", "chart", "versus", "curves", "jobs", "facts", "app")
+SCRIPTS = ("dom", "data", "state", "notes", "board", "chart", "versus", "within", "curves", "jobs", "facts", "app")
 COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
 
 
-def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[str, Any]:
+def write_report(
+    results: Path, out: Path, scores: Sequence[Path] = (), request: Request | None = None
+) -> dict[str, Any]:
     """Write the page of all records under `results`, or of `scores.csv` files without learning curves, atomically.
 
-    Returns the data of the page.
+    `request` names reference and delta of comparisons. Returns the data of the page.
 
     Raises:
-        UsageError: there is no finished job, a file cannot be read, or the page cannot be written.
+        UsageError: there is no finished job, the reference has none, a file cannot be read, or the page cannot be
+            written.
     """
     check_output(out)
     store = None if scores else Store(results)
@@ -43,7 +46,7 @@ def write_report(results: Path, out: Path, scores: Sequence[Path] = ()) -> dict[
         source = ", ".join(map(str, scores)) or results
         problem = f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first"
         raise UsageError(problem, key="paths.results", got=str(source))
-    data = page_data(store, records, failures, long)
+    data = page_data(store, records, failures, long, request)
     write_output(out, render(data))
     return data
 
