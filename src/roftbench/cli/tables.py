@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from roftbench.config.paths import absolute, paths_of
@@ -9,6 +10,7 @@ from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.analysis import write_evidence
+from roftbench.report.molecules import render_molecules
 from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import SCORES, read_scores, write_scores
@@ -17,6 +19,7 @@ from roftbench.report.tables.by_model import by_model, render, write_models
 from roftbench.report.tables.layout import Leaderboard
 from roftbench.report.tables.provenance import asked, brief, render_provenance
 from roftbench.report.tables.render import json_text, plain_rows, print_rich, to_json, write_tables
+from roftbench.store.downloads import Places
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.results import Store
 
@@ -56,13 +59,15 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")
     if len(scores) > 1 and output.out is None:
         raise UsageError("--from is given several times: give a folder for their tables, --out DIR", key="--out")
-    results = absolute(paths_of(rest).results)
-    records, failures = read_scores(*scores) if scores else read_records(Store(results))
+    paths = paths_of(rest)
+    results = absolute(paths.results)
+    store = None if scores else Store(results)
+    records, failures = read_records(store) if store else read_scores(*scores)
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
     folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
     left_out = len(records) + len(failures) - len(board.records) - len(board.failures)
     keeps = _keeps_scores(folder, scores, left_out)
-    show = _show_models if output.by == "model" else _show_methods
+    show = _show_models if output.by == "model" else partial(_show_methods, store=store, places=paths.places())
     suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
     remove_leftovers([folder])
     try:
@@ -98,7 +103,9 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [*names, f"{figures} figure{'s' * (figures > 1)} (.svg, .pdf)"] if figures else names
 
 
-def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
+def _show_methods(
+    board: Board, folder: Path, output: Output, suffix: str, *, store: Store | None, places: Places
+) -> list[Path]:
     found = Leaderboard.create(board)
     written = write_tables(found, folder)
     if output.as_json:
@@ -112,6 +119,7 @@ def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> li
         board.reference,
         contests=found.contests,
         delta=board.delta,
+        molecules=render_molecules(board, found.contests, store, places),
         figures=output.figures,
         source=source,
     )

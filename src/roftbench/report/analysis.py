@@ -52,6 +52,7 @@ def write_evidence(
     *,
     contests: Sequence[Contest] = (),
     delta: Mapping[str, float] | None = None,
+    molecules: Sequence[str] = (),
     figures: bool | None = None,
     source: Sequence[str] = (),
 ) -> list[Path]:
@@ -68,6 +69,7 @@ def write_evidence(
         reference: the method that is compared; where records have several of its protocols, the newest.
         contests: the columns of all tables, for comparisons inside each data set.
         delta: smallest differences of interest by metric, 0 for none.
+        molecules: paragraphs on comparisons over the molecules of a test set.
         figures: whether figures are drawn; None for at most FEW, with a warning where there are more, and none of
             pairs and intervals over seeds of one split.
         source: first and last paragraph of comparison.md.
@@ -99,7 +101,7 @@ def write_evidence(
     inside = render_inside(contests, reference, delta or {})
     there = (table["method"] == reference).any()
     title = f"# {method_name(reference)} and the other methods" if there else "# Comparison of methods"
-    parts = [title, *source[:1], text, *inside, *_gallery(planned), *source[1:]]
+    parts = [title, *source[:1], text, *inside, *molecules, *_gallery(planned), *source[1:]]
     write_text(folder / "comparison.md", printable("\n\n".join(parts)) + "\n")
     for name, rows in (("comparison.csv", frame), ("within.csv", within_frame(contests, delta or {}))):
         write_text(folder / name, csv_text(rows))
