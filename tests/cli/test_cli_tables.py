@@ -1,6 +1,7 @@
 """`roftbench tables` as it is called: filters, gaps that its commands fill, scores.csv in the place of records."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from command import Command
 from lab import Lab
 
+from roftbench.report.molecules import TITLE
 from roftbench.runner.run import put_failure
 
 SHORT = ("train.epochs=1", "split=scaffold")
@@ -65,7 +67,11 @@ def several(lab: Lab) -> Lab:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """The files of a folder, without the comparison over molecules, whose predictions only records have."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    comparison = found.get("comparison.md", b"").decode()
+    own = re.sub(rf"\n{re.escape(TITLE)}\n.*?(?=\n## )", "", comparison, flags=re.DOTALL)
+    return {**found, "comparison.md": own.encode()} if comparison else found
 
 
 def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, several: Lab, tmp_path: Path) -> None:
@@ -78,7 +84,9 @@ def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, severa
     for folder in ("runs", "failures"):
         (several.results / folder).rename(tmp_path / folder)
     source = str(tmp_path / "first" / "scores.csv")
+    assert "113 test molecules" in (tmp_path / "first" / "comparison.md").read_text(encoding="utf-8")
     again = cli("tables", "--from", source, *words, "--out", str(tmp_path / "second"))
+    assert "not in scores.csv" in (tmp_path / "second" / "comparison.md").read_text(encoding="utf-8")
     assert files(tmp_path / "second") == made
     assert again.out == shown.out.replace(str(tmp_path / "first"), str(tmp_path / "second"))
 
@@ -127,7 +135,12 @@ def test_filters_choose_and_refuse(cli: Command, several: Lab) -> None:
     cli("tables", "dataset=freesolv", "label_ratio=n100").refused(
         "no finished jobs of dataset=freesolv label_ratio=n100"
     )
-    cli("tables", "--by", "model", "select=test").refused("--by model")
+    for word in ("select=test", "reference=lp", "delta=0.1", "group=model"):
+        cli("tables", "--by", "model", word).refused(f"--by model cannot be combined with {word}")
+    cli("tables", "reference=roftmol2").refused("no record has method=roftmol2", "full_ft, lp")
+    cli("tables", "delta=less").refused("delta=less", "delta=rmse:0.1")
+    cli("report", "delta=less").refused("delta=less")
+    cli("report", "metric=mae").refused("unknown key 'metric'")
     cli("tables", "--from", "nothing.csv").refused("--from nothing.csv", "No such file")
     assert cli.files() == before
 

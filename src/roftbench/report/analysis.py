@@ -71,7 +71,7 @@ def write_evidence(
         delta: smallest differences of interest by metric, 0 for none.
         molecules: paragraphs on comparisons over the molecules of a test set.
         figures: whether figures are drawn; None for at most FEW, with a warning where there are more, and none of
-            pairs and intervals over seeds of one split.
+            pairs and intervals on one split.
         source: first and last paragraph of comparison.md.
 
     Raises:
@@ -79,7 +79,7 @@ def write_evidence(
     """
     table = cells(long)
     reference = newest(reference, table["method"])
-    pictured = [one for one in reportable(contests) if figures or one.kind != "seeds"]
+    pictured = [one for one in reportable(contests) if figures or not one.one_split]
     if figures is None:
         count = _expected(long, table, reference)
         figures = count <= FEW

@@ -61,7 +61,7 @@ def render_molecules(board: Board, contests: Sequence[Contest], store: Store | N
 
     `store`: where the records are; None where only their scores are.
     """
-    fixed = [one for one in contests if one.kind in ("seeds", "subsets") and len(one.rows) > 1]
+    fixed = [one for one in contests if one.one_split and len(one.rows) > 1]
     if not fixed:
         return []
     if store is None:

@@ -67,7 +67,7 @@ def test_baselines_alone_are_compared_inside_data_sets(browser: Browser, tmp_pat
     trees, others = forests("esol", [0.5, 0.6, 0.7, 0.5]), forests("esol", [0.8, 0.9, 0.9, 0.7])
     ridge = [changed(one, f"{one.key}-ridge", method={**one.job["method"], "name": "ridge"}) for one in others]
     opened(browser, tmp_path, [*trees, *ridge])
-    assert "Seeds of one split:" in browser.text("#versus .content")
+    assert "One split: this says how training varies" in browser.text("#versus .content")
     assert len(rows(browser, "#scroll-within")) == 2
 
 

@@ -42,7 +42,7 @@ GOLDEN = f"""{LEGEND}
 | BSS | undefined | -- |
 | ROFT-MOL ‡ | **0.800 ± 0.000 (2)** | -- |
 
-- {footnotes.BEST.format(RANKED, "2 seeds")} {footnotes.OF_SEEDS}
+- {footnotes.BEST.format(RANKED, "2 seeds")} {footnotes.ONE_SPLIT}
 - Not compared, as seeds, folds or scores are missing: BSS (bace).
 - Average rank over 0 of 1 data sets: those that every method has in full.
 - {BUDGET}: Full FT, BSS: bace 90/10/0. ROFT-MOL ‡: bace 90/10/10.
@@ -57,7 +57,7 @@ GOLDEN = f"""{LEGEND}
 | BSS | **0.900 ± 0.000 (2)** | 1/2 | -- |
 | my_method | **1.100 ± 0.100 (2)** | **0.700 ± 0.000 (2)** | 2.00 |
 
-- {footnotes.BEST.format(RANKED, "2 seeds")} {footnotes.OF_SEEDS}
+- {footnotes.BEST.format(RANKED, "2 seeds")} {footnotes.ONE_SPLIT}
 - Not compared, as seeds, folds or scores are missing: BSS (lipo).
 - Average rank over 1 of 2 data sets: those that every method has in full.
 - BSS, selected: esol: weight=0.1.

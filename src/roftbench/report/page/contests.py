@@ -65,7 +65,7 @@ def _entry(contest: Contest, reference: str, delta: Mapping[str, float]) -> _Dat
         "task": contest.task,
         "count": contest.count,
         "unit": f"{NAMES[contest.kind]}s",
-        "seeds": contest.kind == "seeds",
+        "oneSplit": contest.one_split,
         "f": _finite(contest.anova.f),
         "p": short(contest.omnibus),
         "ratio": _finite(contest.variance_ratio),

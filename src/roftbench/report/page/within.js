@@ -8,10 +8,10 @@ function withinParts() {
     el("tbody", {}, found.map((one) => el("tr", {}, rowName(null, DATA.datasets[one.dataset].dataset),
       [one.count, bounded(one.f), chance(one.p), bounded(one.ratio), one.test].map((text) => el("td", { class: "number" }, text)),
       el("td", { class: "name wide" }, one.best.join(", "))))));
-  const seeds = found.some((one) => one.seeds) ? el("p", { class: "note" }, el("b", {}, "Seeds of one split: "), "this says how training varies, not how another split would turn out.") : null;
+  const same = found.some((one) => one.oneSplit) ? el("p", { class: "note" }, el("b", {}, "One split: "), "this says how training varies, not how another split would turn out.") : null;
   return [el("h3", {}, "Inside each data set"), el("p", { class: "where" }, settingPhrase(view.setting)), scrolling("scroll-within", "Inside each data set", table),
     el("p", { class: "note" }, "F: repeated-measures ANOVA. p: its, or Friedman’s with Conover’s test on ranks, which is used where one row’s variance is more than 9 times another’s. Baselines (†) take part."),
-    seeds, ...found.map(withinEach)].filter(Boolean);
+    same, ...found.map(withinEach)].filter(Boolean);
 }
 
 const bounded = (value) => (value === null ? "–" : value < 1e4 ? fixed(value, 1) : "> 10000");

@@ -76,6 +76,11 @@ class Contest:
         return bool(min(self.scores.shape) >= 2)
 
     @property
+    def one_split(self) -> bool:
+        """Whether all replicates have the same test molecules."""
+        return self.kind in ("seeds", "subsets")
+
+    @property
     def count(self) -> str:
         """The number of replicates in words."""
         n = len(self.replicates)

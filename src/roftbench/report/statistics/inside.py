@@ -37,8 +37,8 @@ difference in standard deviations of the differences. {{equal}}*Needed*: how man
 {{aim}} to such a single interval with power 0.8; {MISSING}: more than {MOST_FOLDS}, as no repeat removes what folds
 share.
 
-Folds and splits have other test molecules. **Seeds of one split have not: they say how training varies, not how another
-split would turn out.** `within.csv` has all pairs."""
+Folds and splits have other test molecules. **Seeds and label subsets of one split have not: they say how training
+varies, not how another split would turn out.** `within.csv` has all pairs."""
 _OVERVIEW = ["Against", "Compared", "Better", "Not distinguishable", "Worse"]
 _TESTED = ["Data set", "Over", "F", "p", "Ratio", "Test", "Cannot be told from the best"]
 _EACH = ["Against", "Difference", "Corrected", "p", "d", "Needed", "Verdict"]
@@ -53,10 +53,15 @@ def within_frame(contests: Sequence[Contest], delta: Mapping[str, float]) -> pd.
     """Return all pairs of rows of each reportable contest; columns COLUMNS.
 
     `p_any` is the p of ANOVA or, with Conover's test, of Friedman's. `difference` is that of the means, first minus
-    second, in the metric's unit; other numbers are those of `Versus`.
+    second, in the metric's unit; other numbers are those of `Versus`. Numbers have nine significant digits and p eight
+    decimals, which all processors agree on.
     """
     rows = [row for contest in reportable(contests) for row in _pairs(contest, delta.get(contest.metric))]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    frame = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(("delta", "needed"), float))
+    for name in map(str, frame.select_dtypes("float")):
+        of_p = name == "p" or name.startswith("p_")
+        frame[name] = frame[name].round(8) if of_p else frame[name].map(lambda value: float(f"{value:.9g}"))
+    return frame.astype({"needed": "Int64"})
 
 
 def _pairs(contest: Contest, delta: float | None) -> Iterator[list[Any]]:

@@ -75,7 +75,7 @@ def _contest(board: Board, table: ShownTable, dataset: str, rows: list[_Row]) ->
         replicates=tuple(names),
         scores=scores,
         kind=kind,
-        test_share=_test_share(board, rows, kind, len(names)),
+        test_share=0.0 if kind in ("seeds", "subsets") else _test_share(board, rows, kind, len(names)),
         incomplete=tuple(row["label"] for i, row in enumerate(rows) if row["n"] and i not in kept),
     )
 
@@ -89,9 +89,7 @@ def _by_unit(scores: Iterable[tuple[str, float]], kind: Kind) -> dict[str, float
 
 
 def _test_share(board: Board, rows: Sequence[_Row], kind: Kind, count: int) -> float:
-    """Return the share of test molecules among those of training and test; 0 where test molecules are the same."""
-    if kind in ("seeds", "subsets"):
-        return 0.0
+    """Return the share of test molecules among those of training and test, in a fold or split."""
     params: dict[str, Any] = next((board.jobs[row["key"]]["split"].get("params", {}) for row in rows if row["n"]), {})
     if kind == "folds":
         return 1 / int(params.get("folds") or count)

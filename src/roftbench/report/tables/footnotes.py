@@ -28,7 +28,7 @@ OTHER_TESTS = (
     " ranked or bold here."
 )
 BEST = "Bold: what cannot be told from the best mean of its column at 0.05, by {} over {}."
-OF_SEEDS = "Seeds of one split: this says how training varies, not how another split would turn out."
+ONE_SPLIT = "They share one split: this says how training varies, not how another split would turn out."
 _UNEQUAL = f"one row's variance is more than {MAX_VARIANCE_RATIO:g} times another's,"
 TESTS = {
     (TUKEY,): TUKEY,
@@ -89,10 +89,9 @@ def _best(contests: Sequence[Contest]) -> list[str]:
         return []
     test = TESTS[tuple(sorted({one.test for one in tested}, reverse=True))]
     counts = " or ".join(dict.fromkeys(one.count for one in tested))
-    seeds = all(one.kind == "seeds" for one in tested)
     out = [f"{label} ({one.dataset})" for one in tested for label in one.incomplete]
     return [
-        BEST.format(test, counts) + (f" {OF_SEEDS}" if seeds else ""),
+        BEST.format(test, counts) + (f" {ONE_SPLIT}" if all(one.one_split for one in tested) else ""),
         *([f"Not compared, as seeds, folds or scores are missing: {', '.join(out)}."] if out else []),
     ]
 
