@@ -199,6 +199,25 @@ def evaluate(
     return {name: _mean_over_columns(METRICS[name], columns) for name in (known if names is None else names)}
 
 
+def column_scores(name: str, y: AnyFloat, prediction: AnyFloat) -> FloatArray:
+    """Return a metric of every column of labels and predictions, without a check of either.
+
+    Args:
+        name: Metric.
+        y: Labels, NaN = missing, [N, C].
+        prediction: Predictions, [N, C].
+
+    Returns:
+        Scores, [C]; NaN where the labels do not define one.
+    """
+    columns, metric = Columns.create(y, prediction), METRICS[name]
+    found = np.full(y.shape[1], np.nan)
+    with np.errstate(all="ignore"):
+        scores = metric.function(columns)
+    found[~np.isnan(y).all(axis=0)] = np.where(columns.contrast, scores, np.nan) if name in _NEEDS_CONTRAST else scores
+    return found
+
+
 def undefined_tasks(task: str, y: AnyFloat) -> int:
     """Return the number of columns of `y` [N, T] (NaN = missing) without a primary metric.
 

@@ -1,6 +1,7 @@
 """`roftbench tables` as it is called: filters, gaps that its commands fill, scores.csv in the place of records."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from command import Command
 from lab import Lab
 
+from roftbench.report.molecules import TITLE
 from roftbench.runner.run import put_failure
 
 SHORT = ("train.epochs=1", "split=scaffold")
@@ -32,7 +34,7 @@ def test_the_commands_for_gaps_run_precisely_what_is_missing(cli: Command, lab: 
 
     shown = cli("tables", "--no-figures")
     page = (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
-    for text in ("(2)** | 1/2 | -- |\n", "| Full FT | 1/2 | -- | -- |\n", "| L²-SP | failed | -- | -- |\n"):
+    for text in ("(2) | 1/2 | -- |\n", "| Full FT | 1/2 | -- | -- |\n", "| L²-SP | failed | -- | -- |\n"):
         assert text in page
     assert "- Failed: L²-SP on esol (seed 1): killed.\n" in page
     commands = commands_in(page)
@@ -72,7 +74,11 @@ def scores_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """The files of a folder, without the comparison over molecules, whose predictions only records have."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    comparison = found.get("comparison.md", b"").decode()
+    own = re.sub(rf"\n{re.escape(TITLE)}\n.*?(?=\n## )", "", comparison, flags=re.DOTALL)
+    return {**found, "comparison.md": own.encode()} if comparison else found
 
 
 @pytest.mark.usefixtures("scores_only")
@@ -86,7 +92,9 @@ def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, severa
     for folder in ("runs", "failures"):
         (several.results / folder).rename(tmp_path / folder)
     source = str(tmp_path / "first" / "scores.csv")
+    assert "113 test molecules" in (tmp_path / "first" / "comparison.md").read_text(encoding="utf-8")
     again = cli("tables", "--from", source, *words, "--out", str(tmp_path / "second"))
+    assert "not in scores.csv" in (tmp_path / "second" / "comparison.md").read_text(encoding="utf-8")
     assert files(tmp_path / "second") == made
     assert again.out == shown.out.replace(str(tmp_path / "first"), str(tmp_path / "second"))
 
@@ -136,7 +144,12 @@ def test_filters_choose_and_refuse(cli: Command, several: Lab) -> None:
     cli("tables", "dataset=freesolv", "label_ratio=n100").refused(
         "no finished jobs of dataset=freesolv label_ratio=n100"
     )
-    cli("tables", "--by", "model", "select=test").refused("--by model")
+    for word in ("select=test", "reference=lp", "delta=0.1", "group=model"):
+        cli("tables", "--by", "model", word).refused(f"--by model cannot be combined with {word}")
+    cli("tables", "reference=roftmol2").refused("no record has method=roftmol2", "full_ft, lp")
+    cli("tables", "delta=less").refused("delta=less", "delta=rmse:0.1")
+    cli("report", "delta=less").refused("delta=less")
+    cli("report", "metric=mae").refused("unknown key 'metric'")
     cli("tables", "--from", "nothing.csv").refused("--from nothing.csv", "No such file")
     assert cli.files() == before
 

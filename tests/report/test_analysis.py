@@ -4,13 +4,17 @@ import io
 from pathlib import Path
 from xml.etree import ElementTree
 
+import boards
 import pandas as pd
 import pytest
+from boards import computed
+from folds import cross_validated, three
 from score_tables import long_of, of
 
 from roftbench.report import analysis
 from roftbench.report.analysis import write_evidence
 from roftbench.report.format import newest
+from roftbench.report.tables.layout import Leaderboard
 
 METHODS = {"roftmol": 0.9, "lp": 1.0, "bss": 0.95}
 
@@ -30,7 +34,12 @@ def long() -> pd.DataFrame:
 def test_everything_that_can_be_made_is_made(long: pd.DataFrame, tmp_path: Path) -> None:
     paths = write_evidence(long, tmp_path / "new")
     figures = ["curves_gin_scaffold", "critical_difference_gin_all"]
-    names = ["comparison.md", "comparison.csv", *(f"{name}.{form}" for name in figures for form in ("svg", "pdf"))]
+    names = [
+        "comparison.md",
+        "comparison.csv",
+        "within.csv",
+        *(f"{name}.{form}" for name in figures for form in ("svg", "pdf")),
+    ]
     assert [path.name for path in paths] == names
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(names)
     text = paths[0].read_text(encoding="utf-8")
@@ -89,7 +98,7 @@ def test_training_settings_and_variants_have_files_of_their_own(tmp_path: Path) 
     names = {path.name for path in write_evidence(long_of(*parts), tmp_path) if path.suffix != ".pdf"}
     trains = ("paper_epochs=100", "paper_epochs=30")
     assert names == {
-        *("comparison.md", "comparison.csv"),
+        *("comparison.md", "comparison.csv", "within.csv"),
         *(f"critical_difference_gin_{train}_regression.svg" for train in trains),
         *(f"curves_gin_scaffold_{train}{variant}.svg" for train in trains for variant in ("", "_strict")),
     }
@@ -97,7 +106,7 @@ def test_training_settings_and_variants_have_files_of_their_own(tmp_path: Path) 
 
 def test_a_single_method_leaves_a_word_and_no_figure(tmp_path: Path) -> None:
     paths = write_evidence(long_of(of("lp", "esol", [1.0])), tmp_path)
-    assert [path.name for path in paths] == ["comparison.md", "comparison.csv"]
+    assert [path.name for path in paths] == ["comparison.md", "comparison.csv", "within.csv"]
     assert pd.read_csv(io.StringIO(paths[1].read_text(encoding="utf-8"))).empty
     assert "nothing to compare" in paths[0].read_text(encoding="utf-8")
 
@@ -106,13 +115,13 @@ def test_many_figures_are_drawn_only_if_asked_for(
     long: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(analysis, "FEW", 3)  # there are four
-    files = ["comparison.md", "comparison.csv"]
+    files = ["comparison.md", "comparison.csv", "within.csv"]
     assert [path.name for path in write_evidence(long, tmp_path)] == files
     assert caplog.messages == ["about 4 figures would take a while, so none is drawn; --figures draws them"]
-    assert len(write_evidence(long, tmp_path, figures=True)) == 2 + 2 * 2  # of two there are too few data sets
+    assert len(write_evidence(long, tmp_path, figures=True)) == 3 + 2 * 2  # of two there are too few data sets
     assert [path.name for path in write_evidence(long, tmp_path, figures=False)] == files
     monkeypatch.setattr(analysis, "FEW", 4)
-    assert len(write_evidence(long, tmp_path)) == 2 + 2 * 2
+    assert len(write_evidence(long, tmp_path)) == 3 + 2 * 2
     assert len(caplog.messages) == 1
 
 
@@ -127,7 +136,7 @@ def test_figures_from_before_that_are_not_drawn_now_are_removed(long: pd.DataFra
     assert {path.name for path in tmp_path.iterdir()} == names | kept
     write_evidence(long[long["split"] == "random"], tmp_path)
     left = {path.name for path in tmp_path.iterdir()} - kept
-    assert left == {name for name in names if name.startswith("comparison") or "_all" in name}
+    assert left == {name for name in names if name.startswith(("comparison", "within")) or "_all" in name}
 
 
 def test_a_failure_leaves_no_partial_file(long: pd.DataFrame, tmp_path: Path) -> None:
@@ -147,3 +156,36 @@ def test_of_several_protocols_of_the_reference_the_newest_is_compared(tmp_path: 
     assert "There is no finished job" not in text
     assert "| ROFT-MOL (protocol=3) | 2 | 2 / 0 / 0 |" in text
     assert newest("roftmol", ["lp", "roftmol"]) == newest("roftmol", ["roftmol (code=1)"]) == "roftmol"
+
+
+def test_figures_of_folds_are_drawn_and_those_of_seeds_only_if_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    board = computed(three())
+    names = [f"{kind}_gin_masking_cv_full_esol.{form}" for kind in ("pairs", "intervals") for form in ("svg", "pdf")]
+    files = ["comparison.md", "comparison.csv", "within.csv"]
+
+    def written(found: Leaderboard, figures: bool | None = None) -> list[str]:
+        paths = write_evidence(found.board.long, tmp_path, contests=found.contests, figures=figures)
+        return [path.name for path in paths]
+
+    assert written(board) == [*files, *names]
+    assert f"]({names[0]})" in (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert len(pd.read_csv(tmp_path / "within.csv")) == 3
+    monkeypatch.setattr(analysis, "FEW", 1)
+    assert written(board) == files
+    assert caplog.messages == ["2 figures inside data sets are not drawn; --figures draws them"]
+    monkeypatch.undo()
+    seeds = computed([*boards.runs("lp", "esol", [1.0, 1.1, 1.3]), *boards.runs("bss", "esol", [1.2, 1.1, 1.4])])
+    assert written(seeds) == files
+    assert written(seeds, True)[3].startswith("pairs_gin_masking_scaffold_full_esol")
+
+
+def test_ranks_instead_of_intervals_are_a_reason_and_a_baseline_is_a_reference_inside_data_sets(tmp_path: Path) -> None:
+    records = [*three(), *cross_validated(boards.forests("esol", [0.5] * 10))]
+    found = computed(records, "reference=random_forest")
+    write_evidence(found.board.long, tmp_path, found.board.reference, contests=found.contests)
+    text = (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert "- No figure (`intervals_gin_masking_cv_full_esol`): variances differ too much for Tukey's HSD." in text
+    assert "Random forest is a baseline: it is compared inside each data set, and not over data sets." in text
+    assert "**esol: Random forest · ecfp †** (0.500) against each row" in text

@@ -85,3 +85,36 @@ def test_name_without_a_record_is_refused_with_the_names_of_records(word: str, g
     with raises_usage(key=word.partition("=")[0], got=got) as caught:
         Request.parse([word])[0].chosen(records, [])
     assert set(caught.value.allowed) == allowed
+
+
+def test_reference_and_smallest_differences_are_read_and_written_again() -> None:
+    request, rest = Request.parse(["reference=lp", "delta=rmse:0.1,roc_auc:0.02"])
+    assert (request.reference, request.delta, rest) == ("lp", {"rmse": 0.1, "roc_auc": 0.02}, [])
+    assert Request.parse(request.words())[0] == request
+    assert request.comparison(["lp", "bss"], ["rmse", "mae"]) == ("lp", {"mae": 0.0, "rmse": 0.1})
+    one = Request.parse(["delta=0.1"])[0]
+    assert one.words() == ["delta=0.1"]
+    assert one.comparison(["bss"], ["rmse"]) == ("roftmol", {"rmse": 0.1})  # the default need not be there
+    newest = ["roftmol (protocol=3)", "roftmol (protocol=4)"]
+    assert Request().comparison(newest, ["rmse"]) == ("roftmol (protocol=4)", {"rmse": 0.0})
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "nan", "inf", "much", "rmse:", "rmse:0.1,rmse:0.2", "rmse:0.1,0.2", "0.1,0.2"]
+)
+def test_differences_that_are_no_positive_numbers_are_refused(text: str) -> None:
+    with raises_usage(key="delta"):
+        Request.parse([f"delta={text}"])
+
+
+def test_reference_delta_and_metric_that_do_not_fit_are_refused() -> None:
+    with raises_usage(key="delta", got="rsme") as caught:
+        Request.parse(["delta=rsme:0.1"])
+    assert "rmse" in caught.value.allowed
+    with raises_usage("delta=mae:0.1,rmse:0.1", key="delta", got="0.1"):
+        Request.parse(["delta=0.1"])[0].comparison(["lp"], ["rmse", "mae"])
+    with raises_usage(key="reference", got="lpp") as caught:
+        Request.parse(["reference=lpp"])[0].comparison(["lp", "bss"], ["rmse"])
+    assert set(caught.value.allowed) == {"lp", "bss"}
+    with raises_usage(key="reference"):
+        Request.parse(["reference=lp,bss"])

@@ -48,8 +48,8 @@ PATHS = ("paths.results", "paths.cache", "paths.mirror", "paths.offline")
 KEYS = {  # of commands that take key=value; run, plan and splits take every key of the config
     "list": (*FILTERS, *PATHS),
     "fetch": ("dataset", "model", *PATHS),
-    "tables": (*FILTERS, "metric", "select", "group", "pool", *PATHS),
-    "report": PATHS,
+    "tables": (*FILTERS, "metric", "select", "group", "pool", "reference", "delta", *PATHS),
+    "report": ("reference", "delta", *PATHS),
     "predict": ("model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins"),
     "embed": ("model", "model_dir", "input", "output", "smiles_column", "device", "threads"),
     "doctor": PATHS,
@@ -154,8 +154,10 @@ def _values(current: str, folder: Path | None) -> list[str]:
     """Return what a key=value may be completed to; after a comma, the options that do not stand before it."""
     key, _, text = current.partition("=")
     given, comma, last = text.rpartition(",")
-    if key in (*OF_A_JOB, "experiment", "hydra/launcher", "advise.models", "advise.methods"):
-        known = names({"advise.models": "model", "advise.methods": "method"}.get(key, key), folder)
+    if key in (*OF_A_JOB, "experiment", "hydra/launcher", "advise.models", "advise.methods", "reference"):
+        known = names(
+            {"advise.models": "model", "advise.methods": "method", "reference": "method"}.get(key, key), folder
+        )
     else:
         devices = ("auto", "cpu", "cuda")
         known = list({"run.device": devices, "device": devices, "run.keep": (*BOOLEAN, "all")}.get(key, ()))

@@ -173,13 +173,15 @@ def _tables(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from roftbench.config.paths import absolute, paths_of
     from roftbench.report.page import html
+    from roftbench.report.query import COMPARISON, Request
 
-    paths, scores = paths_of(arguments.overrides), arguments.scores
+    words = [word for word in arguments.overrides if word.partition("=")[0] in COMPARISON]
+    paths, scores = paths_of([word for word in arguments.overrides if word not in words]), arguments.scores
     results = absolute(paths.results)
     if len(scores) > 1 and arguments.out is None:
         raise UsageError("--from is given several times: give a file for the page, --out FILE", key="--out")
     out = arguments.out or (scores[0].absolute().parent if scores else results) / "report.html"
-    data = html.write_report(results, out, scores, paths)
+    data = html.write_report(results, out, scores, paths, Request.parse(words)[0])
     print(html.words(data, out))
     return 0
 

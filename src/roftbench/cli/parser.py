@@ -57,6 +57,8 @@ key=value:
   metric=NAME               scores by another metric than each data set's own
   select=test               beside selection on validation scores, the result of selection on test scores
   group=split,label_ratio   one table per combination of these (default: model,split,label_ratio)
+  reference=METHOD          the method that is compared with the others (default: roftmol)
+  delta=rmse:0.1            smallest difference of interest, by metric (or one number for one metric)
   pool=split_seed           count seeds of the split and of the few-shot subset as replicates, like the seed
   paths.results=DIR         folder of the records
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from roftbench.config.paths import Paths, absolute, paths_of
@@ -10,10 +11,11 @@ from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.analysis import write_evidence
+from roftbench.report.molecules import render_molecules
 from roftbench.report.predictions.origin import Origins
 from roftbench.report.predictions.parquet import FEW, FILE, expected_rows, write_predictions
 from roftbench.report.predictions.pictures import write_pictures
-from roftbench.report.query import GROUP, Request
+from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import SCORES, read_scores, write_scores
 from roftbench.report.tables.board import Board
@@ -21,6 +23,7 @@ from roftbench.report.tables.by_model import by_model, render, write_models
 from roftbench.report.tables.layout import Leaderboard
 from roftbench.report.tables.provenance import asked, brief, render_provenance
 from roftbench.report.tables.render import json_text, plain_rows, print_rich, to_json, write_tables
+from roftbench.store.downloads import Places
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.results import Store
 
@@ -28,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 WIDTH = 250  # columns of output that does not go to a terminal
 BY_MODEL = ("--by", "model")
+OF_METHODS = ("select=test", "group=", "reference=", "delta=")  # what tables of models have not
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,9 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         UsageError: `words` select nothing, there is no finished job, or the tables cannot be written.
     """
     request, rest = Request.parse(words)
-    if output.by == "model" and (request.select == "test" or request.group != GROUP):
-        raise UsageError("--by model cannot be combined with select=test or group=", key="--by", got="model")
+    rows = [word for word in request.words() if word.startswith(OF_METHODS)]
+    if output.by == "model" and rows:
+        raise UsageError(f"--by model cannot be combined with {rows[0]}", key="--by", got="model")
     if scores and output.out is None and (words_given := " ".join(request.words())):
         beside = "the tables beside it would be replaced by others"
         raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")
@@ -66,12 +71,13 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         raise UsageError(problem, key="--predictions", hint="Leave out --from, or --predictions.")
     paths = paths_of(rest)
     results = absolute(paths.results)
-    records, failures = read_scores(*scores) if scores else read_records(Store(results))
+    store = None if scores else Store(results)
+    records, failures = read_records(store) if store else read_scores(*scores)
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
     folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
     left_out = len(records) + len(failures) - len(board.records) - len(board.failures)
     keeps = _keeps_scores(folder, scores, left_out)
-    show = _show_models if output.by == "model" else _show_methods
+    show = _show_models if output.by == "model" else partial(_show_methods, store=store, places=paths.places())
     suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
     remove_leftovers([folder])
     try:
@@ -127,7 +133,9 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [*names, f"{figures} figure{'s' * (figures > 1)} (.svg, .pdf)"] if figures else names
 
 
-def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
+def _show_methods(
+    board: Board, folder: Path, output: Output, suffix: str, *, store: Store | None, places: Places
+) -> list[Path]:
     found = Leaderboard.create(board)
     written = write_tables(found, folder)
     if output.as_json:
@@ -135,7 +143,16 @@ def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> li
     else:
         print_rich(found, wide_console(WIDTH), suffix)
     source = asked(board), render_provenance(board)
-    return written + write_evidence(board.long, folder, figures=output.figures, source=source)
+    return written + write_evidence(
+        board.long,
+        folder,
+        board.reference,
+        contests=found.contests,
+        delta=board.delta,
+        molecules=render_molecules(board, found.contests, store, places),
+        figures=output.figures,
+        source=source,
+    )
 
 
 def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:

@@ -102,10 +102,11 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
 
     Columns: setting, model, split, label_ratio, train, protocol, terms, baseline, dataset, task, own, metric, method,
     params, mean, std, n, n_expected (how many seeds there are in the cells of the setting and task), replicates (those
-    of the cell, separated by blanks), labels, labels_selection, labels_interpolation (means over the replicates, as
-    they differ where split seeds are pooled), tuned (the hyperparameters that had other candidates, as text). The
-    standard deviation is the population's (ddof 0), the convention of the field and of the paper. A score
-    undefined in any seed makes mean and std NaN: it is never left out of an average.
+    of the cell, separated by blanks), scores (those of the replicates, in their order), labels, labels_selection,
+    labels_interpolation (means over the replicates, as they differ where split seeds are pooled), tuned (the
+    hyperparameters that had other candidates, as text). The standard deviation is the population's (ddof 0), the
+    convention of the field and of the paper. A score undefined in any seed makes mean and std NaN: it is never left out
+    of an average.
     """
     chosen = long.merge(select(long, by), on=[*CELL, "params"]).sort_values("replicate", kind="stable")
     table = chosen.drop_duplicates(CELL)[[*_KEY, "task", "own", "metric", "method", "params"]].set_index(CELL)
@@ -115,13 +116,14 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     chosen["n_expected"] = chosen.groupby(["setting", "task"])["replicate"].transform("nunique")
     table["n_expected"] = chosen.groupby(CELL)["n_expected"].first()
     table["replicates"] = grouped["replicate"].agg(" ".join)
+    table["scores"] = grouped["test"].agg(tuple)
     for column in BUDGET:
         table[column] = _mean(grouped[column])
     candidates = long.groupby(CELL)["params"].unique()
     pairs = zip(table["params"], candidates.reindex(table.index), strict=True)
     table["tuned"] = [_tuned(params, list(others)) for params, others in pairs]
     order = [*_KEY, "task", "own", "metric", "method", "params"]
-    numbers = ["mean", "std", "n", "n_expected", "replicates", *BUDGET, "tuned"]
+    numbers = ["mean", "std", "n", "n_expected", "replicates", "scores", *BUDGET, "tuned"]
     return table.reset_index()[[*order, *numbers]].sort_values(order, ignore_index=True)
 
 

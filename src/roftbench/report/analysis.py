@@ -1,7 +1,7 @@
 """Statistical evidence as files: comparison of a reference with each method, label curves, rank diagrams."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,12 @@ from roftbench.formatting import printable
 from roftbench.report.aggregate import cells
 from roftbench.report.figures.critical_difference import draw_critical_difference
 from roftbench.report.figures.label_curves import GROUP, curve_datasets, curve_groups, draw_curves
+from roftbench.report.figures.pairwise import draw_intervals, draw_pairs
 from roftbench.report.figures.style import file_stem, remove_others, write_figure
 from roftbench.report.format import METRIC_NAMES, csv_text, method_name, newest
 from roftbench.report.statistics.comparison import by_reason, comparison_frame, render_comparison, sections
+from roftbench.report.statistics.contest import TUKEY, Contest
+from roftbench.report.statistics.inside import render_inside, reportable, within_frame
 from roftbench.report.statistics.paired import REFERENCE, friedman, label_curves
 from roftbench.store.files import write_text
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FEW = 30  # figures that are drawn by default; each takes seconds
-CURVES, DIAGRAMS = KINDS = ("curves", "critical_difference")  # prefixes of file names
+CURVES, DIAGRAMS, PAIRS, INTERVALS = KINDS = ("curves", "critical_difference", "pairs", "intervals")  # of file names
 
 
 @dataclass(frozen=True)
@@ -46,20 +49,28 @@ def write_evidence(
     folder: Path,
     reference: str = REFERENCE,
     *,
+    contests: Sequence[Contest] = (),
+    delta: Mapping[str, float] | None = None,
+    molecules: Sequence[str] = (),
     figures: bool | None = None,
     source: Sequence[str] = (),
 ) -> list[Path]:
     """Write comparisons and figures of a `long_table` into a folder, each file atomically; returns their paths.
 
-    The files are comparison.md and .csv, curves_<model>_<split>.svg and .pdf, and
-    critical_difference_<model>_<scope>.svg and .pdf. Training setting and variant are part of a name where there are
-    several. The reason for a missing figure is a line in comparison.md.
+    The files are comparison.md and .csv, within.csv, curves_<model>_<split>.svg and .pdf,
+    critical_difference_<model>_<scope>.svg and .pdf, and pairs_… and intervals_<model>_<split>_<labels>_<data set>.svg
+    and .pdf. What else differs between tables is part of a name. The reason for a missing figure is a line in
+    comparison.md.
 
     Args:
         long: the `long_table` of the records.
         folder: where the files are written. Where figures are drawn, other figures of the same kinds are removed.
         reference: the method that is compared; where records have several of its protocols, the newest.
-        figures: whether figures are drawn; None for at most FEW, with a warning where there are more.
+        contests: the columns of all tables, for comparisons inside each data set.
+        delta: smallest differences of interest by metric, 0 for none.
+        molecules: paragraphs on comparisons over the molecules of a test set.
+        figures: whether figures are drawn; None for at most FEW, with a warning where there are more, and none of
+            pairs and intervals on one split.
         source: first and last paragraph of comparison.md.
 
     Raises:
@@ -67,13 +78,18 @@ def write_evidence(
     """
     table = cells(long)
     reference = newest(reference, table["method"])
+    pictured = [one for one in reportable(contests) if figures or not one.one_split]
     if figures is None:
         count = _expected(long, table, reference)
         figures = count <= FEW
         if not figures:
             logger.warning("about %d figures would take a while, so none is drawn; --figures draws them", count)
+        elif count + 2 * len(pictured) > FEW:
+            logger.warning("%d figures inside data sets are not drawn; --figures draws them", 2 * len(pictured))
+            pictured = []
     pooled = bool(long["replicate"].str.contains("/").any())
     planned = [*_curves(label_curves(long), pooled=pooled), *_diagrams(table, reference)] if figures else []
+    planned += _inside(pictured, delta or {}) if figures else []
     paths = []
     if drawn := {figure.stem for figure in planned if figure.draw}:
         remove_others(folder, KINDS, drawn)
@@ -81,10 +97,14 @@ def write_evidence(
         paths += write_figure(figure.draw(), folder / figure.stem) if figure.draw else []
     frame = comparison_frame(table, reference)
     text = render_comparison(table, frame, reference).rstrip()
-    parts = [f"# {method_name(reference)} and the other methods", *source[:1], text, *_gallery(planned), *source[1:]]
+    inside = render_inside(contests, reference, delta or {})
+    there = (table["method"] == reference).any()
+    title = f"# {method_name(reference)} and the other methods" if there else "# Comparison of methods"
+    parts = [title, *source[:1], text, *inside, *molecules, *_gallery(planned), *source[1:]]
     write_text(folder / "comparison.md", printable("\n\n".join(parts)) + "\n")
-    write_text(folder / "comparison.csv", csv_text(frame))
-    return [folder / "comparison.md", folder / "comparison.csv", *paths]
+    for name, rows in (("comparison.csv", frame), ("within.csv", within_frame(contests, delta or {}))):
+        write_text(folder / name, csv_text(rows))
+    return [*(folder / name for name in ("comparison.md", "comparison.csv", "within.csv")), *paths]
 
 
 def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:
@@ -128,6 +148,20 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
                 yield _Planned(stem, title, reason=result)
             else:
                 yield _Planned(stem, title, partial(draw_critical_difference, result, title))
+
+
+def _inside(contests: Sequence[Contest], delta: Mapping[str, float]) -> Iterator[_Planned]:
+    """Yield the matrix of pairs and the simultaneous intervals of each contest."""
+    trains = len({one.parts["train"] for one in contests}) > 1
+    parts = ["model", "split", "label_ratio", *(["train"] if trains else [])]
+    for one in contests:
+        names = [*(one.parts[part] for part in parts if one.parts[part]), one.dataset]
+        title, smallest = f"{one.dataset} · {one.table}", delta.get(one.metric)
+        yield _Planned(file_stem(PAIRS, *names), title, partial(draw_pairs, one, title, smallest))
+        reason = "variances differ too much for Tukey's HSD"
+        draw = partial(draw_intervals, one, title, smallest)
+        tukey = one.test == TUKEY
+        yield _Planned(file_stem(INTERVALS, *names), title, draw if tukey else None, "" if tukey else reason)
 
 
 def _gallery(figures: list[_Planned]) -> list[str]:

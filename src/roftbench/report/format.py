@@ -68,6 +68,13 @@ def rank(row: dict[Any, Any]) -> str:
     return MISSING if math.isnan(row["average_rank"]) else f"{row['average_rank']:.2f}"
 
 
+def p_text(value: float) -> str:
+    """Return a p-value."""
+    if math.isnan(value):
+        return MISSING
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
 def amount(label_ratio: str) -> tuple[int, int, str]:
     """Return a sort key of label ratios: counts (n50 before n500), shares (r05 before r50), then all labels."""
     digits = label_ratio[1:].split("-")[0].split(" ")[0]

@@ -1,20 +1,24 @@
 """The request of `roftbench tables`: records, metric, and the parts of a job that share a table."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from roftbench.config.method_cards import proposed
 from roftbench.errors import UsageError, check_choice
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import By
 from roftbench.report.cell_key import SEEDED
+from roftbench.report.format import newest
 from roftbench.store.record_schema import Failure, JobResult, RecordSummary
 
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")
 GROUP = ("model", "split", "label_ratio")  # shared by all rows of a table, as are task and training setting
 CHOICES: dict[str, tuple[str, ...]] = {"metric": tuple(METRICS), "select": ("val", "test"), "pool": ("split_seed",)}
-KEYS = (*FILTERS, *CHOICES, "group")
+COMPARISON = ("reference", "delta")  # what is compared, not what is shown
+KEYS = (*FILTERS, *CHOICES, "group", *COMPARISON)
 _Values = tuple[str, ...]
 
 
@@ -31,6 +35,8 @@ class Request:
         select: "test" adds the result of selection on test scores.
         group: members of GROUP that are fixed within a table; the others become part of its rows.
         pool: whether seeds of split and label ratio are replicates.
+        reference: the method that is compared with the others.
+        delta: smallest differences of interest by metric, in its unit; "" for the one metric of a request.
     """
 
     filters: Mapping[str, _Values] = field(default_factory=dict)
@@ -38,6 +44,8 @@ class Request:
     select: By = "val"
     group: _Values = GROUP
     pool: bool = False
+    reference: str = field(default_factory=proposed)
+    delta: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> "tuple[Request, list[str]]":
@@ -67,7 +75,9 @@ class Request:
                 f" replicates differ: keep {' and '.join(SEEDED)} in group="
             )
             raise UsageError(problem, key="pool", got="split_seed")
-        return cls(filters, choice.get("metric"), by, group, "pool" in choice), rest
+        reference = _one("reference", given.get("reference", (proposed(),)))
+        delta = _differences(given.get("delta", ()))
+        return cls(filters, choice.get("metric"), by, group, "pool" in choice, reference, delta), rest
 
     def words(self) -> list[str]:
         """Return the words that `parse` turns into this request, without defaults."""
@@ -76,6 +86,9 @@ class Request:
         chosen |= {"select": self.select} if self.select != "val" else {}
         chosen |= {"group": ",".join(self.group)} if self.group != GROUP else {}
         chosen |= {"pool": "split_seed"} if self.pool else {}
+        chosen |= {"reference": self.reference} if self.reference != proposed() else {}
+        delta = ",".join(f"{metric}:{value:g}".removeprefix(":") for metric, value in self.delta.items())
+        chosen |= {"delta": delta} if delta else {}
         return [f"{key}={value}" for key, value in chosen.items()]
 
     def chosen(
@@ -95,6 +108,25 @@ class Request:
                     raise UsageError(f"no record has {key}={value}", key=key, got=value, allowed=known)
         return [one for one in records if self.passes(one)], [one for one in failures if self.passes(one)]
 
+    def comparison(self, methods: Iterable[str], metrics: Iterable[str]) -> tuple[str, dict[str, float]]:
+        """Return the reference among the methods of a table (the newest of its protocols), and delta by metric.
+
+        Raises:
+            UsageError: none of them is a reference that was asked for, or one delta is given for several metrics.
+        """
+        methods, metrics = set(methods), sorted(set(metrics))
+        reference = newest(self.reference, methods)
+        if reference not in methods and self.reference != proposed():
+            raise UsageError(
+                f"no record has method={self.reference}", key="reference", got=self.reference, allowed=methods
+            )
+        if "" in self.delta and len(metrics) > 1:
+            number = f"{self.delta['']:g}"
+            problem = f"delta={number} is one number, and the scores have several metrics, each with its own unit"
+            words = ",".join(f"{metric}:{number}" for metric in metrics)
+            raise UsageError(problem, key="delta", got=number, hint=f"Give one for each that matters: delta={words}.")
+        return reference, {metric: self.delta.get(metric, self.delta.get("", 0.0)) for metric in metrics}
+
     def passes(self, result: JobResult) -> bool:
         """Return whether a record passes all filters; one on a fold of `advise` only where `split` names it."""
         if "split" not in self.filters and _is_fold(result.job["split"]):
@@ -110,6 +142,24 @@ def _values(key: str, text: str) -> _Values:
     for value in values:
         check_choice(key, value, allowed)
     return values
+
+
+def _differences(texts: Iterable[str]) -> dict[str, float]:
+    """Return the numbers of `delta=0.1` or `delta=rmse:0.1,roc_auc:0.02` by metric, "" without one."""
+    found: dict[str, float] = {}
+    for text in texts:
+        metric, _, number = text.rpartition(":")
+        if metric:
+            check_choice("delta", metric, METRICS)
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf or metric in found or (found and "" in (metric, *found)):
+            problem = f"delta={text}: write a positive number, or one for each of several metrics with commas between"
+            raise UsageError(problem, key="delta", got=text, hint="Examples: delta=0.1, delta=rmse:0.1,roc_auc:0.02.")
+        found[metric] = value
+    return found
 
 
 def _one(key: str, values: _Values) -> str:

@@ -11,7 +11,10 @@ from page_bench import ALPHAS
 
 from roftbench.report.aggregate import cells, long_table, mean_rank
 from roftbench.report.page.data import page_data
+from roftbench.report.query import Request
 from roftbench.report.records import read_records
+from roftbench.report.tables.board import Board
+from roftbench.report.tables.layout import Leaderboard
 
 
 @pytest.fixture(scope="module")
@@ -42,24 +45,34 @@ def test_data_are_plain_json(data: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("metric", ["rmse", "mae", "spearman", "roc_auc", "brier"])
-def test_cells_and_places_by_every_metric(bench: Lab, data: dict[str, Any], metric: str) -> None:
+def test_cells_by_every_metric(bench: Lab, data: dict[str, Any], metric: str) -> None:
     table = cells(long_table(bench.store.load(), metric))
     assert len(table)
     rows = {named(data, row): row for row in data["cells"]}
     for cell in table.to_dict("records"):
         row = rows[cell["setting"], cell["dataset"], cell["method"]]
         place = data["metrics_of"][cell["task"]].index(metric)
-        mean, std, rank = row[7][place]
+        mean, std = row[7][place]
         assert (row[3], mean, std) == (cell["n"], pytest.approx(cell["mean"], rel=1e-15), pytest.approx(cell["std"]))
-        rivals = table[(table["setting"] == cell["setting"]) & (table["dataset"] == cell["dataset"])]
-        if cell["baseline"] or cell["n"] < cell["n_expected"]:
-            assert rank is None
-        else:
-            full = rivals[rivals["n"] == rivals["n_expected"]]["mean"]
-            better = full > cell["mean"] if data["metrics"][metric]["higher"] else full < cell["mean"]
-            assert rank == 1 + better.sum()
         keys = {data["jobs"][job]["key"] for job in row[6]}
         assert len(keys) == cell["n"]
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae", "roc_auc", "brier"])
+def test_what_is_bold_by_every_metric_is_what_is_bold_in_the_tables(
+    bench: Lab, data: dict[str, Any], metric: str
+) -> None:
+    records = [record.summary() for record in bench.store.load()]
+    found = Leaderboard.create(Board.create(records, [], Request(metric=metric), bench.results))
+    expected = {
+        (one.setting, one.dataset, one.rows[i].home, one.rows[i].method) for one in found.contests for i in one.best_set
+    }
+    assert expected
+    names = [entry["setting"] for entry in data["settings"]]
+    assert {
+        (names[table], data["datasets"][dataset]["dataset"], names[home], data["methods"][method]["id"])
+        for table, dataset, home, method in data["best"][metric]
+    } == expected
 
 
 @pytest.mark.parametrize("metric", ["rmse", "r2", "roc_auc"])

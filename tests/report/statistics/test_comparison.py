@@ -159,7 +159,7 @@ def test_without_the_reference_the_others_are_still_ranked() -> None:
 
 def test_nothing_to_compare_is_said() -> None:
     text = rendered(cells(long_of(of("lp", "esol", [1.0]), of("lp", "esol", [1.0], model="other"))))
-    assert "No model has two methods under one training setting, so there is nothing to compare." in text
+    assert "No model has two methods under one training setting: there is nothing to compare over data sets." in text
     assert "One method only, so nothing to compare: gin, other." in text
 
 

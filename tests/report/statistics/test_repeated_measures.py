@@ -137,3 +137,35 @@ def test_power_of_the_number_of_folds_is_as_simulated() -> None:
     assert np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.03)
     assert folds_needed(differences, 0.5, 0.2) is None  # what folds share no repeat removes
     assert folds_needed(differences, 3.0, 0.2) is not None
+
+
+def test_power_grows_with_the_number_of_folds_whatever_the_difference() -> None:
+    """SciPy's noncentral t is NaN where a probability is too small for it; that must not cost folds."""
+    differences = np.array([1.0, 1.01, 0.99, 1.02, 0.98])
+    assert folds_needed(differences, 1.0, 0.2) == 3
+    assert folds_needed(differences, 0.0, 0.2) is None
+    assert folds_needed(differences[:1], 1.0, 0.2) is None
+    spread = np.random.default_rng(4).normal(0, 1, 50)
+    counts = [folds_needed(spread, delta, 0.0) for delta in (0.1, 0.2, 0.5, 1.0, 5.0)]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_studentized_range_of_very_many_pairs_is_interpolated() -> None:
+    q = np.linspace(0, 12, 900)
+    expected = [stats.studentized_range.sf(one, 43, 168) for one in q[::90]]
+    assert studentized_range_sf(q, 43, 168)[::90] == pytest.approx(expected, abs=1e-7)
+
+
+def test_conover_of_few_folds_that_rank_alike_is_no_certainty() -> None:
+    assert conover(np.array([[1.0, 2.0], [1.0, 3.0]]))[1][0].p == 0.5
+    p, pairs = conover(np.arange(6.0).reshape(2, 3) ** 2)
+    assert p == pytest.approx(stats.friedmanchisquare([0.0, 9.0], [1.0, 16.0], [4.0, 25.0]).pvalue)
+    assert min(pair.p for pair in pairs) == pytest.approx(3 * 2 / 36)  # Holm's factor, 2 of 6² orders of a pair's ranks
+
+
+def test_spread_of_rounding_alone_is_none() -> None:
+    scores = np.full((5, 3), 0.1) + np.array([0.0, 0.0, 0.3])
+    assert anova(scores).residual == 0
+    assert {(pair.first, pair.second): pair.p for pair in tukey(scores)} == {(0, 1): 1, (0, 2): 0, (1, 2): 0}
+    assert best_set(scores, False) == {0, 1}
+    assert np.isnan(anova(np.full((5, 3), 0.1)).p)

@@ -4,10 +4,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_records import runs
 from msgspec.structs import replace
+from scipy import stats
 
 from roftbench.report.aggregate import cells, long_table
 from roftbench.report.tables.by_model import by_model, render, write_models
@@ -67,9 +69,20 @@ def test_what_lacks_seeds_is_marked_and_neither_ranked_nor_compared() -> None:
     ]
 
 
-def test_equally_good_ones_are_all_the_best() -> None:
-    records = [*of("one", "esol", "n50", 1.0), *of("other", "esol", "n50", 1.0), *of("worse", "esol", "n50", 2.0)]
-    assert render(by_model(cells(long_table(records)))).count("**1.000 (1)**") == 2
+def test_bold_is_what_cannot_be_told_from_the_best() -> None:
+    noise = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
+    records = [
+        *of("one", "esol", "n50", *(1.0 + noise)),
+        *of("other", "esol", "n50", *(1.02 - noise)),
+        *of("worse", "esol", "n50", *(2.0 + noise[::-1])),
+    ]
+    frame = by_model(cells(long_table(records)))
+    p = stats.f_oneway(1.0 + noise, 1.02 - noise, 2.0 + noise[::-1]).pvalue
+    assert p < 1e-6  # something differs
+    assert frame.set_index("model")["best"].to_dict() == {"one": True, "other": True, "worse": False}
+    assert render(frame).count("**") == 2 * 2 + 2  # of which one pair is the legend's
+    alone = [*of("one", "esol", "n50", 1.0), *of("other", "esol", "n50", 1.0)]
+    assert not by_model(cells(long_table(alone)))["best"].any()  # of one seed nothing can be said
 
 
 def test_a_model_alone_is_neither_marked_nor_ranked() -> None:
@@ -91,8 +104,8 @@ def test_markdown_has_a_row_a_model_and_a_column_a_setting(frame: pd.DataFrame) 
         "| model | bace n50 (ROC-AUC ↑) | esol n50 (RMSE ↓) | esol full (RMSE ↓) | rank | beats scratch |"
     )
     assert lines[2] == "| partial | undefined | **0.500 ± 0.000 (2)** | -- | 1.00 | 1/1 |"
-    assert lines[3] == "| good | **0.700 (1)** | 1.100 ± 0.100 (2) | **1.500 (1)** | 2.00 | 2/3 |"
-    assert lines[4] == "| scratch | 0.600 (1) | 2.100 ± 0.100 (2) | **1.500 (1)** | 3.00 | -- |"
+    assert lines[3] == "| good | 0.700 (1) | **1.100 ± 0.100 (2)** | 1.500 (1) | 2.00 | 2/3 |"
+    assert lines[4] == "| scratch | 0.600 (1) | **2.100 ± 0.100 (2)** | 1.500 (1) | 3.00 | -- |"
 
 
 def test_files_hold_the_same(frame: pd.DataFrame, tmp_path: Path) -> None:

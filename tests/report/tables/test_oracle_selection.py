@@ -14,7 +14,7 @@ def test_selection_on_test_scores_stands_beside_the_honest_one() -> None:
     honest = render_markdown(computed(records))
     assert "§" not in honest
     text = render_markdown(computed(records, "select=test"))
-    assert "| BSS | <u>5.000 ± 0.000 (2)</u> | 2.00 |\n| BSS § | 4.000 ± 0.000 (2) |  |\n" in text
+    assert "| BSS | 5.000 ± 0.000 (2) | 2.00 |\n| BSS § | 4.000 ± 0.000 (2) |  |\n" in text
     assert "- BSS §, selected by test scores: esol: weight=0.1.\n" in text
     assert f"- {footnotes.NOT_REPORTABLE}\n" in text
     assert "## Selection on test scores (NOT REPORTABLE)\n" in text

@@ -13,6 +13,7 @@ from refusals import raises_usage
 from rich.console import Console
 
 from roftbench.report.format import METHODS
+from roftbench.report.statistics.contest import CONOVER
 from roftbench.report.tables import footnotes
 from roftbench.report.tables.by_model import by_model, render
 from roftbench.report.tables.render import (
@@ -29,6 +30,7 @@ from roftbench.store.record_schema import RecordSummary
 
 BUDGET = "Label budget (labels for weights / selection / interpolation coefficients)"
 
+RANKED = footnotes.TESTS[(CONOVER,)]
 
 GOLDEN = f"""{LEGEND}
 
@@ -38,8 +40,10 @@ GOLDEN = f"""{LEGEND}
 | --- | ---: | ---: |
 | Full FT | **0.850 ± 0.050 (2)** | -- |
 | BSS | undefined | -- |
-| ROFT-MOL ‡ | <u>0.800 ± 0.000 (2)</u> | -- |
+| ROFT-MOL ‡ | **0.800 ± 0.000 (2)** | -- |
 
+- {footnotes.BEST.format(RANKED, "2 seeds")} {footnotes.ONE_SPLIT}
+- Not compared, as seeds, folds or scores are missing: BSS (bace).
 - Average rank over 0 of 1 data sets: those that every method has in full.
 - {BUDGET}: Full FT, BSS: bace 90/10/0. ROFT-MOL ‡: bace 90/10/10.
 - {footnotes.USES_VALIDATION}
@@ -49,10 +53,12 @@ GOLDEN = f"""{LEGEND}
 
 | Method | esol | lipo | Avg. rank |
 | --- | ---: | ---: | ---: |
-| LP | 2.000 ± 0.000 (2) | **0.700 ± 0.100 (2)** | 3.00 |
+| LP | **2.000 ± 0.000 (2)** | **0.700 ± 0.100 (2)** | 3.00 |
 | BSS | **0.900 ± 0.000 (2)** | 1/2 | -- |
-| my_method | <u>1.100 ± 0.100 (2)</u> | **0.700 ± 0.000 (2)** | 2.00 |
+| my_method | **1.100 ± 0.100 (2)** | **0.700 ± 0.000 (2)** | 2.00 |
 
+- {footnotes.BEST.format(RANKED, "2 seeds")} {footnotes.ONE_SPLIT}
+- Not compared, as seeds, folds or scores are missing: BSS (lipo).
 - Average rank over 1 of 2 data sets: those that every method has in full.
 - BSS, selected: esol: weight=0.1.
 - {BUDGET}: LP, BSS, my_method: esol 90/10/0, lipo 90/10/0.
@@ -72,9 +78,9 @@ roftbench run -m model=gin_masking method=bss dataset=lipo split=scaffold label_
 | --- | ---: | ---: | ---: |
 | Full FT | -- | -- | -- |
 | LP | -- | 3.00 | -- |
-| BSS | -- | **1.00** | -- |
+| BSS | -- | 1.00 | -- |
 | ROFT-MOL | -- | -- | -- |
-| my_method | -- | <u>2.00</u> | -- |
+| my_method | -- | 2.00 | -- |
 
 ## Provenance
 
@@ -116,18 +122,20 @@ def test_methods_come_in_the_papers_order_then_by_alphabet() -> None:
     ]
 
 
-def test_a_baseline_is_a_last_row_of_every_models_table_without_rank_or_mark() -> None:
+def test_a_baseline_is_a_last_row_of_every_models_table_without_rank() -> None:
     networks = [*runs("lp", "esol", [2.0, 2.0]), *runs("zeta", "esol", [1.0, 1.0]), *runs("lp", "lipo", [1.0, 1.0])]
     networks += runs("zeta", "lipo", [2.0, 2.0])
     networks += [changed(one, one.key + "b", model={"name": "gcn"}) for one in networks]
     records = [*networks, *forests("esol", [0.5, 0.5])]
     text = render_markdown(computed(records))
-    assert text.count("| Random forest · ecfp † | 0.500 ± 0.000 (2) | -- | -- |\n\n- ") == 2
+    assert text.count("| Random forest · ecfp † | **0.500 ± 0.000 (2)** | -- | -- |\n\n- ") == 2  # it is the best
+    assert text.count("| zeta | 1.000 ± 0.000 (2) | 2.000 ± 0.000 (2) | 1.50 |") == 2
     assert text.count("- " + footnotes.OUTSIDE) == 2
     assert text.count(" full labels · ") == 2  # no table of its own
     fill = "model=ecfp method=random_forest dataset=lipo split=scaffold label_ratio=full seed=0,1"
     assert text.count(f"\nroftbench run -m {fill}\n") == 2
     of_networks = [line for line in tables_of(text) if line.startswith(("#", "|", "- Average")) and "†" not in line]
+    of_networks = [line.replace("| zeta | 1.000 ± 0.000 (2)", "| zeta | **1.000 ± 0.000 (2)**") for line in of_networks]
     alone = tables_of(render_markdown(computed(networks)))
     assert of_networks == [line for line in alone if line.startswith(("#", "|", "- Average"))]
     frame = to_frame(board_of(records))
@@ -163,18 +171,9 @@ def test_a_baseline_alone_or_on_another_data_set_has_a_table_of_its_own() -> Non
     assert "| Random forest · ecfp † | 0.500 (1) | 0.500 (1) |\n" in more
 
 
-def test_two_that_tie_for_best_are_both_bold_and_nothing_is_second() -> None:
-    rows = markdown_rows([*runs("lp", "esol", [1.0]), *runs("bss", "esol", [1.0]), *runs("l2_sp", "esol", [2.0])])
-    assert rows[2:] == [
-        "| LP | **1.000 (1)** | 1.50 |",
-        "| L²-SP | 2.000 (1) | 3.00 |",
-        "| BSS | **1.000 (1)** | 1.50 |",
-    ]
-
-
 def test_a_missing_cell_is_a_gap_in_markdown_and_a_row_in_the_frame() -> None:
     records = [*runs("lp", "esol", [1.0]), *runs("lp", "lipo", [1.0]), *runs("bss", "esol", [2.0])]
-    assert markdown_rows(records)[3] == "| BSS | <u>2.000 (1)</u> | -- | -- |"
+    assert markdown_rows(records)[3] == "| BSS | 2.000 (1) | -- | -- |"
     frame = to_frame(board_of(records))
     gap = frame[(frame["method"] == "bss") & (frame["dataset"] == "lipo")].iloc[0]
     assert (gap["n"], gap["n_expected"], gap["metric"], gap["split"]) == (0, 1, "rmse", "scaffold")
@@ -198,13 +197,13 @@ def test_columns_name_their_metric_where_a_table_has_two() -> None:
     assert "| Method | esol (RMSE ↓) | lipo (Spearman ↑) |\n" in text
 
 
-def test_a_method_alone_is_neither_marked_nor_ranked() -> None:
+def test_a_method_alone_is_not_ranked_and_marked_only_beside_a_baseline() -> None:
     alone = [*runs("lp", "esol", [1.0, 2.0]), *runs("lp", "lipo", [1.0])]
     rows = markdown_rows([*alone, *forests("esol", [0.5, 0.5])])
     assert [rows[0], *rows[2:]] == [
         "| Method | esol | lipo |",
-        "| LP | 1.500 ± 0.500 (2) | 1/2 |",
-        "| Random forest · ecfp † | 0.500 ± 0.000 (2) | -- |",
+        "| LP | **1.500 ± 0.500 (2)** | 1/2 |",
+        "| Random forest · ecfp † | **0.500 ± 0.000 (2)** | -- |",
     ]
     assert to_frame(board_of(alone))["average_rank"].isna().all()
     failed = ended(runs("bss", "esol", [0.0, 0.0]))
@@ -215,7 +214,7 @@ def test_a_method_alone_is_neither_marked_nor_ranked() -> None:
 
 def test_one_seed_has_no_deviation() -> None:
     records = [*runs("lp", "esol", [1.0]), *runs("bss", "esol", [2.0])]
-    assert markdown_rows(records)[2:] == ["| LP | **1.000 (1)** | 1.00 |", "| BSS | <u>2.000 (1)</u> | 2.00 |"]
+    assert markdown_rows(records)[2:] == ["| LP | 1.000 (1) | 1.00 |", "| BSS | 2.000 (1) | 2.00 |"]
     assert to_frame(board_of(records))["std"].tolist() == [0.0, 0.0]
 
 
@@ -333,7 +332,7 @@ def test_rich_prints_titles_cells_styles_and_notes() -> None:
     print_rich(computed(example()), colored)
     assert isinstance(colored.file, io.StringIO)
     assert "\x1b[1m0.900 ± 0.000 (2)\x1b[0m" in colored.file.getvalue()
-    assert "\x1b[4m1.100 ± 0.100 (2)\x1b[0m" in colored.file.getvalue()
+    assert "\x1b[1m3.000" not in colored.file.getvalue()  # ranks are no tests
 
 
 def test_write_tables_writes_three_files_and_replaces_old_ones(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ const CELLS = DATA.cells.map(([setting, dataset, method, n, chosen, tuned, jobs,
 });
 // The status of cells without any finished job: "failed" or "skipped".
 const UNFINISHED = new Map(DATA.unfinished.map(([setting, dataset, method, status]) => [`${setting} ${dataset} ${method}`, status]));
+// Cells that cannot be told from the best of their column, in the table of a setting and by a metric.
+const BEST = new Set(Object.entries(DATA.best).flatMap(([metric, cells]) => cells.map((cell) => `${cell.join(" ")} ${metric}`)));
 const CELL_OF_JOB = new Map(CELLS.flatMap((cell) => cell.jobs.map((job) => [job, cell])));
 const JOB_OF_KEY = new Map(DATA.jobs.map((job, place) => [job.key, place]));
 
@@ -24,8 +26,8 @@ const settingPhrase = ({ model, split, label_ratio, train, baseline }) =>
 
 function scoresBy(cell, metric) {
   const name = metric === "own" ? DATA.datasets[cell.dataset].metric : metric;
-  const [mean, sd, place] = cell.scores[DATA.metrics_of[cell.task].indexOf(name)];
-  return { mean, sd, place, metric: name };
+  const [mean, sd] = cell.scores[DATA.metrics_of[cell.task].indexOf(name)];
+  return { mean, sd, metric: name };
 }
 
 const arrow = (metric) => (DATA.metrics[metric].higher ? "↑" : "↓");

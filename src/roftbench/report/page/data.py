@@ -3,30 +3,37 @@
 import json
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from roftbench.console import bar
-from roftbench.report.aggregate import BUDGET, CELL, cells, complete_losses, mean_rank, select, unfinished_table
+from roftbench.report.aggregate import BUDGET, CELL, cells, mean_rank, select, unfinished_table
 from roftbench.report.cell_key import canonical_json
 from roftbench.report.page import facts
 from roftbench.report.page import statistics as page_stats
+from roftbench.report.page.contests import page_contests
 from roftbench.report.page.jobs import Interned, fit_curves, job_row, params_of, short
 from roftbench.report.page.lists import OWN, lists_of, places
+from roftbench.report.query import Request
 from roftbench.report.tables.footnotes import SPREAD
 from roftbench.store.record_schema import Failure, RecordSummary
 from roftbench.store.results import Store
 
 _Data = dict[str, Any]
-_View = tuple[pd.DataFrame, pd.DataFrame]  # cells and mean ranks by one metric
+_View = tuple[pd.DataFrame, pd.DataFrame]  # long table and cells by one metric
 
 
-def page_data(store: Store | None, records: list[RecordSummary], failures: list[Failure], long: pd.DataFrame) -> _Data:
+def page_data(
+    store: Store | None,
+    records: list[RecordSummary],
+    failures: list[Failure],
+    long: pd.DataFrame,
+    request: Request | None = None,
+) -> _Data:
     """Return the data of the page; equal records give equal data.
 
     `records` and `failures` are those of the store or, without a store, of `read_scores`; `long` is the records'
-    `long_table`. Rows refer to models, methods, data sets, params and jobs by their indices in the lists. null is an
-    undefined score.
+    `long_table`; `request` names reference and delta of comparisons. Rows refer to models, methods, data sets, params
+    and jobs by their indices in the lists. null is an undefined score.
     """
     done = sorted(records, key=lambda record: record.key)
     failed = unfinished_table(done, failures)
@@ -40,6 +47,7 @@ def page_data(store: Store | None, records: list[RecordSummary], failures: list[
     ]
     points = fit_curves(jobs, shared["epochs"])
     views = _views(long, done, lists)
+    contests = page_contests(views, failed, done, request or Request(), lists)
     return {
         **lists,
         "tables": _tables(views, failed, lists),
@@ -49,14 +57,15 @@ def page_data(store: Store | None, records: list[RecordSummary], failures: list[
         "points": points,
         "from_scores": store is None,
         "spread": SPREAD,
-        **page_stats.statistics(views[OWN][0], long, lists),
+        **page_stats.statistics(views[OWN][1], long, lists, contests["reference"]),
+        **contests,
         **facts.facts(long, done, failures, jobs, shared["envs"]),
         **{name: interned.values for name, interned in shared.items()},
     }
 
 
 def _views(long: pd.DataFrame, done: list[RecordSummary], lists: _Data) -> dict[str, _View]:
-    """`cells` and `mean_rank` by each metric, and by each data set's own.
+    """Long table and `cells` by each metric, and by each data set's own.
 
     Params are always selected by the data set's own metric.
     """
@@ -72,7 +81,7 @@ def _views(long: pd.DataFrame, done: list[RecordSummary], lists: _Data) -> dict[
             column = pd.Series([one.get(metric) for one in scores], index=long.index, dtype=float)
             views[metric] = long.assign(test=column, metric=metric)[long["task"] == task]
     shown = bar(views.items(), "tables by each metric", "metric", delay=page_stats.PATIENCE)
-    return {name: (table := cells(view), mean_rank(table)) for name, view in shown}
+    return {name: (view, cells(view)) for name, view in shown}
 
 
 def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list[_Data]:
@@ -81,9 +90,9 @@ def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list
     Without a finished job, it is the number of seeds that were tried, without ranks.
     """
     setting_at, method_at = places(lists["settings"], "setting"), places(lists["methods"], "id")
-    groups = {name: dict(list(ranks.groupby(["setting", "task"]))) for name, (_, ranks) in views.items()}
+    groups = {name: dict(list(mean_rank(table).groupby(["setting", "task"]))) for name, (_, table) in views.items()}
     entries = []
-    for (setting, task), group in views[OWN][0].groupby(["setting", "task"]):
+    for (setting, task), group in views[OWN][1].groupby(["setting", "task"]):
         found = {name: groups[name][setting, task] for name in [OWN, *lists["metrics_of"][task]]}
         ranks = {
             name: {
@@ -109,18 +118,18 @@ def _cells(
 ) -> list[list[Any]]:
     """Return one row per cell: setting, data set, method, seeds, params, tuned, jobs, scores, tried, labels.
 
-    Scores: mean, standard deviation (ddof 0) and place (null where it takes part in none) by each of the task's
-    metrics. Tried, where there was a choice: params, number of seeds, mean val and mean test score of each. Labels:
-    how many were used for weights, selection and interpolation coefficients (null: not known).
+    Scores: mean and standard deviation (ddof 0) by each of the task's metrics. Tried, where there was a choice: params,
+    number of seeds, mean val and mean test score of each. Labels: how many were used for weights, selection and
+    interpolation coefficients (null: not known).
     """
     settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
     methods, jobs = places(lists["methods"], "id"), {record.key: i for i, record in enumerate(done)}
     chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "replicate"])
     behind = {cell: [jobs[key] for key in keys] for cell, keys in chosen.groupby(CELL)["key"]}
-    scored = {metric: _scored(view) for metric, (view, _) in views.items() if metric != OWN}
+    scored = {metric: _scored(table) for metric, (_, table) in views.items() if metric != OWN}
     tried = _tried(long, params)
     rows = []
-    for row in views[OWN][0].to_dict("records"):
+    for row in views[OWN][1].to_dict("records"):
         cell = (row["setting"], row["dataset"], row["method"])
         names = (settings[cell[0]], datasets[cell[1]], methods[cell[2]])
         scores = [scored[metric][cell] for metric in lists["metrics_of"][row["task"]]]
@@ -139,13 +148,11 @@ def _unfinished(failed: pd.DataFrame, lists: _Data) -> list[list[Any]]:
     return sorted([settings[s], datasets[d], methods[m], status] for s, d, m, status in zip(*columns, strict=True))
 
 
-def _scored(view: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]]:
-    """Return [mean, std, place] per cell of a view; the place is among the complete cells of networks."""
-    loss = complete_losses(view).mask(view["baseline"].astype(bool))
-    place = loss.groupby([view["setting"], view["dataset"]]).rank(method="min")
-    numbers = zip(view["mean"], view["std"], place, strict=True)  # all digits, so that they round as the tables do
-    listed = [[short(mean, 17), short(std, 17), None if np.isnan(at) else int(at)] for mean, std, at in numbers]
-    return dict(zip(zip(*(view[name] for name in CELL), strict=True), listed, strict=True))
+def _scored(table: pd.DataFrame) -> dict[tuple[str, str, str], list[float | None]]:
+    """Return [mean, std] per cell of a view."""
+    numbers = zip(table["mean"], table["std"], strict=True)  # all digits, so that they round as the tables do
+    listed = [[short(mean, 17), short(std, 17)] for mean, std in numbers]
+    return dict(zip(zip(*(table[name] for name in CELL), strict=True), listed, strict=True))
 
 
 def _tried(long: pd.DataFrame, params: Interned) -> dict[tuple[str, str, str], list[list[Any]]]:

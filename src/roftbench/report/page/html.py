@@ -25,17 +25,25 @@ from roftbench.store.results import Store
 
 PAGE = Path(__file__).parent
 # In order of use.
-SCRIPTS = ("dom", "data", "state", "notes", "board", "chart", "versus", "curves", "jobs", "facts", "app")
+SCRIPTS = ("dom", "data", "state", "notes", "board", "chart", "versus", "within", "curves", "jobs", "facts", "app")
 COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
 
 
-def write_report(results: Path, out: Path, scores: Sequence[Path] = (), paths: Paths | None = None) -> dict[str, Any]:
+def write_report(
+    results: Path,
+    out: Path,
+    scores: Sequence[Path] = (),
+    paths: Paths | None = None,
+    request: Request | None = None,
+) -> dict[str, Any]:
     """Write the page of all records under `results`, or of `scores.csv` files without learning curves, atomically.
 
-    Returns the data of the page. With `paths`, where data files are found, it has pictures of predictions.
+    Returns the data of the page. With `paths`, where data files are found, it has pictures of predictions. `request`
+    names reference and delta of comparisons.
 
     Raises:
-        UsageError: there is no finished job, a file cannot be read, or the page cannot be written.
+        UsageError: there is no finished job, the reference has none, a file cannot be read, or the page cannot be
+            written.
     """
     check_output(out)
     store = None if scores else Store(results)
@@ -45,7 +53,7 @@ def write_report(results: Path, out: Path, scores: Sequence[Path] = (), paths: P
         source = ", ".join(map(str, scores)) or results
         problem = f"no finished jobs under {source}: run `roftbench run method=… dataset=…` first"
         raise UsageError(problem, key="paths.results", got=str(source))
-    data = page_data(store, records, failures, long)
+    data = page_data(store, records, failures, long, request)
     write_output(out, render(data, beside_tables(store, long, paths) if store and paths else None))
     return data
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from roftbench.console import bar
-from roftbench.report.format import method_name, newest
+from roftbench.report.format import method_name
 from roftbench.report.page.jobs import short
 from roftbench.report.statistics.comparison import UNITS
 from roftbench.report.statistics.paired import REFERENCE, Friedman, Unit, compare, friedman, improvements, label_curves
@@ -15,13 +15,12 @@ PATIENCE = 2.0  # seconds without a progress bar
 _Data = dict[str, Any]
 
 
-def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data) -> _Data:
-    """Return "scopes", "label_curves", the "reference" method and its name, all by each data set's own metric.
+def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data, reference: str = REFERENCE) -> _Data:
+    """Return "scopes", "label_curves" and the name of the reference method, all by each data set's own metric.
 
     A scope is a model and training setting with one task, split and label ratio each, or all (null). `table` is
     `cells(long)`.
     """
-    reference = newest(REFERENCE, table["method"])
     networks = table[~table["baseline"].astype(bool)]
     scopes = [
         {"model": model, "train": train, **scope, **_tests(rows, reference)}
@@ -39,7 +38,7 @@ def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data) -> _Data:
         ]
         for row in label_curves(long).to_dict("records")
     ]
-    return {"scopes": scopes, "label_curves": curves, "reference": reference, "reference_name": method_name(reference)}
+    return {"scopes": scopes, "label_curves": curves, "reference_name": method_name(reference)}
 
 
 def _scopes(group: pd.DataFrame) -> list[tuple[dict[str, str | None], pd.DataFrame]]:

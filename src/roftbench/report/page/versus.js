@@ -40,11 +40,11 @@ function scopeChoices() {
 }
 
 function drawVersus() {
-  if (view.setting.baseline) return content("versus").replaceChildren(el("p", { class: "note" }, "Baselines take no part in comparisons and ranks."));
+  if (view.setting.baseline) return content("versus").replaceChildren(el("p", { class: "note" }, "Baselines take no part in comparisons over data sets and in ranks."), ...withinParts());
   const found = scope();
   return content("versus").replaceChildren(el("p", { class: "where" }, scopePhrase()), ...ownMetricNote(), scopeChoices(),
     el("h3", {}, `${REFERENCE} against each method, over data sets`), ...versusParts(found),
-    el("h3", {}, "Mean ranks of all methods, over data sets"), ...rankParts(found?.ranks ?? "there are no jobs"));
+    el("h3", {}, "Mean ranks of all methods, over data sets"), ...rankParts(found?.ranks ?? "there are no jobs"), ...withinParts());
 }
 
 function versusParts(found) {

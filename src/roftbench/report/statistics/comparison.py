@@ -6,13 +6,13 @@ render_comparison(table, frame, reference) -> str      Markdown
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from roftbench.report.format import MISSING, markdown_table, method_name, method_order
+from roftbench.report.format import MISSING, markdown_table, method_name, method_order, p_text
 from roftbench.report.statistics.inference import ALPHA, MIN_INTERVAL, MIN_PAIRS
 from roftbench.report.statistics.paired import (
     COLUMNS,
@@ -119,19 +119,25 @@ def render_comparison(table: pd.DataFrame, frame: pd.DataFrame, reference: str =
     """Return the results of `comparison_frame` and `friedman` as Markdown, with a guide to reading them."""
     words = {"reference": method_name(reference), "pairs": MIN_PAIRS, "interval": MIN_INTERVAL, "alpha": ALPHA}
     parts = [_GUIDE.format(**words)]
-    found = sections(table, reference)
+    found, baselines = sections(table, reference), table[table["baseline"].astype(bool)]
     for section in found:
-        parts += [f"## {section.title}", *_section(section, frame, reference)]
+        parts += [f"## {section.title}", *_section(section, frame, reference, set(baselines["method"]))]
     alone = sorted(set(table[~table["baseline"].astype(bool)]["model"]) - {section.model for section in found})
-    parts += [] if found else ["No model has two methods under one training setting, so there is nothing to compare."]
+    parts += (
+        []
+        if found
+        else ["No model has two methods under one training setting: there is nothing to compare over data sets."]
+    )
     parts += [f"One method only, so nothing to compare: {', '.join(alone)}."] if alone else []
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section, frame: pd.DataFrame, reference: str) -> Iterator[str]:
+def _section(section: Section, frame: pd.DataFrame, reference: str, baselines: Container[str]) -> Iterator[str]:
     if section.model == ALL_MODELS:
         yield f"Models: {', '.join(sorted(section.table['model'].unique()))}."
-    if reference not in set(section.table["method"]):
+    if reference in baselines:
+        yield f"{method_name(reference)} is a baseline: it is compared inside each data set, and not over data sets."
+    elif reference not in set(section.table["method"]):
         yield f"There is no finished job of {method_name(reference)} to compare with the others."
     else:
         yield from _against_each(section, frame, reference)
@@ -190,7 +196,7 @@ def _counts(row: _Row, rows: int) -> list[str]:
 def _tested(row: _Row, rows: int) -> list[str]:
     interval = "" if math.isnan(row["low"]) else f" [{row['low']:+.1f}, {row['high']:+.1f}]"
     *counts, improvement, regression, classification = _counts(row, rows)
-    tests = [_p(row["p"]), _p(row["p_holm"]), row["verdict"]]
+    tests = [p_text(row["p"]), p_text(row["p_holm"]), row["verdict"]]
     return [*counts, improvement + interval, regression, classification, *tests]
 
 
@@ -246,15 +252,16 @@ def _rank_line(result: Friedman) -> list[str]:
     groups = "; ".join(", ".join(map(method_name, group)) for group in result.groups) or "none"
     if result.p >= ALPHA:
         groups = "all: the test finds no difference"
-    return [str(result.n), f"{result.statistic:.1f}", _p(result.p), f"{result.critical_difference:.2f}", ranks, groups]
+    return [
+        str(result.n),
+        f"{result.statistic:.1f}",
+        p_text(result.p),
+        f"{result.critical_difference:.2f}",
+        ranks,
+        groups,
+    ]
 
 
 def _percent(value: float) -> str:
     text = MISSING if math.isnan(value) else f"{value:+.1f}"
     return text[1:] if text in {"+0.0", "-0.0"} else text
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return MISSING
-    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"

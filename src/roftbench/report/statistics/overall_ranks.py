@@ -6,11 +6,12 @@ from scipy.stats import rankdata
 
 from roftbench.report.statistics.blocks import Blocks
 from roftbench.report.statistics.comparison import sections
+from roftbench.report.statistics.paired import REFERENCE
 
 COLUMNS = ["train", "model", "scope", "method", "average_rank", "blocks", "of"]
 
 
-def overall_ranks(table: pd.DataFrame) -> pd.DataFrame:
+def overall_ranks(table: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     """Return the average rank of each method of `cells` over blocks of split, label ratio and data set; ties share.
 
     One row per section (`sections`: model, or all models, and training setting), scope (all, regression,
@@ -18,7 +19,7 @@ def overall_ranks(table: pd.DataFrame) -> pd.DataFrame:
     count: `blocks` of `of`. NaN where there is none.
     """
     rows = []
-    for section in sections(table):
+    for section in sections(table, reference):
         for scope, scored in section.scopes():
             blocks = Blocks.create(scored)
             shared = np.asarray(~np.isnan(blocks.scores).any(axis=1))

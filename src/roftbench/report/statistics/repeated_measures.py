@@ -4,17 +4,22 @@ Scores are arrays [n, k]: a row per fold, a column per method, no value missing.
 2025, J. Chem. Inf. Model. 65, 9398; numbers stand alone here, nothing knows of tables or methods' names.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 from scipy import stats
-from scipy.special import ndtr
+from scipy.interpolate import CubicSpline
+from scipy.optimize import brentq
+from scipy.special import nctdtr, ndtr, stdtr, stdtrit
 
 from roftbench.report.statistics.inference import ALPHA, FloatArray, holm
 
 MAX_VARIANCE_RATIO = 9.0  # of a method's variance to another's: beyond it the parametric test is not used
+MOST_FOLDS = 2000  # more are never asked for
+_GRID = 257  # points between which a probability is interpolated
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,16 @@ class Pair:
 
 
 def anova(scores: FloatArray) -> Anova:
-    """Return the repeated-measures ANOVA of scores [n, k], of at least two folds and two methods."""
+    """Return the repeated-measures ANOVA of scores [n, k], of at least two folds and two methods.
+
+    Mean squares that rounding alone explains count as zero; F and p are NaN where both are.
+    """
     n, k = scores.shape
     by_method, by_fold, mean = scores.mean(axis=0), scores.mean(axis=1), scores.mean()
-    between = n * float(((by_method - mean) ** 2).sum()) / (k - 1)
+    rounding = (8 * np.finfo(float).eps * float(np.abs(scores).max())) ** 2
+    between = _above(n * float(((by_method - mean) ** 2).sum()) / (k - 1), n * rounding)
     df = (k - 1, (k - 1) * (n - 1))
-    residual = float(((scores - by_method - by_fold[:, None] + mean) ** 2).sum()) / df[1]
+    residual = _above(float(((scores - by_method - by_fold[:, None] + mean) ** 2).sum()) / df[1], rounding)
     f = between / residual if residual else (np.inf if between else np.nan)
     return Anova(f, float(stats.f.sf(f, *df)), df, residual)
 
@@ -63,8 +72,10 @@ def tukey(scores: FloatArray, alpha: float = ALPHA) -> list[Pair]:
     pairs = list(combinations(range(k), 2))
     means = scores.mean(axis=0)
     differences = np.array([means[first] - means[second] for first, second in pairs])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = studentized_range_sf(np.nan_to_num(np.abs(differences) / error, nan=0.0), k, found.df[1])
+    if found.residual:
+        p = studentized_range_sf(np.abs(differences) / error, k, found.df[1])
+    else:  # no spread at all: methods are equal, or differ by the same amount in every fold
+        p = np.where(np.abs(differences) > 1e-12 * np.abs(means).max(), 0.0, 1.0)
     return [
         Pair(*pair, float(difference), float(difference) - half, float(difference) + half, float(one))
         for pair, difference, one in zip(pairs, differences, p, strict=True)
@@ -72,21 +83,38 @@ def tukey(scores: FloatArray, alpha: float = ALPHA) -> list[Pair]:
 
 
 def studentized_range_sf(q: FloatArray, k: int, df: int) -> FloatArray:
-    """Return the probability that the studentized range of k means is above each q [m], [m], to 1e-8.
+    """Return the probability that the studentized range of k means is above each q [m], [m], to 1e-7.
 
-    SciPy's own takes some 50 ms a value; this is the same double integral by Gauss-Legendre rules.
+    SciPy's own takes some 50 ms a value; this is the same double integral by Gauss-Legendre rules, interpolated where
+    the values are very many.
     """
+    if len(q) > 2 * _GRID:
+        grid = np.linspace(0.0, min(float(q.max()), 40.0), _GRID)  # so many means have many degrees of freedom
+        curve = CubicSpline(grid, studentized_range_sf(grid, k, df))
+        return np.asarray(np.clip(curve(np.minimum(q, grid[-1])), 0.0, 1.0))
     deviation = stats.chi(df, scale=1 / np.sqrt(df))  # of the standard deviation over the true one
-    s, weight_s = _rule(float(deviation.ppf(1e-13)), float(deviation.isf(1e-13)), 96)
-    z, weight_z = _rule(-8.5, 8.5, 96)
-    below = ndtr(z) - ndtr(z - np.minimum(q, 1e3)[:, None, None] * s[:, None])  # [m, s, z]
-    inner = k * (below ** (k - 1) @ (weight_z * stats.norm.pdf(z)))
-    return np.asarray(np.clip(1 - inner @ (weight_s * deviation.pdf(s)), 0.0, 1.0))
+    nodes = 64 + k
+    s, weight_s = _rule(float(deviation.ppf(1e-13)), float(deviation.isf(1e-13)), nodes)
+    z, weight_z = _rule(-8.5, 8.5, nodes)
+    weight_s, weight_z = weight_s * deviation.pdf(s), k * weight_z * stats.norm.pdf(z)
+    portions = np.array_split(q, max(1, len(q) * nodes**2 // 4_000_000))
+    inner = [(ndtr(z) - ndtr(z - one[:, None, None] * s[:, None])) ** (k - 1) @ weight_z for one in portions]
+    return np.asarray(np.clip(1 - np.concatenate(inner) @ weight_s, 0.0, 1.0))
 
 
 @lru_cache
 def _quantile(level: float, k: int, df: int) -> float:
-    return float(stats.studentized_range.ppf(level, k, df))
+    def excess(q: float) -> float:
+        return float(studentized_range_sf(np.array([q]), k, df)[0]) - (1 - level)
+
+    high = 8.0
+    while excess(high) > 0:
+        high *= 4
+    return float(brentq(excess, 0.0, high, xtol=1e-12, rtol=1e-12))
+
+
+def _above(mean_square: float, rounding: float) -> float:
+    return mean_square if mean_square > rounding else 0.0
 
 
 @lru_cache
@@ -106,7 +134,9 @@ def conover(scores: FloatArray) -> tuple[float, list[Pair]]:
     """Return the p of Friedman's test of scores [n, k], and all pairs by Conover's test on ranks, p corrected by Holm.
 
     Ranks within a fold take part, 1 the lowest score; a pair's difference and interval are those of mean ranks, its
-    interval uncorrected (Conover 1999, Practical Nonparametric Statistics, section 5.8).
+    interval uncorrected (Conover 1999, Practical Nonparametric Statistics, section 5.8). Before the correction no p is
+    below that of the most extreme ranks, one method first and the other last in every fold: where all folds rank alike
+    the statistic is infinite, however few they are.
     """
     n, k = scores.shape
     ranks = stats.rankdata(scores, axis=1)
@@ -116,13 +146,16 @@ def conover(scores: FloatArray) -> tuple[float, list[Pair]]:
         return 1.0, [Pair(a, b, 0.0, 0.0, 0.0, 1.0) for a, b in combinations(range(k), 2)]
     chi = (k - 1) * float(((sums - n * (k + 1) / 2) ** 2).sum()) / (squares - middle)
     df = (n - 1) * (k - 1)
-    error = np.sqrt(max(2 * (squares - middle) * (n - chi / (k - 1)) / df, 0.0)) / n  # of a difference of mean ranks
-    half = float(stats.t.ppf(1 - ALPHA / 2, df)) * error
+    error = (
+        float(np.sqrt(max(2 * (squares - middle) * (n - chi / (k - 1)) / df, 0.0))) / n
+    )  # of a difference of mean ranks
+    half = float(stdtrit(df, 1 - ALPHA / 2)) * error
+    least = 2.0 * (k * (k - 1.0)) ** -n
     raw, plain = [], []
     for a, b in combinations(range(k), 2):
         difference = float(sums[a] - sums[b]) / n
         statistic = abs(difference) / error if error else (np.inf if difference else 0.0)
-        raw.append(2 * float(stats.t.sf(statistic, df)))
+        raw.append(min(1.0, max(least, 2 * float(stdtr(df, -statistic)))))
         plain.append((a, b, difference))
     pairs = [Pair(a, b, d, d - half, d + half, p) for (a, b, d), p in zip(plain, holm(raw), strict=True)]
     return float(stats.chi2.sf(chi, k - 1)), pairs
@@ -138,7 +171,7 @@ def corrected_interval(differences: FloatArray, test_share: float, alpha: float 
     if n < 2:
         return np.nan, np.nan
     error = _corrected_error(float(differences.var(ddof=1)), n, test_share)
-    mean, half = float(differences.mean()), float(stats.t.ppf(1 - alpha / 2, n - 1) * error)
+    mean, half = float(differences.mean()), float(stdtrit(n - 1, 1 - alpha / 2) * error)
     return mean - half, mean + half
 
 
@@ -154,7 +187,7 @@ def equivalent(differences: FloatArray, delta: float, test_share: float) -> floa
     mean = float(differences.mean())
     if not error:
         return 0.0 if abs(mean) < delta else 1.0
-    return float(max(stats.t.sf((mean + delta) / error, n - 1), stats.t.cdf((mean - delta) / error, n - 1)))
+    return float(max(stdtr(n - 1, -(mean + delta) / error), stdtr(n - 1, (mean - delta) / error)))
 
 
 def effect_size(differences: FloatArray) -> float:
@@ -166,35 +199,48 @@ def effect_size(differences: FloatArray) -> float:
 def best_set(scores: FloatArray, larger_is_better: bool, alpha: float = ALPHA) -> frozenset[int]:
     """Return the methods of scores [n, k] that cannot be told from the one with the best mean, itself included.
 
-    By Tukey's HSD; by Conover's test where variances differ by more than `MAX_VARIANCE_RATIO`.
+    By Tukey's HSD; where variances differ by more than `MAX_VARIANCE_RATIO`, by Conover's test, and all of them if
+    Friedman's finds no difference.
     """
     k = scores.shape[1]
     if len(scores) < 2 or k < 2:
         return frozenset(range(k))
     means = scores.mean(axis=0)
     best = int(means.argmax() if larger_is_better else means.argmin())
-    pairs = tukey(scores, alpha) if variance_ratio(scores) <= MAX_VARIANCE_RATIO else conover(scores)[1]
-    apart = {
-        pair.second if pair.first == best else pair.first
-        for pair in pairs
-        if best in (pair.first, pair.second) and pair.p < alpha
-    }
-    return frozenset(range(k)) - apart
+    if variance_ratio(scores) > MAX_VARIANCE_RATIO:
+        p, pairs = conover(scores)
+        return frozenset(range(k)) - (_apart(pairs, best, alpha) if p < alpha else frozenset())
+    found = anova(scores)
+    if not found.residual:
+        return frozenset(range(k)) - _apart(tukey(scores, alpha), best, alpha)
+    least = _quantile(1 - alpha, k, found.df[1]) * np.sqrt(found.residual / len(scores))
+    return frozenset(np.flatnonzero(np.abs(means - means[best]) <= least).tolist())
+
+
+def _apart(pairs: list[Pair], best: int, alpha: float) -> frozenset[int]:
+    """Return the methods whose difference from `best` is significant."""
+    rivals = ((pair, pair.second if pair.first == best else pair.first) for pair in pairs)
+    return frozenset(rival for pair, rival in rivals if best in (pair.first, pair.second) and pair.p < alpha)
 
 
 def folds_needed(differences: FloatArray, delta: float, test_share: float, power: float = 0.8) -> int | None:
-    """Return how many folds would show a difference of `delta` with such a power; None where no number of folds would.
+    """Return how many folds would show a difference of `delta` with such a power; None where 2,000 would not.
 
-    Two-sided at 0.05, from the spread of the differences [n]. More repeats cannot remove what folds share: the
-    corrected variance never falls below `test_share` / (1 − `test_share`) of theirs.
+    Two-sided at 0.05, from the spread of the differences [n]; at least 3. More repeats cannot remove what folds share:
+    the corrected variance never falls below `test_share` / (1 − `test_share`) of theirs. None for fewer than two
+    differences.
     """
+    if len(differences) < 2:
+        return None
     variance = float(differences.var(ddof=1))
-    n: int
-    for n in [*range(3, 200), *range(200, 2001, 10)]:
+
+    def enough(n: int) -> bool:
         error = _corrected_error(variance, n, test_share)
-        if error == 0 or _power(delta / error, n - 1) >= power:
-            return n
-    return None
+        return abs(delta) > 0 and (error == 0 or _power(abs(delta) / error, n - 1) >= power)
+
+    counts = range(3, MOST_FOLDS + 1)
+    found = bisect_left(counts, True, key=enough)
+    return counts[found] if found < len(counts) else None
 
 
 def _corrected_error(variance: float, n: int, test_share: float) -> float:
@@ -204,5 +250,6 @@ def _corrected_error(variance: float, n: int, test_share: float) -> float:
 
 def _power(shift: float, df: int) -> float:
     """Return the power of a two-sided t-test at ALPHA whose statistic is shifted so far."""
-    critical = stats.t.ppf(1 - ALPHA / 2, df)
-    return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
+    critical = float(stdtrit(df, 1 - ALPHA / 2))
+    below, above = np.nan_to_num(nctdtr(df, shift, [-critical, critical]))  # NaN where too small for its algorithm
+    return float(1 - above + below)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from roftbench.errors import UsageError
-from roftbench.report.aggregate import CELL, By, cells, complete_losses, long_table, mean_rank, select, unfinished_table
+from roftbench.report.aggregate import CELL, By, cells, long_table, mean_rank, select, unfinished_table
 from roftbench.report.format import amount, method_name, method_order
 from roftbench.report.query import GROUP, Request
 from roftbench.report.statistics.overall_ranks import overall_ranks
@@ -30,6 +30,8 @@ class Board:
     """The records of a request, aggregated.
 
     `long`, `table`: `long_table` and `cells`, independent of the request's group. `failed`: `unfinished_table`.
+    `reference`: the method that is compared, as tables name it. `delta`: smallest differences of interest by metric, 0
+    for none.
     """
 
     request: Request
@@ -38,6 +40,8 @@ class Board:
     long: pd.DataFrame
     table: pd.DataFrame
     failed: pd.DataFrame
+    reference: str
+    delta: Mapping[str, float]
 
     @classmethod
     def create(
@@ -53,7 +57,8 @@ class Board:
                 f"{what} {source}: run `roftbench run method=… dataset=…` first", key="paths.results", got=str(source)
             )
         failed = unfinished_table(done, beside, request.metric, pool=request.pool)
-        return cls(request, done, beside, long, cells(long), failed)
+        reference, delta = request.comparison(long["method"], long["metric"])
+        return cls(request, done, beside, long, cells(long), failed, reference, delta)
 
     @cached_property
     def grouped(self) -> pd.DataFrame:
@@ -68,7 +73,7 @@ class Board:
     @cached_property
     def overall(self) -> pd.DataFrame:
         """`overall_ranks` of all cells."""
-        return overall_ranks(self.table)
+        return overall_ranks(self.table, self.reference)
 
     @cached_property
     def by_test(self) -> pd.DataFrame:
@@ -84,8 +89,7 @@ class Board:
 
         Columns beside those of `cells`: home (the cell's own setting), row, label, order, replicates, key, expected
         (all replicates of the table), status (of jobs that did not end well, "failed" before "skipped"; else ""),
-        ranked (whether the table's rows are compared with one another), place (NaN: takes part in none), average_rank
-        and datasets (over how many).
+        ranked (whether the table's rows are compared with one another), average_rank and datasets (over how many).
         """
         failed = self._grouped(self.failed)
         both = pd.concat([self.grouped, failed], ignore_index=True)
@@ -97,7 +101,7 @@ class Board:
         full = full.merge(status, on=_ENDED, how="left")
         full = full.merge(self.ranks.rename(columns={"method": "row"}), on=[*TABLE, "row"], how="left")
         expected = self.grouped.groupby(TABLE)["expected"].first()
-        tried = failed.groupby(TABLE)["replicate"].agg(_every)  # of a table in which nothing is finished
+        tried = failed.groupby(TABLE)["replicate"].agg(every_replicate)  # of a table in which nothing is finished
         both_of = expected.combine_first(tried).rename("expected").reset_index()
         full = full.drop(columns="n_expected").merge(both_of, on=TABLE, how="left")
         full = full.fillna({"status": "", "replicates": "", "tuned": "", "expected": "", "n": 0, "datasets": 0})
@@ -106,8 +110,6 @@ class Board:
         full["datasets"] = full.groupby(TABLE)["datasets"].transform("max")
         full["ranked"] = self._ranked(full)
         full.loc[~full["ranked"], "average_rank"] = float("nan")
-        loss = complete_losses(full).mask(full["baseline"] | ~full["ranked"])
-        full["place"] = loss.groupby([full["setting"], full["dataset"]]).rank(method="min")
         full["amount"] = full["label_ratio"].map(amount)
         parts = [name for part in self.request.group for name in (["amount"] if part == "label_ratio" else [part])]
         order = [*parts, "train", "task", "setting", "order", "label", "dataset"]
@@ -146,7 +148,7 @@ class Board:
             outside = [frame[part] for part in (*self.request.group, "train")]
             frame["setting"] = _joined([*outside, frame["baseline"].map({True: "baseline", False: ""})], "\0")
         if "replicates" in frame:
-            every = frame.groupby(TABLE)["replicates"].agg(_every)
+            every = frame.groupby(TABLE)["replicates"].agg(every_replicate)
             frame = frame.merge(every.rename("expected").reset_index(), on=TABLE)
             frame["n_expected"] = [len(text.split()) for text in frame["expected"]]
         return frame
@@ -159,8 +161,8 @@ def _joined(columns: "list[pd.Series[str]]", between: str) -> "pd.Series[str]":
     return joined
 
 
-def _every(texts: Iterable[str]) -> str:
-    """All replicates of texts that have blanks between them, in the order of their numbers."""
+def every_replicate(texts: Iterable[str]) -> str:
+    """Return all replicates of texts that have blanks between them, in the order of their numbers."""
     found = set(" ".join(texts).split())
     return " ".join(
         sorted(found, key=lambda one: [int(part) if part.isdigit() else -1 for part in re.split("[/@]", one)])

@@ -10,8 +10,13 @@ from typing import Any
 import pandas as pd
 
 from roftbench.formatting import printable
+from roftbench.metrics import METRICS
 from roftbench.report.aggregate import sign
 from roftbench.report.format import MISSING, amount, csv_text, markdown_table, method_name, metric_name, rank, score
+from roftbench.report.statistics.inference import ALPHA
+from roftbench.report.statistics.repeated_measures import best_set
+from roftbench.report.tables.board import every_replicate
+from roftbench.report.tables.contests import complete_scores
 from roftbench.report.tables.footnotes import shows_spread, spread_note
 from roftbench.store.files import write_text
 
@@ -21,8 +26,9 @@ REFERENCE = "scratch"
 _Row = dict[Any, Any]  # of a data frame
 LEGEND = f"""\
 Rows are models. Cells: mean ± standard deviation (ddof 0; none of one seed) of the test score over seeds, and the
-number of seeds; the best of a column is **bold**; `3/5` lacks seeds that other models of the column have, and is not
-averaged or ranked.
+number of seeds; **bold** is what cannot be told from the best of its column at {ALPHA} (Tukey HSD or Conover–Friedman
+over seeds or folds, as in comparison.md; of one seed nothing is bold); `3/5` lacks seeds that other models of the
+column have, and is not averaged or ranked.
 `rank`: average over the columns in which every model of the table has a score. `beats {REFERENCE}`: in how many of the
 columns that both have the mean is better than that of random weights."""
 
@@ -32,15 +38,18 @@ def by_model(table: pd.DataFrame) -> pd.DataFrame:
 
     Columns: method, split, train, model, dataset, label_ratio, metric, mean, std, n, replicates (those of the cell,
     separated by blanks), n_expected (seeds that any model of the column has), rank (over models, within the column;
-    NaN where seeds are missing), average_rank (NaN for a model that lacks a column), wins and compared (against
-    `scratch`).
+    NaN where seeds are missing), best (whether it cannot be told from the best of the column), average_rank (NaN for a
+    model that lacks a column), wins and compared (against `scratch`).
     """
-    kept = [*GROUP, "model", *COLUMN, "metric", "mean", "std", "n", "replicates"]
+    kept = [*GROUP, "model", *COLUMN, "metric", "mean", "std", "n", "replicates", "scores"]
     frame = _with_baselines(table)[kept].sort_values([*GROUP, *COLUMN, "model"], ignore_index=True)
-    every = frame.groupby([*GROUP, *COLUMN])["replicates"].agg(lambda texts: len(set(" ".join(texts).split())))
-    frame = frame.merge(every.rename("n_expected").reset_index(), on=[*GROUP, *COLUMN])
+    every = frame.groupby([*GROUP, *COLUMN])["replicates"].transform(every_replicate)
+    frame["n_expected"] = [len(text.split()) for text in every]
     loss = (frame["mean"] * sign(frame["metric"])).where(frame["n"] == frame["n_expected"])
     frame["rank"] = loss.groupby([frame[name] for name in [*GROUP, *COLUMN]]).rank()
+    columns = frame.groupby([*GROUP, *COLUMN, every])
+    best = [row for (*_, expected), column in columns for row in _best(column, str(expected).split())]
+    frame["best"] = frame.index.isin(best)
     models = frame.groupby(GROUP)["model"].transform("nunique")
     shared = frame["rank"].notna() & (frame.groupby([*GROUP, *COLUMN])["rank"].transform("count") == models)
     ranks = frame["rank"].where(shared).groupby([frame[name] for name in [*GROUP, "model"]])
@@ -50,7 +59,16 @@ def by_model(table: pd.DataFrame) -> pd.DataFrame:
     rival = frame["model"] != REFERENCE
     for name, each in (("wins", loss < other), ("compared", other.notna() & loss.notna())):
         frame[name] = (each & rival).groupby([frame[key] for key in [*GROUP, "model"]]).transform("sum")
-    return frame
+    return frame.drop(columns="scores")
+
+
+def _best(column: pd.DataFrame, expected: Sequence[str]) -> "pd.Index[int]":
+    """Return the rows of a column that cannot be told from its best; none where nothing can be tested."""
+    kept, _, _, scores = complete_scores(column.to_dict("records"), expected)
+    if min(scores.shape) < 2:
+        return column.index[:0]
+    found = best_set(scores, METRICS[column["metric"].iloc[0]].higher_is_better)
+    return column.index[[kept[i] for i in sorted(found)]]
 
 
 def render(frame: pd.DataFrame) -> str:
@@ -88,12 +106,10 @@ def _with_baselines(table: pd.DataFrame) -> pd.DataFrame:
 
 def _table(rows: list[_Row]) -> str:
     """Return one Markdown table of rows that share method, split and training settings."""
-    ranked = sorted((row for row in rows if not math.isnan(row["rank"])), key=itemgetter("rank"), reverse=True)
-    best = {(row["dataset"], row["label_ratio"]): row["rank"] for row in ranked}  # the last of a column wins
     at = {(row["model"], row["dataset"], row["label_ratio"]): row for row in rows}
     columns = sorted({(row["dataset"], amount(row["label_ratio"]), row["label_ratio"], row["metric"]) for row in rows})
     models = {row["model"]: row for row in rows}
-    several = len(models) > 1  # a single model is neither best nor ranked
+    several = len(models) > 1  # a single model is not ranked
     order = sorted(models, key=lambda model: (math.isnan(place := models[model]["average_rank"]), place, model))
     header = [f"{name} {ratio} ({metric_name(metric)})" for name, _, ratio, metric in columns]
     lines = []
@@ -101,14 +117,14 @@ def _table(rows: list[_Row]) -> str:
         row = models[model]
         wins = f"{row['wins']}/{row['compared']}" if row["compared"] else MISSING
         places = ((name, ratio) for name, _, ratio, _ in columns)
-        cells = (_cell(at.get((model, *place)), best.get(place) if several else None) for place in places)
+        cells = (_cell(at.get((model, *place))) for place in places)
         lines.append([model, *cells, *([rank(row), wins] if several else [])])
     return markdown_table(["model", *header, *(["rank", f"beats {REFERENCE}"] if several else [])], lines)
 
 
-def _cell(row: _Row | None, best: float | None) -> str:
+def _cell(row: _Row | None) -> str:
     if row is None:
         return MISSING
     if row["n"] < row["n_expected"]:
         return f"{row['n']}/{row['n_expected']}"
-    return f"**{score(row)}**" if row["rank"] == best else score(row)
+    return f"**{score(row)}**" if row["best"] else score(row)

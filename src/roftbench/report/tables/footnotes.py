@@ -1,14 +1,16 @@
 """Notes below a table: missing and failed jobs, selected hyperparameters, label budget."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from roftbench.report.statistics.contest import CONOVER, TUKEY, Contest
+from roftbench.report.statistics.repeated_measures import MAX_VARIANCE_RATIO
 from roftbench.report.tables.board import COMPARABLE, Board
 
-OUTSIDE = "† no network and none of the nine methods: takes no part in average ranks, bold and underline."
+OUTSIDE = "† no network and none of the nine methods: takes no part in average ranks."
 NOT_REPORTABLE = (
     "§ NOT REPORTABLE: hyperparameters chosen by the mean test score, in the cells that had a choice. It shows what"
-    " that would have given, and takes no part in average ranks, bold and underline."
+    " that would have given, and takes no part in average ranks and comparisons."
 )
 USES_VALIDATION = "‡ also takes gradients on validation labels (the third number of the label budget)."
 FOLDS = (
@@ -23,17 +25,31 @@ SPREAD = (
 POOLED = "± is the standard deviation over {} pooled runs ({}): it holds how much {} vary, too."
 OTHER_TESTS = (
     "Rows of other splits have other test molecules, and rows of other label ratios other training labels: nothing is"
-    " ranked, bold or underlined here."
+    " ranked or bold here."
 )
+BEST = "Bold: what cannot be told from the best mean of its column at 0.05, by {} over {}."
+ONE_SPLIT = "They share one split: this says how training varies, not how another split would turn out."
+_UNEQUAL = f"one row's variance is more than {MAX_VARIANCE_RATIO:g} times another's,"
+TESTS = {
+    (TUKEY,): TUKEY,
+    (CONOVER,): f"{CONOVER}, as {_UNEQUAL}",
+    (TUKEY, CONOVER): f"{TUKEY}, or {CONOVER} where {_UNEQUAL}",
+}
 REASONS = 10  # reasons of failures that are listed below a table
 _Row = dict[Any, Any]  # of a data frame
 _Lines = Mapping[str, list[_Row]]
 
 
-def notes_of(board: Board, rows: list[_Row], lines: _Lines, tested: list[_Row], datasets: int) -> list[str]:
-    """Return the notes of a table; `lines` are its rows by label, `tested` the cells that test selection gives."""
+def notes_of(
+    board: Board, rows: list[_Row], lines: _Lines, tested: list[_Row], contests: Sequence[Contest]
+) -> list[str]:
+    """Return the notes of a table.
+
+    `lines` are its rows by label, `tested` the cells that test selection gives, `contests` those of its columns.
+    """
     notes = _ended(board, rows)
-    ranked = rows[0]["datasets"]
+    ranked, datasets = rows[0]["datasets"], len({row["dataset"] for row in rows})
+    notes += _best(contests)
     notes += [OTHER_TESTS] * (not set(COMPARABLE) <= set(board.request.group) and not rows[0]["baseline"])
     if ranked < datasets and rows[0]["ranked"]:
         notes.append(f"Average rank over {ranked} of {datasets} data sets: those that every method has in full.")
@@ -64,6 +80,20 @@ def spread_note(replicates: Iterable[str]) -> list[str]:
         return [FOLDS.format(folds)] if folds else [SPREAD]
     counts = [f"{seeds} training seed{'s' * (seeds > 1)}", *(f"{count} {name} seeds" for name, count in pooled.items())]
     return [POOLED.format(len(runs), ", ".join(counts), " and ".join(f"{name}s" for name in pooled))]
+
+
+def _best(contests: Sequence[Contest]) -> list[str]:
+    """Return what bold means in a table, and which rows with scores take no part."""
+    tested = [one for one in contests if one.tested]
+    if not tested:
+        return []
+    test = TESTS[tuple(sorted({one.test for one in tested}, reverse=True))]
+    counts = " or ".join(dict.fromkeys(one.count for one in tested))
+    out = [f"{label} ({one.dataset})" for one in tested for label in one.incomplete]
+    return [
+        BEST.format(test, counts) + (f" {ONE_SPLIT}" if all(one.one_split for one in tested) else ""),
+        *([f"Not compared, as seeds, folds or scores are missing: {', '.join(out)}."] if out else []),
+    ]
 
 
 def _ended(board: Board, rows: list[_Row]) -> list[str]:

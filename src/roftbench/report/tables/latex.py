@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from roftbench.report.tables.layout import Layout
+from roftbench.report.tables.layout import BEST, Layout
 
 _SPECIAL = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -17,7 +17,7 @@ _SPECIAL = str.maketrans(
 )
 _MARKUP = re.compile(r"</?u>|\*\*|`")  # of the Markdown of notes
 _NOTES = "\\par\\smallskip\n\\parbox{{\\linewidth}}{{\\footnotesize\n{}}}\n"  # below the tabular, as wide as the text
-_STYLES = {"bold": "textbf:--rwrap;", "underline": "underline:--rwrap;"}
+_STYLES = {BEST: "textbf:--rwrap;"}
 
 
 def escape(text: object) -> str:

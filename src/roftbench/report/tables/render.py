@@ -15,23 +15,23 @@ from roftbench.report.aggregate import PARTS
 from roftbench.report.format import csv_text, markdown_table
 from roftbench.report.tables.board import TABLE, Board
 from roftbench.report.tables.latex import comments, plain, render_layout
-from roftbench.report.tables.layout import Layout, Leaderboard
+from roftbench.report.tables.layout import BEST, Layout, Leaderboard
 from roftbench.report.tables.oracle_selection import render_selection
 from roftbench.report.tables.provenance import asked, brief, data_lines, facts, render_provenance
 from roftbench.store.files import write_text
 
 LEGEND = """\
 Cells: mean ± standard deviation (ddof 0; none of one seed) of the test score over seeds, and the number of seeds.
-**Best** and <u>second</u> are among the cells that have all seeds of their table; `3/5`: only 3 of its 5 seeds are
-there; `failed`: no job of the cell ended well; `n/a`: it makes no sense there; `--`: no job; `undefined`: the metric
-is undefined in some seed, or no candidate of a search has a score in every seed. Hyperparameters are selected by the
-mean validation score over seeds."""
+**Bold** is every cell that cannot be told from the best of its column, by the test named below the table. Cells that
+lack seeds of their table take no part; `3/5`: only 3 of its 5 seeds are there; `failed`: no job of the cell ended well;
+`n/a`: it makes no sense there; `--`: no job; `undefined`: the metric is undefined in some seed, or no candidate of a
+search has a score in every seed. Hyperparameters are selected by the mean validation score over seeds."""
 RANKS = """\
 Ranks are over blocks, a block being one split, label ratio and data set (of one model): those in which every method
-has all seeds. Blocks of one data set are not independent, so these ranks describe what was run: they, bold and
-underline are no tests. What can be told apart is in comparison.md, by tests over data sets."""
+has all seeds. Blocks of one data set are not independent, so these ranks describe what was run and are no tests. What
+can be told apart over data sets, and inside each, is in comparison.md."""
 DATA_SETS = "data sets (sha256, rows, kept, jobs):"
-_MARKDOWN = {"bold": "**{}**", "underline": "<u>{}</u>", "": "{}"}
+_MARKDOWN = {BEST: "**{}**", "": "{}"}
 _NUMBERS = ["mean", "std", "n", "n_expected", "labels", "labels_selection", "labels_interpolation"]
 _COLUMNS = [*PARTS, "protocol", "task", "dataset", "metric", "method", "params", *_NUMBERS, "average_rank", "status"]
 

@@ -1,0 +1,74 @@
+"""The rows of each table as they are shown: networks, and the baselines that belong beside them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from roftbench.report.tables.board import TABLE, Board
+
+BASELINE = " †"
+_WORDS = {"model": "{}", "split": "{} split", "label_ratio": "{} labels"}
+_Row = dict[Any, Any]  # of a data frame
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """Cells of one table, gaps included, in the order of its lines; `key`: those of TABLE."""
+
+    key: tuple[str, str]
+    title: str
+    rows: list[_Row]
+
+    @property
+    def of_baselines(self) -> bool:
+        """Whether it has no network."""
+        return bool(self.rows[0]["baseline"])
+
+
+def shown_tables(board: Board) -> list[ShownTable]:
+    """Return the tables of networks with matching baselines, then those of baselines on other data sets."""
+    full = board.rows
+    baselines = full[full["baseline"]]
+    found, shown = [], set()
+    for key, rows in full[~full["baseline"]].groupby(TABLE, sort=False):
+        extra = _baseline_rows(rows, baselines)
+        shown |= {(row["home"], row["dataset"], row["method"]) for row in extra}
+        found.append(_table(board, key, [*rows.to_dict("records"), *extra]))
+    for key, rows in baselines.groupby(TABLE, sort=False):
+        own = [{**row, "label": row["label"] + _model(row, board) + BASELINE} for row in rows.to_dict("records")]
+        if any(row["n"] and (row["home"], row["dataset"], row["method"]) not in shown for row in own):
+            found.append(_table(board, key, own))
+    return found
+
+
+def _table(board: Board, key: Any, rows: list[_Row]) -> ShownTable:
+    first = rows[0]
+    parts = [_WORDS[part].format(first[part]) for part in board.request.group]
+    parts += [] if first["baseline"] else [f"{first['train']} training"]
+    return ShownTable((str(key[0]), str(key[1])), " · ".join(parts), rows)
+
+
+def _model(row: _Row, board: Board) -> str:
+    """Return the model to append to a baseline's label where the model is fixed within a table."""
+    return f" · {row['model']}" if "model" in board.request.group else ""
+
+
+def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
+    """Return rows, gaps included, of the baselines with the split, labels, task and versions of a table."""
+    if baselines.empty:
+        return []
+    first = rows.iloc[0]
+    columns = rows[["dataset", "metric"]].drop_duplicates()
+    same = baselines[baselines["terms"].isin(rows["terms"]) & (baselines["task"] == first["task"])]
+    table = {name: first[name] for name in ("n_expected", "expected", "datasets", "ranked")}
+    found: list[_Row] = []
+    for (_, model, label), cells_of in same.groupby(["home", "model", "label"], sort=False):
+        line = columns.merge(cells_of, on=["dataset", "metric"], how="left")
+        if line["n"].fillna(0).any():
+            lead = {name: cells_of.iloc[0][name] for name in ("home", "row", "method", "model", "setting", "task")}
+            line = line.assign(**lead, **table, baseline=True, average_rank=float("nan"))
+            line = line.fillna({"n": 0, "status": "", "replicates": "", "tuned": ""}).astype({"n": int})
+            named = f"{label}{'' if model in label.split(' · ') else f' · {model}'}{BASELINE}"
+            found += line.assign(label=named).to_dict("records")
+    return found
