@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 METHODS = {name: card.title for name, card in method_cards().items() if card.role != BASELINE}  # in order
 BASELINES = {name: card.title for name, card in method_cards().items() if card.role == BASELINE}
-METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "roc_auc": "ROC-AUC"}
+METRIC_NAMES = {
+    "rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "pearson": "Pearson", "kendall": "Kendall",
+    "roc_auc": "ROC-AUC", "average_precision": "Average precision", "brier": "Brier", "mcc": "MCC",
+    "balanced_accuracy": "Balanced accuracy",
+}  # fmt: skip
 MISSING = "--"
 
 
@@ -52,7 +56,7 @@ def _variant(method: str) -> tuple[str, str]:
 
 def metric_name(metric: str) -> str:
     """Return a metric's name with an arrow in the direction of the better score."""
-    return f"{METRIC_NAMES.get(metric, metric)} {'↑' if METRICS[metric].higher_is_better else '↓'}"
+    return f"{METRIC_NAMES[metric]} {'↑' if METRICS[metric].higher_is_better else '↓'}"
 
 
 def score(row: dict[Any, Any]) -> str:

@@ -25,6 +25,7 @@ from roftbench.store.record_schema import (
     Epoch,
     GraphCount,
     LabelCount,
+    LabelStatistics,
     PartScores,
     Record,
     Scores,
@@ -176,6 +177,8 @@ class Experiment(ABC):
             undefined_tasks={
                 name: undefined_tasks(self.objective.task, dataset.y[part]) for name, part in parts.items()
             },
+            test_labels=label_statistics(self.objective.task, dataset.y[self.parts.test]),
+            noise=dataset.spec.noise,
         )
 
     def count(self) -> Count:
@@ -231,6 +234,17 @@ class Experiment(ABC):
     def add_seconds(self, name: str, seconds: float) -> None:
         """Add to the recorded duration of a part of the work."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+
+def label_statistics(task: str, y: NDArray[np.float64]) -> LabelStatistics:
+    """Return the spread of labels [N, T], NaN = missing, each number averaged over the tasks that have labels."""
+    columns = [column[~np.isnan(column)] for column in y.T if not np.isnan(column).all()]
+    if not columns:
+        return LabelStatistics()
+    if task == "classification":
+        return LabelStatistics(positives=float(np.mean([one.mean() for one in columns])))
+    spread = np.mean([[one.std(), one.min(), one.max()] for one in columns], axis=0)
+    return LabelStatistics(*spread.tolist())
 
 
 def _rounded(value: float, task: str) -> float:

@@ -30,7 +30,7 @@ def protocol_of(job: dict[str, Any]) -> int:
 
 def asked(board: Board, *flags: str) -> str:
     """Return a sentence with the metric of the scores and the command that prints them."""
-    metrics = ", ".join(METRIC_NAMES.get(name, name) for name in sorted(set(board.long["metric"])))
+    metrics = ", ".join(METRIC_NAMES[name] for name in sorted(set(board.long["metric"])))
     by = f"by {metrics}" if board.request.metric else f"by each data set's own metric ({metrics})"
     return f"Scores {by}; made by `{' '.join(['roftbench tables', *flags, *board.request.words()])}`."
 
