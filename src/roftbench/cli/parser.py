@@ -54,7 +54,7 @@ Runs on the folds of roftbench advise are left out, unless split= names one of t
 TABLES_HELP = """\
 key=value:
   model= method= dataset= split= label_ratio= train= seed=    only these records (several separated by commas)
-  metric=NAME               scores by another metric than each data set's own
+  metric=NAME               scores by another metric than each data set's own; metric=all: a table per metric
   select=test               beside selection on validation scores, the result of selection on test scores
   group=split,label_ratio   one table per combination of these (default: model,split,label_ratio)
   pool=split_seed           count seeds of the split and of the few-shot subset as replicates, like the seed

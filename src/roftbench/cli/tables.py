@@ -9,7 +9,7 @@ from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.analysis import write_evidence
-from roftbench.report.query import GROUP, Request
+from roftbench.report.query import ALL, GROUP, Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import SCORES, read_scores, write_scores
 from roftbench.report.tables.board import Board
@@ -47,8 +47,10 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         UsageError: `words` select nothing, there is no finished job, or the tables cannot be written.
     """
     request, rest = Request.parse(words)
-    if output.by == "model" and (request.select == "test" or request.group != GROUP):
-        raise UsageError("--by model cannot be combined with select=test or group=", key="--by", got="model")
+    if output.by == "model" and (request.select == "test" or request.group != GROUP or request.metric == ALL):
+        raise UsageError(
+            "--by model cannot be combined with select=test, group= or metric=all", key="--by", got="model"
+        )
     if scores and output.out is None and (words_given := " ".join(request.words())):
         beside = "the tables beside it would be replaced by others"
         raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")

@@ -1,7 +1,7 @@
 """Tables of a board, independent of their output format."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -11,10 +11,12 @@ from rich.text import Text
 
 from roftbench.report.format import MISSING, method_name, method_order, metric_name, rank, score
 from roftbench.report.tables.board import TABLE, Board
+from roftbench.report.tables.bounds import bound_notes, bound_rows
 from roftbench.report.tables.footnotes import notes_of
 from roftbench.report.tables.missing import Filler
 
 BASELINE, BY_TEST = " †", " §"
+BETWEEN = " · "  # between the parts of a title, of which the metric is the last
 MARKS = {1: "bold", 2: "underline"}
 _Row = dict[Any, Any]  # of a data frame
 
@@ -41,7 +43,21 @@ class Leaderboard:
     @classmethod
     def create(cls, board: Board) -> "Leaderboard":
         """Arrange a board."""
-        return cls(board, _tables(board), list(_overall(board)))
+        return cls(board, _panel(board), list(_overall(board)))
+
+
+def _panel(board: Board) -> list[Layout]:
+    """Return the tables of a board; with `metric=all` those by each metric, side by side, with each note once."""
+    boards = board.panel()
+    if len(boards) == 1:
+        return _tables(board)
+    groups: dict[str, list[Layout]] = {}
+    for layout in (layout for one in boards for layout in _tables(one)):
+        group = groups.setdefault(layout.title.rpartition(BETWEEN)[0], [])
+        notes = [note for note in layout.notes if not any(note in one.notes for one in group)]
+        commands = [words for words in layout.commands if not any(words in one.commands for one in group)]
+        group.append(replace(layout, notes=notes, commands=commands))
+    return [layout for group in groups.values() for layout in group]
 
 
 def _tables(board: Board) -> list[Layout]:
@@ -124,12 +140,17 @@ def _layout(board: Board, rows: list[_Row], tested: list[_Row], filler: Filler) 
         if beside:
             cells = [Text(score(beside[name])) if name in beside else Text("") for name in metrics]
             shown.append([Text(f"{label}{BY_TEST}"), *cells, *([Text("")] if first["ranked"] else [])])
+    bounds = bound_rows(board, rows)
+    for label, texts in bounds.items():
+        shown.append(
+            [Text(cell) for cell in [label, *(texts.get(name, "") for name in metrics), *[""] * first["ranked"]]]
+        )
     jobs, reasons = filler.missing(rows)
     return Layout(
-        title=" · ".join([*parts, ", ".join(shared)]),
+        title=BETWEEN.join([*parts, ", ".join(shared)]),
         header=["Method", *header, *(["Avg. rank"] if first["ranked"] else [])],
         rows=shown,
-        notes=[*notes_of(board, rows, by_label, tested, len(metrics)), *reasons],
+        notes=[*notes_of(board, rows, by_label, tested, len(metrics)), *bound_notes(rows, bounds), *reasons],
         commands=jobs,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from roftbench.formatting import printable_name
 from roftbench.report.format import METRIC_NAMES, MISSING, markdown_table
+from roftbench.report.query import ALL
 from roftbench.report.tables.board import Board
 
 _Line = list[str]
@@ -32,6 +33,7 @@ def asked(board: Board, *flags: str) -> str:
     """Return a sentence with the metric of the scores and the command that prints them."""
     metrics = ", ".join(METRIC_NAMES[name] for name in sorted(set(board.long["metric"])))
     by = f"by {metrics}" if board.request.metric else f"by each data set's own metric ({metrics})"
+    by = "by each metric" if board.request.metric == ALL else by
     return f"Scores {by}; made by `{' '.join(['roftbench tables', *flags, *board.request.words()])}`."
 
 
