@@ -12,9 +12,10 @@ from roftbench.report.analysis import write_evidence
 from roftbench.report.query import ALL, GROUP, Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import SCORES, read_scores, write_scores
-from roftbench.report.tables.board import Board
+from roftbench.report.tables.board import COMPARABLE, Board
 from roftbench.report.tables.by_model import by_model, render, write_models
 from roftbench.report.tables.layout import Leaderboard
+from roftbench.report.tables.paper_latex import NEEDS, PaperStyle, write_paper
 from roftbench.report.tables.provenance import asked, brief, render_provenance
 from roftbench.report.tables.render import json_text, plain_rows, print_rich, to_json, write_tables
 from roftbench.store.leftovers import remove_leftovers
@@ -29,13 +30,14 @@ class Output:
     """Settings of the output.
 
     out: folder (None: beside the records). by: what the rows are, "method" or "model". figures: None draws them if
-    they are few.
+    they are few. paper: how scores are written in tables of a paper; None for leaderboards.
     """
 
     out: Path | None = None
     by: str = "method"
     as_json: bool = False
     figures: bool | None = None
+    paper: PaperStyle | None = None
 
 
 def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) -> int:
@@ -47,10 +49,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         UsageError: `words` select nothing, there is no finished job, or the tables cannot be written.
     """
     request, rest = Request.parse(words)
-    if output.by == "model" and (request.select == "test" or request.group != GROUP or request.metric == ALL):
-        raise UsageError(
-            "--by model cannot be combined with select=test, group= or metric=all", key="--by", got="model"
-        )
+    _check_combination(request, output)
     if scores and output.out is None and (words_given := " ".join(request.words())):
         beside = "the tables beside it would be replaced by others"
         raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")
@@ -62,7 +61,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
     left_out = len(records) + len(failures) - len(board.records) - len(board.failures)
     keeps = _keeps_scores(folder, scores, left_out)
-    show = _show_models if output.by == "model" else _show_methods
+    show = _show_models if output.by == "model" else _show_paper if output.paper else _show_methods
     suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
     remove_leftovers([folder])
     try:
@@ -73,6 +72,22 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     if not output.as_json:
         print(printable(f"{len(board.records)} records; written to {shown(folder)}: {', '.join(_names(written))}"))
     return 0
+
+
+def _check_combination(request: Request, output: Output) -> None:
+    """Raise UsageError for options that exclude one another."""
+    if output.by == "model" and (request.select == "test" or request.group != GROUP or request.metric == ALL):
+        raise UsageError(
+            "--by model cannot be combined with select=test, group= or metric=all", key="--by", got="model"
+        )
+    if output.paper and (output.as_json or output.by == "model" or request.select == "test"):
+        problem = "--layout paper cannot be combined with --json, --by model or select=test"
+        raise UsageError(problem, key="--layout", got="paper")
+    if output.paper and not set(COMPARABLE) <= set(request.group):
+        problem = (
+            f"--layout paper has splits or numbers of labels as columns: keep {' and '.join(COMPARABLE)} in group="
+        )
+        raise UsageError(problem, key="group", got=",".join(request.group))
 
 
 def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
@@ -107,6 +122,13 @@ def _show_methods(board: Board, folder: Path, output: Output, suffix: str) -> li
         print_rich(found, wide_console(WIDTH), suffix)
     source = asked(board), render_provenance(board)
     return written + write_evidence(board.long, folder, figures=output.figures, source=source)
+
+
+def _show_paper(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
+    assert output.paper is not None
+    path, count = write_paper(board, folder, output.paper)
+    print(f"{count} table{'s' * (count != 1)}: {NEEDS} in the preamble, \\input{{{printable(path.name)}}} in the text")
+    return [path]
 
 
 def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:

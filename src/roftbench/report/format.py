@@ -3,11 +3,13 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from roftbench.config.method_cards import method_cards
+from roftbench.config.registry import options
 from roftbench.formatting import UNDEFINED, printable_name, score_text, spreadsheet_text
-from roftbench.methods.config import BASELINE
+from roftbench.methods.config import BASELINE, METHOD
 from roftbench.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -27,6 +29,12 @@ def method_name(method: str) -> str:
     """Return the title of a method or baseline that roftbench ships, with its variant; other names are unchanged."""
     plain, variant = _variant(method)
     return {**METHODS, **BASELINES}.get(plain, plain) + variant
+
+
+def mechanism(method: str) -> str:
+    """Return the role of a baseline or the proposed method, else the family: one of FAMILIES."""
+    card = method_cards().get(_variant(method)[0])
+    return "other" if card is None else card.family if card.role == METHOD else card.role
 
 
 def method_order(method: str) -> tuple[int, str]:
@@ -52,6 +60,17 @@ def _variant(method: str) -> tuple[str, str]:
     """Return the plain part of a name of `cell_key.names`, and the appended differences or ""."""
     plain, blank, rest = method.partition(" (")
     return plain, blank + rest
+
+
+@cache
+def _dataset_titles() -> dict[str, str]:
+    return {name: title for name, content in options("dataset").items() if (title := content.get("title"))}
+
+
+def dataset_name(dataset: str) -> str:
+    """Return the title of a data set that roftbench ships, with its variant; other names are unchanged."""
+    plain, variant = _variant(dataset)
+    return _dataset_titles().get(plain, plain) + variant
 
 
 def metric_name(metric: str) -> str:

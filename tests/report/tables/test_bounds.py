@@ -34,7 +34,7 @@ def test_each_column_has_the_spread_of_its_test_labels_below() -> None:
     records += spread(runs("lp", "bace", [0.7, 0.8]), LabelStatistics(positives=0.4567))
     found = computed(records)
     classes, values = found.tables
-    assert lines(classes)[1:] == [["Share of class 1", "0.457"]]
+    assert lines(classes)[1:] == [["Share of class 1", "45.7 %"]]
     assert lines(values)[2:] == [
         ["SD of test labels", "2.050", "1.200", ""],
         ["Range of test labels", "-11.6 to 1.58", "-1.5 to 4.5", ""],

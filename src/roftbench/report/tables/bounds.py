@@ -54,7 +54,7 @@ def _is_recorded(row: _Row) -> bool:
 
 def _texts(row: _Row, digits: int) -> dict[str, str]:
     if row["task"] == "classification":
-        return {"Share of class 1": score_text(row["test_positives"], digits)}
+        return {"Share of class 1": f"{100 * row['test_positives']:.1f} %"}
     low, high, noise = (row[name] for name in ("test_min", "test_max", "noise"))
     found = {
         "SD of test labels": score_text(row["test_sd"], digits),

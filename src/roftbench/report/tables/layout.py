@@ -18,6 +18,7 @@ from roftbench.report.tables.missing import Filler
 BASELINE, BY_TEST = " †", " §"
 BETWEEN = " · "  # between the parts of a title, of which the metric is the last
 MARKS = {1: "bold", 2: "underline"}
+MARKED = "Bold: best of a column; underlined: second best."
 _Row = dict[Any, Any]  # of a data frame
 
 
@@ -61,22 +62,29 @@ def _panel(board: Board) -> list[Layout]:
 
 
 def _tables(board: Board) -> list[Layout]:
-    """Return the tables of networks with matching baselines, then those of baselines on other data sets."""
-    full = board.rows
-    baselines = full[full["baseline"]]
     by_test = dict(list(board.by_test.groupby(TABLE)))
     filler = Filler(board)
-    found, shown = [], set()
-    for key, rows in full[~full["baseline"]].groupby(TABLE, sort=False):
+    found = []
+    for rows in sections(board):
+        first = rows[0]
+        tested = None if first["baseline"] else by_test.get((first["setting"], first["task"]))
+        found.append(_layout(board, rows, [] if tested is None else tested.to_dict("records"), filler))
+    return found
+
+
+def sections(board: Board) -> Iterator[list[_Row]]:
+    """Yield the rows of each table: of networks with matching baselines, then of baselines on other data sets."""
+    full = board.rows
+    baselines = full[full["baseline"]]
+    shown = set()
+    for _, rows in full[~full["baseline"]].groupby(TABLE, sort=False):
         extra = _baseline_rows(rows, baselines)
         shown |= {(row["home"], row["dataset"], row["method"]) for row in extra}
-        tested = by_test.get(key, board.by_test.head(0))
-        found.append(_layout(board, [*rows.to_dict("records"), *extra], tested.to_dict("records"), filler))
+        yield [*rows.to_dict("records"), *extra]
     for _, rows in baselines.groupby(TABLE, sort=False):
         own = [{**row, "label": row["label"] + _model(row, board) + BASELINE} for row in rows.to_dict("records")]
         if any(row["n"] and (row["home"], row["dataset"], row["method"]) not in shown for row in own):
-            found.append(_layout(board, own, [], filler))
-    return found
+            yield own
 
 
 def _overall(board: Board) -> Iterator[Layout]:
@@ -135,7 +143,7 @@ def _layout(board: Board, rows: list[_Row], tested: list[_Row], filler: Filler) 
     by_label = {label: list(line) for label, line in groupby(rows, key=itemgetter("label"))}
     shown = []
     for label, line in by_label.items():
-        shown.append([Text(label), *map(_cell, line), *([Text(rank(line[0]))] if first["ranked"] else [])])
+        shown.append([Text(label), *map(cell_text, line), *([Text(rank(line[0]))] if first["ranked"] else [])])
         beside = {row["dataset"]: row for row in tested if row["row"] == line[0]["row"] and not line[0]["baseline"]}
         if beside:
             cells = [Text(score(beside[name])) if name in beside else Text("") for name in metrics]
@@ -155,7 +163,8 @@ def _layout(board: Board, rows: list[_Row], tested: list[_Row], filler: Filler) 
     )
 
 
-def _cell(row: _Row) -> Text:
+def cell_text(row: _Row) -> Text:
+    """Return a cell as tables show it; its style is one of MARKS or empty."""
     if row["n"] == 0:
         return Text({"failed": "failed", "skipped": "n/a"}.get(row["status"], MISSING))
     if row["n"] < row["n_expected"]:
