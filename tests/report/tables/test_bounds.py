@@ -4,7 +4,7 @@ import pandas as pd
 from boards import changed, computed, forests, runs
 from msgspec.structs import replace
 
-from roftbench.report.tables.bounds import NULL_NOTE, SPREAD_NOTE
+from roftbench.report.tables.bounds import NOTES, NULL_NOTE, SD, SHARE
 from roftbench.report.tables.layout import Layout
 from roftbench.report.tables.render import render_latex, render_markdown
 from roftbench.store.record_schema import LabelStatistics, RecordSummary
@@ -41,16 +41,22 @@ def test_each_column_has_the_spread_of_its_test_labels_below() -> None:
         ["Assay noise", "0.600", "", ""],
     ]
     assert {str(cell.style) for row in values.rows[2:] for cell in row} == {""}
-    assert SPREAD_NOTE in values.notes
+    assert NOTES[SD] in values.notes
+    assert NOTES[SHARE] in classes.notes
     assert any(note.startswith("Assay noise: esol, Palmer and Mitchell 2014") for note in values.notes)
     assert "| SD of test labels | 2.050 | 1.200 |  |\n" in render_markdown(found)
     assert "SD of test labels & 2.050 & 1.200 &  \\\\\n" in render_latex(found)
 
 
+def test_spread_and_noise_stand_below_scores_in_the_unit_of_the_labels() -> None:
+    records = spread(runs("lp", "esol", [0.5], metric="spearman"), ESOL, noise=0.6)
+    assert len(computed(records).tables[0].rows) == 1
+
+
 def test_older_records_have_no_such_row() -> None:
     layout = computed([*runs("lp", "esol", [1.0]), *spread(runs("lp", "lipo", [1.0]), None)]).tables[0]
     assert len(layout.rows) == 1
-    assert SPREAD_NOTE not in layout.notes
+    assert not set(NOTES.values()) & set(layout.notes)
 
 
 def test_pooled_splits_give_the_mean_of_their_test_parts() -> None:

@@ -61,7 +61,7 @@ def test_it_is_in_every_format_and_ranks_over_everything_keep_the_own_metric() -
     found = computed(example(), "metric=all")
     text = render_markdown(found)
     assert text.count("\n## gin_masking · ") == 5
-    assert "Scores by each metric; made by `roftbench tables metric=all`." in text
+    assert "Scores by each metric, comparisons by each data set's own (RMSE, ROC-AUC); made by" in text
     assert render_latex(found).count("\\begin{tabular}") == 5 + len(found.ranks)
     own = computed(example())
     assert [[cell.plain for cell in row] for row in found.ranks[0].rows] == [

@@ -16,6 +16,8 @@ from roftbench.report.format import METHODS, dataset_name
 from roftbench.report.query import Request
 from roftbench.report.scores import read_scores
 from roftbench.report.tables.board import Board
+from roftbench.report.tables.bounds import NOTES, NULL_NOTE, SD
+from roftbench.report.tables.latex import escape
 from roftbench.report.tables.paper import MAX_COLUMNS, paper_tables
 from roftbench.report.tables.paper_latex import PaperStyle, write_paper
 from roftbench.store.record_schema import LabelStatistics, RecordSummary
@@ -131,6 +133,8 @@ def test_methods_are_grouped_by_mechanism_and_the_proposed_one_is_last(tmp_path:
     rows = [line.split(" & ")[0] for line in body(text)]
     baselines = ("Random forest", "Ridge", "PLS", "kNN", "Gaussian process", "Mean")
     assert rows[1:9] == [*(f"{name} $\\cdot$ ecfp $^\\dagger$" for name in baselines), "Full FT", "L$^2$-SP"]
+    assert escape(NULL_NOTE) in text
+    assert escape(NOTES[SD]) in text
     assert rows[-4:] == ["my\\_own", "ROFT-MOL $^\\ddagger$", "SD of test labels", "Range of test labels"]
 
 

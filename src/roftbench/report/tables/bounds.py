@@ -1,18 +1,20 @@
 """Rows below a table that bound its scores: spread of the test labels, and noise of the assay."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from roftbench.config.registry import options
 from roftbench.formatting import score_text
 from roftbench.report.tables.board import COMPARABLE, Board
 
-SPREAD_NOTE = (
-    "Test labels: standard deviation (ddof 0), which is the RMSE of predicting their mean, and smallest to largest;"
-    " share of class 1. Means over the prediction tasks of a data set, and over splits where they are pooled."
-)
+SD, RANGE, SHARE, NOISE = "SD of test labels", "Range of test labels", "Share of class 1", "Assay noise"
+NOTES = {
+    SD: f"{SD} (ddof 0): the RMSE of predicting their mean. {SD[:2]} and range are means over prediction tasks and pooled"
+    " splits.",
+    SHARE: f"{SHARE}: of the test labels, the mean over prediction tasks and pooled splits.",
+}
 NULL_NOTE = "Mean: the null model, which predicts the training mean or the share of class 1; a bound for all others."
-NOISE = "Assay noise"
+IN_UNITS = ("rmse", "mae")  # metrics in the label's unit, to which spread and noise can be compared
 _Row = dict[Any, Any]  # of a data frame
 _Texts = Mapping[str, str]  # by data set
 
@@ -35,9 +37,9 @@ def bound_rows(board: Board, rows: Sequence[_Row], digits: int = 3) -> Mapping[s
     return found
 
 
-def bound_notes(rows: Sequence[_Row], bounds: Mapping[str, _Texts]) -> list[str]:
-    """Return the notes on `bound_rows` and on the null model."""
-    notes = [SPREAD_NOTE] if bounds else []
+def bound_notes(rows: Sequence[_Row], bounds: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the notes on `bound_rows` and on the null model; `bounds`: data sets by label."""
+    notes = [note for label, note in NOTES.items() if label in bounds]
     specs = options("dataset")
     sources = (f"{name}, {source}" for name in bounds.get(NOISE, ()) if (source := _source(specs, name)))
     notes += [f"{NOISE}: {text}." for text in ["; ".join(sources)] if text]
@@ -54,10 +56,12 @@ def _is_recorded(row: _Row) -> bool:
 
 def _texts(row: _Row, digits: int) -> dict[str, str]:
     if row["task"] == "classification":
-        return {"Share of class 1": f"{100 * row['test_positives']:.1f} %"}
+        return {SHARE: f"{100 * row['test_positives']:.1f} %"}
+    if row["metric"] not in IN_UNITS:
+        return {}
     low, high, noise = (row[name] for name in ("test_min", "test_max", "noise"))
     found = {
-        "SD of test labels": score_text(row["test_sd"], digits),
-        "Range of test labels": f"{low:.3g} to {high:.3g}",
+        SD: score_text(row["test_sd"], digits),
+        RANGE: f"{low:.3g} to {high:.3g}",
     }
     return found | ({NOISE: score_text(noise, digits)} if noise == noise else {})

@@ -100,13 +100,13 @@ def is_scored(row: _Row) -> bool:
     return bool(0 < row["n"] >= row["n_expected"] and not math.isnan(row["mean"]))
 
 
-def paper_tables(board: Board) -> Iterator[PaperTable]:
-    """Yield the tables of a board, with `metric=all` those of each metric."""
+def paper_tables(board: Board, digits: int = 3) -> Iterator[PaperTable]:
+    """Yield the tables of a board, with `metric=all` those of each metric; `digits`: decimals of bounds."""
     for one in board.panel():
-        yield from _tables_of(one)
+        yield from _tables_of(one, digits)
 
 
-def _tables_of(board: Board) -> Iterator[PaperTable]:
+def _tables_of(board: Board, digits: int) -> Iterator[PaperTable]:
     found = list(sections(board))
     both = all(len({rows[0][axis] for rows in found}) > 1 for axis in _AXES)
     outside = ["model", "train", "baseline", *(["label_ratio"] if both else [])]
@@ -114,21 +114,21 @@ def _tables_of(board: Board) -> Iterator[PaperTable]:
     for i, rows in enumerate(found):
         together.setdefault(tuple(_fixed(board, rows[0], name) for name in outside), []).append(i)
     for indices in together.values():
-        yield from _divided(board, found, indices)
+        yield from _divided(board, found, indices, digits)
 
 
 def _fixed(board: Board, row: _Row, part: str) -> Any:
     return "" if part == "model" and "model" not in board.request.group else row[part]
 
 
-def _divided(board: Board, found: Sequence[list[_Row]], indices: Sequence[int]) -> Iterator[PaperTable]:
+def _divided(board: Board, found: Sequence[list[_Row]], indices: Sequence[int], digits: int) -> Iterator[PaperTable]:
     """Yield the tables of some sections, which differ in task, and in split or label ratio."""
     first = found[indices[0]][0]
     axis = next((axis for axis in _AXES if len({found[i][0][axis] for i in indices}) > 1), "")
     groups = _groups(found, indices, axis)
     parts = list(_parts(groups))
     fixed = {name: _fixed(board, first, name) for name in ("model", *_AXES, "train") if name != axis}
-    bounds = {i: bound_rows(board, found[i]) for i in indices}
+    bounds = {i: bound_rows(board, found[i], digits) for i in indices}
     for number, columns in enumerate(parts, start=1):
         lines = [line for line in _lines(found, indices, columns) if line.rows]
         yield PaperTable(fixed, columns, lines, _bounds(bounds, columns), (number, len(parts)))

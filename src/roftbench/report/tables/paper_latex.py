@@ -11,7 +11,7 @@ from roftbench.errors import check_range
 from roftbench.formatting import printable, score_text
 from roftbench.report.format import metric_name, rank
 from roftbench.report.tables.board import Board
-from roftbench.report.tables.bounds import SPREAD_NOTE
+from roftbench.report.tables.bounds import bound_notes
 from roftbench.report.tables.footnotes import OUTSIDE, SPREAD, USES_VALIDATION, spread_note
 from roftbench.report.tables.latex import comments, escape, plain
 from roftbench.report.tables.layout import MARKED
@@ -45,6 +45,11 @@ class PaperStyle:
         if self.decimals is not None:
             check_range("--decimals", self.decimals, 0, 6)
 
+    @property
+    def digits(self) -> int:
+        """Decimals of numbers that are no percentages."""
+        return DECIMALS if self.decimals is None else self.decimals
+
     def in_percent(self, metric: str) -> bool:
         """Return whether scores by a metric are written as percentages."""
         return self.percent and metric in SHARES
@@ -52,7 +57,7 @@ class PaperStyle:
     def number(self, value: float, metric: str) -> str:
         """Return a score, or a standard deviation of scores, as text."""
         if not self.in_percent(metric):
-            return score_text(value, DECIMALS if self.decimals is None else self.decimals)
+            return score_text(value, self.digits)
         return f"{100 * value:.{PERCENT_DECIMALS if self.decimals is None else self.decimals}f}"
 
 
@@ -61,7 +66,7 @@ def write_paper(board: Board, folder: Path, style: PaperStyle) -> tuple[Path, in
 
     Raises OSError if the file cannot be written.
     """
-    tables = [_table(table, style) for table in paper_tables(board)]
+    tables = [_table(table, style) for table in paper_tables(board, style.digits)]
     head = comments([f"Needs {NEEDS}; read it by \\input{{{PAPER}}}.", plain(asked(board)), *facts(board)])
     write_text(folder / PAPER, printable("\n\n".join([head, *tables])) + "\n")
     return folder / PAPER, len(tables)
@@ -187,7 +192,8 @@ def _notes(table: PaperTable) -> list[str]:
     notes = [note for note in (USES_VALIDATION, OUTSIDE) if note[0] in labels]
     notes += [note for note in spread_note(row["replicates"] for row in table.scored if row["n"] > 1) if note != SPREAD]
     gaps = any(not is_scored(row) for line in table.lines for column, row in line.rows.items() if column.dataset)
-    return notes + [GAPS] * gaps + [SPREAD_NOTE] * bool(table.bounds)
+    bounds = {label: [column.dataset for column in texts] for label, texts in table.bounds.items()}
+    return notes + [GAPS] * gaps + bound_notes(table.scored, bounds)
 
 
 def _label(table: PaperTable) -> str:

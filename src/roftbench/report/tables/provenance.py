@@ -33,7 +33,7 @@ def asked(board: Board, *flags: str) -> str:
     """Return a sentence with the metric of the scores and the command that prints them."""
     metrics = ", ".join(METRIC_NAMES[name] for name in sorted(set(board.long["metric"])))
     by = f"by {metrics}" if board.request.metric else f"by each data set's own metric ({metrics})"
-    by = "by each metric" if board.request.metric == ALL else by
+    by = f"by each metric, comparisons by each data set's own ({metrics})" if board.request.metric == ALL else by
     return f"Scores {by}; made by `{' '.join(['roftbench tables', *flags, *board.request.words()])}`."
 
 
