@@ -9,9 +9,8 @@ from roftbench.report.tables.board import COMPARABLE, Board
 
 SD, RANGE, SHARE, NOISE = "SD of test labels", "Range of test labels", "Share of class 1", "Assay noise"
 NOTES = {
-    SD: f"{SD} (ddof 0): the RMSE of predicting their mean. {SD[:2]} and range are means over prediction tasks and pooled"
-    " splits.",
-    SHARE: f"{SHARE}: of the test labels, the mean over prediction tasks and pooled splits.",
+    SD: f"{SD} (ddof 0): the RMSE of predicting their mean. SD and range: means over tasks and pooled splits.",
+    SHARE: f"{SHARE}: of the test labels, the mean over tasks and pooled splits.",
 }
 NULL_NOTE = "Mean: the null model, which predicts the training mean or the share of class 1; a bound for all others."
 IN_UNITS = ("rmse", "mae")  # metrics in the label's unit, to which spread and noise can be compared
