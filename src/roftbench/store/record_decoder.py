@@ -25,12 +25,17 @@ class _Details(Struct):
     history: list[_LearnedEpoch] = []
 
 
+class _Predictions(Struct):
+    row: Raw
+    prediction: Raw
+
+
 # The records with parts as text that repeat from file to file or are not needed.
 _Done: Any = msgspec.defstruct(
     "_Done",
     [
         *(("job", dict[str, Raw]), ("details", _Details), ("count", Raw), ("data", Raw), ("env", Raw)),
-        *(("stages", Raw, Raw(b"[]")), ("test_predictions", Raw, Raw())),
+        *(("stages", Raw, Raw(b"[]")), ("test_predictions", _Predictions | None, None)),
     ],
     bases=(Record,),
     frozen=True,
