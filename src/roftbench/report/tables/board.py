@@ -172,17 +172,17 @@ class Board:
 
 def _report_unrecorded(done: list[RecordSummary], metric: str | None) -> None:
     """Warn of records that were made before a metric of their task was recorded; UsageError if there are no others."""
-    again = "older versions did not record it; the same job with run.rerun=true does"
+    again = "Older versions did not record it; the same job with run.rerun=true does."
     lacking = []
     for name in METRICS if metric == ALL else [metric] if metric else []:
         of_task = [one for one in done if one.job["dataset"]["task"] == METRICS[name].task]
         count = sum(name not in one.candidates[0].test for one in of_task)
         if count and count == len(of_task) and metric != ALL:
             recorded = sorted({name for one in of_task for name in one.candidates[0].test})
-            raise UsageError(f"no record has {name}", key="metric", got=name, allowed=recorded, hint=f"{again}.")
+            raise UsageError(f"no record has {name}", key="metric", got=name, allowed=recorded, hint=again)
         lacking += [f"{name} ({count} of {len(of_task)} records)"] * bool(count)
     if lacking:
-        logger.warning("left out, as it is not recorded: %s: %s", ", ".join(lacking), again)
+        logger.warning("left out, as it is not recorded: %s. %s", ", ".join(lacking), again)
 
 
 def _joined(columns: "list[pd.Series[str]]", between: str) -> "pd.Series[str]":
