@@ -35,8 +35,8 @@ COMMANDS = (
 )  # fmt: skip
 # Facts about a published model or data set, which `roftbench list models` and `roftbench list datasets` show.
 SETTABLE = {
-    "name", "checkpoint", "sha256", "pretraining", "path", "task", "targets", "metric", "units", "smiles_column",
-    "classes", "split_column", "duplicates", "na_values", "censored", "strip_salts",
+    "name", "checkpoint", "sha256", "pretraining", "path", "task", "targets", "metric", "units", "noise",
+    "smiles_column", "classes", "split_column", "duplicates", "na_values", "censored", "strip_salts",
 }  # fmt: skip
 LEFT_OUT = {"title", "order", "role", "family", "quick", "summary", "_target_", "defaults", "hydra"} | (
     {each.name for card in (ModelCard, DatasetSpec) for each in fields(card)} - SETTABLE

@@ -35,6 +35,7 @@ PUBLISHED = {
 }
 KEYS = [
     "name",
+    "title",
     "summary",
     "task",
     "targets",
@@ -100,7 +101,8 @@ def test_conf_agrees_with_the_manifest(name: str) -> None:
     conf = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "dataset" / f"{name}.yaml"))
     assert isinstance(conf, dict)
     entry = MANIFEST[name]
-    assert [key for key in conf if key != "absent_rows"] == KEYS
+    assert [key for key in conf if key not in ("absent_rows", "noise", "noise_source")] == KEYS
+    assert ("noise" in conf) == ("noise_source" in conf) == (name in ("esol", "freesolv"))
     assert conf["name"] == name
     assert conf["sources"][0] == "bundled"
     assert entry["file"] == f"{name}.csv.gz"

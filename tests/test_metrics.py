@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import spearmanr
+from scipy.stats import kendalltau, pearsonr, spearmanr
 from sklearn.metrics import (
     average_precision_score,
+    balanced_accuracy_score,
     brier_score_loss,
+    matthews_corrcoef,
     mean_absolute_error,
     r2_score,
     roc_auc_score,
@@ -30,11 +32,15 @@ LIBRARY = {
         "mae": mean_absolute_error,
         "r2": r2_score,
         "spearman": lambda y, p: spearmanr(y, p).statistic,
+        "pearson": lambda y, p: pearsonr(y, p).statistic,
+        "kendall": lambda y, p: kendalltau(y, p).statistic,
     },
     "classification": {
         "roc_auc": roc_auc_score,
         "average_precision": average_precision_score,
         "brier": brier_score_loss,
+        "mcc": lambda y, p: matthews_corrcoef(y, p > 0.5),
+        "balanced_accuracy": lambda y, p: balanced_accuracy_score(y, p > 0.5),
     },
 }
 ONE_LABEL_IS_ENOUGH = {"rmse", "mae", "brier"}
@@ -80,15 +86,19 @@ def agree(task: str, y: np.ndarray, p: np.ndarray) -> None:
     assert evaluate(task, y, p) == near(by_library(task, y, p))
 
 
-def test_the_metrics_are_the_seven_of_the_protocol() -> None:
+def test_the_metrics_are_those_of_the_protocol() -> None:
     assert {(m.name, m.task, m.higher_is_better) for m in METRICS.values()} == {
         ("rmse", "regression", False),
         ("mae", "regression", False),
         ("r2", "regression", True),
         ("spearman", "regression", True),
+        ("pearson", "regression", True),
+        ("kendall", "regression", True),
         ("roc_auc", "classification", True),
         ("average_precision", "classification", True),
         ("brier", "classification", False),
+        ("mcc", "classification", True),
+        ("balanced_accuracy", "classification", True),
     }
     assert all(name == metric.name for name, metric in METRICS.items())
 
@@ -106,16 +116,22 @@ def test_better_is_strict_and_knows_the_direction(name: str, low_wins: bool) -> 
 
 def test_regression_by_hand() -> None:
     scores = evaluate("regression", column(0, 1, 2, 3), column(1, 1, 2, 1))
-    # errors 1, 0, 0, -2; total sum of squares 5; ranks 1 2 3 4 against 2 2 4 2
-    assert scores == pytest.approx({"rmse": np.sqrt(5 / 4), "mae": 0.75, "r2": 0.0, "spearman": 1 / np.sqrt(15)})
+    # errors 1, 0, 0, -2; total sum of squares 5; ranks 1 2 3 4 against 2 2 4 2; covariance 0.5, of 5 and 0.75; of six
+    # pairs three tie in the prediction, two agree with the labels and one does not
+    expected = {"rmse": np.sqrt(5 / 4), "mae": 0.75, "r2": 0.0, "spearman": 1 / np.sqrt(15)}
+    assert scores == pytest.approx({**expected, "pearson": 0.5 / np.sqrt(5 * 0.75), "kendall": 1 / np.sqrt(6 * 3)})
 
 
 def test_classification_by_hand() -> None:
     scores = evaluate("classification", column(0, 1, 0, 1), column(0.2, 0.4, 0.6, 0.8))
-    # pairs won 3 of 4; precision 1 at the first hit, 2/3 at the second
-    assert scores == pytest.approx(
-        {"roc_auc": 0.75, "average_precision": 5 / 6, "brier": (0.04 + 0.36 + 0.36 + 0.04) / 4}
+    # pairs won 3 of 4; precision 1 at the first hit, 2/3 at the second; at 0.5 one of each class is right
+    expected = {"roc_auc": 0.75, "average_precision": 5 / 6, "brier": (0.04 + 0.36 + 0.36 + 0.04) / 4}
+    assert scores == pytest.approx({**expected, "mcc": 0.0, "balanced_accuracy": 0.5})
+    # three of four negatives and the positive are right: (1·3 - 0·1) / sqrt(2·1·3·4), (1 + 3/4) / 2
+    scores = evaluate(
+        "classification", column(0, 0, 0, 0, 1), column(0.1, 0.5, 0.4, 0.6, 0.9), ["mcc", "balanced_accuracy"]
     )
+    assert scores == pytest.approx({"mcc": 3 / np.sqrt(24), "balanced_accuracy": 0.875})
 
 
 @pytest.mark.parametrize("decimals", [1, 12])  # 1: many ties
@@ -123,22 +139,9 @@ def test_classification_by_hand() -> None:
 def test_against_scikit_learn_and_scipy(seed: int, decimals: int) -> None:
     rng = np.random.default_rng(seed)
     y, p = rng.normal(size=80).round(decimals), rng.normal(size=80).round(decimals)
-    assert evaluate("regression", y[:, None], p[:, None]) == pytest.approx(
-        {
-            "rmse": root_mean_squared_error(y, p),
-            "mae": mean_absolute_error(y, p),
-            "r2": r2_score(y, p),
-            "spearman": spearmanr(y, p).statistic,
-        }
-    )
+    agree("regression", y[:, None], p[:, None])
     labels, chances = (rng.random(80) < 0.2).astype(float), rng.random(80).round(decimals)
-    assert evaluate("classification", labels[:, None], chances[:, None]) == pytest.approx(
-        {
-            "roc_auc": roc_auc_score(labels, chances),
-            "average_precision": average_precision_score(labels, chances),
-            "brier": brier_score_loss(labels, chances),
-        }
-    )
+    agree("classification", labels[:, None], chances[:, None])
 
 
 @pytest.mark.parametrize("task", LIBRARY)
@@ -197,7 +200,8 @@ def test_labels_and_predictions_of_any_size() -> None:
     y, p = matrices("regression", (50, 4))
     agree("regression", 1e6 + y, 1e6 + p)
     tiny = column(0, 5e-324, 1e-323, 1.5e-323)
-    assert evaluate("regression", column(1, 2, 3, 4), tiny)["spearman"] == pytest.approx(1.0)
+    for name in ("spearman", "pearson", "kendall"):
+        assert evaluate("regression", column(1, 2, 3, 4), tiny)[name] == pytest.approx(1.0)
     assert evaluate("classification", column(0, 0, 1, 1), tiny)["roc_auc"] == 1.0
     assert evaluate("classification", column(1, 0), column(0.0, -0.0))["roc_auc"] == 0.5
 
@@ -280,6 +284,20 @@ def test_a_metric_of_another_task_is_no_metric(name: str) -> None:
         evaluate("classification", column(0, 1), column(0, 1), ["roc_auc", name])
 
 
+def test_a_probability_of_one_half_is_class_0() -> None:
+    scores = evaluate("classification", column(0, 1), column(0.5, np.nextafter(0.5, 1)))
+    assert (scores["mcc"], scores["balanced_accuracy"]) == (1.0, 1.0)
+
+
+def test_kendall_of_a_large_column_is_scipys() -> None:
+    """Of as many molecules as CEP's; with ties, and another column beside it."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(20_000, 2)).round(2)
+    p = (y + rng.normal(size=y.shape)).round(3)
+    expected = np.mean([kendalltau(y[:, t], p[:, t]).statistic for t in range(2)])
+    assert evaluate("regression", y, p, ["kendall"])["kendall"] == pytest.approx(expected, rel=1e-12)
+
+
 def test_missing_labels_are_ignored_whatever_is_predicted_there() -> None:
     y = np.array([[0, NAN], [1, 0], [NAN, 1], [1, NAN]])
     p = np.array([[0.2, NAN], [0.6, 0.9], [np.inf, 0.1], [0.1, 7.0]])
@@ -310,7 +328,7 @@ def test_single_class_tasks_count_for_brier_only() -> None:
 
 
 @pytest.mark.parametrize("y", [column(2, 2, 2), column(2, NAN, NAN), column(0.1, 0.1, 0.1)])
-def test_r2_and_spearman_need_two_different_labels(y: np.ndarray) -> None:
+def test_r2_and_correlations_need_two_different_labels(y: np.ndarray) -> None:
     p = column(1, 2, 4)
     scores = evaluate("regression", y, p)
     assert scores["r2"] is None
@@ -336,9 +354,14 @@ def test_constant_predictions() -> None:
     scores = evaluate("classification", column(0, 0, 0, 1), column(0.3, 0.3, 0.3, 0.3))
     assert scores["roc_auc"] == 0.5
     assert scores["average_precision"] == 0.25
+    assert scores["mcc"] == 0.0  # of no information, as in scikit-learn
+    assert scores["balanced_accuracy"] == 0.5
     values = evaluate("regression", column(0, 1, 2), column(1, 1, 1))
     assert values["r2"] == 0.0
-    assert values["spearman"] is None
+    # the mean of seven times 0.1 is not 0.1
+    rounded = evaluate("regression", column(*range(7)), np.full((7, 1), 0.1))
+    for scores in (values, rounded):
+        assert {scores[name] for name in ("spearman", "pearson", "kendall")} == {None}
 
 
 def test_a_task_that_fails_is_not_averaged_away() -> None:

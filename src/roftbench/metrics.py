@@ -2,94 +2,18 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from roftbench.columns import AnyFloat, BoolArray, Columns, FloatArray
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-
 REGRESSION_LOSSES = ("rmse", "mse", "mae", "huber")
 DEFAULT_LOSS = {"regression": "rmse", "classification": "bce"}
-BoolArray = npt.NDArray[np.bool_]
-AnyFloat = npt.NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The n labeled entries of the C prediction tasks that have labels, column by column.
-
-    Missing labels cost nothing and no Python runs per column: ToxCast has 617, which are scored after every epoch.
-
-    Attributes:
-        y: Labels, [n].
-        prediction: Predictions, [n].
-        count: Number of entries of each column, [C].
-        start: Index of the first entry of each column, [C].
-    """
-
-    y: FloatArray
-    prediction: FloatArray
-    count: IntArray
-    start: IntArray
-
-    @classmethod
-    def create(cls, y: AnyFloat, prediction: AnyFloat) -> "Columns":
-        """Return the labeled entries of `y` and `prediction` [N, T] in float64."""
-        labeled = ~np.isnan(y.T)
-        count = labeled.sum(axis=1, dtype=np.int64)
-        count = count[count > 0]
-        flat_y, flat_prediction = (matrix.T[labeled].astype(np.float64, copy=False) for matrix in (y, prediction))
-        return cls(flat_y, flat_prediction, count, np.cumsum(count) - count)
-
-    @cached_property
-    def contrast(self) -> BoolArray:
-        """Whether a column's labels hold two different values, [C]; for 0/1 labels: both classes."""
-        return np.minimum.reduceat(self.y, self.start) < np.maximum.reduceat(self.y, self.start)
-
-    def sum(self, values: FloatArray) -> FloatArray:
-        """Return the sums of `values` [n] over each column, [C]."""
-        return np.add.reduceat(values, self.start)
-
-    def mean(self, values: FloatArray) -> FloatArray:
-        """Return the means of `values` [n] over each column, [C]."""
-        return self.sum(values) / self.count
-
-    def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return `values` [C] repeated for the entries of each column, [n]."""
-        return np.repeat(values, self.count)
-
-    def sort(self, values: FloatArray) -> tuple[IntArray, IntArray]:
-        """Sort `values` [n] within each column; equal values of a column form a run.
-
-        Returns:
-            The order [n], such that values[order] ascends in each column, and the positions in it where runs begin.
-        """
-        # One row per column, padded with infinity, so that NumPy sorts all rows in one call.
-        inside = np.arange(self.count.max(initial=0)) < self.count[:, None]
-        padded = np.full(inside.shape, np.inf)
-        padded[inside] = values
-        order = np.argsort(padded, axis=1)[inside] + self.spread(self.start)
-        begins = np.append(True, values[order[1:]] != values[order[:-1]])
-        begins[self.start] = True
-        return order, np.flatnonzero(begins)
-
-    @cached_property
-    def sorted_by_prediction(self) -> tuple[IntArray, IntArray]:
-        """Order and runs of the predictions, which several metrics need."""
-        return self.sort(self.prediction)
-
-    def ranks(self, order: IntArray, runs: IntArray) -> FloatArray:
-        """Return the rank of each entry in its column from the results of `sort`, 1 the lowest; ties share the mean."""
-        size = np.diff(runs, append=len(order))
-        ranks = np.empty(len(order))
-        ranks[order] = np.repeat(runs + (size + 1) / 2, size) - self.spread(self.start)
-        return ranks
+THRESHOLD = 0.5  # a probability above it predicts class 1, as in scikit-learn
 
 
 @dataclass(frozen=True)
@@ -127,9 +51,37 @@ def _r2(columns: Columns) -> FloatArray:
 
 def _spearman(columns: Columns) -> FloatArray:
     middle = columns.spread((columns.count + 1) / 2)
-    a = columns.ranks(*columns.sort(columns.y)) - middle
+    a = columns.ranks(*columns.sorted_by_y) - middle
     b = columns.ranks(*columns.sorted_by_prediction) - middle
     return columns.sum(a * b) / np.sqrt(columns.sum(a**2) * columns.sum(b**2))
+
+
+def _pearson(columns: Columns) -> FloatArray:
+    a, b = (_deviations(columns, values) for values in (columns.y, columns.prediction))
+    r = columns.sum(a * b) / np.sqrt(columns.sum(a**2) * columns.sum(b**2))
+    # The mean of equal numbers may be another number: they would correlate by their rounding errors.
+    r[~columns.varies(columns.prediction)] = np.nan
+    return r
+
+
+def _deviations(columns: Columns, values: FloatArray) -> FloatArray:
+    """Return deviations [n] from the means of columns, times a power of two: no square under- or overflows."""
+    _, exponent = np.frexp(np.maximum.reduceat(np.abs(values), columns.start))
+    scaled: FloatArray = np.ldexp(values, columns.spread(-exponent))
+    scaled -= columns.spread(columns.mean(scaled))
+    return scaled
+
+
+def _kendall(columns: Columns) -> FloatArray:
+    """Kendall's tau-b: concordant less discordant pairs, over the root of pairs untied in y times in predictions."""
+    y, prediction = columns.places(*columns.sorted_by_y), columns.places(*columns.sorted_by_prediction)
+    both, runs = columns.sort((prediction * (y.max(initial=0) + 1) + y).astype(np.float64))
+    pairs = columns.count * (columns.count - 1) // 2
+    tied_y = columns.tied_pairs(columns.sorted_by_y[1])
+    tied_prediction = columns.tied_pairs(columns.sorted_by_prediction[1])
+    untied = pairs - tied_y - tied_prediction + columns.tied_pairs(runs)
+    excess = untied - 2 * columns.inversions(y[both])
+    return excess / np.sqrt((pairs - tied_y).astype(np.float64) * (pairs - tied_prediction))
 
 
 def _roc_auc(columns: Columns) -> FloatArray:
@@ -149,6 +101,28 @@ def _average_precision(columns: Columns) -> FloatArray:
     return columns.sum(y * precision) / columns.sum(y)
 
 
+def _rates(columns: Columns) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return positives, negatives, true positives and true negatives of each column, four of [C]."""
+    positive = columns.prediction > THRESHOLD
+    true_positives, true_negatives = columns.sum(positive * columns.y), columns.sum(~positive * (1 - columns.y))
+    positives = columns.sum(columns.y)
+    return positives, columns.count - positives, true_positives, true_negatives
+
+
+def _balanced_accuracy(columns: Columns) -> FloatArray:
+    positives, negatives, true_positives, true_negatives = _rates(columns)
+    return (true_positives / positives + true_negatives / negatives) / 2
+
+
+def _mcc(columns: Columns) -> FloatArray:
+    positives, negatives, true_positives, true_negatives = _rates(columns)
+    called = true_positives + negatives - true_negatives  # predicted to be of class 1
+    covariance = true_positives * columns.count - called * positives
+    variance = called * (columns.count - called) * positives * negatives
+    # Predictions of one class hold no information: 0, as in scikit-learn.
+    return np.where(variance > 0, covariance / np.sqrt(variance), 0.0)
+
+
 METRICS = {
     metric.name: metric
     for metric in (
@@ -156,12 +130,16 @@ METRICS = {
         Metric("mae", "regression", False, _mae),
         Metric("r2", "regression", True, _r2),
         Metric("spearman", "regression", True, _spearman),
+        Metric("pearson", "regression", True, _pearson),
+        Metric("kendall", "regression", True, _kendall),
         Metric("roc_auc", "classification", True, _roc_auc),
         Metric("average_precision", "classification", True, _average_precision),
         Metric("brier", "classification", False, _mse),
+        Metric("mcc", "classification", True, _mcc),
+        Metric("balanced_accuracy", "classification", True, _balanced_accuracy),
     )
 }
-_NEEDS_CONTRAST = frozenset({"r2", "spearman", "roc_auc", "average_precision"})
+_NEEDS_NO_CONTRAST = frozenset({"rmse", "mae", "brier"})
 
 
 def names_of(task: str) -> list[str]:
@@ -174,9 +152,10 @@ def evaluate(
 ) -> dict[str, float | None]:
     """Return the metrics of `task`, averaged over the prediction tasks (columns) in which the labels define them.
 
-    RMSE, MAE and Brier score need one label, R² and Spearman two different labels, ROC-AUC and average precision both
-    classes. A score is None if no column defines it, or if a defined one is not finite (Spearman of a constant
+    RMSE, MAE and Brier score need one label, the other metrics two different labels: in classification both classes.
+    A score is None if no column defines it, or if a defined one is not finite (a correlation with a constant
     prediction, an overflow): without that column, a failed model would be averaged over easier tasks than others.
+    MCC and balanced accuracy take probabilities above 0.5 as class 1; MCC is 0 if all are of one class.
 
     Args:
         task: "regression" or "classification".
@@ -214,7 +193,9 @@ def column_scores(name: str, y: AnyFloat, prediction: AnyFloat) -> FloatArray:
     found = np.full(y.shape[1], np.nan)
     with np.errstate(all="ignore"):
         scores = metric.function(columns)
-    found[~np.isnan(y).all(axis=0)] = np.where(columns.contrast, scores, np.nan) if name in _NEEDS_CONTRAST else scores
+    found[~np.isnan(y).all(axis=0)] = (
+        scores if name in _NEEDS_NO_CONTRAST else np.where(columns.contrast, scores, np.nan)
+    )
     return found
 
 
@@ -234,7 +215,7 @@ def undefined_tasks(task: str, y: AnyFloat) -> int:
 
 
 def _mean_over_columns(metric: Metric, columns: Columns) -> float | None:
-    defined = columns.contrast if metric.name in _NEEDS_CONTRAST else columns.count > 0
+    defined = columns.count > 0 if metric.name in _NEEDS_NO_CONTRAST else columns.contrast
     if not defined.any():
         return None
     with np.errstate(all="ignore"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from command import Command
 from lab import Lab
+from latex import compiled, complaints
 
 from roftbench.report.molecules import TITLE
 from roftbench.runner.run import put_failure
@@ -173,3 +174,37 @@ def test_models_have_tables_with_the_same_filters(cli: Command, several: Lab) ->
     assert "\n## Provenance\n" in page
     names = {"models.md", "models.csv", "scores.csv", "settings.json", "predictions.parquet"}
     assert set(files(several.results / "tables")) == names
+
+
+def test_the_layout_of_a_paper_is_one_file_that_latex_sets(cli: Command, several: Lab, tmp_path: Path) -> None:
+    shown = cli("tables", "--layout", "paper", "--decimals", "2", "--out", str(tmp_path / "paper"))
+    assert shown.code == 0, shown
+    assert "\\usepackage{booktabs,graphicx} in the preamble, \\input{paper.tex} in the text" in shown.out
+    assert set(files(tmp_path / "paper")) == {"paper.tex", "scores.csv", "settings.json"}
+    text = (tmp_path / "paper" / "paper.tex").read_text(encoding="utf-8")
+    assert "\\multicolumn{2}{c}{ESOL} & \\multicolumn{1}{c}{FreeSolv}" in text
+    assert "SD of test labels & 2." in text
+    assert complaints(compiled(tmp_path / "paper")) == []
+
+
+def test_the_layout_of_a_paper_refuses_what_it_cannot_show(cli: Command, several: Lab) -> None:
+    before = cli.files()
+    paper = ("tables", "--layout", "paper")
+    for words in (("--json",), ("--by", "model"), ("select=test",)):
+        cli(*paper, *words).refused("--layout paper cannot be combined with")
+    cli(*paper, "group=model,split").refused("keep split and label_ratio in group=")
+    cli(*paper, "--decimals", "9").refused("--decimals must be ≥ 0 and ≤ 6")
+    cli("tables", "--percent").refused("--decimals and --percent belong to --layout paper")
+    cli("tables", "--by", "model", "metric=all").refused("metric=all")
+    assert cli.files() == before
+
+
+def test_all_metrics_of_real_jobs_are_shown_and_the_own_one_is_compared(cli: Command, several: Lab) -> None:
+    shown = cli("tables", "metric=all", "label_ratio=n50", "--no-figures")
+    assert (shown.code, shown.err) == (0, "")
+    titles = [line.rpartition(" · ")[2] for line in shown.out.splitlines() if " training · " in line]
+    assert titles == ["RMSE ↓", "MAE ↓", "R² ↑", "Spearman ↑", "Pearson ↑", "Kendall ↑"]
+    assert "Assay noise" in shown.out
+    comparison = (several.results / "tables" / "comparison.md").read_text(encoding="utf-8")
+    assert "comparisons by each data set's own (RMSE)" in comparison
+    assert "Kendall" not in comparison

@@ -98,8 +98,8 @@ class Browser:
         element.click()
 
     def choose(self, name: str, value: str) -> None:
-        """Choose a value of a row of radio buttons."""
-        self.click(f"#{name} input[value='{value}']")
+        """Choose a value of a row of radio buttons, or of a list where there are many."""
+        self.click(f"#{name} input[value='{value}'], select#{name} option[value='{value}']")
 
     @property
     def view(self) -> str:

@@ -28,8 +28,8 @@ GRIDS: dict[str, dict[str, list[Any]]] = {  # docs/protocol.md, Methods
     "roftmol": {"alpha": [0.5, 0.9], "lr": [0.001, 0.01]},
 }
 SCORES = {
-    "esol": {"rmse", "mae", "r2", "spearman"},
-    "bbbp": {"roc_auc", "average_precision", "brier"},
+    "esol": {"rmse", "mae", "r2", "spearman", "pearson", "kendall"},
+    "bbbp": {"roc_auc", "average_precision", "brier", "mcc", "balanced_accuracy"},
 }
 ON_VALIDATION = {"roftmol"}
 

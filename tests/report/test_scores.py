@@ -42,7 +42,9 @@ def in_table(records: list[RecordSummary]) -> list[RecordSummary]:
             scores=None,
             stages=[],
             epochs={},
-            data=DataResult(record.data.sha256, rows=record.data.rows, kept=record.data.kept),
+            data=DataResult(
+                **{name: getattr(record.data, name) for name in ("sha256", "rows", "kept", "test_labels", "noise")}
+            ),
             env={name: record.env[name] for name in ENV},
             seconds={"total": record.seconds["total"]},
         )
@@ -101,11 +103,17 @@ def test_an_undefined_metric_is_not_the_same_as_none(lab: Lab, tmp_path: Path) -
 
 
 def test_a_file_without_the_later_columns_is_read_and_gets_them(written: Path, cli: Command) -> None:
-    whole_file = pd.read_csv(written, dtype=str)
-    older = whole_file.drop(columns=list(ADDED))
+    wide = pd.read_csv(written, dtype=str)
+    older = wide.drop(columns=list(ADDED))
     assert read_scores(written)[0][0].env["arithmetic"] == ARITHMETIC
     older.to_csv(written, index=False, lineterminator="\n")
-    assert {one.env[name] for one in read_scores(written)[0] for name in ADDED} == {None}
+    records = read_scores(written)[0]
+    assert {one.env[name] for one in records for name in ("processor", "arithmetic")} == {None}
+    assert {(one.data.test_labels, one.data.noise) for one in records} == {(None, None)}
+    assert not {"kendall", "mcc"} & {name for one in records for name in one.candidates[0].test}
+    wide.drop(columns="processor").to_csv(written, index=False, lineterminator="\n")  # of a time between
+    assert {one.candidates[0].test.keys() >= {"mcc"} for one in read_scores(written)[0]} == {False, True}
+    older.to_csv(written, index=False, lineterminator="\n")
     ended = cli("tables", "--from", str(written), "--no-figures", "--out", str(written.parent))
     assert ended.code == 0, ended
     now = pd.read_csv(written, dtype=str)

@@ -172,7 +172,7 @@ def test_scores_of_predictions_that_are_no_numbers_are_undefined(experiment: Net
     predictions = np.zeros((len(experiment.objective.val), 1))
     predictions[4] = value
     assert experiment.objective.scores(predictions, experiment.objective.val) == dict.fromkeys(
-        ("rmse", "mae", "r2", "spearman")
+        ("rmse", "mae", "r2", "spearman", "pearson", "kendall")
     )
 
 

@@ -126,6 +126,13 @@ def test_every_command_judges_an_older_record_alike(lab: Lab, caplog: pytest.Log
             assert (lab.store.get(path.stem) is None) == (read_records(lab.store)[0] == [])
 
 
+def test_an_older_record_without_rows_of_its_predictions_is_refused_by_all(lab: Lab) -> None:
+    path = older(lab, lab.done(*JOB))
+    path.write_bytes(path.read_bytes().replace(b'"row": [', b'"r)w": ['))
+    assert lab.store.get(path.stem) is None
+    assert read_records(lab.store)[0] == []
+
+
 def test_the_digest_is_that_of_the_values_in_their_order() -> None:
     text = sealed({"schema": SCHEMA, "a": 1.0, "b": "Å"})
     assert is_verified(text.encode(), SCHEMA)

@@ -165,8 +165,12 @@ def _data(arguments: argparse.Namespace) -> int:
 
 def _tables(arguments: argparse.Namespace) -> int:
     from roftbench.cli.tables import Output, show_tables
+    from roftbench.report.tables.paper_latex import PaperStyle
 
-    output = Output(arguments.out, arguments.by, arguments.json, arguments.figures, arguments.predictions)
+    paper = PaperStyle(arguments.decimals, arguments.percent) if arguments.layout == "paper" else None
+    if paper is None and (arguments.decimals is not None or arguments.percent):
+        raise UsageError("--decimals and --percent belong to --layout paper", key="--layout", got=arguments.layout)
+    output = Output(arguments.out, arguments.by, arguments.json, arguments.figures, arguments.predictions, paper)
     return show_tables(arguments.overrides, arguments.scores, output)
 
 

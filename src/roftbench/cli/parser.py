@@ -54,7 +54,7 @@ Runs on the folds of roftbench advise are left out, unless split= names one of t
 TABLES_HELP = """\
 key=value:
   model= method= dataset= split= label_ratio= train= seed=    only these records (several separated by commas)
-  metric=NAME               scores by another metric than each data set's own
+  metric=NAME               scores by another metric than each data set's own; metric=all: a table per metric
   select=test               beside selection on validation scores, the result of selection on test scores
   group=split,label_ratio   one table per combination of these (default: model,split,label_ratio)
   reference=METHOD          the method that is compared with the others (default: roftmol)
@@ -64,6 +64,7 @@ key=value:
 
   roftbench tables dataset=esol,lipo label_ratio=n50
   roftbench tables --from results/gin_masking/scores.csv
+  roftbench tables --layout paper --percent
 """
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")  # of `list runs`
 RUN_OPTIONS = {  # whose words are parsed by sweep/arguments.py
@@ -108,6 +109,14 @@ def parser() -> argparse.ArgumentParser:
     tables.add_argument(
         "--by", choices=("method", "model"), default="method", help="what the rows are (default: method)"
     )
+    tables.add_argument(
+        "--layout",
+        choices=("leaderboard", "paper"),
+        default="leaderboard",
+        help="paper: LaTeX tables that fit a page, paper.tex (default: leaderboard)",
+    )
+    tables.add_argument("--decimals", type=int, metavar="N", help="decimals of scores, with --layout paper")
+    tables.add_argument("--percent", action="store_true", help="scores in [0, 1] times 100, with --layout paper")
     _takes_scores(tables, "--out DIR")
     figures = tables.add_mutually_exclusive_group()
     figures.add_argument(

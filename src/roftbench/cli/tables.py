@@ -1,7 +1,7 @@
 """`roftbench tables`: leaderboards and statistics from records, printed and written."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,9 +18,10 @@ from roftbench.report.predictions.pictures import write_pictures
 from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import SCORES, read_scores, write_scores
-from roftbench.report.tables.board import Board
+from roftbench.report.tables.board import COMPARABLE, Board
 from roftbench.report.tables.by_model import by_model, render, write_models
 from roftbench.report.tables.layout import Leaderboard
+from roftbench.report.tables.paper_latex import NEEDS, PaperStyle, write_paper
 from roftbench.report.tables.provenance import asked, brief, render_provenance
 from roftbench.report.tables.render import json_text, plain_rows, print_rich, to_json, write_tables
 from roftbench.store.downloads import Places
@@ -31,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 WIDTH = 250  # columns of output that does not go to a terminal
 BY_MODEL = ("--by", "model")
-OF_METHODS = ("select=test", "group=", "reference=", "delta=")  # what tables of models have not
+OF_METHODS = ("select=test", "group=", "metric=all", "reference=", "delta=")  # what tables of models have not
+
+
+_Show = Callable[["Board", Path, "Output", str], list[Path]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Output:
     """Settings of the output.
 
     out: folder (None: beside the records). by: what the rows are, "method" or "model". figures, predictions: None draws
-    or writes them if they are few.
+    or writes them if they are few. paper: how scores are written in tables of a paper; None for leaderboards.
     """
 
     out: Path | None = None
@@ -47,6 +51,7 @@ class Output:
     as_json: bool = False
     figures: bool | None = None
     predictions: bool | None = None
+    paper: PaperStyle | None = None
 
 
 def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) -> int:
@@ -58,9 +63,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         UsageError: `words` select nothing, there is no finished job, or the tables cannot be written.
     """
     request, rest = Request.parse(words)
-    rows = [word for word in request.words() if word.startswith(OF_METHODS)]
-    if output.by == "model" and rows:
-        raise UsageError(f"--by model cannot be combined with {rows[0]}", key="--by", got="model")
+    _check_combination(request, output)
     if scores and output.out is None and (words_given := " ".join(request.words())):
         beside = "the tables beside it would be replaced by others"
         raise UsageError(f"--from with {words_given}: {beside}; give another folder, --out DIR", key="--out")
@@ -77,13 +80,15 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
     left_out = len(records) + len(failures) - len(board.records) - len(board.failures)
     keeps = _keeps_scores(folder, scores, left_out)
-    show = _show_models if output.by == "model" else partial(_show_methods, store=store, places=paths.places())
+    show: _Show = partial(_show_methods, store=store, places=paths.places())
+    if output.paper or output.by == "model":
+        show = _show_paper if output.paper else _show_models
     suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
     remove_leftovers([folder])
     try:
         written = show(board, folder, output, suffix)
         written += [] if keeps else write_scores(board.records, board.failures, folder)
-        written += [] if scores else _write_predictions(board, paths, folder, output)
+        written += [] if scores or output.paper else _write_predictions(board, paths, folder, output)
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}", key="--out", got=str(folder)) from None
     if not output.as_json:
@@ -108,6 +113,21 @@ def _write_predictions(board: Board, paths: Paths, folder: Path, output: Output)
         return written
     source, figures = (asked(board), render_provenance(board)), output.figures
     return written + write_pictures(board.long, board.table, store, origins, folder, figures=figures, source=source)
+
+
+def _check_combination(request: Request, output: Output) -> None:
+    """Raise UsageError for options that exclude one another."""
+    rows = [word for word in request.words() if word.startswith(OF_METHODS)]
+    if output.by == "model" and rows:
+        raise UsageError(f"--by model cannot be combined with {rows[0]}", key="--by", got="model")
+    if output.paper and (output.as_json or output.by == "model" or request.select == "test"):
+        problem = "--layout paper cannot be combined with --json, --by model or select=test"
+        raise UsageError(problem, key="--layout", got="paper")
+    if output.paper and not set(COMPARABLE) <= set(request.group):
+        problem = (
+            f"--layout paper has splits or numbers of labels as columns: keep {' and '.join(COMPARABLE)} in group="
+        )
+        raise UsageError(problem, key="group", got=",".join(request.group))
 
 
 def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
@@ -153,6 +173,13 @@ def _show_methods(
         figures=output.figures,
         source=source,
     )
+
+
+def _show_paper(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:
+    assert output.paper is not None
+    path, count = write_paper(board, folder, output.paper)
+    print(f"{count} table{'s' * (count != 1)}: {NEEDS} in the preamble, \\input{{{printable(path.name)}}} in the text")
+    return [path]
 
 
 def _show_models(board: Board, folder: Path, output: Output, suffix: str) -> list[Path]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roftbench.errors import UsageError, check_choice
+from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.metrics import METRICS
 from roftbench.store.downloads import Source, check_places
 from roftbench.store.http import check_file
@@ -36,6 +36,9 @@ class DatasetSpec:
         relation_column: column of signs (=, >, <) of the labels, to which `censored` applies; looked for by its usual
             name if there is a single target and `censored` is not "error".
         strip_salts: reduce each molecule to the largest organic fragment of its SMILES.
+        noise: standard deviation of repeated measurements in the label's unit, which tables show; not part of a job.
+        noise_source: publication that `noise` is from.
+        title: name in tables of a paper; `name` if empty.
         reading_version: version of the rules for cells, set by `complete` if earlier rules gave other results.
         sources: where the published file is looked for, in order.
         sha256: digest of the unpacked file, which identifies the data in a job's key.
@@ -69,10 +72,17 @@ class DatasetSpec:
     absent_rows: list[int] = field(default_factory=list)
     rows: int | None = None
     num_tasks: int | None = None
+    title: str = ""
+    noise: float | None = None
+    noise_source: str | None = None
     reference: str | None = None
     license: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_origin()
+        self._check_meaning()
+
+    def _check_origin(self) -> None:
         if (self.path is None) == (not self.sources):
             problem = "path (a table of your own) or sources (a published file): give exactly one of them"
             raise UsageError(problem, key="path", got=self.path)
@@ -88,11 +98,15 @@ class DatasetSpec:
         if self.name is not None and (Path(self.name).name != self.name or not self.name.isprintable()):
             reason = "it becomes part of a file's name and must not look like a path"
             raise UsageError(f"name is {self.name!r}: {reason}", key="name", got=self.name)
+
+    def _check_meaning(self) -> None:
         if self.task is not None:
             check_choice("task", self.task, TASKS)
         if self.metric is not None:
             of_task = [name for name, metric in METRICS.items() if self.task in (None, metric.task)]
             check_choice("metric", self.metric, of_task)
+        if self.noise is not None:
+            check_range("noise", self.noise, 0, open_low=True)
         check_choice("duplicates", self.duplicates, DUPLICATES)
         check_choice("censored", self.censored, CENSORED)
         if self.targets is not None and (not self.targets or len(set(self.targets)) < len(self.targets)):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from roftbench.metrics import METRICS
 from roftbench.report.cell_key import PARTS, CellKeys, canonical_json, describe, differing, names
-from roftbench.store.record_schema import Failure, JobResult, RecordSummary
+from roftbench.store.record_schema import Failure, JobResult, LabelStatistics, RecordSummary
 
 __all__ = [
     "CELL",
@@ -25,6 +25,8 @@ __all__ = [
 
 CELL = ["setting", "dataset", "method"]
 BUDGET = {"labels": "weights", "labels_selection": "selection", "labels_interpolation": "interpolation"}
+SPREAD = {"test_sd": "sd", "test_min": "min", "test_max": "max", "test_positives": "positives"}
+BOUNDS = [*SPREAD, "noise"]
 By = Literal["val", "test"]
 _Result = TypeVar("_Result", bound=JobResult)
 _KEY = ["setting", *PARTS, "protocol", "terms", "baseline", "dataset"]
@@ -39,7 +41,8 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
     dataset, task, metric (of `test`), own (the data set's own metric), method, params (canonical JSON), seed,
     replicate (what is averaged over: the seed, as text), val (by the own metric), test, test_own (NaN = undefined),
     labels, labels_selection, labels_interpolation (how many labels were used for weights, selection and interpolation
-    coefficients; NaN = not recorded), key.
+    coefficients; NaN = not recorded), test_sd, test_min, test_max, test_positives (spread of the test labels), noise
+    (of the assay; NaN = not recorded), key.
 
     Contents that share a name get the fields in which they differ appended: "paper (epochs=30)". The same candidate
     of a search job and of a single job is one row, the one of the smaller key. `metric` gives `test` by another
@@ -51,8 +54,23 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
         done = [record for record in done if metric in record.candidates[0].test]
     keys = CellKeys(pool=pool)
     rows = [row for key, record in _with_key(done, keys) for row in _candidates(key, record, metric, keys)]
-    columns = [*_KEY, "task", "own", "metric", "method", "params", "seed", "replicate", *_SCORES, *BUDGET, "key"]
-    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys([*_SCORES, *BUDGET], float))  # None -> NaN
+    columns = [
+        *_KEY,
+        "task",
+        "own",
+        "metric",
+        "method",
+        "params",
+        "seed",
+        "replicate",
+        *_SCORES,
+        *BUDGET,
+        *BOUNDS,
+        "key",
+    ]
+    table = pd.DataFrame(rows, columns=columns).astype(
+        dict.fromkeys([*_SCORES, *BUDGET, *BOUNDS], float)
+    )  # None -> NaN
     return table.drop_duplicates([*CELL, "params", "replicate"], ignore_index=True)
 
 
@@ -103,10 +121,10 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     Columns: setting, model, split, label_ratio, train, protocol, terms, baseline, dataset, task, own, metric, method,
     params, mean, std, n, n_expected (how many seeds there are in the cells of the setting and task), replicates (those
     of the cell, separated by blanks), scores (those of the replicates, in their order), labels, labels_selection,
-    labels_interpolation (means over the replicates, as they differ where split seeds are pooled), tuned (the
-    hyperparameters that had other candidates, as text). The standard deviation is the population's (ddof 0), the
-    convention of the field and of the paper. A score undefined in any seed makes mean and std NaN: it is never left out
-    of an average.
+    labels_interpolation and the bounds of `long_table` (means over the replicates, as they differ where split seeds are
+    pooled), tuned (the hyperparameters that had other candidates, as text). The standard deviation is the population's
+    (ddof 0), the convention of the field and of the paper. A score undefined in any seed makes mean and std NaN: it is
+    never left out of an average.
     """
     chosen = long.merge(select(long, by), on=[*CELL, "params"]).sort_values("replicate", kind="stable")
     table = chosen.drop_duplicates(CELL)[[*_KEY, "task", "own", "metric", "method", "params"]].set_index(CELL)
@@ -117,13 +135,13 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     table["n_expected"] = chosen.groupby(CELL)["n_expected"].first()
     table["replicates"] = grouped["replicate"].agg(" ".join)
     table["scores"] = grouped["test"].agg(tuple)
-    for column in BUDGET:
+    for column in (*BUDGET, *BOUNDS):
         table[column] = _mean(grouped[column])
     candidates = long.groupby(CELL)["params"].unique()
     pairs = zip(table["params"], candidates.reindex(table.index), strict=True)
     table["tuned"] = [_tuned(params, list(others)) for params, others in pairs]
     order = [*_KEY, "task", "own", "metric", "method", "params"]
-    numbers = ["mean", "std", "n", "n_expected", "replicates", "scores", *BUDGET, "tuned"]
+    numbers = ["mean", "std", "n", "n_expected", "replicates", "scores", *BUDGET, *BOUNDS, "tuned"]
     return table.reset_index()[[*order, *numbers]].sort_values(order, ignore_index=True)
 
 
@@ -181,10 +199,12 @@ def _candidates(start: list[Any], record: RecordSummary, metric: str | None, key
         raise ValueError(f"record {record.key}: unknown metric {own!r}; one of {', '.join(METRICS)}")
     *key, task, method, seed, replicate = start
     budget = [getattr(record.count.labels, name) for name in BUDGET.values()]
+    spread = record.data.test_labels or LabelStatistics()
+    bounds = [*(getattr(spread, name) for name in SPREAD.values()), record.data.noise]
     for one in record.candidates:
         params = keys.params(record.job, one.params)
         scores = one.val[own], one.test[metric or own], one.test[own]
-        yield [*key, task, own, metric or own, method, params, seed, replicate, *scores, *budget, record.key]
+        yield [*key, task, own, metric or own, method, params, seed, replicate, *scores, *budget, *bounds, record.key]
 
 
 def _tuned(params: str, candidates: list[str]) -> str:

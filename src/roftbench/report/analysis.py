@@ -137,9 +137,7 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
     for section in found:
         for scope, rows in section.scopes():
             extra = [section.train] if several else []
-            other = [
-                METRIC_NAMES.get(name, name) for name in sorted(set(rows["metric"][rows["metric"] != rows["own"]]))
-            ]
+            other = [METRIC_NAMES[name] for name in sorted(set(rows["metric"][rows["metric"] != rows["own"]]))]
             scored = [] if scope == "all" else [scope]
             title = " · ".join([section.model, *extra, *scored, "ranks over data sets", *other])
             stem = file_stem(DIAGRAMS, section.model, *extra, scope)

@@ -3,11 +3,13 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from roftbench.config.method_cards import method_cards
+from roftbench.config.registry import options
 from roftbench.formatting import UNDEFINED, printable_name, score_text, spreadsheet_text
-from roftbench.methods.config import BASELINE
+from roftbench.methods.config import BASELINE, METHOD
 from roftbench.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
 
 METHODS = {name: card.title for name, card in method_cards().items() if card.role != BASELINE}  # in order
 BASELINES = {name: card.title for name, card in method_cards().items() if card.role == BASELINE}
-METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "roc_auc": "ROC-AUC"}
+METRIC_NAMES = {
+    "rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "pearson": "Pearson", "kendall": "Kendall",
+    "roc_auc": "ROC-AUC", "average_precision": "Average precision", "brier": "Brier", "mcc": "MCC",
+    "balanced_accuracy": "Balanced accuracy",
+}  # fmt: skip
 MISSING = "--"
 
 
@@ -23,6 +29,12 @@ def method_name(method: str) -> str:
     """Return the title of a method or baseline that roftbench ships, with its variant; other names are unchanged."""
     plain, variant = _variant(method)
     return {**METHODS, **BASELINES}.get(plain, plain) + variant
+
+
+def mechanism(method: str) -> str:
+    """Return the role of a baseline or the proposed method, else the family: one of FAMILIES."""
+    card = method_cards().get(_variant(method)[0])
+    return "other" if card is None else card.family if card.role == METHOD else card.role
 
 
 def method_order(method: str) -> tuple[int, str]:
@@ -50,9 +62,20 @@ def _variant(method: str) -> tuple[str, str]:
     return plain, blank + rest
 
 
+@cache
+def _dataset_titles() -> dict[str, str]:
+    return {name: title for name, content in options("dataset").items() if (title := content.get("title"))}
+
+
+def dataset_name(dataset: str) -> str:
+    """Return the title of a data set that roftbench ships, with its variant; other names are unchanged."""
+    plain, variant = _variant(dataset)
+    return _dataset_titles().get(plain, plain) + variant
+
+
 def metric_name(metric: str) -> str:
     """Return a metric's name with an arrow in the direction of the better score."""
-    return f"{METRIC_NAMES.get(metric, metric)} {'↑' if METRICS[metric].higher_is_better else '↓'}"
+    return f"{METRIC_NAMES[metric]} {'↑' if METRICS[metric].higher_is_better else '↓'}"
 
 
 def score(row: dict[Any, Any]) -> str:

@@ -16,7 +16,8 @@ from roftbench.store.record_schema import Failure, JobResult, RecordSummary
 
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")
 GROUP = ("model", "split", "label_ratio")  # shared by all rows of a table, as are task and training setting
-CHOICES: dict[str, tuple[str, ...]] = {"metric": tuple(METRICS), "select": ("val", "test"), "pool": ("split_seed",)}
+ALL = "all"  # as `metric`: every metric of the task
+CHOICES: dict[str, tuple[str, ...]] = {"metric": (*METRICS, ALL), "select": ("val", "test"), "pool": ("split_seed",)}
 COMPARISON = ("reference", "delta")  # what is compared, not what is shown
 KEYS = (*FILTERS, *CHOICES, "group", *COMPARISON)
 _Values = tuple[str, ...]
@@ -31,7 +32,7 @@ class Request:
 
     Attributes:
         filters: allowed names by part of a job.
-        metric: None for each data set's own.
+        metric: None for each data set's own; ALL for its own and all others of the task beside it.
         select: "test" adds the result of selection on test scores.
         group: members of GROUP that are fixed within a table; the others become part of its rows.
         pool: whether seeds of split and label ratio are replicates.

@@ -35,6 +35,7 @@ from roftbench.store.record_schema import (
     GraphCount,
     JobResult,
     LabelCount,
+    LabelStatistics,
     RecordSummary,
 )
 
@@ -45,15 +46,28 @@ PARTS = ("model", "method", "dataset", "split", "label_ratio", "train")
 UNNAMED = ("graphs", "fingerprint")  # parts without a name, of some models
 LABELS = ("weights", "selection", "interpolation", "test")
 GRAPHS = ("train", "val", "test")
-DATA = ("sha256", "rows", "kept")
+DATA = ("sha256", "rows", "kept", "noise")
+SPREAD = LabelStatistics.__struct_fields__  # of the test labels
 ENV = ("roftbench", "commit", "torch", "device", "processor", "threads", "arithmetic")
-ADDED = ("processor", "arithmetic")  # columns that older files lack
+LATER_METRICS = ("pearson", "kendall", "mcc", "balanced_accuracy")
+ADDED = (  # columns that older files lack
+    *("processor", "arithmetic", "data_noise", *(f"test_label_{name}" for name in SPREAD)),
+    *(f"{part}_{metric}" for metric in LATER_METRICS for part in ("val", "test")),
+)
 NUMBERS = ("threads", "arithmetic")  # of ENV
 COLUMNS = [
     *("key", "status", *PARTS, "seed", "params", "task", "metric"),
     *(f"{part}_{metric}" for metric in METRICS for part in ("val", "test")),
     *("best_epoch", *(f"labels_{name}" for name in LABELS), *(f"graphs_{name}" for name in GRAPHS)),
-    *(*(f"data_{name}" for name in DATA), "protocol", "featurizer", *ENV, "seconds", "peak_memory_mb"),
+    *(
+        *(f"data_{name}" for name in DATA),
+        *(f"test_label_{name}" for name in SPREAD),
+        "protocol",
+        "featurizer",
+        *ENV,
+        "seconds",
+        "peak_memory_mb",
+    ),
     *(*(f"{part}_hash" for part in (*PARTS, *UNNAMED)), "error"),
 ]
 _Row = dict[str, str]
@@ -129,7 +143,8 @@ def _read(path: Path) -> list[RecordSummary | Failure]:
         settings = json.loads(beside.read_text(encoding="utf-8"))
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
-            if rows.fieldnames not in (COLUMNS, [name for name in COLUMNS if name not in ADDED]):
+            there = list(rows.fieldnames or ())
+            if there != [name for name in COLUMNS if name in there or name not in ADDED]:
                 raise ValueError(f"{path.name} has not the columns of a {SCORES} of this version")
             whole = map(_whole, rows)
             return [_result(list(group), settings) for _, group in groupby(whole, key=itemgetter("key", "status"))]
@@ -177,11 +192,12 @@ def _rows(result: RecordSummary | Failure, settings: _Settings) -> Iterator[list
     versions = [job["protocol"], job.get("featurizer"), *(result.env.get(name) for name in ENV)]
     hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *UNNAMED)]
     if isinstance(result, Failure):
-        counts = [None] * len((*LABELS, *GRAPHS, *DATA))
+        counts = [None] * len((*LABELS, *GRAPHS, *DATA, *SPREAD))
         unscored = [params_text(result), *about, *[None] * 2 * len(METRICS), None]
         yield [*named, *unscored, *counts, *versions, None, None, *hashes, spreadsheet_text(result.error)]
         return
-    parts = ((result.count.labels, LABELS), (result.count.graphs, GRAPHS), (result.data, DATA))
+    spread = result.data.test_labels or LabelStatistics()
+    parts = ((result.count.labels, LABELS), (result.count.graphs, GRAPHS), (result.data, DATA), (spread, SPREAD))
     counts = [getattr(part, name) for part, names in parts for name in names]
     cost = [result.seconds.get("total"), result.peak_memory_mb]
     for one in result.candidates:
@@ -217,10 +233,18 @@ def _result(rows: list[_Row], settings: dict[str, Any]) -> RecordSummary | Failu
             GraphCount(*(_number(row[f"graphs_{name}"]) for name in GRAPHS)),
             LabelCount(*(_number(row[f"labels_{name}"]) for name in LABELS)),
         ),
-        data=DataResult(row["data_sha256"] or None, rows=_number(row["data_rows"]), kept=_number(row["data_kept"])),
+        data=_data(row),
         env=env,
         seconds={"total": _number(row["seconds"])} if row["seconds"] else {},
         peak_memory_mb=_number(row["peak_memory_mb"]),
+    )
+
+
+def _data(row: _Row) -> DataResult:
+    spread = LabelStatistics(*(_number(row[f"test_label_{name}"]) for name in SPREAD))
+    numbers = {name: _number(row[f"data_{name}"]) for name in DATA if name != "sha256"}
+    return DataResult(
+        row["data_sha256"] or None, **numbers, test_labels=None if spread == LabelStatistics() else spread
     )
 
 

@@ -26,6 +26,7 @@ from roftbench.store.record_schema import (
     Epoch,
     GraphCount,
     LabelCount,
+    LabelStatistics,
     PartScores,
     Predictions,
     Record,
@@ -181,6 +182,8 @@ class Experiment(ABC):
             undefined_tasks={
                 name: undefined_tasks(self.objective.task, dataset.y[part]) for name, part in parts.items()
             },
+            test_labels=label_statistics(self.objective.task, dataset.y[self.parts.test]),
+            noise=dataset.spec.noise,
         )
 
     def count(self) -> Count:
@@ -253,3 +256,14 @@ def rounded(predictions: NDArray[np.float64], task: str) -> NDArray[np.float64]:
     if task == "classification":
         needed |= predictions > NEARLY_ONE
     return np.where(needed, predictions, short)
+
+
+def label_statistics(task: str, y: NDArray[np.float64]) -> LabelStatistics:
+    """Return the spread of labels [N, T], NaN = missing, each number averaged over the tasks that have labels."""
+    columns = [column[~np.isnan(column)] for column in y.T if not np.isnan(column).all()]
+    if not columns:
+        return LabelStatistics()
+    if task == "classification":
+        return LabelStatistics(positives=float(np.mean([one.mean() for one in columns])))
+    spread = np.mean([[one.std(), one.min(), one.max()] for one in columns], axis=0)
+    return LabelStatistics(*spread.tolist())

@@ -84,8 +84,27 @@ class Count(Struct, frozen=True):
     labels: LabelCount = LabelCount()
 
 
+class LabelStatistics(Struct, frozen=True):
+    """Spread of the labels of a part, averaged over the prediction tasks that have labels there.
+
+    Attributes:
+        sd: standard deviation (ddof 0) in the label's unit, the RMSE of their mean; None for classification.
+        min: smallest label; None for classification.
+        max: largest label; None for classification.
+        positives: share of class 1; None for regression.
+    """
+
+    sd: float | None = None
+    min: float | None = None
+    max: float | None = None
+    positives: float | None = None
+
+
 class DataResult(Struct, frozen=True):
-    """The data file of a job, its rows, and hashes of its parts; None: not recorded."""
+    """The data file of a job, its rows, the spread of its labels, and hashes of its parts; None: not recorded.
+
+    `noise` is the standard deviation of repeated measurements, in the label's unit, as the data set's config states.
+    """
 
     sha256: str | None = None
     place: str | None = None
@@ -95,6 +114,8 @@ class DataResult(Struct, frozen=True):
     split_sha256: str | None = None
     parts_sha256: str | None = None
     undefined_tasks: dict[str, int] = {}
+    test_labels: LabelStatistics | None = None
+    noise: float | None = None
 
 
 class Predictions(Struct, frozen=True):

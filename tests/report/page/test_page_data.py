@@ -44,7 +44,7 @@ def test_data_are_plain_json(data: dict[str, Any]) -> None:
     assert json.dumps(json.loads(text)) == text
 
 
-@pytest.mark.parametrize("metric", ["rmse", "mae", "spearman", "roc_auc", "brier"])
+@pytest.mark.parametrize("metric", ["rmse", "mae", "spearman", "kendall", "roc_auc", "brier", "mcc"])
 def test_cells_by_every_metric(bench: Lab, data: dict[str, Any], metric: str) -> None:
     table = cells(long_table(bench.store.load(), metric))
     assert len(table)

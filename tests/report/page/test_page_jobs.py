@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from roftbench.report.page.jobs import FEWEST, POINTS, Interned, data_of, fit_curves, job_row, params_of, short
 from roftbench.store.record_schema import CandidateResult, DataResult, Epoch, PartScores, Record, Scores, plain
 
-METRICS = ["rmse", "mae", "r2", "spearman"]
+METRICS = ["rmse", "mae", "r2", "spearman", "pearson", "kendall"]
 
 
 def shared() -> dict[str, Interned]:

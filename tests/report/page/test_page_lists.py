@@ -53,7 +53,7 @@ def test_tasks_with_one_metric_begin_with_it(bench: Lab) -> None:
     records, _ = read_records(bench.store)
     lists = lists_of(long_table(records), records, unfinished_table(records, []))
     assert lists["first_metric"] == {"regression": "rmse", "classification": "roc_auc"}
-    assert lists["metrics_of"]["regression"] == ["rmse", "mae", "r2", "spearman"]
+    assert lists["metrics_of"]["regression"] == ["rmse", "mae", "r2", "spearman", "pearson", "kendall"]
     assert lists["metrics"]["mae"] == {"name": "MAE", "higher": False}
     baselines = [method["id"] for method in lists["methods"] if method["baseline"]]
     assert baselines == ["random_forest"]

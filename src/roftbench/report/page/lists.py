@@ -36,7 +36,7 @@ def lists_of(long: pd.DataFrame, done: list[RecordSummary], failed: pd.DataFrame
         "datasets": datasets.rename(columns={"own": "metric"}).to_dict("records"),
         "settings": settings.drop(columns="order").to_dict("records"),
         "metrics": {
-            metric.name: {"name": _metric_name(metric.name), "higher": metric.higher_is_better}
+            metric.name: {"name": METRIC_NAMES[metric.name], "higher": metric.higher_is_better}
             for metric in METRICS.values()
         },
         "metrics_of": {task: _metrics_of(task, primary[task]) for task in tasks},
@@ -68,10 +68,6 @@ def _method(name: str) -> _Data:
     look = appearance(name)
     colors = {"color": look.color, "dark": on_dark(look.color)}
     return {"id": name, "name": method_name(name), **colors, "marker": look.marker, "dashed": look.linestyle == "--"}
-
-
-def _metric_name(name: str) -> str:
-    return METRIC_NAMES.get(name, name.replace("_", " ").capitalize())
 
 
 def _metrics_of(task: str, primary: list[str]) -> list[str]:

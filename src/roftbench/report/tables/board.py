@@ -1,8 +1,9 @@
 """The content of all tables, computed once: rows for cells and gaps, ranks, missing jobs."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import pandas as pd
 
 from roftbench.errors import UsageError
+from roftbench.metrics import METRICS
 from roftbench.report.aggregate import CELL, By, cells, long_table, mean_rank, select, unfinished_table
 from roftbench.report.format import amount, method_name, method_order
-from roftbench.report.query import GROUP, Request
+from roftbench.report.query import ALL, GROUP, Request
 from roftbench.report.statistics.overall_ranks import overall_ranks
 from roftbench.store.record_schema import Failure, RecordSummary
+
+logger = logging.getLogger(__name__)
 
 TABLE = ["setting", "task"]  # after `_grouped`: what makes a table
 LINE = [
@@ -49,16 +53,31 @@ class Board:
     ) -> "Board":
         """Aggregate the records of `source`; raises UsageError if the request matches no finished job."""
         done, beside = request.chosen(records, failures)
-        long = long_table(done, request.metric, pool=request.pool)
-        if long.empty:
+        _report_unrecorded(done, request.metric)
+        board = cls._of(done, beside, request)
+        if board.long.empty:
             asked = " ".join(request.words())
             what = f"no finished jobs of {asked} under" if asked else "no finished jobs under"
             raise UsageError(
                 f"{what} {source}: run `roftbench run method=… dataset=…` first", key="paths.results", got=str(source)
             )
-        failed = unfinished_table(done, beside, request.metric, pool=request.pool)
+        return board
+
+    @classmethod
+    def _of(cls, done: list[RecordSummary], beside: list[Failure], request: Request) -> "Board":
+        metric = None if request.metric == ALL else request.metric
+        long = long_table(done, metric, pool=request.pool)
+        failed = unfinished_table(done, beside, metric, pool=request.pool)
         reference, delta = request.comparison(long["method"], long["metric"])
         return cls(request, done, beside, long, cells(long), failed, reference, delta)
+
+    def panel(self) -> "list[Board]":
+        """Return this board alone, or with `metric=all` one per metric that records hold, in the order of METRICS."""
+        if self.request.metric != ALL:
+            return [self]
+        recorded = {name for record in self.records for name in record.candidates[0].test}
+        names = [name for name in METRICS if name in recorded]
+        return [Board._of(self.records, self.failures, replace(self.request, metric=name)) for name in names]
 
     @cached_property
     def grouped(self) -> pd.DataFrame:
@@ -152,6 +171,21 @@ class Board:
             frame = frame.merge(every.rename("expected").reset_index(), on=TABLE)
             frame["n_expected"] = [len(text.split()) for text in frame["expected"]]
         return frame
+
+
+def _report_unrecorded(done: list[RecordSummary], metric: str | None) -> None:
+    """Warn of records that were made before a metric of their task was recorded; UsageError if there are no others."""
+    again = "Older versions did not record it; the same job with run.rerun=true does."
+    lacking = []
+    for name in METRICS if metric == ALL else [metric] if metric else []:
+        of_task = [one for one in done if one.job["dataset"]["task"] == METRICS[name].task]
+        count = sum(name not in one.candidates[0].test for one in of_task)
+        if count and count == len(of_task) and metric != ALL:
+            recorded = sorted({name for one in of_task for name in one.candidates[0].test})
+            raise UsageError(f"no record has {name}", key="metric", got=name, allowed=recorded, hint=again)
+        lacking += [f"{name} ({count} of {len(of_task)} records)"] * bool(count)
+    if lacking:
+        logger.warning("left out, as it is not recorded: %s. %s", ", ".join(lacking), again)
 
 
 def _joined(columns: "list[pd.Series[str]]", between: str) -> "pd.Series[str]":

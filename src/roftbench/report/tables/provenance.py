@@ -6,6 +6,7 @@ from typing import Any
 
 from roftbench.formatting import printable_name
 from roftbench.report.format import METRIC_NAMES, MISSING, markdown_table
+from roftbench.report.query import ALL
 from roftbench.report.tables.board import Board
 
 _Line = list[str]
@@ -30,8 +31,9 @@ def protocol_of(job: dict[str, Any]) -> int:
 
 def asked(board: Board, *flags: str) -> str:
     """Return a sentence with the metric of the scores and the command that prints them."""
-    metrics = ", ".join(METRIC_NAMES.get(name, name) for name in sorted(set(board.long["metric"])))
+    metrics = ", ".join(METRIC_NAMES[name] for name in sorted(set(board.long["metric"])))
     by = f"by {metrics}" if board.request.metric else f"by each data set's own metric ({metrics})"
+    by = f"by each metric, comparisons by each data set's own ({metrics})" if board.request.metric == ALL else by
     return f"Scores {by}; made by `{' '.join(['roftbench tables', *flags, *board.request.words()])}`."
 
 

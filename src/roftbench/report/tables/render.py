@@ -55,13 +55,17 @@ def to_frame(board: Board) -> pd.DataFrame:
     (ddof 0), n, n_expected (how many seeds the cells of its table have together), labels, labels_selection,
     labels_interpolation (used for weights, selection and interpolation coefficients), average_rank (in its table),
     status (complete, incomplete, failed, skipped or missing), selected_by ("val", or "test" for test selection, which
-    must not be reported).
+    must not be reported). With `metric=all` there is a row per cell and metric.
     """
+    return pd.concat(map(_frame, board.panel()), ignore_index=True)
+
+
+def _frame(board: Board) -> pd.DataFrame:
     rows = board.rows
     status = rows["status"].where(rows["n"] == 0, "incomplete").where(rows["n"] < rows["n_expected"], "complete")
     frame = rows.assign(status=status.replace("", "missing"))[_COLUMNS].assign(selected_by="val")
     if board.by_test.empty:
-        return frame.reset_index(drop=True)
+        return frame
     tested = board.by_test.assign(average_rank=float("nan"), status="complete")
     tested["status"] = tested["status"].where(tested["n"] == tested["n_expected"], "incomplete")
     tested = tested.sort_values([*TABLE, "order", "row", "dataset"])[_COLUMNS].assign(selected_by="test")
