@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
-from lab import PLACES, Lab, write_csv
+from lab import Lab, write_csv
 from msgspec.structs import replace
 
+from roftbench.config.paths import Paths
 from roftbench.report import molecules
 from roftbench.report.molecules import TITLE, render_molecules
+from roftbench.report.predictions.origin import Origins
 from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.tables.board import Board
@@ -20,7 +22,8 @@ ESOL = ("dataset=esol", "label_ratio=n50")
 def section(store: Store, *words: str, stored: bool = True) -> list[str]:
     records, failures = read_records(store)
     found = Leaderboard.create(Board.create(records, failures, Request.parse(words)[0], store.root))
-    return render_molecules(found.board, found.contests, store if stored else None, PLACES)
+    paths = Paths(str(store.root), str(store.root / "no-cache"), offline=True)
+    return render_molecules(found.board, found.contests, store if stored else None, Origins(paths))
 
 
 def lines(part: str) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from roftbench.config.paths import Paths, absolute, paths_of
+from roftbench.config.paths import absolute, paths_of
 from roftbench.console import shown, wide_console
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
@@ -24,7 +24,6 @@ from roftbench.report.tables.layout import Leaderboard
 from roftbench.report.tables.paper_latex import NEEDS, PaperStyle, write_paper
 from roftbench.report.tables.provenance import asked, brief, render_provenance
 from roftbench.report.tables.render import json_text, plain_rows, print_rich, to_json, write_tables
-from roftbench.store.downloads import Places
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.results import Store
 
@@ -74,13 +73,13 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
         raise UsageError(problem, key="--predictions", hint="Leave out --from, or --predictions.")
     paths = paths_of(rest)
     results = absolute(paths.results)
-    store = None if scores else Store(results)
+    store, origins = None if scores else Store(results), Origins(paths)
     records, failures = read_records(store) if store else read_scores(*scores)
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
     folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
     left_out = len(records) + len(failures) - len(board.records) - len(board.failures)
     keeps = _keeps_scores(folder, scores, left_out)
-    show: _Show = partial(_show_methods, store=store, places=paths.places())
+    show: _Show = partial(_show_methods, store=store, origins=origins)
     if output.paper or output.by == "model":
         show = _show_paper if output.paper else _show_models
     suffix = "".join(f" {word}" for word in rest if word.startswith("paths.results="))
@@ -88,7 +87,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     try:
         written = show(board, folder, output, suffix)
         written += [] if keeps else write_scores(board.records, board.failures, folder)
-        written += [] if scores or output.paper else _write_predictions(board, paths, folder, output)
+        written += [] if scores or output.paper else _write_predictions(board, results, origins, folder, output)
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}", key="--out", got=str(folder)) from None
     if not output.as_json:
@@ -96,12 +95,12 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     return 0
 
 
-def _write_predictions(board: Board, paths: Paths, folder: Path, output: Output) -> list[Path]:
+def _write_predictions(board: Board, results: Path, origins: Origins, folder: Path, output: Output) -> list[Path]:
     """Write the companion of scores.csv and figures of predictions, as asked or by default where they are few.
 
     A companion of earlier records is removed if none is written.
     """
-    store, origins = Store(absolute(paths.results)), Origins(paths)
+    store = Store(results)
     rows = expected_rows(board.records)
     if output.predictions is None and rows > FEW:
         logger.warning("%s would have about %s rows and is not written; --predictions writes it", FILE, f"{rows:,}")
@@ -154,7 +153,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def _show_methods(
-    board: Board, folder: Path, output: Output, suffix: str, *, store: Store | None, places: Places
+    board: Board, folder: Path, output: Output, suffix: str, *, store: Store | None, origins: Origins
 ) -> list[Path]:
     found = Leaderboard.create(board)
     written = write_tables(found, folder)
@@ -169,7 +168,7 @@ def _show_methods(
         board.reference,
         contests=found.contests,
         delta=board.delta,
-        molecules=render_molecules(board, found.contests, store, places),
+        molecules=render_molecules(board, found.contests, store, origins),
         figures=output.figures,
         source=source,
     )

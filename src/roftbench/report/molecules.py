@@ -5,24 +5,21 @@ molecules like these. Labels are read from the data file, which must be here: no
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from roftbench.config.dataset_specs import dataset_specs
 from roftbench.console import bar
-from roftbench.data.config import DatasetSpec
-from roftbench.data.table.load import read_table
 from roftbench.errors import UsageError
 from roftbench.report.aggregate import CELL, select
 from roftbench.report.format import markdown_table, metric_name, p_text
+from roftbench.report.predictions.origin import Origins
 from roftbench.report.statistics.contest import Contest
 from roftbench.report.statistics.inference import RESAMPLES, FloatArray, holm
 from roftbench.report.statistics.inside import signed
 from roftbench.report.statistics.molecules import bootstrap_scores, interval_of, mean_score, permutation_p
 from roftbench.report.tables.board import Board
 from roftbench.store.checksums import digest
-from roftbench.store.downloads import Places
 from roftbench.store.record_schema import Record
 from roftbench.store.results import Store
 
@@ -30,7 +27,6 @@ TITLE = "## Over the molecules of the test set"
 MOST = 400_000_000  # predictions in all resamples, beyond which nothing is computed
 SECONDS = 8e-8  # per prediction, on one core
 ROUNDING = 1e-4  # of a score that is computed again from stored predictions, relative to it
-_READ = ("targets", "smiles_column", "classes", "split_column", "task", "metric", "duplicates", "sha256")
 _NOT_SAME = "the table's scores are not those of its stored predictions (other hyperparameters or merged duplicates)"
 _GUIDE = f"""\
 Where replicates have one test set, its molecules are drawn anew: would the difference hold for other molecules like
@@ -52,11 +48,11 @@ class _Source:
 
     keys: Mapping[_Cell, Sequence[str]]
     store: Store
-    places: Places
+    origins: Origins
     tables: dict[str, FloatArray] = field(default_factory=dict)
 
 
-def render_molecules(board: Board, contests: Sequence[Contest], store: Store | None, places: Places) -> list[str]:
+def render_molecules(board: Board, contests: Sequence[Contest], store: Store | None, origins: Origins) -> list[str]:
     """Return the section of comparison.md; empty where no column has one test set.
 
     `store`: where the records are; None where only their scores are.
@@ -79,7 +75,7 @@ def render_molecules(board: Board, contests: Sequence[Contest], store: Store | N
         minutes = f"{work * SECONDS / 60:.0f} minutes"
         problem = f"Not computed: the {len(fixed)} columns of this call would take about {minutes}."
         return [TITLE, f"{problem} A filter makes them fewer: `roftbench tables dataset=… split=…`."]
-    source = _Source(keys, store, places)
+    source = _Source(keys, store, origins)
     parts = [TITLE, _GUIDE]
     for one in bar(fixed, "comparing over molecules", "column", delay=2.0):
         parts += _column(one, board.reference, source)
@@ -152,16 +148,10 @@ def _predictions(contest: Contest, row: int, source: _Source) -> tuple[FloatArra
 def _labels(record: Record | None, source: _Source) -> FloatArray:
     """Return the labels [R, T] of all rows of a job's data file."""
     assert record is not None
-    identity = record.job["dataset"]
-    if (key := digest(identity)) in source.tables:
-        return source.tables[key]
-    known = {name: identity[name] for name in _READ if name in identity}
-    for name in ("na_values", "censored", "strip_salts"):
-        known |= {name: identity[name]} if name in identity else {}
-    published = next((one for one in dataset_specs().values() if one and one.sha256 == identity["sha256"]), None)
-    try:
-        spec = replace(published, **known) if published else DatasetSpec(path=record.data.place, **known)
-        labels = read_table(spec, replace(source.places, offline=True)).labels
-    except UsageError as error:
-        raise _NoneError(f"its labels cannot be read ({error.message.rstrip('.')})") from None
-    return source.tables.setdefault(key, labels)
+    key = digest(record.job["dataset"])
+    if key not in source.tables:
+        try:
+            source.tables[key] = source.origins.labels(record).y
+        except UsageError as error:
+            raise _NoneError(f"its labels cannot be read ({error.message.rstrip('.')})") from None
+    return source.tables[key]

@@ -47,10 +47,14 @@ class Labels:
 
 
 class Origins:
-    """Data files behind records; what was read last is kept, so that jobs of one data set should come together."""
+    """Data files behind records, none of which is downloaded; what was read last is kept: jobs of one should follow."""
 
     def __init__(self, paths: Paths) -> None:
-        self.results, self.cache, self.places = absolute(paths.results), absolute(paths.cache), paths.places()
+        self.results, self.cache, self.places = (
+            absolute(paths.results),
+            absolute(paths.cache),
+            replace(paths.places(), offline=True),
+        )
         self._last: dict[str, tuple[str, Any]] = {}
 
     def labels(self, record: Record | RecordSummary) -> Labels:
