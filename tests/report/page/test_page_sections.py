@@ -49,7 +49,7 @@ def folds_of_two_methods(lab: Lab, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("fill", "images"),
     [(single_job, 2), (own_table_with_seeds, 2), (folds_of_two_methods, 3)],
-    ids=lambda one: str(one),
+    ids=lambda one: getattr(one, "__name__", None),
 )
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_section_is_empty_and_pictures_are_inside(
