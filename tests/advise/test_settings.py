@@ -45,6 +45,7 @@ def test_a_budget_is_a_time_or_a_number_of_jobs(budget: str, limit: tuple[float 
         ("advise.models=", "advise.models", []),
         ("model=minimol", "model", "model=minimol"),
         ("method.alpha=0.3", "method", "method.alpha=0.3"),
+        ("run.keep=all", "run.keep", "run.keep=all"),
     ],
 )
 def test_invalid_setting_is_refused(override: str, key: str, got: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from roftbench.config.environment import ALL
 from roftbench.config.schema import typed
 from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.overrides import elements
@@ -82,6 +83,9 @@ def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
             group = key.partition(".")[0]
             hint = f"Name those to try with advise.{group}s=A,B"
             raise UsageError(f"'{text}': advise chooses the {group}", key=group, got=text, hint=hint)
+        if text == f"run.keep={ALL}":
+            hint = f"`roftbench run -m split=cv … {text}` does so with a model and a method that you choose"
+            raise UsageError(f"'{text}': advise saves its winner, which has a test part", key=key, got=text, hint=hint)
         if not key.startswith(PREFIX):
             others.append(text)
         elif name in lists:
