@@ -88,7 +88,7 @@ def test_settings_of_one_name_stay_apart_and_are_told_apart() -> None:
         (
             {"split__params": {"seed": 7, "sizes": [0.8, 0.1, 0.1]}},
             "split",
-            {"scaffold (params.seed=42)", "scaffold (params.seed=7)"},
+            {"scaffold (seed=42)", "scaffold (seed=7)"},
         ),
         ({"model__dim": 300}, "model", {"gin (dim=unset)", "gin (dim=300)"}),
         ({"label_ratio__fraction": 0.5}, "label_ratio", {"full (fraction=null)", "full (fraction=0.5)"}),

@@ -109,8 +109,8 @@ def differing(variants: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def describe(values: dict[str, Any], fields: list[str]) -> str:
-    """Return some fields of a flat dictionary as text: "epochs=30, loss=mae"."""
-    return ", ".join(printable_name(f"{field}={_text(values, field)}") for field in fields)
+    """Return some fields of a flat dictionary as text: "epochs=30, seed=7", the last one of its `params`."""
+    return ", ".join(printable_name(f"{field.removeprefix('params.')}={_text(values, field)}") for field in fields)
 
 
 def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -140,10 +140,10 @@ class Board:
         return {result.key: result.job for result in (*self.failures, *self.records)}
 
     def _ranked(self, full: pd.DataFrame) -> "pd.Series[bool]":
-        """Whether there are several rows to compare, of the same test molecules and number of labels."""
+        """Whether there are several rows of networks, of the same test molecules and number of labels."""
         if not set(COMPARABLE) <= set(self.request.group):
             return pd.Series(False, index=full.index)
-        there = full["row"].where(full["n"] > 0)
+        there = full["row"].where((full["n"] > 0) & ~full["baseline"])
         return there.groupby([full[name] for name in TABLE]).transform("nunique") > 1
 
     def _grouped_cells(self, by: By) -> pd.DataFrame:
