@@ -127,3 +127,8 @@ def test_ranks_that_agree_by_chance_in_few_replicates_tell_nothing() -> None:
     [one] = contests([*runs("lp", "esol", [1.0, 1.0]), *runs("bss", "esol", [1.1, 1.2])])
     assert (one.test, one.pairs[0, 1].p) == (CONOVER, 0.5)
     assert one.best_set == {0, 1}
+
+
+def test_scores_of_diverged_trainings_are_not_tested() -> None:
+    [one] = contests([*runs("lp", "esol", [1e300, 1.1e300]), *runs("bss", "esol", [1.0, 1.1])])
+    assert (one.tested, one.best_set, one.reference("roftmol")) == (False, frozenset(), 1)

@@ -27,6 +27,7 @@ from roftbench.report.statistics.repeated_measures import (
 Kind = Literal["folds", "splits", "subsets", "seeds"]
 NAMES: dict[Kind, str] = {"folds": "fold", "splits": "split", "subsets": "label subset", "seeds": "seed"}
 TUKEY, CONOVER = "Tukey HSD", "Conover–Friedman"
+LARGEST = 1e100  # score of a test; those of trainings that diverged are beyond all comparison
 MIN_SEEDS = 3  # of one split, from which rows are compared in words; two say too little even of training
 
 
@@ -72,8 +73,8 @@ class Contest:
 
     @property
     def tested(self) -> bool:
-        """Whether there are several rows and replicates."""
-        return bool(min(self.scores.shape) >= 2)
+        """Whether there are several rows and replicates, with scores whose squares are numbers."""
+        return bool(min(self.scores.shape) >= 2 and np.abs(self.scores).max() < LARGEST)
 
     @property
     def one_split(self) -> bool:
