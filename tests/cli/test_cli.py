@@ -561,8 +561,9 @@ def test_tables_are_printed_written_and_given_as_json(cli: Command, tmp_path: Pa
     assert plain.code == 0
     assert "n50 labels" in plain.out
     assert re.search(r"│ Full FT +│ +\d\.\d{3} ± \d\.\d{3} \(2\)", plain.out)
-    names = ["leaderboard.md", "leaderboard.csv", "leaderboard.tex", "comparison.md", "comparison.csv", "scores.csv"]
-    assert plain.out.endswith(f"written to {cli.lab.results}/tables: {', '.join([*names, 'settings.json'])}\n")
+    names = [*(f"leaderboard.{kind}" for kind in ("md", "csv", "tex")), "comparison.md", "comparison.csv", "within.csv"]
+    names += ["scores.csv", "settings.json"]
+    assert plain.out.endswith(f"written to {cli.lab.results}/tables: {', '.join(names)}\n")
     files = {name: (cli.lab.results / name).read_text() for name in cli.files() if name.startswith("tables/")}
     assert "| Full FT | " in files["tables/leaderboard.md"]
     rows = json.loads(cli("tables", "--json", "--out", str(tmp_path / "out")).out)
