@@ -127,3 +127,19 @@ def test_ranks_that_agree_by_chance_in_few_replicates_tell_nothing() -> None:
     [one] = contests([*runs("lp", "esol", [1.0, 1.0]), *runs("bss", "esol", [1.1, 1.2])])
     assert (one.test, one.pairs[0, 1].p) == (CONOVER, 0.5)
     assert one.best_set == {0, 1}
+
+
+def test_scores_of_diverged_trainings_are_not_tested() -> None:
+    [one] = contests([*runs("lp", "esol", [1e300, 1.1e300]), *runs("bss", "esol", [1.0, 1.1])])
+    assert (one.tested, one.best_set, one.reference("roftmol")) == (False, frozenset(), 1)
+
+
+def test_a_score_that_is_the_same_in_all_folds_takes_no_part_and_decides_no_test() -> None:
+    rows = {"lp": [0.7, 0.72, 0.69], "bss": [0.6, 0.63, 0.61], "my_own": [0.5, 0.5, 0.5]}
+    [one] = contests(
+        [record for name, scores in rows.items() for record in cross_validated(runs(name, "bace", scores))]
+    )
+    assert [row.method for row in one.rows] == ["lp", "bss"]
+    assert (one.test, one.constant, one.incomplete) == (TUKEY, ("my_own",), ())
+    [seeds] = contests([record for name, scores in rows.items() for record in runs(name, "bace", scores)])
+    assert (len(seeds.rows), seeds.constant) == (3, ())

@@ -141,7 +141,7 @@ def test_methods_are_grouped_by_mechanism_and_the_proposed_one_is_last(tmp_path:
 def test_a_cell_has_the_boards_mark_and_its_count_only_where_counts_differ(tmp_path: Path) -> None:
     board = board_of([*runs("lp", "esol", [1.0, 1.2]), *runs("bss", "esol", [0.9, 0.9])])
     text = written(board, tmp_path)
-    assert "LP & \\underline{1.100}\\,{\\scriptsize$\\pm$0.100} & 2.00 \\\\" in text
+    assert "LP & \\textbf{1.100}\\,{\\scriptsize$\\pm$0.100} & 2.00 \\\\" in text
     assert "BSS & \\textbf{0.900}\\,{\\scriptsize$\\pm$0.000} & 1.00 \\\\" in text
     assert "(2)" not in text
     assert "over 2 training seeds. Bold: " in text

@@ -27,6 +27,7 @@ from roftbench.report.statistics.repeated_measures import (
 Kind = Literal["folds", "splits", "subsets", "seeds"]
 NAMES: dict[Kind, str] = {"folds": "fold", "splits": "split", "subsets": "label subset", "seeds": "seed"}
 TUKEY, CONOVER = "Tukey HSD", "Conover–Friedman"
+LARGEST = 1e100  # score of a test; those of trainings that diverged are beyond all comparison
 MIN_SEEDS = 3  # of one split, from which rows are compared in words; two say too little even of training
 
 
@@ -50,6 +51,8 @@ class Contest:
             molecules; "subsets" other training labels; "seeds" only vary training.
         test_share: the share of test molecules in a fold or split, 0 where all replicates have the same.
         incomplete: labels of rows that are left out because they lack a replicate or a defined score.
+        constant: labels of rows that are left out because their score is the same in all folds, as the ROC-AUC of a null
+            model is: a test of means does not apply to them.
     """
 
     table: str
@@ -64,6 +67,7 @@ class Contest:
     kind: Kind
     test_share: float
     incomplete: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
 
     @property
     def sign(self) -> int:
@@ -72,8 +76,8 @@ class Contest:
 
     @property
     def tested(self) -> bool:
-        """Whether there are several rows and replicates."""
-        return bool(min(self.scores.shape) >= 2)
+        """Whether there are several rows and replicates, with scores whose squares are numbers."""
+        return bool(min(self.scores.shape) >= 2 and np.abs(self.scores).max() < LARGEST)
 
     @property
     def one_split(self) -> bool:

@@ -61,7 +61,11 @@ def complete_scores(
 
 def _contest(board: Board, table: ShownTable, dataset: str, rows: list[_Row]) -> Contest:
     first = rows[0]
-    kept, names, kind, scores = complete_scores(rows, first["expected"].split())
+    complete, names, kind, scores = complete_scores(rows, first["expected"].split())
+    varies = (
+        np.ptp(scores, axis=0) > 0 if kind in ("folds", "splits") and len(names) > 1 else np.ones(len(complete), bool)
+    )
+    kept, scores = [i for i, one in zip(complete, varies, strict=True) if one], scores[:, varies]
     own = [row for row in rows if not row["baseline"] or table.of_baselines]
     shared = {part: {str(row[part]) for row in own} for part in PARTS}
     return Contest(
@@ -76,7 +80,8 @@ def _contest(board: Board, table: ShownTable, dataset: str, rows: list[_Row]) ->
         scores=scores,
         kind=kind,
         test_share=0.0 if kind in ("seeds", "subsets") else _test_share(board, rows, kind, len(names)),
-        incomplete=tuple(row["label"] for i, row in enumerate(rows) if row["n"] and i not in kept),
+        incomplete=tuple(row["label"] for i, row in enumerate(rows) if row["n"] and i not in complete),
+        constant=tuple(rows[i]["label"] for i in complete if i not in kept),
     )
 
 

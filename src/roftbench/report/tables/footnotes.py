@@ -90,9 +90,11 @@ def _best(contests: Sequence[Contest]) -> list[str]:
     test = TESTS[tuple(sorted({one.test for one in tested}, reverse=True))]
     counts = " or ".join(dict.fromkeys(one.count for one in tested))
     out = [f"{label} ({one.dataset})" for one in tested for label in one.incomplete]
+    constant = dict.fromkeys(label for one in tested for label in one.constant)
     return [
         BEST.format(test, counts) + (f" {ONE_SPLIT}" if all(one.one_split for one in tested) else ""),
         *([f"Not compared, as seeds, folds or scores are missing: {', '.join(out)}."] if out else []),
+        *([f"Not compared, as its score is the same in all folds: {', '.join(constant)}."] if constant else []),
     ]
 
 
