@@ -51,7 +51,7 @@ class Contest:
             molecules; "subsets" other training labels; "seeds" only vary training.
         test_share: the share of test molecules in a fold or split, 0 where all replicates have the same.
         incomplete: labels of rows that are left out because they lack a replicate or a defined score.
-        constant: labels of rows that are left out because their score is the same in all folds, as the ROC-AUC of a null
+        constant: labels of rows that are left out because their score is the same in all folds, as the AUC of a null
             model is: a test of means does not apply to them.
     """
 
