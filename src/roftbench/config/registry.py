@@ -1,6 +1,8 @@
 """The config folders, which are the registry of models, methods, data sets and splits."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,12 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    found = path.stat()
+    return deepcopy(_content_of(path, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=1024)  # parsing all options of a group takes a tenth of a second
+def _content_of(path: Path, _changed: int, _size: int) -> dict[str, Any]:
     content = load(read_text(path), path) or {}
     if not isinstance(content, dict):
         raise UsageError(f"{path} must consist of key: value lines", key=str(path))

@@ -43,6 +43,8 @@ class CellKeys:
     def __init__(self, *, pool: bool = False) -> None:
         self.pool = pool
         self._known: dict[tuple[Any, ...], tuple[dict[str, Any], CellKey]] = {}
+        self._texts: dict[tuple[Any, ...], tuple[dict[str, Any], str]] = {}
+        self._hashes: dict[str, str] = {}
         self._params: dict[tuple[int, str], tuple[Any, str]] = {}
 
     def of(self, job: dict[str, Any]) -> CellKey:
@@ -68,14 +70,29 @@ class CellKeys:
         return "/".join(map(str, (run, params.get("seed"), job["label_ratio"].get("seed")))) if self.pool else run
 
     def _compute(self, job: dict[str, Any]) -> CellKey:
-        named = _named_parts(job)
-        if self.pool:
-            named |= {part: _without(named[part], "seed") for part in SEEDED}
-        setting = {part: named[part] for part in PARTS}
-        versions = {field: named["train"][field] for field in ("protocol", "featurizer")}
-        terms = {"split": named["split"], "label_ratio": named["label_ratio"], **versions}
-        texts = tuple(canonical_json(named[part]) for part in NAMED)
-        return CellKey(short_hash(setting), short_hash(terms), job["train"] == NO_TRAINING, job["protocol"], texts)
+        texts = {part: self._text(part, job) for part in NAMED}
+        versions = {name: canonical_json(job.get(name)) for name in ("protocol", "featurizer")}
+        setting = self._hash({part: texts[part] for part in PARTS})
+        terms = self._hash({part: texts[part] for part in SEEDED} | versions)
+        return CellKey(setting, terms, job["train"] == NO_TRAINING, job["protocol"], tuple(texts.values()))
+
+    def _text(self, part: str, job: dict[str, Any]) -> str:
+        """Return what a part of a job contributes to its cell, as canonical JSON; many jobs share the part."""
+        own = job[part]
+        of_train = (job["protocol"], job.get("featurizer"), job["dataset"]["task"]) if part == "train" else ()
+        key = (part, id(own), *of_train)
+        if key not in self._texts:
+            named = _named(part, job)
+            named = _without(named, "seed") if self.pool and part in SEEDED else named
+            self._texts[key] = (own, canonical_json(named))
+        return self._texts[key][1]
+
+    def _hash(self, texts: dict[str, str]) -> str:
+        """Return `short_hash` of a dictionary whose values are given as canonical JSON."""
+        whole = ",".join(f"{json.dumps(name)}:{texts[name]}" for name in sorted(texts))
+        if whole not in self._hashes:
+            self._hashes[whole] = digest_of_text(f"{{{whole}}}")
+        return self._hashes[whole]
 
 
 def names(keys: Iterable[CellKey]) -> list[dict[str, str]]:
@@ -113,21 +130,20 @@ def describe(values: dict[str, Any], fields: list[str]) -> str:
     return ", ".join(printable_name(f"{field.removeprefix('params.')}={_text(values, field)}") for field in fields)
 
 
-def _named_parts(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the parts of a job that determine its cell."""
-    train = dict(job["train"])
-    if train.get("loss") == DEFAULT_LOSS[job["dataset"]["task"]]:
-        train["loss"] = None  # the task's default, so that both tasks share one setting
+def _named(part: str, job: dict[str, Any]) -> dict[str, Any]:
+    """Return what a part of a job contributes to its cell."""
     # Versions that change the meaning of numbers belong to the setting. A method's params have their own column, and
     # search and grid do not affect a candidate.
-    return {
-        **{part: job[part] for part in ("model", "label_ratio", "dataset")},
-        "split": _without(job["split"], "fold"),
-        "train": {**train, "protocol": job["protocol"], "featurizer": job.get("featurizer")},
-        "method": {
-            field: job["method"][field] for field in ("name", "target", "code", "protocol") if field in job["method"]
-        },
-    }
+    own: dict[str, Any] = job[part]
+    if part == "split":
+        return _without(own, "fold")
+    if part == "method":
+        return {field: own[field] for field in ("name", "target", "code", "protocol") if field in own}
+    if part == "train":
+        default = own.get("loss") == DEFAULT_LOSS[job["dataset"]["task"]]  # so that both tasks share one setting
+        versions = {"protocol": job["protocol"], "featurizer": job.get("featurizer")}
+        return {**own, **({"loss": None} if default else {}), **versions}
+    return own
 
 
 def _without(part: dict[str, Any], field: str) -> dict[str, Any]:

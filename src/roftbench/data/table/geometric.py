@@ -4,13 +4,13 @@ import io
 import pickle
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from roftbench.data.table.loaded import Loaded
 from roftbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SMILES, LABEL = "smiles", "y"
 TEXTS = (SMILES, "name")  # attributes of a graph that become columns, beside labels
@@ -54,7 +54,8 @@ def load(what: str, content: bytes) -> Loaded:
 
 
 def _loaded(what: str, content: bytes) -> Any:
-    from torch_geometric.data import Data  # here: a second that other tables need not spend
+    import torch  # here, as the next ones: seconds that other tables need not spend
+    from torch_geometric.data import Data
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
     from torch_geometric.data.storage import EdgeStorage, GlobalStorage, NodeStorage
 
@@ -93,12 +94,12 @@ def _attributes(what: str, graph: Any) -> dict[str, Any]:
     return found
 
 
-def _separated(joined: dict[str, Any], slices: dict[str, Tensor]) -> Iterator[dict[str, Any]]:
+def _separated(joined: dict[str, Any], slices: dict[str, "Tensor"]) -> Iterator[dict[str, Any]]:
     """Yield the graphs of an `InMemoryDataset`, which joins them along the first dimension."""
     count = len(slices[LABEL]) - 1 if LABEL in slices else len(joined.get(SMILES, []))
     for number in range(count):
         row = {name: joined[name][number] for name in TEXTS if isinstance(joined.get(name), list)}
-        if LABEL in slices and isinstance(joined.get(LABEL), Tensor):
+        if LABEL in slices and hasattr(joined.get(LABEL), "flatten"):
             first, end = slices[LABEL][number : number + 2].tolist()
             row[LABEL] = joined[LABEL][first:end]
         yield row
@@ -106,5 +107,5 @@ def _separated(joined: dict[str, Any], slices: dict[str, Tensor]) -> Iterator[di
 
 def _numbers(label: Any) -> list[str]:
     """Return the labels of a graph as text, "" where one is not a number."""
-    values: Iterable[Any] = label.flatten().tolist() if isinstance(label, Tensor) else [label]
+    values: Iterable[Any] = label.flatten().tolist() if hasattr(label, "flatten") else [label]
     return ["" if value != value else repr(value) for value in values]

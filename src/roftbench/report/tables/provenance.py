@@ -18,10 +18,9 @@ _LATER = ("processor", "arithmetic")  # missing from older records: named where 
 def data_lines(board: Board) -> list[_Line]:
     """Return a row for each data set and fingerprint: name, sha256, rows, rows kept, jobs."""
     found = Counter(
-        tuple(map(_text, (record.name("dataset"), *(getattr(record.data, name) for name in _DATA))))
-        for record in board.records
+        (record.name("dataset"), *(getattr(record.data, name) for name in _DATA)) for record in board.records
     )
-    return [[*names, str(count)] for names, count in sorted(found.items())]
+    return sorted([*map(_text, names), str(count)] for names, count in found.items())
 
 
 def protocol_of(job: dict[str, Any]) -> int:
@@ -41,8 +40,8 @@ def brief(board: Board, *flags: str) -> str:
     """Return the provenance in one line for the terminal, with shortened hashes."""
     protocols = _some({str(protocol_of(record.job)) for record in board.records})
     env = [record.env for record in board.records]
-    versions = _some({_text(one.get("roftbench")) for one in env})
-    commits = _some({_commit(one.get("commit")) for one in env})
+    versions = _some(set(map(_text, {one.get("roftbench") for one in env})))
+    commits = _some(set(map(_commit, {one.get("commit") for one in env})))
     data = ", ".join(f"{name} {sha256[:8]}" for name, sha256, *_ in data_lines(board))
     parts = [f"protocol {protocols}", f"roftbench {versions}", f"commit {commits}", f"data {data}"]
     return f"{asked(board, *flags)} {' · '.join(parts)}"
@@ -65,7 +64,7 @@ def render_provenance(board: Board, *flags: str) -> str:
 
 
 def _counted(name: str, values: Iterable[Any]) -> str:
-    found = Counter(map(_text, values))
+    found = {_text(value): count for value, count in Counter(values).items()}
     if len(found) == 1:
         return f"{name}: {next(iter(found))}"
     return f"{name}: {', '.join(f'{value} ({count} jobs)' for value, count in sorted(found.items()))}"
