@@ -1,6 +1,7 @@
 """scores.csv and settings.json: everything that tables need comes back from them, bit for bit."""
 
 import csv
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,17 @@ def in_table(records: list[RecordSummary]) -> list[RecordSummary]:
 def without_machine(failures: list[Failure]) -> list[Failure]:
     """Failures with the part of `env` that scores.csv holds."""
     return [replace(one, env={name: one.env[name] for name in ENV}) for one in failures]
+
+
+def test_packed_scores_are_read_and_written_as_plain_ones(written: Path, tmp_path: Path) -> None:
+    plain = read_scores(written)
+    paths = write_scores(*plain, tmp_path / "packed", packed=True)
+    assert [path.name for path in paths] == ["scores.csv.gz", "settings.json"]
+    assert gzip.decompress(paths[0].read_bytes()) == written.read_bytes()
+    assert read_scores(paths[0]) == plain
+    paths[0].write_bytes(paths[0].read_bytes()[:-20])
+    with raises_usage(key="--from", got=str(paths[0])):
+        read_scores(paths[0])
 
 
 def test_what_was_written_is_read_as_the_records_are(lab: Lab, written: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from roftbench.report.predictions.parquet import FEW, FILE, expected_rows, write
 from roftbench.report.predictions.pictures import write_pictures
 from roftbench.report.query import Request
 from roftbench.report.records import read_records
-from roftbench.report.scores import SCORES, read_scores, write_scores
+from roftbench.report.scores import PACKED, SCORES, read_scores, write_scores
 from roftbench.report.tables.board import COMPARABLE, Board
 from roftbench.report.tables.by_model import by_model, render, write_models
 from roftbench.report.tables.layout import Leaderboard
@@ -78,7 +78,8 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     board = Board.create(records, failures, request, ", ".join(map(str, scores)) or results)
     folder = output.out or (scores[0].absolute().parent if scores else results / "tables")
     left_out = len(records) + len(failures) - len(board.records) - len(board.failures)
-    keeps = _keeps_scores(folder, scores, left_out)
+    packed = [path.name for path in scores] == [PACKED]
+    keeps = _keeps_scores(folder / (PACKED if packed else SCORES), scores, left_out)
     show: _Show = partial(_show_methods, store=store, origins=origins)
     if output.paper or output.by == "model":
         show = _show_paper if output.paper else _show_models
@@ -86,7 +87,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     remove_leftovers([folder])
     try:
         written = show(board, folder, output, suffix)
-        written += [] if keeps else write_scores(board.records, board.failures, folder)
+        written += [] if keeps else write_scores(board.records, board.failures, folder, packed=packed)
         written += [] if scores or output.paper else _write_predictions(board, results, origins, folder, output)
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}", key="--out", got=str(folder)) from None
@@ -129,15 +130,14 @@ def _check_combination(request: Request, output: Output) -> None:
         raise UsageError(problem, key="group", got=",".join(request.group))
 
 
-def _keeps_scores(folder: Path, scores: Sequence[Path], left_out: int) -> bool:
-    """Return whether a folder's own scores.csv stays unchanged, as the tables are made from some of its jobs only.
+def _keeps_scores(own: Path, scores: Sequence[Path], left_out: int) -> bool:
+    """Return whether a folder's own scores stay unchanged, as the tables are made from some of its jobs only.
 
     If they are made from all jobs, it is rewritten, with columns that older versions lack.
 
     Raises:
         UsageError: it is joined with others, and would lose jobs that a filter leaves out.
     """
-    own = folder / SCORES
     over = own.exists() and any(own.samefile(path) for path in scores)
     if over and len(scores) > 1 and left_out:
         problem = f"{own} would lose {left_out} jobs: give another --out, or remove the filters"

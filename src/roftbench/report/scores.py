@@ -9,6 +9,7 @@ of the other task; `nan` is an undefined metric.
 """
 
 import csv
+import gzip
 import io
 import json
 import logging
@@ -26,7 +27,8 @@ from roftbench.errors import UsageError
 from roftbench.formatting import from_spreadsheet_text, spreadsheet_text
 from roftbench.metrics import METRICS
 from roftbench.report.cell_key import short_hash
-from roftbench.store.files import write_text
+from roftbench.store.files import atomic, write_text
+from roftbench.store.gzipped import GZIP, unpacked
 from roftbench.store.record_schema import (
     CandidateResult,
     Count,
@@ -41,7 +43,7 @@ from roftbench.store.record_schema import (
 
 logger = logging.getLogger(__name__)
 
-SCORES, SETTINGS = "scores.csv", "settings.json"
+SCORES, PACKED, SETTINGS = "scores.csv", "scores.csv.gz", "settings.json"
 PARTS = ("model", "method", "dataset", "split", "label_ratio", "train")
 UNNAMED = ("graphs", "fingerprint")  # parts without a name, of some models
 LABELS = ("weights", "selection", "interpolation", "test")
@@ -73,10 +75,12 @@ COLUMNS = [
 _Row = dict[str, str]
 
 
-def write_scores(records: list[RecordSummary], failures: list[Failure], folder: Path) -> list[Path]:
+def write_scores(
+    records: list[RecordSummary], failures: list[Failure], folder: Path, *, packed: bool = False
+) -> list[Path]:
     """Write scores.csv and settings.json into a folder, each replaced as a whole; returns their paths.
 
-    Equal records give equal files. Raises OSError if a file cannot be written.
+    `packed`: write scores.csv.gz instead. Equal records give equal files. Raises OSError if a file cannot be written.
     """
     settings = _Settings()
     text = io.StringIO()
@@ -86,8 +90,13 @@ def write_scores(records: list[RecordSummary], failures: list[Failure], folder: 
     for result in results:
         writer.writerows(_rows(result, settings))
     write_text(folder / SETTINGS, json.dumps(settings.contents, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    write_text(folder / SCORES, text.getvalue())
-    return [folder / SCORES, folder / SETTINGS]
+    path = folder / (PACKED if packed else SCORES)
+    if packed:
+        with atomic(path) as temporary:
+            temporary.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+    else:
+        write_text(path, text.getvalue())
+    return [path, folder / SETTINGS]
 
 
 def read_scores(*paths: Path) -> tuple[list[RecordSummary], list[Failure]]:
@@ -141,7 +150,9 @@ def _read(path: Path) -> list[RecordSummary | Failure]:
     beside = path.with_name(SETTINGS)
     try:
         settings = json.loads(beside.read_text(encoding="utf-8"))
-        with path.open(encoding="utf-8", newline="") as file:
+        raw = path.read_bytes()
+        content = unpacked(raw) if raw.startswith(GZIP) else raw
+        with io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
             there = list(rows.fieldnames or ())
             if there != [name for name in COLUMNS if name in there or name not in ADDED]:
