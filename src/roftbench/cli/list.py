@@ -47,7 +47,7 @@ def show_datasets(names: Sequence[str], overrides: Sequence[str], folder: Path |
     found = {name: spec and present(spec.source(), places) for name, spec in specs.items()}
     contents = options("dataset", folder)
     if as_json:
-        print(json.dumps([{**contents[name], "present": found[name]} for name in specs], indent=1))
+        print(json.dumps([{**contents[name], "name": name, "present": found[name]} for name in specs], indent=1))
         return 0
     width = column(specs)
     for name, spec in specs.items():
