@@ -68,10 +68,11 @@ class _FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if not 0 < self.validation_fraction < 1:
             problem = f"validation_fraction must be between 0 and 1, got {self.validation_fraction}"
             raise UsageError(problem, key="validation_fraction", got=self.validation_fraction)
-        seed = int(self.random_state)
+        seed, total = int(self.random_state), max(1, len(texts))
+        held = max(1, round(self.validation_fraction * total))
         options: dict[str, Any] = {
             "split": self.split,
-            "split.fractions": [1 - self.validation_fraction, self.validation_fraction, 0.0],
+            "split.fractions": [1 - held / total, held / total, 0.0],
             "split.seed": seed,
             **({} if self.epochs is None else {"train.epochs": self.epochs}),
             **(self.options or {}),
@@ -270,7 +271,8 @@ class FineTunedClassifier(ClassifierMixin, _FineTuned):  # type: ignore[misc]
         Raises:
             UsageError: A molecule cannot be read.
         """
-        chosen: NDArray[Any] = self.classes_[(self._predicted(X, complete=True) > 0.5).astype(int)]
+        positive = self._predicted(X, complete=True) > 0.5
+        chosen: NDArray[Any] = self.classes_[positive.astype(int)]
         return chosen[:, 0] if self.n_outputs_ == 1 else chosen
 
     def score(self, X: Any, y: Any, sample_weight: None = None) -> float:  # noqa: N803

@@ -13,7 +13,6 @@ from roftbench.api.jobs import record_of
 from roftbench.api.labels import SMILES, label_columns
 from roftbench.api.options import overrides_of
 from roftbench.config.paths import absolute, paths_of
-from roftbench.data.warnings import NO_LABEL
 from roftbench.errors import check_range
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.member import as_list
@@ -135,7 +134,7 @@ def _warn(record: Record, texts: Sequence[str], *, first: bool) -> None:
     if dropped := record.data.dropped:
         shown = "; ".join(f"row {one['row']} ({texts[one['row']][:40]!r}): {one['reason']}" for one in dropped[:3])
         warnings.warn(f"{len(dropped)} of {len(texts)} molecules are not used: {shown}", stacklevel=3)
-    asked = NO_LABEL.format("test") if record.count.graphs.test == 0 else None  # no test part was wanted
+    unasked = record.count.graphs.test in (0, 1)  # no test part was asked for, but rounding may leave a molecule
     for text in record.warnings:
-        if text != asked:
+        if not (unasked and text.startswith("the test part")):
             warnings.warn(text, stacklevel=3)

@@ -9,7 +9,6 @@ from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.duplicates import across_parts
 from roftbench.data.split import Split
 
-NO_LABEL = "the {} part has no label: its scores are undefined"
 LOW, HIGH = 0.01, 100.0  # range of standard deviations of labels that need no scaling
 
 
@@ -21,7 +20,7 @@ def warnings_of(dataset: MoleculeDataset, parts: Split) -> list[str]:
         y = dataset.y[part]
         known = ~np.isnan(y)
         if not known.any():
-            found.append(NO_LABEL.format(name))
+            found.append(f"the {name} part has no label: its scores are undefined")
             continue
         without = int((~known.any(axis=1)).sum())
         if without and (y.shape[1] > 1 or name == "train"):  # others are counted once, where parts are cut
