@@ -13,6 +13,7 @@ from refusals import raises_usage
 
 import roftbench
 from roftbench.errors import JobError
+from roftbench.predict.ensemble import Ensemble
 
 from .conftest import SMALL
 
@@ -59,7 +60,7 @@ def test_table_is_written_as_the_command_line_reads_it(cli: Command, temporary: 
     assert f"already done (key {model.saved[0].facts['key']})" in ended.out
 
 
-def test_nothing_is_left(temporary: Path, fine_tuned: roftbench.predict.ensemble.Ensemble) -> None:
+def test_nothing_is_left(temporary: Path, fine_tuned: Ensemble) -> None:
     assert fine_tuned.predict(["CCO"])["y_predicted"].notna().all()
     assert list(temporary.iterdir()) == []
     assert sorted(path.name for path in Path().iterdir()) == ["temporary"]
@@ -106,7 +107,7 @@ def test_unreadable_molecules_are_named(temporary: Path, molecules: Molecules) -
 @pytest.mark.parametrize(
     ("smiles", "y", "key"),
     [
-        ([], [], None),
+        ([], [], "smiles"),
         (["CCO", "CC"], [1.0], "y"),
         ("CCO", [1.0], "smiles"),
         ([1.0, 2.0], [1.0, 2.0], "smiles"),
@@ -114,10 +115,16 @@ def test_unreadable_molecules_are_named(temporary: Path, molecules: Molecules) -
         (["CCO", "CC"], [1.0, float("inf")], "y"),
     ],
 )
-def test_wrong_input_is_refused_by_name(temporary: Path, smiles: object, y: object, key: str | None) -> None:
-    with raises_usage(**({} if key is None else {"key": key})):
+def test_wrong_input_is_refused_by_name(temporary: Path, smiles: object, y: object, key: str) -> None:
+    with raises_usage(key=key):
         roftbench.finetune(smiles, y, **SMALL)
     assert list(temporary.iterdir()) == []
+
+
+def test_error_names_the_arguments_and_no_temporary_file(temporary: Path) -> None:
+    with raises_usage(match="the table of smiles and y: the labels of y are a and b") as caught:
+        roftbench.finetune(["CC", "CCC"], ["a", "b"])
+    assert str(temporary) not in str(caught.value)
 
 
 def test_unknown_option_is_refused(temporary: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Lab, numbers
+from fenced import files
+from lab import ROOT, Lab, numbers
 from refusals import raises_usage
 
 from roftbench.config import callbacks
@@ -265,3 +266,21 @@ def test_class_that_is_no_callback_is_refused(lab: Lab, plugin: str) -> None:
 def test_callback_outside_plugins_is_refused(lab: Lab) -> None:
     with raises_usage(key="run.logger", got="os.path"):
         lab.job("method=lp", "run.logger=os.path")
+
+
+def test_callback_of_the_page_writes_improvements(lab: Lab, tmp_path: Path) -> None:
+    [(name, text)] = files(ROOT / "docs" / "trackers.md").items()
+    (tmp_path / name).write_text(text)
+    record = lab.done("method=lp", f"plugins=[{tmp_path / name}]", "run.logger=improvements.Improvements")
+    sys.modules.pop("improvements")
+    lines = (lab.results / "improvements.txt").read_text().splitlines()
+    scores = [epoch.val_score for epoch in record.history]
+    best = [score for i, score in enumerate(scores) if score == min(scores[: i + 1])]
+    assert [line.split()[-1] for line in lines] == [f"{score:.4f}" for score in best]
+
+
+def test_page_names_every_tracker_and_its_extra() -> None:
+    page = (ROOT / "docs" / "trackers.md").read_text()
+    for name, (_, package) in callbacks.TRACKERS.items():
+        assert f"| `{name}` |" in page
+        assert package is None or f'pip install "roftbench[{name}]"' in page

@@ -13,7 +13,7 @@ from roftbench.api.jobs import record_of
 from roftbench.api.labels import SMILES, label_columns
 from roftbench.api.options import overrides_of
 from roftbench.config.paths import absolute, paths_of
-from roftbench.errors import check_range
+from roftbench.errors import UsageError, check_range
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.member import as_list
 from roftbench.store.checksums import sha256
@@ -77,6 +77,8 @@ def finetune(
     columns = label_columns(y, len(texts))
     given = overrides_of({"model": model, "method": method, "run.device": device, **options})
     dataset = {"task": task} if task is not None else {}
+    if not texts:
+        raise UsageError("smiles holds no molecule", key="smiles", got=0)
     with _workspace(results) as (folder, cache):
         path = _written(folder / "inputs", {SMILES: texts, **columns})
         table = {"name": NAME, "path": path, "smiles_column": SMILES, "targets": list(columns), **dataset}
@@ -84,9 +86,12 @@ def finetune(
         models, plugins = list[Path](), tuple[str, ...]()
         for number in range(seed, seed + n_seeds):
             words_of_seed = [*words, *given, *overrides, f"seed={number}"]
-            record, store, plugins = record_of(words_of_seed, quiet=not verbose, cache=cache)
-            models.append(store.model_path(record.key))
-            _warn(record, texts, first=number == seed)
+            with _named_in_errors(path):
+                record, job, context = record_of(words_of_seed, quiet=not verbose, cache=cache)
+            models.append(context.store.model_path(record.key))
+            plugins = context.plugins
+            if number == seed:
+                _warn(record, texts, job.model.cautions)
         return load(*models, device=device, plugins=plugins)
 
 
@@ -108,6 +113,17 @@ def _workspace(results: str | Path | None) -> Iterator[tuple[Path, Path | None]]
         yield folder / "results", folder / "cache"
 
 
+@contextmanager
+def _named_in_errors(path: Path) -> Iterator[None]:
+    """Name the file of a table in errors as what it is for the caller, whose arguments it holds."""
+    try:
+        yield
+    except UsageError as error:
+        message = error.message.replace(str(path), "the table of smiles and y")
+        fields = {name: getattr(error, name) for name in ("key", "got", "allowed", "hint")}
+        raise UsageError(message, **fields) from None
+
+
 def _written(folder: Path, columns: Mapping[str, Sequence[Any]]) -> Path:
     """Write a table as CSV, under a name that its content determines; returns its path."""
     text = io.StringIO()
@@ -127,14 +143,15 @@ def _cell(value: Any) -> str:
     return " ".join(value.split()) if isinstance(value, str) else str(int(value) if isinstance(value, bool) else value)
 
 
-def _warn(record: Record, texts: Sequence[str], *, first: bool) -> None:
-    """Warn of what the first job has noticed, the molecules that it could not use among it."""
-    if not first:
-        return
+def _warn(record: Record, texts: Sequence[str], cautions: Sequence[str]) -> None:
+    """Warn of molecules that could not be used, and of what else a job noticed about the table.
+
+    Cautions about the model are in its card.
+    """
     if dropped := record.data.dropped:
         shown = "; ".join(f"row {one['row']} ({texts[one['row']][:40]!r}): {one['reason']}" for one in dropped[:3])
         warnings.warn(f"{len(dropped)} of {len(texts)} molecules are not used: {shown}", stacklevel=3)
     unasked = record.count.graphs.test in (0, 1)  # no test part was asked for, but rounding may leave a molecule
     for text in record.warnings:
-        if not (unasked and text.startswith("the test part")):
+        if text not in cautions and not (unasked and text.startswith("the test part")):
             warnings.warn(text, stacklevel=3)

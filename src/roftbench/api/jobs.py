@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from roftbench.api.options import overrides_of
+from roftbench.config.environment import RunContext
+from roftbench.config.job import Job
+from roftbench.console import logged
 from roftbench.errors import JobError, SkipJob
 from roftbench.store.record_schema import Record
-from roftbench.store.results import Store
 from roftbench.sweep.single import prepared
 from roftbench.sweep.worker import work
 
@@ -53,12 +55,14 @@ def run(
 
 def record_of(
     words: Sequence[str], config_dir: Path | None = None, *, quiet: bool = True, cache: Path | None = None
-) -> tuple[Record, Store, tuple[str, ...]]:
-    """Run the job of overrides; returns its record, the store that holds it and the plug-ins in use.
+) -> tuple[Record, Job, RunContext]:
+    """Run the job of overrides; returns its record, the job and its context.
 
-    `cache`: a folder of featurized data in place of that of the config. Raises as `run` does.
+    `quiet`: only progress bars appear, on a terminal. `cache`: a folder of featurized data in place of that of the
+    config. Raises as `run` does.
     """
-    _, job, context, guesses = prepared(words, config_dir)
+    with logged(None, quiet=quiet, bars=True):
+        _, job, context, guesses = prepared(words, config_dir)
     if cache is not None:
         context = replace(context, cache=cache)
     status, _ = work(job, context, guesses, in_sweep=False, quiet=quiet)
@@ -67,4 +71,4 @@ def record_of(
         failure = context.store.failure(job.key)
         reason = "its record cannot be read" if failure is None else failure.error
         raise (SkipJob if status == "skipped" else JobError)(reason)
-    return record, context.store, context.plugins
+    return record, job, context
