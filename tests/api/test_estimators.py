@@ -144,6 +144,8 @@ def test_cross_validation_search_and_pipeline(molecules: Molecules) -> None:
     scores = cross_val_score(FineTunedRegressor(**RIDGE), smiles, y, cv=3, error_score="raise")
     assert scores.shape == (3,)
     assert np.isfinite(scores).all()
+    in_processes = cross_val_score(FineTunedRegressor(**RIDGE), smiles, y, cv=3, n_jobs=2, error_score="raise")
+    assert in_processes.tolist() == scores.tolist()
     probability = cross_val_predict(FineTunedClassifier(**RIDGE), smiles, classes(y), cv=3, method="predict_proba")
     assert np.isfinite(probability).all()
     search = GridSearchCV(FineTunedRegressor(**RIDGE), {"method": ["ridge", "mean"]}, cv=2, error_score="raise")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from lab import Lab
+from command import Command
+from lab import Lab, write_csv
 from refusals import raises_usage
 
 from roftbench.predict.ensemble import Ensemble, load
@@ -69,6 +70,16 @@ def test_failed_saving_leaves_the_earlier_model(
         load(*models[1:]).save(folder)
     same(load(folder), first)
     assert [path.name for path in tmp_path.iterdir() if "saved" in path.name] == ["saved"]
+
+
+def test_command_line_reads_the_folder(models: list[Path], tmp_path: Path, cli: Command) -> None:
+    folder = load(*models).save(tmp_path / "saved")
+    table = write_csv(tmp_path / "new.csv", {"smiles": NEW})
+    ended = cli("predict", f"model_dir={folder}", f"input={table}", "output=found.csv")
+    assert ended.code == 0, ended
+    found = pd.read_csv("found.csv", keep_default_na=False, na_values=[""]).fillna({"reason": ""})
+    pd.testing.assert_frame_equal(found, load(folder).predict(NEW), check_dtype=False)
+    cli("embed", f"model_dir={folder}", f"input={table}", "output=z.npz").refused("those of a single model")
 
 
 def test_repr_says_what_it_is(models: list[Path]) -> None:

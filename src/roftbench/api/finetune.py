@@ -12,7 +12,7 @@ from typing import Any
 from roftbench.api.jobs import record_of
 from roftbench.api.labels import SMILES, label_columns
 from roftbench.api.options import overrides_of
-from roftbench.config.paths import absolute, paths_of
+from roftbench.config.paths import absolute
 from roftbench.errors import UsageError, check_range
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.member import as_list
@@ -74,11 +74,11 @@ def finetune(
     """
     check_range("n_seeds", n_seeds, 1)
     texts = as_list(smiles, strict=True)
+    if not texts:
+        raise UsageError("smiles holds no molecule", key="smiles", got=0)
     columns = label_columns(y, len(texts))
     given = overrides_of({"model": model, "method": method, "run.device": device, **options})
     dataset = {"task": task} if task is not None else {}
-    if not texts:
-        raise UsageError("smiles holds no molecule", key="smiles", got=0)
     with _workspace(results) as (folder, cache):
         path = _written(folder / "inputs", {SMILES: texts, **columns})
         table = {"name": NAME, "path": path, "smiles_column": SMILES, "targets": list(columns), **dataset}
@@ -97,20 +97,12 @@ def finetune(
 
 @contextmanager
 def _workspace(results: str | Path | None) -> Iterator[tuple[Path, Path | None]]:
-    """Yield a folder of results and one of featurized data; both are temporary if `results` is None.
-
-    The slots of GPUs stay those of all processes.
-    """
+    """Yield a folder of results and one of featurized data; both are temporary if `results` is None."""
     if results is not None:
         yield absolute(str(results)), None
         return
     with tempfile.TemporaryDirectory(prefix="roftbench-") as name:
-        folder = Path(name)
-        slots = absolute(paths_of([]).cache) / "gpus"
-        slots.mkdir(parents=True, exist_ok=True)
-        (folder / "cache").mkdir()
-        (folder / "cache" / "gpus").symlink_to(slots, target_is_directory=True)
-        yield folder / "results", folder / "cache"
+        yield Path(name) / "results", Path(name) / "cache"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`roftbench.run`: one job of the benchmark."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def record_of(
     with logged(None, quiet=quiet, bars=True):
         _, job, context, guesses = prepared(words, config_dir)
     if cache is not None:
-        context = replace(context, cache=cache)
+        context = replace(context, cache=_with_slots(cache, context.cache))
     status, _ = work(job, context, guesses, in_sweep=False, quiet=quiet)
     record = context.store.get(job.key) if status == "done" else None
     if record is None:
@@ -72,3 +73,14 @@ def record_of(
         reason = "its record cannot be read" if failure is None else failure.error
         raise (SkipJob if status == "skipped" else JobError)(reason)
     return record, job, context
+
+
+def _with_slots(cache: Path, shared: Path) -> Path:
+    """Return a folder of featurized data in which the slots of GPUs (run.jobs_per_gpu) are those of all processes."""
+    link = cache / "gpus"
+    with suppress(OSError):  # without a cache that can be written, slots are not shared
+        (shared / "gpus").mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to(shared / "gpus", target_is_directory=True)
+    return cache

@@ -65,7 +65,7 @@ class Ensemble:
         targets = ", ".join(self.targets[:3]) + ", …" * (len(self.targets) > 3)
         return printable_name(
             f"<Ensemble of {count}: {', '.join(names)}; {self.task} of {targets};"
-            f" {len(self.train)} training molecules; predict, embed, save>"
+            f" {sum(one['labels'] for one in self.saved[0].facts['labels'])} training labels; predict, embed, save>"
         )
 
     def _endings(self) -> list[str]:
