@@ -4,20 +4,34 @@ from roftbench.__about__ import __version__
 
 TYPE_CHECKING = False  # not from `typing`, whose import before `main` an interrupt would end with a traceback
 if TYPE_CHECKING:
+    from roftbench.api.estimators import FineTunedClassifier, FineTunedRegressor
+    from roftbench.api.finetune import finetune
+    from roftbench.api.jobs import run
+    from roftbench.api.tables import records
     from roftbench.predict.embedding import embed
     from roftbench.predict.ensemble import load
 
-__all__ = ["__version__", "embed", "load"]
+__all__ = ["FineTunedClassifier", "FineTunedRegressor", "__version__", "embed", "finetune", "load", "records", "run"]
+
+_LAZY = {  # imported on first use: torch and pandas take seconds
+    "FineTunedClassifier": "roftbench.api.estimators",
+    "FineTunedRegressor": "roftbench.api.estimators",
+    "embed": "roftbench.predict.embedding",
+    "finetune": "roftbench.api.finetune",
+    "load": "roftbench.predict.ensemble",
+    "records": "roftbench.api.tables",
+    "run": "roftbench.api.jobs",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Import `load` and `embed` on first use: they import torch, which takes seconds."""
-    if name == "load":
-        from roftbench.predict.ensemble import load
+    """Import a public name on first use."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return load
-    if name == "embed":
-        from roftbench.predict.embedding import embed
+    return getattr(import_module(_LAZY[name]), name)
 
-        return embed
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -104,10 +104,11 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     if named:
         member = encoder_of(with_model, folder, settings.device)
     else:
-        if len(_folders(settings.model_dir)) > 1:
+        members = load(*_folders(settings.model_dir), device=settings.device, plugins=_plugins(settings)).members
+        if len(members) > 1:
             problem = f"model_dir={settings.model_dir}: representations are those of a single model: give one folder"
             raise UsageError(problem, key="model_dir", got=settings.model_dir)
-        [member] = load(settings.model_dir, device=settings.device, plugins=_plugins(settings)).members
+        [member] = members
     source = _source(settings)
     path = Path(settings.output).expanduser()
     without = embed_table(member, source, path)

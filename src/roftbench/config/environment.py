@@ -36,6 +36,7 @@ class RunSettings:
     rerun: bool = False
     keep: bool | str = False
     stage_cap_gb: float = 10.0
+    logger: str | None = None
 
     def __post_init__(self) -> None:
         check_device(self.device)

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 
+from roftbench.config.callbacks import check_logger
 from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
 from roftbench.config.environment import RunContext, RunSettings
 from roftbench.config.job import Job, TrainSettings
@@ -80,6 +81,7 @@ class Parser:
         )
         settings: RunSettings = self._once(_typed_group, RunSettings, "run", plain["run"])
         check_can_be_kept(model, method, settings.keep)
+        self._once(check_logger, settings.logger, plugins)
         return job, RunContext(settings, absolute(paths.results), absolute(paths.cache), places, plugins), guesses
 
     def _once(self, make: Callable[..., Any], *given: Any) -> Any:

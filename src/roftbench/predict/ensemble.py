@@ -1,6 +1,6 @@
 """Saved models that predict together: mean and spread, intervals, calibrated probabilities, similarity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from roftbench.config.plugins import load_plugin
 from roftbench.data.similarity import nearest
 from roftbench.errors import UsageError
+from roftbench.formatting import printable_name
 from roftbench.predict.calibration import calibrated, platt
 from roftbench.predict.conformal import covered, half_widths
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, common, pooled
 from roftbench.predict.member import as_list, embedded, member_of
+from roftbench.predict.saved_ensemble import folders_of, write_ensemble
 from roftbench.predict.saved_model import SavedModel, read_saved
 from roftbench.runner.devices import choose_device
 
@@ -55,6 +57,16 @@ class Ensemble:
         self.train = np.unique(np.concatenate([one.train for one in self.saved]), axis=0)
         self.calibration = self._calibration()
         self.columns = [f"{name}{end}" for name in self.targets for end in self._endings()] + [SIMILARITY]
+
+    def __repr__(self) -> str:
+        jobs = [one.facts["job"] for one in self.saved]
+        names = sorted({f"{job['model']['name']} · {job['method']['name']}" for job in jobs})
+        count = "1 model" if len(jobs) == 1 else f"{len(jobs)} models"
+        targets = ", ".join(self.targets[:3]) + ", …" * (len(self.targets) > 3)
+        return printable_name(
+            f"<Ensemble of {count}: {', '.join(names)}; {self.task} of {targets};"
+            f" {sum(one['labels'] for one in self.saved[0].facts['labels'])} training labels; predict, embed, save>"
+        )
 
     def _endings(self) -> list[str]:
         spread = ["_std"] if self.has_deviation or len(self.members) > 1 else []
@@ -177,6 +189,25 @@ class Ensemble:
         frame[REASON] = [reason for one in found for reason in one.reasons]
         return frame
 
+    def save(self, folder: str | Path, files: Mapping[str, str] | None = None) -> Path:
+        """Write the models into a folder, from which `roftbench.load` and `roftbench predict` read them.
+
+        The folder is replaced in one step if it holds a saved model; other files in it stay.
+
+        Args:
+            folder: The folder, such as "models/solubility".
+            files: Further text files by name, which belong to the models.
+
+        Returns:
+            The folder.
+
+        Raises:
+            UsageError: The folder holds other files and no saved model, or cannot be written.
+        """
+        path = Path(folder).expanduser().absolute()
+        write_ensemble(self.saved, path, files or {})
+        return path
+
     def embed(self, smiles: Sequence[str]) -> NDArray[np.float32]:
         """Return the graph representations of molecules by a single model.
 
@@ -221,7 +252,7 @@ def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] =
 
     Args:
         *model_dirs: Folders of one or more saved models of the same tasks (`run.keep=true` and `roftbench advise` write
-            them to `<results>/models/<key>`), each as an argument of its own.
+            them to `<results>/models/<key>`, `Ensemble.save` to any folder), each as an argument of its own.
         device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
         plugins: Modules or `.py` files with the classes of your own models and methods; they are imported.
 
@@ -243,7 +274,7 @@ def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] =
     if not model_dirs or not all(isinstance(folder, str | Path) for folder in model_dirs):
         problem = "load() takes the folder of a saved model, or several one by one: load(a, b)"
         raise UsageError(problem, key="model_dirs", got=model_dirs)
-    saved = [read_saved(Path(folder).expanduser()) for folder in model_dirs]
+    saved = [read_saved(one) for folder in model_dirs for one in folders_of(Path(folder).expanduser())]
     if len({one.sha256 for one in saved}) < len(saved):
         folders = [str(one.folder) for one in saved]
         raise UsageError(f"a model is given twice: {', '.join(folders)}", key="model_dirs", got=folders)

@@ -1,6 +1,7 @@
 """A job with everything loaded: candidates are fitted and compared, and the best one is recorded."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -81,6 +82,8 @@ class Experiment(ABC):
         self.warnings = list(setup.warnings)
         self.store = setup.context.store
         self.seconds: dict[str, float] = {}
+        self.on_epoch: Callable[[Epoch, int | None], None] = lambda epoch, candidate: None  # that of a callback
+        self.candidate: int | None = None  # number of the one that is fitted, if there are several
         self.chosen: Any = None  # `FitResult.fitted` of the best candidate, after `work`
 
     @classmethod
@@ -122,7 +125,9 @@ class Experiment(ABC):
         name = self.objective.metric.name
         results: list[CandidateResult] = []
         best: FittedCandidate | None = None  # the fitted weights of the others are dropped
-        for candidate in self.candidates():
+        candidates = self.candidates()
+        for number, candidate in enumerate(candidates):
+            self.candidate = number if len(candidates) > 1 else None
             try:
                 one = self._try(candidate)
             except SkipJob:

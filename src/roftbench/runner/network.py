@@ -135,19 +135,28 @@ class NetworkExperiment(Experiment):
     def _fit_stage(self, method: Method, need: Needed, number: int) -> Fit:
         """Return a fitted stage, from the store if it has it, and load its weights into the model."""
 
+        live = list[Epoch]()  # epochs that the callback has seen as they ended
+
+        def epoch_ended(epoch: Epoch) -> None:
+            live.append(epoch)
+            self.on_epoch(epoch, self.candidate)
+
         def fit() -> Entry:
             stage = method.stages()[number]
             if stage.converged:
                 made = fit_converged(self.model, self.start, self.objective, self.dataset.targets)
             else:
                 given = (method, stage, number, self.objective, self.job.train, self.job.seed)
-                made = fit_stage(self.model, self.start, *given, self.progress)
+                made = fit_stage(self.model, self.start, *given, self.progress, epoch_ended)
             return made.state, {**{name: getattr(made, name) for name in FIT}, "history": plain(made.history)}
 
         state, description = self._stored(need, fit)
         self.model.load_state_dict(state)
         known = {name: description[name] for name in FIT if name in description}  # older: no info
-        return Fit(state=state, **{**known, "history": convert(description["history"], list[Epoch])})
+        history = convert(description["history"], list[Epoch])
+        for epoch in history[len(live) :]:  # of a stage from the store
+            self.on_epoch(epoch, self.candidate)
+        return Fit(state=state, **{**known, "history": history})
 
     def _finished(self, method: Method, need: Needed | None, fit: Fit) -> Finished:
         """Return the result of a method's finish; one that fits on validation labels is stored like a stage."""

@@ -20,6 +20,7 @@ from roftbench.runner.experiment import Experiment
 from roftbench.runner.memory import peak_mb, reset_peak
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.provenance import environment
+from roftbench.runner.tracking import Tracking
 from roftbench.store.record_schema import Failure, Record
 from roftbench.store.results import Store
 
@@ -78,9 +79,9 @@ def run_job(
         if (done := context.finished(job.key)) is not None:
             return Outcome(done, cached=True)
         if job.model.kind != NETWORK:
-            return _run(job, context, announce, save)
+            return _tracked(job, context, announce, save)
         with reserved_device(context.run.device, context.cache / "gpus", context.run.jobs_per_gpu) as device:
-            return _run(job, context.running(device=device), announce, save)
+            return _tracked(job, context.running(device=device), announce, save)
 
 
 def load_experiment(job: Job, context: RunContext) -> Experiment:
@@ -90,7 +91,16 @@ def load_experiment(job: Job, context: RunContext) -> Experiment:
     return kind.load(job, context)
 
 
-def _run(job: Job, context: RunContext, announce: Announce, save: Save | None) -> Outcome:
+def _tracked(job: Job, context: RunContext, announce: Announce, save: Save | None) -> Outcome:
+    """Run a job without its record, followed by the callback of the run."""
+    tracking = Tracking(context)
+    with tracking.around(job):
+        outcome = _run(job, context, announce, save, tracking)
+        tracking.result = outcome.record
+    return outcome
+
+
+def _run(job: Job, context: RunContext, announce: Announce, save: Save | None, tracking: Tracking) -> Outcome:
     """Run a job without its record and store the result."""
     store = context.store
     began = time.monotonic()
@@ -99,6 +109,7 @@ def _run(job: Job, context: RunContext, announce: Announce, save: Save | None) -
     try:
         experiment = load_experiment(job, context)
         device, loaded = experiment.device, True
+        experiment.on_epoch = tracking.epoch_ended
         announce(experiment)
         record = experiment.work()
         if context.run.keep is True and save is not None:

@@ -76,11 +76,14 @@ def fit_stage(
     settings: TrainSettings,
     seed: int,
     progress: Progress,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fit:
     """Train `model` in place for one stage and leave its best weights in it.
 
     The best epoch is the first with the best validation score, or the last where the score is never defined. All
     random numbers depend on (seed, stage number) alone, so that a stage does not depend on earlier ones.
+
+    `on_epoch` is called after each epoch.
 
     Raises:
         SkipJob: the model has no such block.
@@ -115,6 +118,7 @@ def fit_stage(
             history.append(Epoch(stage.name, epoch, loss, score))
             if best is None or objective.metric.better(score, best.score) or (score is None and best.score is None):
                 best = _Best(copy_state(model, modes.moving), epoch, score)
+            on_epoch(history[-1])
             progress.epoch_done(epoch, epochs, time.monotonic() - epoch_began, score)
     if best is None:
         raise ValueError("a stage has at least one epoch")

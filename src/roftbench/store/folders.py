@@ -29,7 +29,7 @@ def replace_folder(new: Path, folder: Path, ours: Collection[str]) -> None:
     if earlier is None:
         return
     try:
-        _remove(earlier, folder)
+        _remove(earlier, folder, ours)
     except OSError as error:  # `restore_folders` moves its files later
         logger.warning("%s holds files that could not be moved to %s: %s", earlier, folder, error.strerror or error)
 
@@ -74,13 +74,13 @@ def restore_folders(parent: Path) -> None:
                 path.unlink()
 
 
-def _remove(earlier: Path, folder: Path) -> None:
-    """Remove an earlier folder after moving the files that `folder` lacks."""
+def _remove(earlier: Path, folder: Path, ours: Collection[str] = ()) -> None:
+    """Remove an earlier folder after moving the files that `folder` lacks, except for `ours`."""
     if earlier.is_symlink():
         earlier.unlink()
         return
     for path in earlier.iterdir() if folder.exists() else ():
-        if not os.path.lexists(folder / path.name) and not FORMAT.fullmatch(path.name):
+        if path.name not in ours and not os.path.lexists(folder / path.name) and not FORMAT.fullmatch(path.name):
             path.replace(folder / path.name)
     shutil.rmtree(earlier, ignore_errors=True)
 

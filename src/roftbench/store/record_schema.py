@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from roftbench.formatting import printable_name, score_text
+
 SCHEMA: Literal[2] = 2  # 1: without a digest
+NAMED = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")  # parts of a job that have names
 Scores = dict[str, float | None]  # by metric; None: undefined
 
 
@@ -203,6 +206,11 @@ class Record(JobResult, frozen=True, kw_only=True):
     seconds: dict[str, float]
     env: dict[str, Any]
     peak_memory_mb: float | None = None
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{part}={self.name(part)}" for part in NAMED)
+        val, test = (f"{part} {score_text(getattr(self.scores, part)[self.metric])}" for part in ("val", "test"))
+        return printable_name(f"<Record {self.key}: {parts}; {self.metric}: {val}, {test}>")
 
     def summary(self) -> RecordSummary:
         """Return the record without its bulk."""

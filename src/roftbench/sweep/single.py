@@ -1,12 +1,15 @@
 """One job, or its composed config: through Hydra's Compose API, in this process."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from omegaconf import DictConfig
 
 from roftbench.config.compose import clear_errors, clear_options, composed, hydra_app
+from roftbench.config.environment import RunContext
+from roftbench.config.job import Job
 from roftbench.config.parse import parse
 from roftbench.config.references import check_references
 from roftbench.console import say
@@ -22,17 +25,27 @@ def run_single(arguments: Arguments) -> int:
     Raises:
         UsageError: an override cannot be used, or the job cannot be run as requested.
     """
-    with clear_errors(arguments.overrides, arguments.config_dir):
-        config = composed(arguments.overrides, arguments.config_dir, with_hydra=True)
-        job, context, guesses = parse(config, arguments.config_dir)
-        refits = refits_of([(job, context)])
-        fetch_missing((source, context.places) for source in job.sources())
+    config, job, context, guesses = prepared(arguments.overrides, arguments.config_dir)
+    refits = refits_of([(job, context)])
     if _describes_sweep(config, arguments):
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
     status, _ = work(job, context, guesses, in_sweep=False)
     if status == "done":
         keep_all(refits, quiet=True)
     return int(status != "done")
+
+
+def prepared(overrides: Sequence[str], config_dir: Path | None) -> tuple[DictConfig, Job, RunContext, list[str]]:
+    """Return the config of one job, the job with its published files in place, its context, and what was guessed.
+
+    Raises:
+        UsageError: an override cannot be used, or a file cannot be found.
+    """
+    with clear_errors(overrides, config_dir):
+        config = composed(overrides, config_dir, with_hydra=True)
+        job, context, guesses = parse(config, config_dir)
+        fetch_missing((source, context.places) for source in job.sources())
+    return config, job, context, guesses
 
 
 def show(arguments: Arguments) -> None:

@@ -14,12 +14,18 @@ from roftbench.sweep.job_summary import announce, conclude
 
 
 def work(
-    job: Job, context: RunContext, guesses: Sequence[str] = (), *, in_sweep: bool, bars: bool = True
+    job: Job,
+    context: RunContext,
+    guesses: Sequence[str] = (),
+    *,
+    in_sweep: bool,
+    bars: bool = True,
+    quiet: bool = False,
 ) -> tuple[str, str]:
     """Run a job; returns its status (done, failed, skipped, busy), and why the store cannot record it, or "".
 
     In a sweep only the log has the job's lines, and nothing but an interruption is raised: what goes wrong is a failure
-    in the store. `bars`: progress bars are shown.
+    in the store. `bars`: progress bars are shown. `quiet`: only warnings and bars appear on the terminal.
 
     Raises:
         UsageError: outside a sweep, data, split, labels, model or device cannot be had as requested, or results cannot
@@ -28,7 +34,7 @@ def work(
     if not in_sweep:  # a sweep has done it before its first job
         context.tidy()
     store, done = context.store, context.finished(job.key)
-    with logged(store.log_path(job.key) if done is None else None, quiet=in_sweep, bars=bars):
+    with logged(store.log_path(job.key) if done is None else None, quiet=in_sweep or quiet, bars=bars):
         for guess in guesses:
             say(f"  guessed: {guess}")
         if done is not None:  # also where nothing can be written

@@ -1,0 +1,74 @@
+"""The folder of an ensemble: one saved model directly in it, or several in folders of their own."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from roftbench.errors import UsageError
+from roftbench.predict.model_card import card
+from roftbench.predict.saved_model import DESCRIPTION, FILES, SavedModel, write_saved
+from roftbench.store.files import write_text
+from roftbench.store.folders import replace_folder
+from roftbench.store.leftovers import remove_leftovers, temporary_name
+
+ENSEMBLE = "ensemble.json"  # names the folders of several models
+
+
+def write_ensemble(saved: Sequence[SavedModel], folder: Path, files: Mapping[str, str]) -> None:
+    """Write models and further text files into a folder, in one step; a model in it before is replaced.
+
+    Raises:
+        UsageError: The folder holds other things than a saved model, or cannot be written.
+    """
+    earlier = {*FILES, *files, ENSEMBLE, *(path.name for path in folders_of(folder))}
+    if folder.exists() and not ((folder / DESCRIPTION).is_file() or (folder / ENSEMBLE).is_file() or _empty(folder)):
+        problem = f"{folder} holds no saved model, but other files: nothing is written into it"
+        raise UsageError(problem, key="folder", got=str(folder), hint="Give a new folder")
+    temporary = temporary_name(folder)
+    remove_leftovers([folder.parent], folder.name)
+    try:
+        _write_all(saved, temporary, files)
+        replace_folder(temporary, folder, earlier)
+    except OSError as error:
+        problem = f"{folder} cannot be written: {error.strerror or error}"
+        raise UsageError(problem, key="folder", got=str(folder)) from None
+
+
+def _write_all(saved: Sequence[SavedModel], folder: Path, files: Mapping[str, str]) -> None:
+    """Write the content of the folder, which is removed if that fails."""
+    names = [str(one.facts["key"]) for one in saved]
+    try:
+        for name, one in zip(names, saved, strict=True):
+            moved = replace(one, folder=folder / name if len(saved) > 1 else folder)
+            write_saved(moved, card(moved))
+        if len(saved) > 1:
+            write_text(folder / ENSEMBLE, json.dumps({"models": names}, indent=1) + "\n")
+        for name, text in files.items():
+            write_text(folder / name, text)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def folders_of(folder: Path) -> list[Path]:
+    """Return the folders of the models that a folder stands for: those that it names, or itself.
+
+    Raises:
+        UsageError: The list of its models is damaged.
+    """
+    path = folder / ENSEMBLE
+    if not path.is_file():
+        return [folder]
+    names: object = None
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        names = json.loads(path.read_text(encoding="utf-8"))["models"]
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) and Path(n).name == n for n in names):
+        raise UsageError(f"model_dir={folder} is damaged: {ENSEMBLE} names no models", key="model_dir", got=str(folder))
+    return [folder / name for name in names]
