@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from chemprop import data, featurizers, models, nn
 from lightning import pytorch as pl
-from rdkit import Chem, RDLogger
+from rdkit import Chem, rdBase
 
 DIM, COUNT = 16, 100
 TABLES = Path(__file__).parents[2] / "src" / "roftbench" / "assets" / "data"
@@ -92,16 +92,22 @@ def outcome(model: models.MPNN, smiles: list[str], kind: str) -> dict[str, np.nd
 
 def main(folder: Path) -> None:
     """Write all files."""
-    RDLogger.DisableLog("rdApp.*")
     warnings.filterwarnings("ignore")
     torch.manual_seed(0)
     torch.set_num_threads(1)
     smiles = molecules()
     assert len(smiles) == COUNT
+    with rdBase.BlockLogs():
+        arrays = outcomes(smiles, folder)
+    np.savez_compressed(folder / "chemprop.npz", **arrays)
+
+
+def outcomes(smiles: list[str], folder: Path) -> dict[str, Any]:
+    """Write the models, and return SMILES and outcomes."""
     found = {"plain": plain(folder), "trained": trained(smiles, folder), "block": block(folder)}
     kinds = {"plain": "v2", "trained": "v1", "block": "v2"}
     arrays = {f"{n}.{key}": one for n, m in found.items() for key, one in outcome(m, smiles, kinds[n]).items()}
-    np.savez_compressed(folder / "chemprop.npz", smiles=np.array(smiles), **arrays)
+    return {"smiles": np.array(smiles), **arrays}
 
 
 if __name__ == "__main__":

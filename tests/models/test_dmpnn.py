@@ -13,7 +13,6 @@ from torch import Tensor
 
 from roftbench.data.featurizers.chemprop import REVERSE
 from roftbench.data.packed import Batch
-from roftbench.models import dmpnn
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.chemprop_file import read_model
 from roftbench.models.directed_edges import DirectedEdges
@@ -174,7 +173,7 @@ def test_sharing_changes_nothing(options: dict[str, Any], monkeypatch: pytest.Mo
     batch = batch_for(encoder)
     shared = gradients(encoder, batch)
     of = DirectedEdges.of
-    monkeypatch.setattr(dmpnn.DirectedEdges, "of", lambda batch, depth, share: of(batch, depth, share=False))
+    monkeypatch.setattr(DirectedEdges, "of", lambda batch, depth, share: of(batch, depth, share=False))
     whole = gradients(encoder, batch)
     torch.testing.assert_close(shared[0], whole[0], rtol=1e-12, atol=1e-12)
     for key, gradient in shared[1].items():
