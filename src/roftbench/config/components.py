@@ -150,6 +150,7 @@ def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
         git_blob=known.git_blob,
         source=source,
         cautions=tuple(card.cautions()),
+        seen=tuple(card.labels_seen() or ()),
     )
 
 

@@ -46,6 +46,8 @@ class Setup:
         dataset = load_dataset(job.dataset, context.cache / "data", context.places)
         whole, parts = dataset.cut(build(job.split), job.label_ratio)
         warnings = [*warnings_of(dataset, parts), *_scale_warnings(job, dataset, parts), *job.model.cautions]
+        if job.dataset.name in job.model.seen:
+            warnings.append(f"model {job.model.name}: its pretraining saw labels of {job.dataset.name}")
         if len(parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(dataset)} molecules, cut by"

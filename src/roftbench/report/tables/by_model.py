@@ -13,6 +13,7 @@ from roftbench.formatting import printable
 from roftbench.report.aggregate import sign
 from roftbench.report.format import MISSING, amount, csv_text, markdown_table, method_name, metric_name, rank, score
 from roftbench.report.tables.footnotes import shows_spread, spread_note
+from roftbench.report.tables.seen import mark_of, seen_notes
 from roftbench.store.files import write_text
 
 GROUP = ["method", "split", "train"]  # one table each
@@ -60,7 +61,8 @@ def render(frame: pd.DataFrame) -> str:
     for (method, split, train), group in groupby(rows, key=itemgetter(*GROUP)):
         blocks.append(f"## {method_name(str(method))} · {split} split · {train} training")
         blocks.append(_table(cells := list(group)))
-        blocks += [f"- {note}" for note in spread_note(row["replicates"] for row in cells if shows_spread(row))]
+        notes = spread_note(row["replicates"] for row in cells if shows_spread(row))
+        blocks += [f"- {note}" for note in [*notes, *seen_notes(cells)]]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -110,5 +112,6 @@ def _cell(row: _Row | None, best: float | None) -> str:
     if row is None:
         return MISSING
     if row["n"] < row["n_expected"]:
-        return f"{row['n']}/{row['n_expected']}"
-    return f"**{score(row)}**" if row["rank"] == best else score(row)
+        return f"{row['n']}/{row['n_expected']}{mark_of(row)}"
+    shown = f"{score(row)}{mark_of(row)}"
+    return f"**{shown}**" if row["rank"] == best else shown

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from roftbench.report.tables.board import COMPARABLE, Board
+from roftbench.report.tables.seen import seen_notes
 
 OUTSIDE = "† no network and none of the nine methods: takes no part in average ranks, bold and underline."
 NOT_REPORTABLE = (
@@ -43,6 +44,7 @@ def notes_of(board: Board, rows: list[_Row], lines: _Lines, tested: list[_Row], 
         notes += [f"{label} §, selected by test scores: {text}." for text in [_tuned(beside)] if text]
     notes += _budget(lines)
     notes += spread_note(row["replicates"] for row in (*rows, *tested) if shows_spread(row))
+    notes += seen_notes(rows)
     notes += [OUTSIDE] * any(row["baseline"] for row in rows)
     return notes + [NOT_REPORTABLE] * bool(tested)
 

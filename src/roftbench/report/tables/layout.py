@@ -13,6 +13,7 @@ from roftbench.report.format import MISSING, method_name, method_order, metric_n
 from roftbench.report.tables.board import TABLE, Board
 from roftbench.report.tables.footnotes import notes_of
 from roftbench.report.tables.missing import Filler
+from roftbench.report.tables.seen import mark_of
 
 BASELINE, BY_TEST = " †", " §"
 MARKS = {1: "bold", 2: "underline"}
@@ -122,7 +123,10 @@ def _layout(board: Board, rows: list[_Row], tested: list[_Row], filler: Filler) 
         shown.append([Text(label), *map(_cell, line), *([Text(rank(line[0]))] if first["ranked"] else [])])
         beside = {row["dataset"]: row for row in tested if row["row"] == line[0]["row"] and not line[0]["baseline"]}
         if beside:
-            cells = [Text(score(beside[name])) if name in beside else Text("") for name in metrics]
+            cells = [
+                Text(f"{score(beside[name])}{mark_of(beside[name])}") if name in beside else Text("")
+                for name in metrics
+            ]
             shown.append([Text(f"{label}{BY_TEST}"), *cells, *([Text("")] if first["ranked"] else [])])
     jobs, reasons = filler.missing(rows)
     return Layout(
@@ -138,5 +142,5 @@ def _cell(row: _Row) -> Text:
     if row["n"] == 0:
         return Text({"failed": "failed", "skipped": "n/a"}.get(row["status"], MISSING))
     if row["n"] < row["n_expected"]:
-        return Text(f"{row['n']}/{row['n_expected']}")
-    return Text(score(row), MARKS.get(row["place"], ""))
+        return Text(f"{row['n']}/{row['n_expected']}{mark_of(row)}")
+    return Text(f"{score(row)}{mark_of(row)}", MARKS.get(row["place"], ""))
