@@ -59,7 +59,10 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], st
     own |= {"moleculestm": MoleculeSTM, "graphgps": GraphGPS, "graphium": Graphium}
     for name, encoder in own.items():
         save_file(encoder().state_dict(), folder / f"{name}.safetensors")
+    golden = ROOT / "tests" / "golden"
+    chemprop = {("model", "chemprop"): "plain", ("model", "chemeleon"): "block"}
     return {
+        **{option: f"model.checkpoint={golden}/chemprop_{name}.pt" for option, name in chemprop.items()},
         ("dataset", "csv"): f"dataset.path={folder / 'mine.csv'}",
         ("dataset", "pyg"): f"dataset.path={folder / 'mine.pt'}",
         ("model", "pyg"): "model.module=torch_geometric.nn.models.GCN +model.kwargs={hidden_channels:8,num_layers:2}",

@@ -49,6 +49,7 @@ RELEASED = {  # the names that keys and records hold: never change a line, add n
     },
 }
 ENCODERS = {  # the same of models, many of which share an encoder
+    "roftbench.models.dmpnn.DMPNN",
     "roftbench.models.ecfp.ECFP",
     "roftbench.models.gat.GAT",
     "roftbench.models.gcn.GCN",
@@ -57,6 +58,7 @@ ENCODERS = {  # the same of models, many of which share an encoder
     "roftbench.models.graphium.Graphium",
     "roftbench.models.graphsage.GraphSAGE",
     "roftbench.models.minimol.MiniMol",
+    "roftbench.models.molclr.MolCLRGCN",
     "roftbench.models.moleculestm.MoleculeSTM",
     "roftbench.models.pyg.PyG",
 }

@@ -138,6 +138,10 @@ def _model_details(card: "ModelCard", present: str | None) -> list[str]:
         details += ["no checkpoint, needs no GPU"]
     else:
         details += [_pretraining(card), present or _ELSEWHERE.get(str(card.checkpoint), card.own_file())]
+    if card.pretraining != "none":
+        seen = card.labels_seen()
+        names = "unknown" if seen is None else ", ".join(seen) or "none"
+        details += [f"benchmark labels seen in pretraining: {names}"]
     details += [f"license: {card.license}"] if card.license else []
     return details + ([_VERIFIED[card.verified]] if card.verified is not None else [])
 

@@ -14,6 +14,7 @@ from roftbench.config.kinds import bases_of, kind_of
 from roftbench.config.model_cards import check_encoder
 from roftbench.config.plugins import code_of, import_allowed, import_name
 from roftbench.config.schema import naming_params, schema_of, typed
+from roftbench.config.stated_arguments import with_stated_arguments
 from roftbench.data.config import DatasetSpec
 from roftbench.data.cross_validation import CrossValidation
 from roftbench.data.featurizers.base import HU, GraphKind
@@ -97,7 +98,7 @@ def names_parts(split: Component) -> bool:
 
 def model_of(values: dict[str, Any], plugins: tuple[str, ...], folder: Path | None = None) -> ModelSpec:
     """Return the model with the checksum of its weights; raises UsageError as `parse` does."""
-    head, component = _component(ModelCard, values, "model", plugins)
+    head, component = _component(ModelCard, with_stated_arguments(values, plugins), "model", plugins)
     model: Any = import_name(component.target)
     kind = kind_of(model, "model")
     for name, base in getattr(model, "imports", {}).items():
@@ -150,6 +151,7 @@ def _weights(card: ModelCard, spec: ModelSpec) -> ModelSpec:
         git_blob=known.git_blob,
         source=source,
         cautions=tuple(card.cautions()),
+        seen=tuple(card.labels_seen() or ()),
     )
 
 

@@ -103,7 +103,8 @@ class ModelSpec(Component):
     With kind "fingerprint" it has neither; `version` is then that of the fingerprint's code.
 
     `sha256` identifies the weights in the job's key, or `git_blob` if only that is known of a file. `cautions` are
-    warnings about the checkpoint for readers of the job's numbers. `featurizer` is that of the graphs that the encoder
+    warnings about the checkpoint for readers of the job's numbers, and `seen` the data sets whose labels the
+    pretraining saw. `featurizer` is that of the graphs that the encoder
     reads, None for the "hu" graphs.
     """
 
@@ -113,6 +114,7 @@ class ModelSpec(Component):
     git_blob: str | None = None
     source: Source | None = None
     cautions: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
     featurizer: GraphKind | None = None
     kind: str = NETWORK
     version: int | None = None

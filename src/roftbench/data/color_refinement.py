@@ -100,20 +100,20 @@ def share(
         done: number of layers that are left out at the beginning, less than `depth`.
     """
     (source, target), ptr = edge_index.numpy(), edge_ptr.numpy()
-    bond = _columns(edge_attr.numpy())
+    bond = columns_as_numbers(edge_attr.numpy())
     owner = np.repeat(np.arange(len(node_cuts) - 1), np.diff(node_cuts))
-    colors = [_columns(np.column_stack([owner, np.diff(ptr), x.numpy()]))]
+    colors = [columns_as_numbers(np.column_stack([owner, np.diff(ptr), x.numpy()]))]
     for _ in range(depth):
-        colors.append(_refined(colors[-1], source, target, bond, ptr))
+        colors.append(refined(colors[-1], source, target, bond, ptr))
     colors = colors[done:]
-    firsts = [_firsts(color) for color in colors]
+    firsts = [first_of_each(color) for color in colors]
     # Colors are numbered as they first appear, and so those of a batch follow one another.
     cuts = [np.searchsorted(first, node_cuts).tolist() for first in firsts]
     hops = [
         _hop(old, len(first_old), first, source, edge_attr.numpy(), ptr)
         for old, (first_old, first) in zip(colors[:-1], pairwise(firsts), strict=True)
     ]
-    order, starts = _by(colors[-1], len(firsts[-1]))
+    order, starts = by_value(colors[-1], len(firsts[-1]))
     atoms, color = torch.from_numpy(firsts[0]), torch.from_numpy(colors[-1])
     for i, (n0, n1) in enumerate(pairwise(node_cuts)):
         ranges = [(cut[i], cut[i + 1]) for cut in cuts]
@@ -132,7 +132,7 @@ def _numbered(keys: Integers) -> Integers:
     return pd.factorize(keys)[0].astype(np.int64, copy=False)
 
 
-def _columns(table: NDArray[np.integer]) -> Integers:
+def columns_as_numbers(table: NDArray[np.integer]) -> Integers:
     """Return the rows of a table of integers ≥ 0, [n, m], as numbers, [n], equal for equal rows."""
     numbers = np.zeros(len(table), np.int64)
     for column in table.T:
@@ -140,7 +140,7 @@ def _columns(table: NDArray[np.integer]) -> Integers:
     return numbers
 
 
-def _refined(color: Integers, source: Integers, target: Integers, bond: Integers, ptr: Integers) -> Integers:
+def refined(color: Integers, source: Integers, target: Integers, bond: Integers, ptr: Integers) -> Integers:
     """Return the colors of the next depth: equal for equal colors of an atom and, with bonds, of its neighbors."""
     degree = np.diff(ptr)
     seen = color[source] * (bond.max(initial=0) + 1) + bond
@@ -154,13 +154,13 @@ def _refined(color: Integers, source: Integers, target: Integers, bond: Integers
     return color
 
 
-def _firsts(color: Integers) -> Integers:
+def first_of_each(color: Integers) -> Integers:
     """Return the first atom of each color, ascending, as colors are numbered by first appearance."""
     highest = np.maximum.accumulate(color)
     return np.flatnonzero(np.diff(highest, prepend=-1))
 
 
-def _by(values: Integers, size: int) -> tuple[Tensor, Tensor]:
+def by_value(values: Integers, size: int) -> tuple[Tensor, Tensor]:
     """Return positions sorted by value, and where those of each value begin, [size + 1]."""
     starts = np.concatenate([[0], np.cumsum(np.bincount(values, minlength=size))])
     return torch.from_numpy(np.argsort(values, kind="stable")), torch.from_numpy(starts)
@@ -184,7 +184,7 @@ def _hop(
     came, bonds = np.empty(len(owner), np.int64), np.zeros((len(owner), attr.shape[1]), np.int64)
     came[~bonded], came[bonded] = old[first], old[source[edges]]
     bonds[bonded] = attr[edges]
-    by_source, starts = _by(came, num_old)
+    by_source, starts = by_value(came, num_old)
     entering = np.empty(num_old, np.int64)
     entering[old[first]] = sizes  # equal for atoms of one color
     states, attrs, enters, degrees, owners = map(torch.from_numpy, (came, bonds, offsets, entering, owner))

@@ -3,7 +3,7 @@
 import io
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,10 @@ def load_published(encoder: Encoder, source: Source, places: Places) -> None:
 
 
 def _load(encoder: Encoder, content: bytes, what: str) -> None:
-    state, wanted = _parse(content, what), encoder.state_dict()
+    own, wanted = encoder.read(content, what), encoder.state_dict()
+    if own is not None:
+        check_arguments({name: getattr(encoder, name) for name in own.arguments}, own.arguments, what)
+    state = _parse(content, what) if own is None else own.state
     if not any(key.startswith(PARALLEL) for key in wanted):
         consume_prefix_in_state_dict_if_present(state, PARALLEL)
     state = encoder.translate(state)
@@ -117,6 +120,14 @@ def _load(encoder: Encoder, content: bytes, what: str) -> None:
         )
         raise UsageError(problem, key="model.checkpoint", got=what)
     encoder.load_state_dict(state)
+
+
+def check_arguments(given: Mapping[str, Any], stated: Mapping[str, Any], what: str) -> None:
+    """Raise UsageError if arguments of an encoder contradict those that its checkpoint states; dropout may differ."""
+    for name, value in stated.items():
+        if name != "dropout" and given.get(name) not in (None, value):
+            problem = f"model.{name}={given[name]}, but {what} has {name}={value}"
+            raise UsageError(problem, key=f"model.{name}", got=given[name], allowed=[str(value)])
 
 
 def _prefix(state: State, wanted: State) -> str:

@@ -31,6 +31,8 @@ class ModelCard:
         git_blob: git's object id that the file must have.
         pretraining: a key of `PRETRAINING`.
         pretraining_data: data of the pretraining, in words.
+        seen: data sets whose labels the pretraining saw; None: not known, or without labels for a pretraining that is
+            none or self-supervised. No part of a job's key.
         parameters: number of parameters of the encoder; 0 for a fingerprint.
         verified: whether the loader was tested on the file itself, False if only on its description.
         note: caution for readers of results.
@@ -46,6 +48,7 @@ class ModelCard:
     git_blob: str | None = None
     pretraining: str = "none"
     pretraining_data: str | None = None
+    seen: list[str] | None = None
     parameters: int | None = None
     verified: bool | None = None
     note: str | None = None
@@ -79,6 +82,10 @@ class ModelCard:
     def fingerprint(self) -> bool:
         """Whether the model is a fingerprint, without a network."""
         return self.parameters == 0
+
+    def labels_seen(self) -> list[str] | None:
+        """Return the data sets whose labels the pretraining saw; None if that is not known."""
+        return [] if self.seen is None and self.pretraining in ("none", "self-supervised") else self.seen
 
     def own_file(self) -> str:
         """Return a description of a file that the user provides, with its public address if it has one."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,13 @@ from roftbench.data.packed import Batch
 HEAD = "head"
 
 State = dict[str, Tensor]
+
+
+class Weights(NamedTuple):
+    """Tensors of a checkpoint, and the arguments of the encoder's class that it states."""
+
+    state: State
+    arguments: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,18 @@ class Encoder(nn.Module, ABC):
         if not hasattr(self, "dim"):
             raise ValueError(f"{type(self).__name__} sets no self.dim, the width of its representations")
         return nn.Linear(self.dim, num_tasks)
+
+    @classmethod
+    def read(cls, content: bytes, what: str) -> Weights | None:
+        """Return the weights of a file in a format of the encoder's own, named `what` in messages; by default None.
+
+        None stands for safetensors or a state dict, which state no arguments. An argument that is null in a config is
+        filled in from a user's file. The encoder keeps arguments as attributes of the same names.
+
+        Raises:
+            UsageError: the file cannot be read.
+        """
+        return None
 
     def translate(self, state: State) -> State:
         """Return the tensors of a published checkpoint under this encoder's names; by default unchanged."""

@@ -52,6 +52,8 @@ class Setup:
         whole, parts = dataset.cut(splitter, job.label_ratio)
         used = PARTS if not job.refit else PARTS[:2] if validates else PARTS[:1]
         warnings = [*warnings_of(dataset, parts, used), *_scale_warnings(job, dataset, parts), *job.model.cautions]
+        if job.dataset.name in job.model.seen:
+            warnings.append(f"model {job.model.name}: its pretraining saw labels of {job.dataset.name}")
         if len(parts.train) == 0:
             raise UsageError(
                 f"the training part of data set {job.dataset.name} is empty: {len(dataset)} molecules, cut by"

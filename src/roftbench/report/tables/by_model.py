@@ -18,6 +18,7 @@ from roftbench.report.statistics.repeated_measures import best_set
 from roftbench.report.tables.board import every_replicate
 from roftbench.report.tables.contests import complete_scores
 from roftbench.report.tables.footnotes import shows_spread, spread_note
+from roftbench.report.tables.seen import mark_of, seen_notes
 from roftbench.store.files import write_text
 
 GROUP = ["method", "split", "train"]  # one table each
@@ -78,7 +79,8 @@ def render(frame: pd.DataFrame) -> str:
     for (method, split, train), group in groupby(rows, key=itemgetter(*GROUP)):
         blocks.append(f"## {method_name(str(method))} · {split} split · {train} training")
         blocks.append(_table(cells := list(group)))
-        blocks += [f"- {note}" for note in spread_note(row["replicates"] for row in cells if shows_spread(row))]
+        notes = spread_note(row["replicates"] for row in cells if shows_spread(row))
+        blocks += [f"- {note}" for note in [*notes, *seen_notes(cells)]]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -126,5 +128,6 @@ def _cell(row: _Row | None) -> str:
     if row is None:
         return MISSING
     if row["n"] < row["n_expected"]:
-        return f"{row['n']}/{row['n_expected']}"
-    return f"**{score(row)}**" if row["best"] else score(row)
+        return f"{row['n']}/{row['n_expected']}{mark_of(row)}"
+    shown = f"{score(row)}{mark_of(row)}"
+    return f"**{shown}**" if row["best"] else shown

@@ -6,6 +6,7 @@ from typing import Any
 from roftbench.report.statistics.contest import CONOVER, TUKEY, Contest
 from roftbench.report.statistics.repeated_measures import MAX_VARIANCE_RATIO
 from roftbench.report.tables.board import COMPARABLE, Board
+from roftbench.report.tables.seen import seen_notes
 
 OUTSIDE = "† no network and none of the nine methods: takes no part in average ranks."
 NOT_REPORTABLE = (
@@ -59,6 +60,7 @@ def notes_of(
         notes += [f"{label} §, selected by test scores: {text}." for text in [_tuned(beside)] if text]
     notes += _budget(lines)
     notes += spread_note(row["replicates"] for row in (*rows, *tested) if shows_spread(row))
+    notes += seen_notes(rows)
     notes += [OUTSIDE] * any(row["baseline"] for row in rows)
     return notes + [NOT_REPORTABLE] * bool(tested)
 

@@ -15,6 +15,7 @@ from roftbench.report.tables.bounds import bound_notes, bound_rows
 from roftbench.report.tables.contests import contests_of
 from roftbench.report.tables.footnotes import notes_of
 from roftbench.report.tables.missing import Filler
+from roftbench.report.tables.seen import mark_of
 from roftbench.report.tables.shown import ShownTable, shown_tables
 
 BY_TEST = " §"
@@ -118,7 +119,10 @@ def _layout(board: Board, table: ShownTable, tested: list[_Row], filler: Filler,
         shown.append([Text(label), *cells, *([Text(rank(line[0]))] if first["ranked"] else [])])
         beside = {row["dataset"]: row for row in tested if row["row"] == line[0]["row"] and not line[0]["baseline"]}
         if beside:
-            cells = [Text(score(beside[name])) if name in beside else Text("") for name in metrics]
+            cells = [
+                Text(f"{score(beside[name])}{mark_of(beside[name])}") if name in beside else Text("")
+                for name in metrics
+            ]
             shown.append([Text(f"{label}{BY_TEST}"), *cells, *([Text("")] if first["ranked"] else [])])
     bounds = bound_rows(board, rows)
     for label, texts in bounds.items():
@@ -140,5 +144,5 @@ def cell_text(row: _Row, *, is_best: bool) -> Text:
     if row["n"] == 0:
         return Text({"failed": "failed", "skipped": "n/a"}.get(row["status"], MISSING))
     if row["n"] < row["n_expected"]:
-        return Text(f"{row['n']}/{row['n_expected']}")
-    return Text(score(row), BEST if is_best else "")
+        return Text(f"{row['n']}/{row['n_expected']}{mark_of(row)}")
+    return Text(f"{score(row)}{mark_of(row)}", BEST if is_best else "")

@@ -16,6 +16,7 @@ from roftbench.report.tables.footnotes import OUTSIDE, SPREAD, USES_VALIDATION, 
 from roftbench.report.tables.latex import comments, escape, plain
 from roftbench.report.tables.paper import Column, Line, PaperTable, is_scored, neighbors, paper_tables
 from roftbench.report.tables.provenance import asked, facts
+from roftbench.report.tables.seen import mark_of, seen_notes
 from roftbench.store.files import write_text
 
 PAPER = "paper.tex"
@@ -147,7 +148,7 @@ def _cell(line: Line, column: Column, style: PaperStyle, *, count: bool) -> str:
         return escape(text.plain)
     mean = _STYLES[str(text.style)].format(style.number(row["mean"], row["metric"]))
     spread = f"\\,{{\\scriptsize$\\pm${style.number(row['std'], row['metric'])}}}" if row["n"] > 1 else ""
-    return f"{mean}{spread}" + (f" ({row['n']})" if count else "")
+    return f"{mean}{spread}" + (f" ({row['n']})" if count else "") + escape(mark_of(row))
 
 
 def _bound_lines(table: PaperTable) -> Iterator[str]:
@@ -193,7 +194,7 @@ def _notes(table: PaperTable) -> list[str]:
     notes += [note for note in spread_note(row["replicates"] for row in table.scored if row["n"] > 1) if note != SPREAD]
     gaps = any(not is_scored(row) for line in table.lines for column, row in line.rows.items() if column.dataset)
     bounds = {label: [column.dataset for column in texts] for label, texts in table.bounds.items()}
-    return notes + [GAPS] * gaps + bound_notes(table.scored, bounds)
+    return notes + seen_notes(table.scored) + [GAPS] * gaps + bound_notes(table.scored, bounds)
 
 
 def _label(table: PaperTable) -> str:

@@ -1,0 +1,35 @@
+"""Mark of scores on a data set whose labels the model's pretraining saw, from the cards of the shipped models."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from roftbench.config.model_cards import model_cards
+
+MARK = " ‡‡"
+SEEN = "‡‡ pretraining saw this task ({}): not a score on unseen labels."
+UNKNOWN = "Whether the pretraining of {} saw labels of these data sets is not known."
+_Row = dict[Any, Any]  # of a data frame
+
+
+def mark_of(row: _Row) -> str:
+    """Return the mark of a cell with scores, or ""."""
+    return MARK if row["n"] and row["dataset"] in (_seen().get(row["model"]) or ()) else ""
+
+
+def seen_notes(rows: Iterable[_Row]) -> list[str]:
+    """Return the notes of a table's cells; none if no cell is marked."""
+    scored = [row for row in rows if row["n"]]
+    marked: dict[str, list[str]] = {}
+    for row in filter(mark_of, scored):
+        marked.setdefault(row["model"], []).append(row["dataset"])
+    if not marked:
+        return []
+    named = "; ".join(f"{model}: {', '.join(sorted(set(datasets)))}" for model, datasets in sorted(marked.items()))
+    unknown = sorted({row["model"] for row in scored if _seen().get(row["model"], ()) is None})
+    return [SEEN.format(named), *([UNKNOWN.format(", ".join(unknown))] if unknown else [])]
+
+
+@cache
+def _seen() -> dict[str, list[str] | None]:
+    return {name: card.labels_seen() for name, card in model_cards().items()}
