@@ -148,6 +148,17 @@ class Method:
         """Return the training stages, in order; each starts from the best weights of the one before."""
         return [Stage("ft")]
 
+    def extend(self, model: Predictor) -> None:
+        """Put modules of the method's own into a network, in place, before the first stage.
+
+        They go into `model.added`, which is the block "added" of the stages, and are called by forward hooks or
+        parametrizations of torch. Their random numbers depend on the job's seed alone. A saved model is extended again
+        before its weights are loaded.
+
+        Raises:
+            SkipJob: the encoder has no place for them.
+        """
+
     def penalty(self, step: Step) -> Tensor | float:
         """Return the weighted penalty that is added to the task loss in each step, a scalar."""
         return 0.0

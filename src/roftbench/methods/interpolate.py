@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from roftbench.methods.base import Fitted
-from roftbench.models.encoder import HEAD, State
+from roftbench.models.encoder import ADDED, HEAD, State
 
 VARIANCE = "running_var"  # name in PyTorch's norms
 BUFFERS = ("interpolate", "finetuned")
@@ -28,7 +28,9 @@ class _Mixed(torch.autograd.Function):
 
 
 def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
-    """Return the weights (1 − α)·θ⁰ + α·θᶠ, with a scalar α per block; the head keeps its fine-tuned weights.
+    """Return the weights (1 − α)·θ⁰ + α·θᶠ, with a scalar α per block.
+
+    The head, and what a method has added, keep their fine-tuned weights.
 
     At α = 0 and 1 the result equals θ⁰ and θᶠ bit for bit. Running variances are clamped at 0, because α outside of
     [0, 1] could make them negative, and a batch norm would then return NaN. Run a network on a state with gradients
@@ -45,7 +47,7 @@ def mix(fitted: Fitted, share: Mapping[str, Tensor], buffers: str) -> State:
     for key, block in fitted.block_of.items():
         tuned, is_buffer = fitted.tuned[key], key in fitted.buffers
         fixed = is_buffer and (buffers == "finetuned" or key not in fitted.moved_buffers)
-        if block == HEAD or fixed or not tuned.is_floating_point():
+        if block in (HEAD, ADDED) or fixed or not tuned.is_floating_point():
             state[key] = tuned
         else:
             alpha = share[block].to(tuned.device)

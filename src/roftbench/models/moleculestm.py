@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roftbench.data.packed import Batch
-from roftbench.models.encoder import Encoder, Nodes, State
+from roftbench.models.encoder import Encoder, Nodes, Site, State
 from roftbench.models.layers import check_sizes, layer_blocks, run_layers
 from roftbench.models.ogb_embeddings import AtomEncoder, BondEncoder
 from roftbench.models.segment_ops import Wiring, sum_runs, take
@@ -61,6 +61,11 @@ class MoleculeSTM(Encoder):
         h, wiring = self.atom_encoder(batch.x), Wiring.of(batch)
         layers = [partial(layer, edge_attr=batch.edge_attr, wiring=wiring) for layer in self.gnns]
         return run_layers(h, layers, self.batch_norms, self.dropout)
+
+    def sites(self) -> list[Site]:
+        """Return each convolution with its MLP and batch norm."""
+        widths = (self.dim, self.dim, self.dim)
+        return [Site(one, one.mlp, norm, widths) for one, norm in zip(self.gnns, self.batch_norms, strict=True)]
 
     def translate(self, state: State) -> State:
         """Return the tensors of the published file under this encoder's names, without the untrained head."""

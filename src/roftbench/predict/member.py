@@ -83,6 +83,8 @@ class FineTuned(Network):
 
     def __init__(self, saved: SavedModel, device: torch.device, plugins: tuple[str, ...]) -> None:
         model = Predictor(_built(saved, "model", plugins), len(saved.targets))
+        if saved.facts.get("extended"):
+            _built(saved, "method", plugins, saved.facts["method"]).extend(model)
         try:
             model.load_state_dict(saved.weights)
         except RuntimeError as error:
@@ -200,10 +202,11 @@ def member_of(saved: SavedModel, device: torch.device, plugins: tuple[str, ...] 
         raise UsageError(problem, key="model_dir", got=str(saved.folder), hint=AGAIN) from None
 
 
-def _built(saved: SavedModel, group: str, plugins: tuple[str, ...]) -> Any:
+def _built(saved: SavedModel, group: str, plugins: tuple[str, ...], chosen: Mapping[str, Any] | None = None) -> Any:
+    """Return the model or method of a saved model, with the parameters of its job, or those that it has chosen."""
     part = saved.facts["job"][group]
     base = KINDS[saved.facts["kind"]][group]
-    return import_allowed(present_path(part["target"]), f"{saved.folder}: {group}", plugins, (base,))(**part["params"])
+    return import_allowed(present_path(part["target"]), f"{saved.folder}: {group}", plugins, (base,))(**{**part["params"], **(chosen or {})})
 
 
 def as_list(smiles: Any) -> list[str]:

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from roftbench.methods.base import Finished, Fitted, Method, Stage
 from roftbench.models.acceleration import is_sync_free, shared_layers
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.config import PRETRAINING
-from roftbench.models.encoder import HEAD, Encoder, Predictor, State
+from roftbench.models.encoder import Encoder, Predictor, State
 from roftbench.models.statistics import DifferentiableStatistics
 from roftbench.runner.converged_head import PENALTIES, fit_converged
 from roftbench.runner.cuda_graph import GraphedCallable
@@ -41,6 +42,13 @@ from roftbench.store.tensors import Entry
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # stored with a stage's weights
 
 
+class Tuned(NamedTuple):
+    """The final weights of a network, and the method that has extended it; None for the network as it was loaded."""
+
+    state: State
+    extended_by: Method | None = None
+
+
 class NetworkExperiment(Experiment):
     """Fine-tuning of a network on the device: the stages of a method, and its finish."""
 
@@ -53,8 +61,9 @@ class NetworkExperiment(Experiment):
 
     def __init__(self, setup: Setup, model: Predictor) -> None:
         super().__init__(setup)
-        self.model = model
-        self.start = PretrainedModel(model, self.objective)
+        self.model = self._plain = model
+        self.start = self._plain_start = PretrainedModel(model, self.objective)
+        self._extended_by: Method | None = None  # whose modules are in `model`
         self.progress = JobProgress(self.objective.metric.name)
         self._used_stages: set[str] = set()  # keys of the stages that this job has fitted or loaded
 
@@ -68,6 +77,7 @@ class NetworkExperiment(Experiment):
 
     def words(self) -> dict[str, str]:
         """Return the number of parameters that each stage trains, and the settings of training."""
+        self._extend(_extending(self.method))
         spec, blocks = self.job.model, self.model.blocks()
         total = sum(parameter.numel() for parameter in self.model.parameters())
         texts = []
@@ -99,8 +109,21 @@ class NetworkExperiment(Experiment):
             return [self.method]
         return self.method.candidates(self.job.method.grid, list(self.model.encoder.blocks()))
 
+    def _extend(self, method: Method | None) -> None:
+        """Let `model` be the network as it was loaded, or a copy with the modules of a method."""
+        if method == self._extended_by:
+            return
+        self.model, self.start, self._extended_by = self._plain, self._plain_start, method
+        if method is not None:
+            self.model.load_state_dict(self.start.state)
+            with seeded(derive_seed(self.job.seed, "extend"), CPU):
+                self.model = extended(self.model, method).to(self.device)
+            self.start = self._plain_start.extended(self.model)
+
     def fit(self, method: Method) -> FitResult:
-        """Fit the stages of a candidate and apply its finish; `fitted` is a state dict."""
+        """Fit the stages of a candidate and apply its finish; `fitted` is a `Tuned`."""
+        by = _extending(method)
+        self._extend(by)
         self.model.load_state_dict(self.start.state)
         stages = needed(self.job, method, self.device.type)
         learned = stages.pop() if method.fits_on_validation else None
@@ -112,10 +135,10 @@ class NetworkExperiment(Experiment):
         finished = Finished(fit.state)
         if method.overrides("finish"):
             name = "before finish" if method.overrides("stages") or method.overrides("penalty") else "full_ft"
-            base = BaseResult(name, *self.scores(fit.state)[:2], fit.best_epoch)
+            base = BaseResult(name, *self.scores(Tuned(fit.state, by))[:2], fit.best_epoch)
             finished = self._finished(method, learned, fit)
         return FitResult(
-            finished.state,
+            Tuned(finished.state, by),
             finished.info.get("best_epoch", fit.best_epoch),
             [_stage_result(need) for need in stages],
             history,
@@ -123,14 +146,15 @@ class NetworkExperiment(Experiment):
             {**fit.info, **finished.info},
         )
 
-    def predict(self, fitted: State, index: Tensor) -> NDArray[np.float64]:
-        """Return the predictions of a state dict, in evaluation mode."""
-        self.model.load_state_dict(fitted)
+    def predict(self, fitted: Tuned, index: Tensor) -> NDArray[np.float64]:
+        """Return the predictions of fitted weights, in evaluation mode."""
+        self._extend(fitted.extended_by)
+        self.model.load_state_dict(fitted.state)
         return self.objective.to_predictions(self.start.outputs(self.model.eval(), index))
 
     def weights(self) -> State:
         """Return the best candidate's state dict."""
-        return dict(self.chosen)
+        return dict(self.chosen.state)
 
     def _fit_stage(self, method: Method, need: Needed, number: int) -> Fit:
         """Return a fitted stage, from the store if it has it, and load its weights into the model."""
@@ -216,7 +240,7 @@ class NetworkExperiment(Experiment):
                 tuned=fit.state,
                 block_of=block_of,
                 buffers=frozenset(name for name, _ in model.named_buffers()),
-                encoder_blocks=[name for name in model.blocks() if name != HEAD],
+                encoder_blocks=list(model.encoder.blocks()),
                 num_val_batches=len(small),
                 val_loss=val_loss,
                 val_score=val_score,
@@ -233,6 +257,18 @@ def _stage_result(need: Needed) -> StageResult:
     assert stage is not None
     described = naming_params(Stage, asdict(stage))
     return StageResult(**{**described, "blocks": stage.blocks and list(stage.blocks)}, frozen=need.frozen)
+
+
+def _extending(method: Method) -> Method | None:
+    """Return a method that extends the network, None for another."""
+    return method if method.overrides("extend") else None
+
+
+def extended(model: Predictor, method: Method) -> Predictor:
+    """Return a copy of a network with the modules of a method; raises SkipJob as `Method.extend` does."""
+    copied = deepcopy(model)
+    method.extend(copied)
+    return copied
 
 
 def _versions(made_with: dict[str, Any] | None) -> str:

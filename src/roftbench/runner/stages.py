@@ -69,7 +69,8 @@ def needed(job: Job, method: Method, device: str) -> list[Needed]:
             _check_converged(job)
         spec = naming_params(Stage, asdict(stage))
         del spec["name"]  # methods share stages under different names
-        chain.append({**spec, "penalty": _penalty_identity(job, method)})
+        added = {"extend": _identity(job, method)} if method.overrides("extend") else {}
+        chain.append({**spec, "penalty": _penalty_identity(job, method), **added})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
         found.append(Needed(stage.name, _key(job, device, chain), stage, frozen))
     if method.fits_on_validation:

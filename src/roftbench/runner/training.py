@@ -18,7 +18,7 @@ from roftbench.errors import JobError, SkipJob, suggest
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.acceleration import Accelerated, is_sync_free, shared_layers
-from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
+from roftbench.models.encoder import ADDED, HEAD, Nodes, Predictor, State, copy_state
 from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.frozen_states import NodeStates
 from roftbench.runner.objective import EVAL_BATCH, Objective
@@ -141,7 +141,7 @@ class Modes:
 
     def train(self) -> None:
         """Set every part to training or evaluation, also modules outside blocks, such as dropout without weights."""
-        self.model.train(self.frozen_mode == "train" or any(name != HEAD for name in self.trained))
+        self.model.train(self.frozen_mode == "train" or any(name not in (HEAD, ADDED) for name in self.trained))
         self.model.set_trained(self.trained, frozen_mode=self.frozen_mode)
 
 
@@ -243,9 +243,12 @@ class FullPass:
             yield partial(self.loss, _with_frozen(batch, index, self._frozen), index)
 
     def _frozen_states(self) -> NodeStates | None:
-        """Return node states of the frozen layers; None without such layers, or with a penalty, which may read all."""
+        """Return node states of the frozen layers; None without such layers, or with a penalty, which may read all.
+
+        None as well where a method has added modules, which may change any layer.
+        """
         encoder, objective = self.model.encoder, self.objective
-        if not isinstance(encoder, Accelerated) or self.method.overrides("penalty"):
+        if not isinstance(encoder, Accelerated) or self.method.overrides("penalty") or len(self.model.added):
             return None
         if (layers := encoder.frozen_layers()) == 0:
             return None
