@@ -20,9 +20,10 @@ from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
+from roftbench.runner.modes import Modes
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.objective import Objective
-from roftbench.runner.training import Fit, FullPass, Modes, fit_stage, shuffled_batches, train_step
+from roftbench.runner.training import Fit, FullPass, fit_stage, shuffled_batches, train_step
 
 HEAD_KEYS = {"head.weight", "head.bias"}
 

@@ -41,7 +41,8 @@ class Adapter(nn.Module):
 
     def _add(self, module: nn.Module, args: tuple[Any, ...], y: Tensor) -> Tensor:
         x, a = self._read.pop("x"), self._read.pop("a", y)
-        return y + self.scale[0] * self.before(x) + self.scale[1] * self.after(a)
+        shift: Tensor = self.scale[0] * self.before(x) + self.scale[1] * self.after(a)
+        return y + shift
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from roftbench.data.packed import Batch
 from roftbench.errors import check_range
+from roftbench.methods.step_rule import StepRule, Training
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State
 
 ENCODER_BLOCKS = "encoder_blocks"  # in a grid: every block of the encoder
@@ -29,17 +30,33 @@ class Stage:
         epochs: number of epochs; None for `train.epochs`.
         lr: learning rate; None for `train.lr`.
         converged: fit the head alone to its optimum (`runner.converged_head`), without epochs and learning rate.
+        parameters: patterns (`fnmatch`) of the keys of encoder parameters that are trained; None for all of `blocks`.
+            Running statistics of these blocks adapt, and the head, and what the method has added, are trained
+            whole if they are among them.
+        lrs: learning rate by block, where it differs from `lr`.
+        lr_decay: factor between the learning rate of a block and that of the block after it; the last has `lr`.
+        unfreeze_every: the last block is trained alone at first, and the one before joins after so many epochs, and so
+            on; None: all from the start.
     """
 
-    omitted_at_default: ClassVar[tuple[str, ...]] = ("converged",)
+    omitted_at_default: ClassVar[tuple[str, ...]] = ("converged", "parameters", "lrs", "lr_decay", "unfreeze_every")
 
     name: str
     blocks: tuple[str, ...] | None = None
     epochs: int | None = None
     lr: float | None = None
     converged: bool = False
+    parameters: tuple[str, ...] | None = None
+    lrs: dict[str, float] | None = None
+    lr_decay: float = 1.0
+    unfreeze_every: int | None = None
 
     def __post_init__(self) -> None:
+        check_range("lr_decay", self.lr_decay, 0, 1, open_low=True)
+        for block, lr in (self.lrs or {}).items():
+            check_range(f"lrs.{block}", lr, 0, open_low=True)
+        if self.unfreeze_every is not None:
+            check_range("unfreeze_every", self.unfreeze_every, 1)
         if self.epochs is not None:
             check_range("epochs", self.epochs, 1)
         if self.lr is not None:
@@ -162,6 +179,10 @@ class Method:
     def penalty(self, step: Step) -> Tensor | float:
         """Return the weighted penalty that is added to the task loss in each step, a scalar."""
         return 0.0
+
+    def step_rule(self, training: Training) -> StepRule:
+        """Return what acts around the optimizer's steps of a stage; by default nothing."""
+        return StepRule()
 
     def finish(self, fitted: Fitted) -> Finished:
         """Return the final weights, made from the fitted ones."""

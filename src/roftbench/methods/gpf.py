@@ -21,6 +21,7 @@ class Prompt(nn.Module):
         self.p = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, width)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the states with the prompt, [N, d]."""
         return x + self.p
 
 

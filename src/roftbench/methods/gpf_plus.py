@@ -18,7 +18,9 @@ class Mixture(nn.Module):
         self.scores = nn.Linear(width, prompts)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.scores(x).softmax(dim=1) @ self.p
+        """Return the states with their prompts, [N, d]."""
+        shift: Tensor = self.scores(x).softmax(dim=1) @ self.p
+        return x + shift
 
 
 @dataclass(frozen=True)

@@ -25,18 +25,21 @@ class Sum(nn.Module):
 
     def __init__(self, product: Product, scale: float) -> None:
         super().__init__()
-        vars(self).update(product=product, scale=scale)
+        self.scale = scale
+        vars(self)["product"] = product  # not registered: its keys are those of "added"
 
     def forward(self, weight: Tensor) -> Tensor:
+        """Return the sum, [out, in]."""
         product: Product = vars(self)["product"]
         return torch.addmm(weight, product.b, product.a, alpha=self.scale)
 
 
 @dataclass(frozen=True)
 class LoRA(Method):
-    """W + scale·B·A in each matrix [out, in] of the encoder's layers; B, A and the head are trained (Hu et al., ICLR 2022).
+    """W + scale·B·A in each matrix W [out, in] of the encoder's layers (Hu et al., ICLR 2022).
 
-    The rest is frozen, in evaluation mode. Tables of embeddings, and the block "embed", have no product.
+    A, B and the head are trained; the rest is frozen, in evaluation mode. Tables of embeddings and the block "embed"
+    have no product.
     """
 
     rank: int = 8
@@ -54,9 +57,10 @@ class LoRA(Method):
         """Add a product to each matrix; raises SkipJob where there is none."""
         blocks = [block for name, block in model.encoder.blocks().items() if name != "embed"]
         modules = [one for block in blocks for one in block.modules() if not isinstance(one, nn.Embedding)]
-        matrices = [one for one in modules if getattr(one, "weight", None) is not None and one.weight.dim() == 2]
+        weights = [(one, getattr(one, "weight", None)) for one in modules]
+        matrices = [(one, weight) for one, weight in weights if isinstance(weight, Tensor) and weight.dim() == 2]
         if not matrices:
             raise SkipJob(f"{type(model.encoder).__name__} has no matrix in its layers, which LoRA adds to")
-        for number, module in enumerate(matrices):
-            product = model.added[f"product{number}"] = Product(module.weight, self.rank)
+        for number, (module, weight) in enumerate(matrices):
+            product = model.added[f"product{number}"] = Product(weight, self.rank)
             register_parametrization(module, "weight", Sum(product, self.scale))

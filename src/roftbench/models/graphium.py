@@ -122,11 +122,8 @@ class Graphium(Accelerated):
 
     def sites(self) -> list[Site]:
         """Return each layer with its MLP and layer norm."""
-        ends = [(layer.nn[0].linear.in_features, layer.norm_layer.normalized_shape[0]) for layer in self.layers]
-        return [
-            Site(layer, layer.nn, layer.norm_layer, (width, width, out))
-            for layer, (width, out) in zip(self.layers, ends, strict=True)
-        ]
+        layers = [layer for layer in self.layers if isinstance(layer, Layer)]
+        return [Site(one, one.nn, one.norm_layer, one.widths) for one in layers]
 
     def embed_nodes(self, x: Tensor) -> Tensor:
         """Return the input states of atoms, [N, node_dim], from x [N, 41], in the type of the weights."""

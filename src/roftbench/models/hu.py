@@ -164,9 +164,9 @@ class HuEncoder(Accelerated):
         return {"embed": embed, **layer_blocks(self.gnns, self.batch_norms)}
 
     def sites(self) -> list[Site]:
-        """Return each convolution with its batch norm; GIN's map follows the sum over neighbors, the others' does not."""
+        """Return each convolution with its batch norm; only the map of GIN follows the sum over neighbors."""
         widths = (self.dim, self.dim, self.dim)
-        pairs = zip(self.gnns, self.batch_norms, strict=True)
+        pairs: list[tuple[Any, nn.Module]] = list(zip(self.gnns, self.batch_norms, strict=True))
         return [Site(layer, layer.after_sum or norm, norm, widths) for layer, norm in pairs]
 
     def shared_layers(self) -> int:

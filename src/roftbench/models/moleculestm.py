@@ -6,7 +6,7 @@ table of chiralities; the other names follow from the published class.
 """
 
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -65,7 +65,8 @@ class MoleculeSTM(Encoder):
     def sites(self) -> list[Site]:
         """Return each convolution with its MLP and batch norm."""
         widths = (self.dim, self.dim, self.dim)
-        return [Site(one, one.mlp, norm, widths) for one, norm in zip(self.gnns, self.batch_norms, strict=True)]
+        pairs: list[tuple[Any, nn.Module]] = list(zip(self.gnns, self.batch_norms, strict=True))
+        return [Site(layer, layer.mlp, norm, widths) for layer, norm in pairs]
 
     def translate(self, state: State) -> State:
         """Return the tensors of the published file under this encoder's names, without the untrained head."""

@@ -3,14 +3,12 @@
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch as GeometricBatch
-from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.aggr import Aggregation
 from torch_geometric.nn.resolver import aggregation_resolver
 
@@ -18,6 +16,7 @@ from roftbench.data.featurizers import ogb, pyg
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.models.encoder import Encoder, Nodes, Site, State
+from roftbench.models.pyg_sites import evaluating, probe_graphs, sites_of
 
 GRAPHS = {"pyg": (pyg.ATOM_CLASSES, pyg.BOND_CLASSES), "ogb": (ogb.ATOM_CLASSES, ogb.BOND_CLASSES)}
 INPUTS = ("embed", "float", "codes")
@@ -122,33 +121,9 @@ class PyG(Encoder):
 
     def sites(self) -> list[Site]:
         """Return the blocks that are a `MessagePassing` module, with the norm after it if their list has one."""
-        parts = [list(block) if isinstance(block, nn.ModuleList) else [block] for block in self.blocks().values()]
-        found: list[tuple[nn.Module, nn.Module | None, nn.Module]] = []
-        for layer, *others in parts:
-            if isinstance(layer, MessagePassing):
-                norm = others[0] if others else layer
-                inner = getattr(layer, "nn", None)
-                found.append((layer, inner if isinstance(inner, nn.Module) else None if norm is layer else norm, norm))
-        return self._with_widths(found)
-
-    def _with_widths(self, found: list[tuple[nn.Module, nn.Module | None, nn.Module]]) -> list[Site]:
-        """Return sites with the widths that a probe has there."""
-        widths: dict[tuple[int, str], int] = {}
-
-        def note(module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
-            widths[id(module), "in"], widths[id(module), "out"] = args[0].shape[-1], out.shape[-1]
-
-        modules = {id(part): part for site in found for part in site if part is not None}
-        hooks = [part.register_forward_hook(note) for part in modules.values()]
-        with _evaluating(self):
-            self._called(_probe(self.featurizer, next(self.parameters()).device))
-        for hook in hooks:
-            hook.remove()
-        return [
-            Site(layer, map_, norm, (widths[id(layer), "in"], out if map_ is None else widths[id(map_), "in"], out))
-            for layer, map_, norm in found
-            for out in [widths[id(norm), "out"]]
-        ]
+        probe = probe_graphs(GRAPHS[self.featurizer], next(self.parameters()).device)
+        with evaluating(self):
+            return sites_of(self.blocks().values(), lambda: self._called(probe))
 
     def _reads_bonds(self, kwargs: Mapping[str, Any]) -> bool:
         """Whether bonds are used: modules with an `edge_dim` use them only where it is given."""
@@ -196,9 +171,9 @@ class PyG(Encoder):
 
     def _probed(self) -> tuple[bool, int]:
         """Return whether the module returns graphs rather than nodes, and the width of what is pooled."""
-        probe = _probe(self.featurizer, torch.device("cpu"))
+        probe = probe_graphs(GRAPHS[self.featurizer], torch.device("cpu"))
         try:
-            with _evaluating(self):
+            with evaluating(self):
                 out = self._called(probe)
                 per_graph = len(out) == probe.num_graphs
                 if not per_graph and len(out) != len(probe.x):
@@ -214,28 +189,6 @@ class PyG(Encoder):
     def readout_width(self, out: Tensor, batch: Batch) -> int:
         """Return the width of pooled node states."""
         return int(self.aggregation(out, _graph_of(batch), dim_size=batch.num_graphs).shape[1])
-
-
-def _probe(graphs: str, device: torch.device) -> Batch:
-    """Return two graphs of three and two nodes, all of whose codes are 0."""
-    edges = torch.tensor([[1, 0, 2, 1, 4, 3], [0, 1, 1, 2, 3, 4]], device=device)
-    counts = [len(columns) for columns in GRAPHS[graphs]]
-    x, attr = (torch.zeros(n, k, dtype=torch.long, device=device) for n, k in zip((5, 6), counts, strict=True))
-    node_ptr, edge_ptr = (torch.tensor(one, device=device) for one in ([0, 3, 5], [0, 1, 3, 4, 5, 6]))
-    return Batch(x, edges, attr, node_ptr, edge_ptr)
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Set a module to evaluation without gradient inside the block, and its parts to their modes afterwards."""
-    before = [part.training for part in module.modules()]
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, mode in zip(module.modules(), before, strict=True):
-            part.training = mode
 
 
 def _has_tensors(part: nn.Module) -> bool:

@@ -90,8 +90,9 @@ class FineTuned(Network):
         except RuntimeError as error:
             problem = f"{saved.folder}: its weights do not fit {type(model.encoder).__name__}: {error}"
             raise UsageError(problem, key="model_dir", got=str(saved.folder)) from None
+        model.eval().requires_grad_(False).to(device)  # what a method has added is in no encoder and no head
         super().__init__(model.encoder, device, _graphs(saved, model.encoder, plugins))
-        self.head = model.head.eval().requires_grad_(False).to(device)
+        self.head = model.head
         self.task, self.strip_salts = saved.task, saved.strip_salts
         self.scale, self.offset = (np.array(saved.facts[name], np.float64) for name in ("scale", "offset"))
 
@@ -206,7 +207,9 @@ def _built(saved: SavedModel, group: str, plugins: tuple[str, ...], chosen: Mapp
     """Return the model or method of a saved model, with the parameters of its job, or those that it has chosen."""
     part = saved.facts["job"][group]
     base = KINDS[saved.facts["kind"]][group]
-    return import_allowed(present_path(part["target"]), f"{saved.folder}: {group}", plugins, (base,))(**{**part["params"], **(chosen or {})})
+    return import_allowed(present_path(part["target"]), f"{saved.folder}: {group}", plugins, (base,))(
+        **{**part["params"], **(chosen or {})}
+    )
 
 
 def as_list(smiles: Any) -> list[str]:

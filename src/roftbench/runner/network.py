@@ -30,6 +30,7 @@ from roftbench.runner.converged_head import PENALTIES, fit_converged
 from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.devices import CPU, choose_device
 from roftbench.runner.experiment import Experiment, FitResult
+from roftbench.runner.modes import chosen_parameters
 from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import PretrainedModel
 from roftbench.runner.provenance import arithmetic
@@ -82,8 +83,8 @@ class NetworkExperiment(Experiment):
         total = sum(parameter.numel() for parameter in self.model.parameters())
         texts = []
         for stage in stages_of(self.method):
-            names = [name for name in stage.blocks or blocks if name in blocks]
-            trained = sum(parameter.numel() for name in names for parameter in blocks[name].parameters())
+            chosen = chosen_parameters(self.model, stage.blocks or blocks, stage)
+            trained = sum(parameter.numel() for parameter in chosen.values())
             texts.append(f"{stage.name} trains {trained:,}")
         return {
             "model": f"{spec.name} (pretraining: {PRETRAINING[spec.pretraining]}),"
@@ -134,7 +135,8 @@ class NetworkExperiment(Experiment):
         base = None
         finished = Finished(fit.state)
         if method.overrides("finish"):
-            name = "before finish" if method.overrides("stages") or method.overrides("penalty") else "full_ft"
+            own = any(method.overrides(hook) for hook in ("stages", "penalty", "step_rule", "extend"))
+            name = "before finish" if own else "full_ft"
             base = BaseResult(name, *self.scores(Tuned(fit.state, by))[:2], fit.best_epoch)
             finished = self._finished(method, learned, fit)
         return FitResult(
@@ -256,7 +258,8 @@ def _stage_result(need: Needed) -> StageResult:
     stage = need.stage
     assert stage is not None
     described = naming_params(Stage, asdict(stage))
-    return StageResult(**{**described, "blocks": stage.blocks and list(stage.blocks)}, frozen=need.frozen)
+    lists = {name: list(value) for name, value in described.items() if isinstance(value, tuple)}
+    return StageResult(**{**described, **lists}, frozen=need.frozen)
 
 
 def _extending(method: Method) -> Method | None:

@@ -52,8 +52,9 @@ def stages_of(method: Method) -> list[Stage]:
 
 
 def is_frozen(stage: Stage, method: Method, frozen_mode: str) -> bool:
-    """Return whether the encoder is constant in a stage and no penalty reads it: then it runs once per molecule."""
-    return list(stage.blocks or ()) == [HEAD] and frozen_mode == "eval" and not method.overrides("penalty")
+    """Return whether the encoder is constant in a stage and no hook reads it: then it runs once per molecule."""
+    alone = list(stage.blocks or ()) == [HEAD] and frozen_mode == "eval"
+    return alone and not (method.overrides("penalty") or method.overrides("step_rule"))
 
 
 def needed(job: Job, method: Method, device: str) -> list[Needed]:
@@ -69,8 +70,8 @@ def needed(job: Job, method: Method, device: str) -> list[Needed]:
             _check_converged(job)
         spec = naming_params(Stage, asdict(stage))
         del spec["name"]  # methods share stages under different names
-        added = {"extend": _identity(job, method)} if method.overrides("extend") else {}
-        chain.append({**spec, "penalty": _penalty_identity(job, method), **added})
+        own = {hook: _identity(job, method) for hook in ("step_rule", "extend") if method.overrides(hook)}
+        chain.append({**spec, "penalty": _penalty_identity(job, method), **own})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
         found.append(Needed(stage.name, _key(job, device, chain), stage, frozen))
     if method.fits_on_validation:

@@ -57,6 +57,10 @@ class StageResult(Struct, frozen=True, kw_only=True):
     epochs: int | None = None
     lr: float | None = None
     converged: bool | UnsetType = UNSET
+    parameters: list[str] | UnsetType = UNSET
+    lrs: dict[str, float] | UnsetType = UNSET
+    lr_decay: float | UnsetType = UNSET
+    unfreeze_every: int | UnsetType = UNSET
     frozen: bool
 
 
