@@ -1,5 +1,6 @@
 """Methods that add modules to the network: their functions against plain loops, what they train, and what is saved."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 
 import roftbench
 from roftbench.data.packed import Batch
-from roftbench.methods.adapter import AdapterTuning
+from roftbench.errors import SkipJob
+from roftbench.methods.adapter import AdapterTuning, Bottleneck
 from roftbench.methods.base import Method
 from roftbench.methods.gpf import GPF
 from roftbench.methods.gpf_plus import GPFPlus
@@ -62,11 +64,9 @@ def layers_of_gin(model: Predictor, batch: Batch, before: Any, beside: Any) -> T
     return h
 
 
-def bottleneck(state: dict[str, Tensor], name: str, x: Tensor) -> Tensor:
-    low = F.relu(x @ state[f"{name}.0.weight"].T + state[f"{name}.0.bias"])
-    up = low @ state[f"{name}.2.weight"].T + state[f"{name}.2.bias"]
-    norm = [state[f"{name}.3.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
-    return F.batch_norm(up, *norm)
+def bottleneck(model: Any, x: Tensor) -> Tensor:
+    """Return the plain definition, on a module whose statistics move in training as those of `model`."""
+    return model.norm(model.up(F.relu(model.down(x))))
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -96,16 +96,33 @@ def test_modules_change_the_network_and_all_of_them_learn(name: str, method: str
 
 def test_adapters_add_to_a_layer_what_their_definition_says() -> None:
     _, more = network(GIN(2, 8), METHODS["adapter"])
-    state, batch = more.added.state_dict(), batch_for(more.encoder)
+    batch = batch_for(more.encoder)
 
     def beside(i: int, h: Tensor, a: Tensor) -> Tensor:
-        first, second = (bottleneck(state, f"layer{i}.{part}", x) for part, x in (("before", h), ("after", a)))
-        scale = state[f"layer{i}.scale"]
-        return scale[0] * first + scale[1] * second
+        own: Any = more.added[f"layer{i}"]
+        return own.scale[0] * bottleneck(own.before, h) + own.scale[1] * bottleneck(own.after, a)
 
     with torch.no_grad():
         expected = layers_of_gin(more, batch, lambda h: h, beside)
         torch.testing.assert_close(more.encoder(batch).out, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_norm_of_an_adapter_is_that_of_torch_in_training_too() -> None:
+    torch.manual_seed(0)
+    own = Bottleneck(6, 3, 5)
+    for one in own.parameters():
+        nn.init.normal_(one)
+    other, x = deepcopy(own), torch.randn(40, 6)
+    for _ in range(3):
+        low, weight, bias = own(x)
+        found, expected = low @ weight.T + bias, bottleneck(other, x)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        towards = torch.randn_like(found)
+        for result in (found, expected):
+            (result * towards).sum().backward()
+    for (name, left), right in zip(own.named_parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(left.grad, right.grad, rtol=1e-3, atol=1e-3, msg=name)
+    torch.testing.assert_close(own.state_dict(), other.state_dict(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["gpf", "gpf_plus"])
@@ -239,8 +256,6 @@ class Tables(Encoder):
 
 
 def test_lora_needs_a_matrix() -> None:
-    from roftbench.errors import SkipJob
-
     with pytest.raises(SkipJob, match="no matrix"):
         extended(Predictor(Tables(), 1), LoRA())
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roftbench.errors import SkipJob, check_range
@@ -12,14 +13,40 @@ from roftbench.methods.base import Method, Stage
 from roftbench.models.encoder import Predictor, Site
 
 
-class Bottleneck(nn.Sequential):
-    """Linear, ReLU, Linear and batch norm, 0 at the start."""
+class Bottleneck(nn.Module):
+    """BN(B·ReLU(A·x + a) + b), 0 at the start, as ReLU(A·x + a) and an affine map of it.
+
+    The statistics of the norm's input follow from those of the few values before it, so that the norm never runs over
+    [N, d'].
+    """
 
     def __init__(self, width: int, rank: int, out: int) -> None:
-        last = nn.Linear(rank, out)
-        super().__init__(nn.Linear(width, rank), nn.ReLU(), last, nn.BatchNorm1d(out))
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        super().__init__()
+        self.down, self.up, self.norm = nn.Linear(width, rank), nn.Linear(rank, out), nn.BatchNorm1d(out)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return low = ReLU(A·x + a) [N, r], and weight [d', r] and bias [d'] with BN(…) = low·weightᵀ + bias."""
+        low = F.relu(self.down(x))
+        norm: Any = self.norm
+        mean, var = self._statistics(low.float()) if self.training else (norm.running_mean, norm.running_var)
+        factor = norm.weight * torch.rsqrt(var + norm.eps)
+        return low, self.up.weight * factor[:, None], (self.up.bias - mean) * factor + norm.bias
+
+    def _statistics(self, low: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and variance of the norm's input, [d'], and move its running statistics."""
+        center = low.mean(dim=0)
+        covariance = (low - center).T @ (low - center) / len(low)
+        mean = F.linear(center, self.up.weight, self.up.bias)
+        var = ((self.up.weight @ covariance) * self.up.weight).sum(dim=1).clamp_min(0)
+        norm: Any = self.norm
+        count = len(low)
+        with torch.no_grad():
+            norm.running_mean.lerp_(mean, norm.momentum)
+            norm.running_var.lerp_(var * count / max(count - 1, 1), norm.momentum)
+            norm.num_batches_tracked.add_(1)
+        return mean, var
 
 
 class Adapter(nn.Module):
@@ -41,8 +68,10 @@ class Adapter(nn.Module):
 
     def _add(self, module: nn.Module, args: tuple[Any, ...], y: Tensor) -> Tensor:
         x, a = self._read.pop("x"), self._read.pop("a", y)
-        shift: Tensor = self.scale[0] * self.before(x) + self.scale[1] * self.after(a)
-        return y + shift
+        (low1, weight1, bias1), (low2, weight2, bias2) = self.before(x), self.after(a)
+        first, second = self.scale
+        weight = torch.cat([first * weight1, second * weight2], dim=1)
+        return torch.addmm(y + (first * bias1 + second * bias2), torch.cat([low1, low2], dim=1), weight.T)
 
 
 @dataclass(frozen=True)
