@@ -146,6 +146,28 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """Labels that are kept from a fit: part `number`, from 0, of `parts` equal parts of the validation labels.
+
+    With `training`, the training labels are divided as well, and the fit has all others as training labels: it keeps
+    its last epoch. `Fitted.val_loss` is then over the fold, `Fitted.val_score` over the validation labels outside.
+    """
+
+    number: int
+    parts: int
+    training: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of several fits within a job: a method, a number that is added to the job's seed, and labels kept from it."""
+
+    method: "Method"
+    seed: int = 0
+    fold: Fold | None = None
+
+
+@dataclass(frozen=True)
 class Method:
     """Base class of methods: full fine-tuning of all blocks and the head, from the pretrained weights.
 
@@ -187,6 +209,14 @@ class Method:
     def finish(self, fitted: Fitted) -> Finished:
         """Return the final weights, made from the fitted ones."""
         return Finished(fitted.tuned)
+
+    def members(self) -> list[Member]:
+        """Return the fits of a job that has several in place of `stages`; each is stored and shared like any other."""
+        return []
+
+    def combine(self, fits: Sequence[Fitted]) -> Finished:
+        """Return the final weights, made from those of the members; without it, their predictions are averaged."""
+        raise NotImplementedError(f"{type(self).__name__} has members and no combine")
 
     def candidates(self, grid: Mapping[str, Any], blocks: Sequence[str]) -> list[Self]:
         """Return one method per combination of a grid.

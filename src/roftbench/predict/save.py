@@ -59,6 +59,7 @@ def save(
         "scale": objective.scale.tolist(),
         "method": record.chosen,
         **({"extended": True} if _extends(experiment.method) else {}),
+        **({} if (count := len(getattr(experiment.chosen, "others", ()))) == 0 else {"members": count + 1}),
         "labels": _labels(experiment),
         "atoms": [
             int(size) for size in np.percentile(experiment.dataset.sizes[experiment.parts.train], (0, 5, 95, 100))

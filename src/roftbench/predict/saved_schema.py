@@ -62,6 +62,7 @@ class _Facts(msgspec.Struct):
     calibration: _Calibration
     method: dict[str, Any] = {}
     extended: bool = False
+    members: int = 1
 
 
 def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
@@ -73,6 +74,8 @@ def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
         raise ValueError("it has no target, or one twice")
     if any(len(one) != tasks for one in (found.offset, found.scale, found.labels, numbers.count, widths or [])):
         raise ValueError(f"it has {tasks} targets and other numbers of labels, scales or calibrations")
+    if not 1 <= found.members <= len(tensors) + 1:
+        raise ValueError(f"its {found.members} members do not fit its {len(tensors)} tensors")
     if found.kind != FINGERPRINT:
         sizes = {f"model.{name}": value for name, value in found.job.model.params.items()}
         sizes |= {f"method.{name}": value for name, value in found.method.items() if found.extended}

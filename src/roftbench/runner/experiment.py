@@ -74,6 +74,7 @@ class Experiment(ABC):
     not_finite: ClassVar[str] = "the fitted model's predictions are not all finite numbers."
 
     def __init__(self, setup: Setup) -> None:
+        self.setup = setup
         self.job, self.context, self.device = setup.job, setup.context, setup.device
         self.dataset, self.whole, self.parts = setup.dataset, setup.whole, setup.parts
         self.objective = setup.objective

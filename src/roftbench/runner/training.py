@@ -232,10 +232,11 @@ class FullPass:
         modes.train()
         self._frozen = frozen = self._frozen_states()
         model = modes.model.eval()
-        val_batches = list(self._batches(objective.val.split(EVAL_BATCH)))
+        val_batches = list(self._batches(objective.val.split(EVAL_BATCH))) if len(objective.val) else []
+        none = objective.targets[:0]
         self._val_outputs = GraphedCallable(
             # Without `self`: a reference cycle would keep GPU memory.
-            lambda: torch.cat([model(_with_frozen(batch, index, frozen)) for batch, index in val_batches]),
+            lambda: torch.cat([none, *(model(_with_frozen(batch, index, frozen)) for batch, index in val_batches)]),
             objective.device,
             recorded=is_sync_free(model.encoder),
         )
