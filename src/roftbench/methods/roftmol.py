@@ -10,9 +10,11 @@ from torch import Tensor
 from roftbench.errors import JobError, check_choice, check_range
 from roftbench.methods.adam import Adam
 from roftbench.methods.base import Finished, Fitted, Method
-from roftbench.methods.interpolate import BUFFERS, mix
+from roftbench.methods.interpolate import BUFFERS, is_mixed, mix
+from roftbench.models.encoder import State
 
 CONSTRAINTS = ("none", "clamp", "sigmoid")
+BLOCK, TENSOR, ONE = "block", "tensor", "one"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,10 @@ class ROFTMol(Method):
         buffers: "finetuned" leaves running statistics those of θᶠ, as in the authors' code; "interpolate" treats them
             like weights, and the gradient then flows through them as well.
         include_finetuned: make α = 1, full fine-tuning, another candidate; if it is chosen, there is no best epoch.
+        coefficients: an α per "block", one per "tensor" as TPGM has, or "one" for the encoder, a learned WiSE-FT.
     """
+
+    omitted_at_default: ClassVar[tuple[str, ...]] = ("coefficients",)
 
     fits_on_validation: ClassVar[bool] = True
     protocol: ClassVar[int | None] = 4  # up to 3 no gradient flowed through interpolated statistics
@@ -41,6 +46,7 @@ class ROFTMol(Method):
     constraint: str = "none"
     buffers: str = "finetuned"
     include_finetuned: bool = False
+    coefficients: str = BLOCK
 
     def __post_init__(self) -> None:
         check_range("alpha", self.alpha, 0, 1)
@@ -48,14 +54,15 @@ class ROFTMol(Method):
         check_range("epochs", self.epochs, 1)
         check_choice("constraint", self.constraint, CONSTRAINTS)
         check_choice("buffers", self.buffers, BUFFERS)
+        check_choice("coefficients", self.coefficients, (BLOCK, TENSOR, ONE))
 
     def finish(self, fitted: Fitted) -> Finished:
         """Return the interpolated weights; raises JobError if the validation loss is not finite."""
-        raw = {block: self._initial(fitted.device) for block in fitted.encoder_blocks}
+        raw = {group: self._initial(fitted.device) for group in self._groups(fitted)}
         optimizer = Adam(raw.values(), self.lr, fused=True if fitted.device.type == "cuda" else None)
         train_epoch = fitted.repeated(lambda: self._train_epoch(fitted, raw, optimizer))
         best = self._shares(raw)
-        best_score = fitted.val_score(mix(fitted, best, self.buffers))
+        best_score = fitted.val_score(self._mixed(fitted, best))
         best_epoch: int | None = 0
         history: list[dict[str, Any]] = [{"epoch": 0, "val_score": best_score}]
         for epoch in fitted.progress(range(1, self.epochs + 1)):
@@ -65,7 +72,7 @@ class ROFTMol(Method):
                     f"the validation loss is {loss} in epoch {epoch} of ROFT-MOL: lower method.lr ({self.lr:g})"
                 )
             shares = self._shares(raw)
-            score = fitted.val_score(mix(fitted, shares, self.buffers))
+            score = fitted.val_score(self._mixed(fitted, shares))
             history.append({"epoch": epoch, "val_loss": loss, "val_score": score})
             if fitted.better(score, best_score):
                 best, best_epoch, best_score = shares, epoch, score
@@ -76,14 +83,23 @@ class ROFTMol(Method):
             "best_epoch": best_epoch,
             "history": history,
         }
-        return Finished(mix(fitted, best, self.buffers), info)
+        return Finished(self._mixed(fitted, best), info)
+
+    def _groups(self, fitted: Fitted) -> list[str]:
+        """Return the names of the coefficients: blocks, keys of tensors or "encoder"."""
+        keys = [key for key in fitted.block_of if is_mixed(fitted, key, self.buffers)]
+        return {BLOCK: list(fitted.encoder_blocks), TENSOR: keys, ONE: ["encoder"]}[self.coefficients]
+
+    def _mixed(self, fitted: Fitted, shares: dict[str, Tensor]) -> State:
+        by_block = dict.fromkeys(fitted.encoder_blocks, shares["encoder"]) if self.coefficients == ONE else shares
+        return mix(fitted, by_block, self.buffers)
 
     def _train_epoch(self, fitted: Fitted, raw: dict[str, Tensor], optimizer: Adam) -> Tensor:
         """Take one step per mini-batch of the validation part and return the mean loss, on its device."""
         losses = []
         for number in range(fitted.num_val_batches):
             shares = {block: self._constrained(a) for block, a in raw.items()}
-            loss = fitted.val_loss(mix(fitted, shares, self.buffers), number)
+            loss = fitted.val_loss(self._mixed(fitted, shares), number)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
