@@ -48,6 +48,7 @@ class FitResult:
         history: the epochs of all stages.
         base: scores before `Method.finish`.
         info: results of the method, such as interpolation coefficients.
+        trained_parameters: number of parameters that training changes in what predicts; None without a network.
     """
 
     fitted: Any
@@ -56,6 +57,7 @@ class FitResult:
     history: list[Epoch] = field(default_factory=list)
     base: BaseResult | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    trained_parameters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ class Experiment(ABC):
             val_predictions=self._by_row(self.parts.val, best.val),
             seconds=dict(self.seconds),
             env=environment(self.device),
+            trained_parameters=fitting.trained_parameters,
         )
 
     def _by_row(self, part: Indices, predictions: NDArray[np.float64]) -> Predictions:

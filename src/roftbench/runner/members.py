@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from msgspec import structs
 from torch import Tensor
@@ -20,7 +21,7 @@ from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.experiment import FitResult
 from roftbench.runner.objective import Objective
 from roftbench.runner.stages import needed
-from roftbench.store.record_schema import BaseResult
+from roftbench.store.record_schema import BaseResult, Count
 
 if TYPE_CHECKING:
     from roftbench.runner.network import NetworkExperiment
@@ -48,6 +49,7 @@ def fit_members(experiment: "NetworkExperiment", method: Method, members: Sequen
         [structs.replace(epoch, stage=f"{epoch.stage} {i}") for i, one in numbered for epoch in one.history],
         _best(experiment, results, members),
         finished.info,
+        sum(one.trained_parameters or 0 for one in results[: len(states)]),
     )
 
 
@@ -62,6 +64,18 @@ def _best(experiment: "NetworkExperiment", results: Sequence[FitResult], members
                 best = BaseResult("best member", val, test, one.best_epoch)
     assert best is not None
     return best
+
+
+def counted(experiment: "NetworkExperiment", count: Count) -> Count:
+    """Return the number of labels per use where members keep labels from their fits."""
+    folds = [one.fold for one in experiment.method.members() if one.fold is not None]
+    if not folds:
+        return count
+    objective = experiment.objective
+    held_out = torch.cat([divided(objective, fold, experiment.job.seed)[1] for fold in folds])
+    learned, val = (int((~np.isnan(objective.y[index.numpy()])).sum()) for index in (held_out, objective.val))
+    selects = val if folds[0].training else val - learned
+    return structs.replace(count, labels=structs.replace(count.labels, selection=selects, interpolation=learned))
 
 
 def divided(objective: Objective, fold: Fold, seed: int) -> tuple[Objective, Tensor]:

@@ -24,7 +24,7 @@ from roftbench.models.encoder import Encoder, Predictor, State
 from roftbench.runner.converged_head import PENALTIES, fit_converged
 from roftbench.runner.devices import CPU, choose_device
 from roftbench.runner.experiment import Experiment, FitResult
-from roftbench.runner.members import divided, fit_members, fitted_for
+from roftbench.runner.members import counted, divided, fit_members, fitted_for
 from roftbench.runner.modes import chosen_parameters
 from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import PretrainedModel
@@ -32,7 +32,7 @@ from roftbench.runner.provenance import arithmetic
 from roftbench.runner.setup import Setup
 from roftbench.runner.stages import FINISH, Needed, job_of, needed, stages_of
 from roftbench.runner.training import Fit, fit_stage, seeded
-from roftbench.store.record_schema import BaseResult, Epoch, StageResult, plain
+from roftbench.store.record_schema import BaseResult, Count, Epoch, StageResult, plain
 from roftbench.store.tensors import Entry
 
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # stored with a stage's weights
@@ -86,13 +86,14 @@ class NetworkExperiment(Experiment):
         spec, blocks = self.job.model, self.model.blocks()
         total = sum(parameter.numel() for parameter in self.model.parameters())
         texts = []
-        for stage in stages_of(self.method):
+        members = self.method.members()
+        for stage in stages_of(members[0].method if members else self.method):
             chosen = chosen_parameters(self.model, stage.blocks or blocks, stage)
             trained = sum(parameter.numel() for parameter in chosen.values())
             texts.append(f"{stage.name} trains {trained:,}")
         return {
             "model": f"{spec.name} (pretraining: {PRETRAINING[spec.pretraining]}),"
-            f" {'; '.join(texts)} of {total:,} parameters",
+            f" {'; '.join(texts)} of {total:,} parameters{f' in each of {len(members)} fits' if members else ''}",
             "training": self._training(),
         }
 
@@ -152,7 +153,18 @@ class NetworkExperiment(Experiment):
             history,
             base,
             {**fit.info, **finished.info},
+            self._trained(method),
         )
+
+    def _trained(self, method: Method) -> int:
+        """Return the number of parameters of `model` that the stages of a method change."""
+        blocks = list(self.model.blocks())
+        chosen = [chosen_parameters(self.model, stage.blocks or blocks, stage) for stage in method.stages()]
+        return sum(one.numel() for one in {key: one for part in chosen for key, one in part.items()}.values())
+
+    def count(self) -> Count:
+        """Return the number of molecules per part and of labels per use."""
+        return counted(self, super().count())
 
     def predict(self, fitted: Tuned, index: Tensor) -> NDArray[np.float64]:
         """Return the predictions of fitted weights, in evaluation mode."""

@@ -164,6 +164,7 @@ class RecordSummary(JobResult, frozen=True, kw_only=True):
         epochs: number of epochs per stage of the chosen candidate.
         env: versions, commit and machine.
         seconds: seconds per stage, and in "total".
+        trained_parameters: number of parameters that training changes in the network, or networks, that predict.
     """
 
     status: Literal["done"] = "done"
@@ -176,6 +177,7 @@ class RecordSummary(JobResult, frozen=True, kw_only=True):
     env: dict[str, Any] = {}
     seconds: dict[str, float] = {}
     peak_memory_mb: float | None = None
+    trained_parameters: int | None = None
 
 
 class Record(JobResult, frozen=True, kw_only=True):
@@ -188,6 +190,7 @@ class Record(JobResult, frozen=True, kw_only=True):
         history: all epochs of the chosen candidate.
         env: versions, commit and machine.
         seconds: seconds per stage, and in "total".
+        trained_parameters: number of parameters that training changes in the network, or networks, that predict.
     """
 
     status: Literal["done"] = "done"
@@ -207,6 +210,7 @@ class Record(JobResult, frozen=True, kw_only=True):
     seconds: dict[str, float]
     env: dict[str, Any]
     peak_memory_mb: float | None = None
+    trained_parameters: int | None = None
 
     def summary(self) -> RecordSummary:
         """Return the record without its bulk."""
