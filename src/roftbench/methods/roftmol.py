@@ -36,9 +36,9 @@ class ROFTMol(Method):
             like weights, and the gradient then flows through them as well.
         include_finetuned: make α = 1, full fine-tuning, another candidate; if it is chosen, there is no best epoch.
         labels: "validation" learns and selects the α on all validation labels. "held_out" learns them on one half,
-            which neither selects the epoch of θᶠ nor that of the α. "cross_fitted" averages the α of `folds` models: each is
-            fine-tuned without a fold of the training and validation labels, to its last epoch, and its α are learned
-            on that fold, to the last epoch, so that none of these labels is used twice.
+            which selects neither the epoch of θᶠ nor that of the α. "cross_fitted" averages the α of `folds` models:
+            each is fine-tuned without a fold of the training and validation labels, to its last epoch, and its α are
+            learned on that fold, to the last epoch, so that none of these labels is used twice.
         folds: number of folds of "cross_fitted".
         coefficients: an α per "block", one per "tensor" as TPGM has, or "one" for the encoder, a learned WiSE-FT.
     """
