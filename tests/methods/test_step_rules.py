@@ -127,7 +127,7 @@ def test_ftp_projects_rows_onto_balls_of_learned_radius(k: float) -> None:
 
     def ftp(step: int, key: str, grad: Tensor, start: Tensor, before: Tensor, after: Tensor) -> Tensor:
         moved = after - start
-        norms = (moved.abs().sum(1, keepdim=True) if moved.dim() == 2 else moved.abs()) + 1e-8
+        norms = (moved.abs().sum(1, keepdim=True) if moved.dim() == 2 else moved.abs().sum()) + 1e-8
         if step == 0:
             radius, first, second = 1e-8, 0.0, 0.0
         else:

@@ -27,7 +27,7 @@ class _Projection(StepRule):
             radius.grad = torch.where(grad > 0, self._k * grad, grad)
         self._adam.step()  # the first gradient is 0, and counts as a step
         for i, (now, start) in enumerate(self._pairs):
-            rows = (now - start).reshape(len(now) if now.dim() else 1, -1)  # of a vector, its elements
+            rows = (now - start).reshape(len(now) if now.dim() > 1 else 1, -1)
             norms = rows.abs().sum(dim=1, keepdim=True) + LEAST
             self._radii[i].clamp_(norms.new_tensor(LEAST), norms.max())
             self._units[i] = (rows / norms).view_as(now)
@@ -38,8 +38,9 @@ class _Projection(StepRule):
 class FTP(Method):
     """Full fine-tuning with each encoder tensor projected near its start (Tian et al., NeurIPS 2023, arXiv 2310.19182).
 
-    After a step to w̃, each row is w⁰ + min(1, γ/‖w̃ − w⁰‖₁)·(w̃ − w⁰). One γ per tensor is learned in training by Adam,
-    whose gradient Σ g·(w̃ − w⁰)/‖w̃ − w⁰‖₁ (w̃ of the step before) is multiplied by `k` where γ would shrink.
+    After a step to w̃, each row of a matrix, and each vector, is w⁰ + min(1, γ/‖w̃ − w⁰‖₁)·(w̃ − w⁰). Adam learns a γ per
+    tensor during training, from the gradient Σ g·(w̃ − w⁰)/‖w̃ − w⁰‖₁ with w̃ of the step before, multiplied by `k` where
+    γ would shrink.
     """
 
     k: float = 1.0
