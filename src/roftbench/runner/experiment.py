@@ -100,6 +100,11 @@ class Experiment(ABC):
         """Return descriptions of the "model" and its "training" for the terminal."""
 
     @property
+    def keeps_labels(self) -> bool:
+        """Whether interpolation coefficients have labels of their own."""
+        return False
+
+    @property
     @abstractmethod
     def selects(self) -> bool:
         """Whether validation labels are used for selection."""

@@ -162,6 +162,11 @@ class NetworkExperiment(Experiment):
         chosen = [chosen_parameters(self.model, stage.blocks or blocks, stage) for stage in method.stages()]
         return sum(one.numel() for one in {key: one for part in chosen for key, one in part.items()}.values())
 
+    @property
+    def keeps_labels(self) -> bool:
+        """Whether interpolation coefficients have labels of their own."""
+        return any(member.fold is not None for member in self.method.members())
+
     def count(self) -> Count:
         """Return the number of molecules per part and of labels per use."""
         return counted(self, super().count())

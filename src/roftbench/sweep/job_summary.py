@@ -27,7 +27,8 @@ def announce(experiment: Experiment) -> None:
     graphs, labels = counts.graphs, counts.labels
     uses = f"{labels.weights} for weights, {labels.selection} for selection"
     if labels.interpolation:
-        uses += f", {labels.interpolation} of them also for interpolation coefficients"
+        also = "" if experiment.keeps_labels else " of them also"
+        uses += f", {labels.interpolation}{also} for interpolation coefficients"
     threads = torch.get_num_threads()
     dropped = "1 row" if len(dataset.dropped) == 1 else f"{len(dataset.dropped)} rows"
     lines = {
