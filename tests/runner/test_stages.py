@@ -10,6 +10,7 @@ from roftbench.config.components import build
 from roftbench.runner.stages import Needed, needed
 
 STAGES = {"lp": ["lp"], "lp_ft": ["lp", "ft"], "roftmol": ["ft", "finish"], "tpgm": ["ft", "finish"]}
+STAGES |= dict.fromkeys(["soup_uniform", "soup_greedy", "ensemble"], ["ft"] * 5)
 
 
 def needs(lab: Lab, *overrides: str, device: str = "cpu") -> list[Needed]:
@@ -49,6 +50,8 @@ def test_what_decides_a_fit_is_in_its_name(lab: Lab) -> None:
     others += [keys(lab, "method=full_ft", device="cuda"), keys(lab, "method=lp")]
     others += [keys(lab, f"method={name}") for name in ("l2_sp", "bss", "feature_map", "surgical_ft")]
     others += [keys(lab, f"method={name}") for name in ("spd", "ftp", "ema", "swa", "mixout", "gtot", "bitfit")]
+    others += [keys(lab, f"method={name}") for name in ("adapter", "lora", "gpf", "gpf_plus")]
+    others += [keys(lab, "method=lora", "method.rank=4"), keys(lab, "method=gpf", "method.head=mlp")]
     others += [keys(lab, "method=spd", "method.weight=2"), keys(lab, "method=bitfit", "method.trained=norms")]
     others += [keys(lab, "method=gradual", *more) for more in ([], ["method.lr_decay=0.5"], ["method.lrs={embed: 1}"])]
     others += [keys(lab, "method=l2_sp", "method.weight=0.5"), keys(lab, "method=surgical_ft", "method.block=layer1")]

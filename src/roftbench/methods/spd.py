@@ -16,23 +16,24 @@ class _Projection(StepRule):
         self._pairs = training.encoder_weights()
         with torch.no_grad():
             self._moved = [now - start for now, start in self._pairs]  # before the next step
+            self._spare = [torch.empty_like(one) for one in self._moved]  # memory for those after it: new is slow
             self._norms = list(torch._foreach_norm(self._moved))
 
     @torch.no_grad()
     def after_update(self) -> None:
-        moved = list(torch._foreach_sub(*map(list, zip(*self._pairs, strict=True))))
-        norms = list(torch._foreach_norm(moved))
-        shares = [
-            torch.where(_inner(now.grad, old) > 0, ((new - norm) / new).clamp(0, 1), 0)
-            for (now, _), old, norm, new in zip(self._pairs, self._moved, self._norms, norms, strict=True)
-        ]
-        for i, share in enumerate(torch.stack(shares).tolist()):
-            if self._weight * share > 0:
+        inner = [_inner(now.grad, moved) for (now, _), moved in zip(self._pairs, self._moved, strict=True)]
+        for (now, start), moved in zip(self._pairs, self._spare, strict=True):
+            torch.sub(now, start, out=moved)
+        self._moved, self._spare = self._spare, self._moved
+        before, self._norms = self._norms, list(torch._foreach_norm(self._moved))
+        ratios = 1 - torch.stack(before) / torch.stack(self._norms)
+        shares = self._weight * torch.where(torch.stack(inner) > 0, ratios.clamp(0, 1), 0)
+        for i, share in enumerate(shares.tolist()):
+            if share > 0:
                 now, start = self._pairs[i]
-                now.sub_(moved[i], alpha=self._weight * share)
-                moved[i] = now - start
-                norms[i] = moved[i].norm()
-        self._moved, self._norms = moved, norms
+                now.sub_(self._moved[i], alpha=share)
+                torch.sub(now, start, out=self._moved[i])
+                self._norms[i] = self._moved[i].norm()
 
 
 def _inner(grad: Tensor | None, moved: Tensor) -> Tensor:
