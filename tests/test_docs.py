@@ -63,7 +63,7 @@ def test_plugin_of_a_page_runs(cli: Command, tmp_path: Path, page: Path, command
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     words = shlex.split(command)[1:]
-    sweep = ["method=lines", "method.search=false", "dataset=esol", "seed=0"] if "-m" in words else []
+    sweep = ["method=rollback", "method.search=false", "dataset=esol", "seed=0"] if "-m" in words else []
     names = {word.partition("=")[0] for word in sweep}
     kept = [word for word in words if word != "-m" and word.partition("=")[0] not in names]
     model = [] if any(word.startswith("model=") for word in words) else ["model=tiny_gin"]

@@ -12,7 +12,8 @@ from roftbench.methods.feature_map import FeatureMap
 from roftbench.models.gin import GIN
 from roftbench.runner import training
 from roftbench.runner.cuda_graph import GraphedCallable
-from roftbench.runner.training import FullPass, Modes, shuffled_batches, train_step
+from roftbench.runner.modes import Modes
+from roftbench.runner.training import FullPass, shuffled_batches, train_step
 
 CUDA = "run.device=cuda:0"
 MODELS = {

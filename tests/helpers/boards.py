@@ -60,6 +60,7 @@ def runs(
             env={"roftbench": "0.1.0", "commit": "abc", "torch": "2.4", "device": "cpu", "threads": 1},
             seconds={"total": 1.5},
             peak_memory_mb=100.0,
+            trained_parameters=4481,
         )
         for seed, test in enumerate(tests)
     ]

@@ -95,6 +95,9 @@ def test_it_is_a_flat_table_with_every_number_in_full(lab: Lab, written: Path) -
             assert row["seconds"] == record.seconds["total"]
             assert (row["processor"], row["arithmetic"]) == (record.env["processor"], record.env["arithmetic"])
             assert row["peak_memory_mb"] == record.peak_memory_mb
+            assert pd.Series([row["trained_parameters"]]).dropna().tolist() == [
+                *filter(None, [record.trained_parameters])
+            ]
             assert row["data_sha256"] == record.data.sha256
             assert row["protocol"] == record.job["protocol"]
     [forest] = frame[frame["model"] == "ecfp"].to_dict("records")

@@ -216,5 +216,5 @@ def test_a_feature_that_varies_by_rounding_alone_is_left_out(lab: Lab) -> None:
         {f"encoder.{key}": one.clone() for key, one in experiment.model.encoder.state_dict().items()}
     )
     experiment.work()
-    assert float(experiment.chosen["head.weight"][0, 7]) == 0.0
-    assert bool(experiment.chosen["head.weight"][0, :7].all())
+    assert float(experiment.chosen.state["head.weight"][0, 7]) == 0.0
+    assert bool(experiment.chosen.state["head.weight"][0, :7].all())

@@ -9,7 +9,8 @@ from lab import METHODS, Lab
 from roftbench.config.components import build
 from roftbench.runner.stages import Needed, needed
 
-STAGES = {"lp": ["lp"], "lp_ft": ["lp", "ft"], "roftmol": ["ft", "finish"]}
+STAGES = {"lp": ["lp"], "lp_ft": ["lp", "ft"], "roftmol": ["ft", "finish"], "tpgm": ["ft", "finish"]}
+STAGES |= dict.fromkeys(["soup_uniform", "soup_greedy", "ensemble"], ["ft"] * 5)
 
 
 def needs(lab: Lab, *overrides: str, device: str = "cpu") -> list[Needed]:
@@ -32,6 +33,8 @@ def test_equal_fits_have_one_name_whatever_the_method(lab: Lab) -> None:
     full = keys(lab, "method=full_ft")
     assert keys(lab, "method=wise_ft", "method.alpha=0.1") == keys(lab, "method=wise_ft") == full
     assert keys(lab, "method=roftmol")[:1] == full
+    assert keys(lab, "method=lines") == keys(lab, "method=tpgm")[:1] == full
+    assert keys(lab, "method=gradual", "method.unfreeze_every=0") == full
     assert keys(lab, "method=lp_ft")[:1] == keys(lab, "method=lp")
     assert keys(lab, "method=full_ft", "run.threads=2", "run.rerun=true") == full
 
@@ -46,6 +49,11 @@ def test_what_decides_a_fit_is_in_its_name(lab: Lab) -> None:
     ]  # fmt: skip
     others += [keys(lab, "method=full_ft", device="cuda"), keys(lab, "method=lp")]
     others += [keys(lab, f"method={name}") for name in ("l2_sp", "bss", "feature_map", "surgical_ft")]
+    others += [keys(lab, f"method={name}") for name in ("spd", "ftp", "ema", "swa", "mixout", "gtot", "bitfit")]
+    others += [keys(lab, f"method={name}") for name in ("adapter", "lora", "gpf", "gpf_plus")]
+    others += [keys(lab, "method=lora", "method.rank=4"), keys(lab, "method=gpf", "method.head=mlp")]
+    others += [keys(lab, "method=spd", "method.weight=2"), keys(lab, "method=bitfit", "method.trained=norms")]
+    others += [keys(lab, "method=gradual", *more) for more in ([], ["method.lr_decay=0.5"], ["method.lrs={embed: 1}"])]
     others += [keys(lab, "method=l2_sp", "method.weight=0.5"), keys(lab, "method=surgical_ft", "method.block=layer1")]
     names = [tuple(one) for one in (*others, keys(lab, "method=full_ft"))]
     assert len(set(names)) == len(names)

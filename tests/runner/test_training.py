@@ -9,10 +9,10 @@ import pytest
 import torch
 from lab import METHODS, Lab, clone, equal, moved, numbers
 from refusals import raises_usage
+from stage_fits import fit, keys_of
 from torch import Tensor
 
-from roftbench.config.job import FLOAT32, TrainSettings
-from roftbench.console import JobProgress
+from roftbench.config.job import FLOAT32
 from roftbench.data.packed import Batch
 from roftbench.errors import JobError, SkipJob
 from roftbench.methods.adam import Adam
@@ -20,9 +20,10 @@ from roftbench.methods.base import Method, Stage, Step
 from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import HEAD, Nodes, Predictor, copy_state
 from roftbench.models.gin import GIN
+from roftbench.runner.modes import Modes
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.objective import Objective
-from roftbench.runner.training import Fit, FullPass, Modes, fit_stage, shuffled_batches, train_step
+from roftbench.runner.training import Fit, FullPass, shuffled_batches, train_step
 
 HEAD_KEYS = {"head.weight", "head.bias"}
 
@@ -43,32 +44,11 @@ class Constant(Method):
         return self.value
 
 
-def fit(
-    experiment: NetworkExperiment,
-    stage: Stage = Stage("ft"),  # noqa: B008 (frozen)
-    method: Method = Method(),  # noqa: B008 (frozen)
-    *,
-    number: int = 0,
-    seed: int = 0,
-    objective: Objective | None = None,
-    **settings: Any,
-) -> Fit:
-    """Train the experiment's model for one stage, from where it is."""
-    objective = objective or experiment.objective
-    chosen = TrainSettings(**{"epochs": 3, "lr": 0.01, **settings}).for_task(objective.task)
-    progress = JobProgress(objective.metric.name)
-    return fit_stage(experiment.model, experiment.start, method, stage, number, objective, chosen, seed, progress)
-
-
 def score(experiment: NetworkExperiment, objective: Objective, index: Tensor) -> float | None:
     """Score the experiment's model as it is now by the problem's metric."""
     model = experiment.model.eval()
     predictions = objective.to_predictions(objective.outputs(model, index, shared_layers(model.encoder)))
     return objective.scores(predictions, index)[objective.metric.name]
-
-
-def keys_of(experiment: NetworkExperiment, *blocks: str) -> set[str]:
-    return {key for key, block in experiment.model.keys_of_blocks().items() if block in blocks}
 
 
 def scores(fitted: Fit) -> list[float | None]:

@@ -15,8 +15,9 @@ with warnings.catch_warnings(action="ignore"):  # torch_geometric scripts a clas
 
 from roftbench.config.components import build
 from roftbench.models.acceleration import shared_layers
+from roftbench.runner.modes import Modes
 from roftbench.runner.network import NetworkExperiment
-from roftbench.runner.training import FullPass, Modes
+from roftbench.runner.training import FullPass
 
 GIVEN = ("model=gin_masking", "model.dropout=0")
 

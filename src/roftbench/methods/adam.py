@@ -5,7 +5,7 @@ a job of full fine-tuning on 50 labels of ESOL takes 10.0 s of CPU time and 571 
 (means of three). In a serial sweep that is once per process, with one process per job it is once per job.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -64,3 +64,21 @@ class Adam:
             count = torch.zeros((), dtype=torch.float32, device=device)
             self._state[id(parameter)] = torch.zeros_like(parameter), torch.zeros_like(parameter), count
         return self._state[id(parameter)]
+
+
+class AdamGroups:
+    """Several `Adam` as one, each with parameters and a learning rate of its own."""
+
+    def __init__(self, groups: Sequence[Adam]) -> None:
+        self.groups = groups
+        self.parameters = [parameter for group in groups for parameter in group.parameters]
+
+    def zero_grad(self) -> None:
+        """Remove the gradients."""
+        for group in self.groups:
+            group.zero_grad()
+
+    def step(self) -> None:
+        """Update the parameters of every group."""
+        for group in self.groups:
+            group.step()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from roftbench.data.packed import Batch
 from roftbench.errors import check_range
+from roftbench.methods.step_rule import StepRule, Training
 from roftbench.models.encoder import HEAD, Nodes, Predictor, State
 
 ENCODER_BLOCKS = "encoder_blocks"  # in a grid: every block of the encoder
@@ -29,17 +30,33 @@ class Stage:
         epochs: number of epochs; None for `train.epochs`.
         lr: learning rate; None for `train.lr`.
         converged: fit the head alone to its optimum (`runner.converged_head`), without epochs and learning rate.
+        parameters: patterns (`fnmatch`) of the keys of encoder parameters that are trained; None for all of `blocks`.
+            Running statistics of these blocks adapt, and the head, and what the method has added, are trained
+            whole if they are among them.
+        lrs: learning rate by block, where it differs from `lr`.
+        lr_decay: factor between the learning rate of a block and that of the block after it; the last has `lr`.
+        unfreeze_every: the last block is trained alone at first, and the one before joins after so many epochs, and so
+            on; None: all from the start.
     """
 
-    omitted_at_default: ClassVar[tuple[str, ...]] = ("converged",)
+    omitted_at_default: ClassVar[tuple[str, ...]] = ("converged", "parameters", "lrs", "lr_decay", "unfreeze_every")
 
     name: str
     blocks: tuple[str, ...] | None = None
     epochs: int | None = None
     lr: float | None = None
     converged: bool = False
+    parameters: tuple[str, ...] | None = None
+    lrs: dict[str, float] | None = None
+    lr_decay: float = 1.0
+    unfreeze_every: int | None = None
 
     def __post_init__(self) -> None:
+        check_range("lr_decay", self.lr_decay, 0, 1, open_low=True)
+        for block, lr in (self.lrs or {}).items():
+            check_range(f"lrs.{block}", lr, 0, open_low=True)
+        if self.unfreeze_every is not None:
+            check_range("unfreeze_every", self.unfreeze_every, 1)
         if self.epochs is not None:
             check_range("epochs", self.epochs, 1)
         if self.lr is not None:
@@ -129,6 +146,28 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """Labels that are kept from a fit: part `number`, from 0, of `parts` equal parts of the validation labels.
+
+    With `training`, the training labels are divided as well, and the fit has all others as training labels: it keeps
+    its last epoch. `Fitted.val_loss` is then over the fold, `Fitted.val_score` over the validation labels outside.
+    """
+
+    number: int
+    parts: int
+    training: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of several fits within a job: a method, a number that is added to the job's seed, and labels kept from it."""
+
+    method: "Method"
+    seed: int = 0
+    fold: Fold | None = None
+
+
+@dataclass(frozen=True)
 class Method:
     """Base class of methods: full fine-tuning of all blocks and the head, from the pretrained weights.
 
@@ -148,13 +187,36 @@ class Method:
         """Return the training stages, in order; each starts from the best weights of the one before."""
         return [Stage("ft")]
 
+    def extend(self, model: Predictor) -> None:
+        """Put modules of the method's own into a network, in place, before the first stage.
+
+        They go into `model.added`, which is the block "added" of the stages, and are called by forward hooks or
+        parametrizations of torch. Their random numbers depend on the job's seed alone. A saved model is extended again
+        before its weights are loaded.
+
+        Raises:
+            SkipJob: the encoder has no place for them.
+        """
+
     def penalty(self, step: Step) -> Tensor | float:
         """Return the weighted penalty that is added to the task loss in each step, a scalar."""
         return 0.0
 
+    def step_rule(self, training: Training) -> StepRule:
+        """Return what acts around the optimizer's steps of a stage; by default nothing."""
+        return StepRule()
+
     def finish(self, fitted: Fitted) -> Finished:
         """Return the final weights, made from the fitted ones."""
         return Finished(fitted.tuned)
+
+    def members(self) -> list[Member]:
+        """Return the fits of a job that has several in place of `stages`; each is stored and shared like any other."""
+        return []
+
+    def combine(self, fits: Sequence[Fitted]) -> Finished:
+        """Return the final weights, made from those of the members; without it, their predictions are averaged."""
+        raise NotImplementedError(f"{type(self).__name__} has members and no combine")
 
     def candidates(self, grid: Mapping[str, Any], blocks: Sequence[str]) -> list[Self]:
         """Return one method per combination of a grid.

@@ -7,7 +7,7 @@ from roftbench.errors import check_choice
 
 METHOD, PROPOSED, BASELINE = "method", "proposed", "baseline"
 ROLES = (METHOD, PROPOSED, BASELINE)
-FAMILIES = ("full", "weight", "representation", "partial", "estimator", "other")
+FAMILIES = ("full", "weight", "representation", "partial", "parameter-efficient", "ensemble", "estimator", "other")
 
 
 @dataclass(frozen=True)

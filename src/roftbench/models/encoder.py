@@ -12,6 +12,7 @@ from roftbench.data.featurizers.base import HU
 from roftbench.data.packed import Batch
 
 HEAD = "head"
+ADDED = "added"  # block of the modules that a method adds to the network
 
 State = dict[str, Tensor]
 
@@ -35,6 +36,23 @@ class Nodes:
 
     out: Tensor
     features: Tensor
+
+
+class Site(NamedTuple):
+    """Modules of a layer to which a method may add its own, by forward hooks of torch.
+
+    Attributes:
+        layer: its first argument is the input of the layer, [N, d].
+        map: its first argument is what the layer has collected from the neighbors, [N, k]; None if that is the layer's
+            output.
+        norm: its output, [N, d'], is the layer's, before activation and dropout.
+        widths: d, k and d'.
+    """
+
+    layer: nn.Module
+    map: nn.Module | None
+    norm: nn.Module
+    widths: tuple[int, int, int]
 
 
 class Encoder(nn.Module, ABC):
@@ -81,6 +99,10 @@ class Encoder(nn.Module, ABC):
             raise ValueError(f"{type(self).__name__} sets no self.dim, the width of its representations")
         return nn.Linear(self.dim, num_tasks)
 
+    def sites(self) -> list[Site]:
+        """Return the places in each layer, in order, that adapters and prompts need; by default none."""
+        return []
+
     @classmethod
     def read(cls, content: bytes, what: str) -> Weights | None:
         """Return the weights of a file in a format of the encoder's own, named `what` in messages; by default None.
@@ -108,12 +130,18 @@ class Encoder(nn.Module, ABC):
 
 
 class Predictor(nn.Module):
-    """An encoder with its head, from a batch of B graphs to logits (or values) [B, T]."""
+    """An encoder with its head, from a batch of B graphs to logits (or values) [B, T].
+
+    `added` holds the modules that a method has added (`Method.extend`), which forward hooks or parametrizations of the
+    encoder's modules call.
+    """
 
     def __init__(self, encoder: Encoder, num_tasks: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = encoder.make_head(num_tasks)
+        self.added = nn.ModuleDict()
+        self.num_tasks = num_tasks
 
     def forward(self, batch: Batch) -> Tensor:
         """Return logits [B, T]."""
@@ -125,8 +153,9 @@ class Predictor(nn.Module):
         return self.encoder.represent(batch)
 
     def blocks(self) -> dict[str, nn.Module]:
-        """Return the encoder's blocks in order, then the head."""
-        return {**self.encoder.blocks(), HEAD: self.head}
+        """Return the encoder's blocks in order, the modules that a method has added if there are any, and the head."""
+        added = {ADDED: self.added} if len(self.added) else {}
+        return {**self.encoder.blocks(), **added, HEAD: self.head}
 
     def keys_of_blocks(self) -> dict[str, str]:
         """Map each key of the state dict to the name of its block.
@@ -155,6 +184,11 @@ class Predictor(nn.Module):
             active = name in trained
             block.train(active or frozen_mode == "train")
             block.requires_grad_(active)
+
+
+def is_hooked(*modules: nn.Module) -> bool:
+    """Return whether a module has forward hooks, so that a shortcut around its call would leave them out."""
+    return any(module._forward_hooks or module._forward_pre_hooks for module in modules)
 
 
 def copy_state(module: nn.Module, keys: Container[str] | None = None) -> State:

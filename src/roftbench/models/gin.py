@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roftbench.data.color_refinement import Hop
+from roftbench.models.encoder import is_hooked
 from roftbench.models.hu import Convolution, HuEncoder, collect
 from roftbench.models.rescaling import rescale as enlarge
 
@@ -20,13 +21,18 @@ class GINLayer(Convolution):
     def __init__(self, dim: int) -> None:
         super().__init__(dim, mlp=nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim)))
 
+    @property
+    def after_sum(self) -> nn.Module:
+        """The first map of the MLP."""
+        return self.mlp[0]
+
     def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
         """Return the output of the MLP's ReLU, [V, 2d], from h [U, d] and the bond counts [V, 9].
 
         Sum and product commute, so the product is computed where there are fewer rows.
         """
         first: Any = self.mlp[0]
-        if PRODUCT_FIRST * len(hop.degree) < len(counts):
+        if PRODUCT_FIRST * len(hop.degree) < len(counts) and not is_hooked(first):
             states, tables = F.linear(h, first.weight), F.linear(self.bond_tables(), first.weight)
             return F.relu(collect(states, tables, hop, counts).add_(first.bias), inplace=True)
         return F.relu(first(collect(h, self.bond_tables(), hop, counts)), inplace=True)

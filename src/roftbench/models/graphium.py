@@ -23,7 +23,7 @@ from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, NUM_
 from roftbench.data.packed import Batch
 from roftbench.errors import check_choice
 from roftbench.models.acceleration import Accelerated
-from roftbench.models.encoder import Nodes, State
+from roftbench.models.encoder import Nodes, Site, State
 from roftbench.models.graphium_layers import FC, POSITIONAL, LaplacianEncoder, Layer
 from roftbench.models.segment_ops import Wiring
 
@@ -119,6 +119,11 @@ class Graphium(Accelerated):
             if layer.virtual_node is not None:
                 h, state = layer.virtual_node(h, state, wiring)
         return Nodes(out=h, features=features)
+
+    def sites(self) -> list[Site]:
+        """Return each layer with its MLP and layer norm."""
+        layers = [layer for layer in self.layers if isinstance(layer, Layer)]
+        return [Site(one, one.nn, one.norm_layer, one.widths) for one in layers]
 
     def embed_nodes(self, x: Tensor) -> Tensor:
         """Return the input states of atoms, [N, node_dim], from x [N, 41], in the type of the weights."""

@@ -76,6 +76,7 @@ class Layer(nn.Module):
 
     def __init__(self, in_dim: int, out_dim: int, edge_dim: int, dropout: float, *, virtual_node: bool) -> None:
         super().__init__()
+        self.widths = (in_dim, in_dim, out_dim)  # of the input, of the sum over neighbors, and of the output
         self.register_buffer("eps", torch.zeros(1))
         self.lin = nn.Linear(edge_dim, in_dim) if edge_dim else None
         self.nn = nn.Sequential(FC(in_dim, in_dim, activation=nn.GELU()), FC(in_dim, out_dim, norm=False))

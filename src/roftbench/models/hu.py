@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from roftbench.data.color_refinement import Hop, Shared, whole_hop
 from roftbench.data.packed import Batch
 from roftbench.models.acceleration import Accelerated, DeferredNodes, Map
-from roftbench.models.encoder import Nodes
+from roftbench.models.encoder import Nodes, Site, is_hooked
 from roftbench.models.layers import check_sizes, layer_blocks, run_layers
 from roftbench.models.segment_ops import for_nodes
 
@@ -77,6 +77,11 @@ class Convolution(nn.Module, ABC):
     @abstractmethod
     def begin(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
         """Return states [V, k] from h [U, d] and the result of `count` for the hop."""
+
+    @property
+    def after_sum(self) -> nn.Module | None:
+        """The module that reads the sum over neighbors; None if that sum is the convolution's output."""
+        return None
 
     def finish(self, states: Tensor) -> Tensor:
         """Return new node states [V, d], an affine map of the result of `begin`; by default the identity."""
@@ -158,10 +163,21 @@ class HuEncoder(Accelerated):
         embed = nn.ModuleList([self.x_embedding1, self.x_embedding2])
         return {"embed": embed, **layer_blocks(self.gnns, self.batch_norms)}
 
+    def sites(self) -> list[Site]:
+        """Return each convolution with its batch norm; only the map of GIN follows the sum over neighbors."""
+        widths = (self.dim, self.dim, self.dim)
+        pairs: list[tuple[Any, nn.Module]] = list(zip(self.gnns, self.batch_norms, strict=True))
+        return [Site(layer, layer.after_sum or norm, norm, widths) for layer, norm in pairs]
+
     def shared_layers(self) -> int:
-        """Return the number of layers up to the first whose norm trains: dropout and batch statistics follow it."""
-        still = takewhile(lambda norm: not norm.training, self.batch_norms)
-        return min(sum(1 for _ in still) + 1, len(self.batch_norms))
+        """Return the number of layers up to the first whose norm trains: dropout and batch statistics follow it.
+
+        A layer whose norm has forward hooks, which combine states of nodes from several places, is not shared.
+        """
+        for count, norm in enumerate(self.batch_norms):
+            if norm.training or is_hooked(norm):
+                return count if is_hooked(norm) else count + 1
+        return len(self.batch_norms)
 
     def frozen_layers(self) -> int:
         """Return the number of frozen layers if the atom tables are frozen; the last layer never counts."""
@@ -187,7 +203,7 @@ class HuEncoder(Accelerated):
         h = self._before(batch, shared)
         layers: list[Any] = list(self.gnns[batch.layers_done :])
         everywhere, end = shared is not None and len(shared.hops) == len(layers), None
-        if not self.batch_norms[-1].training:
+        if not self.batch_norms[-1].training and not is_hooked(self.gnns[-1], self.batch_norms[-1]):
             last: Any = self.gnns[-1]
             layers[-1] = last.begin
             end = partial(DeferredNodes, finish=last.finish, shared=shared if everywhere else None)

@@ -6,14 +6,14 @@ table of chiralities; the other names follow from the published class.
 """
 
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roftbench.data.packed import Batch
-from roftbench.models.encoder import Encoder, Nodes, State
+from roftbench.models.encoder import Encoder, Nodes, Site, State
 from roftbench.models.layers import check_sizes, layer_blocks, run_layers
 from roftbench.models.ogb_embeddings import AtomEncoder, BondEncoder
 from roftbench.models.segment_ops import Wiring, sum_runs, take
@@ -61,6 +61,12 @@ class MoleculeSTM(Encoder):
         h, wiring = self.atom_encoder(batch.x), Wiring.of(batch)
         layers = [partial(layer, edge_attr=batch.edge_attr, wiring=wiring) for layer in self.gnns]
         return run_layers(h, layers, self.batch_norms, self.dropout)
+
+    def sites(self) -> list[Site]:
+        """Return each convolution with its MLP and batch norm."""
+        widths = (self.dim, self.dim, self.dim)
+        pairs: list[tuple[Any, nn.Module]] = list(zip(self.gnns, self.batch_norms, strict=True))
+        return [Site(layer, layer.mlp, norm, widths) for layer, norm in pairs]
 
     def translate(self, state: State) -> State:
         """Return the tensors of the published file under this encoder's names, without the untrained head."""

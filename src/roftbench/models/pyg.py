@@ -15,7 +15,8 @@ from torch_geometric.nn.resolver import aggregation_resolver
 from roftbench.data.featurizers import ogb, pyg
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError, check_choice, check_range
-from roftbench.models.encoder import Encoder, Nodes, State
+from roftbench.models.encoder import Encoder, Nodes, Site, State
+from roftbench.models.pyg_sites import evaluating, probe_graphs, sites_of
 
 GRAPHS = {"pyg": (pyg.ATOM_CLASSES, pyg.BOND_CLASSES), "ogb": (ogb.ATOM_CLASSES, ogb.BOND_CLASSES)}
 INPUTS = ("embed", "float", "codes")
@@ -118,6 +119,12 @@ class PyG(Encoder):
         chosen = {key.removeprefix(self.prefix): one for key, one in state.items() if key.startswith(self.prefix)}
         return {f"module.{key}": one for key, one in chosen.items()}
 
+    def sites(self) -> list[Site]:
+        """Return the blocks that are a `MessagePassing` module, with the norm after it if their list has one."""
+        probe = probe_graphs(GRAPHS[self.featurizer], next(self.parameters()).device)
+        with evaluating(self):
+            return sites_of(self.blocks().values(), lambda: self._called(probe))
+
     def _reads_bonds(self, kwargs: Mapping[str, Any]) -> bool:
         """Whether bonds are used: modules with an `edge_dim` use them only where it is given."""
         knows = "edge_dim" in inspect.signature(type(self.module).__init__).parameters or "edge_dim" in kwargs
@@ -164,19 +171,12 @@ class PyG(Encoder):
 
     def _probed(self) -> tuple[bool, int]:
         """Return whether the module returns graphs rather than nodes, and the width of what is pooled."""
-        sizes = torch.tensor([3, 2])
-        edges = torch.tensor([[1, 0, 2, 1, 4, 3], [0, 1, 1, 2, 3, 4]])
-        counts = [len(columns) for columns in GRAPHS[self.featurizer]]
-        zeros = [torch.zeros(rows, count, dtype=torch.long) for rows, count in zip((5, 6), counts, strict=True)]
-        node_ptr, edge_ptr = torch.tensor([0, 3, 5]), torch.tensor([0, 1, 3, 4, 5, 6])
-        probe = Batch(zeros[0], edges, zeros[1], node_ptr, edge_ptr)
-        before = [part.training for part in self.modules()]
-        self.eval()
+        probe = probe_graphs(GRAPHS[self.featurizer], torch.device("cpu"))
         try:
-            with torch.no_grad():
+            with evaluating(self):
                 out = self._called(probe)
-                per_graph = len(out) == len(sizes)
-                if not per_graph and len(out) != int(sizes.sum()):
+                per_graph = len(out) == probe.num_graphs
+                if not per_graph and len(out) != len(probe.x):
                     problem = "module: it returns neither a row per node nor one per graph"
                     raise UsageError(f"{problem}: {list(out.shape)} for 5 nodes in 2 graphs", key="module")
                 width = out.shape[1] if per_graph else self.readout_width(out, probe)
@@ -184,9 +184,6 @@ class PyG(Encoder):
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             problem = f"module: {type(self.module).__name__} cannot be called with {', '.join(self._takes)}: {reason}"
             raise UsageError(problem, key="module") from error
-        finally:
-            for part, mode in zip(self.modules(), before, strict=True):
-                part.training = mode
         return per_graph, int(width)
 
     def readout_width(self, out: Tensor, batch: Batch) -> int:

@@ -80,25 +80,46 @@ class Network(Member):
 
 
 class FineTuned(Network):
-    """A fine-tuned network with its head."""
+    """A fine-tuned network with its head, or several whose predictions are averaged."""
 
     def __init__(self, saved: SavedModel, device: torch.device, plugins: tuple[str, ...]) -> None:
-        model = Predictor(_built(saved, "model", plugins), len(saved.targets))
-        try:
-            model.load_state_dict(saved.weights)
-        except RuntimeError as error:
-            problem = f"{saved.folder}: its weights do not fit {type(model.encoder).__name__}: {error}"
-            raise UsageError(problem, key="model_dir", got=str(saved.folder)) from None
-        super().__init__(model.encoder, device, _graphs(saved, model.encoder, plugins))
-        self.head = model.head.eval().requires_grad_(False).to(device)
+        count = int(saved.facts.get("members", 1))
+        states = [saved.weights] if count == 1 else [_of(saved, str(number)) for number in range(count)]
+        self.models = [_network(saved, state, plugins).to(device) for state in states]
+        encoder = self.models[0].encoder
+        super().__init__(encoder, device, _graphs(saved, encoder, plugins))
         self.task, self.strip_salts = saved.task, saved.strip_salts
         self.scale, self.offset = (np.array(saved.facts[name], np.float64) for name in ("scale", "offset"))
 
     def predict(self, molecules: Molecules) -> NDArray[np.float64]:
         """Return values in the label's unit or probabilities, [K, T]."""
-        outputs: list[Tensor] = [self.head(self.encoder.represent(batch)) for batch in self._batches(molecules)]
+        found = [self._predicted(model, molecules) for model in self.models]
+        return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+    def embed(self, molecules: Molecules) -> NDArray[np.float32]:
+        """Return the input of the head, [K, d]; raises UsageError for several networks."""
+        if len(self.models) > 1:
+            problem = f"the model is an ensemble of {len(self.models)} networks, which have no representation in common"
+            raise UsageError(problem, key="model_dir")
+        return super().embed(molecules)
+
+    def _predicted(self, model: Predictor, molecules: Molecules) -> NDArray[np.float64]:
+        outputs: list[Tensor] = [model(batch) for batch in self._batches(molecules)]
         whole = torch.cat(outputs) if outputs else torch.empty(0, len(self.scale), device=self.device)
         return to_predictions(whole, self.task, self.scale, self.offset)
+
+
+def _network(saved: SavedModel, state: dict[str, Tensor], plugins: tuple[str, ...]) -> Predictor:
+    """Return a saved network in evaluation mode, with the modules that its method has added."""
+    model = Predictor(_built(saved, "model", plugins), len(saved.targets))
+    if saved.facts.get("extended"):
+        _built(saved, "method", plugins, saved.facts["method"]).extend(model)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        problem = f"{saved.folder}: its weights do not fit {type(model.encoder).__name__}: {error}"
+        raise UsageError(problem, key="model_dir", got=str(saved.folder)) from None
+    return model.eval().requires_grad_(False)
 
 
 class EstimatorMember(Member):
@@ -201,10 +222,13 @@ def member_of(saved: SavedModel, device: torch.device, plugins: tuple[str, ...] 
         raise UsageError(problem, key="model_dir", got=str(saved.folder), hint=AGAIN) from None
 
 
-def _built(saved: SavedModel, group: str, plugins: tuple[str, ...]) -> Any:
+def _built(saved: SavedModel, group: str, plugins: tuple[str, ...], chosen: Mapping[str, Any] | None = None) -> Any:
+    """Return the model or method of a saved model, with the parameters of its job, or those that it has chosen."""
     part = saved.facts["job"][group]
     base = KINDS[saved.facts["kind"]][group]
-    return import_allowed(present_path(part["target"]), f"{saved.folder}: {group}", plugins, (base,))(**part["params"])
+    return import_allowed(present_path(part["target"]), f"{saved.folder}: {group}", plugins, (base,))(
+        **{**part["params"], **(chosen or {})}
+    )
 
 
 def as_list(smiles: Any, *, strict: bool = False) -> list[str]:

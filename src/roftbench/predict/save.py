@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from roftbench.data.descriptors import fingerprints
 from roftbench.data.featurizers.hu import parse_smiles
+from roftbench.methods.base import Method
 from roftbench.methods.estimator import Estimator
 from roftbench.predict.calibration import calibrated, calibration_error, cross_calibrated, platt
 from roftbench.predict.conformal import COVERAGE, covered, cross_covered, half_widths
@@ -57,6 +58,8 @@ def save(
         "offset": objective.offset.tolist(),
         "scale": objective.scale.tolist(),
         "method": record.chosen,
+        **({"extended": True} if _extends(experiment.method) else {}),
+        **({} if (count := len(getattr(experiment.chosen, "others", ()))) == 0 else {"members": count + 1}),
         "labels": _labels(experiment),
         "atoms": [
             int(size) for size in np.percentile(experiment.dataset.sizes[experiment.parts.train], (0, 5, 95, 100))
@@ -79,6 +82,10 @@ def save(
     saved = SavedModel(experiment.store.model_path(experiment.job.key), facts, experiment.weights(), train, used, test)
     write_saved(saved, card(saved))
     return saved.folder
+
+
+def _extends(method: Any) -> bool:
+    return isinstance(method, Method) and method.overrides("extend")
 
 
 def _has_deviation(method: Any) -> bool:

@@ -60,6 +60,9 @@ class _Facts(msgspec.Struct):
     scale: list[float]
     labels: list[_Labels]
     calibration: _Calibration
+    method: dict[str, Any] = {}
+    extended: bool = False
+    members: int = 1
 
 
 def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
@@ -71,11 +74,15 @@ def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
         raise ValueError("it has no target, or one twice")
     if any(len(one) != tasks for one in (found.offset, found.scale, found.labels, numbers.count, widths or [])):
         raise ValueError(f"it has {tasks} targets and other numbers of labels, scales or calibrations")
+    if not 1 <= found.members <= len(tensors) + 1:
+        raise ValueError(f"its {found.members} members do not fit its {len(tensors)} tensors")
     if found.kind != FINGERPRINT:
-        for name, value in found.job.model.params.items():
+        sizes = {f"model.{name}": value for name, value in found.job.model.params.items()}
+        sizes |= {f"method.{name}": value for name, value in found.method.items() if found.extended}
+        for name, value in sizes.items():
             most = len(tensors) if "layers" in name else LARGEST
             if isinstance(value, int) and abs(value) > most:
-                raise ValueError(f"model.{name}={value} does not fit its {len(tensors)} tensors")
+                raise ValueError(f"{name}={value} does not fit its {len(tensors)} tensors")
 
 
 def check_arrays(tasks: int, train: NDArray[Any], *held_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> None:

@@ -53,7 +53,7 @@ SPREAD = LabelStatistics.__struct_fields__  # of the test labels
 ENV = ("roftbench", "commit", "torch", "device", "processor", "threads", "arithmetic")
 LATER_METRICS = ("pearson", "kendall", "mcc", "balanced_accuracy")
 ADDED = (  # columns that older files lack
-    *("processor", "arithmetic", "data_noise", *(f"test_label_{name}" for name in SPREAD)),
+    *("processor", "arithmetic", "data_noise", "trained_parameters", *(f"test_label_{name}" for name in SPREAD)),
     *(f"{part}_{metric}" for metric in LATER_METRICS for part in ("val", "test")),
 )
 NUMBERS = ("threads", "arithmetic")  # of ENV
@@ -69,6 +69,7 @@ COLUMNS = [
         *ENV,
         "seconds",
         "peak_memory_mb",
+        "trained_parameters",
     ),
     *(*(f"{part}_hash" for part in (*PARTS, *UNNAMED)), "error"),
 ]
@@ -205,12 +206,12 @@ def _rows(result: RecordSummary | Failure, settings: _Settings) -> Iterator[list
     if isinstance(result, Failure):
         counts = [None] * len((*LABELS, *GRAPHS, *DATA, *SPREAD))
         unscored = [params_text(result), *about, *[None] * 2 * len(METRICS), None]
-        yield [*named, *unscored, *counts, *versions, None, None, *hashes, spreadsheet_text(result.error)]
+        yield [*named, *unscored, *counts, *versions, None, None, None, *hashes, spreadsheet_text(result.error)]
         return
     spread = result.data.test_labels or LabelStatistics()
     parts = ((result.count.labels, LABELS), (result.count.graphs, GRAPHS), (result.data, DATA), (spread, SPREAD))
     counts = [getattr(part, name) for part, names in parts for name in names]
-    cost = [result.seconds.get("total"), result.peak_memory_mb]
+    cost = [result.seconds.get("total"), result.peak_memory_mb, result.trained_parameters]
     for one in result.candidates:
         found = [scores.get(metric, "") for metric in METRICS for scores in (one.val, one.test)]
         scored = ["nan" if value is None else value for value in found]
@@ -248,6 +249,7 @@ def _result(rows: list[_Row], settings: dict[str, Any]) -> RecordSummary | Failu
         env=env,
         seconds={"total": _number(row["seconds"])} if row["seconds"] else {},
         peak_memory_mb=_number(row["peak_memory_mb"]),
+        trained_parameters=_number(row["trained_parameters"]),
     )
 
 

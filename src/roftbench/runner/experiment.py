@@ -49,6 +49,7 @@ class FitResult:
         history: the epochs of all stages.
         base: scores before `Method.finish`.
         info: results of the method, such as interpolation coefficients.
+        trained_parameters: number of parameters that training changes in what predicts; None without a network.
     """
 
     fitted: Any
@@ -57,6 +58,7 @@ class FitResult:
     history: list[Epoch] = field(default_factory=list)
     base: BaseResult | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    trained_parameters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Experiment(ABC):
     not_finite: ClassVar[str] = "the fitted model's predictions are not all finite numbers."
 
     def __init__(self, setup: Setup) -> None:
+        self.setup = setup
         self.job, self.context, self.device = setup.job, setup.context, setup.device
         self.dataset, self.whole, self.parts = setup.dataset, setup.whole, setup.parts
         self.objective = setup.objective
@@ -98,6 +101,11 @@ class Experiment(ABC):
     @abstractmethod
     def words(self) -> dict[str, str]:
         """Return descriptions of the "model" and its "training" for the terminal."""
+
+    @property
+    def keeps_labels(self) -> bool:
+        """Whether interpolation coefficients have labels of their own."""
+        return False
 
     @property
     @abstractmethod
@@ -166,6 +174,7 @@ class Experiment(ABC):
             val_predictions=self._by_row(self.parts.val, best.val),
             seconds=dict(self.seconds),
             env=environment(self.device),
+            trained_parameters=fitting.trained_parameters,
         )
 
     def _by_row(self, part: Indices, predictions: NDArray[np.float64]) -> Predictions:

@@ -2,43 +2,54 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
-from typing import Any, Self
+from copy import deepcopy
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-import torch
 from msgspec import convert
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import functional_call
 
 from roftbench.config.components import build
 from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job, derive_seed
 from roftbench.config.schema import naming_params
-from roftbench.console import JobProgress, bar, say
+from roftbench.console import JobProgress, say
 from roftbench.errors import UsageError
-from roftbench.methods.base import Finished, Fitted, Method, Stage
-from roftbench.models.acceleration import is_sync_free, shared_layers
+from roftbench.methods.base import Finished, Fitted, Fold, Member, Method, Stage
 from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.config import PRETRAINING
-from roftbench.models.encoder import HEAD, Encoder, Predictor, State
-from roftbench.models.statistics import DifferentiableStatistics
+from roftbench.models.encoder import Encoder, Predictor, State
 from roftbench.runner.converged_head import PENALTIES, fit_converged
-from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.devices import CPU, choose_device
 from roftbench.runner.experiment import Experiment, FitResult
+from roftbench.runner.members import counted, divided, fit_members, fitted_for
+from roftbench.runner.modes import chosen_parameters
 from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import PretrainedModel
 from roftbench.runner.provenance import arithmetic
 from roftbench.runner.setup import Setup
-from roftbench.runner.stages import FINISH, Needed, needed, stages_of
+from roftbench.runner.stages import FINISH, Needed, job_of, needed, stages_of
 from roftbench.runner.training import Fit, fit_stage, seeded
-from roftbench.store.record_schema import BaseResult, Epoch, StageResult, plain
+from roftbench.store.record_schema import BaseResult, Count, Epoch, StageResult, plain
 from roftbench.store.tensors import Entry
 
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # stored with a stage's weights
+
+
+class Tuned(NamedTuple):
+    """The final weights of a network.
+
+    Attributes:
+        state: a state dict.
+        extended_by: the method that has extended the network; None for the network as it was loaded.
+        others: more state dicts, whose predictions are averaged with those of `state`.
+    """
+
+    state: State
+    extended_by: Method | None = None
+    others: tuple[State, ...] = ()
 
 
 class NetworkExperiment(Experiment):
@@ -53,10 +64,13 @@ class NetworkExperiment(Experiment):
 
     def __init__(self, setup: Setup, model: Predictor) -> None:
         super().__init__(setup)
-        self.model = model
-        self.start = PretrainedModel(model, self.objective)
+        self.model = self._plain = model
+        self.start = self._plain_start = PretrainedModel(model, self.objective)
+        self._extended_by: Method | None = None  # whose modules are in `model`
+        self.fold: Fold | None = None  # labels that are kept from the fit
+        self.held_out = self.objective.val  # molecules of the validation loss of a finish: the fold, if there is one
         self.progress = JobProgress(self.objective.metric.name)
-        self._used_stages: set[str] = set()  # keys of the stages that this job has fitted or loaded
+        self.used_stages: set[str] = set()  # keys of the stages that this job has fitted or loaded
 
     @classmethod
     def load(cls, job: Job, context: RunContext) -> Self:
@@ -68,16 +82,18 @@ class NetworkExperiment(Experiment):
 
     def words(self) -> dict[str, str]:
         """Return the number of parameters that each stage trains, and the settings of training."""
+        self._extend(_extending(self.method))
         spec, blocks = self.job.model, self.model.blocks()
         total = sum(parameter.numel() for parameter in self.model.parameters())
         texts = []
-        for stage in stages_of(self.method):
-            names = [name for name in stage.blocks or blocks if name in blocks]
-            trained = sum(parameter.numel() for name in names for parameter in blocks[name].parameters())
+        members = self.method.members()
+        for stage in stages_of(members[0].method if members else self.method):
+            chosen = chosen_parameters(self.model, stage.blocks or blocks, stage)
+            trained = sum(parameter.numel() for parameter in chosen.values())
             texts.append(f"{stage.name} trains {trained:,}")
         return {
             "model": f"{spec.name} (pretraining: {PRETRAINING[spec.pretraining]}),"
-            f" {'; '.join(texts)} of {total:,} parameters",
+            f" {'; '.join(texts)} of {total:,} parameters{f' in each of {len(members)} fits' if members else ''}",
             "training": self._training(),
         }
 
@@ -99,10 +115,25 @@ class NetworkExperiment(Experiment):
             return [self.method]
         return self.method.candidates(self.job.method.grid, list(self.model.encoder.blocks()))
 
+    def _extend(self, method: Method | None) -> None:
+        """Let `model` be the network as it was loaded, or a copy with the modules of a method."""
+        if method == self._extended_by:
+            return
+        self.model, self.start, self._extended_by = self._plain, self._plain_start, method
+        if method is not None:
+            self.model.load_state_dict(self.start.state)
+            with seeded(derive_seed(self.job.seed, "extend"), CPU):
+                self.model = extended(self.model, method).to(self.device)
+            self.start = self._plain_start.extended(self.model)
+
     def fit(self, method: Method) -> FitResult:
-        """Fit the stages of a candidate and apply its finish; `fitted` is a state dict."""
+        """Fit the stages of a candidate and apply its finish, or its members; `fitted` is a `Tuned`."""
+        if members := method.members():
+            return fit_members(self, method, members)
+        by = _extending(method)
+        self._extend(by)
         self.model.load_state_dict(self.start.state)
-        stages = needed(self.job, method, self.device.type)
+        stages = needed(self.job, method, self.device.type, self.fold)
         learned = stages.pop() if method.fits_on_validation else None
         history: list[Epoch] = []
         for number, need in enumerate(stages):
@@ -111,26 +142,64 @@ class NetworkExperiment(Experiment):
         base = None
         finished = Finished(fit.state)
         if method.overrides("finish"):
-            name = "before finish" if method.overrides("stages") or method.overrides("penalty") else "full_ft"
-            base = BaseResult(name, *self.scores(fit.state)[:2], fit.best_epoch)
-            finished = self._finished(method, learned, fit)
+            own = any(method.overrides(hook) for hook in ("stages", "penalty", "step_rule", "extend"))
+            name = "before finish" if own else "full_ft"
+            base = BaseResult(name, *self.scores(Tuned(fit.state, by))[:2], fit.best_epoch)
+            finished = self.finished(lambda: method.finish(self.given(fit.state)), learned)
         return FitResult(
-            finished.state,
+            Tuned(finished.state, by),
             finished.info.get("best_epoch", fit.best_epoch),
             [_stage_result(need) for need in stages],
             history,
             base,
             {**fit.info, **finished.info},
+            self._trained(method),
         )
 
-    def predict(self, fitted: State, index: Tensor) -> NDArray[np.float64]:
-        """Return the predictions of a state dict, in evaluation mode."""
-        self.model.load_state_dict(fitted)
-        return self.objective.to_predictions(self.start.outputs(self.model.eval(), index))
+    def _trained(self, method: Method) -> int:
+        """Return the number of parameters of `model` that the stages of a method change."""
+        blocks = list(self.model.blocks())
+        chosen = [chosen_parameters(self.model, stage.blocks or blocks, stage) for stage in method.stages()]
+        return sum(one.numel() for one in {key: one for part in chosen for key, one in part.items()}.values())
+
+    @property
+    def keeps_labels(self) -> bool:
+        """Whether interpolation coefficients have labels of their own."""
+        return any(member.fold is not None for member in self.method.members())
+
+    def count(self) -> Count:
+        """Return the number of molecules per part and of labels per use."""
+        return counted(self, super().count())
+
+    def predict(self, fitted: Tuned, index: Tensor) -> NDArray[np.float64]:
+        """Return the predictions of fitted weights, in evaluation mode."""
+        self._extend(fitted.extended_by)
+        found = []
+        for state in (fitted.state, *fitted.others):
+            self.model.load_state_dict(state)
+            found.append(self.objective.to_predictions(self.start.outputs(self.model.eval(), index)))
+        return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
     def weights(self) -> State:
-        """Return the best candidate's state dict."""
-        return dict(self.chosen)
+        """Return the best candidate's state dict; several of them under the prefixes "0.", "1.", …."""
+        states = (self.chosen.state, *self.chosen.others)
+        if len(states) == 1:
+            return dict(self.chosen.state)
+        return {f"{number}.{key}": tensor for number, state in enumerate(states) for key, tensor in state.items()}
+
+    def member(self, member: Member) -> Self:
+        """Return the experiment of a member: with another seed, or with labels kept from it."""
+        if member.seed == 0 and member.fold is None:
+            return self
+        job = job_of(self.job, member)
+        other = type(self)(
+            replace(self.setup, job=job), load_model(job, self.context, self.objective.num_tasks).to(self.device)
+        )
+        other.seconds, other.used_stages, other.fold = self.seconds, self.used_stages, member.fold
+        if member.fold is not None:
+            other.objective, other.held_out = divided(self.objective, member.fold, job.seed)
+            other.start = other._plain_start = PretrainedModel(other.model, other.objective)
+        return other
 
     def _fit_stage(self, method: Method, need: Needed, number: int) -> Fit:
         """Return a fitted stage, from the store if it has it, and load its weights into the model."""
@@ -158,12 +227,12 @@ class NetworkExperiment(Experiment):
             self.on_epoch(epoch, self.candidate)
         return Fit(state=state, **{**known, "history": history})
 
-    def _finished(self, method: Method, need: Needed | None, fit: Fit) -> Finished:
-        """Return the result of a method's finish; one that fits on validation labels is stored like a stage."""
+    def finished(self, make: Callable[[], Finished], need: Needed | None) -> Finished:
+        """Return what a method makes of its fits; with `need`, one that is fitted, it is stored like a stage."""
 
         def finish() -> Entry:
             began = time.monotonic()
-            made = self._finish(method, fit)
+            made = make()
             return made.state, {"info": made.info, "seconds": time.monotonic() - began}
 
         if need is None:
@@ -180,7 +249,7 @@ class NetworkExperiment(Experiment):
         again: the job's scores must not depend on what is in the store.
         """
         with self.store.stage_lock(need.key):
-            again = self.context.run.rerun and need.key not in self._used_stages
+            again = self.context.run.rerun and need.key not in self.used_stages
             stored = None if again else self.store.get_stage(need.key)
             made_with = arithmetic(self.device)
             if stored is not None and stored[1].get("made_with") != made_with:
@@ -192,56 +261,37 @@ class NetworkExperiment(Experiment):
                 made = state, {**description, "made_with": made_with}
                 self.store.put_stage(need.key, made)
                 self.add_seconds(need.name, made[1]["seconds"])
-                self._used_stages.add(need.key)
+                self.used_stages.add(need.key)
                 return made
-        if need.key not in self._used_stages:
+        if need.key not in self.used_stages:
             self.add_seconds(f"{need.name} (reused)", stored[1]["seconds"])
-        self._used_stages.add(need.key)
+        self.used_stages.add(need.key)
         # A copy: tensors of a file are not aligned, and the last bits of a product depend on the alignment.
         return {name: tensor.to(self.device, copy=True) for name, tensor in stored[0].items()}, stored[1]
 
-    def _finish(self, method: Method, fit: Fit) -> Finished:
-        model, objective = self.model.eval().requires_grad_(False), self.objective
-        size, shared = self.job.train.batch_size, shared_layers(model.encoder)
-        index = objective.val.to(self.device).split(size)
-        small = list(objective.graphs.batches(objective.val.split(size), shared))
-        large = list(objective.eval_batches(objective.val, shared))
-
-        def val_loss(state: State, number: int) -> torch.Tensor:
-            with DifferentiableStatistics():
-                outputs = functional_call(model, state, (small[number],))
-            return objective.loss(outputs, index[number])
-
-        def val_score(state: State) -> float | None:
-            with torch.no_grad():
-                outputs = torch.cat([functional_call(model, state, (batch,)) for batch in large])
-            predictions = objective.to_predictions(outputs)
-            return objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
-
-        block_of = model.keys_of_blocks()
-        return method.finish(
-            Fitted(
-                start=self.start.state,
-                tuned=fit.state,
-                block_of=block_of,
-                buffers=frozenset(name for name, _ in model.named_buffers()),
-                encoder_blocks=[name for name in model.blocks() if name != HEAD],
-                num_val_batches=len(small),
-                val_loss=val_loss,
-                val_score=val_score,
-                better=objective.metric.better,
-                device=self.device,
-                repeated=partial(GraphedCallable, device=self.device, recorded=is_sync_free(model.encoder)),
-                progress=lambda numbers: bar(numbers, self.job.method.name),
-            )
-        )
+    def given(self, tuned: State) -> Fitted:
+        """Return what a method makes its final weights from."""
+        return fitted_for(self, tuned)
 
 
 def _stage_result(need: Needed) -> StageResult:
     stage = need.stage
     assert stage is not None
     described = naming_params(Stage, asdict(stage))
-    return StageResult(**{**described, "blocks": stage.blocks and list(stage.blocks)}, frozen=need.frozen)
+    lists = {name: list(value) for name, value in described.items() if isinstance(value, tuple)}
+    return StageResult(**{**described, **lists}, frozen=need.frozen)
+
+
+def _extending(method: Method) -> Method | None:
+    """Return a method that extends the network, None for another."""
+    return method if method.overrides("extend") else None
+
+
+def extended(model: Predictor, method: Method) -> Predictor:
+    """Return a copy of a network with the modules of a method; raises SkipJob as `Method.extend` does."""
+    copied = deepcopy(model)
+    method.extend(copied)
+    return copied
 
 
 def _versions(made_with: dict[str, Any] | None) -> str:

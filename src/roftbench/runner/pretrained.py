@@ -1,6 +1,7 @@
 """The pretrained model that fine-tuning starts from, with cached representations of the data set."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -22,6 +23,12 @@ class PretrainedModel:
         self._representations: dict[bytes, Tensor] = {}  # by graphs
         self._features: NodeStates | None = None
         self._features_computed = False  # also where they are too large to keep
+
+    def extended(self, model: Predictor) -> Self:
+        """Return the same for a copy of the model to which a method has added modules, before it is fine-tuned."""
+        other = copy(self)
+        other.state = copy_state(model)
+        return other
 
     def features(self, batch: Batch, index: Tensor) -> Tensor:
         """Return `Nodes.features` [N, d] of a batch of training graphs, `index` on the device, without gradient.
@@ -53,7 +60,7 @@ class PretrainedModel:
         """
         if len(index) == 0:
             return torch.empty(0, model.encoder.dim, device=self._objective.device)
-        if not self._is_pretrained(model.encoder):
+        if len(model.added) or not self._is_pretrained(model.encoder):
             return self._compute(model, index)
         key = index.numpy().tobytes()
         if key not in self._representations:

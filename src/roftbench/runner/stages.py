@@ -1,13 +1,13 @@
 """The fitted stages that a candidate needs, and the keys under which the store shares them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from roftbench.config.job import Job
 from roftbench.config.schema import naming_params
 from roftbench.config.stable_names import name_of
 from roftbench.errors import UsageError
-from roftbench.methods.base import Method, Stage
+from roftbench.methods.base import Fold, Member, Method, Stage
 from roftbench.models.encoder import HEAD
 from roftbench.store.checksums import digest
 
@@ -52,16 +52,31 @@ def stages_of(method: Method) -> list[Stage]:
 
 
 def is_frozen(stage: Stage, method: Method, frozen_mode: str) -> bool:
-    """Return whether the encoder is constant in a stage and no penalty reads it: then it runs once per molecule."""
-    return list(stage.blocks or ()) == [HEAD] and frozen_mode == "eval" and not method.overrides("penalty")
+    """Return whether the encoder is constant in a stage and no hook reads it: then it runs once per molecule."""
+    alone = list(stage.blocks or ()) == [HEAD] and frozen_mode == "eval"
+    return alone and not (method.overrides("penalty") or method.overrides("step_rule"))
 
 
-def needed(job: Job, method: Method, device: str) -> list[Needed]:
+def job_of(job: Job, member: Member) -> Job:
+    """Return the job of a member, which differs in its seed."""
+    return replace(job, seed=job.seed + member.seed)
+
+
+def needed(job: Job, method: Method, device: str, fold: Fold | None = None) -> list[Needed]:
     """Return the stages that a candidate needs on a type of device ("cpu", "cuda"), in order, then its finish.
 
+    Those of several members follow one another. `fold` is of labels that are kept from the fit.
+
     Raises:
-        UsageError: as `stages_of` does.
+        UsageError: as `stages_of` does, or a member has members or modules of its own.
     """
+    if members := method.members():
+        parts = [needed(job_of(job, one), _checked(one.method), device, one.fold) for one in members]
+        found = [need for part in parts for need in part]
+        if method.fits_on_validation:
+            whole = [*(need.key for need in found), {FINISH: _identity(job, method)}]
+            found.append(Needed(FINISH, _key(job, device, whole), None))
+        return found
     chain: list[Any] = []
     found = []
     for stage in stages_of(method):
@@ -69,11 +84,12 @@ def needed(job: Job, method: Method, device: str) -> list[Needed]:
             _check_converged(job)
         spec = naming_params(Stage, asdict(stage))
         del spec["name"]  # methods share stages under different names
-        chain.append({**spec, "penalty": _penalty_identity(job, method)})
+        own = {hook: _identity(job, method) for hook in ("step_rule", "extend") if method.overrides(hook)}
+        chain.append({**spec, "penalty": _penalty_identity(job, method), **own})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
-        found.append(Needed(stage.name, _key(job, device, chain), stage, frozen))
+        found.append(Needed(stage.name, _key(job, device, chain, fold), stage, frozen))
     if method.fits_on_validation:
-        found.append(Needed(FINISH, _key(job, device, [*chain, {FINISH: _identity(job, method)}]), None))
+        found.append(Needed(FINISH, _key(job, device, [*chain, {FINISH: _identity(job, method)}], fold), None))
     return found
 
 
@@ -93,8 +109,17 @@ def _check_converged(job: Job) -> None:
         raise UsageError(problem, key="train.loss", got=job.train.loss)
 
 
-def _key(job: Job, device: str, chain: list[Any]) -> str:
-    return digest({**job.fit_identity(), "device": device, "stages": chain})
+def _checked(method: Method) -> Method:
+    """Return the method of a member; raises UsageError for one that cannot be a member."""
+    if method.members() or method.overrides("extend"):
+        problem = f"{type(method).__name__} cannot be a member of a method: it has members or modules of its own"
+        raise UsageError(problem, key="method", got=type(method).__name__)
+    return method
+
+
+def _key(job: Job, device: str, chain: list[Any], fold: Fold | None = None) -> str:
+    kept = {} if fold is None else {"fold": asdict(fold)}
+    return digest({**job.fit_identity(), "device": device, "stages": chain, **kept})
 
 
 def _penalty_identity(job: Job, method: Method) -> Any:

@@ -14,17 +14,21 @@ from torch.nn.utils import clip_grad_value_
 
 from roftbench.config.job import FLOAT32, TrainSettings, derive_seed
 from roftbench.data.packed import Batch
-from roftbench.errors import JobError, SkipJob, suggest
-from roftbench.methods.adam import Adam
+from roftbench.errors import JobError
+from roftbench.methods.adam import Adam, AdamGroups
 from roftbench.methods.base import Method, Stage, Step
+from roftbench.methods.step_rule import StepRule, Training
 from roftbench.models.acceleration import Accelerated, is_sync_free, shared_layers
-from roftbench.models.encoder import HEAD, Nodes, Predictor, State, copy_state
+from roftbench.models.encoder import Nodes, Predictor, State, copy_state
 from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.frozen_states import NodeStates
+from roftbench.runner.modes import Modes
 from roftbench.runner.objective import EVAL_BATCH, Objective
 from roftbench.runner.pretrained import PretrainedModel
 from roftbench.runner.stages import is_frozen
 from roftbench.store.record_schema import Epoch
+
+Optimizer = Adam | AdamGroups
 
 
 class Progress(Protocol):
@@ -89,14 +93,11 @@ def fit_stage(
         SkipJob: the model has no such block.
         JobError: the loss is not finite.
     """
-    trained = list(model.blocks()) if stage.blocks is None else list(stage.blocks)
-    if missing := [name for name in trained if name not in model.blocks()]:
-        raise SkipJob(f"this encoder has no block '{missing[0]}'.{suggest(missing[0], model.blocks())}")
     lr, epochs = stage.lr or settings.lr, stage.epochs or settings.epochs
-    modes = Modes(model, trained, settings.frozen_mode)
+    modes = Modes(model, stage.blocks or list(model.blocks()), settings.frozen_mode, stage)
+    optimizer = modes.optimizer(lr, settings.weight_decay)
     modes.train()
-    parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
-    optimizer = Adam(parameters, lr, settings.weight_decay, fused=True)
+    rule = method.step_rule(Training(model, start.state, modes.moving, epochs))
     frozen = is_frozen(stage, method, settings.frozen_mode)
     began = time.monotonic()
     passes: Passes = HeadOnlyPass(model, objective, start) if frozen else FullPass(modes, objective, start, method)
@@ -105,25 +106,43 @@ def fit_stage(
     with seeded(derive_seed(seed, "stage", number), objective.device):
         for epoch in progress.epochs(stage.name, range(1, epochs + 1)):
             epoch_began = time.monotonic()
+            modes.epoch = epoch
             passes.train()
-            loss = _train_epoch(passes, optimizer, objective, settings)
+            loss = _train_epoch(passes, optimizer, objective, settings, rule)
             if not math.isfinite(loss):
                 raise JobError(
                     f"training diverged: the loss is {loss} in epoch {epoch} of stage '{stage.name}'."
                     f" Lower train.lr ({lr:g}) or the method's weight, or check the labels' range."
                 )
+            rule.end_epoch(epoch)
             passes.eval()
-            predictions = objective.to_predictions(passes.val_outputs())
-            score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
+            with replaced(model, rule.averaged()):
+                predictions = objective.to_predictions(passes.val_outputs())
+                score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
+                if epoch >= rule.first_epoch and _wins(score, best, objective):
+                    best = _Best(copy_state(model, modes.moving), epoch, score)
             history.append(Epoch(stage.name, epoch, loss, score))
-            if best is None or objective.metric.better(score, best.score) or (score is None and best.score is None):
-                best = _Best(copy_state(model, modes.moving), epoch, score)
             on_epoch(history[-1])
             progress.epoch_done(epoch, epochs, time.monotonic() - epoch_began, score)
     if best is None:
-        raise ValueError("a stage has at least one epoch")
+        raise ValueError("a stage has at least one epoch that may be the best")
     model.load_state_dict(best.moving, strict=False)
     return Fit(copy_state(model), best.epoch, best.score, history, time.monotonic() - began)
+
+
+def _wins(score: float | None, best: _Best | None, objective: Objective) -> bool:
+    return best is None or objective.metric.better(score, best.score) or (score is None and best.score is None)
+
+
+@contextmanager
+def replaced(model: Predictor, state: State | None) -> Iterator[None]:
+    """Put tensors into a model in place inside the block, and those of before afterwards; None: change nothing."""
+    before = None if state is None else copy_state(model, state)
+    if state is not None:
+        model.load_state_dict(state, strict=False)
+    yield
+    if before is not None:
+        model.load_state_dict(before, strict=False)
 
 
 @contextmanager
@@ -134,36 +153,24 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-class Modes:
-    """Training and frozen parts of a model; `moving` are the keys of the tensors that training changes."""
-
-    def __init__(self, model: Predictor, trained: Sequence[str], frozen_mode: str) -> None:
-        self.model, self.trained, self.frozen_mode = model, trained, frozen_mode
-        blocks = model.keys_of_blocks()
-        # With frozen_mode="train", running statistics of frozen blocks change, too.
-        self.moving = {key for key, block in blocks.items() if block in trained or frozen_mode == "train"}
-
-    def train(self) -> None:
-        """Set every part to training or evaluation, also modules outside blocks, such as dropout without weights."""
-        self.model.train(self.frozen_mode == "train" or any(name != HEAD for name in self.trained))
-        self.model.set_trained(self.trained, frozen_mode=self.frozen_mode)
-
-
-def _train_epoch(passes: "Passes", optimizer: Adam, objective: Objective, settings: TrainSettings) -> float:
+def _train_epoch(
+    passes: "Passes", optimizer: Optimizer, objective: Objective, settings: TrainSettings, rule: StepRule
+) -> float:
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
     total = torch.zeros((), device=objective.device)
     batches = shuffled_batches(objective.train, settings.batch_size)
     for loss in passes.losses(batches):
-        total += train_step(loss, optimizer, settings.precision, total.device, settings.clip_value)
+        total += train_step(loss, optimizer, settings.precision, total.device, settings.clip_value, rule)
     return float(total) / len(batches)
 
 
 def train_step(
     compute_loss: Callable[[], Tensor],
-    optimizer: Adam,
+    optimizer: Optimizer,
     precision: str,
     device: torch.device,
     clip_value: float | None = None,
+    rule: StepRule = StepRule(),  # noqa: B008 (without state)
 ) -> Tensor:
     """Take one optimizer step; returns the loss, on its device.
 
@@ -171,14 +178,18 @@ def train_step(
         compute_loss: forward pass and loss.
         precision: "bf16" runs them under autocast; weights, optimizer and `NodeStates` stay in float32.
         clip_value: bound of the absolute value of each gradient entry.
+        rule: what a method does around the step.
     """
+    rule.before_forward()
     with nullcontext() if precision == FLOAT32 else torch.autocast(device.type, torch.bfloat16):
         loss = compute_loss()
     optimizer.zero_grad()
     loss.backward()
+    rule.before_update()
     if clip_value is not None:
         clip_grad_value_(optimizer.parameters, clip_value)
     optimizer.step()
+    rule.after_update()
     return loss.detach()
 
 
@@ -225,10 +236,11 @@ class FullPass:
         modes.train()
         self._frozen = frozen = self._frozen_states()
         model = modes.model.eval()
-        val_batches = list(self._batches(objective.val.split(EVAL_BATCH)))
+        val_batches = list(self._batches(objective.val.split(EVAL_BATCH))) if len(objective.val) else []
+        none = objective.targets[:0]
         self._val_outputs = GraphedCallable(
             # Without `self`: a reference cycle would keep GPU memory.
-            lambda: torch.cat([model(_with_frozen(batch, index, frozen)) for batch, index in val_batches]),
+            lambda: torch.cat([none, *(model(_with_frozen(batch, index, frozen)) for batch, index in val_batches)]),
             objective.device,
             recorded=is_sync_free(model.encoder),
         )
@@ -247,9 +259,13 @@ class FullPass:
             yield partial(self.loss, _with_frozen(batch, index, self._frozen), index)
 
     def _frozen_states(self) -> NodeStates | None:
-        """Return node states of the frozen layers; None without such layers, or with a penalty, which may read all."""
+        """Return node states of the frozen layers; None without such layers, or with a penalty, which may read all.
+
+        None as well where layers do not stay frozen, or a method has added modules, which may change any of them.
+        """
         encoder, objective = self.model.encoder, self.objective
-        if not isinstance(encoder, Accelerated) or self.method.overrides("penalty"):
+        reads = self.method.overrides("penalty") or self.modes.unfreezes or len(self.model.added) > 0
+        if not isinstance(encoder, Accelerated) or reads:
             return None
         if (layers := encoder.frozen_layers()) == 0:
             return None

@@ -39,7 +39,15 @@ _Done: Any = msgspec.defstruct(
 _Ended: Any = msgspec.defstruct(
     "_Ended", [("job", dict[str, Raw]), ("env", Raw)], bases=(Failure,), frozen=True, kw_only=True
 )
-_AS_THEY_ARE = ("schema", "key", "candidates", "scores", "seconds", "peak_memory_mb")  # of a summary
+_AS_THEY_ARE = (
+    "schema",
+    "key",
+    "candidates",
+    "scores",
+    "seconds",
+    "peak_memory_mb",
+    "trained_parameters",
+)  # of a summary
 _RECORD, _DONE, _ENDED = msgspec.json.Decoder(Record), msgspec.json.Decoder(_Done), msgspec.json.Decoder(_Ended)
 _STAGES, _COUNT = msgspec.json.Decoder(list[StageResult]), msgspec.json.Decoder(Count)
 _DATA, _ENV = msgspec.json.Decoder(DataResult), msgspec.json.Decoder(dict[str, Any])

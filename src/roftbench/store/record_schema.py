@@ -60,6 +60,10 @@ class StageResult(Struct, frozen=True, kw_only=True):
     epochs: int | None = None
     lr: float | None = None
     converged: bool | UnsetType = UNSET
+    parameters: list[str] | UnsetType = UNSET
+    lrs: dict[str, float] | UnsetType = UNSET
+    lr_decay: float | UnsetType = UNSET
+    unfreeze_every: int | UnsetType = UNSET
     frozen: bool
 
 
@@ -163,6 +167,7 @@ class RecordSummary(JobResult, frozen=True, kw_only=True):
         epochs: number of epochs per stage of the chosen candidate.
         env: versions, commit and machine.
         seconds: seconds per stage, and in "total".
+        trained_parameters: number of parameters that training changes in the network, or networks, that predict.
     """
 
     status: Literal["done"] = "done"
@@ -175,6 +180,7 @@ class RecordSummary(JobResult, frozen=True, kw_only=True):
     env: dict[str, Any] = {}
     seconds: dict[str, float] = {}
     peak_memory_mb: float | None = None
+    trained_parameters: int | None = None
 
 
 class Record(JobResult, frozen=True, kw_only=True):
@@ -187,6 +193,7 @@ class Record(JobResult, frozen=True, kw_only=True):
         history: all epochs of the chosen candidate.
         env: versions, commit and machine.
         seconds: seconds per stage, and in "total".
+        trained_parameters: number of parameters that training changes in the network, or networks, that predict.
     """
 
     status: Literal["done"] = "done"
@@ -206,6 +213,7 @@ class Record(JobResult, frozen=True, kw_only=True):
     seconds: dict[str, float]
     env: dict[str, Any]
     peak_memory_mb: float | None = None
+    trained_parameters: int | None = None
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{part}={self.name(part)}" for part in NAMED)

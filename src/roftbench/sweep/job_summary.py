@@ -15,6 +15,8 @@ from roftbench.metrics import METRICS
 from roftbench.runner.experiment import Experiment
 from roftbench.store.record_schema import Failure, Record
 
+MOST_SHARES = 12  # more interpolation coefficients are summed up
+
 
 def announce(experiment: Experiment) -> None:
     """Print the settings of a job that is about to start."""
@@ -25,7 +27,8 @@ def announce(experiment: Experiment) -> None:
     graphs, labels = counts.graphs, counts.labels
     uses = f"{labels.weights} for weights, {labels.selection} for selection"
     if labels.interpolation:
-        uses += f", {labels.interpolation} of them also for interpolation coefficients"
+        also = "" if experiment.keeps_labels else " of them also"
+        uses += f", {labels.interpolation}{also} for interpolation coefficients"
     threads = torch.get_num_threads()
     dropped = "1 row" if len(dataset.dropped) == 1 else f"{len(dataset.dropped)} rows"
     lines = {
@@ -97,7 +100,8 @@ def conclude(record: Record | Failure, path: Path, *, cached: bool = False) -> N
     if record.job["method"]["search"]:
         say(f"chosen   {_values(record.chosen)}, out of {len(record.candidates)} candidates")
     if alphas := record.details.get("alpha"):
-        say(f"alpha    {_values(alphas)}")
+        many = f"{len(alphas)} from {min(alphas.values()):.3g} to {max(alphas.values()):.3g}"
+        say(f"alpha    {_values(alphas) if len(alphas) <= MOST_SHARES else many}")
     spans = [f"{name} {duration(value)}" for name, value in record.seconds.items()]
     say(f"seconds  {', '.join(spans)}")
     say(f"record   {shown(path)}")

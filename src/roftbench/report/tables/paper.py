@@ -30,6 +30,8 @@ MECHANISMS = {  # roles and families of methods, in order
     "weight": "Weight-based",
     "representation": "Representation-based",
     "partial": "Partial",
+    "parameter-efficient": "Parameter-efficient",
+    "ensemble": "Ensembles",
     "estimator": "Estimators",
     "other": "Other",
     "proposed": "Proposed",
