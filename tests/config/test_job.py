@@ -183,7 +183,7 @@ def test_a_checkpoint_enters_by_its_content(lab: Lab) -> None:
 def test_methods_share_what_decides_a_fit(lab: Lab) -> None:
     jobs = [lab.job(f"method={method}")[0] for method in METHODS]
     assert len({digest(job.fit_identity()) for job in jobs}) == 1
-    assert len({job.key for job in jobs}) == len(METHODS) == 9
+    assert len({job.key for job in jobs}) == len(METHODS)
 
 
 def test_settings_of_training_do_not_name_a_job_without_training(lab: Lab) -> None:
