@@ -162,7 +162,9 @@ def test_a_label_ratio_is_called_as_its_file(name: str) -> None:
 
 def test_all_the_methods_datasets_and_splits_of_the_protocol_are_there() -> None:
     nine = {"full_ft", "lp", "surgical_ft", "lp_ft", "l2_sp", "wise_ft", "feature_map", "bss", "roftmol"}
-    assert nine <= set(METHODS)
+    rivals = {"lines", "tpgm", "ftp", "spd", "mixout", "ema", "swa", "gtot", "gradual", "bitfit"}
+    more = {"adapter", "lora", "gpf", "gpf_plus", "soup_uniform", "soup_greedy", "ensemble"}
+    assert nine | rivals | more <= set(METHODS)
     names = {name for group, name in OPTIONS if group in ("dataset", "split", "label_ratio")}
     assert {"esol", "lipo", "malaria", "cep", "bbbp", "bace", "clintox", "hiv", "muv", "sider", "tox21"} <= names
     assert {"toxcast", "freesolv", "csv"} <= names

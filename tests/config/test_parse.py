@@ -67,7 +67,7 @@ def parsed_number(parsed: Parse, method: str, key: str, value: float) -> Any:
     job, env, _ = parsed(method, **given(key, value))
     group, _, name = key.rpartition(".")
     holders = {
-        "method": job.method.params,
+        "method": {name: value, **job.method.params},  # one that keys omit at its default is not there
         "model": {**job.model.params, "parameters": value},  # a word about it, that no job has
         "split": job.split.params,
         "train": vars(job.train),

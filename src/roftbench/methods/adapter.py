@@ -86,6 +86,7 @@ class AdapterTuning(Method):
 
     def __post_init__(self) -> None:
         check_range("rank", self.rank, 1)
+        check_range("scale", self.scale, 0)
 
     def stages(self) -> list[Stage]:
         """Return one stage."""
