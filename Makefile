@@ -2,7 +2,8 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Without --no-compile pip would compile tens of thousands of modules of which few are ever imported.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -19,10 +20,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	@echo "installing the development tools into $(VENV)"
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing roftbench and its development tools into $(VENV) (torch is large: a minute or two)"
 	$(PIP) --editable '.[dev]'
-	@touch $@
+	@touch $(VENV)/.installed $@
 
 setup: $(VENV)/.installed ## Create .venv and install roftbench with pinned packages
 
