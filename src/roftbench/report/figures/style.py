@@ -72,7 +72,9 @@ class Appearance:
 
 
 def appearance(method: str) -> Appearance:
-    """Return the appearance of a method; one that is not shipped has a dashed line and a color derived from its name.
+    """Return the appearance of a method; one outside the paper's nine has a dashed line.
+
+    Of a method that is not shipped, color and marker are derived from its name.
 
     ROFT-MOL's line is the widest; a baseline's is black or gray, and broken.
     """
@@ -82,7 +84,7 @@ def appearance(method: str) -> Appearance:
     place = list(METHODS).index(method) if method in METHODS else len(_COLORS)
     if place < len(_COLORS):
         return Appearance(_COLORS[place], _MARKERS[place], "-", 2.2 if method == proposed() else 1.2)
-    number = zlib.crc32(method.encode())
+    number = place - len(_COLORS) if method in METHODS else zlib.crc32(method.encode())
     color, marker = _OTHER_COLORS[number % len(_OTHER_COLORS)], "<>hd"[number // len(_OTHER_COLORS) % 4]
     return Appearance(color, marker, "--", 1.2)
 
