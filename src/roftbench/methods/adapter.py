@@ -58,7 +58,7 @@ class Adapter(nn.Module):
         self.before, self.after = Bottleneck(before, rank, out), Bottleneck(collected, rank, out)
         self.scale = nn.Parameter(torch.full((2,), scale))
         self._read: dict[str, Tensor] = {}
-        site.layer.register_forward_pre_hook(partial(self._keep, "x"))
+        site.own.register_forward_pre_hook(partial(self._keep, "x"))
         if site.map is not None:
             site.map.register_forward_pre_hook(partial(self._keep, "a"))
         site.norm.register_forward_hook(self._add)
