@@ -226,7 +226,7 @@ def test_a_saved_model_has_the_modules_of_the_chosen_candidate(lab: Lab) -> None
 def test_a_head_of_two_layers_is_trained_and_saved(lab: Lab) -> None:
     record = lab.done("method=gpf", "method.head=mlp", "run.keep=true")
     model = roftbench.load(lab.store.model_path(record.key), device="cpu")
-    head: nn.Module = model.members[0].head  # type: ignore[attr-defined]
+    head: nn.Module = model.members[0].models[0].head  # type: ignore[attr-defined]
     assert {key: tuple(one.shape) for key, one in head.state_dict().items()} == {
         "0.weight": (16, 16), "0.bias": (16,), "2.weight": (1, 16), "2.bias": (1,),
     }  # fmt: skip

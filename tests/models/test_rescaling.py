@@ -13,7 +13,7 @@ from roftbench.config.job import Job
 from roftbench.models.encoder import Encoder
 from roftbench.models.gin import GIN
 from roftbench.models.rescaling import INPUT_SCALE, WEIGHT_SCALE, rescale
-from roftbench.runner.network import load_encoder
+from roftbench.runner.loading import load_encoder
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])

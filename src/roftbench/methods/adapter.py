@@ -30,9 +30,10 @@ class Bottleneck(nn.Module):
         """Return low = ReLU(A·x + a) [N, r], and weight [d', r] and bias [d'] with BN(…) = low·weightᵀ + bias."""
         low = F.relu(self.down(x))
         norm: Any = self.norm
-        mean, var = self._statistics(low.float()) if self.training else (norm.running_mean, norm.running_var)
-        factor = norm.weight * torch.rsqrt(var + norm.eps)
-        return low, self.up.weight * factor[:, None], (self.up.bias - mean) * factor + norm.bias
+        with torch.autocast(low.device.type, enabled=False):  # statistics in float32, as those of torch's norm
+            mean, var = self._statistics(low.float()) if self.training else (norm.running_mean, norm.running_var)
+            factor = norm.weight * torch.rsqrt(var + norm.eps)
+            return low, self.up.weight * factor[:, None], (self.up.bias - mean) * factor + norm.bias
 
     def _statistics(self, low: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance of the norm's input, [d'], and move its running statistics."""
@@ -58,7 +59,7 @@ class Adapter(nn.Module):
         self.before, self.after = Bottleneck(before, rank, out), Bottleneck(collected, rank, out)
         self.scale = nn.Parameter(torch.full((2,), scale))
         self._read: dict[str, Tensor] = {}
-        site.layer.register_forward_pre_hook(partial(self._keep, "x"))
+        site.own.register_forward_pre_hook(partial(self._keep, "x"))
         if site.map is not None:
             site.map.register_forward_pre_hook(partial(self._keep, "a"))
         site.norm.register_forward_hook(self._add)

@@ -42,7 +42,8 @@ class Site(NamedTuple):
     """Modules of a layer to which a method may add its own, by forward hooks of torch.
 
     Attributes:
-        layer: its first argument is the input of the layer, [N, d].
+        layer: its first argument is the input of the layer, [N, d], which a hook may replace.
+        own: its first argument is that input once for each node that receives messages.
         map: its first argument is what the layer has collected from the neighbors, [N, k]; None if that is the layer's
             output.
         norm: its output, [N, d'], is the layer's, before activation and dropout.
@@ -50,6 +51,7 @@ class Site(NamedTuple):
     """
 
     layer: nn.Module
+    own: nn.Module
     map: nn.Module | None
     norm: nn.Module
     widths: tuple[int, int, int]

@@ -123,7 +123,7 @@ class Graphium(Accelerated):
     def sites(self) -> list[Site]:
         """Return each layer with its MLP and layer norm."""
         layers = [layer for layer in self.layers if isinstance(layer, Layer)]
-        return [Site(one, one.nn, one.norm_layer, one.widths) for one in layers]
+        return [Site(one, one, one.nn, one.norm_layer, one.widths) for one in layers]
 
     def embed_nodes(self, x: Tensor) -> Tensor:
         """Return the input states of atoms, [N, node_dim], from x [N, 41], in the type of the weights."""

@@ -17,7 +17,7 @@ from roftbench.data.color_refinement import Hop, Shared, whole_hop
 from roftbench.data.packed import Batch
 from roftbench.models.acceleration import Accelerated, DeferredNodes, Map
 from roftbench.models.encoder import Nodes, Site, is_hooked
-from roftbench.models.layers import check_sizes, layer_blocks, run_layers
+from roftbench.models.layers import End, check_sizes, layer_blocks, run_layers
 from roftbench.models.segment_ops import for_nodes
 
 NUM_ATOM_TYPES = 120  # atomic number - 1; the last row is the mask of masking pretraining
@@ -67,6 +67,7 @@ class Convolution(nn.Module, ABC):
     def __init__(self, width: int, **parts: nn.Module) -> None:
         """Register the modules that transform node states, then create bond tables of the given width."""
         super().__init__()
+        self.own = nn.Identity()  # called only where it has hooks
         for name, part in parts.items():
             self.add_module(name, part)
         self.edge_embedding1 = nn.Embedding(NUM_BOND_TYPES, width)
@@ -89,6 +90,8 @@ class Convolution(nn.Module, ABC):
 
     def forward(self, h: Tensor, hop: Hop, counts: Tensor) -> Tensor:
         """Return new node states [V, d] from h [U, d] and the result of `count` for the hop."""
+        if is_hooked(self.own):
+            self.own(h[hop.source[hop.offsets[:-1]]])  # a node's own message comes first
         return self.finish(self.begin(h, hop, counts))
 
     @staticmethod
@@ -167,17 +170,17 @@ class HuEncoder(Accelerated):
         """Return each convolution with its batch norm; only the map of GIN follows the sum over neighbors."""
         widths = (self.dim, self.dim, self.dim)
         pairs: list[tuple[Any, nn.Module]] = list(zip(self.gnns, self.batch_norms, strict=True))
-        return [Site(layer, layer.after_sum or norm, norm, widths) for layer, norm in pairs]
+        return [Site(layer, layer.own, layer.after_sum or norm, norm, widths) for layer, norm in pairs]
 
     def shared_layers(self) -> int:
         """Return the number of layers up to the first whose norm trains: dropout and batch statistics follow it.
 
-        A layer whose norm has forward hooks, which combine states of nodes from several places, is not shared.
+        Norms with forward hooks, which combine states from several places of a layer, share all layers or none.
         """
-        for count, norm in enumerate(self.batch_norms):
-            if norm.training or is_hooked(norm):
-                return count if is_hooked(norm) else count + 1
-        return len(self.batch_norms)
+        still = sum(1 for _ in takewhile(lambda norm: not norm.training, self.batch_norms))
+        if is_hooked(*self.batch_norms) and still < len(self.batch_norms):
+            return 0
+        return min(still + 1, len(self.batch_norms))
 
     def frozen_layers(self) -> int:
         """Return the number of frozen layers if the atom tables are frozen; the last layer never counts."""
@@ -202,8 +205,12 @@ class HuEncoder(Accelerated):
             shared = None
         h = self._before(batch, shared)
         layers: list[Any] = list(self.gnns[batch.layers_done :])
-        everywhere, end = shared is not None and len(shared.hops) == len(layers), None
-        if not self.batch_norms[-1].training and not is_hooked(self.gnns[-1], self.batch_norms[-1]):
+        hooked = is_hooked(*self.batch_norms)
+        if hooked and shared is not None and len(shared.hops) < len(layers):
+            shared = None
+        everywhere = shared is not None and len(shared.hops) == len(layers)
+        end: End | None = partial(_for_nodes_at_last, shared=shared) if hooked and shared is not None else None
+        if not (self.batch_norms[-1].training or hooked or is_hooked(self.gnns[-1])):
             last: Any = self.gnns[-1]
             layers[-1] = last.begin
             end = partial(DeferredNodes, finish=last.finish, shared=shared if everywhere else None)
@@ -232,6 +239,11 @@ class HuEncoder(Accelerated):
 def _still(*modules: nn.Module) -> bool:
     """Return whether modules are frozen: without gradient and in evaluation mode."""
     return not any(module.training or any(one.requires_grad for one in module.parameters()) for module in modules)
+
+
+def _for_nodes_at_last(states: Tensor, norm: Map, shared: Shared) -> Nodes:
+    """Return node states from those per color before the last norm."""
+    return Nodes(out=for_nodes(norm(states), shared), features=for_nodes(states, shared))
 
 
 def _then_for_nodes(layer: Map, shared: Shared) -> Map:

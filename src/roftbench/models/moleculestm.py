@@ -66,7 +66,7 @@ class MoleculeSTM(Encoder):
         """Return each convolution with its MLP and batch norm."""
         widths = (self.dim, self.dim, self.dim)
         pairs: list[tuple[Any, nn.Module]] = list(zip(self.gnns, self.batch_norms, strict=True))
-        return [Site(layer, layer.mlp, norm, widths) for layer, norm in pairs]
+        return [Site(layer, layer, layer.mlp, norm, widths) for layer, norm in pairs]
 
     def translate(self, state: State) -> State:
         """Return the tensors of the published file under this encoder's names, without the untrained head."""

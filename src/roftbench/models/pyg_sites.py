@@ -27,7 +27,9 @@ def sites_of(blocks: Iterable[nn.Module], run: Callable[[], object]) -> list[Sit
             norm = next((one for one in others if one in widths), layer)
             after = next((one for one in layer.children() if one in inner), None if norm is layer else norm)
             out = widths[norm][1]
-            found.append(Site(layer, after, norm, (widths[layer][0], out if after is None else widths[after][0], out)))
+            found.append(
+                Site(layer, layer, after, norm, (widths[layer][0], out if after is None else widths[after][0], out))
+            )
     return found
 
 

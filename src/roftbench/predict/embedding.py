@@ -19,7 +19,7 @@ from roftbench.predict.ensemble import load
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
 from roftbench.runner.devices import choose_device
-from roftbench.runner.network import load_encoder
+from roftbench.runner.loading import load_encoder
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.files import atomic, check_paths
 from roftbench.store.leftovers import remove_leftovers

@@ -10,7 +10,7 @@ from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.models.acceleration import shared_layers
-from roftbench.runner.network import load_encoder
+from roftbench.runner.loading import load_encoder
 from roftbench.runner.objective import EVAL_BATCH
 from roftbench.runner.provenance import arithmetic
 from roftbench.store.checksums import digest

@@ -20,7 +20,7 @@ from roftbench.models.fingerprint import Fingerprint
 from roftbench.runner.devices import CPU, choose_device
 from roftbench.runner.embeddings import embeddings
 from roftbench.runner.experiment import Experiment, FitResult
-from roftbench.runner.network import load_encoder
+from roftbench.runner.loading import load_encoder
 from roftbench.runner.setup import Setup
 
 CONSTANT = "constant"  # name among the weights of a task without an estimator

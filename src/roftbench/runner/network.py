@@ -11,19 +11,18 @@ from msgspec import convert
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.config.components import build
 from roftbench.config.environment import RunContext
-from roftbench.config.job import NETWORK, Job, derive_seed
+from roftbench.config.job import Job, derive_seed
 from roftbench.config.schema import naming_params
 from roftbench.console import JobProgress, say
 from roftbench.errors import UsageError
 from roftbench.methods.base import Finished, Fitted, Fold, Member, Method, Stage
-from roftbench.models.checkpoints import load_checkpoint, load_published
 from roftbench.models.config import PRETRAINING
-from roftbench.models.encoder import Encoder, Predictor, State
+from roftbench.models.encoder import Predictor, State
 from roftbench.runner.converged_head import PENALTIES, fit_converged
 from roftbench.runner.devices import CPU, choose_device
 from roftbench.runner.experiment import Experiment, FitResult
+from roftbench.runner.loading import load_model
 from roftbench.runner.members import counted, divided, fit_members, fitted_for
 from roftbench.runner.modes import chosen_parameters
 from roftbench.runner.objective import too_close
@@ -298,37 +297,3 @@ def _versions(made_with: dict[str, Any] | None) -> str:
     if made_with is None or "arithmetic" not in made_with:
         return "an older version"
     return ", ".join(f"{name} {value}" for name, value in made_with.items())
-
-
-def load_model(job: Job, context: RunContext, num_tasks: int) -> Predictor:
-    """Return encoder and head of a job; random weights depend on the job's seed alone.
-
-    Raises:
-        UsageError: as `load_encoder` does, or the encoder's blocks do not cover its parameters.
-    """
-    encoder = load_encoder(job, context)
-    try:
-        with seeded(derive_seed(job.seed, "head"), CPU):
-            model = Predictor(encoder, num_tasks)
-        model.keys_of_blocks()
-    except ValueError as error:
-        raise UsageError(f"model {job.model.name}: {error}", key="model", got=job.model.name) from None
-    return model
-
-
-def load_encoder(job: Job, context: RunContext) -> Encoder:
-    """Return a job's encoder with its pretrained weights, or with random ones that depend on the job's seed alone.
-
-    Raises:
-        UsageError: the weights are not available or do not fit; or the model is a fingerprint.
-    """
-    if job.model.kind != NETWORK:
-        raise UsageError(f"model={job.model.name} is a fingerprint: it has no network", key="model", got=job.model.name)
-    with seeded(derive_seed(job.seed, "encoder"), CPU):
-        encoder: Encoder = build(job.model)
-    spec = job.model
-    if spec.source is not None:
-        load_published(encoder, spec.source, context.places)
-    elif spec.checkpoint is not None:
-        load_checkpoint(encoder, spec.checkpoint, spec.sha256, spec.git_blob)
-    return encoder
