@@ -85,7 +85,7 @@ def test_all_models_from_a_mirror_that_has_some(cli: Command, own_cache: Path, s
     assert failed == published - here
     assert said["gin_masking"] == "bundled, nothing to fetch"
     assert not said.keys() & {"gin", "gcn", "graphsage", "gat", "scratch", "tiny_gin"}
-    assert f"{len(failed)} of {len(published) + 2} models could not be fetched: gat_contextpred, " in ended.out
+    assert f"{len(failed)} of {len(published) + 2} models could not be fetched: admet_ai, " in ended.out
     assert "Run `roftbench fetch model=mole_bert` on a machine with network" in ended.out
     assert "Mole-BERT.pth (git blob id of its unpacked content: 1f8de843feb5b51e73488a95096283028820583e)" in ended.out
     after = presence(cli, "models")
@@ -190,12 +190,14 @@ def test_the_list_of_models_says_size_pretraining_license_where_and_verified(
     assert "\nnot here: downloaded by the first run that needs it, or ahead of time by roftbench fetch" in short
     text = " ".join(cli("list", "models", *names, *words).out.split())
     for part in (
-        "504,900 parameters self-supervised pretraining: ZINC15 (2 million molecules) mirror license: MIT (snap-",
-        "mirror license: MIT (snap-stanford/pretrain-gnns) verified",
-        "not here license: MIT (snap-stanford/pretrain-gnns) not verified on the real file",
+        "504,900 parameters self-supervised pretraining: ZINC15 (2 million molecules) mirror",
+        "benchmark labels seen in pretraining: none license: MIT (snap-",
+        "license: MIT (snap-stanford/pretrain-gnns) verified",
+        "license: MIT (snap-stanford/pretrain-gnns) not verified on the real file",
         "1,857,900 parameters no pretraining random weights",
         "git blob id of supervised_masking.pth",
-        "self-supervised and supervised pretraining: my data not here not verified on the real file of this note",
+        "self-supervised and supervised pretraining: my data not here",
+        "benchmark labels seen in pretraining: unknown not verified on the real file of this note",
     ):
         assert part in text
     cli("list", "models", "method=lp").refused("unknown key 'method'")
