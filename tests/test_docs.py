@@ -213,6 +213,8 @@ def called(cli: Command, name: str, *words: str) -> Ended:
     if name == "run":
         if "model=ecfp" in words:
             return cli("run", *words, *SMALL, "method.n_estimators=20")
+        if "model=pyg" in words:
+            return cli("run", *words, *SMALL)
         others = (word for word in words if not word.startswith(("model=", "model.checkpoint=")))
         return cli("run", *others, "model=tiny_gin", *SMALL)
     if name == "advise":
