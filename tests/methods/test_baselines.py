@@ -20,7 +20,7 @@ import roftbench
 from roftbench.errors import SkipJob
 from roftbench.methods.estimator import Estimator, Labels
 from roftbench.methods.gaussian_process import GaussianProcess
-from roftbench.methods.kernels import tanimoto
+from roftbench.methods.kernels import standardization, tanimoto
 from roftbench.methods.knn import NearestNeighbors
 from roftbench.methods.mean import Mean
 from roftbench.methods.pls import PLS
@@ -105,6 +105,22 @@ def test_pls_takes_no_more_components_than_there_are(bits: tuple[Features, Label
     x, y = bits
     assert fitted(PLS(20), x[:3], y[:3])(x[:3]) == pytest.approx(y[:3], abs=1e-9)
     assert fitted(PLS(20), x[:1], y[:1])(x) == pytest.approx([y[0]] * 60)
+
+
+def test_feature_that_is_nearly_zero_for_all_training_molecules_takes_no_prediction_far_away(
+    floats: tuple[Features, Labels],
+) -> None:
+    x, y = floats
+    dead = 1e-5 * np.random.default_rng(5).standard_normal((len(x), 1)).astype(np.float32)
+    wide = np.hstack([x, dead])
+    _, scale = standardization(wide)
+    assert scale[:-1] == pytest.approx(x.std(axis=0, dtype=np.float64))
+    assert scale[-1] == pytest.approx(np.median(wide.std(axis=0, dtype=np.float64)))
+    new = wide[:5].copy()
+    new[:, -1] = 0.5
+    for estimator in (Ridge(0.1), PLS(), GaussianProcess()):
+        predictions = fitted(estimator, wide, y)(new)
+        assert np.abs(predictions - y.mean()).max() < 5 * np.ptp(y), estimator
 
 
 @pytest.mark.parametrize("weights", ["similarity", "uniform"])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class GaussianProcess(Estimator):
     predictions are clipped (least-squares classification, section 6.5). Time grows as n³.
     """
 
+    embedding_protocol: ClassVar[int | None] = 2  # near-constant features
     max_molecules: int = 5000
 
     def __post_init__(self) -> None:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 
+NEARLY_CONSTANT = 1e-3  # deviation of a feature, relative to the median of all that vary
+
 
 def is_fingerprint(x: NDArray[Any]) -> bool:
     """Return whether features are bits or counts; an embedding holds floats."""
@@ -14,11 +16,16 @@ def is_fingerprint(x: NDArray[Any]) -> bool:
 
 
 def standardization(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return center and scale [D] that standardize training features x [n, D]; bits and counts stay as they are."""
+    """Return center and scale [D] that standardize training features x [n, D]; bits and counts stay as they are.
+
+    An encoder may have features that are nearly zero for all training molecules. In units of their own deviation they
+    could be 10,000 for another molecule, so they are divided by the median deviation instead.
+    """
     if is_fingerprint(x):
         return np.zeros(x.shape[1]), np.ones(x.shape[1])
     center, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    return center, np.where(scale > 0, scale, 1)
+    usual = float(np.median(scale[scale > 0])) if scale.any() else 1.0
+    return center, np.where(scale < NEARLY_CONSTANT * usual, usual, scale)
 
 
 def tanimoto(a: NDArray[Any], b: NDArray[Any]) -> Matrix:

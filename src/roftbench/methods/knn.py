@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ class NearestNeighbors(Estimator):
     similarity, of embeddings by 1 / (1 + distance).
     """
 
+    embedding_protocol: ClassVar[int | None] = 2  # near-constant features
     n_neighbors: int = 5
     weights: str = "similarity"
 

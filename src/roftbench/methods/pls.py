@@ -1,7 +1,7 @@
 """Partial least squares, the classical regression of QSAR; for classes its discriminant form."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ class PLS(LinearEstimator):
     1 and predictions are clipped to [0, 1] (PLS-DA; Barker & Rayens 2003).
     """
 
+    embedding_protocol: ClassVar[int | None] = 2  # near-constant features
     n_components: int = 5
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Ridge regression, and for classes logistic regression with the same penalty."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ class Ridge(LinearEstimator):
     Embeddings are standardized over the training molecules; bits and counts are used as they are.
     """
 
+    embedding_protocol: ClassVar[int | None] = 2  # near-constant features
     penalty: float = 10.0
 
     def __post_init__(self) -> None:
