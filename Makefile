@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # Without --no-compile pip would compile tens of thousands of modules of which few are ever imported.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
 ARGS ?=
+# Half of the time of a test is waiting for other processes: three tests on two cores.
+PROCESSES ?= $(shell expr $$(nproc 2> /dev/null || echo 2) \* 3 / 2)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run smoke tables report docs test lint format assets clean
@@ -51,8 +53,8 @@ lint: setup-dev ## Check format, lint rules, types and the order of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: lint ## Lint, type-check and run all tests, one process per core (ARGS="-k name" for some of them)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto $(ARGS)
+test: lint ## Lint, type-check and run all tests, three processes on two cores (ARGS="-k name" for some of them)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) $(ARGS)
 
 format: setup-dev ## Format the code and apply the fixes of the linter
 	$(BIN)/ruff format .

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from command import Command, Terminal
-from lab import METHODS, Lab, merged, numbers
+from lab import NINE, Lab, merged, numbers
 
 # LP-FT with stages long enough to be met in the second one: 100 epochs of two batches.
 LONG = ("method=lp_ft", "train.epochs=100")
@@ -59,7 +59,7 @@ def test_the_smoke_sweep_killed_and_resumed_gives_eighteen_records_and_two_table
     assert sweep.out.count("\njob ") == 18 - len(done)
     records = lab.store.load()
     cells = [(record.job["method"]["name"], record.job["dataset"]["name"]) for record in records]
-    assert sorted(cells) == sorted((method, dataset) for method in METHODS for dataset in ("esol", "bbbp"))
+    assert sorted(cells) == sorted((method, dataset) for method in NINE for dataset in ("esol", "bbbp"))
     assert {record.key: record for record in records if record.key in done} == done
     assert lab.store.load_failures() == []
 

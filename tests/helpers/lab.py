@@ -34,6 +34,7 @@ from roftbench.sweep.plan import Plan, plan_sweep
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = Places(ROOT / "no-downloads", offline=True)  # for bundled files and tables of the tests' own
 ESTIMATORS = ["random_forest", "ridge", "pls", "knn", "gp", "mean"]  # outside the nine, on a fingerprint
+NINE = ["full_ft", "lp", "surgical_ft", "lp_ft", "l2_sp", "wise_ft", "feature_map", "bss", "roftmol"]  # of the paper
 METHODS = sorted({path.stem for path in (ROOT / "conf" / "method").glob("*.yaml")} - {*ESTIMATORS})
 DEFAULTS = (
     "model=tiny_gin", "train=smoke", "label_ratio=n50", "dataset=esol", "run.device=cpu", "run.threads=1",

@@ -228,7 +228,7 @@ def test_swa_keeps_the_mean_of_the_last_epochs(lab: Lab) -> None:
     assert record.best_epoch is not None
     assert record.best_epoch >= 5
     assert record.scores.val["rmse"] == min(row.val_score for row in record.history[4:] if row.val_score is not None)
-    for key, tensor in experiment.chosen.items():
+    for key, tensor in experiment.chosen.state.items():
         chosen = [state[key] for state in ends[4 : record.best_epoch]]
         expected = torch.stack(chosen).mean(0) if tensor.is_floating_point() else chosen[-1]
         torch.testing.assert_close(tensor, expected, rtol=1e-4, atol=1e-5, msg=key)

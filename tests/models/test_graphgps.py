@@ -211,7 +211,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return forty(tmp_path_factory.mktemp("table"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("adapter", "gpf", "gpf_plus")])
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     record = run_small(lab, table, "graphgps", SMALL, f"method={method}")
     assert record.job["graphs"] == {"name": "ogb_rwse", "version": 1}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from command import Ended
-from lab import METHODS, ROOT
+from lab import NINE, ROOT
 
 Speed = Callable[..., Ended]
 
@@ -91,7 +91,7 @@ def test_gpu_prints_a_row_for_each_method_and_one_for_all(speed: Speed, tmp_path
     assert result.code == 0, result.err
     table = json.loads(file.read_text())
     *methods, whole = table["rows"]
-    assert {row["name"].split()[2].rstrip(",") for row in methods} == set(METHODS)
+    assert {row["name"].split()[2].rstrip(",") for row in methods} == set(NINE)
     assert whole["name"].endswith("the nine jobs together, 2 at a time")
     for side in ("ours", "reference"):
         assert whole[side] == pytest.approx(sum(row[side] for row in methods))
@@ -104,7 +104,7 @@ def test_jobs_prints_a_row_for_each_method_and_one_for_all(speed: Speed, tmp_pat
     assert result.code == 0, result.err
     table = json.loads(file.read_text())
     *methods, whole = table["rows"]
-    assert {row["name"].split()[2] for row in methods} == set(METHODS)
+    assert {row["name"].split()[2] for row in methods} == set(NINE)
     for side in ("ours", "reference"):
         assert whole[side] == pytest.approx(sum(row[side] for row in methods))
     assert table["notes"][0].startswith(

@@ -248,7 +248,7 @@ def plugin(folder: Path, name: str, module: str = "") -> list[str]:
 
 def test_an_encoder_reads_hu_graphs_unless_it_says_so() -> None:
     assert Encoder.featurizer == HU
-    assert list(options("featurizer")) == ["hu", "minimol", "ogb", "ogb_rwse", "pyg"]
+    assert list(options("featurizer")) == ["chemprop", "hu", "minimol", "ogb", "ogb_rwse", "pyg"]
 
 
 def test_workers_start_without_torch() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from boards import board_of, changed, ended, example, forests, part, runs
-from lab import ROOT
+from lab import NINE, ROOT
 from latex import compiled, complaints
 from msgspec.structs import replace
 from refusals import raises_usage
@@ -129,7 +129,7 @@ def test_methods_are_grouped_by_mechanism_and_the_proposed_one_is_last(tmp_path:
     headings = re.findall(r"\\textit\{(.*?)\}", text)
     assert headings == [
         *("Baselines", "Full fine-tuning", "Weight-based", "Representation-based", "Partial"),
-        *("Parameter-efficient", "Other", "Proposed"),
+        *("Parameter-efficient", "Ensembles", "Other", "Proposed"),
     ]
     rows = [line.split(" & ")[0] for line in body(text)]
     baselines = ("Random forest", "Ridge", "PLS", "kNN", "Gaussian process", "Mean")
@@ -194,7 +194,7 @@ def test_every_data_set_has_its_own_spelling() -> None:
 def test_latex_sets_every_table_within_the_text(tmp_path: Path, datasets: int, splits: tuple[str, ...]) -> None:
     names = PAPERS_TWELVE[:: 12 // datasets]
     board = board_of(
-        jobs((*METHODS, *BASELINES), names, splits), "metric=all" if datasets == 2 else "split=" + ",".join(splits)
+        jobs((*NINE, *BASELINES), names, splits), "metric=all" if datasets == 2 else "split=" + ",".join(splits)
     )
     _, count = write_paper(board, tmp_path, PaperStyle())
     log = compiled(tmp_path)

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from boards import board_of, changed, computed, ended, example, forests, runs, tables_of
+from lab import NINE
 from refusals import raises_usage
 from rich.console import Console
 
-from roftbench.report.format import METHODS
 from roftbench.report.statistics.contest import CONOVER
 from roftbench.report.tables import footnotes
 from roftbench.report.tables.by_model import by_model, render
@@ -114,7 +114,7 @@ def test_markdown_is_the_golden_text() -> None:
 
 
 def test_methods_come_in_the_papers_order_then_by_alphabet() -> None:
-    names = ["zeta", "roftmol", "alpha", *reversed(METHODS)]
+    names = ["zeta", "roftmol", "alpha", *reversed(NINE)]
     rows = markdown_rows([rec for name in names for rec in runs(name, "esol", [1.0])])
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]] == [
         *("Full FT", "LP", "Surgical FT", "LP-FT", "L²-SP", "WiSE-FT", "Feature map", "BSS", "ROFT-MOL ‡"),

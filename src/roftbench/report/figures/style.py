@@ -85,7 +85,7 @@ def appearance(method: str) -> Appearance:
     if place < len(_COLORS):
         return Appearance(_COLORS[place], _MARKERS[place], "-", 2.2 if method == proposed() else 1.2)
     number = place - len(_COLORS) if method in METHODS else zlib.crc32(method.encode())
-    color, marker = _OTHER_COLORS[number % len(_OTHER_COLORS)], "<>hd"[number // len(_OTHER_COLORS) % 4]
+    color, marker = _OTHER_COLORS[number % len(_OTHER_COLORS)], "<>hdH"[number // len(_OTHER_COLORS) % 5]
     return Appearance(color, marker, "--", 1.2)
 
 

@@ -63,7 +63,8 @@ def beside_tables(store: Store, long: pd.DataFrame, paths: Paths) -> Beside:
 def empty_sections(data: _Data) -> set[str]:
     """Return the sections of `page_data` without content whatever is chosen: "versus", "curves"."""
     empty = set()
-    if not any(scope["compare"]["dataset"] or isinstance(scope["ranks"], dict) for scope in data["scopes"]):
+    over = any(scope["compare"]["dataset"] or isinstance(scope["ranks"], dict) for scope in data["scopes"])
+    if not over and not data["within"]:
         empty.add("versus")
     counts = defaultdict(set)
     for setting, dataset, _, labels, mean, _, _, _, complete, _ in data["label_curves"]:
