@@ -200,6 +200,4 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     search = head.search and bool(grid)  # without a grid there is one candidate: the same job with and without search
     protocol = getattr(type(method), "protocol", None)
-    embedded = getattr(type(method), "embedding_protocol", None)
-    spec = MethodSpec(**vars(component), search=search, grid=grid, kind=kind, protocol=protocol)
-    return replace(spec, embedding_protocol=embedded)
+    return MethodSpec(**vars(component), search=search, grid=grid, kind=kind, protocol=protocol)

@@ -141,15 +141,13 @@ class ModelSpec(Component):
 class MethodSpec(Component):
     """A method, the grid that is searched inside the job if `search` is set, and the kind of models that it is for.
 
-    `protocol` is the version of the method's own definition, if that changed since PROTOCOL was last raised;
-    `embedding_protocol` that of an estimator on embeddings.
+    `protocol` is the version of the method's own definition, if that changed since PROTOCOL was last raised.
     """
 
     search: bool
     grid: dict[str, Any]
     kind: str = NETWORK
     protocol: int | None = None
-    embedding_protocol: int | None = None
 
     def code_identity(self) -> dict[str, Any]:
         """Return the digest of a plug-in's code, and the protocol of the method's definition if it has one."""
@@ -190,8 +188,6 @@ class Job:
     def identity(self) -> dict[str, Any]:
         """Return what decides the job's numbers: an allow-list of plain values. Files enter by checksum."""
         method = {**_plain(self.method), "search": self.method.search}
-        if self.kind == EMBEDDING and self.method.embedding_protocol is not None:
-            method["protocol"] = self.method.embedding_protocol
         return {
             **self.fit_identity(),
             "method": {**method, "grid": self.method.grid if self.method.search else {}},

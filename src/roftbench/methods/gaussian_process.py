@@ -28,7 +28,7 @@ class GaussianProcess(Estimator):
     predictions are clipped (least-squares classification, section 6.5). Time grows as n³.
     """
 
-    embedding_protocol: ClassVar[int | None] = 2  # near-constant features
+    protocol: ClassVar[int | None] = 2  # up to 1, features of embeddings that hardly vary could explode
     max_molecules: int = 5000
 
     def __post_init__(self) -> None:

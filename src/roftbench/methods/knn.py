@@ -24,7 +24,7 @@ class NearestNeighbors(Estimator):
     similarity, of embeddings by 1 / (1 + distance).
     """
 
-    embedding_protocol: ClassVar[int | None] = 2  # near-constant features
+    protocol: ClassVar[int | None] = 2  # up to 1, features of embeddings that hardly vary could explode
     n_neighbors: int = 5
     weights: str = "similarity"
 

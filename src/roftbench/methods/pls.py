@@ -20,7 +20,7 @@ class PLS(LinearEstimator):
     1 and predictions are clipped to [0, 1] (PLS-DA; Barker & Rayens 2003).
     """
 
-    embedding_protocol: ClassVar[int | None] = 2  # near-constant features
+    protocol: ClassVar[int | None] = 2  # up to 1, features of embeddings that hardly vary could explode
     n_components: int = 5
 
     def __post_init__(self) -> None:

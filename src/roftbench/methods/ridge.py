@@ -20,7 +20,7 @@ class Ridge(LinearEstimator):
     Embeddings are standardized over the training molecules; bits and counts are used as they are.
     """
 
-    embedding_protocol: ClassVar[int | None] = 2  # near-constant features
+    protocol: ClassVar[int | None] = 2  # up to 1, features of embeddings that hardly vary could explode
     penalty: float = 10.0
 
     def __post_init__(self) -> None:
