@@ -4,7 +4,7 @@ import pandas as pd
 from boards import changed, computed, forests, runs
 from msgspec.structs import replace
 
-from roftbench.report.tables.bounds import NOTES, NULL_NOTE, SD, SHARE
+from roftbench.report.tables.bounds import NOISE, NOTES, NULL_NOTE, SD, SHARE, bound_notes
 from roftbench.report.tables.layout import Layout
 from roftbench.report.tables.render import render_latex, render_markdown
 from roftbench.store.record_schema import LabelStatistics, RecordSummary
@@ -51,6 +51,12 @@ def test_each_column_has_the_spread_of_its_test_labels_below() -> None:
 def test_spread_and_noise_stand_below_scores_in_the_unit_of_the_labels() -> None:
     records = spread(runs("lp", "esol", [0.5], metric="spearman"), ESOL, noise=0.6)
     assert len(computed(records).tables[0].rows) == 1
+
+
+def test_source_of_noise_is_named_once_for_several_columns_of_a_data_set() -> None:
+    rows = [{"method": "lp", "n": 1}]
+    [note] = bound_notes(rows, {NOISE: ["esol", "esol", "lipo"]})
+    assert note.count("esol, ") == 1
 
 
 def test_older_records_have_no_such_row() -> None:

@@ -40,7 +40,7 @@ def bound_notes(rows: Sequence[_Row], bounds: Mapping[str, Iterable[str]]) -> li
     """Return the notes on `bound_rows` and on the null model; `bounds`: data sets by label."""
     notes = [note for label, note in NOTES.items() if label in bounds]
     specs = options("dataset")
-    sources = (f"{name}, {source}" for name in bounds.get(NOISE, ()) if (source := _source(specs, name)))
+    sources = dict.fromkeys(f"{name}, {source}" for name in bounds.get(NOISE, ()) if (source := _source(specs, name)))
     notes += [f"{NOISE}: {text}." for text in ["; ".join(sources)] if text]
     return notes + [NULL_NOTE] * any(row["method"] == "mean" and row["n"] for row in rows)
 
