@@ -14,11 +14,12 @@ from roftbench.console import bar
 from roftbench.formatting import printable
 from roftbench.report.aggregate import cells
 from roftbench.report.figures.critical_difference import draw_critical_difference
+from roftbench.report.figures.gallery import Listed, gallery
 from roftbench.report.figures.label_curves import GROUP, curve_datasets, curve_groups, draw_curves
 from roftbench.report.figures.pairwise import draw_intervals, draw_pairs
 from roftbench.report.figures.style import file_stem, remove_others, write_figure
 from roftbench.report.format import METRIC_NAMES, csv_text, method_name, newest
-from roftbench.report.statistics.comparison import by_reason, comparison_frame, render_comparison, sections
+from roftbench.report.statistics.comparison import comparison_frame, render_comparison, sections
 from roftbench.report.statistics.contest import TUKEY, Contest
 from roftbench.report.statistics.inside import render_inside, reportable, within_frame
 from roftbench.report.statistics.paired import REFERENCE, friedman, label_curves
@@ -35,13 +36,10 @@ CURVES, DIAGRAMS, PAIRS, INTERVALS = KINDS = ("curves", "critical_difference", "
 
 
 @dataclass(frozen=True)
-class _Planned:
-    """A figure to draw: the stem of its files, its title, and a function, or the reason why it cannot be drawn."""
+class _Planned(Listed):
+    """A figure to draw, with the function that does it."""
 
-    stem: str
-    title: str
     draw: "Callable[[], Figure] | None" = None
-    reason: str = ""
 
 
 def write_evidence(
@@ -100,7 +98,8 @@ def write_evidence(
     inside = render_inside(contests, reference, delta or {})
     there = (table["method"] == reference).any()
     title = f"# {method_name(reference)} and the other methods" if there else "# Comparison of methods"
-    parts = [title, *source[:1], text, *inside, *molecules, *_gallery(planned), *source[1:]]
+    pictures = ["## Figures", *gallery(planned)] if planned else []
+    parts = [title, *source[:1], text, *inside, *molecules, *pictures, *source[1:]]
     write_text(folder / "comparison.md", printable("\n\n".join(parts)) + "\n")
     for name, rows in (("comparison.csv", frame), ("within.csv", within_frame(contests, delta or {}))):
         write_text(folder / name, csv_text(rows))
@@ -125,7 +124,7 @@ def _curves(curves: pd.DataFrame, *, pooled: bool) -> Iterator[_Planned]:
         title = " · ".join([names["model"], f"{names['split']} split", *extra])
         stem = file_stem(CURVES, names["model"], names["split"], *extra)
         if curve_datasets(rows):
-            yield _Planned(stem, title, partial(draw_curves, rows, title, units, pooled=pooled))
+            yield _Planned(stem, title, draw=partial(draw_curves, rows, title, units, pooled=pooled))
         else:
             yield _Planned(stem, title, reason="no data set has a method with all seeds at two numbers of labels")
 
@@ -145,31 +144,20 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
             if isinstance(result, str):
                 yield _Planned(stem, title, reason=result)
             else:
-                yield _Planned(stem, title, partial(draw_critical_difference, result, title))
+                yield _Planned(stem, title, draw=partial(draw_critical_difference, result, title))
 
 
 def _inside(contests: Sequence[Contest], delta: Mapping[str, float]) -> Iterator[_Planned]:
     """Yield the matrix of pairs and the simultaneous intervals of each contest."""
     trains = len({one.parts["train"] for one in contests}) > 1
     parts = ["model", "split", "label_ratio", *(["train"] if trains else [])]
+    unequal = "variances differ too much for Tukey's HSD"
     for one in contests:
         names = [*(one.parts[part] for part in parts if one.parts[part]), one.dataset]
         title, smallest = f"{one.dataset} · {one.table}", delta.get(one.metric)
-        yield _Planned(file_stem(PAIRS, *names), title, partial(draw_pairs, one, title, smallest))
-        reason = "variances differ too much for Tukey's HSD"
-        draw = partial(draw_intervals, one, title, smallest)
-        tukey = one.test == TUKEY
-        yield _Planned(file_stem(INTERVALS, *names), title, draw if tukey else None, "" if tukey else reason)
-
-
-def _gallery(figures: list[_Planned]) -> list[str]:
-    """Return the figures in Markdown, then the reasons for missing ones."""
-    shown = [
-        f"![{figure.title}]({figure.stem}.svg)\n\n[{figure.stem}.pdf]({figure.stem}.pdf)"
-        for figure in figures
-        if figure.draw
-    ]
-    missing = [(f"`{figure.stem}`", figure.reason) for figure in figures if not figure.draw]
-    return [
-        part for part in ("## Figures" if figures else "", *shown, "\n".join(by_reason("No figure", missing))) if part
-    ]
+        yield _Planned(file_stem(PAIRS, *names), title, draw=partial(draw_pairs, one, title, smallest))
+        stem = file_stem(INTERVALS, *names)
+        if one.test == TUKEY:
+            yield _Planned(stem, title, draw=partial(draw_intervals, one, title, smallest))
+        else:
+            yield _Planned(stem, title, unequal)

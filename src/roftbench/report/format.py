@@ -118,3 +118,10 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     cells = ([printable_name(text).replace("|", r"\|") for text in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def by_reason(what: str, missing: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a line of a Markdown list for each reason why something is missing; `missing`: (name, reason)."""
+    reasons = dict.fromkeys(reason for _, reason in missing)
+    names = {reason: "; ".join(name for name, why in missing if why == reason) for reason in reasons}
+    return [f"- {what} ({names[reason]}): {reason}." for reason in reasons]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.formatting import score_text
-from roftbench.report.figures.panels import SOFT, Floats, JobPoints, Panel, grid, labeled
-from roftbench.report.figures.style import appearance, style
+from roftbench.report.figures.panels import Floats, JobPoints, Panel, grid, labeled
+from roftbench.report.figures.style import SOFT, appearance, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from roftbench.config.method_cards import proposed
-from roftbench.report.figures.style import appearance, style
+from roftbench.report.figures.style import SOFT, appearance, style
 from roftbench.report.format import method_name
 from roftbench.report.statistics.inference import ALPHA
 from roftbench.report.statistics.paired import Friedman
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _SOFT = "#222222", "#707070"
+_INK = "#222222"
 _AXIS = 3.4  # inches, the length of the axis of ranks
 _ROW = 0.26  # inches between names
 _LETTER = 0.09  # inches, of the title, at most on average
@@ -43,7 +43,7 @@ def draw_critical_difference(result: Friedman, title: str) -> "Figure":
         axes.set_xlim(1, len(places))
         axes.set_ylim(-depth - 0.05, height - depth - 0.05)  # inches, 0 on the axis of ranks
         figure.suptitle(title, x=0.08 / width, y=1 - 0.08 / height, ha="left", va="top", fontsize=11)
-        figure.text(0.08 / width, 1 - 0.31 / height, _note(result), ha="left", va="top", color=_SOFT)
+        figure.text(0.08 / width, 1 - 0.31 / height, _note(result), ha="left", va="top", color=SOFT)
         _axis(axes, len(places), result.critical_difference)
         _names(axes, result, 0.16 + _BAR * bars + 0.10)
         if sure:
@@ -103,4 +103,4 @@ def _bars(axes: "Axes", result: Friedman) -> None:
 
 def _no_difference(axes: "Axes", methods: int) -> None:
     text, backed = "the Friedman test finds no difference", {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    axes.text((1 + methods) / 2, -0.2, text, ha="center", va="center", color=_SOFT, bbox=backed, zorder=5)
+    axes.text((1 + methods) / 2, -0.2, text, ha="center", va="center", color=SOFT, bbox=backed, zorder=5)

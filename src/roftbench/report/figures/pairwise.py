@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roftbench.formatting import score_text
-from roftbench.report.figures.style import style
+from roftbench.report.figures.style import SOFT, style
 from roftbench.report.format import METRIC_NAMES, metric_name
 from roftbench.report.statistics.contest import CONOVER, Contest, versus
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
-_SOFT = "#707070"
 _BEST, _ALIKE, _APART = "#d55e00", "#505050", "#9a9a9a"
 _LETTER = 0.075  # inches, at the size of row names
 _MANY = 12  # rows from which numbers are small
@@ -84,7 +83,7 @@ def _stars(contest: Contest, i: int, j: int) -> str:
 
 
 def _pairs_note(contest: Contest, delta: float | None) -> str:
-    metric = METRIC_NAMES.get(contest.metric, contest.metric)
+    metric = METRIC_NAMES[contest.metric]
     edge = f"full color at twice delta = {delta:g}" if delta else "full color at the largest difference"
     return (
         f"row − column, mean {metric} over {contest.count}; blue: the row is better; {edge}\n"
@@ -150,4 +149,4 @@ def _order(contest: Contest) -> list[int]:
 def _headings(figure: "Figure", title: str, note: str, height: float) -> None:
     width = figure.get_figwidth()
     figure.suptitle(title, x=0.08 / width, y=1 - 0.08 / height, ha="left", va="top", fontsize=11)
-    figure.text(0.08 / width, 1 - 0.31 / height, note, ha="left", va="top", color=_SOFT, fontsize=8)
+    figure.text(0.08 / width, 1 - 0.31 / height, note, ha="left", va="top", color=SOFT, fontsize=8)

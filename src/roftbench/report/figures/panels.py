@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from roftbench.formatting import UNDEFINED, score_text
 from roftbench.metrics import evaluate
-from roftbench.report.figures.style import appearance
+from roftbench.report.figures.style import SOFT, appearance
 from roftbench.report.format import METRIC_NAMES
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ SEED = 42  # of the sample
 WIDTH = 3.1  # inches of a panel
 LETTER = 0.075  # inches, of a panel's title, at most on average
 LONGEST = 24  # characters of a target's name on an axis
-SOFT = "#707070"
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Panel:
     def score(self, task: str, metric: str) -> str:
         """Return a metric as text: mean ± standard deviation (ddof 0) over jobs, as the leaderboard has it."""
         values = [evaluate(task, job.y[:, None], job.prediction[:, None], [metric])[metric] for job in self.jobs]
-        name = METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
+        name = METRIC_NAMES[metric]
         known = [value for value in values if value is not None]
         if len(known) < len(values):
             return f"{name} {UNDEFINED}"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roftbench.report.figures.panels import SOFT, Panel, grid, labeled, scatter
-from roftbench.report.figures.style import style
+from roftbench.report.figures.panels import Panel, grid, labeled, scatter
+from roftbench.report.figures.style import SOFT, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,6 +22,7 @@ from roftbench.store.files import atomic
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SOFT = "#707070"  # of notes and guide lines
 # In the order of METHODS. Told apart with normal sight and without red, green or blue cones (CIE76 distance of any two
 # at least 19, after Machado et al. 2009); markers distinguish them in black and white.
 _COLORS = ("#505050", "#738fff", "#4545e6", "#009e73", "#804a26", "#b2a84c", "#6e2e99", "#b070be", "#d55e00")

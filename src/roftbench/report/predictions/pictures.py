@@ -12,6 +12,7 @@ from roftbench.console import bar
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.figures.classification import draw_calibration, draw_roc_pr
+from roftbench.report.figures.gallery import Listed, gallery
 from roftbench.report.figures.panels import labeled
 from roftbench.report.figures.parity import draw_parity
 from roftbench.report.figures.similarity_error import draw_similarity_error
@@ -19,7 +20,6 @@ from roftbench.report.figures.style import file_stem, remove_others, write_figur
 from roftbench.report.predictions.groups import Group, count_groups, groups
 from roftbench.report.predictions.load import Loaded
 from roftbench.report.predictions.origin import Origins
-from roftbench.report.statistics.comparison import by_reason
 from roftbench.store.files import write_text
 from roftbench.store.results import Store
 
@@ -46,13 +46,10 @@ _READING = (
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure: the stem of its files, its title, and the reason why it cannot be drawn, if so."""
+class Picture(Listed):
+    """A drawn figure, None where there is a reason against it."""
 
-    stem: str
-    title: str
     figure: "Figure | None" = None
-    reason: str = ""
 
 
 def write_pictures(
@@ -87,13 +84,13 @@ def write_pictures(
     if not (count_groups(long) <= FEW if figures is None else figures):
         return []
     paths: list[Path] = []
-    listed: list[Picture] = []
+    listed: list[Listed] = []
     for group in bar(groups(long, table), "figures of predictions", "data set"):
         for one in pictures(group, store, origins):
             paths += write_figure(one.figure, folder / one.stem) if one.figure is not None else []
-            listed.append(Picture(one.stem, one.title, reason=one.reason))
+            listed.append(Listed(one.stem, one.title, one.reason))
     remove_others(folder, KINDS, {path.stem for path in paths})
-    parts = ["# Predictions of single molecules", *source[:1], _READING, *_gallery(listed), *source[1:]]
+    parts = ["# Predictions of single molecules", *source[:1], _READING, *gallery(listed), *source[1:]]
     write_text(folder / LIST, printable("\n\n".join(parts)) + "\n")
     return [folder / LIST, *paths]
 
@@ -123,23 +120,15 @@ def _picture(kind: str, stem: str, title: str, found: Loaded, target: int) -> Pi
     """Return one figure of a target."""
     panels, name, units = found.panels(target), found.labels.targets[target], found.labels.units
     if kind == PARITY:
-        return Picture(stem, title, draw_parity(panels, title, name, units))
+        return Picture(stem, title, figure=draw_parity(panels, title, name, units))
     if kind == CALIBRATION:
-        return Picture(stem, title, draw_calibration(panels, title, name))
+        return Picture(stem, title, figure=draw_calibration(panels, title, name))
     if kind == ROC_PR:
-        reason = "the test part of no job has both classes"
         drawn = draw_roc_pr(panels, title)
-        return Picture(stem, title, drawn, "" if drawn else reason)
+        return Picture(stem, title, "" if drawn else "the test part of no job has both classes", drawn)
     if found.unknown:
-        return Picture(stem, title, reason=f"the training molecules are not known: {found.unknown}")
+        return Picture(stem, title, f"the training molecules are not known: {found.unknown}")
     error = (
         "|probability − class|" if found.group.task != "regression" else labeled("|predicted − measured|", name, units)
     )
-    return Picture(stem, title, draw_similarity_error(panels, title, error))
-
-
-def _gallery(listed: Sequence[Picture]) -> list[str]:
-    """Return the figures in Markdown, then the reasons for missing ones."""
-    shown = [f"![{one.title}]({one.stem}.svg)\n\n[{one.stem}.pdf]({one.stem}.pdf)" for one in listed if not one.reason]
-    missing = [(f"`{one.stem}`", one.reason) for one in listed if one.reason]
-    return [part for part in (*shown, "\n".join(by_reason("No figure", missing))) if part]
+    return Picture(stem, title, figure=draw_similarity_error(panels, title, error))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from roftbench.report.format import MISSING, markdown_table, method_name, method_order, p_text
+from roftbench.report.format import MISSING, by_reason, markdown_table, method_name, method_order, p_text
 from roftbench.report.statistics.inference import ALPHA, MIN_INTERVAL, MIN_PAIRS
 from roftbench.report.statistics.paired import (
     COLUMNS,
@@ -238,13 +238,6 @@ def _ranks(section: Section) -> Iterator[str]:
             lines.append([scope, *_rank_line(result)])
     yield from [markdown_table(_RANKS, lines)] if lines else []
     yield from ["\n".join(by_reason("No Friedman test", missing))] if missing else []
-
-
-def by_reason(what: str, missing: list[tuple[str, str]]) -> list[str]:
-    """Return a line of a Markdown list for each reason why something is missing; `missing`: (name, reason)."""
-    reasons = dict.fromkeys(reason for _, reason in missing)
-    names = {reason: "; ".join(name for name, why in missing if why == reason) for reason in reasons}
-    return [f"- {what} ({names[reason]}): {reason}." for reason in reasons]
 
 
 def _rank_line(result: Friedman) -> list[str]:
