@@ -88,7 +88,7 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     try:
         written = show(board, folder, output, suffix)
         written += [] if keeps else write_scores(board.records, board.failures, folder, packed=packed)
-        written += [] if scores or output.paper else _write_predictions(board, results, origins, folder, output)
+        written += _write_predictions(board, store, origins, folder, output) if store and not output.paper else []
     except OSError as error:
         raise UsageError(f"the tables cannot be written: {error}", key="--out", got=str(folder)) from None
     if not output.as_json:
@@ -96,12 +96,11 @@ def show_tables(words: Sequence[str], scores: Sequence[Path], output: Output) ->
     return 0
 
 
-def _write_predictions(board: Board, results: Path, origins: Origins, folder: Path, output: Output) -> list[Path]:
+def _write_predictions(board: Board, store: Store, origins: Origins, folder: Path, output: Output) -> list[Path]:
     """Write the companion of scores.csv and figures of predictions, as asked or by default where they are few.
 
     A companion of earlier records is removed if none is written.
     """
-    store = Store(results)
     rows = expected_rows(board.records)
     if output.predictions is None and rows > FEW:
         logger.warning("%s would have about %s rows and is not written; --predictions writes it", FILE, f"{rows:,}")
