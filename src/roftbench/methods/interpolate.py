@@ -1,16 +1,35 @@
 """Interpolation between pretrained and fine-tuned weights, block by block."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from roftbench.methods.base import Fitted
+from roftbench.errors import check_choice, check_range
+from roftbench.methods.base import Fitted, Method
 from roftbench.models.encoder import ADDED, HEAD, State
 
 VARIANCE = "running_var"  # name in PyTorch's norms
 BUFFERS = ("interpolate", "finetuned")
+
+
+@dataclass(frozen=True)
+class Interpolation(Method):
+    """Base of methods whose coefficients are set by one number.
+
+    Attributes:
+        alpha: share of the fine-tuned weights, in [0, 1].
+        buffers: how running statistics are interpolated; see `mix`.
+    """
+
+    alpha: float = 0.5
+    buffers: str = "interpolate"
+
+    def __post_init__(self) -> None:
+        check_range("alpha", self.alpha, 0, 1)
+        check_choice("buffers", self.buffers, BUFFERS)
 
 
 class _Mixed(torch.autograd.Function):

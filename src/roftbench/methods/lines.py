@@ -5,25 +5,18 @@ from dataclasses import dataclass
 
 import torch
 
-from roftbench.errors import SkipJob, check_choice, check_range
-from roftbench.methods.base import Finished, Fitted, Method
-from roftbench.methods.interpolate import BUFFERS, mix
+from roftbench.errors import SkipJob
+from roftbench.methods.base import Finished, Fitted
+from roftbench.methods.interpolate import Interpolation, mix
 
 
 @dataclass(frozen=True)
-class LiNeS(Method):
+class LiNeS(Interpolation):
     """Interpolation θ = θ⁰ + s·(θᶠ − θ⁰) with s per block (Wang et al., ICLR 2025, arXiv 2410.17146).
 
     s is α + (1 − α)·l/(L − 1) in the message-passing layer l = 0, …, L − 1, and α in other blocks such as the
     embedding; the head stays as tuned.
     """
-
-    alpha: float = 0.5
-    buffers: str = "interpolate"
-
-    def __post_init__(self) -> None:
-        check_range("alpha", self.alpha, 0, 1)
-        check_choice("buffers", self.buffers, BUFFERS)
 
     def finish(self, fitted: Fitted) -> Finished:
         """Return the interpolated weights; raises SkipJob where fewer than two blocks are message-passing layers."""

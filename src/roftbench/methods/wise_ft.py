@@ -4,21 +4,13 @@ from dataclasses import dataclass
 
 import torch
 
-from roftbench.errors import check_choice, check_range
-from roftbench.methods.base import Finished, Fitted, Method
-from roftbench.methods.interpolate import BUFFERS, mix
+from roftbench.methods.base import Finished, Fitted
+from roftbench.methods.interpolate import Interpolation, mix
 
 
 @dataclass(frozen=True)
-class WiSEFT(Method):
+class WiSEFT(Interpolation):
     """Interpolation θ = (1 − α)θ⁰ + αθᶠ of pretrained and fine-tuned weights (Wortsman et al., CVPR 2022)."""
-
-    alpha: float = 0.5
-    buffers: str = "interpolate"
-
-    def __post_init__(self) -> None:
-        check_range("alpha", self.alpha, 0, 1)
-        check_choice("buffers", self.buffers, BUFFERS)
 
     def finish(self, fitted: Fitted) -> Finished:
         """Return the weights with every block of the encoder interpolated by α."""
