@@ -25,9 +25,7 @@ class Gradual(Method):
 
     def __post_init__(self) -> None:
         check_range("unfreeze_every", self.unfreeze_every, 0)
-        check_range("lr_decay", self.lr_decay, 0, 1, open_low=True)
-        for block, lr in (self.lrs or {}).items():
-            check_range(f"lrs.{block}", lr, 0, open_low=True)
+        self.stages()  # which checks the learning rates
 
     def stages(self) -> list[Stage]:
         """Return one stage, in which blocks join."""
