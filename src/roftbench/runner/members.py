@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,20 @@ if TYPE_CHECKING:
     from roftbench.runner.network import NetworkExperiment
 
 
+class Tuned(NamedTuple):
+    """The final weights of a network.
+
+    Attributes:
+        state: a state dict.
+        extended_by: the method that has extended the network; None for the network as it was loaded.
+        others: more state dicts, whose predictions are averaged with those of `state`.
+    """
+
+    state: State
+    extended_by: Method | None = None
+    others: tuple[State, ...] = ()
+
+
 def fit_members(experiment: "NetworkExperiment", method: Method, members: Sequence[Member]) -> FitResult:
     """Fit the members of a method and combine their weights, or keep them all: their predictions are averaged.
 
@@ -43,7 +57,7 @@ def fit_members(experiment: "NetworkExperiment", method: Method, members: Sequen
         states = [finished.state]
     numbered = list(enumerate(results, 1))
     return FitResult(
-        type(results[0].fitted)(states[0], others=tuple(states[1:])),
+        Tuned(states[0], others=tuple(states[1:])),
         finished.info.get("best_epoch"),
         [structs.replace(stage, name=f"{stage.name} {i}") for i, one in numbered for stage in one.stages],
         [structs.replace(epoch, stage=f"{epoch.stage} {i}") for i, one in numbered for epoch in one.history],

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from msgspec import convert
@@ -23,7 +23,7 @@ from roftbench.runner.converged_head import PENALTIES, fit_converged
 from roftbench.runner.devices import CPU, choose_device
 from roftbench.runner.experiment import Experiment, FitResult
 from roftbench.runner.loading import load_model
-from roftbench.runner.members import counted, divided, fit_members, fitted_for
+from roftbench.runner.members import Tuned, counted, divided, fit_members, fitted_for
 from roftbench.runner.modes import chosen_parameters
 from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import PretrainedModel
@@ -35,20 +35,6 @@ from roftbench.store.record_schema import BaseResult, Count, Epoch, StageResult,
 from roftbench.store.tensors import Entry
 
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # stored with a stage's weights
-
-
-class Tuned(NamedTuple):
-    """The final weights of a network.
-
-    Attributes:
-        state: a state dict.
-        extended_by: the method that has extended the network; None for the network as it was loaded.
-        others: more state dicts, whose predictions are averaged with those of `state`.
-    """
-
-    state: State
-    extended_by: Method | None = None
-    others: tuple[State, ...] = ()
 
 
 class NetworkExperiment(Experiment):
