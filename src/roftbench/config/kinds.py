@@ -40,11 +40,13 @@ def check_pair(model: ModelSpec, method: MethodSpec) -> None:
 
 def check_can_be_kept(model: ModelSpec, method: MethodSpec, keep: bool | str) -> None:
     """Raise UsageError where run.keep asks for a saved model of classes that lack what it needs."""
+    if not keep:
+        return
     target, fingerprint = import_name(method.target), import_name(model.target)
-    if keep and issubclass(target, Estimator) and not target.can_be_kept():
+    if issubclass(target, Estimator) and not target.can_be_kept():
         problem = f"run.keep: method {method.name} has no `arrays` or no `restored`, and so cannot be kept"
         raise UsageError(problem, key="run.keep", got=keep)
-    if keep and issubclass(fingerprint, Fingerprint) and fingerprint.of_smiles is Fingerprint.of_smiles:
+    if issubclass(fingerprint, Fingerprint) and fingerprint.of_smiles is Fingerprint.of_smiles:
         problem = f"run.keep: model {model.name} has no `of_smiles`, which describes new molecules"
         raise UsageError(problem, key="run.keep", got=keep)
 
