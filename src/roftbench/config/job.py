@@ -104,8 +104,7 @@ class ModelSpec(Component):
 
     `sha256` identifies the weights in the job's key, or `git_blob` if only that is known of a file. `cautions` are
     warnings about the checkpoint for readers of the job's numbers, and `seen` the data sets whose labels the
-    pretraining saw. `featurizer` is that of the graphs that the encoder
-    reads, None for the "hu" graphs.
+    pretraining saw. `featurizer` is that of the graphs that the encoder reads, None for the "hu" graphs.
     """
 
     checkpoint: str | None = None

@@ -101,7 +101,7 @@ def _excel(what: str, content: bytes) -> Loaded:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
             formulas = any(b"<f" in archive.read(name) for name in names if re.match(r"xl/worksheets/[^/]*\.xml", name))
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError):
+    except geometric.BAD_ZIP:
         names = []
     if "xl/workbook.xml" not in names:
         check_signature(what, content)

@@ -12,6 +12,7 @@ from roftbench.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+BAD_ZIP = (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError)  # of a damaged archive
 SMILES, LABEL = "smiles", "y"
 TEXTS = (SMILES, "name")  # attributes of a graph that become columns, beside labels
 
@@ -21,7 +22,7 @@ def is_saved(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return any(name.endswith("/data.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError):
+    except BAD_ZIP:
         return False
 
 
