@@ -182,6 +182,7 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
     method = build(component)
     kind = kind_of(type(method), "method")
     grid: dict[str, Any] = {}
+    candidates = [method]
     known = [one.name for one in fields(method)]
     for name, choices in head.grid.items():
         if name not in known:
@@ -196,8 +197,9 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
             raise UsageError(
                 f"method.grid.{name} must be a list of values, got {choices!r}", key=f"method.grid.{name}", got=choices
             )
-        tried = (typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices)
+        tried = [typed(type(method), {**component.params, name: choice}, "method.grid") for choice in choices]
+        candidates += tried if head.search else []
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     search = head.search and bool(grid)  # without a grid there is one candidate: the same job with and without search
-    protocol = getattr(type(method), "protocol", None)
-    return MethodSpec(**vars(component), search=search, grid=grid, kind=kind, protocol=protocol)
+    protocols = [one.protocol for one in candidates if getattr(one, "protocol", None) is not None]
+    return MethodSpec(**vars(component), search=search, grid=grid, kind=kind, protocol=max(protocols, default=None))

@@ -176,12 +176,15 @@ class Method:
     Attributes:
         omitted_at_default: hyperparameters that enter a job's key only where they differ from their default.
         fits_on_validation: whether validation labels are used for gradients and not only for selection.
-        protocol: version of this method's definition; where it is set, it is part of the keys of its jobs.
     """
 
     omitted_at_default: ClassVar[tuple[str, ...]] = ()
     fits_on_validation: ClassVar[bool] = False
-    protocol: ClassVar[int | None] = None
+
+    @property
+    def protocol(self) -> int | None:
+        """Version of this method's definition; where it is set, it is part of the keys of its jobs."""
+        return None
 
     def stages(self) -> list[Stage]:
         """Return the training stages, in order; each starts from the best weights of the one before."""

@@ -27,6 +27,11 @@ class LinearProbing(Method):
     def __post_init__(self) -> None:
         check_choice("head", self.head, (ADAM, CONVERGED))
 
+    @property
+    def protocol(self) -> int | None:
+        """Version 2 of a converged head: up to 1, features of embeddings that hardly vary could explode."""
+        return 2 if self.head == CONVERGED else None
+
     def stages(self) -> list[Stage]:
         """Return one stage that trains the head."""
         return [Stage("lp", blocks=(HEAD,), converged=self.head == CONVERGED)]

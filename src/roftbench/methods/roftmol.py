@@ -46,7 +46,7 @@ class ROFTMol(Method):
     omitted_at_default: ClassVar[tuple[str, ...]] = ("coefficients", "labels", "folds")
 
     fits_on_validation: ClassVar[bool] = True
-    protocol: ClassVar[int | None] = 4  # up to 3 no gradient flowed through interpolated statistics
+    protocol = 4  # up to 3 no gradient flowed through interpolated statistics
 
     alpha: float = 0.9
     lr: float = 0.001

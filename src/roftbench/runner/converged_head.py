@@ -13,6 +13,7 @@ from torch import nn
 
 from roftbench.errors import JobError, SkipJob
 from roftbench.methods.estimator import constant
+from roftbench.methods.kernels import standardization
 from roftbench.metrics import evaluate
 from roftbench.models.encoder import Predictor, copy_state
 from roftbench.runner.objective import Objective
@@ -21,7 +22,6 @@ from roftbench.runner.training import Fit
 
 PENALTIES = tuple(10.0 ** (power / 2) for power in range(10, -7, -1))  # 1e5 to 1e-3; the first of equal scores wins
 NO_CHOICE = 1.0  # scikit-learn's default, used where the validation score is undefined
-ROUNDING = 1e-6  # standard deviation relative to the largest value below which a feature is constant up to rounding
 CERTAIN = 20.0  # logit where all labels are of one class: a probability of 1 - 2e-9
 
 Array = NDArray[np.float64]
@@ -68,7 +68,7 @@ class _Task:
 def fit_converged(model: Predictor, start: PretrainedModel, objective: Objective, targets: Sequence[str]) -> Fit:
     """Fit the head in `model` to its optimum; the encoder is in evaluation mode and does not change.
 
-    Features are standardized by mean and standard deviation (ddof 0) of the training molecules. Each task is fitted to
+    Features are standardized over the training molecules (`roftbench.methods.kernels.standardization`). Each task is fitted to
     the training molecules that have its label: regression by scikit-learn's `Ridge(alpha=penalty)`, classification by
     `LogisticRegression(C=1/penalty)`, with an unpenalized intercept. The penalty is the one in `PENALTIES` with the
     best validation score, the strongest of equal ones, or `NO_CHOICE` where the score is undefined. A task with nothing
@@ -89,7 +89,7 @@ def fit_converged(model: Predictor, start: PretrainedModel, objective: Objective
     ]
     if not all(np.isfinite(part).all() for part in features):
         raise JobError("the representations are not all finite numbers: a converged head cannot be fitted to them")
-    mean, std = _statistics(features[0])
+    mean, std = standardization(features[0])
     x, x_val = ((part - mean) / std for part in features)
     y, y_val = objective.y[objective.train.numpy()], objective.y[objective.val.numpy()]
     fits = []
@@ -107,12 +107,6 @@ def fit_converged(model: Predictor, start: PretrainedModel, objective: Objective
     score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
     info: dict[str, Any] = {"penalty": {name: one.penalty for name, one in zip(targets, fits, strict=True)}}
     return Fit(copy_state(model), None, score, [], time.monotonic() - began, info)
-
-
-def _statistics(features: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation per feature; infinite where it is constant up to rounding."""
-    std = features.std(0)
-    return features.mean(0), np.where(std > ROUNDING * np.abs(features).max(0), std, np.inf)
 
 
 def _fit_task(task: _Task, objective: Objective) -> _Linear:

@@ -12,6 +12,7 @@ from roftbench.models.encoder import HEAD
 from roftbench.store.checksums import digest
 
 FINISH = "finish"
+CONVERGED_VERSION = 2  # of the definition of a converged head
 CONVERGED_LOSSES = ("rmse", "mse", "bce")  # minimized by ridge and logistic regression
 
 
@@ -80,10 +81,11 @@ def needed(job: Job, method: Method, device: str, fold: Fold | None = None) -> l
     chain: list[Any] = []
     found = []
     for stage in stages_of(method):
-        if stage.converged:
-            _check_converged(job)
         spec = naming_params(Stage, asdict(stage))
         del spec["name"]  # methods share stages under different names
+        if stage.converged:
+            _check_converged(job)
+            spec["converged"] = CONVERGED_VERSION
         own = {hook: _identity(job, method) for hook in ("step_rule", "extend") if method.overrides(hook)}
         chain.append({**spec, "penalty": _penalty_identity(job, method), **own})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
