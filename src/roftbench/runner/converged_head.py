@@ -68,13 +68,13 @@ class _Task:
 def fit_converged(model: Predictor, start: PretrainedModel, objective: Objective, targets: Sequence[str]) -> Fit:
     """Fit the head in `model` to its optimum; the encoder is in evaluation mode and does not change.
 
-    Features are standardized over the training molecules (`roftbench.methods.kernels.standardization`). Each task is fitted to
-    the training molecules that have its label: regression by scikit-learn's `Ridge(alpha=penalty)`, classification by
-    `LogisticRegression(C=1/penalty)`, with an unpenalized intercept. The penalty is the one in `PENALTIES` with the
-    best validation score, the strongest of equal ones, or `NO_CHOICE` where the score is undefined. A task with nothing
-    to learn gets a constant (`roftbench.methods.estimator.constant`). The weights are converted to those of an ordinary
-    head on unstandardized features. Nothing is random. `info` of the fit holds the `penalty` per task, None for a
-    constant.
+    Features are standardized over the training molecules (`roftbench.methods.kernels.standardization`). Each task is
+    fitted to the training molecules that have its label: regression by scikit-learn's `Ridge(alpha=penalty)`,
+    classification by `LogisticRegression(C=1/penalty)`, with an unpenalized intercept. The penalty is the one in
+    `PENALTIES` with the best validation score, the strongest of equal ones, or `NO_CHOICE` where the score is
+    undefined. A task with nothing to learn gets a constant (`roftbench.methods.estimator.constant`). The weights are
+    converted to those of an ordinary head on unstandardized features. Nothing is random. `info` of the fit holds the
+    `penalty` per task, None for a constant.
 
     Raises:
         SkipJob: the model's head is not linear.
