@@ -58,6 +58,11 @@ def test_rows_without_all_replicates_or_scores_are_named_and_left_out() -> None:
     assert (one.incomplete, one.tested, one.best_set) == (("Random forest · ecfp †",), False, frozenset())
 
 
+def test_a_baseline_with_more_seeds_is_compared_over_those_of_the_networks() -> None:
+    [one] = contests([*runs("lp", "esol", [2.0, 2.1, 2.2]), *forests("esol", [0.5, 0.6, 0.65, 9.0])])
+    assert one.scores.tolist() == [[2.0, 0.5], [2.1, 0.6], [2.2, 0.65]]
+
+
 def test_baselines_take_part_and_models_where_rows_are_models() -> None:
     records = [*runs("lp", "esol", [2.0, 2.1, 2.2]), *forests("esol", [0.5, 0.6, 0.65])]
     [one] = contests(records)

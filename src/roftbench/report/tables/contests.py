@@ -51,9 +51,9 @@ def complete_scores(
     names, kind = units(expected)
     kept, columns = [], []
     for i, row in enumerate(rows):
-        if row["n"] == row["n_expected"] > 0 and row["mean"] == row["mean"]:
+        if 0 < row["n_expected"] <= row["n"] and row["mean"] == row["mean"]:  # a baseline may have more
             column = _by_unit(zip(row["replicates"].split(), row["scores"], strict=True), kind)
-            if column.keys() == set(names):
+            if column.keys() >= set(names):
                 kept.append(i)
                 columns.append([column[name] for name in names])
     return kept, names, kind, np.array(columns, dtype=np.float64).reshape(len(kept), len(names)).T

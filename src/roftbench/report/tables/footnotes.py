@@ -67,7 +67,7 @@ def notes_of(
 
 def shows_spread(row: _Row) -> bool:
     """Return whether a cell shows a ±: it has all its seeds, several of them, and a mean."""
-    return bool(row["n"] > 1 and row["n"] == row["n_expected"] and row["mean"] == row["mean"])
+    return bool(row["n"] > 1 and row["n"] >= row["n_expected"] and row["mean"] == row["mean"])
 
 
 def spread_note(replicates: Iterable[str]) -> list[str]:
