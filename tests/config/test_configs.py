@@ -17,6 +17,7 @@ from roftbench.config.compose import composed
 from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
 from roftbench.config.parse import parse
+from roftbench.config.registry import options
 from roftbench.data.split import Splitter
 from roftbench.data.table.load import read_table
 from roftbench.methods.base import Method
@@ -140,7 +141,7 @@ def _load_from_mirror(encoder: Encoder, source: Source, env: RunContext) -> None
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_value_that_an_experiment_sweeps_is_accepted(name: str) -> None:
-    overrides = [f"experiment={name}", "model=tiny_gin"]
+    overrides = [f"experiment={name}", "model=tiny_gin", *(["split.fold=0"] if name == "rivals" else [])]
     plan, settings = planned(overrides)
     swept = {key: str(values).split(",") for key, values in settings.sweeper.params.items() if key != "model"}
     assert swept
@@ -239,6 +240,12 @@ def test_a_preset_of_the_paper_is_all_nine_methods_and_five_seeds_on_what_it_say
     assert params.pop("seed") == "0,1,2,3,4"
     assert params.pop("method.search", "false") == ("true" if name == "paper_main" else "false")
     assert params == PRESETS[name]
+
+
+def test_the_rivals_are_all_methods_that_train_a_network() -> None:
+    params = content("experiment", "rivals")["hydra"]["sweeper"]["params"]
+    networks = {name for name, values in options("method").items() if values["family"] != "estimator"}
+    assert set(params["method"].split(",")) == networks
 
 
 def test_the_seed_of_the_data_is_never_the_seed_of_the_fit() -> None:
