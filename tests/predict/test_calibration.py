@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from roftbench.predict.calibration import calibrated, calibration_error, cross_calibrated, platt
+from roftbench.predict.calibration import calibrated, calibration_error, cross_calibrated, log_losses, platt
 from roftbench.predict.held_out import HeldOut
 
 
@@ -44,6 +44,24 @@ def test_labels_that_say_too_little_change_nothing(case: str) -> None:
     maps = platt(HeldOut(given.rows, y, p))
     assert maps.tolist() == [[1.0, 0.0]]
     assert np.array_equal(calibrated(p, maps), p)
+
+
+@pytest.mark.parametrize("count", [20, 40, 100])
+def test_probabilities_that_are_right_are_seldom_changed_and_lose_little(count: int) -> None:
+    """Of labels drawn with the model's own probabilities, whatever a fit changes is by chance."""
+    losses, changed = [], []
+    fresh = drawn(4000, sharpness=1.0, seed=1000)
+    for seed in range(0, 120, 2):
+        maps = platt(drawn(count, sharpness=1.0, seed=seed))
+        changed.append(maps.tolist() != [[1.0, 0.0]])
+        [before], [after] = (
+            log_losses(HeldOut(fresh.rows, fresh.y, p)) for p in (fresh.prediction, calibrated(fresh.prediction, maps))
+        )
+        assert before is not None
+        assert after is not None
+        losses.append(after - before)
+    assert np.mean(changed) < 0.2
+    assert np.mean(losses) < 0.01
 
 
 def test_each_part_is_calibrated_by_the_others_alone() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from roftbench.predict.conformal import covered, cross_covered, half_widths
+from roftbench.predict.conformal import covered, cross_widths, half_widths
 from roftbench.predict.held_out import HeldOut, common, pooled
 
 
@@ -38,11 +38,13 @@ def test_a_label_is_judged_by_the_intervals_of_the_other_parts() -> None:
     """Errors of 1 to 10 give ± 10 for the other part, eleven errors of 2 give ± 2."""
     first, second = np.arange(1.0, 11)[:, None], np.full((11, 1), 2.0)
     parts = [held_out(first, np.zeros_like(first)), held_out(second, np.zeros_like(second), first=10)]
-    assert cross_covered(parts) == [pytest.approx((2 + 11) / 21)]  # of 1 … 10 two are within ± 2, of the 2s all
-    assert cross_covered(parts[:1]) == [None]  # there are no others
+    assert covered(*cross_widths(parts)) == [
+        pytest.approx((2 + 11) / 21)
+    ]  # of 1 … 10 two are within ± 2, of the 2s all
+    assert covered(*cross_widths(parts[:1])) == [None]  # there are no others
     y = np.column_stack([np.r_[first, second], np.full((21, 1), np.nan)])
     both = [held_out(y[:10], np.zeros_like(y[:10])), held_out(y[10:], np.zeros_like(y[10:]), first=10)]
-    assert cross_covered(both) == [pytest.approx(13 / 21), None]
+    assert covered(*cross_widths(both)) == [pytest.approx(13 / 21), None]
 
 
 def test_seeds_give_the_error_of_their_mean_and_folds_the_out_of_fold_ones() -> None:

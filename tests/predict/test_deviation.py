@@ -41,7 +41,7 @@ def test_a_single_process_has_its_own_deviation_in_every_output(cli: Command) ->
     assert found.iloc[:4, 2].to_numpy() == pytest.approx(deviation, abs=1e-6)
     assert np.isnan(found.iloc[4, 2])
     Path("in.csv").write_text("smiles\n" + "\n".join(SMILES) + "\n")
-    assert cli("predict", f"model_dir={folder}", "input=in.csv", "output=out.csv").code == 0
+    assert cli("predict", f"model_dir={folder}", "input=in.csv", "output=out.csv", "--full").code == 0
     assert pd.read_csv("out.csv").iloc[:, 2].to_numpy() == pytest.approx(deviation, abs=1e-6)
     assert "standard deviation of a new measurement by the model's own distribution (`gp`)" in card(folder)
 
@@ -79,5 +79,6 @@ def test_a_process_on_embeddings_widens_with_the_distance_from_them(lab: Lab) ->
 
 def test_classes_have_no_deviation(lab: Lab) -> None:
     folder = saved(lab, *GP, "dataset=bbbp")
-    assert [str(name) for name in roftbench.load(folder).columns] == ["p_np_probability", "similarity"]
+    expected = ["p_np_probability", "p_np_neighbor", "similarity", "neighbor_row"]
+    assert [str(name) for name in roftbench.load(folder).columns] == expected
     assert "TASK_std" not in card(folder)

@@ -41,7 +41,7 @@ def with_garbage(path: Path, lab: Lab, count: int) -> Path:
 def test_no_row_is_lost_with_one_percent_garbage(cli: Command, tmp_path: Path) -> None:
     source = with_garbage(tmp_path / "in.csv", cli.lab, 2500)
     folder = saved(cli.lab, "method=lp")
-    ended = cli("predict", f"model_dir={folder}", f"input={source}", "output=new/pred.csv", "device=cpu")
+    ended = cli("predict", f"model_dir={folder}", f"input={source}", "output=new/pred.csv", "device=cpu", "--full")
     assert ended.code == 0, ended
     before, after = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (source, "new/pred.csv"))
     assert after[list(before)].equals(before)

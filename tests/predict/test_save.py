@@ -18,7 +18,7 @@ from roftbench.predict.saved_model import read_saved, write_saved
 from roftbench.store.checksums import digest
 from roftbench.store.record_schema import plain
 
-FILES = ["README.md", "model.json", "molecules.safetensors", "weights.safetensors"]
+FILES = ["README.md", "model.json", "molecules.safetensors", "training.csv", "weights.safetensors"]
 
 
 @pytest.mark.parametrize("method", METHODS)

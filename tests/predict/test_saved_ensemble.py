@@ -32,7 +32,7 @@ def test_saved_models_predict_the_same_and_replace_one_another(models: list[Path
         same(load(folder), found)
         (folder / "mine.txt").write_text("notes")
     assert sorted(path.name for path in folder.iterdir()) == [
-        "README.md", "mine.txt", "model.json", "molecules.safetensors", "weights.safetensors",
+        "README.md", "mine.txt", "model.json", "molecules.safetensors", "training.csv", "weights.safetensors",
     ]  # fmt: skip
     assert [path.name for path in folder.parent.iterdir()] == ["saved"]
 
@@ -75,9 +75,10 @@ def test_failed_saving_leaves_the_earlier_model(
 def test_command_line_reads_the_folder(models: list[Path], tmp_path: Path, cli: Command) -> None:
     folder = load(*models).save(tmp_path / "saved")
     table = write_csv(tmp_path / "new.csv", {"smiles": NEW})
-    ended = cli("predict", f"model_dir={folder}", f"input={table}", "output=found.csv")
+    ended = cli("predict", f"model_dir={folder}", f"input={table}", "output=found.csv", "--full")
     assert ended.code == 0, ended
-    found = pd.read_csv("found.csv", keep_default_na=False, na_values=[""]).fillna({"reason": ""})
+    texts = dict.fromkeys(("in_domain", "neighbor_smiles", "reason"), "")
+    found = pd.read_csv("found.csv", keep_default_na=False, na_values=[""]).fillna(texts)
     pd.testing.assert_frame_equal(found, load(folder).predict(NEW), check_dtype=False)
     cli("embed", f"model_dir={folder}", f"input={table}", "output=z.npz").refused("those of a single model")
 

@@ -13,6 +13,7 @@ from roftbench.metrics import evaluate
 from roftbench.predict.conformal import COVERAGE
 from roftbench.predict.ensemble import load
 from roftbench.predict.held_out import HeldOut, from_record, joined
+from roftbench.predict.neighbors import among_others
 from roftbench.predict.save import save
 from roftbench.runner.run import load_experiment
 from roftbench.store.record_schema import Record
@@ -26,7 +27,8 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
     """
     if not set(range(folds)) <= set(records):
         return None
-    return joined([from_record(dataset, records[fold]) for fold in range(folds)])
+    chosen = [records[fold] for fold in range(folds)]
+    return joined(among_others(dataset, chosen, [from_record(dataset, record) for record in chosen]))
 
 
 def save_model(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:

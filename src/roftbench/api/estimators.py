@@ -14,8 +14,9 @@ from roftbench.api.finetune import finetune
 from roftbench.api.labels import label_columns
 from roftbench.errors import UsageError
 from roftbench.metrics import evaluate
-from roftbench.predict.ensemble import REASON, Ensemble, load
+from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.member import as_list
+from roftbench.predict.output_columns import REASON
 
 PARAMETERS = "estimator.json"  # beside the models of a saved estimator
 

@@ -199,7 +199,7 @@ def _advise(arguments: argparse.Namespace) -> int:
 def _predict(arguments: argparse.Namespace) -> int:
     from roftbench.cli import predict
 
-    return predict.predict(arguments.overrides)
+    return predict.predict([*arguments.overrides, *["full=true"] * arguments.full])
 
 
 def _embed(arguments: argparse.Namespace) -> int:

@@ -145,7 +145,8 @@ def parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", help="predict a table of SMILES with saved models (run.keep=true)")
     predict.usage = f"{predict.prog} model_dir=DIR[,DIR] input=FILE output=FILE.csv[.gz] [smiles_column=…] [prefix=…]"
-    predict.usage += " [device=…] [threads=N] [plugins=FILE.py] [quote_formulas=true]"
+    predict.usage += " [device=…] [threads=N] [plugins=FILE.py] [quote_formulas=true] [sets=true] [--full]"
+    predict.add_argument("--full", action="store_true", help="write numbers in full, not with the digits that matter")
 
     embed = commands.add_parser("embed", help="write the representations of a pretrained or a saved model")
     embed.usage = f"{embed.prog} model=NAME|model_dir=DIR input=FILE output=FILE.npz|.parquet [smiles_column=…]"

@@ -21,6 +21,7 @@ from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.table import predict_table
 from roftbench.store.files import check_paths
 
+CHECKED = ("threads", "quote_formulas", "sets", "full")  # settings that are no texts
 OF_MODEL = ("model=", "model.")  # overrides that define a pretrained model
 BESIDE = ("paths.", "plugins=")  # overrides allowed together with them
 
@@ -38,6 +39,8 @@ class Settings:
     threads: int | None = None
     plugins: str = ""
     quote_formulas: bool = False
+    sets: bool = False
+    full: bool = False
 
     def __post_init__(self) -> None:
         check_device(self.device)
@@ -55,7 +58,7 @@ def settings_of(overrides: Sequence[str]) -> Settings:
             f"unknown key '{unknown[0]}'", key=unknown[0], got=unknown[0], allowed=Settings.__dataclass_fields__
         )
     texts: dict[str, Any] = {key: value for key, value in given.items() if value != "null"}
-    checked: dict[str, Any] = {key: texts.pop(key) for key in ("threads", "quote_formulas") if key in texts}
+    checked: dict[str, Any] = {key: texts.pop(key) for key in CHECKED if key in texts}
     settings: Settings = replace(typed(Settings, checked, ""), **texts)  # unchanged: "${" in a name is not a reference
     for name in ("input", "output"):
         if not getattr(settings, name):
@@ -79,7 +82,8 @@ def predict(overrides: Sequence[str]) -> int:
     source = _source(settings)
     _announce(ensemble, source)
     path = Path(settings.output).expanduser()
-    done = predict_table(ensemble, source, path, settings.prefix, quote_formulas=settings.quote_formulas)
+    flags = {name: getattr(settings, name) for name in ("quote_formulas", "sets", "full")}
+    done = predict_table(ensemble, source, path, settings.prefix, **flags)
     before = f", {done.before:,} of them before" if done.before else ""
     without = f"; {done.without:,} without a prediction, see the column 'reason'" if done.without else ""
     say(f"{done.rows:,} rows in {duration(time.monotonic() - began)}{before}{without}")
@@ -145,14 +149,14 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
     count = f"{len(jobs)} models: " if len(jobs) > 1 else ""
     say(f"   model  {count}{models}, {len(ensemble.targets)} {ensemble.task} task{'s' * (len(ensemble.targets) > 1)}")
     say(f"   input  {source.path}: {source.count:,} rows")
-    if ensemble.task == "classification":
+    if ensemble.intervals is None:
         negative, positive = ensemble.saved[0].classes
         say(f"   class  probabilities are those of '{positive}', against '{negative}'")
     else:
         shares = [share for share in ensemble.coverage() if share is not None]
         share = f"{100 * sum(shares) / len(shares):.0f} %" if shares else "an unknown share"
         held = f"{share} of {'labels in left-out folds' if ensemble.refitted else 'the test labels'}"
-        without = int(np.isnan(ensemble.calibration).sum())
+        without = int(np.isnan(ensemble.intervals.constant).sum())
         none = f"; {without} of {len(ensemble.targets)} tasks have none" if without else ""
         say(f"interval  90 % intended; held for {held}{none}")
     if ensemble.untrained:

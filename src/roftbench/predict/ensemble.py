@@ -2,36 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.config.plugins import load_plugin
-from roftbench.data.similarity import nearest
 from roftbench.errors import UsageError
 from roftbench.formatting import printable_name
-from roftbench.predict.calibration import calibrated, platt
-from roftbench.predict.conformal import covered, half_widths
+from roftbench.predict.calibration import calibrated
+from roftbench.predict.conformal import covered
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
-from roftbench.predict.held_out import HeldOut, common, pooled
+from roftbench.predict.held_out import HeldOut, Matrix, common
 from roftbench.predict.member import as_list, embedded, member_of
-from roftbench.predict.saved_ensemble import folders_of, write_ensemble
+from roftbench.predict.output_columns import DOMAIN, ID, REASON, ROW, SET, SMILES, Columns, Predicted, columns_of
+from roftbench.predict.prediction_sets import set_texts
+from roftbench.predict.references import Neighbors, References
+from roftbench.predict.saved_ensemble import check_same_tasks, folders_of, write_ensemble
 from roftbench.predict.saved_model import SavedModel, read_saved
+from roftbench.predict.uncertainty import Uncertainty
 from roftbench.runner.devices import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REASON, SIMILARITY = "reason", "similarity"
 NOT_FINITE = "the model's output is not a finite number"
-
-
-class Predicted(NamedTuple):
-    """Predictions for R rows: values [R, C] of the numeric columns, NaN where there are none, and reasons [R]."""
-
-    values: NDArray[np.float64]
-    reasons: list[str]
 
 
 class Ensemble:
@@ -42,21 +37,25 @@ class Ensemble:
         task: "regression" or "classification".
         targets: Names of the T tasks.
         columns: Names of the numeric columns of a prediction.
-        calibration: Half widths of the intervals [T] (regression), or slopes and offsets of the logits [T, 2].
+        references: The training molecules.
+        uncertainty: Intervals, calibration, conformal sets and domain.
+        intervals: The intervals of a regression, None for classes.
+        calibration: Half widths [T] of intervals of one width (regression), or slopes and offsets of the logits [T, 2].
     """
 
     def __init__(self, saved: Sequence[SavedModel], device: str = "auto", plugins: Sequence[str] = ()) -> None:
         self.saved = list(saved)
-        _check_same_tasks(self.saved)
+        check_same_tasks(self.saved)
         names = tuple(load_plugin(plugin) for plugin in plugins)
         self.members = [member_of(one, choose_device(device), names) for one in self.saved]
         self.featurizers = list(dict.fromkeys(one.featurizer for one in self.members))
         self.task, self.targets = self.saved[0].task, self.saved[0].targets
         self.strip_salts = self.members[0].strip_salts
         self.untrained = sorted({place for one in self.saved for place in one.untrained})
-        self.train = np.unique(np.concatenate([one.train for one in self.saved]), axis=0)
-        self.calibration = self._calibration()
-        self.columns = [f"{name}{end}" for name in self.targets for end in self._endings()] + [SIMILARITY]
+        self.references = References(self.saved)
+        self.uncertainty = Uncertainty.of(self.saved, named=self.references.named)
+        self.intervals, self.calibration = self.uncertainty.intervals, self.uncertainty.calibration
+        self.columns = self.output_columns().numbers
 
     def __repr__(self) -> str:
         jobs = [one.facts["job"] for one in self.saved]
@@ -68,20 +67,21 @@ class Ensemble:
             f" {sum(one['labels'] for one in self.saved[0].facts['labels'])} training labels; predict, embed, save>"
         )
 
-    def _endings(self) -> list[str]:
-        spread = ["_std"] if self.has_deviation or len(self.members) > 1 else []
-        if self.task == "classification":
-            return ["_probability", *spread]
-        return ["_predicted", *spread, "_low", "_high"]
+    def output_columns(self, *, sets: bool = False) -> Columns:
+        """Return the columns of predictions, with conformal sets of classes if these are wanted.
 
-    def _calibration(self) -> NDArray[np.float64]:
-        """Return half widths [T], or slopes and offsets [T, 2]; the folder of a single model has them."""
-        if len(self.saved) > 1:
-            held_out = pooled([(one.data, one.val) for one in self.saved])
-            return half_widths(held_out) if self.task == "regression" else platt(held_out)
-        found = self.saved[0].facts["calibration"]
-        numbers = found["half_width"] if self.task == "regression" else found["slope_and_offset"]
-        return np.array(numbers, dtype=np.float64)
+        Raises:
+            UsageError: Sets are wanted of a regression.
+        """
+        if sets and self.task == "regression":
+            problem = "sets=true is for classes: a regression has intervals"
+            raise UsageError(problem, key="sets", got=True)
+        near = self.references
+        texts = [f"{name}{SET}" for name in self.targets] if sets else []
+        texts += [*[DOMAIN] * near.named, *[ID] * near.has_ids, *[SMILES] * near.has_smiles]
+        spread = self.has_deviation or len(self.members) > 1
+        widths = None if self.intervals is None else self.intervals.constant
+        return columns_of(self.saved, widths, texts, spread=spread, named=near.named)
 
     def test(self) -> HeldOut:
         """Return the test molecules common to all members, predicted by their mean."""
@@ -96,26 +96,45 @@ class Ensemble:
             return []
         if len(self.saved) == 1 and self.refitted:
             return list(self.saved[0].facts["calibration"]["test_coverage"])
-        return covered(self.test(), self.calibration)
+        test = self.test()
+        assert self.intervals is not None
+        return covered(test, self.intervals.half_widths(test.prediction, test.around))
 
     @property
     def refitted(self) -> bool:
         """Whether a model was fitted to all labeled molecules (run.keep=all), so that no test part is left."""
         return any("evaluation" in one.facts for one in self.saved)
 
-    def rows(self, molecules: Molecules) -> Predicted:
+    def rows(self, molecules: Molecules, *, sets: bool = False) -> Predicted:
         """Return the predictions for the rows of a chunk."""
+        columns = self.output_columns(sets=sets)
         count = len(molecules.places) + len(molecules.reasons)
         reasons = [molecules.reasons.get(row, "") for row in range(count)]
-        values = np.full((count, len(self.columns)), np.nan)
-        if molecules.places:
-            each, own = self._moments(molecules)
-            finite = np.isfinite(each).all(axis=(0, 2))
-            for place in np.array(molecules.places)[~finite]:
-                reasons[place] = NOT_FINITE
-            found = np.column_stack([self._values(each, own), nearest(molecules.fingerprint, self.train, None)])
-            values[np.array(molecules.places)[finite]] = found[finite]
-        return Predicted(values, reasons)
+        values = np.full((count, len(columns.numbers)), np.nan)
+        texts = {name: [""] * count for name in columns.texts}
+        if not molecules.places:
+            return Predicted(values, texts, reasons)
+        each, own = self._moments(molecules)
+        finite = np.isfinite(each).all(axis=(0, 2))
+        places = np.array(molecules.places)
+        for place in places[~finite]:
+            reasons[place] = NOT_FINITE
+        near = self.references.neighbors(molecules.fingerprint)
+        found = np.column_stack([self._values(each, own, near), near.similarity, *[near.row] * self.references.named])
+        values[places[finite]] = found[finite]
+        words = self._words(each.mean(axis=0), near) if texts else {}
+        for name, column in texts.items():
+            for at in np.flatnonzero(finite).tolist():
+                column[places[at]] = words[name][at]
+        return Predicted(values, texts, reasons)
+
+    def _words(self, mean: Matrix, near: Neighbors) -> dict[str, list[str]]:
+        """Return all columns of texts by name, [K] each."""
+        limits, domain = self.uncertainty.limits, self.uncertainty.domain
+        sets = [] if limits is None else set_texts(mean, limits, self.saved[0].classes)
+        named = {f"{name}{SET}": column for name, column in zip(self.targets, sets, strict=False)}
+        inside = {} if domain is None else {DOMAIN: domain(near.similarity)}
+        return {ID: near.ids, SMILES: near.smiles, **inside, **named}
 
     @property
     def has_deviation(self) -> bool:
@@ -128,8 +147,8 @@ class Ensemble:
         known = [one for one in deviations if one is not None]
         return np.stack(means), np.stack(known) if len(known) == len(means) else None
 
-    def _values(self, each: NDArray[np.float64], own: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Return the columns [K, C - 1] from the members' `_moments`, task by task.
+    def _values(self, each: NDArray[np.float64], own: NDArray[np.float64] | None, near: Neighbors) -> Matrix:
+        """Return the columns of tasks [K, C'] from the members' `_moments`, task by task.
 
         The variance of members with deviations of their own is that of their mixture, by the law of total variance.
         """
@@ -137,38 +156,47 @@ class Ensemble:
         spread = [each.std(axis=0, ddof=1)] if len(each) > 1 else []
         if own is not None:
             spread = [np.sqrt((own**2).mean(axis=0) + each.var(axis=0))]
-        if self.task == "classification":
+        if self.intervals is None:
             parts = [calibrated(mean, self.calibration), *spread]
         else:
-            parts = [mean, *spread, mean - self.calibration, mean + self.calibration]
-        values = np.stack(parts, axis=2)
+            widths = self.intervals.half_widths(mean, near.around)
+            parts = [mean, *spread, mean - widths, mean + widths]
+        values = np.stack([*parts, *[near.labels] * self.references.named], axis=2)
         values[:, self.untrained] = np.nan  # tasks without a training label
         return values.reshape(len(mean), -1)
 
-    def predict(self, smiles: Sequence[str]) -> "pd.DataFrame":
+    def predict(self, smiles: Sequence[str], *, sets: bool = False) -> "pd.DataFrame":
         """Return one row per SMILES, in order, with the predictions of all tasks.
 
         Args:
             smiles: N SMILES in a list, a pandas Series or a NumPy array, or a table with a column "smiles".
+            sets: Whether to add conformal sets of classes.
 
         Returns:
             A table with N rows and the columns
 
             - `smiles`;
             - for a regression task, `TASK_predicted` in the label's unit, and `TASK_low` and `TASK_high`, the ends of
-              the 90 % interval (NaN with fewer than nine held-out labels);
+              the 90 % interval (NaN with fewer than nine held-out labels), which is wider for molecules that are harder
+              to predict;
             - for a classification task, `TASK_probability` in [0, 1], the calibrated probability of the positive class
               (1, or the second of `dataset.classes`);
             - with several models, `TASK_std`, their standard deviation (n − 1; of probabilities before calibration);
               for regression by Gaussian processes, also by a single one, that of a new measurement (noise included, and
               of several their total variance);
-            - `similarity`, Tanimoto in [0, 1] (ECFP4), to the nearest training molecule;
+            - with `sets`, `TASK_set`, the classes that are not ruled out at 90 %, such as "0", "0|1" or "none";
+            - `TASK_neighbor`, the label of the nearest training molecule;
+            - `similarity`, Tanimoto in [0, 1] (ECFP4), to that molecule;
+            - `neighbor_row`, its data row in the training table, from 1;
+            - `in_domain`, "yes", "edge" or "no" by the similarity (docs/predict.md);
+            - `neighbor_id`, its identifier, if the table had such a column, and `neighbor_smiles`;
             - `reason`, empty or why the row has no prediction, for example an invalid SMILES.
 
-            Rows without a prediction, and tasks without a training label, are NaN.
+            Rows without a prediction, and tasks without a training label, are NaN. Models of earlier versions do not
+            name the nearest molecule, and have intervals of one width.
 
         Raises:
-            UsageError: `smiles` is a single text or has no order of rows.
+            UsageError: `smiles` is a single text or has no order of rows, or sets are wanted of a regression.
 
         Example:
             ```python
@@ -182,10 +210,15 @@ class Ensemble:
         chunks = [
             featurized(texts[i : i + CHUNK], self.featurizers, self.strip_salts) for i in range(0, len(texts), CHUNK)
         ]
-        found = [self.rows(chunk) for chunk in chunks]
-        values = np.concatenate([np.empty((0, len(self.columns))), *(one.values for one in found)])
-        frame = pd.DataFrame(values, columns=self.columns)
+        columns = self.output_columns(sets=sets)
+        found = [self.rows(chunk, sets=sets) for chunk in chunks]
+        values = np.concatenate([np.empty((0, len(columns.numbers))), *(one.values for one in found)])
+        frame = pd.DataFrame(values, columns=columns.numbers)
+        if ROW in frame:
+            frame[ROW] = frame[ROW].astype("Int64")
         frame.insert(0, "smiles", texts)
+        for name in columns.texts:
+            frame[name] = [text for one in found for text in one.texts[name]]
         frame[REASON] = [reason for one in found for reason in one.reasons]
         return frame
 
@@ -223,26 +256,6 @@ class Ensemble:
         if len(self.members) > 1:
             raise UsageError("each of several models has its own representations: embed with one", key="model_dir")
         return embedded(self.members[0], as_list(smiles))
-
-
-def _check_same_tasks(saved: Sequence[SavedModel]) -> None:
-    """Raise UsageError unless the models predict the same quantities from the same molecules."""
-    first, *others = saved
-    for one in others:
-        for name, value in _quantities(one).items():
-            if value != (wanted := _quantities(first)[name]):
-                found, other = (", ".join(map(str, v[:5])) if isinstance(v, list) else v for v in (value, wanted))
-                problem = (
-                    f"models with different {name} cannot predict together: {one.folder} has {found}, {first.folder}"
-                    f" has {other}"
-                )
-                raise UsageError(problem, key="model_dir", got=str(one.folder))
-
-
-def _quantities(one: SavedModel) -> dict[str, object]:
-    classes = f"'{one.classes[1]}' against '{one.classes[0]}'" if one.task == "classification" else None
-    salts = {"dataset.strip_salts": one.strip_salts, "units": one.facts["units"]}
-    return {"targets": one.targets, "task": one.task, "classes": classes, **salts}
 
 
 def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] = ()) -> Ensemble:

@@ -9,6 +9,7 @@ import numpy as np
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.formatting import score_text
 from roftbench.predict.held_out import HeldOut, from_record
+from roftbench.predict.neighbors import among_others
 from roftbench.store.record_schema import Record
 
 GROUPS = {
@@ -28,7 +29,8 @@ class Evaluation:
     def parts(self, dataset: MoleculeDataset) -> list[HeldOut]:
         """Return the test molecules of the folds of one repeat: each molecule once, predicted by a fit without it."""
         folds = self.records[0].job["split"]["params"].get("folds", 1)
-        return [from_record(dataset, record) for record in self.records[:folds]]
+        records = self.records[:folds]
+        return among_others(dataset, records, [from_record(dataset, record) for record in records])
 
     def facts(self) -> dict[str, Any]:
         """Return split, job keys, and mean and standard deviation (n − 1) over the folds of all metrics."""

@@ -1,7 +1,8 @@
 """Labels and predictions of molecules that a model was not fitted to, the basis of its error estimates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,51 @@ from roftbench.store.record_schema import Record
 Matrix = NDArray[np.float64]
 
 
+class Surroundings(NamedTuple):
+    """What training molecules tell of M molecules before a model is asked.
+
+    Attributes:
+        similarity: Tanimoto similarity (ECFP4) to the nearest, [M].
+        local: labels of the nearest per task, [M, T, 3]: similarity-weighted mean and standard deviation of up to five
+            that have a label, and the label of the first of them. NaN without any.
+    """
+
+    similarity: Matrix
+    local: NDArray[np.float64] | None
+
+
 @dataclass(frozen=True)
 class HeldOut:
-    """M molecules: rows [M] of the data set's file, y [M, T] (NaN: no label), prediction [M, T]."""
+    """M molecules that a model was not fitted to.
+
+    Attributes:
+        rows: Rows of the data set's file, [M].
+        y: Labels, [M, T], NaN where missing.
+        prediction: Predictions, [M, T].
+        similarity: `Surroundings.similarity` among the molecules that the model was fitted to, [M]; None if unknown,
+            as in models that were saved by earlier versions.
+        local: `Surroundings.local`, [M, T, 3]; None likewise.
+    """
 
     rows: NDArray[np.int64]
     y: Matrix
     prediction: Matrix
+    similarity: Matrix | None = None
+    local: NDArray[np.float64] | None = None
+
+    def __getitem__(self, chosen: NDArray[Any]) -> "HeldOut":
+        """Return the molecules of a mask or of indices."""
+        arrays: list[Any] = [getattr(self, one.name) for one in fields(self)]
+        parts: list[Any] = [None if array is None else array[chosen] for array in arrays]
+        return HeldOut(*parts)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def around(self) -> Surroundings | None:
+        """The surroundings of the molecules, None if unknown."""
+        return None if self.similarity is None else Surroundings(self.similarity, self.local)
 
 
 def from_record(dataset: MoleculeDataset, record: Record) -> HeldOut:
@@ -34,12 +73,14 @@ def from_record(dataset: MoleculeDataset, record: Record) -> HeldOut:
 
 def joined(parts: Sequence[HeldOut]) -> HeldOut:
     """Return the molecules of several parts, one part behind the other."""
-    return HeldOut(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("rows", "y", "prediction")))
+    arrays: list[list[Any]] = [[getattr(one, field.name) for one in parts] for field in fields(HeldOut)]
+    whole: list[Any] = [None if any(one is None for one in every) else np.concatenate(every) for every in arrays]
+    return HeldOut(*whole)
 
 
 def with_others(parts: Sequence[HeldOut]) -> list[tuple[HeldOut, HeldOut]]:
     """Return each part with the molecules of all others, to judge on the one what was fitted to the others."""
-    none = HeldOut(parts[0].rows[:0], parts[0].y[:0], parts[0].prediction[:0])
+    none = parts[0][np.arange(0)]
     return [(one, joined([none, *parts[:at], *parts[at + 1 :]])) for at, one in enumerate(parts)]
 
 
@@ -52,15 +93,22 @@ def pooled(parts: Sequence[tuple[str, HeldOut]]) -> HeldOut:
     Args:
         parts: The checksum of its data, which row numbers refer to, and the held-out molecules, per member.
     """
-    found: dict[tuple[str, int], list[tuple[Matrix, Matrix]]] = {}
-    for data, one in parts:
-        for row, y, prediction in zip(one.rows.tolist(), one.y, one.prediction, strict=True):
-            found.setdefault((data, row), []).append((y, prediction))
-    tasks = parts[0][1].y.shape[1]
+    found: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    for member, (data, one) in enumerate(parts):
+        for place, row in enumerate(one.rows.tolist()):
+            found.setdefault((data, row), []).append((member, place))
+    first = parts[0][1][np.arange(0)]
+
+    def mean(name: str) -> Any:
+        arrays = [getattr(one, name) for _, one in parts]
+        if any(one is None for one in arrays):
+            return None
+        rows = [np.mean([arrays[member][place] for member, place in every], axis=0) for every in found.values()]
+        return np.array(rows).reshape(-1, *getattr(first, name).shape[1:])
+
     rows = np.array([row for _, row in found], np.int64)
-    y = np.array([pairs[0][0] for pairs in found.values()]).reshape(-1, tasks)
-    prediction = np.array([np.mean([one for _, one in pairs], axis=0) for pairs in found.values()]).reshape(-1, tasks)
-    return HeldOut(rows, y, prediction)
+    y = np.array([parts[every[0][0]][1].y[every[0][1]] for every in found.values()]).reshape(-1, first.y.shape[1])
+    return HeldOut(rows, y, mean("prediction"), mean("similarity"), mean("local"))
 
 
 def common(parts: Sequence[tuple[str, HeldOut]]) -> HeldOut:
@@ -69,5 +117,5 @@ def common(parts: Sequence[tuple[str, HeldOut]]) -> HeldOut:
     chosen = []
     for data, one in parts:
         keep = np.array([(data, row) in shared for row in one.rows.tolist()], bool)
-        chosen.append((data, HeldOut(one.rows[keep], one.y[keep], one.prediction[keep])))
+        chosen.append((data, one[keep]))
     return pooled(chosen)

@@ -2,17 +2,16 @@
 
 from typing import Any
 
+from roftbench.predict.card_tables import SHOWN, number, reliability_lines, share
 from roftbench.predict.evaluation import evaluation_lines
 from roftbench.predict.saved_model import SavedModel
-
-SHOWN = 20  # tasks in a table
 
 FOOT = """\
 ## Intended range and limits
 
 - The model is intended for molecules like the training molecules, which have {atoms[0]} to {atoms[3]} atoms (90 % of
   them {atoms[1]} to {atoms[2]}). The column `similarity` is the Tanimoto similarity (ECFP4) to the nearest of them; the
-  lower it is, the less certain is the error.
+  lower it is, the less certain is the error.{domain}
 - {held_out}{deviation}
 - Test errors are those of {split}; they may be larger for other chemistry.
 - A prediction does not replace a measurement, which decisions on safety need.
@@ -23,7 +22,18 @@ FOOT = """\
     python -c "import roftbench; print(roftbench.load('DIR').predict(['CCO']))"
 
 `model.json` holds the job, scores and calibration, `weights.safetensors` the weights, `molecules.safetensors` the
-training molecules' fingerprints and the held-out labels with their predictions. License of the data: {license}.
+training molecules' fingerprints and the held-out labels with their predictions.{training}
+License of the data: {license}.
+"""
+
+TRAINING = """ It also holds the labels of the
+training molecules, and `training.csv` their SMILES and identifiers. Whoever has the folder has these; `training.csv`
+may be removed from it, and predictions then name the nearest training molecule by its row alone.\
+"""
+
+DOMAIN = """
+- The column `in_domain` is `no` below a similarity of {no:.3f} and `edge` below {edge:.3f}: at most 5 % and 20 % of
+  molecules like the {count} {based_on} are less similar to a training molecule.\
 """
 
 DEVIATION = """
@@ -50,10 +60,10 @@ def card(saved: SavedModel) -> str:
     evaluation = facts.get("evaluation")
     if evaluation is None:
         used += f"; {labels['test']} for the test scores"
-        judged = f"{metric}: validation {_number(scores['val'][metric])}, test {_number(scores['test'][metric])}"
+        judged = f"{metric}: validation {number(scores['val'][metric])}, test {number(scores['test'][metric])}"
     else:
         chosen = f", {labels['selection']} labels of which select the epoch or candidate ({metric} there:"
-        chosen += f" {_number(scores['val'][metric])})"
+        chosen += f" {number(scores['val'][metric])})"
         judged = f"fitted to all labeled molecules{chosen * (labels['selection'] > 0)}"
     lines = [
         f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
@@ -69,12 +79,16 @@ def card(saved: SavedModel) -> str:
         "",
         *_table(saved),
         "",
+        *reliability_lines(saved),
         *([] if evaluation is None else [*evaluation_lines(evaluation), ""]),
     ]
+    domain = facts.get("domain")
     held_out = _words(facts["calibration"], saved.task, selects=labels["selection"] > 0)
     foot = FOOT.format(
         atoms=facts["atoms"],
         held_out=held_out,
+        domain="" if domain is None else DOMAIN.format(**domain),
+        training=TRAINING if "training" in facts else "",
         deviation=DEVIATION.format(method=job["method"]["name"]) if facts.get("deviation") else "",
         split="the other fits" if evaluation else f"this data set's split, `{job['split']['name']}`",
         license=facts["license"] or "not stated",
@@ -95,16 +109,16 @@ def _table(saved: SavedModel) -> list[str]:
     if saved.task == "regression":
         head = f"| task | training labels | mean ± std | range | 90 % interval | its coverage on {test} |"
         rows = [
-            [one["task"], one["labels"], _spread(one), _range(one), f"± {_number(width)}", _share(share)]
-            for one, width, share in zip(
-                facts["labels"], calibration["half_width"], calibration["test_coverage"], strict=True
+            [one["task"], one["labels"], _spread(one), _range(one), f"± {number(width)}", share(held)]
+            for one, width, held in zip(
+                facts["labels"], _widths(calibration), calibration["test_coverage"], strict=True
             )
         ]
     else:
         head = f"| task | training labels | positives | calibration error on {test}: before | after |"
         errors = zip(calibration["test_error_before"], calibration["test_error"], strict=True)
         rows = [
-            [one["task"], one["labels"], one["positives"], _number(before), _number(after)]
+            [one["task"], one["labels"], one["positives"], number(before), number(after)]
             for one, (before, after) in zip(facts["labels"], errors, strict=True)
         ]
     shown = [f"| {' | '.join(map(str, row))} |" for row in rows[:SHOWN]]
@@ -112,10 +126,21 @@ def _table(saved: SavedModel) -> list[str]:
     return [head, "|---" * (head.count("|") - 1) + "|", *shown, *more]
 
 
+def _widths(calibration: dict[str, Any]) -> list[float | None]:
+    """Return mean half widths on the test labels, or the only ones."""
+    means = [one["mean_width"] for one in calibration.get("test", [])] or [None] * len(calibration["half_width"])
+    return [
+        half if half is None or mean is None else mean / 2
+        for half, mean in zip(calibration["half_width"], means, strict=True)
+    ]
+
+
 def _words(calibration: dict[str, Any], task: str, *, selects: bool) -> str:
     """Describe the labels behind intervals or probabilities and the limits that follow."""
     fewest = min(calibration["count"])
-    what = "The 90 % intervals (split conformal)" if task == "regression" else "The probabilities (Platt's method)"
+    normalized = any(calibration.get("intervals") or [])
+    kind = "normalized conformal; ± in the table is the mean" if normalized else "split conformal"
+    what = f"The 90 % intervals ({kind})" if task == "regression" else "The probabilities (Platt's method)"
     text = f"{what} are based on at least {fewest} labels per task, those of the {calibration['labels']}."
     if calibration["labels"] == "validation part":
         text += " No weight was fitted to them"
@@ -124,17 +149,17 @@ def _words(calibration: dict[str, Any], task: str, *, selects: bool) -> str:
         text += " ROFT-MOL's interpolation coefficients were fitted to the same labels and add optimism."
     if task == "regression" and None in calibration["half_width"]:
         text += " Tasks with fewer than nine of these labels have no interval, as no finite one would cover 90 %."
+    if normalized:
+        text += (
+            " They are wider for molecules whose nearest training molecules are less similar, differ in their labels,"
+        )
+        text += " or disagree with the prediction, as far as that went with larger errors on the same labels."
     if task == "classification" and [1.0, 0.0] in calibration["slope_and_offset"]:
-        text += " Tasks with fewer than five labels of a class, or labels that reverse its order, are not calibrated."
+        text += (
+            " Probabilities are not calibrated where labels that took no part in the fit were no more probable by it,"
+        )
+        text += " or with fewer than five labels of a class."
     return text
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4g}"
-
-
-def _share(value: float | None) -> str:
-    return "undefined" if value is None else f"{100 * value:.0f} %"
 
 
 def _spread(one: dict[str, Any]) -> str:

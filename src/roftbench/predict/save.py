@@ -1,22 +1,26 @@
 """Save a finished experiment as a model for `roftbench predict`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.data.descriptors import fingerprints
-from roftbench.data.featurizers.hu import parse_smiles
+from roftbench.data.similarity import Packed
 from roftbench.methods.base import Method
 from roftbench.methods.estimator import Estimator
-from roftbench.predict.calibration import calibrated, calibration_error, cross_calibrated, platt
-from roftbench.predict.conformal import COVERAGE, covered, cross_covered, half_widths
+from roftbench.predict.calibration import calibrated, calibration_error, cross_calibrated, log_losses, platt
+from roftbench.predict.conformal import COVERAGE, Intervals, covered, cross_widths
+from roftbench.predict.domain import Domain
 from roftbench.predict.evaluation import Evaluation
-from roftbench.predict.held_out import HeldOut, joined
+from roftbench.predict.held_out import HeldOut, Matrix, joined
 from roftbench.predict.model_card import card
+from roftbench.predict.neighbors import among, packed_bits
+from roftbench.predict.reliability import interval_quality
 from roftbench.predict.saved_model import SavedModel, write_saved
+from roftbench.predict.training_set import TrainingSet, training_set
 from roftbench.runner.experiment import Experiment
 from roftbench.store.record_schema import Record, plain
 
@@ -40,11 +44,11 @@ def save(
     Raises:
         OSError: The folder cannot be written.
     """
-    val, test = _held_out(experiment, "val"), _held_out(experiment, "test")
+    training = training_set(experiment)
+    train = packed_bits([experiment.dataset.smiles[i] for i in experiment.parts.train])
+    val, test = (_held_out(experiment, part, train, training) for part in ("val", "test"))
     judged = [] if evaluation is None else evaluation.parts(experiment.dataset)
     used = joined(judged) if judged else val if calibration is None else calibration
-    smiles = [experiment.dataset.smiles[i] for i in experiment.parts.train]
-    train = fingerprints([parse_smiles(text) for text in smiles])
     objective = experiment.objective
     facts = {
         "key": experiment.job.key,
@@ -69,6 +73,8 @@ def save(
             "fits_coefficients": used is val and bool(experiment.method.fits_on_validation),
             **(_cross_calibration(objective.task, judged) if judged else _calibration(objective.task, used, test)),
         },
+        "domain": Domain.of(used.similarity, train).plain(),
+        "training": training.facts(),
         "scores": plain(record.scores),
         **({} if evaluation is None else {"evaluation": evaluation.facts()}),
         "count": plain(record.count),
@@ -79,7 +85,8 @@ def save(
         "license": experiment.job.dataset.license,
         "env": record.env,
     }
-    saved = SavedModel(experiment.store.model_path(experiment.job.key), facts, experiment.weights(), train, used, test)
+    folder = experiment.store.model_path(experiment.job.key)
+    saved = SavedModel(folder, facts, experiment.weights(), train, used, test, training=training)
     write_saved(saved, card(saved))
     return saved.folder
 
@@ -102,10 +109,13 @@ def _place(experiment: Experiment, place: str) -> str:
     return place if experiment.job.dataset.path is None else Path(place).name
 
 
-def _held_out(experiment: Experiment, part: str) -> HeldOut:
+def _held_out(experiment: Experiment, part: str, train: Packed, training: TrainingSet) -> HeldOut:
+    """Return a part of the data set with its predictions, beside the training molecules."""
     index: NDArray[np.int64] = getattr(experiment.parts, part)
     prediction = experiment.predict(experiment.chosen, getattr(experiment.objective, part))
-    return HeldOut(experiment.dataset.rows[index], experiment.dataset.y[index], prediction)
+    found = HeldOut(experiment.dataset.rows[index], experiment.dataset.y[index], prediction)
+    y = training.y if experiment.objective.task == "regression" else None
+    return among(found, packed_bits([experiment.dataset.smiles[i] for i in index]), train, y)
 
 
 def _labels(experiment: Experiment) -> list[dict[str, Any]]:
@@ -124,29 +134,51 @@ def _labels(experiment: Experiment) -> list[dict[str, Any]]:
 
 def _cross_calibration(task: str, parts: Sequence[HeldOut]) -> dict[str, Any]:
     """Return the parameters from all parts, and the quality on each part of those from the other parts."""
-    found = _calibration(task, joined(parts), joined(parts))
+    whole = joined(parts)
     if task == "regression":
-        return {**found, "test_coverage": cross_covered(parts)}
-    after = calibration_error(cross_calibrated(parts)) if len(parts) > 1 else [None] * len(found["count"])
-    return {**found, "test_error": after}
+        return {**_interval_parameters(whole), **_interval_quality(*cross_widths(parts))}
+    after = cross_calibrated(parts) if len(parts) > 1 else None
+    return {**_class_parameters(whole), **_class_quality(whole, after)}
 
 
 def _calibration(task: str, used: HeldOut, test: HeldOut) -> dict[str, Any]:
     """Return the parameters of intervals or probabilities and their quality on the test part."""
-    count = (~np.isnan(used.y)).sum(axis=0).tolist()
     if task == "regression":
-        widths = half_widths(used)
-        return {
-            "count": count,
-            "coverage": COVERAGE,
-            "half_width": [None if np.isnan(width) else float(width) for width in widths],
-            "test_coverage": covered(test, widths),
-        }
-    maps = platt(used)
-    after = HeldOut(test.rows, test.y, calibrated(test.prediction, maps))
+        widths = Intervals.of(used).half_widths(test.prediction, test.around)
+        return {**_interval_parameters(used), **_interval_quality(test, widths)}
+    after = replace(test, prediction=calibrated(test.prediction, platt(used)))
+    return {**_class_parameters(used), **_class_quality(test, after)}
+
+
+def _interval_parameters(used: HeldOut) -> dict[str, Any]:
+    intervals = Intervals.of(used)
     return {
-        "count": count,
-        "slope_and_offset": maps.tolist(),
-        "test_error_before": calibration_error(test),
-        "test_error": calibration_error(after),
+        "count": _labeled(used),
+        "coverage": COVERAGE,
+        "half_width": [None if np.isnan(width) else float(width) for width in intervals.constant],
+        "intervals": intervals.plain(),
     }
+
+
+def _interval_quality(held_out: HeldOut, widths: Matrix) -> dict[str, Any]:
+    return {"test_coverage": covered(held_out, widths), "test": interval_quality(held_out, widths)}
+
+
+def _class_parameters(used: HeldOut) -> dict[str, Any]:
+    return {"count": _labeled(used), "slope_and_offset": platt(used).tolist()}
+
+
+def _class_quality(before: HeldOut, after: HeldOut | None) -> dict[str, Any]:
+    """Return calibration error and negative log likelihood before and after; None without others to calibrate by."""
+    unknown = [None] * before.y.shape[1]
+    return {
+        "test_error_before": calibration_error(before),
+        "test_error": unknown if after is None else calibration_error(after),
+        "test_nll_before": log_losses(before),
+        "test_nll": unknown if after is None else log_losses(after),
+    }
+
+
+def _labeled(used: HeldOut) -> list[int]:
+    count: list[int] = (~np.isnan(used.y)).sum(axis=0).tolist()
+    return count

@@ -72,3 +72,23 @@ def folders_of(folder: Path) -> list[Path]:
     if not isinstance(names, list) or not names or not all(isinstance(n, str) and Path(n).name == n for n in names):
         raise UsageError(f"model_dir={folder} is damaged: {ENSEMBLE} names no models", key="model_dir", got=str(folder))
     return [folder / name for name in names]
+
+
+def check_same_tasks(saved: Sequence[SavedModel]) -> None:
+    """Raise UsageError unless the models predict the same quantities from the same molecules."""
+    first, *others = saved
+    for one in others:
+        for name, value in _quantities(one).items():
+            if value != (wanted := _quantities(first)[name]):
+                found, other = (", ".join(map(str, v[:5])) if isinstance(v, list) else v for v in (value, wanted))
+                problem = (
+                    f"models with different {name} cannot predict together: {one.folder} has {found}, {first.folder}"
+                    f" has {other}"
+                )
+                raise UsageError(problem, key="model_dir", got=str(one.folder))
+
+
+def _quantities(one: SavedModel) -> dict[str, object]:
+    classes = f"'{one.classes[1]}' against '{one.classes[0]}'" if one.task == "classification" else None
+    salts = {"dataset.strip_salts": one.strip_salts, "units": one.facts["units"]}
+    return {"targets": one.targets, "task": one.task, "classes": classes, **salts}

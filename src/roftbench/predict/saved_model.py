@@ -1,5 +1,6 @@
 """The folder of a saved model: written atomically, read without executing anything in it."""
 
+import csv
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from roftbench.errors import UsageError
 from roftbench.formatting import in_utf8
 from roftbench.predict.held_out import HeldOut
 from roftbench.predict.saved_schema import check_arrays, check_facts
+from roftbench.predict.training_set import TEXTS, TrainingSet, read_training_set
 from roftbench.store.checksums import digest, sha256
 from roftbench.store.files import write_text
 from roftbench.store.folders import replace_folder
@@ -26,7 +28,7 @@ from roftbench.store.tensors import DamagedFileError, read_tensors, write_tensor
 SCHEMA = 2
 AGAIN = "Save it again: repeat the command of its job with run.keep=true run.rerun=true."
 DESCRIPTION, WEIGHTS, MOLECULES, CARD = "model.json", "weights.safetensors", "molecules.safetensors", "README.md"
-FILES = (DESCRIPTION, WEIGHTS, MOLECULES, CARD)
+FILES = (DESCRIPTION, WEIGHTS, MOLECULES, CARD, TEXTS)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class SavedModel:
         test: Test molecules.
         sha256: Checksum of model.json, which the other files repeat so that files of different models are not mixed;
             it identifies the model.
+        training: Rows, labels and SMILES of the training molecules; None in models of earlier versions.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class SavedModel:
     val: HeldOut
     test: HeldOut
     sha256: str = ""  # before the folder is written
+    training: TrainingSet | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -99,17 +103,24 @@ def write_saved(saved: SavedModel, card: str) -> None:
     try:
         temporary.mkdir(parents=True)
         write_tensors(temporary / WEIGHTS, saved.weights, belongs)
-        parts = {"val": saved.val, "test": saved.test}
-        tensors = {
-            f"{part}.{name}": torch.from_numpy(a) for part, one in parts.items() for name, a in asdict(one).items()
-        }
-        write_tensors(temporary / MOLECULES, {**tensors, "train": torch.from_numpy(saved.train.copy())}, belongs)
+        write_tensors(temporary / MOLECULES, _molecules(saved), belongs)
+        if saved.training is not None and (texts := saved.training.text()) is not None:
+            write_text(temporary / TEXTS, texts)
         write_text(temporary / CARD, card)
         write_text(temporary / DESCRIPTION, text)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     replace_folder(temporary, folder, FILES)
+
+
+def _molecules(saved: SavedModel) -> dict[str, Tensor]:
+    """Return the tensors of training and held-out molecules by name; what is unknown is left out."""
+    parts = {"val": saved.val, "test": saved.test}
+    arrays = {f"{part}.{name}": array for part, one in parts.items() for name, array in asdict(one).items()}
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
+    training = {} if saved.training is None else saved.training.tensors()
+    return {**tensors, **training, "train": torch.from_numpy(saved.train.copy())}
 
 
 def read_saved(folder: Path) -> SavedModel:
@@ -145,15 +156,27 @@ def read_saved(folder: Path) -> SavedModel:
         check_facts(facts, weights)
         arrays = {name: tensor.numpy() for name, tensor in molecules.items()}
         val, test = (
-            HeldOut(*(arrays[f"{part}.{name}"] for name in ("rows", "y", "prediction"))) for part in ("val", "test")
+            HeldOut(
+                *(arrays[f"{part}.{name}"] for name in ("rows", "y", "prediction")),
+                *(arrays.get(f"{part}.{name}") for name in ("similarity", "local")),
+            )
+            for part in ("val", "test")
         )
-        check_arrays(
-            len(facts["targets"]), arrays["train"], *((one.rows, one.y, one.prediction) for one in (val, test))
-        )
-        return SavedModel(folder, facts, weights, arrays["train"], val, test, sha256(content))
+        check_arrays(len(facts["targets"]), arrays["train"], val, test)
+        training = read_training_set(folder, facts.get("training"), arrays, len(facts["targets"]))
+        return SavedModel(folder, facts, weights, arrays["train"], val, test, sha256(content), training)
     except UsageError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError, DamagedFileError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+        msgspec.MsgspecError,
+        csv.Error,
+        DamagedFileError,
+    ) as error:
         raise UsageError(
             f"model_dir={folder} is damaged: {error}", key="model_dir", got=str(folder), hint=AGAIN
         ) from None

@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.config.job import FINGERPRINT
+from roftbench.predict.held_out import HeldOut
 
 LARGEST = 10_000_000  # whole number among the parameters of a network
 FINGERPRINT_BYTES = 256
+
+_Four = tuple[float, float, float, float]
 
 
 class _Part(msgspec.Struct):
@@ -42,10 +45,39 @@ class _Labels(msgspec.Struct):
     labels: int
 
 
+class _Difficulty(msgspec.Struct):
+    unit: float
+    center: _Four
+    scale: _Four
+    low: _Four
+    high: _Four
+    intercept: float
+    slopes: _Four
+
+
+class _Interval(msgspec.Struct):
+    factor: float
+    difficulty: _Difficulty
+
+
 class _Calibration(msgspec.Struct):
     count: list[int]
     half_width: list[float | None] | None = None
     slope_and_offset: list[tuple[float, float]] | None = None
+    intervals: list[_Interval | None] | None = None
+
+
+class _Domain(msgspec.Struct):
+    no: float
+    edge: float
+    based_on: str
+    count: int
+
+
+class _Training(msgspec.Struct):
+    sha256: str | None
+    id_column: str | None
+    label_decimals: list[int]
 
 
 class _Facts(msgspec.Struct):
@@ -63,6 +95,8 @@ class _Facts(msgspec.Struct):
     method: dict[str, Any] = {}
     extended: bool = False
     members: int = 1
+    domain: _Domain | None = None
+    training: _Training | None = None
 
 
 def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
@@ -72,7 +106,10 @@ def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
     widths = numbers.half_width if found.task == "regression" else numbers.slope_and_offset
     if not tasks or len(set(found.targets)) < tasks:
         raise ValueError("it has no target, or one twice")
-    if any(len(one) != tasks for one in (found.offset, found.scale, found.labels, numbers.count, widths or [])):
+    decimals = [0] * tasks if found.training is None else found.training.label_decimals
+    intervals = [None] * tasks if numbers.intervals is None else numbers.intervals
+    per_task = (found.offset, found.scale, found.labels, numbers.count, widths or [], decimals, intervals)
+    if any(len(one) != tasks for one in per_task):
         raise ValueError(f"it has {tasks} targets and other numbers of labels, scales or calibrations")
     if not 1 <= found.members <= len(tensors) + 1:
         raise ValueError(f"its {found.members} members do not fit its {len(tensors)} tensors")
@@ -85,12 +122,19 @@ def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
                 raise ValueError(f"{name}={value} does not fit its {len(tensors)} tensors")
 
 
-def check_arrays(tasks: int, train: NDArray[Any], *held_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> None:
+def check_arrays(tasks: int, train: NDArray[Any], *parts: HeldOut) -> None:
     """Raise ValueError unless fingerprints and held-out molecules have the shapes and types of a saved model."""
     if train.ndim != 2 or train.shape[1] != FINGERPRINT_BYTES or train.dtype != np.uint8:
         raise ValueError(f"the fingerprints are {train.shape} {train.dtype}")
-    for rows, y, prediction in held_out:
-        if rows.ndim != 1 or rows.dtype != np.int64 or not y.shape == prediction.shape == (len(rows), tasks):
-            raise ValueError(f"the held-out labels are {y.shape}, their predictions {prediction.shape}")
-        if not y.dtype == prediction.dtype == np.float64:
-            raise ValueError(f"the held-out labels are {y.dtype}, their predictions {prediction.dtype}")
+    for one in parts:
+        if (
+            one.rows.ndim != 1
+            or one.rows.dtype != np.int64
+            or not one.y.shape == one.prediction.shape == (len(one), tasks)
+        ):
+            raise ValueError(f"the held-out labels are {one.y.shape}, their predictions {one.prediction.shape}")
+        if not one.y.dtype == one.prediction.dtype == np.float64:
+            raise ValueError(f"the held-out labels are {one.y.dtype}, their predictions {one.prediction.dtype}")
+        for array, shape in ((one.similarity, (len(one),)), (one.local, (len(one), tasks, 3))):
+            if array is not None and (array.shape != shape or array.dtype != np.float64):
+                raise ValueError(f"the neighbors of held-out molecules are {array.shape} {array.dtype}")

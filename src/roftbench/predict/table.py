@@ -18,8 +18,9 @@ from roftbench.data.table.stream import Rows
 from roftbench.data.workers import cores
 from roftbench.errors import UsageError
 from roftbench.formatting import spreadsheet_text
-from roftbench.predict.ensemble import REASON, Ensemble, Predicted
+from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.featurize import CHUNK, featurized
+from roftbench.predict.output_columns import REASON
 from roftbench.predict.resumable_output import Output
 from roftbench.store.files import check_paths
 
@@ -37,7 +38,14 @@ class Summary:
 
 
 def predict_table(
-    ensemble: Ensemble, source: Rows, path: Path, prefix: str = "", *, quote_formulas: bool = False
+    ensemble: Ensemble,
+    source: Rows,
+    path: Path,
+    prefix: str = "",
+    *,
+    quote_formulas: bool = False,
+    sets: bool = False,
+    full: bool = False,
 ) -> Summary:
     """Write a table with the columns of an ensemble beside its own, in the same order of rows.
 
@@ -48,12 +56,16 @@ def predict_table(
         source: The table.
         path: The output, .csv or .csv.gz.
         prefix: Text before the names of added columns.
-        quote_formulas: Whether the table's own cells and names are made `harmless`.
+        quote_formulas: Whether cells and names of this table and of the training table are made `harmless`.
+        sets: Whether to add conformal sets of classes.
+        full: Whether numbers are written in full, in place of the digits that mean something.
 
     Raises:
-        UsageError: The output cannot be written, or the table has a column with the name of an added one.
+        UsageError: The output cannot be written, the table has a column with the name of an added one, or sets are
+            wanted of a regression.
     """
-    added = [f"{prefix}{name}" for name in (*ensemble.columns, REASON)]
+    columns = ensemble.output_columns(sets=sets)
+    added = [f"{prefix}{name}" for name in (*columns.numbers, *columns.texts, REASON)]
     check_paths(source.path, path, ENDINGS)
     if double := [name for name in added if name in source.names]:
         problem = f"{source.path} has a column '{double[0]}' already: give prefix=…, put before added names"
@@ -63,10 +75,10 @@ def predict_table(
         "smiles": source.smiles,
         "models": [one.sha256 for one in ensemble.saved],
         "prefix": prefix,
+        "columns": added,
         "versions": [__version__, torch.__version__, rdkit.__version__],
     }
-    if quote_formulas:
-        identity["quote_formulas"] = True
+    identity |= {name: True for name, on in (("quote_formulas", quote_formulas), ("sets", sets), ("full", full)) if on}
     own = harmless if quote_formulas else list[str]
     with Output(path, identity) as output:
         before = output.rows
@@ -84,9 +96,10 @@ def predict_table(
         progress = bar((), "predict", "mol", total=source.count)
         progress.update(before)
         for molecules in ahead(work, texts(), workers):
-            found = ensemble.rows(molecules)
-            chunk = chunks.pop(0)
-            output.write(_line([*map(own, chunk), *_cells(found)]), len(chunk[0]), sum(map(bool, found.reasons)))
+            found = ensemble.rows(molecules, sets=sets)
+            found = found._replace(texts={name: own(column) for name, column in found.texts.items()})
+            chunk, cells = chunks.pop(0), columns.cells(found, full=full)
+            output.write(_line([*map(own, chunk), *cells]), len(chunk[0]), sum(map(bool, found.reasons)))
             progress.update(len(chunk[0]))
         progress.close()
         output.finish()
@@ -96,11 +109,6 @@ def predict_table(
 def harmless(cells: Sequence[str]) -> list[str]:
     """Return cells with an apostrophe before those that a spreadsheet would compute; numbers are unchanged."""
     return [cell if NUMBER.fullmatch(cell) else spreadsheet_text(cell) for cell in cells]
-
-
-def _cells(found: Predicted) -> list[list[str]]:
-    columns = [["" if value != value else repr(value) for value in column] for column in found.values.T.tolist()]
-    return [*columns, found.reasons]
 
 
 def _line(columns: Sequence[Sequence[str]]) -> str:
