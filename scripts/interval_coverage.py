@@ -69,12 +69,14 @@ class Table:
         return packed_bits(self.dataset.smiles)
 
     @cached_property
-    def features(self) -> dict[str, NDArray[Any]]:
-        """Features by the name of a model, [N, D]."""
-        return {
-            "ecfp": np.unpackbits(self.packed, axis=1),
-            "gin_masking": embed(self.dataset.smiles, model="gin_masking"),
-        }
+    def bits(self) -> NDArray[np.uint8]:
+        """The fingerprints as bits, [N, 2048]."""
+        return np.unpackbits(self.packed, axis=1)
+
+    @cached_property
+    def embedding(self) -> NDArray[np.float32]:
+        """The representations by gin_masking, [N, d]."""
+        return embed(self.dataset.smiles, model="gin_masking")
 
     def folds(self, index: NDArray[np.int64], split: str, seed: int) -> list[NDArray[np.int64]]:
         """Return some molecules in five parts."""
@@ -107,7 +109,7 @@ class Judged:
 def fitted(table: Table, model: str, rows: NDArray[np.int64], queries: NDArray[np.int64]) -> Column:
     """Return the predictions for some molecules by a model of others."""
     kind, estimator = MODELS[model]
-    x = table.features[kind]
+    x: NDArray[Any] = table.bits if kind == "ecfp" else table.embedding
     return estimator.fit(x[rows], table.y[rows], "regression", seed=0, threads=1)(x[queries])
 
 

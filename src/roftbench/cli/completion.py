@@ -50,7 +50,7 @@ KEYS = {  # of commands that take key=value; run, plan and splits take every key
     "fetch": ("dataset", "model", *PATHS),
     "tables": (*FILTERS, "metric", "select", "group", "pool", "reference", "delta", *PATHS),
     "report": ("reference", "delta", *PATHS),
-    "predict": ("model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins"),
+    "predict": ("model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins", "sets"),
     "embed": ("model", "model_dir", "input", "output", "smiles_column", "device", "threads"),
     "doctor": PATHS,
     "cache": PATHS,

@@ -35,7 +35,7 @@ def _platt(y: Column, prediction: Column) -> tuple[float, float]:
     ones, zeros = int((y == 1).sum()), int((y == 0).sum())
     if min(ones, zeros) < LEAST or not _gains(y, prediction):
         return UNCHANGED
-    return _fitted(y, prediction)
+    return fitted(y, prediction)
 
 
 def _gains(y: Column, prediction: Column) -> bool:
@@ -49,13 +49,13 @@ def _gains(y: Column, prediction: Column) -> bool:
     after = np.empty(len(y))
     for number in range(FOLDS):
         inside = fold == number
-        maps = np.array([_fitted(y[~inside], prediction[~inside])])
+        maps = np.array([fitted(y[~inside], prediction[~inside])])
         after[inside] = calibrated(prediction[inside, None], maps)[:, 0]
     gain = losses(y, prediction, EXTREME) - losses(y, after, EXTREME)
     return bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
-def _fitted(y: Column, prediction: Column) -> tuple[float, float]:
+def fitted(y: Column, prediction: Column) -> tuple[float, float]:
     """Return slope and offset fitted to the labels; 1 and 0 where they would reverse the model's order."""
     from sklearn.linear_model import LogisticRegression  # here, as the import takes a second
 
