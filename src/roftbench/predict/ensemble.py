@@ -15,6 +15,7 @@ from roftbench.predict.calibration import calibrated, platt
 from roftbench.predict.conformal import covered, half_widths
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, common, pooled
+from roftbench.predict.kept import folders_or_names
 from roftbench.predict.member import as_list, embedded, member_of
 from roftbench.predict.saved_ensemble import folders_of, write_ensemble
 from roftbench.predict.saved_model import SavedModel, read_saved
@@ -245,37 +246,42 @@ def _quantities(one: SavedModel) -> dict[str, object]:
     return {"targets": one.targets, "task": one.task, "classes": classes, **salts}
 
 
-def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] = ()) -> Ensemble:
+def load(
+    *model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] = (), results: str | Path | None = None
+) -> Ensemble:
     """Return saved models, ready to predict together.
 
     Nothing in the folders is executed.
 
     Args:
-        *model_dirs: Folders of one or more saved models of the same tasks (`run.keep=true` and `roftbench advise` write
-            them to `<results>/models/<key>`, `Ensemble.save` to any folder), each as an argument of its own.
+        *model_dirs: Names (`run.keep=NAME`, `roftbench list kept`) or folders of one or more saved models of the same
+            tasks (`run.keep=true` and `roftbench advise` write them to `<results>/models/<key>`, `Ensemble.save` to any
+            folder), each as an argument of its own.
         device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
         plugins: Modules or `.py` files with the classes of your own models and methods; they are imported.
+        results: Results folder that has the names; by default ROFTBENCH_RESULTS or "results".
 
     Returns:
         The models, with the methods `predict` and `embed`.
 
     Raises:
-        UsageError: A folder holds no saved model or a damaged one, the models have different tasks, classes or units,
-            or a model is given twice.
+        UsageError: A name is unknown, a folder holds no saved model or a damaged one, the models have different tasks,
+            classes or units, or a model is given twice.
 
     Example:
         ```python
         import roftbench
 
-        model = roftbench.load("results/models/KEY")
+        model = roftbench.load("solubility")
         ensemble = roftbench.load("results/models/KEY1", "results/models/KEY2")
         ```
     """
     if not model_dirs or not all(isinstance(folder, str | Path) for folder in model_dirs):
-        problem = "load() takes the folder of a saved model, or several one by one: load(a, b)"
+        problem = "load() takes the name or the folder of a saved model, or several one by one: load(a, b)"
         raise UsageError(problem, key="model_dirs", got=model_dirs)
-    saved = [read_saved(one) for folder in model_dirs for one in folders_of(Path(folder).expanduser())]
+    folders = folders_or_names(model_dirs, results)
+    saved = [read_saved(one) for folder in folders for one in folders_of(folder)]
     if len({one.sha256 for one in saved}) < len(saved):
-        folders = [str(one.folder) for one in saved]
-        raise UsageError(f"a model is given twice: {', '.join(folders)}", key="model_dirs", got=folders)
+        twice = [str(one.folder) for one in saved]
+        raise UsageError(f"a model is given twice: {', '.join(twice)}", key="model_dirs", got=twice)
     return Ensemble(saved, device, plugins)
