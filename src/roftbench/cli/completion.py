@@ -52,6 +52,7 @@ KEYS = {  # of commands that take key=value; run, plan and splits take every key
     "report": ("reference", "delta", *PATHS),
     "predict": ("model", "model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins"),
     "embed": ("model", "model_dir", "input", "output", "smiles_column", "device", "threads"),
+    "serve": ("model_dir", "port", "molecules", "seconds", "device", "threads", "plugins"),
     "doctor": PATHS,
     "cache": PATHS,
 }
@@ -126,6 +127,8 @@ def _words(before: Sequence[str], folder: Path | None) -> tuple[str, ...]:
         if not rest:
             return (*KINDS, *RESULTS)
         return tuple(names(KINDS[rest[0]], folder)) if rest[0] in KINDS else _kept(rest) if rest[0] == "kept" else ()
+    if command == "serve":
+        return _kept(rest)
     if command == "cache" and not rest:
         return "info", "clean"
     return tuple(names("dataset", folder)) if command == "data" and not rest else ()

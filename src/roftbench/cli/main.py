@@ -82,7 +82,7 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[:1] == ["plan"]:
         return _plan(arguments[1:])
     namespace, overrides = parser().parse_known_args(arguments)
-    takes_names = namespace.command == "list"
+    takes_names = namespace.command in ("list", "serve")
     if unknown := [text for text in overrides if text.startswith("-") or ("=" not in text and not takes_names)]:
         raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help", key=unknown[0])
     namespace.overrides = overrides
@@ -220,6 +220,12 @@ def _embed(arguments: argparse.Namespace) -> int:
     return predict.embed(arguments.overrides, arguments.config_dir)
 
 
+def _serve(arguments: argparse.Namespace) -> int:
+    from roftbench.cli import serve
+
+    return serve.run(arguments.overrides)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from roftbench.cli import doctor
     from roftbench.config.paths import paths_of
@@ -256,6 +262,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "advise": _advise,
     "predict": _predict,
     "embed": _embed,
+    "serve": _serve,
     "doctor": _doctor,
     "cache": _cache,
     "splits": _splits,

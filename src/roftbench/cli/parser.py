@@ -154,6 +154,12 @@ def parser() -> argparse.ArgumentParser:
     embed.usage = f"{embed.prog} model=NAME|model_dir=DIR input=FILE output=FILE.npz|.parquet [smiles_column=…]"
     embed.usage += " [device=…] [threads=N] [model.…=…] [paths.…=…]"
 
+    serve = commands.add_parser("serve", help="open a page for a saved model in the browser of this machine")
+    serve.usage = (
+        f"{serve.prog} NAME|model_dir=DIR[,DIR] [port=8000] [molecules=1000] [seconds=60] [device=…] [threads=N]"
+    )
+    serve.usage += " [plugins=FILE.py] [paths.results=DIR]"
+
     doctor = commands.add_parser("doctor", help="check this machine: versions, devices, launchers, folders, speed")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.usage = f"{doctor.prog} [--json] [paths.…=…]"
