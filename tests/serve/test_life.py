@@ -11,6 +11,7 @@ from served import Served, all_gone, serving
 
 def test_an_interrupt_ends_all_processes_with_exit_code_0(terminal: Terminal) -> None:
     with serving(terminal, "solubility", "device=cpu") as one:
+        assert one.post({"smiles": "CCO"}).status_code == 200
         os.killpg(one.process.pid, signal.SIGINT)  # as a terminal does
         out, err = one.process.communicate(timeout=60)
         assert (one.process.returncode, err) == (0, "")

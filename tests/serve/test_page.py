@@ -66,10 +66,14 @@ def test_the_keyboard_is_enough(page: Browser) -> None:
     assert reached[:2] == ["order", "download"]
 
 
-def test_a_dropped_table_is_predicted_ordered_and_shown_in_parts(page: Browser, tmp_path: Path) -> None:
-    table = tmp_path / "my.csv"
-    table.write_text("smiles,name\n" + "".join(f"{'C' * length}O,alcohol {length}\n" for length in range(1, 31)))
-    page.one("#file").send_keys(str(table))
+def test_a_dropped_table_is_predicted_ordered_and_shown_in_parts(page: Browser) -> None:
+    drop = """
+        const given = new DataTransfer();
+        given.items.add(new File([arguments[0]], 'my.csv'));
+        document.getElementById('drop').dispatchEvent(
+            new DragEvent('drop', { dataTransfer: given, bubbles: true, cancelable: true }));
+    """
+    page.script(drop, "smiles,name\n" + "".join(f"{'C' * length}O,alcohol {length}\n" for length in range(1, 31)))
     assert page.text("#chosen").startswith("my.csv")
     page.click("#predict")
     page.until("return document.querySelectorAll('#rows > li').length === 25")

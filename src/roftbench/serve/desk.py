@@ -2,10 +2,12 @@
 
 import csv
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from roftbench.predict.ensemble import load
 from roftbench.predict.saved_model import CARD
@@ -27,6 +29,7 @@ class Desk:
         folder: Path,
     ) -> None:
         """Load the models; raises UsageError as `load` does."""
+        tqdm.set_lock(threading.RLock())  # its own is shared between processes, and left behind where one is killed
         csv.field_size_limit(MOST_BYTES)  # a cell that is no SMILES may be as long as the table
         if threads is not None:
             torch.set_num_threads(threads)

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 from rdkit.Chem.Draw import rdMolDraw2D
@@ -10,9 +11,9 @@ from rdkit.Chem.Draw import rdMolDraw2D
 from roftbench.data.featurizers.hu import read_molecule
 from roftbench.data.smiles import FeaturizeError, rdkit_failure
 from roftbench.data.table.infer import SMILES_NAMES
-from roftbench.data.table.stream import open_rows
+from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError
-from roftbench.predict.ensemble import REASON, Ensemble
+from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.table import predict_table
 from roftbench.report.predictions.origin import is_identifier
 from roftbench.serve.limits import MOST_ATOMS, RefusedError
@@ -46,8 +47,7 @@ def predicted(ensemble: Ensemble, content: bytes, kind: str, most: int, folder: 
         if rows.count > most:
             message = f"{rows.count:,} molecules: the page takes at most {most:,}; `roftbench predict` has no limit"
             raise RefusedError(413, message)
-        prefix = _prefix(rows.names, [*ensemble.columns, REASON])
-        predict_table(ensemble, rows, target, prefix)
+        prefix = _predict(ensemble, rows, target)
     except UsageError as error:
         raise RefusedError(422, str(error).replace(str(source), "the table").replace(f"{folder}/", "")) from None
     table = target.read_bytes()
@@ -64,12 +64,17 @@ def _rows(ensemble: Ensemble, table: str, own: int, smiles: int, prefix: str) ->
         yield row_of(line[smiles], name, ensemble.targets, dict(zip(added, line[own:], strict=True)))
 
 
-def _prefix(names: Sequence[str], added: Sequence[str]) -> str:
-    """Return what is put before added columns so that they differ from those of the table."""
-    number, prefix = 1, ""
-    while any(f"{prefix}{name}" in names for name in added):
-        number, prefix = number + 1, f"new{number}_" if number > 1 else "new_"
-    return prefix
+def _predict(ensemble: Ensemble, rows: Rows, target: Path) -> str:
+    """Write the predictions; returns what stands before the added columns, so that they differ from the table's own."""
+    for prefix in itertools.chain(("", "new_"), (f"new{number}_" for number in itertools.count(2))):
+        try:
+            predict_table(ensemble, rows, target, prefix)
+        except UsageError as error:
+            if error.key != "prefix":
+                raise
+        else:
+            return prefix
+    raise AssertionError("numbers end")
 
 
 def _as_table(content: bytes) -> bytes:
