@@ -1,12 +1,13 @@
 """A saved model and its page, each once a session."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command import Terminal
 from lab import FOREST, Lab, molecules, write_csv
-from served import Served, serving
+from served import Served, all_gone, serving
 
 from roftbench.store.names import Kept, Names
 
@@ -32,8 +33,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Lab:
 
 @pytest.fixture(scope="session")
 def terminal(kept: Lab, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
-    """A terminal that finds these models."""
-    return Terminal.of(kept, tmp_path_factory.mktemp("served"))
+    """A terminal that finds these models, and has a folder of temporary files of its own."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "tmp").mkdir()
+    return Terminal.of(kept, folder, TMPDIR=str(folder / "tmp"))
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +44,6 @@ def served(terminal: Terminal) -> Iterator[Served]:
     """The page of the model "solubility", which takes `MOST` molecules."""
     with serving(terminal, "solubility", f"molecules={MOST}", "threads=1", "device=cpu") as found:
         yield found
+        found.process.terminate()
+        assert found.process.wait(60) == 128 + signal.SIGTERM
+        assert all_gone(found.process.pid)

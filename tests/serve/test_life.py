@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from command import Command, Terminal
@@ -17,6 +18,11 @@ def test_an_interrupt_ends_all_processes_with_exit_code_0(terminal: Terminal) ->
         assert (one.process.returncode, err) == (0, "")
         assert out.endswith("stopped\n")
         assert all_gone(one.process.pid)
+
+
+def test_files_of_requests_are_removed(served: Served, terminal: Terminal) -> None:
+    assert served.post({"smiles": "CCO"}).status_code == 200
+    assert [path for path in Path(terminal.env["TMPDIR"]).rglob("*") if path.is_file()] == []
 
 
 def test_a_request_that_takes_too_long_is_stopped_and_a_killed_server_leaves_no_process(terminal: Terminal) -> None:

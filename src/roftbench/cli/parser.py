@@ -16,6 +16,7 @@ Finished jobs are skipped, so that the same command continues an interrupted swe
   roftbench run method=l2_sp method.search=true       choose hyperparameters from a grid by validation score
   roftbench run dataset=csv dataset.path=my.csv       your own table of SMILES and labels
   roftbench run split=random_scaffold split.seed=1    another split, and another few-shot subset
+  roftbench run -m split=cv5x5 run.keep=NAME          cross-validate, then fit a model to all labels and name it
   roftbench run -m method=full_ft,roftmol seed=0,1,2  a sweep of six jobs
   roftbench run -m experiment=smoke                   all nine methods on two data sets, in minutes
 

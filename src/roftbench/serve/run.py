@@ -1,5 +1,6 @@
 """Serve the page of saved models on this machine until it is interrupted."""
 
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
@@ -48,11 +49,15 @@ def serve(models: Models, texts: Texts, port: int, seconds: float, ready: Callab
                     h11_max_incomplete_event_size=16_384,
                 )
             )
-            bound.listen()
+            signal.signal(signal.SIGTERM, _leave)  # the server ends itself first, and then raises the signal again
             ready(f"http://{HOST}:{number}")
             server.run(sockets=[bound])
         finally:
             worker.stop()
+
+
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _bound(port: int) -> socket.socket:
