@@ -279,9 +279,8 @@ def load(
     if not model_dirs or not all(isinstance(folder, str | Path) for folder in model_dirs):
         problem = "load() takes the name or the folder of a saved model, or several one by one: load(a, b)"
         raise UsageError(problem, key="model_dirs", got=model_dirs)
-    folders = folders_or_names(model_dirs, results)
-    saved = [read_saved(one) for folder in folders for one in folders_of(folder)]
+    saved = [read_saved(one) for folder in folders_or_names(model_dirs, results) for one in folders_of(folder)]
     if len({one.sha256 for one in saved}) < len(saved):
-        twice = [str(one.folder) for one in saved]
-        raise UsageError(f"a model is given twice: {', '.join(twice)}", key="model_dirs", got=twice)
+        folders = [str(one.folder) for one in saved]
+        raise UsageError(f"a model is given twice: {', '.join(folders)}", key="model_dirs", got=folders)
     return Ensemble(saved, device, plugins)
