@@ -20,6 +20,7 @@ import yaml
 from roftbench.advise.settings import AdviseSettings
 from roftbench.cli.main import main as roftbench
 from roftbench.cli.predict import Settings as PredictSettings
+from roftbench.cli.serve import Settings as ServeSettings
 from roftbench.config.registry import GROUPS, options
 from roftbench.data.config import DatasetSpec
 from roftbench.models.config import ModelCard
@@ -30,7 +31,7 @@ OUT = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 MEANINGS = Path(__file__).with_name("reference.yaml")
 WIDTH = 88  # columns of a code block on the site
 COMMANDS = (
-    "run", "plan", "advise", "tables", "report", "predict", "embed", "list", "data",
+    "run", "plan", "advise", "tables", "report", "predict", "embed", "serve", "list", "data",
     "fetch", "splits", "doctor", "cache",
 )  # fmt: skip
 # Facts about a published model or data set, which `roftbench list models` and `roftbench list datasets` show.
@@ -75,6 +76,7 @@ class Reference:
             parts += [f"### {group}", *self._group(group)]
         parts += ["## Keys of advise", "A key is set as `advise.KEY=VALUE`.", self._fields("advise", AdviseSettings)]
         parts += ["## Keys of predict and embed", self._fields("predict", PredictSettings)]
+        parts += ["## Keys of serve", self._fields("serve", ServeSettings)]
         return "\n\n".join(part.strip() for part in parts) + "\n"
 
     def _variables(self) -> str:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from browser import Browser, missing
 from command import Command
 from hypothesis import settings
 from lab import Lab
@@ -68,6 +69,24 @@ def plain() -> DictConfig:
 def parsed(plain: DictConfig) -> Parse:
     """Parse that config with some values replaced."""
     return parser_of(plain)
+
+
+@pytest.fixture(scope="session")
+def _browser() -> Iterator[Browser]:
+    if lacks := missing():
+        if os.environ.get("ROFTBENCH_BROWSER") == "1":
+            pytest.fail(f"not found: {lacks}; ROFTBENCH_BROWSER=1 asks for a browser")
+        pytest.skip(f"not found: {lacks}")
+    browser = Browser.started()
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def browser(_browser: Browser) -> Browser:
+    """Headless Chromium with a desktop's window, the light scheme, an empty storage, and nothing open."""
+    _browser.reset()
+    return _browser
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,6 +16,7 @@ from command import Command, Ended, Terminal
 from fenced import blocks, files
 from lab import ROOT
 
+from roftbench.store.names import Kept, Names
 from roftbench.sweep import hydra_app
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -45,11 +46,14 @@ def test_pages_show_commands() -> None:
 
 
 @pytest.mark.parametrize("command", SHOWN)
-def test_command_of_a_page_runs(cli: Command, command: str) -> None:
+def test_command_of_a_page_runs(cli: Command, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for example in (ROOT / "docs" / "examples").iterdir():
         shutil.copy(example, example.name)
     if "model_dir=" in command:
         command = re.sub(r"(?<=model_dir=)\S+", str(saved_model(cli)), command)
+    if name := re.search(r"(?<=model=)(my|solubility)\b|(?<=serve )\w+", command):
+        Names(cli.lab.store).put("run.keep", Kept(name[0], (saved_model(cli).name,)), overwrite=False)
+    monkeypatch.setattr("roftbench.serve.run.serve", lambda *given: None)  # it would go on until it is interrupted
     if "--from results/" in command:
         shutil.copytree(COMMITTED / "gin_masking", "results/gin_masking")
     words = [word.replace("DIR", str(cli.lab.results)) for word in shlex.split(command)[1:]]

@@ -29,6 +29,14 @@ def score_text(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if SMALL <= abs(value) < LARGE else f"{value:.3e}"
 
 
+def byte_size(count: int) -> str:
+    """Return a number of bytes with a unit, such as "1.5 MB"."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
+
+
 def printable(text: object) -> str:
     r"""Return a text with its control characters as escapes (\x1b, \u202e); line feeds and tabs stay.
 

@@ -34,6 +34,11 @@ def elements(text: str) -> list[str]:
     return [part.strip().strip("'\"") for part in inside.split(",")]
 
 
+def listed(text: str) -> list[str]:
+    """Return the elements of such a list without empty ones."""
+    return [name for name in elements(text) if name]
+
+
 def shell_word(key: str, value: str) -> str:
     """Return the shell word key=value; the value is already in Hydra's syntax."""
     word = f"{key}={value}"

@@ -23,11 +23,13 @@ def test_run_and_the_command_line_share_a_job(cli: Command, capsys: pytest.Captu
     assert numbers(again) == numbers(record)
 
 
-def test_results_and_overrides(cli: Command, tmp_path: Path) -> None:
-    record = roftbench.run("train.epochs=2", "seed=5", method="lp", results=tmp_path / "else where", **JOB)
+def test_results_overrides_and_a_name(cli: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "else where"
+    record = roftbench.run("train.epochs=2", "seed=5", "run.keep=mine", method="lp", results=folder, **JOB)
+    assert [one.facts["key"] for one in roftbench.load("mine", device="cpu", results=folder).saved] == [record.key]
     assert [epoch.epoch for epoch in record.history] == [1, 2]
     assert record.job["seed"] == 5
-    assert (tmp_path / "else where" / "runs" / f"{record.key}.json").is_file()
+    assert (folder / "runs" / f"{record.key}.json").is_file()
 
 
 def test_repr_of_a_record_names_job_and_scores(cli: Command) -> None:

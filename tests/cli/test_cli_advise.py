@@ -65,7 +65,9 @@ def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_i
     said = models.predict(["CCO", "no molecule"])
     assert said["measured log solubility in mols per litre_predicted"].notna().tolist() == [True, False]
     assert len(advice["models"]) == 2
-    assert f"roftbench predict model_dir={Path(advice['models'][0])}," in ended.out
+    assert "Saved for predictions as 'esol': 2 models" in ended.out
+    assert "roftbench predict model=esol input=new.csv output=predictions.csv" in ended.out
+    assert [one.folder for one in roftbench.load("esol").saved] == [Path(folder) for folder in advice["models"]]
     assert re.search(r"their 90% intervals, made from the (folds|validation part), hold \d", ended.out)
     [written] = (cli.lab.results / "advise").glob("*/advice.json")
     kept = written.read_bytes()
@@ -96,6 +98,20 @@ def test_a_table_of_ones_own_is_guessed_and_json_is_all_that_is_printed(cli: Com
     advice = json.loads(ended.out)
     assert advice["metric"] == "rmse"
     assert advice["labels"] == 45 - 5
+
+
+def test_the_winner_takes_the_name_that_is_asked_for_and_none_that_another_model_has(cli: Command) -> None:
+    assert cli.run("method=lp", "run.keep=esol").code == 0
+    assert advise(cli)[1]["name"] == "esol-2"
+    before = cli.files()
+    cli("advise", *SMALL, "advise.keep=esol").refused("advise.keep=esol is the name of another model")
+    cli("advise", *SMALL, "advise.keep=a/b").refused("advise.keep=a/b is no name")
+    cli("advise", *SMALL, "advise.keep=minimol").refused("is the name of a pretrained model")
+    cli("advise", *SMALL, "run.keep=mine").refused("advise.keep=mine")
+    assert cli.files() == before
+    assert advise(cli, "advise.keep=esol", "run.overwrite=true")[1]["name"] == "esol"
+    assert advise(cli, "advise.keep=esol")[1]["name"] == "esol"  # its own name stays its own
+    assert len(roftbench.load("esol").saved) == len(roftbench.load("esol-2").saved) == 2
 
 
 def test_mistakes_are_told_before_any_job(cli: Command) -> None:

@@ -53,6 +53,16 @@ def test_lists_complete_their_kinds_names_and_filters() -> None:
     assert candidates(["cache", "c"]) == ["clean"]
 
 
+def test_names_of_saved_models_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROFTBENCH_RESULTS", str(tmp_path))
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "solubility.json").touch()
+    assert candidates(["predict", "model=s"]) == ["model=solubility"]
+    assert candidates(["serve", "so"]) == candidates(["list", "kept", "so"]) == ["solubility"]
+    assert {"model=solubility", "model=scratch"} <= set(candidates(["embed", "model=s"]))
+    assert candidates(["predict", f"paths.results={tmp_path / 'none'}", "model=s"]) == []
+
+
 def test_own_configs_are_completed(tmp_path: Path) -> None:
     (tmp_path / "method").mkdir()
     (tmp_path / "method" / "mine.yaml").write_text("name: mine\nown_key: 1\n")

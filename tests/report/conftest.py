@@ -1,11 +1,9 @@
-"""Real jobs, the page of them, and a browser: each once a session."""
+"""Real jobs and the page of them, each once a session."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Browser, missing
+from browser import Browser
 from lab import Lab
 from page_bench import fill
 
@@ -26,24 +24,6 @@ def page(bench: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("page") / "report.html"
     write_report(bench.results, out)
     return out
-
-
-@pytest.fixture(scope="session")
-def _browser() -> Iterator[Browser]:
-    if lacks := missing():
-        if os.environ.get("ROFTBENCH_BROWSER") == "1":
-            pytest.fail(f"not found: {lacks}; ROFTBENCH_BROWSER=1 asks for a browser")
-        pytest.skip(f"not found: {lacks}")
-    browser = Browser.started()
-    yield browser
-    browser.quit()
-
-
-@pytest.fixture
-def browser(_browser: Browser) -> Browser:
-    """Headless Chromium with a desktop's window, the light scheme, an empty storage, and nothing open."""
-    _browser.reset()
-    return _browser
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_what_cannot_be_kept_is_refused_before_any_job(cli: Command, monkeypatch
     cli.run(*ALL, *RIDGE, "split.fold=0").refused("every fold", "Add -m")
     cli.run(*ALL, *RIDGE).refused("every fold", "Add -m")
     cli.run("-m", *ALL, *RIDGE, "label_ratio=n50").refused("label_ratio=full")
-    cli.run("-m", *ALL, *RIDGE, "run.keep=sometimes").refused("run.keep=sometimes", "all, false, true")
+    cli.run("-m", *ALL, *RIDGE, "run.keep=../x").refused("run.keep=../x is no name for a model")
     from roftbench.methods.linear import LinearEstimator
     from roftbench.models.ecfp import ECFP
 

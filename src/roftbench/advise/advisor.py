@@ -19,7 +19,7 @@ from roftbench.advise.null import Null, null_of, null_score
 from roftbench.advise.outer import outer_parts
 from roftbench.advise.prior import Prior
 from roftbench.advise.recommendation import Advice, Saved, Tested
-from roftbench.advise.save import out_of_folds, save_model, test_score
+from roftbench.advise.save import check_keep, give_name, out_of_folds, save_model, test_score
 from roftbench.advise.settings import BASELINES, AdviseSettings
 from roftbench.advise.significance import Difference, difference
 from roftbench.config.environment import RunContext
@@ -34,6 +34,7 @@ from roftbench.store.checksums import digest
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.record_schema import Record
 from roftbench.sweep.estimate import Sizes
+from roftbench.sweep.naming import uses
 
 
 class Advisor:
@@ -84,8 +85,9 @@ class Advisor:
         """Run the race, fit and save the winner, and return the advice.
 
         Raises:
-            UsageError: No candidate could be judged.
+            UsageError: No candidate could be judged, or the name for the winner is that of another model.
         """
+        check_keep(self.settings.keep, self.env, self.place.name, self.folder)
         self.env.tidy()
         count = self.settings.folds
         partitions = self.folds.partitions(PARTITIONS)
@@ -256,7 +258,11 @@ class Advisor:
             members = [self._outside(part, member) for member in range(self.settings.members)]
             todo += [(one.job, one.env, calibration) for one in members if one.env.store.get(one.job.key) is not None]
         folders = [save_model(*one) for one in bar(todo, "saving", "model")]
-        return Saved(folders, *test_score(folders, self.metric, self.env)) if folders else Saved()
+        if not folders:
+            return Saved()
+        keys, wanted = [one[0].key for one in todo], self.settings.keep
+        name = give_name(wanted, str(self.job.dataset.name), keys, self.env, self.place.name, self.folder)
+        return Saved(folders, *test_score(folders, self.metric, self.env), name, uses(name, self.env))
 
     def _half(self, winner: Candidate) -> Difference | None:
         """Return the winner with half of the training molecules minus all of them, as far as the budget allows."""

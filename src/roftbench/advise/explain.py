@@ -214,4 +214,5 @@ def _saved(advice: Advice) -> str:
     score, intervals = advice.saved.score, advice.saved.intervals
     text = "" if score is None else f"; their mean has a test {advice.metric} of {score_text(score)}"
     text += f"; {intervals}" if intervals else ""
-    return f"Saved for predictions: {'one model' if count == 1 else f'{count} models, which predict together'}{text}."
+    models = "one model" if count == 1 else f"{count} models, which predict together"
+    return f"Saved for predictions as '{advice.saved.name}': {models}{text}."

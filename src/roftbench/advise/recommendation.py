@@ -25,11 +25,21 @@ class Tested:
 
 @dataclass(frozen=True)
 class Saved:
-    """Saved models: their folders, the test score of their mean, and the coverage of their intervals in words."""
+    """Saved models.
+
+    Attributes:
+        folders: Their folders.
+        score: Test score of their mean.
+        intervals: Coverage of their intervals in words.
+        name: Their name.
+        commands: Commands that use them by this name.
+    """
 
     folders: list[Path] = field(default_factory=list)
     score: float | None = None
     intervals: str = ""
+    name: str = ""
+    commands: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

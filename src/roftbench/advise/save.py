@@ -1,12 +1,16 @@
 """Save the winner's models for `roftbench predict`, with intervals from the errors on the folds."""
 
-from collections.abc import Mapping
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from roftbench.config import registry
 from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
+from roftbench.config.kinds import check_no_pretrained
 from roftbench.console import logged
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
@@ -16,7 +20,10 @@ from roftbench.predict.held_out import HeldOut, from_record, joined
 from roftbench.predict.neighbors import among_others
 from roftbench.predict.save import save
 from roftbench.runner.run import load_experiment
+from roftbench.store.names import LONGEST, Kept, Names, is_name
 from roftbench.store.record_schema import Record
+
+KEY = "advise.keep"
 
 
 def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds: int) -> HeldOut | None:
@@ -37,6 +44,35 @@ def save_model(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
     experiment = load_experiment(job, env)
     with logged(None, quiet=True):
         return save(experiment, experiment.work(), calibration)
+
+
+def check_keep(wanted: str, env: RunContext, by: str, folder: Path | None) -> None:
+    """Raise UsageError if the name that is wanted for the winner is that of other models; "" is always free."""
+    if wanted:
+        check_no_pretrained(KEY, wanted, folder)
+        Names(env.store).check_free(KEY, Kept(wanted, (), by), overwrite=env.run.overwrite)
+
+
+def give_name(wanted: str, dataset: str, keys: Sequence[str], env: RunContext, by: str, folder: Path | None) -> str:
+    """Give a name to saved models and return it: the one that is wanted, or the first free one made of the data set's.
+
+    A name that the same advice has given before follows its winner.
+    """
+    names = Names(env.store)
+    name = wanted or next(
+        one
+        for one in _proposed(dataset)
+        if one not in registry.names("model", folder) and names.is_free(Kept(one, tuple(keys), by))
+    )
+    names.put(KEY, Kept(name, tuple(keys), by), overwrite=bool(wanted) and env.run.overwrite)
+    return name
+
+
+def _proposed(dataset: str) -> Iterator[str]:
+    """Return a data set's name, with "-" in place of what no name holds, and the same with numbers."""
+    text = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset)[: LONGEST - 10].strip("._-")
+    stem = text if is_name(text) else f"model-{text}".rstrip("-")
+    return itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
 
 
 def test_score(folders: list[Path], metric: str, env: RunContext) -> tuple[float | None, str]:

@@ -12,6 +12,7 @@ from roftbench.config.schema import typed
 from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.overrides import elements
 from roftbench.report.format import METHODS
+from roftbench.store.names import check_name
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 BASELINES = (("ecfp", "random_forest"), ("scratch", "full_ft"))
@@ -30,6 +31,7 @@ class AdviseSettings:
         by: What is kept in one fold: "scaffold" groups, or single molecules ("random").
         search: Whether each method's grid is searched.
         members: Number of seeds with which the winner is fitted.
+        keep: Name for the winner's models; the name of the data set, with a number if it is taken, if empty.
     """
 
     budget: str = "30m"
@@ -39,12 +41,15 @@ class AdviseSettings:
     by: str = "scaffold"
     search: bool = False
     members: int = 3
+    keep: str = ""
 
     def __post_init__(self) -> None:
         self.limit()
         check_choice("by", self.by, ("scaffold", "random"))
         check_range("folds", self.folds, 3)
         check_range("members", self.members, 1)
+        if self.keep:
+            check_name("keep", self.keep)
         for name in ("models", "methods"):
             if not getattr(self, name):
                 raise UsageError(f"{name} is empty: give at least one name", key=name, got=[])
@@ -86,10 +91,13 @@ def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
         if text == f"run.keep={ALL}":
             hint = f"`roftbench run -m split=cv … {text}` does so with a model and a method that you choose"
             raise UsageError(f"'{text}': advise saves its winner, which has a test part", key=key, got=text, hint=hint)
+        if key == "run.keep" and value.lower() not in ("true", "false"):
+            hint = f"Give the winner a name with advise.keep={value}"
+            raise UsageError(f"'{text}': advise saves its winner", key=key, got=text, hint=hint)
         if not key.startswith(PREFIX):
             others.append(text)
         elif name in lists:
             own[name] = [part for part in elements(value) if part]
         else:
-            own[name] = value if name == "budget" else OmegaConf.from_dotlist([f"value={value}"]).value
+            own[name] = value if name in ("budget", "keep") else OmegaConf.from_dotlist([f"value={value}"]).value
     return typed(AdviseSettings, own, "advise"), others

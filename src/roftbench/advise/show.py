@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from rich.text import Text
 from roftbench.advise.candidates import Candidate, defined, mean_of
 from roftbench.advise.explain import alike, reasons
 from roftbench.advise.recommendation import Advice
-from roftbench.console import shown
 from roftbench.formatting import printable, printable_name, score_text
 from roftbench.report.format import MISSING, markdown_table, metric_name
 from roftbench.store.files import write_text
@@ -63,12 +61,8 @@ def _bullets(lines: Sequence[str]) -> str:
 
 
 def commands(advice: Advice) -> list[str]:
-    """Return the commands that repeat the winner's jobs and predict with its saved models."""
-    if not advice.saved.folders:
-        return advice.commands
-    folders = ",".join(shown(folder) for folder in advice.saved.folders)
-    words = ["roftbench", "predict", f"model_dir={folders}", "input=new.csv", "output=predictions.csv"]
-    return [*advice.commands, shlex.join(words)]
+    """Return the commands that repeat the winner's jobs, and those that use its saved models."""
+    return [*advice.commands, *advice.saved.commands]
 
 
 def rows(advice: Advice) -> list[list[str]]:
@@ -127,5 +121,6 @@ def to_dict(advice: Advice) -> dict[str, Any]:
         "warnings": advice.warnings,
         "reasons": reasons(advice),
         "commands": advice.commands,
+        "name": advice.saved.name,
         "models": [str(path) for path in advice.saved.folders],
     }

@@ -12,6 +12,7 @@ from roftbench.config.job import Job
 from roftbench.console import logged
 from roftbench.errors import JobError, SkipJob
 from roftbench.store.record_schema import Record
+from roftbench.sweep.naming import Naming
 from roftbench.sweep.refits import keep_all, refits_of
 from roftbench.sweep.single import prepared
 from roftbench.sweep.worker import work
@@ -68,9 +69,13 @@ def record_of(
     if cache is not None:
         context = replace(context, cache=_with_slots(cache, context.cache))
     refits = refits_of([(job, context)])
+    naming = Naming.of([(job, context)], refits)
     status, _ = work(job, context, guesses, in_sweep=False, quiet=quiet)
     if status == "done":
         keep_all(refits, quiet=quiet)
+        if naming is not None:
+            with logged(None, quiet=quiet):
+                naming.conclude()
     record = context.store.get(job.key) if status == "done" else None
     if record is None:
         failure = context.store.failure(job.key)

@@ -13,7 +13,7 @@ from roftbench.config.model_cards import model_cards
 from roftbench.config.paths import Paths, absolute
 from roftbench.console import shown
 from roftbench.errors import UsageError
-from roftbench.formatting import printable_name
+from roftbench.formatting import byte_size, printable_name
 from roftbench.models.config import PUBLISHED
 from roftbench.store.files import locked
 from roftbench.store.leftovers import final_name
@@ -54,7 +54,7 @@ def run(paths: Paths, action: str, folder: Path | None = None, *, dry_run: bool,
         return 0
     print(f"cache  {printable_name(shown(cache))}")
     for kind in found:
-        print(f"  {kind.name:<11}{kind.files:>6} files {size(kind.bytes):>10}  {kind.what}; {kind.cost}")
+        print(f"  {kind.name:<11}{kind.files:>6} files {byte_size(kind.bytes):>10}  {kind.what}; {kind.cost}")
     if clean:
         total = sum(kind.files for kind in found)
         print(f"would remove {total} files" if dry_run else f"removed {len(removed)} of {total} files")
@@ -101,11 +101,3 @@ def _removed(files: Iterable[Path]) -> Iterator[Path]:
         except OSError as error:
             raise UsageError(f"{path} cannot be removed: {error.strerror or error}", key=str(path)) from None
         yield path
-
-
-def size(count: int) -> str:
-    """Return a number of bytes with a unit, such as "1.5 MB"."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} B"

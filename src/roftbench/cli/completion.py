@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from roftbench.cli.parser import FILTERS, KINDS, option_strings
+from roftbench.cli.parser import FILTERS, KINDS, RESULTS, option_strings
 from roftbench.config.registry import GROUPS, OF_A_JOB, chosen, names
 from roftbench.errors import UsageError
 
@@ -50,12 +50,17 @@ KEYS = {  # of commands that take key=value; run, plan and splits take every key
     "fetch": ("dataset", "model", *PATHS),
     "tables": (*FILTERS, "metric", "select", "group", "pool", "reference", "delta", *PATHS),
     "report": ("reference", "delta", *PATHS),
-    "predict": ("model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins", "sets"),
+    "predict": (
+        *("model", "model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins"),
+        "sets",
+    ),
     "embed": ("model", "model_dir", "input", "output", "smiles_column", "device", "threads"),
+    "serve": ("model_dir", "port", "molecules", "seconds", "device", "threads", "plugins"),
     "doctor": PATHS,
     "cache": PATHS,
 }
-ADVISE = ("budget", "models", "methods", "folds", "members")
+ADVISE = ("budget", "models", "methods", "folds", "members", "keep")
+BY_NAME = ("predict", "embed")  # commands whose model= takes names of saved models
 
 
 def candidates(words: Sequence[str]) -> list[str]:
@@ -67,7 +72,7 @@ def candidates(words: Sequence[str]) -> list[str]:
     elif current.startswith("-"):
         found = option_strings(before[0])
     elif "=" in current:
-        return _values(current, folder)
+        return _values(current, folder, before)
     else:
         found = (*_words(before, folder), *_keys(before, current, folder))
     return sorted({text for text in found if text.startswith(current)})
@@ -122,7 +127,11 @@ def _words(before: Sequence[str], folder: Path | None) -> tuple[str, ...]:
     """Return the words without a key that a command takes next."""
     command, *rest = before
     if command == "list":
-        return (*KINDS, "runs") if not rest else tuple(names(KINDS[rest[0]], folder)) if rest[0] in KINDS else ()
+        if not rest:
+            return (*KINDS, *RESULTS)
+        return tuple(names(KINDS[rest[0]], folder)) if rest[0] in KINDS else _kept(rest) if rest[0] == "kept" else ()
+    if command == "serve":
+        return _kept(rest)
     if command == "cache" and not rest:
         return "info", "clean"
     return tuple(names("dataset", folder)) if command == "data" and not rest else ()
@@ -150,18 +159,32 @@ def _inside(prefix: str, content: dict[str, object]) -> list[str]:
     return found
 
 
-def _values(current: str, folder: Path | None) -> list[str]:
+def _kept(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of saved models in the results folder of a command."""
+    from roftbench.config.paths import absolute, paths_of
+    from roftbench.store.names import Names
+    from roftbench.store.results import Store
+
+    results = paths_of([word for word in words if word.startswith("paths.")]).results
+    return tuple(Names(Store(absolute(results))).all())
+
+
+def _values(current: str, folder: Path | None, before: Sequence[str]) -> list[str]:
     """Return what a key=value may be completed to; after a comma, the options that do not stand before it."""
     key, _, text = current.partition("=")
     given, comma, last = text.rpartition(",")
-    if key in (*OF_A_JOB, "experiment", "hydra/launcher", "advise.models", "advise.methods", "reference"):
+    if key == "model" and before[0] in BY_NAME:
+        known = [*_kept(before), *(names("model", folder) if before[0] == "embed" else ())]
+    elif key in (*OF_A_JOB, "experiment", "hydra/launcher", "advise.models", "advise.methods", "reference"):
         known = names(
             {"advise.models": "model", "advise.methods": "method", "reference": "method"}.get(key, key), folder
         )
     else:
         devices = ("auto", "cpu", "cuda")
         known = list({"run.device": devices, "device": devices, "run.keep": (*BOOLEAN, "all")}.get(key, ()))
-        known = known or list(BOOLEAN if key in ("method.search", "run.rerun", "paths.offline") else ())
+        known = known or list(
+            BOOLEAN if key in ("method.search", "run.rerun", "run.overwrite", "paths.offline") else ()
+        )
     return [f"{key}={given}{comma}{name}" for name in known if name.startswith(last) and name not in given.split(",")]
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 
 from roftbench.__about__ import __version__
-from roftbench.cli.cache import files_of, kinds, size
+from roftbench.cli.cache import files_of, kinds
 from roftbench.config.paths import Paths, absolute
 from roftbench.data.featurizers.hu import smiles_to_graph
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.workers import cores
-from roftbench.formatting import printable_name
+from roftbench.formatting import byte_size, printable_name
 from roftbench.methods.adam import Adam
 from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Predictor
@@ -113,10 +113,14 @@ def _words(facts: Mapping[str, Any]) -> dict[str, str]:
     steps = ", ".join(f"{name} {span:g} ms" for name, span in facts["training_step_ms"].items())
     folders = {
         name: f"{one['path']}: "
-        + (f"cannot be written ({one['problem']})" if one["problem"] else f"writable, {size(one['free_bytes'])} free")
+        + (
+            f"cannot be written ({one['problem']})"
+            if one["problem"]
+            else f"writable, {byte_size(one['free_bytes'])} free"
+        )
         for name, one in facts["folders"].items()
     }
-    cache = ", ".join(f"{name} {one['files']} files {size(one['bytes'])}" for name, one in facts["cache"].items())
+    cache = ", ".join(f"{name} {one['files']} files {byte_size(one['bytes'])}" for name, one in facts["cache"].items())
     return {
         "roftbench": f"{facts['roftbench']}, Python {facts['python']}, {facts['platform']}",
         "packages": ", ".join(f"{name} {found}" for name, found in facts["packages"].items() if found),

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from roftbench.cli.parser import FILTERS, KINDS, PLAN_HELP, RUN_HELP, parser
+from roftbench.cli.parser import KINDS, PLAN_HELP, RESULTS, RUN_HELP, parser
 from roftbench.config.registry import GROUPS, options
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
@@ -82,7 +82,7 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[:1] == ["plan"]:
         return _plan(arguments[1:])
     namespace, overrides = parser().parse_known_args(arguments)
-    takes_names = namespace.command == "list"
+    takes_names = namespace.command in ("list", "serve")
     if unknown := [text for text in overrides if text.startswith("-") or ("=" not in text and not takes_names)]:
         raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help", key=unknown[0])
     namespace.overrides = overrides
@@ -131,15 +131,10 @@ def _list(arguments: argparse.Namespace) -> int:
     from roftbench.cli import list as listing
 
     words, kind = arguments.overrides, arguments.kind
-    if kind == "runs":
-        paths = [word for word in words if word.startswith("paths.")]
-        if wrong := [word for word in words if word not in paths and word.partition("=")[0] not in FILTERS]:
-            hint = f"Filters: {', '.join(FILTERS)} (key=value)."
-            raise UsageError(f"list runs cannot filter by '{wrong[0]}'", key=wrong[0].partition("=")[0], hint=hint)
-        filters = [word for word in words if word not in paths]
-        return listing.show_runs(_results(paths), filters, arguments.last, as_json=arguments.json)
-    if arguments.last is not None:
+    if arguments.last is not None and kind != "runs":
         raise UsageError("--last belongs to list runs: roftbench list runs --last 20", key="--last")
+    if kind in RESULTS:
+        return _list_results(arguments)
     names = [word for word in words if "=" not in word]
     overrides = [word for word in words if "=" in word]
     show = {"datasets": listing.show_datasets, "models": listing.show_models}.get(kind)
@@ -148,6 +143,23 @@ def _list(arguments: argparse.Namespace) -> int:
     if overrides:
         raise UsageError(f"'{overrides[0]}': list {kind} takes names alone, no key=value", key=overrides[0])
     return listing.show_options(KINDS[kind], names, arguments.config_dir, as_json=arguments.json)
+
+
+def _list_results(arguments: argparse.Namespace) -> int:
+    """List runs or kept models, of a results folder and with filters."""
+    from roftbench.cli import kept
+    from roftbench.cli import list as listing
+
+    words, kind = arguments.overrides, arguments.kind
+    paths = [word for word in words if word.startswith("paths.")]
+    names = [word for word in words if "=" not in word] if kind == "kept" else []
+    filters = [word for word in words if word not in (*paths, *names)]
+    if wrong := [word for word in filters if word.partition("=")[0] not in RESULTS[kind]]:
+        hint = f"Filters: {', '.join(RESULTS[kind])} (key=value)."
+        raise UsageError(f"list {kind} cannot filter by '{wrong[0]}'", key=wrong[0].partition("=")[0], hint=hint)
+    if kind == "kept":
+        return kept.show_kept(_results(paths), names, filters, as_json=arguments.json)
+    return listing.show_runs(_results(paths), filters, arguments.last, as_json=arguments.json)
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
@@ -208,6 +220,12 @@ def _embed(arguments: argparse.Namespace) -> int:
     return predict.embed(arguments.overrides, arguments.config_dir)
 
 
+def _serve(arguments: argparse.Namespace) -> int:
+    from roftbench.cli import serve
+
+    return serve.run(arguments.overrides)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from roftbench.cli import doctor
     from roftbench.config.paths import paths_of
@@ -244,6 +262,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "advise": _advise,
     "predict": _predict,
     "embed": _embed,
+    "serve": _serve,
     "doctor": _doctor,
     "cache": _cache,
     "splits": _splits,

@@ -16,6 +16,7 @@ Finished jobs are skipped, so that the same command continues an interrupted swe
   roftbench run method=l2_sp method.search=true       choose hyperparameters from a grid by validation score
   roftbench run dataset=csv dataset.path=my.csv       your own table of SMILES and labels
   roftbench run split=random_scaffold split.seed=1    another split, and another few-shot subset
+  roftbench run -m split=cv5x5 run.keep=NAME          cross-validate, then fit a model to all labels and name it
   roftbench run -m method=full_ft,roftmol seed=0,1,2  a sweep of six jobs
   roftbench run -m experiment=smoke                   all nine methods on two data sets, in minutes
 
@@ -47,8 +48,10 @@ LIST_HELP = """\
   roftbench list models                            one line per model
   roftbench list models gin_masking minimol        their size, pretraining, license, and where the weights are
   roftbench list runs method=roftmol dataset=esol --last 20
+  roftbench list kept                              saved models that have a name (run.keep=NAME)
 
-Filters of runs: model= method= dataset= split= label_ratio= train= seed= (several values separated by commas).
+Filters of runs: model= method= dataset= split= label_ratio= train= seed= (several values separated by commas);
+the first four also filter kept models.
 Runs on the folds of roftbench advise are left out, unless split= names one of them.
 """
 TABLES_HELP = """\
@@ -67,6 +70,7 @@ key=value:
   roftbench tables --layout paper --percent
 """
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")  # of `list runs`
+RESULTS = {"runs": FILTERS, "kept": FILTERS[:4]}  # what `list` reads from the results folder, with its filters
 RUN_OPTIONS = {  # whose words are parsed by sweep/arguments.py
     "run": ("--multirun", "--config-dir", "--cfg", "--package", "--resolve", "--info"),
     "plan": ("--config-dir", "--json"),
@@ -90,8 +94,8 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="run a job or a sweep of jobs (roftbench run --help)")
     commands.add_parser("plan", help="count the jobs of a sweep and estimate its time (roftbench plan --help)")
 
-    listing = commands.add_parser("list", help="list models, methods, data sets, splits, or runs")
-    listing.add_argument("kind", choices=[*KINDS, "runs"])
+    listing = commands.add_parser("list", help="list models, methods, data sets, splits, runs, or kept models")
+    listing.add_argument("kind", choices=[*KINDS, *RESULTS])
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.add_argument("--last", type=int, metavar="N", help="list only the N newest runs")
     listing.formatter_class, listing.epilog = argparse.RawDescriptionHelpFormatter, LIST_HELP
@@ -143,14 +147,21 @@ def parser() -> argparse.ArgumentParser:
     advise = commands.add_parser("advise", help="choose a model and a method for a data set with few labels")
     advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
-    predict = commands.add_parser("predict", help="predict a table of SMILES with saved models (run.keep=true)")
-    predict.usage = f"{predict.prog} model_dir=DIR[,DIR] input=FILE output=FILE.csv[.gz] [smiles_column=…] [prefix=…]"
-    predict.usage += " [device=…] [threads=N] [plugins=FILE.py] [quote_formulas=true] [sets=true] [--full]"
+    predict = commands.add_parser("predict", help="predict a table of SMILES with saved models (run.keep=NAME)")
+    predict.usage = f"{predict.prog} model=NAME|model_dir=DIR[,DIR] input=FILE output=FILE.csv[.gz] [smiles_column=…]"
+    predict.usage += " [prefix=…] [device=…] [threads=N] [plugins=FILE.py] [quote_formulas=true] [sets=true]"
+    predict.usage += " [paths.results=DIR] [--full]"
     predict.add_argument("--full", action="store_true", help="write numbers in full, not with the digits that matter")
 
     embed = commands.add_parser("embed", help="write the representations of a pretrained or a saved model")
     embed.usage = f"{embed.prog} model=NAME|model_dir=DIR input=FILE output=FILE.npz|.parquet [smiles_column=…]"
     embed.usage += " [device=…] [threads=N] [model.…=…] [paths.…=…]"
+
+    serve = commands.add_parser("serve", help="open a page for a saved model in the browser of this machine")
+    serve.usage = (
+        f"{serve.prog} NAME|model_dir=DIR[,DIR] [port=8000] [molecules=1000] [seconds=60] [device=…] [threads=N]"
+    )
+    serve.usage += " [plugins=FILE.py] [paths.results=DIR]"
 
     doctor = commands.add_parser("doctor", help="check this machine: versions, devices, launchers, folders, speed")
     doctor.add_argument("--json", action="store_true", help="print JSON")
@@ -166,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
     for command in (listing, fetch, data, advise, embed, cache, splits):
         command.add_argument("--config-dir", type=Path, help="a folder with your own config groups")
-    listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs}} [NAME …] [key=value …]"
+    listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs,kept}} [NAME …] [key=value …]"
     fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"
     data.usage = f"{data.prog} [options] NAME|FILE [key=value …]"
     advise.usage = f"{advise.prog} [options] dataset=… [advise.budget=30m] [advise.models=A,B] [key=value …]"

@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from roftbench.config import registry
 from roftbench.config.environment import check_device
+from roftbench.config.paths import paths_of
 from roftbench.config.schema import typed
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError, check_range
-from roftbench.overrides import elements
+from roftbench.overrides import listed
 from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
+from roftbench.predict.kept import results_folder, saved_folders
 from roftbench.predict.table import predict_table
 from roftbench.store.files import check_paths
+from roftbench.store.names import Names
+from roftbench.store.results import Store
 
 CHECKED = ("threads", "quote_formulas", "sets", "full")  # settings that are no texts
 OF_MODEL = ("model=", "model.")  # overrides that define a pretrained model
@@ -28,8 +33,9 @@ BESIDE = ("paths.", "plugins=")  # overrides allowed together with them
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of `predict` and `embed`."""
+    """Settings of `predict` and `embed`; `model` names saved models, or for `embed` also a pretrained one."""
 
+    model: str = ""
     model_dir: str = ""
     input: str = ""
     output: str = ""
@@ -71,14 +77,12 @@ def settings_of(overrides: Sequence[str]) -> Settings:
 
 def predict(overrides: Sequence[str]) -> int:
     """Write predictions for the molecules of a table; returns 0."""
-    settings = settings_of(overrides)
-    if not settings.model_dir:
-        raise UsageError(
-            "model_dir must be given: model_dir=<results>/models/<key>, several separated by commas", key="model_dir"
-        )
+    paths = [text for text in overrides if text.startswith("paths.")]
+    settings = settings_of([text for text in overrides if text not in paths])
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output), table.ENDINGS)
-    ensemble = load(*_folders(settings.model_dir), device=settings.device, plugins=_plugins(settings))
+    folders = saved_folders(settings.model, settings.model_dir, paths)
+    ensemble = load(*folders, device=settings.device, plugins=listed(settings.plugins))
     source = _source(settings)
     _announce(ensemble, source)
     path = Path(settings.output).expanduser()
@@ -93,25 +97,29 @@ def predict(overrides: Sequence[str]) -> int:
 
 def embed(overrides: Sequence[str], folder: Path | None) -> int:
     """Write the representations of the molecules of a table; returns 0."""
-    named = any(text.startswith(OF_MODEL) for text in overrides)
+    paths = [text for text in overrides if text.startswith("paths.")]
+    named = any(text.startswith(OF_MODEL) for text in overrides) and not _is_kept(overrides, paths, folder)
     with_model = [text for text in overrides if text.startswith((*OF_MODEL, *BESIDE))] if named else []
-    settings = settings_of([text for text in overrides if text not in with_model and not text.startswith("paths.")])
+    settings = settings_of([text for text in overrides if text not in (*with_model, *paths)])
     if settings.prefix:
         problem = f"prefix={settings.prefix} belongs to predict: embed adds no columns to a table"
         raise UsageError(problem, key="prefix", got=settings.prefix)
-    if bool(settings.model_dir) == named:
+    if bool(settings.model_dir or settings.model) == named:
         raise UsageError(
-            "give either model=NAME (see roftbench list models) or model_dir=DIR (a saved model)", key="model_dir"
+            "give either model=NAME (see roftbench list models, list kept) or model_dir=DIR (a saved model)",
+            key="model_dir",
         )
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output), embedding.ENDINGS)
     if named:
         member = encoder_of(with_model, folder, settings.device)
     else:
-        members = load(*_folders(settings.model_dir), device=settings.device, plugins=_plugins(settings)).members
+        folders = saved_folders(settings.model, settings.model_dir, paths)
+        members = load(*folders, device=settings.device, plugins=listed(settings.plugins)).members
         if len(members) > 1:
-            problem = f"model_dir={settings.model_dir}: representations are those of a single model: give one folder"
-            raise UsageError(problem, key="model_dir", got=settings.model_dir)
+            key, got = ("model", settings.model) if settings.model else ("model_dir", settings.model_dir)
+            problem = f"{key}={got}: representations are those of a single model: give one folder of the {len(members)}"
+            raise UsageError(problem, key=key, got=got)
         [member] = members
     source = _source(settings)
     path = Path(settings.output).expanduser()
@@ -121,19 +129,17 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     return 0
 
 
-def _folders(model_dir: str) -> list[str]:
-    """Return the folders of saved models, separated by commas; the name of a single folder may contain one."""
-    if Path(model_dir).expanduser().is_dir():
-        return [model_dir]
-    folders = [folder.strip() for folder in model_dir.split(",")]
-    if not all(folders):
-        raise UsageError(f"model_dir={model_dir}: a name is missing between commas", key="model_dir", got=model_dir)
-    return folders
-
-
-def _plugins(settings: Settings) -> list[str]:
-    """Return the names of plug-ins, written as A,B or [A,B]."""
-    return [name for name in elements(settings.plugins) if name]
+def _is_kept(overrides: Sequence[str], paths: Sequence[str], folder: Path | None) -> bool:
+    """Return whether model=NAME names a saved model; raises UsageError if it names no model at all."""
+    named = [text.partition("=")[2] for text in overrides if text.startswith("model=")]
+    pretrained = registry.names("model", folder)
+    if not named or named[-1] in pretrained:
+        return False
+    known = Names(Store(results_folder(paths_of(paths).results))).all()
+    if named[-1].partition(",")[0] not in known:
+        problem = f"unknown model '{named[-1]}'"
+        raise UsageError(problem, key="model", got=named[-1], allowed=[*pretrained, *known])
+    return True
 
 
 def _source(settings: Settings) -> Rows:

@@ -8,6 +8,7 @@ from typing import Any
 from roftbench.errors import UsageError, check_range
 from roftbench.store.downloads import Places
 from roftbench.store.leftovers import remove_leftovers
+from roftbench.store.names import check_name
 from roftbench.store.record_schema import Record
 from roftbench.store.results import Store
 
@@ -26,8 +27,10 @@ def check_device(name: str) -> None:
 class RunSettings:
     """Settings of how a job runs, not of what it computes: they are no part of its key.
 
-    keep: true saves the model of each job; "all" saves one that is fitted to all labeled molecules once the jobs have
-    judged its configuration.
+    Attributes:
+        keep: true saves the model of each job; "all" saves one that is fitted to all labeled molecules once the jobs
+            have judged its configuration; any other text is a name for the model (`named`).
+        overwrite: whether a name may be taken from another model.
     """
 
     device: str = "auto"
@@ -35,6 +38,7 @@ class RunSettings:
     threads: int | None = None
     rerun: bool = False
     keep: bool | str = False
+    overwrite: bool = False
     stage_cap_gb: float = 10.0
     logger: str | None = None
 
@@ -43,22 +47,33 @@ class RunSettings:
         known = {"true": True, "false": False, ALL: ALL}  # as text, where they come from an environment variable
         object.__setattr__(self, "keep", known.get(str(self.keep).lower(), self.keep))
         if self.keep not in known.values():
-            raise UsageError(f"keep={self.keep}", key="keep", got=self.keep, allowed=known)
+            check_name("keep", self.keep)
         if self.threads is not None:
             check_range("threads", self.threads, 1)
         check_range("jobs_per_gpu", self.jobs_per_gpu, 1)
         check_range("stage_cap_gb", self.stage_cap_gb, 0)
 
+    def named(self, *, folds: bool) -> "tuple[RunSettings, str]":
+        """Return settings whose `keep` is no name, and the name or "".
+
+        Args:
+            folds: whether the split has folds, of which a named model is one that is fitted to all labels.
+        """
+        if isinstance(self.keep, str) and self.keep != ALL:
+            return replace(self, keep=ALL if folds else True), self.keep
+        return self, ""
+
 
 @dataclass(frozen=True)
 class RunContext:
-    """The settings and folders with which a job runs, and the plug-ins that it may use."""
+    """The settings and folders with which a job runs, the plug-ins that it may use, and the name of its saved model."""
 
     run: RunSettings
     results: Path
     cache: Path
     places: Places
     plugins: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def store(self) -> Store:

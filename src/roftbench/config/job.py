@@ -22,6 +22,7 @@ PROTOCOL = 3  # raise it with any change of code that changes the meaning of a n
 
 FLOAT32, BF16 = "float32", "bf16"  # precisions of a training step
 
+FOLD, FOLDS = "fold", "folds"  # parameters of a cross-validation
 NO_TRAINING = {"name": "none"}  # in a job's identity where training settings have no effect
 
 DATASET_IDENTITY = (
@@ -178,6 +179,11 @@ class Job:
     def trains(self) -> bool:
         """Whether a network is trained."""
         return self.kind == NETWORK
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether its split is a cross-validation, of which a job is one fold."""
+        return {FOLD, FOLDS} <= self.split.params.keys()
 
     def sources(self) -> list[Source]:
         """Return the published files that the job reads."""

@@ -1,8 +1,10 @@
 """Kinds of models and their methods: trained networks, and estimators on fingerprints or embeddings."""
 
+from pathlib import Path
+
 from roftbench.config.job import EMBEDDING, FINGERPRINT, NETWORK, MethodSpec, ModelSpec
 from roftbench.config.plugins import import_name
-from roftbench.config.registry import options
+from roftbench.config.registry import names, options
 from roftbench.errors import UsageError
 from roftbench.methods.base import Method
 from roftbench.methods.estimator import Estimator
@@ -49,6 +51,13 @@ def check_can_be_kept(model: ModelSpec, method: MethodSpec, keep: bool | str) ->
     if issubclass(fingerprint, Fingerprint) and fingerprint.of_smiles is Fingerprint.of_smiles:
         problem = f"run.keep: model {model.name} has no `of_smiles`, which describes new molecules"
         raise UsageError(problem, key="run.keep", got=keep)
+
+
+def check_no_pretrained(what: str, name: str, folder: Path | None) -> None:
+    """Raise UsageError where a name for a saved model is that of a pretrained one, which model=NAME means, too."""
+    if name in names("model", folder):
+        problem = f"{what}={name} is the name of a pretrained model (roftbench list models)"
+        raise UsageError(problem, key=what, got=name, hint="Give another name.")
 
 
 def _names(group: str, kind: str) -> str:

@@ -13,7 +13,7 @@ from roftbench.config.callbacks import check_logger
 from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
 from roftbench.config.environment import RunContext, RunSettings
 from roftbench.config.job import Job, TrainSettings
-from roftbench.config.kinds import check_can_be_kept, check_pair
+from roftbench.config.kinds import check_can_be_kept, check_no_pretrained, check_pair
 from roftbench.config.paths import Paths, absolute
 from roftbench.config.plugins import load_plugin
 from roftbench.config.references import check_references
@@ -79,10 +79,14 @@ class Parser:
             train=train,
             seed=top.seed,
         )
-        settings: RunSettings = self._once(_typed_group, RunSettings, "run", plain["run"])
+        given: RunSettings = self._once(_typed_group, RunSettings, "run", plain["run"])
+        settings, name = given.named(folds=job.has_folds)
         check_can_be_kept(model, method, settings.keep)
+        if name:
+            self._once(check_no_pretrained, "run.keep", name, self._folder)
         self._once(check_logger, settings.logger, plugins)
-        return job, RunContext(settings, absolute(paths.results), absolute(paths.cache), places, plugins), guesses
+        context = RunContext(settings, absolute(paths.results), absolute(paths.cache), places, plugins, name)
+        return job, context, guesses
 
     def _once(self, make: Callable[..., Any], *given: Any) -> Any:
         """Return make(*given), made once for equal arguments."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from roftbench.config.compose import clear_errors, composed
 from roftbench.config.parse import parse
+from roftbench.config.registry import names
 from roftbench.console import bar
 from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.table.stream import Rows
@@ -17,12 +18,15 @@ from roftbench.data.workers import cores
 from roftbench.errors import UsageError
 from roftbench.predict.ensemble import load
 from roftbench.predict.featurize import CHUNK, featurized
+from roftbench.predict.kept import results_folder
 from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
 from roftbench.runner.devices import choose_device
 from roftbench.runner.loading import load_encoder
 from roftbench.store.downloads import fetch_missing
 from roftbench.store.files import atomic, check_paths
 from roftbench.store.leftovers import remove_leftovers
+from roftbench.store.names import Names
+from roftbench.store.results import Store
 
 ENDINGS = (".npz", ".parquet")
 
@@ -34,7 +38,8 @@ def embed(
 
     Args:
         smiles: N SMILES in a list, a pandas Series or a NumPy array, or a table with a column "smiles".
-        model: Name of a pretrained model (`roftbench list models`); its checkpoint is downloaded if necessary.
+        model: Name of a pretrained model (`roftbench list models`; its checkpoint is downloaded if necessary) or of a
+            saved one (`roftbench list kept`).
         model_dir: Folder of a saved model, in place of `model`.
         device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
 
@@ -56,6 +61,8 @@ def embed(
         raise UsageError(
             "give either model (a name of `roftbench list models`) or model_dir (a saved model)", key="model", got=model
         )
+    if model is not None and model not in names("model") and model in Names(Store(results_folder())):
+        model_dir = model
     if model_dir is not None:
         return load(model_dir, device=device).embed(smiles)
     return embedded(encoder_of([f"model={model}"], None, device), as_list(smiles))

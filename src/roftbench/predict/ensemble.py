@@ -14,6 +14,7 @@ from roftbench.predict.calibration import calibrated
 from roftbench.predict.conformal import covered
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, Matrix, common
+from roftbench.predict.kept import folders_or_names
 from roftbench.predict.member import as_list, embedded, member_of
 from roftbench.predict.output_columns import DOMAIN, ID, REASON, ROW, SET, SMILES, Columns, Predicted, columns_of
 from roftbench.predict.prediction_sets import set_texts
@@ -258,36 +259,40 @@ class Ensemble:
         return embedded(self.members[0], as_list(smiles))
 
 
-def load(*model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] = ()) -> Ensemble:
+def load(
+    *model_dirs: str | Path, device: str = "auto", plugins: Sequence[str] = (), results: str | Path | None = None
+) -> Ensemble:
     """Return saved models, ready to predict together.
 
     Nothing in the folders is executed.
 
     Args:
-        *model_dirs: Folders of one or more saved models of the same tasks (`run.keep=true` and `roftbench advise` write
-            them to `<results>/models/<key>`, `Ensemble.save` to any folder), each as an argument of its own.
+        *model_dirs: Names (`run.keep=NAME`, `roftbench list kept`) or folders of one or more saved models of the same
+            tasks (`run.keep=true` and `roftbench advise` write them to `<results>/models/<key>`, `Ensemble.save` to any
+            folder), each as an argument of its own.
         device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
         plugins: Modules or `.py` files with the classes of your own models and methods; they are imported.
+        results: Results folder that has the names; by default ROFTBENCH_RESULTS or "results".
 
     Returns:
         The models, with the methods `predict` and `embed`.
 
     Raises:
-        UsageError: A folder holds no saved model or a damaged one, the models have different tasks, classes or units,
-            or a model is given twice.
+        UsageError: A name is unknown, a folder holds no saved model or a damaged one, the models have different tasks,
+            classes or units, or a model is given twice.
 
     Example:
         ```python
         import roftbench
 
-        model = roftbench.load("results/models/KEY")
+        model = roftbench.load("solubility")
         ensemble = roftbench.load("results/models/KEY1", "results/models/KEY2")
         ```
     """
     if not model_dirs or not all(isinstance(folder, str | Path) for folder in model_dirs):
-        problem = "load() takes the folder of a saved model, or several one by one: load(a, b)"
+        problem = "load() takes the name or the folder of a saved model, or several one by one: load(a, b)"
         raise UsageError(problem, key="model_dirs", got=model_dirs)
-    saved = [read_saved(one) for folder in model_dirs for one in folders_of(Path(folder).expanduser())]
+    saved = [read_saved(one) for folder in folders_or_names(model_dirs, results) for one in folders_of(folder)]
     if len({one.sha256 for one in saved}) < len(saved):
         folders = [str(one.folder) for one in saved]
         raise UsageError(f"a model is given twice: {', '.join(folders)}", key="model_dirs", got=folders)

@@ -52,21 +52,30 @@ def _spread(values: list[float]) -> dict[str, Any]:
     }
 
 
+def folds_in_words(facts: dict[str, Any]) -> str:
+    """Return the folds of `Evaluation.facts`, and what they keep together, or the single test part."""
+    jobs, split = facts["jobs"], facts["split"]
+    params = split["params"]
+    if len(jobs) == 1:
+        return f"one test part ({facts['test_molecules'][0]} molecules, split `{split['name']}`)"
+    folds = params["folds"]
+    repeats = f"{len(jobs) // folds} × {folds} folds; " if len(jobs) > folds else ""
+    grouping = GROUPS[params["by"]].format(**params) if params.get("by") in GROUPS else split["name"]
+    return f"{len(jobs)} folds ({repeats}{grouping})"
+
+
 def evaluation_lines(facts: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a model card on `Evaluation.facts`."""
-    jobs, params = facts["jobs"], facts["split"]["params"]
-    folds = params.get("folds") if len(jobs) > 1 else None
+    jobs = facts["jobs"]
+    folds = len(jobs) > 1
     keys = ", ".join(f"`{key}`" for key in jobs)
     yield "## Scores of the configuration"
     yield ""
     if folds:
-        repeats = f"{len(jobs) // folds} × {folds} folds; " if len(jobs) > folds else ""
-        grouping = GROUPS[params["by"]].format(**params) if params.get("by") in GROUPS else facts["split"]["name"]
-        yield f"Scores are of cross-validation over {len(jobs)} folds ({repeats}{grouping}) by other fits of the same"
+        yield f"Scores are of cross-validation over {folds_in_words(facts)} by other fits of the same"
         yield "configuration. This model itself was fitted to all labeled molecules: nothing is left to test it."
     else:
-        count = facts["test_molecules"][0]
-        yield f"Scores are of one test part ({count} molecules, split `{facts['split']['name']}`) by another fit of the"
+        yield f"Scores are of {folds_in_words(facts)} by another fit of the"
         yield "same configuration. This model itself was fitted to all labeled molecules: nothing is left to test it."
     yield "It had more training molecules than the fits that were scored, so the scores are rather pessimistic."
     yield ""

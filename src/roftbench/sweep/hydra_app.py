@@ -27,6 +27,7 @@ from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.grid import expand
 from roftbench.sweep.in_process import InProcess, suffices
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
+from roftbench.sweep.naming import Naming
 from roftbench.sweep.plan import Plan, plan_sweep
 from roftbench.sweep.refits import Refit, keep_all, refits_of
 from roftbench.sweep.scheduler import JobReply, JobsFailedError, Scheduler
@@ -138,7 +139,7 @@ class SweepTask(JobTask):
         )
         check_devices(jobs, config.hydra.launcher)
         set_following(launcher, config.hydra.launcher)
-        refits = _refits(jobs)
+        refits, naming = _refits(jobs)
         given = self._arguments
         launched = InProcess(jobs, launch) if suffices(config.hydra) else launch
         try:
@@ -147,6 +148,8 @@ class SweepTask(JobTask):
             keep_all(refits, quiet=True)  # of the configurations without a failure
             raise
         keep_all(refits, quiet=True)
+        if naming is not None:
+            naming.conclude()
 
 
 def _config_dir(searchpath: Sequence[str]) -> Path | None:
@@ -155,8 +158,10 @@ def _config_dir(searchpath: Sequence[str]) -> Path | None:
     return Path(folders[-1]) if folders else None
 
 
-def _refits(plan: Plan) -> list[Refit]:
-    return refits_of((one.job, one.context) for one in plan.jobs)
+def _refits(plan: Plan) -> tuple[list[Refit], Naming | None]:
+    jobs = [(one.job, one.context) for one in plan.jobs]
+    refits = refits_of(jobs)
+    return refits, Naming.of(jobs, refits)
 
 
 def check_devices(plan: Plan, launcher: DictConfig) -> None:

@@ -6,18 +6,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from roftbench.config.environment import ALL, RunContext
-from roftbench.config.job import Job
+from roftbench.config.job import FOLD, FOLDS, Job
 from roftbench.console import duration, logged, note, say, shown
 from roftbench.errors import JobError, UsageError
 from roftbench.predict.evaluation import Evaluation
 from roftbench.predict.save import save
-from roftbench.predict.saved_model import DESCRIPTION
+from roftbench.predict.saved_model import CARD, DESCRIPTION, read_saved
+from roftbench.predict.verdict import verdict
 from roftbench.runner.run import run_job
 from roftbench.store.checksums import digest
 from roftbench.store.record_schema import Record
 from roftbench.sweep.job_summary import announce
-
-FOLD, FOLDS = "fold", "folds"  # parameters of a cross-validation
 
 
 @dataclass(frozen=True)
@@ -53,17 +52,20 @@ def refits_of(jobs: Iterable[tuple[Job, RunContext]]) -> list[Refit]:
     groups: dict[str, list[tuple[Job, RunContext]]] = {}
     for job, context in jobs:
         if context.run.keep == ALL:
-            _check_all_labels(job)
+            _check_all_labels(job, context)
             groups.setdefault(digest(replace(_without_fold(job), seed=0).identity()), []).append((job, context))
     return [_refit(members) for group in groups.values() for members in _by_seed(group)]
 
 
-def _check_all_labels(job: Job) -> None:
-    if job.label_ratio.name != "full":
-        problem = f"run.keep=all fits a model to all labels, but label_ratio={job.label_ratio.name} leaves some out"
-        raise UsageError(
-            problem, key="label_ratio", got=job.label_ratio.name, hint="Give label_ratio=full, or run.keep=true"
-        )
+def _check_all_labels(job: Job, context: RunContext) -> None:
+    if (ratio := job.label_ratio.name) != "full":
+        problem = f"run.keep={_wanted(context)} fits a model to all labels, but label_ratio={ratio} leaves some out"
+        raise UsageError(problem, key="label_ratio", got=ratio, hint="Give label_ratio=full, or run.keep=true")
+
+
+def _wanted(context: RunContext) -> str:
+    """Return run.keep as it was given."""
+    return context.name or ALL
 
 
 def _without_fold(job: Job) -> Job:
@@ -85,11 +87,11 @@ def _by_seed(group: Sequence[tuple[Job, RunContext]]) -> list[list[tuple[Job, Ru
 def _refit(members: Sequence[tuple[Job, RunContext]]) -> Refit:
     members = sorted(members, key=lambda one: _fold(one[0]))
     first, context = members[0]
-    if FOLDS in first.split.params and FOLD in first.split.params:
+    if first.has_folds:
         folds, found = first.split.params[FOLDS], {_fold(job) for job, _ in members}
         lacking = {repeat * folds + fold for repeat in {one // folds for one in found} for fold in range(folds)} - found
         if lacking or first.split.params[FOLD] is None:
-            problem = f"run.keep=all needs the scores of every fold: {len(lacking) or folds} are not among the jobs"
+            problem = f"run.keep={_wanted(context)} needs the scores of every fold: {len(lacking) or folds} are missing"
             raise UsageError(
                 problem,
                 key="split.fold",
@@ -136,6 +138,9 @@ def _keep(one: Refit, *, quiet: bool) -> bool:
             say(f"  {outcome.record.status}: {outcome.record.error}")
             return outcome.record.status == "skipped"
         say(f"  {duration(sum(outcome.record.seconds.values()))}")
-    folder = shown(store.model_path(key))
-    say(f"   model  {folder}  (roftbench predict model_dir={folder} input=… output=…)")
+    saved = read_saved(store.model_path(key))
+    say(f"{'model':>9}  {shown(saved.folder)}  (roftbench predict model_dir={shown(saved.folder)} input=… output=…)")
+    for label, text in verdict(saved):
+        say(f"{label:>9}  {text}")
+    say(f"{'card':>9}  {shown(saved.folder / CARD)}")
     return True

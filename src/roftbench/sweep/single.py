@@ -15,6 +15,7 @@ from roftbench.config.references import check_references
 from roftbench.console import say
 from roftbench.store.downloads import fetch_missing
 from roftbench.sweep.arguments import Arguments
+from roftbench.sweep.naming import Naming
 from roftbench.sweep.refits import keep_all, refits_of
 from roftbench.sweep.worker import work
 
@@ -27,11 +28,14 @@ def run_single(arguments: Arguments) -> int:
     """
     config, job, context, guesses = prepared(arguments.overrides, arguments.config_dir)
     refits = refits_of([(job, context)])
+    naming = Naming.of([(job, context)], refits)
     if _describes_sweep(config, arguments):
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
     status, _ = work(job, context, guesses, in_sweep=False)
     if status == "done":
         keep_all(refits, quiet=True)
+        if naming is not None:
+            naming.conclude()
     return int(status != "done")
 
 

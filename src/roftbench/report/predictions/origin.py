@@ -128,7 +128,7 @@ class Origins:
             return None
         sheet, _ = open_table(spec, self.places)
         used = {spec.smiles_column, spec.split_column, spec.group_column, *(spec.targets or ())}
-        names = (name for name in sheet.names if name not in used and _is_id(name.strip()))
+        names = (name for name in sheet.names if name not in used and is_identifier(name.strip()))
         name = next(names, None)
         return None if name is None else sheet.load([sheet.position(name)])[0].to_pylist()
 
@@ -156,5 +156,6 @@ def _shipped() -> dict[str, DatasetSpec | None]:
     return dataset_specs()
 
 
-def _is_id(name: str) -> bool:
+def is_identifier(name: str) -> bool:
+    """Return whether a column of this name identifies molecules."""
     return bool(IDENTIFIERS.fullmatch(name) or _NAMES.fullmatch(name))
