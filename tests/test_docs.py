@@ -208,8 +208,9 @@ def saved_model(cli: Command, *overrides: str) -> Path:
 def called(cli: Command, name: str, *words: str) -> Ended:
     """Run a command of a page on small networks and short trainings; of a sweep, make its plan."""
     if name in ("run", "plan") and ("-m" in words or name == "plan"):
-        plan, _ = hydra_app.plan([word for word in words if word != "-m"])
-        assert plan.jobs
+        planned = [word for word in words if word != "-m"]
+        search = hydra_app.planned_search(planned)
+        assert search.first.jobs if search else hydra_app.plan(planned)[0].jobs
         return Ended(0, "", "")
     if name == "run":
         if "model=ecfp" in words:
