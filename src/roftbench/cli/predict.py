@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from roftbench.config.environment import check_device
+from roftbench.config.plugins import default_plugins
 from roftbench.config.schema import typed
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
@@ -36,7 +37,7 @@ class Settings:
     prefix: str = ""
     device: str = "auto"
     threads: int | None = None
-    plugins: str = ""
+    plugins: str | None = None
     quote_formulas: bool = False
 
     def __post_init__(self) -> None:
@@ -129,7 +130,7 @@ def _folders(model_dir: str) -> list[str]:
 
 def _plugins(settings: Settings) -> list[str]:
     """Return the names of plug-ins, written as A,B or [A,B]."""
-    return [name for name in elements(settings.plugins) if name]
+    return default_plugins() if settings.plugins is None else [name for name in elements(settings.plugins) if name]
 
 
 def _source(settings: Settings) -> Rows:
