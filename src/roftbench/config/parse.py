@@ -10,10 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 
 from roftbench.config.callbacks import check_logger
-from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
+from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of, with_own_graphs
 from roftbench.config.environment import RunContext, RunSettings
 from roftbench.config.job import Job, TrainSettings
-from roftbench.config.kinds import check_can_be_kept, check_pair
+from roftbench.config.kinds import check_can_be_kept, check_graphs, check_pair
 from roftbench.config.paths import Paths, absolute
 from roftbench.config.plugins import default_plugins, load_plugin
 from roftbench.config.references import check_references
@@ -67,9 +67,10 @@ class Parser:
             dataset = replace(dataset, split_column=None)
         label_ratio: LabelRatio = self._once(_typed_group, LabelRatio, "label_ratio", plain["label_ratio"])
         train = self._once(_train, plain["train"], str(dataset.task))
-        model = self._once(model_of, plain["model"], plugins, self._folder)
+        model = self._once(model_of, with_own_graphs(plain["model"], dataset), plugins, self._folder)
         method = self._once(method_of, plain["method"], plugins)
         check_pair(model, method)
+        check_graphs(model, dataset)
         job = Job(
             model=model,
             method=method,
