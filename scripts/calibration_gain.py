@@ -81,10 +81,10 @@ def main() -> None:
                     cells[held, method].append(found)
     head = ["held-out labels", "ecfp", "fits", "always", "worst", "by the rule", "worst", "applied"]
     rows = []
-    for (held, method), found in cells.items():
-        always, rule, applied = np.array(found).T
+    for (held, method), fits in cells.items():
+        always, rule, applied = np.array(fits).T
         numbers = [always.mean(), always.max(), rule.mean(), rule.max()]
-        rows.append([str(held), method, str(len(found)), *(f"{one:+.4f}" for one in numbers), f"{applied.mean():.0%}"])
+        rows.append([str(held), method, str(len(fits)), *(f"{one:+.4f}" for one in numbers), f"{applied.mean():.0%}"])
     title = "# Calibration by few labels\n\nWritten by `python -m scripts.calibration_gain --out FILE`.\n\n"
     text = " ".join((__doc__ or "").split("\n\n")[2].split())
     below = "Change of the log loss of the test part, negative where it is better: mean over the fits, and the worst."

@@ -72,7 +72,7 @@ class Reference:
         parts += [f"### roftbench {name}\n\n```text\n{_help(name)}\n```" for name in COMMANDS]
         parts += ["## Environment variables", self._variables(), GROUPS_INTRO]
         parts += ["### Top level", self._keys("top level", {"": options_of_root()})]
-        for group in (*GROUPS, "hydra/launcher"):
+        for group in (*GROUPS, "hydra/launcher", "hydra/sweeper"):
             parts += [f"### {group}", *self._group(group)]
         parts += ["## Keys of advise", "A key is set as `advise.KEY=VALUE`.", self._fields("advise", AdviseSettings)]
         parts += ["## Keys of predict and embed", self._fields("predict", PredictSettings)]

@@ -2,6 +2,7 @@
 
 python -m scripts.speed [--json FILE] [--markdown results/speed.md] [--quick]     the whole table
 python -m scripts.speed step
+python -m scripts.speed networks
 python -m scripts.speed jobs --labels 50
 python -m scripts.speed gpu --device cuda:0
 python -m scripts.speed tables --records 40000
@@ -17,6 +18,7 @@ import torch
 from scripts.speed.data import featurize, metrics
 from scripts.speed.gpu import gpu_note, throughput
 from scripts.speed.jobs import jobs, note, workers
+from scripts.speed.networks import networks
 from scripts.speed.setting import LABELS
 from scripts.speed.shell import scale, start
 from scripts.speed.step import step
@@ -26,6 +28,7 @@ from scripts.speed.timing import HEADER, Row, as_markdown, as_plain, machine, pr
 # Parts of the whole table, in its order; each can be asked for alone.
 PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "step": step,
+    "networks": networks,
     "jobs": jobs,
     "workers": workers,
     "start": start,

@@ -52,15 +52,17 @@ def seconds(work: Work, repeats: int) -> float:
     return alternate({"": work}, repeats)[""]
 
 
-def alternate(variants: Mapping[str, Work], repeats: int) -> dict[str, float]:
+def alternate(
+    variants: Mapping[str, Work], repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Return the median time of each variant: one call each to warm up, then `repeats` rounds of one call each."""
     times: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(repeats + 1):
         for name, work in variants.items():
-            began = time.perf_counter()
+            began = clock()
             work()
             if number:
-                times[name].append(time.perf_counter() - began)
+                times[name].append(clock() - began)
     return {name: median(spans) for name, spans in times.items()}
 
 

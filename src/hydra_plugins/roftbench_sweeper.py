@@ -1,4 +1,4 @@
-"""The sweeper plug-in: hands a sweep over to roftbench, which plans its jobs and launches the missing ones."""
+"""Sweeper plug-ins: hand a sweep or a search over to roftbench, which plans its jobs and launches the missing ones."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -43,3 +43,17 @@ class RoftbenchSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Run the whole sweep; `arguments` are the part of its overrides that Hydra composes. Raises JobError."""
         self._sweep.launch(self._context, self._config, self._launcher)
+
+
+class OptunaSweeper(RoftbenchSweeper):
+    """A hyperparameter search: Optuna proposes the values of each trial from the validation scores of those before it.
+
+    `settings` are the fields of `roftbench.sweep.search_space.SearchSettings`.
+    """
+
+    def __init__(self, params: Mapping[str, str] | None, **settings: Any) -> None:
+        super().__init__(params)  # the settings are checked where they are used
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run the whole search; raises JobError as `RoftbenchSweeper.sweep` does, or if no trial has a score."""
+        self._sweep.search(self._context, self._config, self._launcher)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from command import Command, Terminal
-from lab import Lab, primary
+from lab import Lab, merged, primary
 from plugin_files import LINES_METHOD, LINES_YAML
 
+import roftbench
 from roftbench.errors import UsageError
 
 ENCODER = '''
@@ -89,6 +90,38 @@ def test_a_tenth_method_is_one_file_and_one_yaml(lab: Lab, tmp_path: Path, lines
     tables = terminal("tables", "--json")
     assert [row["method"] for row in json.loads(tables.out)] == ["full_ft", "mine_lines"]
     assert "| mine_lines | " in (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
+
+
+def test_folder_and_plug_ins_of_the_environment(
+    cli: Command, tmp_path: Path, lines: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.run("method=mine_lines").refused("unknown method 'mine_lines'")
+    monkeypatch.setenv("ROFTBENCH_CONFIG_DIR", lines[0].partition("=")[2])
+    cli.run("method=mine_lines").refused("plugins=[PATH/mine_lines.py]")
+    monkeypatch.setenv("ROFTBENCH_PLUGINS", f"{tmp_path / 'mine_lines.py'},json")
+    assert cli.run("method=mine_lines").code == 0
+    key = cli.record().key
+    assert "1 jobs: 1 done" in cli.run("-m", "method=mine_lines").out
+    assert roftbench.run(*merged(["method=mine_lines"]), results=cli.lab.results).key == key
+    assert "mine_lines" in cli("list", "methods").out
+    assert "mine_lines" in cli("--complete", "bash", "roftbench run method=mine").out
+    cli.run("method=mine_lines", "plugins=[]").refused("now: none")  # the command line goes before it
+    monkeypatch.setenv("ROFTBENCH_PLUGINS", "")
+    cli.run("method=mine_lines").refused("now: none")
+    monkeypatch.setenv("ROFTBENCH_CONFIG_DIR", "nowhere")
+    for command in (("run",), ("list", "methods"), ("plan",)):
+        cli(*command).refused("ROFTBENCH_CONFIG_DIR=nowhere: the folder does not exist")
+
+
+def test_a_folder_of_the_environment_runs_no_code(
+    cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    preset = tmp_path / "conf" / "experiment" / "a.yaml"
+    preset.write_text("# @package _global_\nplugins: [evil.py]\n", encoding="utf-8")
+    monkeypatch.setenv("ROFTBENCH_CONFIG_DIR", str(preset.parents[1]))
+    for command in (("run", "experiment=a"), ("list", "methods")):
+        cli(*command).refused("sets plugins", "only the command line may do so")
 
 
 def test_a_plug_in_that_is_changed_is_another_job(lab: Lab, tmp_path: Path) -> None:

@@ -187,7 +187,9 @@ def test_fewer_rows_are_multiplied_where_edges_are_alike() -> None:
     assert rows == sorted(rows)
     assert rows[0] < 0.5 * batch.edge_index.shape[1]
     assert rows[-1] <= batch.edge_index.shape[1]
+    assert len(edges.nodes) < 0.8 * len(batch.x)
     whole = DirectedEdges.of(batch, 3, share=False)
+    assert (len(whole.nodes), whole.every) == (len(batch.x), None)
     assert [len(whole.first), *(len(one.offsets) for one in whole.messages)] == [batch.edge_index.shape[1]] * 3
     assert torch.equal(whole.reverse, batch.edge_ptr[batch.edge_index[0]] + batch.edge_attr[:, REVERSE])
 

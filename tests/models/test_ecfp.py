@@ -53,7 +53,7 @@ def test_it_is_computed_once_a_data_set_and_the_bits_also_for_the_report(
     dataset.descriptors()
     counted = ECFP(counts=True).features(dataset)
     monkeypatch.setattr(ecfp, "_entry", None)
-    monkeypatch.setattr(data, "_descriptor_entry", None)
+    monkeypatch.setattr(data, "descriptor_entry", None)
     again = dataset_of(lab, *named)
     assert ECFP().features(again).tolist() == (counted > 0).astype(int).tolist()
     assert ECFP(counts=True).features(again).tolist() == counted.tolist()

@@ -85,6 +85,15 @@ def test_step_prints_and_writes_the_table_with_the_machine(speed: Speed, tmp_pat
         assert f"| {row['name']} |" in page.read_text()
 
 
+def test_networks_prints_a_row_for_each_reference_and_floor(speed: Speed) -> None:
+    result = speed("networks", "--quick")
+    assert result.code == 0, result.err
+    rows = [line for line in result.out.splitlines() if "training step, " in line or line.startswith("the same")]
+    assert len(rows) == 3
+    assert "reference: plain PyG loop" in rows[0]
+    assert all("ms" in row for row in rows)
+
+
 def test_gpu_prints_a_row_for_each_method_and_one_for_all(speed: Speed, tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
     result = speed("gpu", "--quick", "--device", "cpu", "--json", str(file))  # any device does

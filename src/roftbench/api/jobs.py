@@ -9,6 +9,7 @@ from typing import Any
 from roftbench.api.options import overrides_of
 from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
+from roftbench.config.registry import default_folder
 from roftbench.console import logged
 from roftbench.errors import JobError, SkipJob
 from roftbench.store.record_schema import Record
@@ -30,7 +31,7 @@ def run(
     Args:
         *overrides: Overrides as on the command line, such as "train.epochs=30".
         results: Folder of records; by default ROFTBENCH_RESULTS or "results".
-        config_dir: Folder with configs of your own.
+        config_dir: Folder with configs of your own; by default ROFTBENCH_CONFIG_DIR.
         verbose: Whether the job's settings and result are printed.
         **options: Options by group (`method="lp"`), or keys of a group (`train={"epochs": 30}`).
 
@@ -65,7 +66,7 @@ def record_of(
     config. Raises as `run` does.
     """
     with logged(None, quiet=quiet, bars=True):
-        _, job, context, guesses = prepared(words, config_dir)
+        _, job, context, guesses = prepared(words, config_dir or default_folder())
     if cache is not None:
         context = replace(context, cache=_with_slots(cache, context.cache))
     refits = refits_of([(job, context)])

@@ -5,10 +5,11 @@ Imports nothing heavy: the candidates are computed anew at each press of the tab
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from roftbench.cli.parser import FILTERS, KINDS, RESULTS, option_strings
-from roftbench.config.registry import GROUPS, OF_A_JOB, chosen, names
+from roftbench.config.registry import GROUPS, OF_A_JOB, chosen, default_folder, names
 from roftbench.errors import UsageError
 
 SCRIPTS = {
@@ -193,4 +194,6 @@ def _config_folder(words: Sequence[str]) -> Path | None:
         option, _, value = word.partition("=")
         if option in ("--config-dir", "-cd") and Path(value or following).is_dir():
             return Path(value or following)
+    with suppress(UsageError):
+        return default_folder()
     return None

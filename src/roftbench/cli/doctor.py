@@ -27,7 +27,15 @@ from roftbench.runner.provenance import PACKAGES, version_of
 from roftbench.store.locks import no_locks
 from roftbench.sweep.launchers import EXTRAS
 
-MORE_PACKAGES = ("pandas", "pyarrow", "safetensors", "hydra-joblib-launcher", "hydra-submitit-launcher", "ray")
+MORE_PACKAGES = (
+    "pandas",
+    "pyarrow",
+    "safetensors",
+    "hydra-joblib-launcher",
+    "hydra-submitit-launcher",
+    "ray",
+    "optuna",
+)
 BATCH = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C"] * 16  # 32 molecules of 13 and 14 atoms
 STEPS = 5
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from roftbench.cli.parser import KINDS, PLAN_HELP, RESULTS, RUN_HELP, parser
-from roftbench.config.registry import GROUPS, options
+from roftbench.config.registry import GROUPS, default_folder, options
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 
@@ -47,7 +47,7 @@ def _prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # characters that the encoding lacks are escaped
             stream.reconfigure(errors="backslashreplace")
-    for name in ("RESULTS", "CACHE", "MIRROR", "OFFLINE"):  # an empty variable is an unset one
+    for name in ("RESULTS", "CACHE", "MIRROR", "OFFLINE", "PLUGINS", "CONFIG_DIR"):  # an empty variable is an unset one
         if os.environ.get(f"ROFTBENCH_{name}") == "":
             del os.environ[f"ROFTBENCH_{name}"]
     # Threads that spin while they wait slow a job down tenfold if another one uses the same cores.
@@ -86,6 +86,8 @@ def _dispatch(arguments: list[str]) -> int:
     if unknown := [text for text in overrides if text.startswith("-") or ("=" not in text and not takes_names)]:
         raise UsageError(f"unknown argument '{unknown[0]}'; see roftbench {namespace.command} --help", key=unknown[0])
     namespace.overrides = overrides
+    if getattr(namespace, "config_dir", ...) is None:
+        namespace.config_dir = default_folder()
     return COMMANDS[namespace.command](namespace)
 
 

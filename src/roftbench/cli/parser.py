@@ -30,6 +30,8 @@ options:
 environment variables:
   ROFTBENCH_RESULTS, ROFTBENCH_CACHE, ROFTBENCH_MIRROR    folders of results, cache and published files
   ROFTBENCH_OFFLINE=1                                     no downloads
+  ROFTBENCH_CONFIG_DIR=DIR                                --config-dir, where it is not given
+  ROFTBENCH_PLUGINS=FILE.py,MODULE                        plugins, where they are not given
   ROFTBENCH_DEBUG=1                                       the traceback of an error
 
 config groups and their options (key=value):
@@ -176,7 +178,9 @@ def parser() -> argparse.ArgumentParser:
     splits = commands.add_parser("splits", help="write the data rows (from 0) of train, val and test of a job")
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
     for command in (listing, fetch, data, advise, embed, cache, splits):
-        command.add_argument("--config-dir", type=Path, help="a folder with your own config groups")
+        command.add_argument(
+            "--config-dir", type=Path, help="a folder with your own config groups (default: ROFTBENCH_CONFIG_DIR)"
+        )
     listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs,kept}} [NAME …] [key=value …]"
     fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"
     data.usage = f"{data.prog} [options] NAME|FILE [key=value …]"

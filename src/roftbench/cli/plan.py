@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roftbench.config.compose import clear_errors
 from roftbench.console import duration
 from roftbench.errors import JobError, UsageError
-from roftbench.formatting import printable
+from roftbench.formatting import printable, score_text
 from roftbench.report.records import each_record
 from roftbench.store.record_schema import RecordSummary
 from roftbench.sweep import hydra_app
@@ -18,24 +18,76 @@ from roftbench.sweep.launchers import workers
 from roftbench.sweep.plan import Plan
 from roftbench.sweep.progress import failed_lines
 
+if TYPE_CHECKING:
+    from roftbench.sweep.search import Search
+
 SHOWN = 10  # failed jobs in the output
 
 
 def run(arguments: Sequence[str], *, as_json: bool) -> int:
     """Print how many jobs of a sweep are done, failed and open, their fits and the estimated time; returns 0.
 
+    Of a hyperparameter search, print how many trials are done, and the time of those that are left.
+
     Raises:
         UsageError: as `roftbench run` with the same arguments does.
     """
-    plan, settings = hydra_app.plan(arguments)
     try:
-        with clear_errors(arguments, None):
-            found = _found(plan, workers(settings.launcher))
+        if search := hydra_app.planned_search(arguments):
+            with clear_errors(arguments, None):
+                found = _of_search(search)
+            lines = _search_lines(found)
+        else:
+            plan, settings = hydra_app.plan(arguments)
+            with clear_errors(arguments, None):
+                found = _found(plan, workers(settings.launcher))
+            lines = _lines(plan, found, Arguments.parse(arguments, plan=True).command)
     except JobError as error:
         raise UsageError(str(error)) from None
-    lines = _lines(plan, found, Arguments.parse(arguments, plan=True).command)
     print(json.dumps(found, indent=1) if as_json else printable("\n".join(lines)))
     return 0
+
+
+def _of_search(search: "Search") -> dict[str, Any]:
+    trials, first = search.trials(), search.one_trial()
+    best, ended = trials.best(), sum(one.ended for one in trials.all())
+    left = max(0, search.settings.n_trials - ended)
+    needed = asdict(estimate(first, _records(first)))
+    hours = left * needed["seconds"] / 3600
+    at_once = max(1, min(search.at_once, left))
+    return {
+        "trials": search.settings.n_trials,
+        "trials_done": ended,
+        "trials_to_run": left,
+        "jobs_per_trial": len(first.jobs),
+        "searched": list(search.space.axes),
+        "sampler": search.settings.sampler,
+        "metric": search.metric,
+        "best": None if best is None else {"values": dict(best.values), "val": best.score},
+        "hours_one_after_another": hours,
+        "hours_several_at_a_time": hours / at_once,
+        "trials_at_a_time": at_once,
+        "why_without": needed["without"],
+    }
+
+
+def _search_lines(found: dict[str, Any]) -> list[str]:
+    spent, shared_out = (found[f"hours_{how}"] * 3600 for how in ("one_after_another", "several_at_a_time"))
+    several = found["trials_at_a_time"]
+    how = f", {duration(shared_out)} with {several} at a time" if several > 1 else ""
+    jobs = found["jobs_per_trial"]
+    lines = [
+        f"{'search':<15}{', '.join(found['searched'])} by validation {found['metric']}; sampler {found['sampler']}",
+        f"{'trials':<15}{found['trials']:,} of {jobs} job{'s' * (jobs != 1)}",
+        f"{'done':<15}{found['trials_done']:,}",
+        f"{'to run':<15}{found['trials_to_run']:,}",
+        f"{'estimate':<15}at most {duration(spent)} one after another{how}",
+        f"{'':<15}each as long as one with the first values: which jobs follow is decided by the scores before",
+    ]
+    if best := found["best"]:
+        values = ", ".join(f"{key}={value}" for key, value in best["values"].items())
+        lines.append(f"{'best':<15}{values}: val {score_text(best['val'], 4)}")
+    return [*lines, *(f"{'':<15}without an estimate: {reason}" for reason in found["why_without"])]
 
 
 def _found(plan: Plan, count: int | None) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import torch
 from roftbench.config import registry
 from roftbench.config.environment import check_device
 from roftbench.config.paths import paths_of
+from roftbench.config.plugins import plugins_of
 from roftbench.config.schema import typed
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError, check_range
-from roftbench.overrides import listed
 from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
@@ -43,7 +43,7 @@ class Settings:
     prefix: str = ""
     device: str = "auto"
     threads: int | None = None
-    plugins: str = ""
+    plugins: str | None = None
     quote_formulas: bool = False
     sets: bool = False
     full: bool = False
@@ -82,7 +82,7 @@ def predict(overrides: Sequence[str]) -> int:
     began = time.monotonic()
     check_paths(Path(settings.input), Path(settings.output), table.ENDINGS)
     folders = saved_folders(settings.model, settings.model_dir, paths)
-    ensemble = load(*folders, device=settings.device, plugins=listed(settings.plugins))
+    ensemble = load(*folders, device=settings.device, plugins=plugins_of(settings.plugins))
     source = _source(settings)
     _announce(ensemble, source)
     path = Path(settings.output).expanduser()
@@ -115,7 +115,7 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
         member = encoder_of(with_model, folder, settings.device)
     else:
         folders = saved_folders(settings.model, settings.model_dir, paths)
-        members = load(*folders, device=settings.device, plugins=listed(settings.plugins)).members
+        members = load(*folders, device=settings.device, plugins=plugins_of(settings.plugins)).members
         if len(members) > 1:
             key, got = ("model", settings.model) if settings.model else ("model_dir", settings.model_dir)
             problem = f"{key}={got}: representations are those of a single model: give one folder of the {len(members)}"

@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from roftbench.config.environment import check_device
+from roftbench.config.plugins import plugins_of
 from roftbench.config.schema import typed
 from roftbench.console import say
 from roftbench.data.parallel import SERIAL
 from roftbench.errors import UsageError, check_range
-from roftbench.overrides import listed
 from roftbench.predict.kept import saved_folders
 
 NEEDED = ("starlette", "uvicorn", "markdown_it")
@@ -28,7 +28,7 @@ class Settings:
     seconds: float = 60.0
     device: str = "auto"
     threads: int | None = None
-    plugins: str = ""
+    plugins: str | None = None
 
     def __post_init__(self) -> None:
         check_device(self.device)
@@ -58,7 +58,7 @@ def run(words: Sequence[str]) -> int:
     given = f"model={','.join(names)}" if names else f"model_dir={settings.model_dir}"
     command = shlex.join(["roftbench", "predict", given, "input=new.csv", "output=predictions.csv", *paths])
     texts = Texts(", ".join(names) or settings.model_dir, command, settings.molecules)
-    models = Models(folders, settings.device, settings.threads, listed(settings.plugins))
+    models = Models(folders, settings.device, settings.threads, plugins_of(settings.plugins))
     say(f"   model  {texts.name}: loading")
     with suppress(KeyboardInterrupt):  # the way to end it
         serve(models, texts, settings.port, settings.seconds, _ready)

@@ -17,7 +17,7 @@ from roftbench.config.schema import naming_params, schema_of, typed
 from roftbench.config.stated_arguments import with_stated_arguments
 from roftbench.data.config import DatasetSpec
 from roftbench.data.cross_validation import CrossValidation
-from roftbench.data.featurizers.base import HU, GraphKind
+from roftbench.data.featurizers.base import HU, OWN, GraphKind
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.split import ScaffoldSplit, Splitter
 from roftbench.errors import UsageError
@@ -94,6 +94,11 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
 def names_parts(split: Component) -> bool:
     """Return whether a split reads the parts from a column of the table."""
     return issubclass(import_name(split.target), ColumnSplit)
+
+
+def with_own_graphs(values: dict[str, Any], dataset: DatasetSpec) -> dict[str, Any]:
+    """Return the values of a model; one that reads the data set's own graphs gets the numbers of their columns."""
+    return {**values, "columns": dataset.own_graphs} if values.get("graphs") == OWN else values
 
 
 def model_of(values: dict[str, Any], plugins: tuple[str, ...], folder: Path | None = None) -> ModelSpec:

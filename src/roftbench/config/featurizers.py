@@ -11,7 +11,7 @@ from pathlib import Path
 from roftbench.config.plugins import PACKAGE, code_of, file_of, import_allowed, import_name, load_plugin
 from roftbench.config.registry import options
 from roftbench.config.stable_names import present_path, stable_name
-from roftbench.data.featurizers.base import Featurizer, GraphKind, Packed
+from roftbench.data.featurizers.base import OWN, Featurizer, GraphKind, Packed
 from roftbench.errors import UsageError, check_choice
 
 
@@ -30,6 +30,8 @@ def graph_kind(
         UsageError: there is no such option, or the import path leads to no featurizer, or to none of the package or a
             plug-in.
     """
+    if name == OWN:
+        return GraphKind(OWN, 1, pack=_without_smiles)
     shipped = _shipped().get(name, name)
     if target is None:
         known = _shipped() if folder is None else {**_shipped(), **_targets(folder)}
@@ -55,6 +57,13 @@ def _targets(folder: Path | None) -> dict[str, str]:
         problem = f"featurizer/{lacking[0]}.yaml has no _target_, the import path of its class"
         raise UsageError(problem, key="featurizer", got=lacking[0])
     return {name: content["_target_"] for name, content in found.items()}
+
+
+def _without_smiles(smiles: Sequence[str]) -> Packed:
+    """Raise UsageError: graphs of a file without SMILES are not made from SMILES."""
+    raise UsageError(
+        "model.graphs=own reads the graphs of its data set, and makes none from SMILES", key="model.graphs"
+    )
 
 
 def _pack(target: str, file: str | None, smiles: Sequence[str]) -> Packed:

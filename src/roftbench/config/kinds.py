@@ -5,6 +5,8 @@ from pathlib import Path
 from roftbench.config.job import EMBEDDING, FINGERPRINT, NETWORK, MethodSpec, ModelSpec
 from roftbench.config.plugins import import_name
 from roftbench.config.registry import names, options
+from roftbench.data.config import DatasetSpec
+from roftbench.data.featurizers.base import OWN
 from roftbench.errors import UsageError
 from roftbench.methods.base import Method
 from roftbench.methods.estimator import Estimator
@@ -40,6 +42,18 @@ def check_pair(model: ModelSpec, method: MethodSpec) -> None:
         raise UsageError(problem, key="method", got=method.name)
 
 
+def check_graphs(model: ModelSpec, dataset: DatasetSpec) -> None:
+    """Raise UsageError unless the model reads SMILES if the data have them, and own graphs if they have none."""
+    reads_own = model.featurizer is not None and model.featurizer.name == OWN
+    if dataset.own_graphs is not None and not reads_own:
+        problem = f"model={model.name} reads molecules from SMILES, and the graphs of {dataset.path} have none"
+        hint = "Networks of PyTorch Geometric read them: model=pyg model.graphs=own model.inputs=float"
+        raise UsageError(problem, key="model", got=model.name, hint=hint)
+    if dataset.own_graphs is None and reads_own:
+        problem = f"model.graphs=own reads graphs without SMILES, and data set {dataset.name} has SMILES"
+        raise UsageError(problem, key="model.graphs", got=OWN, hint="Give model.graphs=pyg")
+
+
 def check_can_be_kept(model: ModelSpec, method: MethodSpec, keep: bool | str) -> None:
     """Raise UsageError where run.keep asks for a saved model of classes that lack what it needs."""
     if not keep:
@@ -47,6 +61,9 @@ def check_can_be_kept(model: ModelSpec, method: MethodSpec, keep: bool | str) ->
     target, fingerprint = import_name(method.target), import_name(model.target)
     if issubclass(target, Estimator) and not target.can_be_kept():
         problem = f"run.keep: method {method.name} has no `arrays` or no `restored`, and so cannot be kept"
+        raise UsageError(problem, key="run.keep", got=keep)
+    if model.featurizer is not None and model.featurizer.name == OWN:
+        problem = "run.keep: model.graphs=own reads the graphs of its data set, and could not predict from SMILES"
         raise UsageError(problem, key="run.keep", got=keep)
     if issubclass(fingerprint, Fingerprint) and fingerprint.of_smiles is Fingerprint.of_smiles:
         problem = f"run.keep: model {model.name} has no `of_smiles`, which describes new molecules"

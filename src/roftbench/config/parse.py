@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf import errors as omega
 
 from roftbench.config.callbacks import check_logger
-from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of
+from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of, with_own_graphs
 from roftbench.config.environment import RunContext, RunSettings
 from roftbench.config.job import Job, TrainSettings
-from roftbench.config.kinds import check_can_be_kept, check_no_pretrained, check_pair
+from roftbench.config.kinds import check_can_be_kept, check_graphs, check_no_pretrained, check_pair
 from roftbench.config.paths import Paths, absolute
-from roftbench.config.plugins import load_plugin
+from roftbench.config.plugins import default_plugins, load_plugin
 from roftbench.config.references import check_references
 from roftbench.config.registry import BESIDE, OF_A_JOB
 from roftbench.config.schema import first_line, typed
@@ -28,10 +28,10 @@ from roftbench.store.downloads import Places
 
 @dataclass(frozen=True)
 class _Top:
-    """Top-level keys that are not groups."""
+    """Top-level keys that are not groups; without `plugins` those of the environment are used."""
 
     seed: int = 0
-    plugins: list[str] = field(default_factory=list)
+    plugins: list[str] | None = None
 
 
 GROUPS = (*OF_A_JOB, *BESIDE)
@@ -67,9 +67,10 @@ class Parser:
             dataset = replace(dataset, split_column=None)
         label_ratio: LabelRatio = self._once(_typed_group, LabelRatio, "label_ratio", plain["label_ratio"])
         train = self._once(_train, plain["train"], str(dataset.task))
-        model = self._once(model_of, plain["model"], plugins, self._folder)
+        model = self._once(model_of, with_own_graphs(plain["model"], dataset), plugins, self._folder)
         method = self._once(method_of, plain["method"], plugins)
         check_pair(model, method)
+        check_graphs(model, dataset)
         job = Job(
             model=model,
             method=method,
@@ -102,7 +103,8 @@ def _top(values: dict[str, Any]) -> tuple[_Top, tuple[str, ...]]:
         raise UsageError(f"unknown key '{unknown[0]}'", key=unknown[0], got=unknown[0], allowed=allowed)
     top: _Top = typed(_Top, values, "")
     check_range("seed", top.seed, 0)
-    return top, tuple(load_plugin(plugin) for plugin in top.plugins)
+    named = default_plugins() if top.plugins is None else top.plugins
+    return top, tuple(load_plugin(plugin) for plugin in named)
 
 
 def _paths(values: dict[str, Any]) -> tuple[Paths, Places]:

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from functools import cache
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from roftbench.errors import UsageError
+from roftbench.overrides import listed
 from roftbench.store.checksums import sha256
 
 PACKAGE = "roftbench"
+VARIABLE = "ROFTBENCH_PLUGINS"
 
 
 def import_allowed(path: str, where: str, plugins: tuple[str, ...], bases: tuple[type, ...]) -> type[Any]:
@@ -87,6 +90,16 @@ def file_of(target: str) -> str | None:
     """Return the file of the plug-in that holds a class, where it was given as a file."""
     path = _loaded.get(target.partition(".")[0])
     return None if path is None else str(path)
+
+
+def default_plugins() -> list[str]:
+    """Return the plug-ins of the environment variable `VARIABLE`, separated by commas."""
+    return listed(os.environ.get(VARIABLE, ""))
+
+
+def plugins_of(text: str | None) -> list[str]:
+    """Return plug-ins written as A,B or [A,B]; None stands for `default_plugins`."""
+    return default_plugins() if text is None else listed(text)
 
 
 def load_plugin(plugin: str) -> str:

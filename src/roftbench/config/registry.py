@@ -1,5 +1,6 @@
 """The config folders, which are the registry of models, methods, data sets and splits."""
 
+import os
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from functools import lru_cache
@@ -12,6 +13,7 @@ from roftbench.errors import UsageError
 OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train")
 BESIDE = ("run", "paths")  # no part of a job's identity
 GROUPS = (*OF_A_JOB, *BESIDE, "experiment")
+VARIABLE = "ROFTBENCH_CONFIG_DIR"
 
 
 def conf_dir() -> Path:
@@ -40,6 +42,19 @@ def chosen(group: str, overrides: Iterable[str], extra: Path | None = None) -> d
     name = [str(default), *given][-1].partition(",")[0]
     files = _files(group, extra)
     return _content(name, files) if name in files else {}
+
+
+def default_folder() -> Path | None:
+    """Return the user's config folder that the environment variable `VARIABLE` names; None if it names none.
+
+    Raises:
+        UsageError: it names a folder that does not exist.
+    """
+    text = os.environ.get(VARIABLE)
+    folder = Path(text).expanduser() if text else None
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"{VARIABLE}={text}: the folder does not exist", key=VARIABLE, got=text)
+    return folder
 
 
 def existing(folder: Path) -> Path:

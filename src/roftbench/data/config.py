@@ -39,6 +39,7 @@ class DatasetSpec:
         noise: standard deviation of repeated measurements in the label's unit, which tables show; not part of a job.
         noise_source: publication that `noise` is from.
         title: name in tables of a paper; `name` if empty.
+        own_graphs: columns of x and of edge_attr of graphs without SMILES (`dataset=pyg`); set by `complete`.
         reading_version: version of the rules for cells, set by `complete` if earlier rules gave other results.
         sources: where the published file is looked for, in order.
         sha256: digest of the unpacked file, which identifies the data in a job's key.
@@ -63,6 +64,7 @@ class DatasetSpec:
     censored: str = "error"
     relation_column: str | None = None
     strip_salts: bool = False
+    own_graphs: list[int] | None = None
     reading_version: int | None = None
     path: str | None = None
     sources: list[str] = field(default_factory=list)
@@ -125,6 +127,7 @@ class DatasetSpec:
         }
         given["relation_column"] = self.relation_column if self.censored == "drop" else None
         given["reading"] = self.reading_version
+        given["own_graphs"] = self.own_graphs
         return {name: value for name, value in given.items() if value not in ([], "error", False, None)}
 
     def source(self) -> Source:

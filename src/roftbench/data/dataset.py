@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from roftbench.data import descriptors, duplicates
+from roftbench.data.cached_entries import descriptor_entry, graph_entry, other_entry, own_entry, scaffold_entry
 from roftbench.data.config import DatasetSpec
-from roftbench.data.descriptors import Descriptors, describe_chunk, join
+from roftbench.data.descriptors import Descriptors
 from roftbench.data.featurizers import hu
-from roftbench.data.featurizers.base import GraphKind
+from roftbench.data.featurizers.base import OWN, GraphKind
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.packed import PackedGraphs
-from roftbench.data.parallel import in_chunks
 from roftbench.data.smiles import BLANKS
 from roftbench.data.split import Split, Splitter
 from roftbench.data.table.load import Table, read_table
@@ -60,8 +60,8 @@ class MoleculeDataset:
         smiles: SMILES, [N].
         rows: data row of each molecule in the file, from 0, [N].
         y: labels, [N, T], NaN where missing.
-        graphs: the "hu" graphs; `graphs_of` returns others.
-        canonical: hash of each canonical SMILES, [N].
+        graphs: the "hu" graphs, or those of a file without SMILES; `graphs_of` returns others.
+        canonical: hash of each canonical SMILES, or graph, [N].
         parts: "train", "val", "test" or "" per molecule, [N], if the file has its own split.
         cells: cell per molecule of the column that the splitter reads, [N]; None without one.
         dropped: rows without a molecule.
@@ -107,7 +107,8 @@ class MoleculeDataset:
 
     @cached_property
     def _scaffold_groups(self) -> NDArray[np.int64]:
-        group = self.kept_beside("scaffolds", str(hu.VERSION), _scaffold_entry)["group"].numpy()
+        self.check_has_smiles("scaffolds")
+        group = self.kept_beside("scaffolds", str(hu.VERSION), scaffold_entry)["group"].numpy()
         return group if self.position is None else group[self.position]
 
     def fingerprints(self) -> NDArray[np.uint8]:
@@ -116,7 +117,8 @@ class MoleculeDataset:
 
     def descriptors(self) -> Descriptors:
         """Return the descriptors of the N molecules, kept beside the graphs; one file serves every duplicate policy."""
-        tensors = self.kept_beside("descriptors", str(descriptors.VERSION), _descriptor_entry)
+        self.check_has_smiles("fingerprints and descriptors")
+        tensors = self.kept_beside("descriptors", str(descriptors.VERSION), descriptor_entry)
         columns = (tensors[field].numpy() for field in Descriptors._fields)
         return Descriptors._make(column if self.position is None else column[self.position] for column in columns)
 
@@ -133,11 +135,21 @@ class MoleculeDataset:
         Their number of atoms may differ from `sizes`. The cache is keyed by that of the "hu" graphs, which decide the
         molecules, by the version of the featurizer and its code, and by the version of RDKit.
         """
+        if kind is not None and kind.name == OWN and self.spec.own_graphs is not None:
+            return self.graphs
+        self.check_has_smiles("the graphs of this model")
         if kind is None:
             return self.graphs
         version = " ".join(filter(None, (str(kind.version), kind.code, kind.target)))
-        graphs = PackedGraphs(**self.kept_beside("graphs", version, partial(_other_entry, kind), kind.name))
+        graphs = PackedGraphs(**self.kept_beside("graphs", version, partial(other_entry, kind), kind.name))
         return graphs if self.position is None else graphs.select(torch.from_numpy(self.position))
+
+    def check_has_smiles(self, what: str) -> None:
+        """Raise UsageError if the molecules are graphs without SMILES, which `what` needs."""
+        if self.spec.own_graphs is not None:
+            hint = "Such data go with model=pyg model.graphs=own, and with split=random, size or a column"
+            problem = f"data set {self.spec.name} holds graphs without SMILES: {what} cannot be computed"
+            raise UsageError(problem, key="dataset", got=self.spec.name, hint=hint)
 
     def kept_beside(
         self, kind: str, version: str, build: Callable[[Sequence[str], str], Entry], of: str = ""
@@ -224,7 +236,8 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
     table = read_table(spec, places)
     content = spec.asset_sha256 if table.place == "bundled" else spec.sha256
     path = cache_path(cache_dir, f"graphs-{spec.name}", _identity(spec, str(content)))
-    tensors, description = load_or_build(path, lambda: _graph_entry(table.smiles, spec))
+    entry = partial(graph_entry, table.smiles) if spec.own_graphs is None else own_entry
+    tensors, description = load_or_build(path, lambda: entry(spec))
     rows, canonical = (tensors.pop(name).numpy() for name in ("rows", "canonical"))
     if len(rows) == 0:
         raise UsageError(_no_graph(spec, description["dropped"]), key="dataset.smiles_column", got=spec.smiles_column)
@@ -285,46 +298,3 @@ def _labels(spec: DatasetSpec, table: Table, rows: NDArray[np.int64]) -> NDArray
         shown = ", ".join(table.targets[:5]) + ", …" * (len(table.targets) > 5)
         raise UsageError(f"data set {spec.name}: no molecule has a label in {shown}", key=", ".join(table.targets))
     return y
-
-
-def _graph_entry(smiles: Sequence[str], spec: DatasetSpec) -> Entry:
-    chunks, rows, canonical = [], [], []
-    dropped: list[tuple[int, str]] = []
-    texts: list[tuple[int, str]] = []
-    counts = Counter[str]()
-    start = 0
-    work = partial(hu.featurize_chunk, strip_salts=spec.strip_salts)
-    for chunk in in_chunks(work, smiles, f"featurize {spec.name}"):
-        chunks.append(chunk.graphs)
-        rows += [start + row for row in chunk.rows]
-        canonical.append(chunk.canonical)
-        dropped += [(start + row, reason) for row, reason in chunk.failed]
-        texts += [(start + row, text) for row, text in chunk.texts.items()]
-        counts.update(chunk.counts)
-        start += len(chunk.rows) + len(chunk.failed)
-    tensors = _tensors(PackedGraphs.from_chunks(chunks))
-    tensors["rows"] = torch.tensor(rows, dtype=torch.int64)
-    tensors["canonical"] = torch.from_numpy(np.concatenate(canonical))
-    return tensors, {"dropped": dropped, "texts": texts, "counts": counts}
-
-
-def _other_entry(kind: GraphKind, smiles: Sequence[str], name: str) -> Entry:
-    chunks = in_chunks(kind.pack, smiles, f"{kind.name} graphs of {name}")
-    return _tensors(PackedGraphs.from_chunks(list(chunks))), {}
-
-
-def _tensors(packed: PackedGraphs) -> dict[str, torch.Tensor]:
-    return {field.name: getattr(packed, field.name) for field in fields(packed)}
-
-
-def _descriptor_entry(smiles: Sequence[str], name: str) -> Entry:
-    joined = join(list(in_chunks(describe_chunk, smiles, f"describe {name}")))
-    return {field: torch.from_numpy(column) for field, column in joined._asdict().items()}, {}
-
-
-def _scaffold_entry(smiles: Sequence[str], name: str) -> Entry:
-    numbers: dict[str, int] = {}
-    group: list[int] = []
-    for scaffolds in in_chunks(hu.scaffold_chunk, smiles, f"scaffolds of {name}"):
-        group += [numbers.setdefault(scaffold, len(numbers)) for scaffold in scaffolds]
-    return {"group": torch.tensor(group, dtype=torch.int64)}, {}

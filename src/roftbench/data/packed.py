@@ -20,7 +20,8 @@ AT_ONCE = 64  # batches gathered at once, limited by memory
 class Batch:
     """B graphs with N nodes and E edges in all, graph by graph, edges sorted by the node that they enter.
 
-    All tensors are int64 and on one device; x is float32 if the featurizer returns real numbers. "hu" graphs, the
+    All tensors are int64 and on one device; x is float32 if the featurizer returns real numbers, and so is
+    edge_attr in graphs without SMILES. "hu" graphs, the
     default of an encoder, have F = A = 2.
 
     Attributes:
@@ -61,9 +62,9 @@ class PackedGraphs:
     Edges are sorted by the node that they enter, so targets follow from `degree`.
 
     Attributes:
-        x: features of nodes, [ΣN, F] uint8, float16 or float32.
+        x: features of nodes, [ΣN, F] uint8, int32, float16 or float32.
         source: source of each edge, counted from the first node of its graph, [ΣE] int32.
-        edge_attr: features of edges, [ΣE, A] uint8.
+        edge_attr: features of edges, [ΣE, A] uint8; int32 or float32 in graphs of a data set without SMILES.
         degree: number of edges that enter each node, [ΣN] int32.
         node_ptr: first node of each graph, [G + 1] int64, always on the host.
         edge_ptr: first edge of each graph, [G + 1] int64, always on the host.
@@ -148,7 +149,7 @@ class PackedGraphs:
             yield Batch(
                 x[n0:n1].to(wide, copy=True),
                 edge_index[:, e0:e1] - n0,
-                edge_attr[e0:e1].long(),
+                edge_attr[e0:e1].float() if edge_attr.is_floating_point() else edge_attr[e0:e1].long(),
                 node_ptr[g0 : g1 + 1] - n0,
                 edge_ptr[n0 : n1 + 1] - e0,
                 alike,

@@ -68,19 +68,23 @@ class DirectedEdges:
         first: an edge of each color before the first step, [K].
         initial: row of `first` for each row after a step, in that step's own `Sums` from those K rows.
         messages: per step, sums of the rows before it, for each row after it.
-        entering: sums of the last rows over the edges that enter each node, [N].
+        nodes: a node of each color after the last step, [V].
+        entering: sums of the last rows over the edges that enter each of `nodes`.
+        every: row of `nodes` for each node, [N], as `Sums`; None where each has its own.
         reverse: reverse of each edge, [E].
     """
 
     first: Tensor
     initial: tuple[Sums, ...]
     messages: tuple[Sums, ...]
+    nodes: Tensor
     entering: Sums
+    every: Sums | None
     reverse: Tensor
 
     @classmethod
     def of(cls, batch: Batch, depth: int, *, share: bool) -> "DirectedEdges":
-        """Return the edges of a batch of "chemprop" graphs; with `share`, edges of one color have one row."""
+        """Return the edges of a batch of "chemprop" graphs; with `share`, equal ones have one row, and nodes."""
         device = batch.x.device
         given = (batch.edge_index[0], batch.edge_ptr, batch.edge_attr)
         source, ptr, attr = (part.cpu().numpy() for part in given)
@@ -92,22 +96,35 @@ class DirectedEdges:
         owner = np.repeat(edges, sizes)
         before = np.arange(len(owner)) - offsets[owner] + ptr[source][owner]
         before += before >= reverse[owner]
-        colors = [edges] * depth
+        colors, nodes = [edges] * depth, np.arange(len(ptr) - 1)
         if share:
             atoms = columns_as_numbers(_bits(batch.x.numpy()))
             colors = [columns_as_numbers(np.column_stack([atoms[source], attr[:, :REVERSE]]))]
             nothing = np.zeros(len(owner), np.int64)
             for _ in range(1, depth):
                 colors.append(refined(colors[-1], before, owner, nothing, offsets))
+            nodes = _node_colors(atoms, colors[-1], ptr)
         firsts = [first_of_each(color) for color in colors]
         initial, messages = [], []
         for old, rows, first in zip(colors[:-1], map(len, firsts[:-1]), firsts[1:], strict=True):
             terms, lengths = _terms(first, offsets, old[before])
             messages.append(Sums.of(terms, lengths, rows, device))
             initial.append(Sums.of(colors[0][first], np.ones(len(first), np.int64), len(firsts[0]), device))
-        entering = Sums.of(colors[-1], np.diff(ptr), len(firsts[-1]), device)
-        chosen, back = (torch.from_numpy(part).to(device) for part in (firsts[0], reverse))
-        return cls(chosen, tuple(initial), tuple(messages), entering, back)
+        first_nodes = first_of_each(nodes)
+        entering = Sums.of(*_terms(first_nodes, ptr, colors[-1]), len(firsts[-1]), device)
+        every = Sums.of(nodes, np.ones(len(nodes), np.int64), len(first_nodes), device) if share else None
+        chosen, own, back = (torch.from_numpy(part).to(device) for part in (firsts[0], first_nodes, reverse))
+        return cls(chosen, tuple(initial), tuple(messages), own, entering, every, back)
+
+
+def _node_colors(atoms: Integers, edges: Integers, ptr: Integers) -> Integers:
+    """Return numbers of nodes, [N], equal for equal atoms with edges of equal colors that enter them, in any order."""
+    degree, size = np.diff(ptr), int(edges.max(initial=0)) + 1
+    owner = np.repeat(np.arange(len(degree)), degree)
+    table = np.zeros((len(degree), 1 + int(degree.max(initial=0))), np.int64)
+    table[:, 0] = atoms
+    table[owner, 1 + np.arange(len(owner)) - ptr[owner]] = 1 + np.sort(owner * size + edges) % size
+    return columns_as_numbers(table)
 
 
 def _terms(rows: Integers, offsets: Integers, terms: Integers) -> tuple[Integers, Integers]:

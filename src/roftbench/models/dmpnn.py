@@ -7,7 +7,8 @@ to directed edges:
     hᵗ(u → v) = τ(W_i [x_u, e_uv] + W_h Σ_w hᵗ⁻¹(w → u)), w ≠ v
     h(v) = τ(W_o [x_v, Σ_u hᵀ⁻¹(u → v)])
 
-W_h is applied before the sum, where equal edges are one row; W_i and W_o are applied to their parts.
+W_h is applied before the sum. Equal edges are one row, and so are equal nodes in W_o. W_i and W_o are applied to joined
+vectors: a slice of a weight would cost a copy of the whole weight in the backward pass.
 """
 
 from typing import ClassVar
@@ -97,18 +98,16 @@ class DMPNN(Accelerated):
             if self.W_h.bias is not None:
                 sums = sums + self.W_h.bias
             states = self._activate(sums + again(initial), self.W_h)
-        width = self.vectors.num_atom
-        own, neighbors = self.W_o.weight[:, :width], self.W_o.weight[:, width:]
-        features = self.tau(torch.addmm(F.linear(atoms, own, self.W_o.bias), edges.entering(states), neighbors.T))
+        features = self.tau(self.W_o(torch.cat([atoms[edges.nodes], edges.entering(states)], dim=1)))
+        if edges.every is not None:
+            features = edges.every(features)
         return Nodes(out=F.dropout(features, self.dropout, self.W_o.training), features=features)
 
     def _initial(self, atoms: Tensor, batch: Batch, rows: Tensor) -> Tensor:
         """Return W_i of the vectors of some edges, [K, dim]."""
-        width = self.vectors.num_atom
-        from_atoms = F.linear(atoms, self.W_i.weight[:, :width], self.W_i.bias)
-        from_bonds = F.linear(self.vectors.bonds.to(atoms.dtype), self.W_i.weight[:, width:])
         sources, kinds = batch.edge_index[0][rows], bond_kind(batch.edge_attr[rows])
-        return F.embedding(sources, from_atoms) + F.embedding(kinds, from_bonds)
+        vectors: Tensor = self.W_i(torch.cat([atoms[sources], self.vectors.bonds[kinds].to(atoms.dtype)], dim=1))
+        return vectors
 
     def _activate(self, states: Tensor, block: nn.Module) -> Tensor:
         return F.dropout(self.tau(states), self.dropout, block.training)

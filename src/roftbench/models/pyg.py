@@ -12,14 +12,13 @@ from torch_geometric.data import Batch as GeometricBatch
 from torch_geometric.nn.aggr import Aggregation
 from torch_geometric.nn.resolver import aggregation_resolver
 
-from roftbench.data.featurizers import ogb, pyg
+from roftbench.data.featurizers.base import OWN as OWN_GRAPHS
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.models.encoder import Encoder, Nodes, Site, State
+from roftbench.models.pyg_inputs import GRAPHS, INPUTS, Codes, classes_of
 from roftbench.models.pyg_sites import evaluating, probe_graphs, sites_of
 
-GRAPHS = {"pyg": (pyg.ATOM_CLASSES, pyg.BOND_CLASSES), "ogb": (ogb.ATOM_CLASSES, ogb.BOND_CLASSES)}
-INPUTS = ("embed", "float", "codes")
 DATA = ("data", "batch")  # names of the only argument of a module that takes a whole batch
 OWN = "own"  # block of the parameters that are in no child
 
@@ -34,7 +33,8 @@ class PyG(Encoder):
     Args:
         module: import path of the class, in `torch_geometric` or in a plug-in.
         kwargs: arguments of the class. `in_channels` is filled in. `deg` may be a list.
-        graphs: the featurizer: "pyg" (that of `torch_geometric.utils.from_smiles`) or "ogb".
+        graphs: the featurizer: "pyg" (that of `torch_geometric.utils.from_smiles`) or "ogb"; "own" for the graphs of
+            a data set without SMILES.
         inputs: how integer codes become `x` and `edge_attr`: "embed", sums of one learned table per column; "float",
             the codes as numbers; "codes", as integers.
         width: width of embedded atoms. Embedded bonds are as wide as `edge_dim` in `kwargs`, or as atoms.
@@ -43,12 +43,14 @@ class PyG(Encoder):
         blocks: module names by block, in order; empty for the children in order, where lists of modules of one length
             are layers: {"layer0": ["convs.0", "norms.0"], …}.
         prefix: of the keys of a checkpoint that are the module's; the others are left out.
+        columns: numbers of columns of x and edge_attr of the data set's own graphs; filled in.
 
     Raises:
         UsageError: the class cannot be built from `kwargs`, or a block does not exist.
     """
 
     imports: ClassVar[Mapping[str, type]] = {"module": nn.Module}
+    omitted_at_default: ClassVar[tuple[str, ...]] = ("columns",)
 
     def __init__(
         self,
@@ -61,10 +63,12 @@ class PyG(Encoder):
         pool_kwargs: dict[str, Any] | None = None,
         blocks: dict[str, list[str]] | None = None,
         prefix: str = "",
+        columns: list[int] | None = None,
     ) -> None:
         super().__init__()
-        check_choice("graphs", graphs, GRAPHS)
+        check_choice("graphs", graphs, (*GRAPHS, OWN_GRAPHS))
         check_choice("inputs", inputs, INPUTS)
+        self._classes = classes_of(graphs, inputs, columns)
         check_range("width", width, 1)
         self.featurizer = graphs  # type: ignore[misc]  # of the instance: an argument decides
         self.inputs, self.prefix = inputs, prefix
@@ -78,13 +82,13 @@ class PyG(Encoder):
             self.per_graph, self.dim = self._probed()
 
     def _build(self, path: str, kwargs: dict[str, Any], width: int, blocks: Mapping[str, list[str]]) -> None:
-        atoms, bonds = GRAPHS[self.featurizer]
+        atoms, bonds = self._classes
         embeds = self.inputs == "embed"
-        self.atoms = _Codes(atoms, width) if embeds else None
+        self.atoms = Codes(atoms, width) if embeds else None
         self.module = _built(path, kwargs, width if embeds else len(atoms))
         self._takes = _arguments(self.module)
         reads = embeds and self._reads_bonds(kwargs)
-        self.bonds = _Codes(bonds, int(kwargs.get("edge_dim") or width)) if reads else None
+        self.bonds = Codes(bonds, int(kwargs.get("edge_dim") or width)) if reads else None
         self._blocks = {name: [_named(self.module, part) for part in parts] for name, parts in blocks.items()}
 
     def blocks(self) -> dict[str, nn.Module]:
@@ -121,7 +125,7 @@ class PyG(Encoder):
 
     def sites(self) -> list[Site]:
         """Return the blocks that are a `MessagePassing` module, with the norm after it if their list has one."""
-        probe = probe_graphs(GRAPHS[self.featurizer], next(self.parameters()).device)
+        probe = probe_graphs(self._classes, next(self.parameters()).device)
         with evaluating(self):
             return sites_of(self.blocks().values(), lambda: self._called(probe))
 
@@ -151,10 +155,11 @@ class PyG(Encoder):
     def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         if self.atoms is not None:
             return self.atoms(batch.x), None if self.bonds is None else self.bonds(batch.edge_attr)
+        edges = batch.edge_attr if batch.edge_attr.shape[1] else None
         if self.inputs == "codes":
-            return batch.x, batch.edge_attr
+            return batch.x, edges
         width = next((one.dtype for one in self.parameters()), torch.get_default_dtype())
-        return batch.x.to(width), batch.edge_attr.to(width)
+        return batch.x.to(width), None if edges is None else edges.to(width)
 
     def _checked(self, out: Any) -> Tensor:
         if not isinstance(out, Tensor) or out.dim() != 2:
@@ -171,7 +176,7 @@ class PyG(Encoder):
 
     def _probed(self) -> tuple[bool, int]:
         """Return whether the module returns graphs rather than nodes, and the width of what is pooled."""
-        probe = probe_graphs(GRAPHS[self.featurizer], torch.device("cpu"))
+        probe = probe_graphs(self._classes, torch.device("cpu"))
         try:
             with evaluating(self):
                 out = self._called(probe)
@@ -193,18 +198,6 @@ class PyG(Encoder):
 
 def _has_tensors(part: nn.Module) -> bool:
     return bool(part.state_dict(keep_vars=True))
-
-
-class _Codes(nn.Module):
-    """Sum of one embedding per integer column, as of OGB's atom and bond encoders."""
-
-    def __init__(self, sizes: tuple[int, ...], width: int) -> None:
-        super().__init__()
-        self.tables = nn.ModuleList(nn.Embedding(size, width) for size in sizes)
-
-    def forward(self, codes: Tensor) -> Tensor:
-        found: Tensor = sum(table(codes[:, i]) for i, table in enumerate(self.tables))
-        return found
 
 
 def _built(path: str, kwargs: dict[str, Any], width: int) -> nn.Module:

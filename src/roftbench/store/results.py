@@ -60,6 +60,10 @@ class Store:
         """Folder of a job's saved model (run.keep)."""
         return self.root / MODELS / key
 
+    def search_path(self, key: str) -> Path:
+        """Path of the trials of a hyperparameter search."""
+        return self.root / "searches" / f"{key}.jsonl"
+
     def has_model(self, key: str) -> bool:
         """Return whether a job's model has been saved."""
         return (self.model_path(key) / "model.json").is_file()

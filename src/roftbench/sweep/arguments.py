@@ -2,11 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from roftbench.config.registry import existing
+from roftbench.config.registry import default_folder, existing
 from roftbench.errors import UsageError
 
 CONFIG_PARTS = ("job", "hydra", "all")
@@ -45,8 +45,8 @@ class Arguments:
             options = [text for action in parser._actions for text in action.option_strings]
             raise UsageError(f"unknown option '{name}'", key=name, got=name, allowed=options)
         found = cls(**{**vars(known), "overrides": tuple(map(_open, known.overrides))})
-        if found.config_dir is not None:
-            existing(found.config_dir)
+        if (folder := found.config_dir or default_folder()) is not None:
+            found = replace(found, config_dir=existing(folder))
         if found.multirun and (found.cfg or found.info):
             option = "--cfg" if found.cfg else "--info"
             hint = "Leave out -m; `roftbench plan` describes the jobs of a sweep."

@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ValueType
+from hydra.core.override_parser.types import Override, ValueType
 from omegaconf import DictConfig, OmegaConf
 
 from roftbench.config.parse import check_groups, follow
@@ -66,16 +66,23 @@ def _axes(texts: Sequence[str]) -> dict[str, list[str]]:
     parsed = OverridesParser.create().parse_overrides(list(texts))
     for one in parsed:
         if one.is_sweep_override() and not (one.is_discrete_sweep()):
-            problem = f"{one.input_line}: an interval has no single values; list them with commas, or write range(…)"
-            raise UsageError(problem, key=one.get_key_element(), got=one.input_line)
-    if globs := [one.input_line for one in parsed if one.value_type is ValueType.GLOB_CHOICE_SWEEP]:
-        raise UsageError(f"{globs[0]}: glob() is not supported; list the names with commas", got=globs[0])
+            problem = f"{one.input_line}: an interval has no single values"
+            hint = "List them with commas, write range(…), or search it: hydra/sweeper=optuna"
+            raise UsageError(problem, key=one.get_key_element(), got=one.input_line, hint=hint)
     last = {override.get_key_element(): override for override in parsed}
     for key, value in last.items():
-        if value.is_sweep_override() and re.split(r"[./@]", key.lstrip("+"))[0] in BESIDE:
-            problem = f"{value.input_line}: a job is the same with each of these values; give one of them"
-            raise UsageError(problem, key=key, got=value.input_line)
+        check_can_be_swept(value, key)
     return {key: [one for [one] in BasicSweeper.split_arguments([value], None)[0]] for key, value in last.items()}
+
+
+def check_can_be_swept(override: Override, key: str) -> None:
+    """Raise UsageError if an override has several values that cannot be listed, or that make no other job."""
+    got = override.input_line
+    if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+        raise UsageError(f"{got}: glob() is not supported; list the names with commas", key=key, got=got)
+    if override.is_sweep_override() and re.split(r"[./@]", key.lstrip("+"))[0] in BESIDE:
+        problem = f"{got}: a job is the same with each of these values; give one of them"
+        raise UsageError(problem, key=key, got=got)
 
 
 def _with_folds(

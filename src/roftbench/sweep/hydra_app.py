@@ -3,10 +3,11 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -24,15 +25,18 @@ from roftbench.errors import JobError, UsageError
 from roftbench.formatting import printable
 from roftbench.runner.devices import choose_device
 from roftbench.sweep.arguments import Arguments
-from roftbench.sweep.grid import expand
+from roftbench.sweep.grid import Compose, expand
 from roftbench.sweep.in_process import InProcess, suffices
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
 from roftbench.sweep.naming import Naming
 from roftbench.sweep.plan import Plan, plan_sweep
 from roftbench.sweep.refits import Refit, keep_all, refits_of
-from roftbench.sweep.scheduler import JobReply, JobsFailedError, Scheduler
+from roftbench.sweep.scheduler import JobReply, JobsFailedError, Launch, Scheduler
 from roftbench.sweep.single import run_single, show
 from roftbench.sweep.worker import work
+
+if TYPE_CHECKING:
+    from roftbench.sweep.search import Search
 
 
 def run(words: Sequence[str]) -> int:
@@ -58,12 +62,47 @@ def plan(words: Sequence[str]) -> tuple[Plan, DictConfig]:
     arguments = Arguments.parse(words, plan=True)
     overrides, folder = arguments.overrides, arguments.config_dir
     with clear_errors(overrides, folder):
-        settings = composed(_for_hydra(overrides), folder, with_hydra=True).hydra
+        settings = hydra_settings(arguments)
         found = plan_sweep(expand(sweep_texts(settings, overrides), lambda texts: composed(texts, folder)), folder)
     check_devices(found, settings.launcher)
     _refits(found)
     jobs = tuple(replace(one, context=_with_threads(one.context, settings.launcher)) for one in found.jobs)
     return replace(found, jobs=jobs), settings
+
+
+def hydra_settings(arguments: Arguments) -> DictConfig:
+    """Return Hydra's part of the config of a sweep; raises what Hydra does."""
+    found: DictConfig = composed(_for_hydra(arguments.overrides), arguments.config_dir, with_hydra=True).hydra
+    return found
+
+
+def planned_search(words: Sequence[str]) -> "Search | None":
+    """Return the hyperparameter search that `run -m` would run with the same words; None if it is a sweep.
+
+    Raises:
+        UsageError: as `run` does.
+    """
+    arguments = Arguments.parse(words, plan=True)
+    folder = arguments.config_dir
+    if not any(text.startswith("hydra/sweeper=") for text in arguments.overrides):  # no preset may choose one
+        return None
+    with clear_errors(arguments.overrides, folder):
+        settings = hydra_settings(arguments)
+        if not str(settings.sweeper.get("_target_")).endswith(".OptunaSweeper"):
+            return None
+        found = search_of(settings, arguments, lambda texts: composed(texts, folder))
+    check_devices(found.first, settings.launcher)
+    return found
+
+
+def search_of(settings: DictConfig, arguments: Arguments, compose: Compose) -> "Search":
+    """Return the hyperparameter search of a command line; raises UsageError if it is impossible."""
+    if find_spec("optuna") is None:
+        problem = "hydra/sweeper=optuna needs a package that is not installed: pip install 'roftbench[optuna]'"
+        raise UsageError(problem, key="hydra/sweeper")
+    from roftbench.sweep.search import Search  # here: it imports Optuna
+
+    return Search.create(sweep_texts(settings, arguments.overrides), settings, compose, arguments.config_dir)
 
 
 def run_sweep(arguments: Arguments) -> int:
@@ -125,23 +164,12 @@ class SweepTask(JobTask):
             JobError: jobs failed, or could not be launched.
             UsageError: nothing can be run as requested.
         """
-
-        def compose_job(texts: Sequence[str]) -> DictConfig:
-            with clear_options():
-                return context.config_loader.load_sweep_config(config, list(texts))
-
-        def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
-            returned = launcher.launch(batch, initial_job_idx=number)
-            return [reply for one in returned if (reply := _returned(one)) is not None]
-
-        jobs = plan_sweep(
-            expand(sweep_texts(config.hydra, self._arguments.overrides), compose_job), self._arguments.config_dir
-        )
-        check_devices(jobs, config.hydra.launcher)
-        set_following(launcher, config.hydra.launcher)
-        refits, naming = _refits(jobs)
         given = self._arguments
-        launched = InProcess(jobs, launch) if suffices(config.hydra) else launch
+        points = expand(sweep_texts(config.hydra, given.overrides), _composing(context, config))
+        jobs = plan_sweep(points, given.config_dir)
+        check_devices(jobs, config.hydra.launcher)
+        refits, naming = _refits(jobs)
+        launched = _launching(launcher, config)(jobs)
         try:
             Scheduler(jobs, launched, config.hydra.launcher, given.command, given.overrides).run()
         except JobsFailedError:
@@ -150,6 +178,38 @@ class SweepTask(JobTask):
         keep_all(refits, quiet=True)
         if naming is not None:
             naming.conclude()
+
+    def search(self, context: HydraContext, config: DictConfig, launcher: Launcher) -> None:
+        """Run a hyperparameter search.
+
+        Raises:
+            JobError: no trial has a score, or jobs could not be launched.
+            UsageError: nothing can be run as requested.
+        """
+        found = search_of(config.hydra, self._arguments, _composing(context, config))
+        check_devices(found.first, config.hydra.launcher)
+        found.run(_launching(launcher, config), self._arguments.command)
+
+
+def _composing(context: HydraContext, config: DictConfig) -> Compose:
+    """Return what composes the config of one job of a sweep."""
+
+    def compose_job(texts: Sequence[str]) -> DictConfig:
+        with clear_options():
+            return context.config_loader.load_sweep_config(config, list(texts))
+
+    return compose_job
+
+
+def _launching(launcher: Launcher, config: DictConfig) -> Callable[[Plan], Launch]:
+    """Return what launches the jobs of a plan: in this process as planned, where Hydra is not needed for each."""
+
+    def launch(batch: Sequence[Sequence[str]], number: int) -> list[JobReply]:
+        returned = launcher.launch(batch, initial_job_idx=number)
+        return [reply for one in returned if (reply := _returned(one)) is not None]
+
+    set_following(launcher, config.hydra.launcher)
+    return (lambda plan: InProcess(plan, launch)) if suffices(config.hydra) else (lambda _: launch)
 
 
 def _config_dir(searchpath: Sequence[str]) -> Path | None:

@@ -24,12 +24,13 @@ class Naming:
     context: RunContext
 
     @classmethod
-    def of(cls, jobs: Sequence[tuple[Job, RunContext]], refits: Sequence[Refit]) -> "Naming | None":
+    def of(cls, jobs: Sequence[tuple[Job, RunContext]], refits: Sequence[Refit], by: str = "") -> "Naming | None":
         """Return the naming that run.keep=NAME asks for, None without a name.
 
         Args:
             jobs: The jobs of a command.
             refits: The models that are fitted to all labels once they are judged.
+            by: What may give the name to another of its models later, such as a search to its next best trial.
 
         Raises:
             UsageError: The jobs have several configurations, or the name is that of another model.
@@ -42,7 +43,7 @@ class Naming:
             problem = f"{KEY}={name} names one model, but these jobs have {count} configurations"
             hint = "Give one of each (several seeds predict together), or run.keep=true."
             raise UsageError(problem, key=KEY, got=name, hint=hint)
-        kept = Kept(name, tuple(dict.fromkeys(job.key for job in models)))
+        kept = Kept(name, tuple(dict.fromkeys(job.key for job in models)), by)
         Names(context.store).check_free(KEY, kept, overwrite=context.run.overwrite)
         return cls(kept, context)
 

@@ -52,18 +52,17 @@ class Progress:
             self._left.remove(one)
             if outcome is None:
                 continue
-            if others:
-                say(f"{self._ended():<22}{outcome.status:<9}{self._overrides(one)}  {outcome.words}")
-            else:
-                say(
-                    f"  {outcome.words}, {outcome.seconds}"
-                    if outcome.record
-                    else f"  {outcome.status}: {outcome.words}"
-                )
+            self._say_ended(one, outcome, others=others)
             for text in outcome.notices:
                 if text not in self._noticed:
                     self._noticed.add(text)
                     say(text)
+
+    def _say_ended(self, one: Planned, outcome: JobOutcome, *, others: bool) -> None:
+        if others:
+            say(f"{self._ended():<22}{outcome.status:<9}{self._overrides(one)}  {outcome.words}")
+        else:
+            say(f"  {outcome.words}, {outcome.seconds}" if outcome.record else f"  {outcome.status}: {outcome.words}")
 
     @contextmanager
     def watching(self) -> Iterator[None]:

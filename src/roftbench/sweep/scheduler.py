@@ -64,6 +64,7 @@ class Scheduler:
         launcher: the config of Hydra's launcher.
         command: what the overrides of a job are appended to, to repeat it.
         overrides: those of the whole sweep.
+        progress: class of what is printed.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Scheduler:
         launcher: Mapping[str, Any],
         command: Sequence[str],
         overrides: Sequence[str] = (),
+        progress: Callable[..., Progress] = Progress,
     ) -> None:
         self.plan, self.launch, self.launcher = plan, launch, launcher
         self.parallel = workers(launcher) != 1
@@ -81,7 +83,7 @@ class Scheduler:
         self.todo = sorted(ordered, key=lambda one: one.store.interrupted(one.key))
         self.number = {one.key: number for number, one in enumerate(self.todo)}
         self.outcomes = Outcomes(self.todo)
-        self.progress = Progress(plan, self.todo, self.outcomes, command, [*command, "-m", *overrides])
+        self.progress = progress(plan, self.todo, self.outcomes, command, [*command, "-m", *overrides])
         self.began = time.monotonic()
 
     def run(self) -> None:
@@ -94,12 +96,9 @@ class Scheduler:
                 began, or a file that decides numbers was changed meanwhile. Failed jobs have been printed.
         """
         self.progress.open()
-        if self.todo:
-            self.todo[0].store.check_writable()
-            self.todo[0].context.tidy()
-            fetch_missing((source, one.context.places) for one in self.todo for source in one.job.sources())
+        prepare(self.todo)
         try:
-            self._work()
+            self.work()
         except JobError:
             self.progress.name_failed()
             raise
@@ -107,7 +106,8 @@ class Scheduler:
             spent = duration(time.monotonic() - self.began)
             raise JobsFailedError(f"{failed} of {len(self.plan.jobs)} jobs failed ({spent})")
 
-    def _work(self) -> None:
+    def work(self) -> None:
+        """Run all missing jobs, and leave it to the caller to report failed ones; raises JobError as `run` does."""
         left, suspects, idle, fruitless = self.todo, list[Planned](), 0, 0
         while left or suspects:
             alone = not left
@@ -196,3 +196,15 @@ class Scheduler:
             say(f"waiting for {len(busy)} jobs that another sweep is running")
         while all(one.store.at_work(one.key) for one in busy):
             time.sleep(BUSY_SECONDS)
+
+
+def prepare(jobs: Sequence[Planned]) -> None:
+    """Tidy the folders of jobs and download what they lack, before the first of them begins.
+
+    Raises:
+        UsageError: results cannot be written, or a required file is missing.
+    """
+    if jobs:
+        jobs[0].store.check_writable()
+        jobs[0].context.tidy()
+        fetch_missing((source, one.context.places) for one in jobs for source in one.job.sources())

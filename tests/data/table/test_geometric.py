@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from command import Command
+from graphs import without_smiles
 from lab import Lab, molecules, write_csv
 from refusals import raises_usage
-from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.data import Batch, Data, InMemoryDataset
 from torch_geometric.utils import from_smiles
 
+from roftbench.config.components import build
 from roftbench.data.table import geometric
 
 SMILES = ["CCO", "c1ccccc1O", "CC(=O)N"]
@@ -57,6 +60,100 @@ def test_a_job_on_graphs_is_that_on_a_table_of_the_same_molecules(lab: Lab, tmp_
     for name in ("mine.pt", "processed.pt"):
         found = lab.done("dataset=pyg", f"dataset.path={tmp_path / name}", *words)
         assert found.candidates == expected.candidates
+
+
+OWN_WORDS = (
+    "dataset=pyg", "split=random", "label_ratio=full", "model=pyg", "model.graphs=own", "model.inputs=float",
+    "model.module=torch_geometric.nn.models.GAT",
+    "++model.kwargs={hidden_channels:8,num_layers:2,edge_dim:2}",
+)  # fmt: skip
+
+
+def test_graphs_without_smiles_reach_the_network_as_they_are(lab: Lab, tmp_path: Path) -> None:
+    graphs = without_smiles()
+    torch.save(graphs, tmp_path / "mine.pt")
+    InMemoryDataset.save(graphs, str(tmp_path / "processed.pt"))
+    words = [*OWN_WORDS, "dataset.name=mine"]
+    experiment = lab.experiment(f"dataset.path={tmp_path / 'mine.pt'}", *words)
+    packed, module = experiment.dataset.graphs, build(experiment.job.model).eval()
+    index = torch.tensor([7, 3, 20])
+    with torch.no_grad():
+        found = module.represent(packed.batch(index))
+        batch = Batch.from_data_list([graphs[number] for number in index])
+        nodes = module.module(batch.x, batch.edge_index, edge_attr=batch.edge_attr)
+        expected = module.aggregation(nodes, batch.batch)
+    assert torch.allclose(found, expected, atol=1e-6)
+    scores = []
+    for name in ("mine.pt", "processed.pt"):
+        record = lab.done(f"dataset.path={tmp_path / name}", *words, "method=full_ft")
+        scores.append(record.scores)
+        assert record.data.kept == len(graphs)
+    assert scores[0] == scores[1]
+    for more in ("method=lp", "method=roftmol", "method=ridge", "split=size"):
+        lab.done(f"dataset.path={tmp_path / 'mine.pt'}", *words, more)
+
+
+def test_integer_features_and_graphs_without_edge_features(lab: Lab, tmp_path: Path) -> None:
+    graphs = without_smiles()
+    for graph in graphs:
+        graph.x, graph.edge_attr = (graph.x * 10).long(), None
+    torch.save([*graphs, graphs[0].clone()], tmp_path / "mine.pt")
+    words = [word for word in OWN_WORDS if "kwargs" not in word]
+    words += ["++model.kwargs={hidden_channels:8,num_layers:2}", f"dataset.path={tmp_path / 'mine.pt'}"]
+    experiment = lab.experiment(*words)
+    assert experiment.dataset.graphs.x.dtype == torch.int32
+    assert experiment.dataset.graphs.edge_attr.shape[1] == 0
+    assert experiment.dataset.canonical[0] == experiment.dataset.canonical[-1]
+    assert len(set(experiment.dataset.canonical.tolist())) == len(graphs)
+    assert lab.done(*words, "dataset.duplicates=merge", "method=full_ft").data.kept == len(graphs)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("model=tiny_gin",), "model=tiny_gin reads molecules from SMILES"),
+        (("model=ecfp", "method=ridge"), "model=ecfp reads molecules from SMILES"),
+        (("model.graphs=pyg", "model.inputs=embed"), "model=pyg reads molecules from SMILES"),
+        (("model.inputs=embed",), "inputs=embed needs the number of codes"),
+        (("split=scaffold",), "graphs without SMILES: scaffolds cannot be computed"),
+        (("split=butina",), "graphs without SMILES: fingerprints"),
+        (("run.keep=true",), "run.keep: model.graphs=own"),
+        (("dataset.strip_salts=true",), "dataset.strip_salts"),
+        (("dataset=esol", "~dataset.path"), "graphs=own reads the graphs of a data set without SMILES"),
+    ],
+)
+def test_what_needs_smiles_is_refused_by_name(cli: Command, tmp_path: Path, words: tuple[str, ...], named: str) -> None:
+    torch.save(without_smiles(), tmp_path / "mine.pt")
+    groups = {word.partition("=")[0] for word in words}
+    given = [] if "dataset" in groups else [f"dataset.path={tmp_path / 'mine.pt'}"]
+    base = [word for word in OWN_WORDS if not ("model" in groups and word.lstrip("+").startswith("model."))]
+    cli.run(*given, *base, *(word for word in words if word != "~dataset.path")).refused(named)
+    assert cli.files() == [] or "split" in groups
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x", None),
+        ("x", torch.zeros(0, 4)),
+        ("x", torch.zeros(3, 5)),
+        ("x", torch.full((3, 4), float("nan"))),
+        ("x", torch.zeros(3, 4, 1)),
+        ("x", torch.zeros(3, 4).to_sparse()),
+        ("edge_index", None),
+        ("edge_index", torch.tensor([[0, 1, 2], [0, 1, 3]])),
+        ("edge_index", torch.tensor([[0, -1, 2], [0, 1, 1]])),
+        ("edge_index", torch.zeros(2, 3)),
+        ("edge_attr", torch.zeros(2, 2)),
+        ("edge_attr", torch.zeros(3, 1)),
+        ("edge_attr", None),
+    ],
+)
+def test_impossible_graphs_are_refused(tmp_path: Path, name: str, value: Any) -> None:
+    graphs = without_smiles(3)
+    graphs[0][name] = value
+    with raises_usage(key=name):
+        geometric.load("graphs.pt", saved(tmp_path / "graphs.pt", graphs))
 
 
 class Hostile:

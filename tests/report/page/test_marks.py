@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boards import computed, ended, forests, runs
+from boards import changed as altered
+from boards import computed, ended, forests, part, runs
 from browser import Browser
 from given_page import changed, data_in, rows
 
@@ -107,3 +108,20 @@ def test_numbers_of_pairs_what_is_not_corrected_and_no_sign_of_nothing(
     holm = {line[0]: line[head.index("Holm p")] for line in lines}
     assert holm.pop("mean of the others") == "0.0400 not corrected"
     assert set(holm.values()) == {"0.0400"}
+
+
+def test_labels_that_pretraining_saw_are_marked_as_in_the_tables(browser: Browser, tmp_path: Path) -> None:
+    found = [*runs("lp", "esol", [0.9, 0.9]), *runs("lp", "bace", [0.8, 0.8])]
+    names = {"admet_ai_regression": "esol, freesolv, lipo", "gin_masking": "none", "minimol": "unknown"}
+    records = [altered(one, f"{one.key}-{name}", model=part("model", name)) for name in names for one in found]
+    opened(browser, tmp_path, records, [])
+    assert {row[0]: row[2] for row in rows(browser, "#scroll-models")[1:]} == names
+    for model, seen in names.items():
+        browser.choose("filter-model", model)
+        layouts = [layout for layout in computed(records).tables if layout.title.startswith(f"{model} ")]
+        for task, layout in zip(("classification", "regression"), layouts, strict=True):
+            assert rows(browser, f"#scroll-{task}")[1:] == [[cell.plain for cell in row] for row in layout.rows]
+        assert (rows(browser, "#scroll-regression")[1][1] == "0.900 ± 0.000 (2) ‡‡") == (model == "admet_ai_regression")
+        legend = browser.text("#board .content > .note:last-child")
+        assert ("‡‡: the model’s pretraining saw labels" in legend) == (model == "admet_ai_regression")
+        assert (f"Whether the pretraining of {model} saw labels of these" in legend) == (seen == "unknown")

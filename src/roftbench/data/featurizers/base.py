@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+OWN = "own"  # the graphs of a data set that has no SMILES
 HU = "hu"  # the graphs that every data set has: they decide which molecules are kept, and sizes and splits
 
 Packed = dict[str, NDArray[Any]]
@@ -81,20 +82,23 @@ class GraphKind:
         return " ".join(filter(None, (self.name, self.target)))
 
 
-def pack(graphs: Sequence[Graph], x_type: type = np.uint8, columns: tuple[int, int] = (2, 2)) -> Packed:
+def pack(
+    graphs: Sequence[Graph], x_type: type = np.uint8, columns: tuple[int, int] = (2, 2), edge_type: type = np.uint8
+) -> Packed:
     """Return graphs as flat arrays of small numbers, with the shapes of `roftbench.data.packed.PackedGraphs`.
 
     Args:
         graphs: the graphs, in order; there may be none.
         x_type: type of x.
         columns: number of columns of x and of edge_attr.
+        edge_type: type of edge_attr.
     """
     order = [np.argsort(graph.edge_index[1], kind="stable") for graph in graphs]
     return {
         "x": _stack([graph.x for graph in graphs], x_type, (0, columns[0])),
         "source": _stack([g.edge_index[0][index] for g, index in zip(graphs, order, strict=True)], np.int32, (0,)),
         "edge_attr": _stack(
-            [g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], np.uint8, (0, columns[1])
+            [g.edge_attr[index] for g, index in zip(graphs, order, strict=True)], edge_type, (0, columns[1])
         ),
         "degree": _stack([np.bincount(g.edge_index[1], minlength=len(g.x)) for g in graphs], np.int32, (0,)),
         "num_nodes": np.array([len(graph.x) for graph in graphs], dtype=np.int64),

@@ -6,7 +6,9 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from roftbench.data.featurizers.base import Graph
 from roftbench.data.table.loaded import Loaded
+from roftbench.data.table.own_graphs import FEATURES, GRAPH, own_graphs
 from roftbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,14 +31,18 @@ def is_saved(content: bytes) -> bool:
 def load(what: str, content: bytes) -> Loaded:
     """Return SMILES and labels of graphs as columns: smiles, name (if they have one), and y, or y0, y1, …
 
-    The graphs themselves are made anew from the SMILES. No code in the file is executed.
+    The graphs themselves are made anew from the SMILES. Where no graph has one, their numbers are the first column, and
+    `graphs` returns them. No code in the file is executed.
 
     Raises:
-        UsageError: it holds something else, is damaged, or its graphs have no SMILES or no labels.
+        UsageError: it holds something else, is damaged, or some of its graphs have no SMILES or no labels.
     """
-    rows = list(_rows(what, _loaded(what, content)))
-    if not rows:
-        raise UsageError(f"{what} holds no graphs", key=what)
+    rows = _all_rows(what, content)
+    own = None
+    if all(row.get(SMILES) is None for row in rows):
+        first = own_graphs(what, rows)[0]
+        own = first.x.shape[1], first.edge_attr.shape[1]
+        rows = [{**row, SMILES: str(number)} for number, row in enumerate(rows)]
     for name, hint in ((SMILES, "data.smiles = …, as from_smiles sets it"), (LABEL, "data.y = …")):
         if without := [number for number, row in enumerate(rows) if row.get(name) is None]:
             problem = f"{what}: {len(without)} of {len(rows)} graphs have no {name}, graph {without[0]} first"
@@ -50,8 +56,22 @@ def load(what: str, content: bytes) -> Loaded:
         raise UsageError(f"{what}: the SMILES of a graph must be one text", key=SMILES)
     names = [LABEL] if counts == {1} else [f"{LABEL}{task}" for task in range(counts.pop())]
     columns = [[str(row[name]) for row in rows] for name in texts]
-    notes = [f"{len(rows)} graphs of PyTorch Geometric: their SMILES and labels are read"]
-    return Loaded([*texts, *names], [*columns, *map(list, zip(*labels, strict=True))], notes)
+    read = "their SMILES and labels are read" if own is None else "without SMILES, their own features are used"
+    shown = [GRAPH if name == SMILES and own else name for name in texts]
+    notes = [f"{len(rows)} graphs of PyTorch Geometric: {read}"]
+    return Loaded([*shown, *names], [*columns, *map(list, zip(*labels, strict=True))], notes, own)
+
+
+def graphs(what: str, content: bytes) -> list[Graph]:
+    """Return the graphs themselves, in order; raises UsageError as `own_graphs` does."""
+    return own_graphs(what, _all_rows(what, content))
+
+
+def _all_rows(what: str, content: bytes) -> list[dict[str, Any]]:
+    rows = list(_rows(what, _loaded(what, content)))
+    if not rows:
+        raise UsageError(f"{what} holds no graphs", key=what)
+    return rows
 
 
 def _loaded(what: str, content: bytes) -> Any:
@@ -103,6 +123,10 @@ def _separated(joined: dict[str, Any], slices: dict[str, "Tensor"]) -> Iterator[
         if LABEL in slices and hasattr(joined.get(LABEL), "flatten"):
             first, end = slices[LABEL][number : number + 2].tolist()
             row[LABEL] = joined[LABEL][first:end]
+        for name in FEATURES:
+            if name in slices and hasattr(joined.get(name), "narrow"):
+                first, end = slices[name][number : number + 2].tolist()
+                row[name] = joined[name].narrow(-1 if name == "edge_index" else 0, first, end - first)
         yield row
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from roftbench.data.config import PART_NAMES, DatasetSpec
 from roftbench.data.smiles import BLANKS, MAX_ATOMS
 from roftbench.data.table import infer
+from roftbench.data.table.absent import with_absent
 from roftbench.data.table.beside import cautions, reading_notes
 from roftbench.data.table.labels import as_classes, as_numbers, check_thousands, label_cells, reject
 from roftbench.data.table.reader import Sheet, open_sheet, unpack
@@ -85,7 +86,9 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     sheet = open_sheet(str(spec.path), file, content)
     guesses = list(sheet.notes)
     done = replace(spec, name=spec.name or printable_name(file.split(".")[0]) or "table", sha256=digest)
-    if spec.smiles_column is None:
+    if sheet.own_graphs is not None:
+        done = _without_smiles(done, sheet)
+    elif spec.smiles_column is None:
         done = replace(done, smiles_column=infer.smiles_column(sheet))
         guesses += infer.smiles_in_words(sheet, str(done.smiles_column))
     used = (None, done.smiles_column, *(spec.targets or []))
@@ -114,6 +117,14 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
         raise UsageError(
             f"dataset.{error.message}", key="dataset.metric", got=error.got, allowed=error.allowed, hint=hint
         ) from None
+
+
+def _without_smiles(spec: DatasetSpec, sheet: Sheet) -> DatasetSpec:
+    """Return the spec of graphs without SMILES; their numbers take the place of the SMILES."""
+    if spec.strip_salts or spec.smiles_column not in (None, sheet.names[0]):
+        key = "dataset.strip_salts" if spec.strip_salts else "dataset.smiles_column"
+        raise UsageError(f"{key}: the graphs of {spec.path} have no SMILES", key=key)
+    return replace(spec, smiles_column=sheet.names[0], own_graphs=list(sheet.own_graphs or ()))
 
 
 def _check_columns(spec: DatasetSpec, sheet: Sheet) -> None:
@@ -185,7 +196,7 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
             f"{sheet.what} has no label at all in {', '.join(targets)}: all cells are empty", key=", ".join(targets)
         )
     if place == "bundled" and spec.absent_rows:
-        texts, labels, parts = _with_absent(spec, texts, labels, parts)
+        texts, labels, parts = with_absent(spec, texts, labels, parts)
     for what, expected, came in (("rows", spec.rows, len(labels)), ("num_tasks", spec.num_tasks, len(targets))):
         if expected not in (None, came):
             problem = f"{sheet.what} has {came} {what.removeprefix('num_')}, but dataset.{what}={expected}"
@@ -198,12 +209,18 @@ def open_table(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
     if spec.path is None:
         found = downloads.read(spec.source(), places)
         return open_sheet(f"data set {spec.name} ({found.place})", str(spec.file), found.content), found.place
-    path, _ = _own_file(spec.path)
+    content = own_content(spec)
+    return open_sheet(spec.path, Path(spec.path).name, content), spec.path
+
+
+def own_content(spec: DatasetSpec) -> bytes:
+    """Return the unpacked content of a completed spec's own file; raises UsageError if it is missing or another."""
+    path, _ = _own_file(str(spec.path))
     content = _own_content(spec, path)
     if (digest := sha256(content)) != spec.sha256:
         problem = f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed"
         raise UsageError(problem, key="dataset.path", got=spec.path)
-    return open_sheet(spec.path, Path(spec.path).name, content), spec.path
+    return content
 
 
 def _own_file(name: str) -> tuple[Path, os.stat_result]:
@@ -271,24 +288,3 @@ def _labels(spec: DatasetSpec, sheet: Sheet, name: str, trimmed: pa.ChunkedArray
         values = np.where(np.isin(values, (0, 1)) | np.isnan(values), values, np.inf)
         reject(sheet, name, trimmed, values, "0 or 1, as classes are; use dataset.task=regression?")
     return values
-
-
-def _with_absent(
-    spec: DatasetSpec, smiles: list[str], labels: NDArray[np.float64], parts: list[str] | None
-) -> tuple[list[str], NDArray[np.float64], list[str] | None]:
-    rows = len(smiles) + len(spec.absent_rows)
-    absent = np.unique(spec.absent_rows)
-    if len(absent) < len(spec.absent_rows) or absent[0] < 0 or absent[-1] >= rows:
-        problem = f"data set {spec.name}: dataset.absent_rows must be different numbers from 0 to {rows - 1}"
-        raise UsageError(problem, key="dataset.absent_rows", got=spec.absent_rows)
-    kept = np.setdiff1d(np.arange(rows), absent)
-    everything = np.full((rows, labels.shape[1]), np.nan)
-    everything[kept] = labels
-
-    def spread(texts: list[str]) -> list[str]:
-        column = np.full(rows, "", dtype=object)
-        column[kept] = texts
-        spread_out: list[str] = column.tolist()
-        return spread_out
-
-    return spread(smiles), everything, None if parts is None else spread(parts)

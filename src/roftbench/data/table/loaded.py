@@ -7,11 +7,15 @@ import pyarrow as pa
 
 
 class Loaded(NamedTuple):
-    """Content of a file: names of columns, cells of each column as text, and notes on guesses."""
+    """Content of a file: names of columns, cells of each column as text, and notes on guesses.
+
+    own_graphs: columns of x and of edge_attr, where rows are graphs of their own without SMILES.
+    """
 
     names: list[str]
     columns: list[list[str]]
     notes: list[str]
+    own_graphs: tuple[int, int] | None = None
 
     def batches(self, positions: Sequence[int]) -> Iterator[list[pa.Array]]:
         """Yield the cells of some columns of all rows, at once."""

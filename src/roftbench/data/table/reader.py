@@ -30,6 +30,7 @@ class Sheet:
         load: function from positions of columns to their cells as text, "" where a cell is empty or missing.
         commas: columns that were found to have decimal commas when they were loaded; their cells come with a point.
         decimal_commas: whether a column can have decimal commas.
+        own_graphs: columns of x and of edge_attr of the graphs in the rows, where these have no SMILES.
     """
 
     what: str
@@ -38,6 +39,7 @@ class Sheet:
     load: Callable[[Sequence[int]], list[pa.ChunkedArray]]
     commas: set[str] = field(default_factory=set)
     decimal_commas: bool = False
+    own_graphs: tuple[int, int] | None = None
 
     def position(self, name: str) -> int:
         """Return the position of the column of this name.
@@ -96,7 +98,8 @@ def whole(table: Batched, positions: Sequence[int]) -> list[pa.ChunkedArray]:
 
 def sheet_of(what: str, table: Parquet | Loaded) -> Sheet:
     """Return a table that is no text as a sheet."""
-    return Sheet(what, table.names, table.notes, lambda positions: whole(table, positions))
+    own = table.own_graphs if isinstance(table, Loaded) else None
+    return Sheet(what, table.names, table.notes, lambda positions: whole(table, positions), own_graphs=own)
 
 
 def text_sheet(text: Text) -> Sheet:

@@ -123,12 +123,13 @@ function boardCell(row, cell, at) {
   const best = BEST.has(`${view.setting.place} ${cell.dataset} ${cell.setting} ${cell.method} ${metric}`) ? "best" : "";
   const dataset = DATA.datasets[cell.dataset].dataset;
   const words = short ? `${cell.n} of ${row.expected} seeds` : `${DATA.metrics[metric].name} ${score(mean)}${deviation(cell, sd)}, ${plural(cell.n, "seed")}`;
-  const label = `${row.name} on ${dataset}: ${words}${best && ", cannot be told from the best"}. Show the jobs`;
+  const seen = DATA.seen[DATA.settings[cell.setting].model]?.includes(dataset);
+  const label = `${row.name} on ${dataset}: ${words}${best && ", cannot be told from the best"}${seen ? ", labels that pretraining saw" : ""}. Show the jobs`;
   const open = () => go({ job: DATA.jobs[cell.jobs[0]].key });
   const text = short ? [el("span", { class: "mean short" }, `${cell.n}/${row.expected}`)] : [
     el("span", { class: "mean" }, score(mean)),
     mean === null ? null : el("span", { class: "sd" }, cell.n === 1 ? "one seed" : `± ${score(sd)} (${cell.n})`)];
-  return el("button", { type: "button", class: `cell ${best}`, id: `cell-${cell.setting}-${cell.dataset}-${cell.method}`, "aria-label": label, title: label, onclick: open }, text);
+  return el("button", { type: "button", class: `cell ${best}`, id: `cell-${cell.setting}-${cell.dataset}-${cell.method}`, "aria-label": label, title: label, onclick: open }, text, seen ? el("span", { class: "seen" }, " ‡‡") : null);
 }
 
 // One seed has no spread to show.

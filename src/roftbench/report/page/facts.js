@@ -42,13 +42,16 @@ function drawFacts() {
     table("scroll-data", "Data sets", ["Data set", "Task", "Metric", "Rows", "Kept", "Dropped", "Fingerprint (sha256)", "From"], dataRows()),
     parts(partRows()),
     el("h3", {}, "Models"),
-    table("scroll-models", "Models", ["Model", "Weights", "Class"], DATA.sources.map((row) => [row.name,
-      row.sha256 ? ["sha256 ", fingerprint(row.sha256)] : row.git_blob ? ["git blob ", fingerprint(row.git_blob)] : "random, or none", el("code", {}, row.target ?? "–")])),
+    table("scroll-models", "Models", ["Model", "Weights", "Benchmark labels seen in pretraining", "Class"], DATA.sources.map((row) => [row.name,
+      row.sha256 ? ["sha256 ", fingerprint(row.sha256)] : row.git_blob ? ["git blob ", fingerprint(row.git_blob)] : "random, or none", seenLabels(DATA.seen[row.name]), el("code", {}, row.target ?? "–")])),
     el("h3", {}, "Software and machines"),
     table("scroll-envs", "Software and machines", ["roftbench", "Commit", "Python", "Packages", "Device", "Threads", "Processor", "Platform", "Jobs"], DATA.envs.map(envRow)),
     el("p", { class: "note" }, `The ${plural(DATA.counts.jobs, "job")} took ${seconds(DATA.counts.hours * 3600)} in all, one after the other.`),
   );
 }
+
+// A model of the user's own has no card here; null: not known.
+const seenLabels = (names) => (names === undefined ? "–" : names === null ? "unknown" : names.join(", ") || "none");
 
 function parts(rows) {
   const head = ["Data set", "Split", "Labels", "Train", "Val", "Test", "Split (sha256)", "With labels cut (sha256)"];

@@ -8,6 +8,7 @@ from roftbench.metrics import METRICS, names_of
 from roftbench.report.aggregate import PARTS
 from roftbench.report.figures.style import appearance
 from roftbench.report.format import METRIC_NAMES, method_name, method_order
+from roftbench.report.tables.seen import seen_by
 from roftbench.store.record_schema import RecordSummary
 
 OWN = "own"  # each data set's own metric, where those of a task differ
@@ -20,6 +21,7 @@ _Data = dict[str, Any]
 def lists_of(long: pd.DataFrame, done: list[RecordSummary], failed: pd.DataFrame) -> _Data:
     """Return "methods", "datasets", "settings", "metrics", and of a task its "metrics_of" and "first_metric".
 
+    "seen" holds the data sets whose labels a shipped model's pretraining saw, null where that is not known.
     `failed`: the `unfinished_table`, whose methods and data sets are named even where none of their jobs is finished.
     """
     every = pd.concat([long[["task", "dataset", "own"]], failed.rename(columns={"metric": "own"})], join="inner")
@@ -35,6 +37,7 @@ def lists_of(long: pd.DataFrame, done: list[RecordSummary], failed: pd.DataFrame
         "methods": [{**_method(name), "baseline": name not in networks} for name in methods],
         "datasets": datasets.rename(columns={"own": "metric"}).to_dict("records"),
         "settings": settings.drop(columns="order").to_dict("records"),
+        "seen": seen_by(settings["model"]),
         "metrics": {
             metric.name: {"name": METRIC_NAMES[metric.name], "higher": metric.higher_is_better}
             for metric in METRICS.values()

@@ -10,6 +10,8 @@ function legendNote(drawn) {
     has(".gap.failed, .gap.skipped") ? "The reasons are under “Jobs without a result”. " : null,
     has(".outside") ? "†: no network and none of the nine methods, so it takes no part in average ranks. " : null,
     has(".interpolates") ? "‡: also takes gradients on validation labels (the third number of the label budget). " : null,
+    has(".seen") ? "‡‡: the model’s pretraining saw labels of this data set, so this is not a score on unseen labels. " : null,
+    DATA.seen[view.setting.model] === null ? `Whether the pretraining of ${view.setting.model} saw labels of these data sets is not known. ` : null,
     "A cell opens the jobs behind it.");
 }
 

@@ -69,6 +69,7 @@ class Loaded:
             return self._nearest[same] if same is not None else found
         try:
             dataset, train = self._origins.dataset(record), self._origins.train(record)
+            fingerprint = dataset.fingerprints()
         except UsageError as error:
             self.unknown = str(error)
             return found
@@ -76,7 +77,6 @@ class Loaded:
 
         position = np.searchsorted(dataset.rows, rows)
         kept = sample(len(rows), max(1, PAIRS // (len(train) * len(self._records))))
-        fingerprint = dataset.fingerprints()
         found[kept] = nearest(fingerprint[position[kept]], fingerprint[train], None)
         return found
 

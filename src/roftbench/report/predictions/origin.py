@@ -120,7 +120,7 @@ class Origins:
             merged = load_dataset(spec, self.cache / "data", self.places)
             y = np.full_like(y, np.nan)
             y[merged.rows] = merged.y
-        smiles = [text.strip(BLANKS) for text in table.smiles]
+        smiles = ["" if spec.own_graphs else text.strip(BLANKS) for text in table.smiles]
         return Labels(smiles, y, table.targets, self._ids(spec, table.place), spec.units or "")
 
     def _ids(self, spec: DatasetSpec, place: str) -> list[str] | None:
@@ -141,7 +141,7 @@ def spec_of(record: Record | RecordSummary) -> DatasetSpec:
     """
     given, place = record.job["dataset"], record.data.place
     known = {name: given[name] for name in DATASET_IDENTITY if name in given}
-    known |= {name: given[name] for name in ("na_values", "censored", "strip_salts") if name in given}
+    known |= {name: given[name] for name in ("na_values", "censored", "strip_salts", "own_graphs") if name in given}
     known |= {"reading_version": given.get("reading"), "group_column": record.job["split"]["params"].get("column")}
     shipped = _shipped().get(given["name"])
     if shipped is not None and shipped.sha256 == given["sha256"]:

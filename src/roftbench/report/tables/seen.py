@@ -30,6 +30,11 @@ def seen_notes(rows: Iterable[_Row]) -> list[str]:
     return [SEEN.format(named), *([UNKNOWN.format(", ".join(unknown))] if unknown else [])]
 
 
+def seen_by(models: Iterable[str]) -> dict[str, list[str] | None]:
+    """Return the data sets whose labels each shipped model's pretraining saw; None: not known."""
+    return {name: _seen()[name] for name in sorted(set(models)) if name in _seen()}
+
+
 @cache
 def _seen() -> dict[str, list[str] | None]:
     return {name: card.labels_seen() for name, card in model_cards().items()}
