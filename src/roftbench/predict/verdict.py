@@ -36,9 +36,9 @@ def _uncertainty(saved: SavedModel) -> Iterator[tuple[str, str]]:
     numbers = saved.facts["calibration"]
     if saved.task == "regression":
         found = [
-            f"± {width:.3g}{_of(saved, name)}{_held(share)}"
-            for name, width, share in zip(saved.targets, numbers["half_width"], numbers["test_coverage"], strict=True)
-            if width is not None
+            f"± {one['mean_width'] / 2:.3g} on average{_of(saved, name)}{_held(share)}"
+            for name, one, share in zip(saved.targets, numbers["test"], numbers["test_coverage"], strict=True)
+            if one["mean_width"] is not None
         ]
         yield "interval", f"90 %: {_listed(found)}" if found else "none: fewer than nine labels are left out"
     else:
