@@ -78,12 +78,21 @@ def row_means(table: ShownTable, blocks: Blocks) -> RowMeans:
     )  # fmt: skip
 
 
+def with_cost(means: RowMeans) -> list[int]:
+    """Return the rows whose cost is known."""
+    return [i for i, cost in enumerate(means.cost) if not math.isnan(cost)]
+
+
+def with_shift(means: RowMeans) -> list[int]:
+    """Return the rows whose shifts are known."""
+    return [i for i, shift in enumerate(means.feature_shift) if means.blocks[i] and not math.isnan(shift)]
+
+
 def front(means: RowMeans) -> list[int]:
     """Return the rows that no other row beats in cost and worth, ascending in cost: the Pareto front."""
     sign = 1 if means.lower else -1
     found: list[int] = []
-    known = [i for i, cost in enumerate(means.cost) if not math.isnan(cost)]
-    for i in sorted(known, key=lambda i: (means.cost[i], sign * means.worth[i])):
+    for i in sorted(with_cost(means), key=lambda i: (means.cost[i], sign * means.worth[i])):
         if not found or sign * means.worth[i] < sign * means.worth[found[-1]]:
             found.append(i)
     return found

@@ -1,12 +1,11 @@
 """Score against cost: the rows of a table, and its Pareto front."""
 
-import math
 from typing import TYPE_CHECKING
 
 from roftbench.report.cost import CPU
 from roftbench.report.figures.named_points import NamedPoint, draw_named, family_legend, headings
 from roftbench.report.figures.style import style
-from roftbench.report.row_means import RowMeans, front
+from roftbench.report.row_means import RowMeans, front, with_cost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +23,7 @@ def draw_cost(means: RowMeans, title: str) -> "Figure":
     best = front(means)
     if not best:
         raise ValueError("no row has both a score and a cost in each data set")
-    known = [i for i, cost in enumerate(means.cost) if not math.isnan(cost)]
+    known = with_cost(means)
     points = [_point(means, i, strong=i in best) for i in known]
     with style():
         from matplotlib.figure import Figure
@@ -35,6 +34,7 @@ def draw_cost(means: RowMeans, title: str) -> "Figure":
         axes = figure.add_axes(inside)
         set_worth(axes, means, [point.y for point in points])
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlim(min(point.x for point in points) / 1.5, max(point.x for point in points) * 2.5)
         axes.set_xlabel(f"{means.unit} of a job's fits{', mean over data sets' if len(means.datasets) > 1 else ''}")
         steps = [points[known.index(i)] for i in best]

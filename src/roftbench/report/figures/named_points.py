@@ -58,7 +58,8 @@ def draw_named(axes: "Axes", points: Sequence[NamedPoint], size: tuple[float, fl
         middle = (box[0] / size[0], (box[1] + box[3]) / 2 / size[1])
         weight = "bold" if point.strong else "normal"
         color = LOOKS[point.family][0]
-        axes.text(*middle, point.name, transform=axes.transAxes, va="center", fontsize=7, color=color, weight=weight)
+        words = axes.text(*middle, point.name, transform=axes.transAxes, va="center", fontsize=7, color=color, zorder=2.5)
+        words.set(weight=weight, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
         if far:
             edge = (min(max(x, box[0]), box[2]) / size[0], min(max(y, box[1]), box[3]) / size[1])
             ends = [x / size[0], edge[0]], [y / size[1], edge[1]]

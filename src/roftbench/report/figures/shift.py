@@ -8,7 +8,7 @@ import numpy as np
 from roftbench.report.figures.cost import set_worth
 from roftbench.report.figures.named_points import NamedPoint, draw_named, family_legend, headings
 from roftbench.report.figures.style import style
-from roftbench.report.row_means import RowMeans
+from roftbench.report.row_means import RowMeans, with_shift
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def draw_shift(means: RowMeans, title: str) -> "Figure":
     Raises ValueError if no row has a shift.
     """
     rows = [i for i, blocks in enumerate(means.blocks) if blocks]
-    drawn = [i for i in rows if not math.isnan(means.feature_shift[i])]
+    drawn = with_shift(means)
     if not drawn:
         raise ValueError("no row has shifts in each data set")
     blocks = list(dict.fromkeys(block for i in rows for block in means.blocks[i]))
