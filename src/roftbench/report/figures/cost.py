@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIZE = (6.0, 4.0)  # inches of the axes
-_LEFT, _BOTTOM, _TOP, _RIGHT = 0.75, 0.85, 0.95, 0.2
+_LEFT, _BOTTOM, _TOP, _RIGHT = 0.75, 0.85, 0.75, 0.2
 
 
 def draw_cost(means: RowMeans, title: str) -> "Figure":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SIZE = (4.6, 4.0)  # inches of the scatter plot
 _CELL = (0.52, 0.2)
 _LETTER = 0.068  # inches, of a row's name
-_BOTTOM, _TOP, _BETWEEN, _RIGHT = 0.85, 1.15, 0.95, 0.2
+_BOTTOM, _TOP, _BETWEEN, _RIGHT = 0.85, 0.9, 0.95, 0.2
 
 
 def draw_shift(means: RowMeans, title: str) -> "Figure":
