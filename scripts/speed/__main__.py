@@ -17,6 +17,7 @@ import torch
 from scripts.speed.data import featurize, metrics
 from scripts.speed.gpu import gpu_note, throughput
 from scripts.speed.jobs import jobs, note, workers
+from scripts.speed.methods import NOTE, methods
 from scripts.speed.setting import LABELS
 from scripts.speed.shell import scale, start
 from scripts.speed.step import step
@@ -26,6 +27,7 @@ from scripts.speed.timing import HEADER, Row, as_markdown, as_plain, machine, pr
 # Parts of the whole table, in its order; each can be asked for alone.
 PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "step": step,
+    "methods": methods,
     "jobs": jobs,
     "workers": workers,
     "start": start,
@@ -53,6 +55,7 @@ def table(arguments: argparse.Namespace) -> None:
     facts["load afterward"] = machine()["load (1, 5, 15 minutes)"]
     gpu = arguments.command == ALONE
     notes = [gpu_note(1 if arguments.quick else arguments.epochs) if gpu else note(arguments)]
+    notes += [NOTE] * (arguments.command in (None, "methods"))
     print_table(HEADER, [row.cells() for row in rows])
     print(f"load afterward: {facts['load afterward']}", *notes, sep="\n")
     if arguments.json is not None:
