@@ -30,9 +30,9 @@ AFTER: Mapping[str, str] = {  # target of what follows the fit that a method sha
     "wise_ft": "≤ 0.02 × full_ft", "lines": "≤ 0.02 × full_ft", "tpgm": "", "roftmol": "",
 }  # fmt: skip
 NOTE = (
-    "Methods: CPU seconds of all cores, beside full_ft's in the place of the floor. Steps: medians over rounds of as many"
-    " steps on the same batches, variants alternating. After the fit: what a job does that finds full fine-tuning of 100"
-    " epochs in the store makes of it; the fit is scaled from fewer epochs."
+    "Methods: CPU seconds of all cores, beside full_ft's in the place of the floor. Steps: medians over rounds of as"
+    " many steps on the same batches, variants alternating. After the fit: what a job that finds full fine-tuning of"
+    " 100 epochs in the store makes of it; the fit is scaled from fewer epochs."
 )
 
 

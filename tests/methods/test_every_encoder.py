@@ -21,7 +21,7 @@ MORE = {
 }
 BLOCKS = {
     "chemprop": ["W_i", "W_h", "W_o"], "pyg": ["embed", "layer0", "layer1"],
-    **dict.fromkeys(("gin", "gcn", "graphsage", "gat", "minimol"), ["embed", "layer0", "layer1"]),
+    **{key: ["embed", "layer0", "layer1"] for key in ("gin", "gcn", "graphsage", "gat", "minimol")},
 }  # fmt: skip
 ENCODERS: Mapping[str, tuple[str, ...]] = {
     "gin": ("model=gin", *_SIZES),

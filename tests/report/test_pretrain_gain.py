@@ -15,7 +15,9 @@ PARAMS = {"num_layers": 5, "dim": 300}
 
 def run(sha256: str | None, scores: dict[float, float], dataset: str = "esol", **changes: Any) -> RecordSummary:
     model = {"name": "m" if sha256 else "scratch", "target": "gin", "params": PARAMS, "sha256": sha256}
-    found = record("l2_sp", dataset, candidates={w: (1.0, score) for w, score in scores.items()}, model=model, **changes)
+    found = record(
+        "l2_sp", dataset, candidates={w: (1.0, score) for w, score in scores.items()}, model=model, **changes
+    )
     return replace(found, key=f"{sha256}-{dataset}-{scores}-{changes}")
 
 

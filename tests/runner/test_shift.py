@@ -60,7 +60,7 @@ def test_parameter_shift_is_the_relative_change_of_the_effective_weights(name: s
         for one in more.added.parameters():
             one.normal_()
         next(more.encoder.blocks()["embed"].parameters()).mul_(1.5)
-    start = {key: tensor for key, tensor in plain.encoder.state_dict().items()}
+    start = dict(plain.encoder.state_dict())
     found = parameter_shift(more.encoder, start)
 
     moved = plain.state_dict()

@@ -64,8 +64,8 @@ def write_evidence(
 
     The files are comparison.md and .csv, within.csv, curves_<model>_<split>.svg and .pdf,
     critical_difference_<model>_<scope>.svg and .pdf, pairs_… and intervals_<model>_<split>_<labels>_<data set>.svg and
-    .pdf, and cost_… and shift_<model>_<split>_<labels>_<task>.svg and .pdf where records hold these. What else differs between tables is part of a name. The reason for a missing figure is a line in
-    comparison.md.
+    .pdf, and cost_… and shift_<model>_<split>_<labels>_<task>.svg and .pdf where records hold these. What else
+    differs between tables is part of a name. The reason for a missing figure is a line in comparison.md.
 
     Args:
         long: the `long_table` of the records.

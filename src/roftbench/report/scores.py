@@ -256,7 +256,7 @@ def _result(rows: list[_Row], settings: dict[str, Any]) -> RecordSummary | Failu
     )
 
 
-def _spans(row: _Row, columns: Mapping[str, str]) -> dict[str, float]:
+def _spans(row: _Row, columns: Mapping[str, str]) -> dict[str, Any]:
     return {name: _number(row[column]) for name, column in columns.items() if row[column]}
 
 

@@ -1,5 +1,6 @@
 """How far a fit has moved from the pretrained model, in weights and in representations (docs/protocol.md §5)."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
@@ -68,7 +69,7 @@ def parameter_shift(encoder: Encoder, start: Mapping[str, Tensor]) -> dict[str, 
 
 
 def _norm(tensors: list[Tensor]) -> float:
-    return float(sum(float(one.double().square().sum()) for one in tensors)) ** 0.5
+    return math.sqrt(sum(float(one.double().square().sum()) for one in tensors))
 
 
 def linear_cka(x: Tensor, y: Tensor) -> float | None:

@@ -40,7 +40,7 @@ class CandidateResult(Struct, frozen=True):
     best_epoch: int | None = None
     error: str | UnsetType = UNSET
     parameter_shift: dict[str, float | None] | UnsetType = UNSET
-    feature_shift: float | None | UnsetType = UNSET
+    feature_shift: float | UnsetType | None = UNSET
 
 
 class BaseResult(Struct, frozen=True):

@@ -126,3 +126,20 @@ def test_ties_round_to_the_even_digit_as_in_python(browser: Browser, page: Path,
         [_, [_, score, rank], *_] = board(browser)
         assert score == f"{score_text(means[i])} ± {0.0625:.3f} (2)"
         assert rank == f"{ranks[0]:.2f}"
+
+
+def test_the_cost_of_each_row_is_that_of_the_tables(shown: Browser, bench: Lab, cli: Command, tmp_path: Path) -> None:
+    assert cli("tables", f"paths.results={bench.results}", "--no-figures", "--out", str(tmp_path)).code == 0
+    text = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+    title = "## tiny_gin · scaffold split · n50 labels · smoke training · cost · CPU seconds"
+    written = [part for part in text.split("\n\n") if part.startswith("| Method | Mechanism")]
+    assert title in text
+    shown.driver.execute_script("document.getElementById('cost-regression').open = true")
+    [head, *body] = rows(shown, "#scroll-cost-regression")
+    [table] = [part for part in written if all(f"| {row[0]} |" in part for row in body) and "| esol |" in part][:1]
+    lines = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines()]
+    assert [head, *([name.removesuffix(" ‡").removesuffix(" †"), *cells] for name, *cells in body)] == [
+        lines[0],
+        *([name.removesuffix(" ‡").removesuffix(" †"), *cells] for name, *cells in lines[2:]),
+    ]
+    assert shown.text("#cost-regression summary") == "Cost in CPU seconds"

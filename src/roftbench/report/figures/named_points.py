@@ -58,7 +58,9 @@ def draw_named(axes: "Axes", points: Sequence[NamedPoint], size: tuple[float, fl
         middle = (box[0] / size[0], (box[1] + box[3]) / 2 / size[1])
         weight = "bold" if point.strong else "normal"
         color = LOOKS[point.family][0]
-        words = axes.text(*middle, point.name, transform=axes.transAxes, va="center", fontsize=7, color=color, zorder=2.5)
+        words = axes.text(
+            *middle, point.name, transform=axes.transAxes, va="center", fontsize=7, color=color, zorder=2.5
+        )
         words.set(weight=weight, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
         if far:
             edge = (min(max(x, box[0]), box[2]) / size[0], min(max(y, box[1]), box[3]) / size[1])
@@ -98,8 +100,9 @@ def family_legend(figure: "Figure", points: Sequence[NamedPoint], x: float, y: f
         Line2D([], [], linestyle="", color=LOOKS[one][0], marker=LOOKS[one][1], label=FAMILY_NAMES.get(one, one))
         for one in shown
     ]
-    place = {"loc": "upper left", "bbox_to_anchor": (x, y), "bbox_transform": figure.transFigure}
-    figure.legend(handles=handles, ncols=len(shown), fontsize=7.5, columnspacing=1.2, handletextpad=0.2, **place)
+    figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(x, y), ncols=len(shown), fontsize=7.5, columnspacing=1.2
+    )
 
 
 def headings(figure: "Figure", title: str, note: str) -> None:

@@ -76,6 +76,8 @@ def _scatter(axes: "Axes", means: RowMeans, drawn: list[int], size: tuple[float,
 
 
 def _note(means: RowMeans) -> str:
-    over = f"means over {len(means.datasets)} data sets and all seeds" if len(means.datasets) > 1 else "means over seeds"
+    over = (
+        f"means over {len(means.datasets)} data sets and all seeds" if len(means.datasets) > 1 else "means over seeds"
+    )
     left = f" Left out, as scores are missing: {len(means.left_out)} rows." if means.left_out else ""
     return f"{over[0].upper()}{over[1:]}; representations of at most 128 test molecules. Better is upward.{left}"

@@ -16,8 +16,10 @@ from roftbench.report.tables.shown import ShownTable
 HEADER = ("Method", "Mechanism", "Trained parameters", "Extra labels")
 NOTES = (
     "Extra labels: validation labels that gradients used beyond selection (‡).",
-    "Seconds of all fits that a job needs, mean over seeds: those from the store count as when they were fitted, and a"
-    " search counts all its candidates. Loading of molecules and scoring are left out.",
+    (
+        "Seconds of all fits that a job needs, mean over seeds: those from the store count as when they were fitted,"
+        " and a search counts all its candidates. Loading of molecules and scoring are left out."
+    ),
 )
 OF = {
     CPU: "CPU seconds: of all cores together.",

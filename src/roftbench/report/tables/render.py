@@ -60,11 +60,11 @@ def write_tables(found: Leaderboard, folder: Path) -> list[Path]:
 def to_frame(board: Board) -> pd.DataFrame:
     """Return a row per cell, including missing ones (n = 0), in the order of the printed tables.
 
-    Columns: model, split, label_ratio, train, protocol, task, dataset, metric, method, family, params (JSON), mean, std
-    (ddof 0), n, n_expected (how many seeds the cells of its table have together), labels, labels_selection,
+    Columns: model, split, label_ratio, train, protocol, task, dataset, metric, method, family, params (JSON), mean,
+    std (ddof 0), n, n_expected (how many seeds the cells of its table have together), labels, labels_selection,
     labels_interpolation (used for weights, selection and interpolation coefficients), trained_parameters, fit_seconds,
-    fit_cpu_seconds, feature_shift, pretrain_gain, pretrain_gain_percent (means over seeds), average_rank (in its table),
-    status (complete, incomplete, failed, skipped or missing), selected_by ("val", or "test" for test selection, which
+    fit_cpu_seconds, feature_shift, pretrain_gain, pretrain_gain_percent (means over seeds), average_rank (in its
+    table), status (complete, incomplete, failed, skipped or missing), selected_by ("val", or "test" for test selection, which
     must not be reported). With `metric=all` there is a row per cell and metric.
     """
     return pd.concat(map(_frame, board.panel()), ignore_index=True)
