@@ -69,12 +69,9 @@ def test_a_record_without_times_of_its_fits_is_a_gap(
 
 
 def test_older_records_give_no_cost_table() -> None:
-    found = computed([replace(one, trained_parameters=None) for one in runs("full_ft", "esol", [1.0, 1.2])])
+    found = computed(runs("full_ft", "esol", [1.0, 1.2]))  # only the total is known
     assert list(cost_layouts(found.shown)) == []
     assert COST not in render_markdown(found)
-    [layout] = cost_layouts(computed(runs("full_ft", "esol", [1.0, 1.2])).shown)
-    assert layout.header == ["Method", "Mechanism", "Trained parameters", "Extra labels"]
-    assert [cell.plain for cell in layout.rows[0]] == ["Full FT", "full fine-tuning", "4,481", "0"]
 
 
 def test_cost_is_part_of_all_formats() -> None:

@@ -4,15 +4,15 @@ const UNITS = [["CPU seconds", 2], ["seconds", 1]]; // with their places in a ce
 function costTable(rows, datasets, task) {
   const cells = rows.flatMap((row) => [...row.cells.values()]);
   const [unit, place] = UNITS.find(([, at], i) => cells.some(({ cost }) => cost[at] !== null) && (i > 0 || cells.every(({ cost }) => cost[at] !== null))) ?? [];
-  if (!unit && cells.every(({ cost }) => cost[0] === null)) return null;
-  const names = ["Method", "Mechanism", "Trained parameters", "Extra labels", ...(unit ? datasets.map((dataset) => DATA.datasets[dataset].dataset) : [])];
+  if (!unit) return null;
+  const names = ["Method", "Mechanism", "Trained parameters", "Extra labels", ...datasets.map((dataset) => DATA.datasets[dataset].dataset)];
   const head = el("thead", {}, el("tr", {}, names.map((name, i) => el("th", { scope: "col", class: i < 2 ? "name" : "number" }, name))));
-  const body = el("tbody", {}, rows.map((row) => costRow(row, unit ? datasets : [], place)));
+  const body = el("tbody", {}, rows.map((row) => costRow(row, datasets, place)));
   const id = `cost-${task}`;
   return el("details", { id, open: byId(id)?.open },
-    el("summary", {}, `Cost${unit ? ` in ${unit}` : ""}`),
+    el("summary", {}, `Cost in ${unit}`),
     scrolling(`scroll-${id}`, "Cost", el("table", { class: "plain" }, el("caption", { class: "unseen" }, "Cost"), head, body)),
-    el("p", { class: "note" }, "Extra labels: validation labels that gradients used beyond selection. ", unit ? COST_NOTES[unit] : null));
+    el("p", { class: "note" }, "Extra labels: validation labels that gradients used beyond selection. ", COST_NOTES[unit]));
 }
 
 const COST_NOTES = Object.fromEntries(UNITS.map(([unit]) => [unit,

@@ -30,17 +30,14 @@ _Row = Mapping[Any, Any]  # of a data frame
 
 
 def cost_layouts(tables: Iterable[ShownTable]) -> Iterator[Layout]:
-    """Yield the cost of each table of scores whose records hold something of it; gaps are what they do not hold."""
+    """Yield the cost of each table of scores with times of fits in its records; gaps are what these do not hold."""
     for table in tables:
-        unit = unit_of(table.rows)
-        if unit is None and not any(row["n"] and _known(row["trained_parameters"]) for row in table.rows):
+        if (unit := unit_of(table.rows)) is None:
             continue
         datasets = list(dict.fromkeys(row["dataset"] for row in table.rows))
         lines = [(label, list(line)) for label, line in groupby(table.rows, key=itemgetter("label"))]
         rows = [[Text(text) for text in [label, *_facts(line), *_seconds(line, unit)]] for label, line in lines]
-        title = " · ".join([table.title, "cost", *([unit] if unit else [])])
-        notes = [*NOTES[: 1 + bool(unit)], *([OF[unit]] if unit else [])]
-        yield Layout(title, [*HEADER, *(datasets if unit else [])], rows, notes)
+        yield Layout(" · ".join([table.title, "cost", unit]), [*HEADER, *datasets], rows, [*NOTES, OF[unit]])
 
 
 def _facts(line: Sequence[_Row]) -> list[str]:
@@ -55,9 +52,7 @@ def _span(values: Iterable[float]) -> str:
     return MISSING if not known else "–".join(f"{value:,}" for value in dict.fromkeys((known[0], known[-1])))
 
 
-def _seconds(line: Sequence[_Row], unit: str | None) -> list[str]:
-    if unit is None:
-        return []
+def _seconds(line: Sequence[_Row], unit: str) -> list[str]:
     return [MISSING if not row["n"] else seconds_text(row[UNITS[unit]]) for row in line]
 
 

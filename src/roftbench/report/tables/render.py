@@ -64,8 +64,8 @@ def to_frame(board: Board) -> pd.DataFrame:
     std (ddof 0), n, n_expected (how many seeds the cells of its table have together), labels, labels_selection,
     labels_interpolation (used for weights, selection and interpolation coefficients), trained_parameters, fit_seconds,
     fit_cpu_seconds, feature_shift, pretrain_gain, pretrain_gain_percent (means over seeds), average_rank (in its
-    table), status (complete, incomplete, failed, skipped or missing), selected_by ("val", or "test" for test selection, which
-    must not be reported). With `metric=all` there is a row per cell and metric.
+    table), status (complete, incomplete, failed, skipped or missing), selected_by ("val", or "test" for test selection,
+    which must not be reported). With `metric=all` there is a row per cell and metric.
     """
     return pd.concat(map(_frame, board.panel()), ignore_index=True)
 
