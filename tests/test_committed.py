@@ -10,7 +10,7 @@ from command import Command
 from lab import ROOT, Lab
 
 from roftbench.data.table.reader import unpack
-from roftbench.report.scores import LATER_METRICS
+from roftbench.report.score_columns import LATER_METRICS
 from roftbench.sweep.hydra_app import plan
 
 FOLDERS = sorted(path.parent for path in ROOT.glob("results/*/scores.csv*"))

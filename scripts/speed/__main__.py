@@ -19,6 +19,7 @@ from scripts.speed.data import featurize, metrics
 from scripts.speed.gpu import gpu_note, throughput
 from scripts.speed.jobs import jobs, note, workers
 from scripts.speed.networks import networks
+from scripts.speed.methods import NOTE, methods
 from scripts.speed.setting import LABELS
 from scripts.speed.shell import scale, start
 from scripts.speed.step import step
@@ -29,6 +30,7 @@ from scripts.speed.timing import HEADER, Row, as_markdown, as_plain, machine, pr
 PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "step": step,
     "networks": networks,
+    "methods": methods,
     "jobs": jobs,
     "workers": workers,
     "start": start,
@@ -56,6 +58,7 @@ def table(arguments: argparse.Namespace) -> None:
     facts["load afterward"] = machine()["load (1, 5, 15 minutes)"]
     gpu = arguments.command == ALONE
     notes = [gpu_note(1 if arguments.quick else arguments.epochs) if gpu else note(arguments)]
+    notes += [NOTE] * (arguments.command in (None, "methods"))
     print_table(HEADER, [row.cells() for row in rows])
     print(f"load afterward: {facts['load afterward']}", *notes, sep="\n")
     if arguments.json is not None:

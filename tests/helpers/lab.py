@@ -165,7 +165,7 @@ def primary(record: Record, part: str = "val") -> float:
 
 def numbers(record: Record) -> dict[str, Any]:
     """Return everything in a record that a job's config decides: not times, nor the machine."""
-    left_out = {"seconds", "env", "peak_memory_mb"}
+    left_out = {"seconds", "cpu_seconds", "env", "peak_memory_mb"}
     return {key: value for key, value in plain(record).items() if key not in left_out}
 
 

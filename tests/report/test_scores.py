@@ -13,8 +13,10 @@ from lab import FOREST, Lab, primary
 from msgspec.structs import replace
 from refusals import raises_usage
 
+from roftbench.report.cost import fit_cpu_seconds, fit_seconds
 from roftbench.report.records import read_records
-from roftbench.report.scores import ADDED, COLUMNS, ENV, read_scores, write_scores
+from roftbench.report.score_columns import ADDED, COLUMNS, ENV
+from roftbench.report.scores import read_scores, write_scores
 from roftbench.runner.provenance import ARITHMETIC
 from roftbench.runner.run import put_failure
 from roftbench.store.record_schema import DataResult, Failure, RecordSummary
@@ -47,7 +49,8 @@ def in_table(records: list[RecordSummary]) -> list[RecordSummary]:
                 **{name: getattr(record.data, name) for name in ("sha256", "rows", "kept", "test_labels", "noise")}
             ),
             env={name: record.env[name] for name in ENV},
-            seconds={"total": record.seconds["total"]},
+            seconds={"fits": fit_seconds(record), "total": record.seconds["total"]},
+            cpu_seconds={"fits": fit_cpu_seconds(record)},
         )
         for record in records
     ]

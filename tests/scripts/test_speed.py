@@ -121,6 +121,19 @@ def test_jobs_prints_a_row_for_each_method_and_one_for_all(speed: Speed, tmp_pat
     )
 
 
+def test_methods_prints_ratios_of_cpu_seconds_to_full_fine_tuning(speed: Speed, tmp_path: Path) -> None:
+    file = tmp_path / "speed.json"
+    result = speed("methods", "--quick", "--json", str(file))
+    assert result.code == 0, result.err
+    table = json.loads(file.read_text())
+    names = [row["name"].partition(": ")[2] for row in table["rows"]]
+    steps = ("spd", "ema", "ftp", "mixout", "gtot", "adapter", "lora", "bitfit", "gpf", "gpf_plus")
+    after = ("wise_ft", "lines", "tpgm", "roftmol")
+    assert names == [*(f"a step of {one}" for one in steps), *(f"{one} after full_ft" for one in after)]
+    assert all(row["ours"] > 0 and row["floor"] > 0 for row in table["rows"])
+    assert table["notes"][1].startswith("Methods: CPU seconds")
+
+
 def test_start_times_the_commands(speed: Speed) -> None:
     result = speed("start", "--quick")
     assert result.code == 0, result.err

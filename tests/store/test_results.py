@@ -84,7 +84,7 @@ def test_keys_of_a_record_file_keep_their_order(store: Store) -> None:
     assert list(json.loads(path.read_text(encoding="utf-8"))) == [
         *("digest", "schema", "key", "status", "job", "scores", "base", "chosen", "candidates", "best_epoch"),
         *("details", "stages", "history", "count", "warnings", "data", "test_predictions", "val_predictions"),
-        *("seconds", "env", "peak_memory_mb", "trained_parameters"),
+        *("seconds", "cpu_seconds", "env", "peak_memory_mb", "trained_parameters"),
     ]
 
 

@@ -166,6 +166,7 @@ def _show_methods(
         folder,
         board.reference,
         contests=found.contests,
+        shown=found.shown,
         delta=board.delta,
         molecules=render_molecules(board, found.contests, store, origins),
         figures=output.figures,

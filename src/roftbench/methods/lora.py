@@ -1,6 +1,7 @@
 """LoRA: a trained product of two small matrices is added to each frozen matrix."""
 
 from dataclasses import dataclass
+from types import MethodType
 
 import torch
 from torch import Tensor, nn
@@ -64,3 +65,5 @@ class LoRA(Method):
         for number, (module, weight) in enumerate(matrices):
             product = model.added[f"product{number}"] = Product(weight, self.rank)
             register_parametrization(module, "weight", Sum(product, self.scale))
+            if "weight" in module.state_dict():  # PyTorch Geometric's Linear would store the sum beside its parts
+                vars(module)["_save_to_state_dict"] = MethodType(nn.Module._save_to_state_dict, module)

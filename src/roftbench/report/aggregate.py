@@ -1,13 +1,16 @@
 """Aggregation of records: long table, cells (mean, std, n over seeds), average ranks."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
+from msgspec import UNSET
 
 from roftbench.metrics import METRICS
 from roftbench.report.cell_key import PARTS, CellKeys, canonical_json, describe, differing, names
+from roftbench.report.cost import fit_cpu_seconds, fit_seconds
+from roftbench.report.pretrain_gain import Gain, pretrain_gains
 from roftbench.store.record_schema import Failure, JobResult, LabelStatistics, RecordSummary
 
 __all__ = [
@@ -27,6 +30,9 @@ CELL = ["setting", "dataset", "method"]
 BUDGET = {"labels": "weights", "labels_selection": "selection", "labels_interpolation": "interpolation"}
 SPREAD = {"test_sd": "sd", "test_min": "min", "test_max": "max", "test_positives": "positives"}
 BOUNDS = [*SPREAD, "noise"]
+COST = ["trained_parameters", "fit_seconds", "fit_cpu_seconds"]
+DIAGNOSTICS = ["feature_shift", "pretrain_gain", "pretrain_gain_percent"]
+MEANS = [*BUDGET, *BOUNDS, *COST, *DIAGNOSTICS]  # columns that a cell averages over its replicates
 By = Literal["val", "test"]
 _Result = TypeVar("_Result", bound=JobResult)
 _KEY = ["setting", *PARTS, "protocol", "terms", "baseline", "dataset"]
@@ -42,7 +48,8 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
     replicate (what is averaged over: the seed, as text), val (by the own metric), test, test_own (NaN = undefined),
     labels, labels_selection, labels_interpolation (how many labels were used for weights, selection and interpolation
     coefficients; NaN = not recorded), test_sd, test_min, test_max, test_positives (spread of the test labels), noise
-    (of the assay; NaN = not recorded), key.
+    (of the assay; NaN = not recorded), trained_parameters, fit_seconds, fit_cpu_seconds (`report.cost`), feature_shift,
+    pretrain_gain, pretrain_gain_percent (NaN = not known), parameter_shift (by block; None: not recorded), key.
 
     Contents that share a name get the fields in which they differ appended: "paper (epochs=30)". The same candidate
     of a search job and of a single job is one row, the one of the smaller key. `metric` gives `test` by another
@@ -53,7 +60,8 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
     if metric is not None:
         done = [record for record in done if metric in record.candidates[0].test]
     keys = CellKeys(pool=pool)
-    rows = [row for key, record in _with_key(done, keys) for row in _candidates(key, record, metric, keys)]
+    gains = pretrain_gains(done)
+    rows = [row for key, record in _with_key(done, keys) for row in _candidates(key, record, metric, keys, gains)]
     columns = [
         *_KEY,
         "task",
@@ -64,13 +72,11 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
         "seed",
         "replicate",
         *_SCORES,
-        *BUDGET,
-        *BOUNDS,
+        *MEANS,
+        "parameter_shift",
         "key",
     ]
-    table = pd.DataFrame(rows, columns=columns).astype(
-        dict.fromkeys([*_SCORES, *BUDGET, *BOUNDS], float)
-    )  # None -> NaN
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys([*_SCORES, *MEANS], float))  # None -> NaN
     return table.drop_duplicates([*CELL, "params", "replicate"], ignore_index=True)
 
 
@@ -121,8 +127,8 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     Columns: setting, model, split, label_ratio, train, protocol, terms, baseline, dataset, task, own, metric, method,
     params, mean, std, n, n_expected (how many seeds there are in the cells of the setting and task), replicates (those
     of the cell, separated by blanks), scores (those of the replicates, in their order), labels, labels_selection,
-    labels_interpolation and the bounds of `long_table` (means over the replicates, as they differ where split seeds are
-    pooled), tuned (the hyperparameters that had other candidates, as text). The standard deviation is the population's
+    labels_interpolation, bounds, cost and diagnostics of `long_table` (means over the replicates; NaN where one is not
+    known), tuned (the hyperparameters that had other candidates, as text). The standard deviation is the population's
     (ddof 0), the convention of the field and of the paper. A score undefined in any seed makes mean and std NaN: it is
     never left out of an average.
     """
@@ -135,13 +141,13 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     table["n_expected"] = chosen.groupby(CELL)["n_expected"].first()
     table["replicates"] = grouped["replicate"].agg(" ".join)
     table["scores"] = grouped["test"].agg(tuple)
-    for column in (*BUDGET, *BOUNDS):
+    for column in MEANS:
         table[column] = _mean(grouped[column])
     candidates = long.groupby(CELL)["params"].unique()
     pairs = zip(table["params"], candidates.reindex(table.index), strict=True)
     table["tuned"] = [_tuned(params, list(others)) for params, others in pairs]
     order = [*_KEY, "task", "own", "metric", "method", "params"]
-    numbers = ["mean", "std", "n", "n_expected", "replicates", "scores", *BUDGET, *BOUNDS, "tuned"]
+    numbers = ["mean", "std", "n", "n_expected", "replicates", "scores", *MEANS, "tuned"]
     return table.reset_index()[[*order, *numbers]].sort_values(order, ignore_index=True)
 
 
@@ -192,7 +198,9 @@ def _with_key(results: Sequence[_Result], keys: CellKeys) -> Iterator[tuple[list
         yield [*key, job["dataset"]["task"], name["method"], job["seed"], keys.replicate(job)], result
 
 
-def _candidates(start: list[Any], record: RecordSummary, metric: str | None, keys: CellKeys) -> Iterator[list[Any]]:
+def _candidates(
+    start: list[Any], record: RecordSummary, metric: str | None, keys: CellKeys, gains: Mapping[tuple[str, str], Gain]
+) -> Iterator[list[Any]]:
     """Yield the rows of a record, in the columns of the long table."""
     own = record.metric
     if own not in METRICS:
@@ -201,10 +209,14 @@ def _candidates(start: list[Any], record: RecordSummary, metric: str | None, key
     budget = [getattr(record.count.labels, name) for name in BUDGET.values()]
     spread = record.data.test_labels or LabelStatistics()
     bounds = [*(getattr(spread, name) for name in SPREAD.values()), record.data.noise]
+    cost = [record.trained_parameters, fit_seconds(record), fit_cpu_seconds(record)]
     for one in record.candidates:
         params = keys.params(record.job, one.params)
         scores = one.val[own], one.test[metric or own], one.test[own]
-        yield [*key, task, own, metric or own, method, params, seed, replicate, *scores, *budget, *bounds, record.key]
+        gain = gains.get((record.key, params), (None, None))
+        means = [*budget, *bounds, *cost, None if one.feature_shift is UNSET else one.feature_shift, *gain]
+        blocks = None if one.parameter_shift is UNSET else one.parameter_shift
+        yield [*key, task, own, metric or own, method, params, seed, replicate, *scores, *means, blocks, record.key]
 
 
 def _tuned(params: str, candidates: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Statistical evidence as files: comparison of a reference with each method, label curves, rank diagrams."""
+"""Statistical evidence as files: comparison of a reference with each method, label curves, rank diagrams, costs."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +13,20 @@ from roftbench.config.registry import options
 from roftbench.console import bar
 from roftbench.formatting import printable
 from roftbench.report.aggregate import cells
+from roftbench.report.figures.cost import draw_cost
 from roftbench.report.figures.critical_difference import draw_critical_difference
 from roftbench.report.figures.gallery import Listed, gallery
 from roftbench.report.figures.label_curves import GROUP, curve_datasets, curve_groups, draw_curves
 from roftbench.report.figures.pairwise import draw_intervals, draw_pairs
+from roftbench.report.figures.shift import draw_shift
 from roftbench.report.figures.style import file_stem, remove_others, write_figure
 from roftbench.report.format import METRIC_NAMES, csv_text, method_name, newest
+from roftbench.report.row_means import block_shifts, row_means, with_cost, with_shift
 from roftbench.report.statistics.comparison import comparison_frame, render_comparison, sections
 from roftbench.report.statistics.contest import TUKEY, Contest
 from roftbench.report.statistics.inside import render_inside, reportable, within_frame
 from roftbench.report.statistics.paired import REFERENCE, friedman, label_curves
+from roftbench.report.tables.shown import ShownTable
 from roftbench.store.files import write_text
 
 if TYPE_CHECKING:
@@ -32,7 +36,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FEW = 30  # figures that are drawn by default; each takes seconds
-CURVES, DIAGRAMS, PAIRS, INTERVALS = KINDS = ("curves", "critical_difference", "pairs", "intervals")  # of file names
+CURVES, DIAGRAMS, PAIRS, INTERVALS = ("curves", "critical_difference", "pairs", "intervals")  # of file names
+COSTS, SHIFTS = ("cost", "shift")
+KINDS = (CURVES, DIAGRAMS, PAIRS, INTERVALS, COSTS, SHIFTS)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ def write_evidence(
     reference: str = REFERENCE,
     *,
     contests: Sequence[Contest] = (),
+    shown: Sequence[ShownTable] = (),
     delta: Mapping[str, float] | None = None,
     molecules: Sequence[str] = (),
     figures: bool | None = None,
@@ -56,15 +63,16 @@ def write_evidence(
     """Write comparisons and figures of a `long_table` into a folder, each file atomically; returns their paths.
 
     The files are comparison.md and .csv, within.csv, curves_<model>_<split>.svg and .pdf,
-    critical_difference_<model>_<scope>.svg and .pdf, and pairs_… and intervals_<model>_<split>_<labels>_<data set>.svg
-    and .pdf. What else differs between tables is part of a name. The reason for a missing figure is a line in
-    comparison.md.
+    critical_difference_<model>_<scope>.svg and .pdf, pairs_… and intervals_<model>_<split>_<labels>_<data set>.svg and
+    .pdf, and cost_… and shift_<model>_<split>_<labels>_<task>.svg and .pdf where records hold these. What else
+    differs between tables is part of a name. The reason for a missing figure is a line in comparison.md.
 
     Args:
         long: the `long_table` of the records.
         folder: where the files are written. Where figures are drawn, other figures of the same kinds are removed.
         reference: the method that is compared; where records have several of its protocols, the newest.
         contests: the columns of all tables, for comparisons inside each data set.
+        shown: the rows of all tables, for cost and shifts.
         delta: smallest differences of interest by metric, 0 for none.
         molecules: paragraphs on comparisons over the molecules of a test set.
         figures: whether figures are drawn; None for at most FEW, with a warning where there are more, and none of
@@ -77,8 +85,9 @@ def write_evidence(
     table = cells(long)
     reference = newest(reference, table["method"])
     pictured = [one for one in reportable(contests) if figures or not one.one_split]
+    costs = list(_costs(shown, long)) if figures is not False else []
     if figures is None:
-        count = _expected(long, table, reference)
+        count = _expected(long, table, reference) + len(costs)
         figures = count <= FEW
         if not figures:
             logger.warning("about %d figures would take a while, so none is drawn; --figures draws them", count)
@@ -87,7 +96,7 @@ def write_evidence(
             pictured = []
     pooled = bool(long["replicate"].str.contains("/").any())
     planned = [*_curves(label_curves(long), pooled=pooled), *_diagrams(table, reference)] if figures else []
-    planned += _inside(pictured, delta or {}) if figures else []
+    planned += [*costs, *_inside(pictured, delta or {})] if figures else []
     paths = []
     if drawn := {figure.stem for figure in planned if figure.draw}:
         remove_others(folder, KINDS, drawn)
@@ -145,6 +154,22 @@ def _diagrams(table: pd.DataFrame, reference: str) -> Iterator[_Planned]:
                 yield _Planned(stem, title, reason=result)
             else:
                 yield _Planned(stem, title, draw=partial(draw_critical_difference, result, title))
+
+
+def _costs(shown: Sequence[ShownTable], long: pd.DataFrame) -> Iterator[_Planned]:
+    """Yield score against cost, and shifts, of each table with two rows or more of which they are known."""
+    blocks = block_shifts(long)
+    trains = len({table.rows[0]["train"] for table in shown}) > 1
+    parts = ["model", "split", "label_ratio", *(["train"] if trains else []), "task"]
+    for table in shown:
+        means = row_means(table, blocks)
+        fixed = [part for part in parts if len({row[part] for row in table.rows if not row["baseline"]}) == 1]
+        names = [str(table.rows[0][part]) for part in fixed]
+        title = " · ".join([table.title, *(means.datasets if len(means.datasets) == 1 else [names[-1]])])
+        if len(with_cost(means)) > 1:
+            yield _Planned(file_stem(COSTS, *names), f"{title} · cost", draw=partial(draw_cost, means, title))
+        if len(with_shift(means)) > 1:
+            yield _Planned(file_stem(SHIFTS, *names), f"{title} · shift", draw=partial(draw_shift, means, title))
 
 
 def _inside(contests: Sequence[Contest], delta: Mapping[str, float]) -> Iterator[_Planned]:

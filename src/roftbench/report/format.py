@@ -22,6 +22,7 @@ METRIC_NAMES = {
     "roc_auc": "ROC-AUC", "average_precision": "Average precision", "brier": "Brier", "mcc": "MCC",
     "balanced_accuracy": "Balanced accuracy",
 }  # fmt: skip
+FAMILY_NAMES = {"full": "full fine-tuning", "estimator": "no network"}  # where the family is not plain enough
 MISSING = "--"
 
 
@@ -35,6 +36,17 @@ def mechanism(method: str) -> str:
     """Return the role of a baseline or the proposed method, else the family: one of FAMILIES."""
     card = method_cards().get(_variant(method)[0])
     return "other" if card is None else card.family if card.role == METHOD else card.role
+
+
+def family(method: str) -> str:
+    """Return the family of a method or baseline, one of FAMILIES; "other" for one that roftbench does not ship."""
+    card = method_cards().get(_variant(method)[0])
+    return "other" if card is None else card.family
+
+
+def family_name(method: str) -> str:
+    """Return the family of a method in words."""
+    return FAMILY_NAMES.get(family(method), family(method))
 
 
 def method_order(method: str) -> tuple[int, str]:

@@ -22,11 +22,28 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET
 
 from roftbench.errors import UsageError
 from roftbench.formatting import from_spreadsheet_text, spreadsheet_text
 from roftbench.metrics import METRICS
-from roftbench.report.cell_key import short_hash
+from roftbench.report.cell_key import canonical_json, short_hash
+from roftbench.report.cost import FITS, TOTAL, fit_cpu_seconds, fit_seconds
+from roftbench.report.pretrain_gain import Gain, pretrain_gains
+from roftbench.report.score_columns import (
+    ADDED,
+    COLUMNS,
+    COST,
+    DATA,
+    DIAGNOSTICS,
+    ENV,
+    GRAPHS,
+    LABELS,
+    NUMBERS,
+    PARTS,
+    SPREAD,
+    UNNAMED,
+)
 from roftbench.store.files import atomic, write_text
 from roftbench.store.gzipped import GZIP, unpacked
 from roftbench.store.record_schema import (
@@ -44,35 +61,6 @@ from roftbench.store.record_schema import (
 logger = logging.getLogger(__name__)
 
 SCORES, PACKED, SETTINGS = "scores.csv", "scores.csv.gz", "settings.json"
-PARTS = ("model", "method", "dataset", "split", "label_ratio", "train")
-UNNAMED = ("graphs", "fingerprint")  # parts without a name, of some models
-LABELS = ("weights", "selection", "interpolation", "test")
-GRAPHS = ("train", "val", "test")
-DATA = ("sha256", "rows", "kept", "noise")
-SPREAD = LabelStatistics.__struct_fields__  # of the test labels
-ENV = ("roftbench", "commit", "torch", "device", "processor", "threads", "arithmetic")
-LATER_METRICS = ("pearson", "kendall", "mcc", "balanced_accuracy")
-ADDED = (  # columns that older files lack
-    *("processor", "arithmetic", "data_noise", "trained_parameters", *(f"test_label_{name}" for name in SPREAD)),
-    *(f"{part}_{metric}" for metric in LATER_METRICS for part in ("val", "test")),
-)
-NUMBERS = ("threads", "arithmetic")  # of ENV
-COLUMNS = [
-    *("key", "status", *PARTS, "seed", "params", "task", "metric"),
-    *(f"{part}_{metric}" for metric in METRICS for part in ("val", "test")),
-    *("best_epoch", *(f"labels_{name}" for name in LABELS), *(f"graphs_{name}" for name in GRAPHS)),
-    *(
-        *(f"data_{name}" for name in DATA),
-        *(f"test_label_{name}" for name in SPREAD),
-        "protocol",
-        "featurizer",
-        *ENV,
-        "seconds",
-        "peak_memory_mb",
-        "trained_parameters",
-    ),
-    *(*(f"{part}_hash" for part in (*PARTS, *UNNAMED)), "error"),
-]
 _Row = dict[str, str]
 
 
@@ -83,13 +71,13 @@ def write_scores(
 
     `packed`: write scores.csv.gz instead. Equal records give equal files. Raises OSError if a file cannot be written.
     """
-    settings = _Settings()
+    settings, gains = _Settings(), pretrain_gains(records)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     results: list[RecordSummary | Failure] = [*records, *failures]
     for result in results:
-        writer.writerows(_rows(result, settings))
+        writer.writerows(_rows(result, settings, gains))
     write_text(folder / SETTINGS, json.dumps(settings.contents, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     path = folder / (PACKED if packed else SCORES)
     if packed:
@@ -117,7 +105,7 @@ def read_scores(*paths: Path) -> tuple[list[RecordSummary], list[Failure]]:
             continue
         if isinstance(first, Failure):
             found[result.key] = result
-        elif result.candidates != first.candidates:
+        elif _scores(result) != _scores(first):
             others[result.key] = _apart(first, result)
     if others:
         worst = max(others, key=lambda key: others[key])
@@ -132,6 +120,10 @@ def read_scores(*paths: Path) -> tuple[list[RecordSummary], list[Failure]]:
     ordered = [found[key] for key in sorted(found)]
     failures = [one for one in ordered if isinstance(one, Failure)]
     return [one for one in ordered if isinstance(one, RecordSummary)], failures
+
+
+def _scores(result: RecordSummary) -> list[tuple[Any, ...]]:
+    return [(one.params, one.val, one.test, one.best_epoch) for one in result.candidates]
 
 
 def _apart(first: RecordSummary, other: RecordSummary) -> float:
@@ -196,7 +188,7 @@ class _Settings:
         return name
 
 
-def _rows(result: RecordSummary | Failure, settings: _Settings) -> Iterator[list[Any]]:
+def _rows(result: RecordSummary | Failure, settings: _Settings, gains: Mapping[Any, Gain]) -> Iterator[list[Any]]:
     """Yield the rows of a record, in the order of COLUMNS."""
     job = result.job
     named = [result.key, result.status, *(spreadsheet_text(result.name(part)) for part in PARTS), job["seed"]]
@@ -206,19 +198,29 @@ def _rows(result: RecordSummary | Failure, settings: _Settings) -> Iterator[list
     if isinstance(result, Failure):
         counts = [None] * len((*LABELS, *GRAPHS, *DATA, *SPREAD))
         unscored = [params_text(result), *about, *[None] * 2 * len(METRICS), None]
-        yield [*named, *unscored, *counts, *versions, None, None, None, *hashes, spreadsheet_text(result.error)]
+        costs = [None] * len(("seconds", *COST, "peak_memory_mb", "trained_parameters", *DIAGNOSTICS))
+        yield [*named, *unscored, *counts, *versions, *costs, *hashes, spreadsheet_text(result.error)]
         return
     spread = result.data.test_labels or LabelStatistics()
     parts = ((result.count.labels, LABELS), (result.count.graphs, GRAPHS), (result.data, DATA), (spread, SPREAD))
     counts = [getattr(part, name) for part, names in parts for name in names]
-    cost = [result.seconds.get("total"), result.peak_memory_mb, result.trained_parameters]
+    spans = [result.seconds.get(TOTAL), fit_seconds(result), fit_cpu_seconds(result)]
+    cost = [*spans, result.peak_memory_mb, result.trained_parameters]
     for one in result.candidates:
         found = [scores.get(metric, "") for metric in METRICS for scores in (one.val, one.test)]
         scored = ["nan" if value is None else value for value in found]
         yield [
             *(*named, params_text(result, one.params), *about, *scored, one.best_epoch),
-            *(*counts, *versions, *cost, *hashes, None),
+            *(*counts, *versions, *cost, *_diagnostics(result, one, gains), *hashes, None),
         ]
+
+
+def _diagnostics(result: RecordSummary, one: CandidateResult, gains: Mapping[Any, Gain]) -> list[Any]:
+    """Return the values of DIAGNOSTICS, as far as they are known."""
+    blocks = None if one.parameter_shift is UNSET else json.dumps(one.parameter_shift)
+    shift = "nan" if one.feature_shift is None else None if one.feature_shift is UNSET else one.feature_shift
+    gain = gains.get((result.key, canonical_json({**result.job["method"]["params"], **one.params})), (None, None))
+    return [blocks, shift, *gain]
 
 
 def params_text(result: JobResult, candidate: Mapping[str, Any] = MappingProxyType({})) -> str:
@@ -247,10 +249,15 @@ def _result(rows: list[_Row], settings: dict[str, Any]) -> RecordSummary | Failu
         ),
         data=_data(row),
         env=env,
-        seconds={"total": _number(row["seconds"])} if row["seconds"] else {},
+        seconds=_spans(row, {FITS: "fit_seconds", TOTAL: "seconds"}),
+        cpu_seconds=_spans(row, {FITS: "fit_cpu_seconds"}),
         peak_memory_mb=_number(row["peak_memory_mb"]),
         trained_parameters=_number(row["trained_parameters"]),
     )
+
+
+def _spans(row: _Row, columns: Mapping[str, str]) -> dict[str, Any]:
+    return {name: _number(row[column]) for name, column in columns.items() if row[column]}
 
 
 def _data(row: _Row) -> DataResult:
@@ -265,7 +272,10 @@ def _candidate(row: _Row) -> CandidateResult:
     val, test = (
         {name: _score(text) for name in METRICS if (text := row[f"{part}_{name}"])} for part in ("val", "test")
     )
-    return CandidateResult(json.loads(row["params"]), val, test, _number(row["best_epoch"]))
+    blocks = json.loads(row["parameter_shift"]) if row["parameter_shift"] else UNSET
+    shift = _score(row["feature_shift"]) if row["feature_shift"] else UNSET
+    params, epoch = json.loads(row["params"]), _number(row["best_epoch"])
+    return CandidateResult(params, val, test, epoch, parameter_shift=blocks, feature_shift=shift)
 
 
 def _number(text: str) -> Any:

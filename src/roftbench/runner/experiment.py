@@ -85,6 +85,7 @@ class Experiment(ABC):
         self.warnings = list(setup.warnings)
         self.store = setup.context.store
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float | None] = {}
         self.on_epoch: Callable[[Epoch, int | None], None] = lambda epoch, candidate: None  # that of a callback
         self.candidate: int | None = None  # number of the one that is fitted, if there are several
         self.chosen: Any = None  # `FitResult.fitted` of the best candidate, after `work`
@@ -173,6 +174,7 @@ class Experiment(ABC):
             test_predictions=self._by_row(self.parts.test, best.test),
             val_predictions=self._by_row(self.parts.val, best.val),
             seconds=dict(self.seconds),
+            cpu_seconds=dict(self.cpu_seconds),
             env=environment(self.device),
             trained_parameters=fitting.trained_parameters,
         )
@@ -228,9 +230,13 @@ class Experiment(ABC):
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # infinite numbers in a penalty
             raise JobError(f"training diverged: {error}") from None
         val, test, *predictions = self.scores(fitting.fitted)
-        return FittedCandidate(
-            fitting, CandidateResult(self._params(method), val, test, fitting.best_epoch), *predictions
-        )
+        shift = self.shift(fitting.fitted)
+        result = CandidateResult(self._params(method), val, test, fitting.best_epoch, **shift)
+        return FittedCandidate(fitting, result, *predictions)
+
+    def shift(self, fitted: Any) -> dict[str, Any]:
+        """Return the fields of a candidate's result on the distance from the pretrained model; none without one."""
+        return {}
 
     def _params(self, method: Any) -> dict[str, Any]:
         """Return the hyperparameters that identify a candidate, and all that the grid varies."""
@@ -250,9 +256,11 @@ class Experiment(ABC):
         scores = self.objective.scores
         return scores(val, self.objective.val), scores(test, self.objective.test), val, test
 
-    def add_seconds(self, name: str, seconds: float) -> None:
-        """Add to the recorded duration of a part of the work."""
+    def add_seconds(self, name: str, seconds: float, cpu: float | None) -> None:
+        """Add to the recorded duration of a fit, and to its seconds on all cores; None: not known."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        before = self.cpu_seconds.get(name, 0.0)
+        self.cpu_seconds[name] = None if before is None or cpu is None else before + cpu
 
 
 def rounded(predictions: NDArray[np.float64], task: str) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Experiments on a network: stages are fitted, or taken from the store where they have been fitted before."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, replace
 from typing import Any, Self
@@ -29,11 +29,13 @@ from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import PretrainedModel
 from roftbench.runner.provenance import arithmetic
 from roftbench.runner.setup import Setup
+from roftbench.runner.shift import shift_of
 from roftbench.runner.stages import FINISH, Needed, job_of, needed, stages_of
 from roftbench.runner.training import Fit, fit_stage, seeded
 from roftbench.store.record_schema import BaseResult, Count, Epoch, StageResult, plain
 from roftbench.store.tensors import Entry
 
+CPU_SECONDS = "cpu_seconds"  # in the description of a stored stage; older ones lack it
 FIT = ("best_epoch", "best_score", "history", "seconds", "info")  # stored with a stage's weights
 
 
@@ -50,7 +52,7 @@ class NetworkExperiment(Experiment):
     def __init__(self, setup: Setup, model: Predictor) -> None:
         super().__init__(setup)
         self.model = self._plain = model
-        self.start = self._plain_start = PretrainedModel(model, self.objective)
+        self.start = self.plain_start = PretrainedModel(model, self.objective)  # plain: without modules of a method
         self._extended_by: Method | None = None  # whose modules are in `model`
         self.fold: Fold | None = None  # labels that are kept from the fit
         self.held_out = self.objective.val  # molecules of the validation loss of a finish: the fold, if there is one
@@ -104,12 +106,12 @@ class NetworkExperiment(Experiment):
         """Let `model` be the network as it was loaded, or a copy with the modules of a method."""
         if method == self._extended_by:
             return
-        self.model, self.start, self._extended_by = self._plain, self._plain_start, method
+        self.model, self.start, self._extended_by = self._plain, self.plain_start, method
         if method is not None:
             self.model.load_state_dict(self.start.state)
             with seeded(derive_seed(self.job.seed, "extend"), CPU):
                 self.model = extended(self.model, method).to(self.device)
-            self.start = self._plain_start.extended(self.model)
+            self.start = self.plain_start.extended(self.model)
 
     def fit(self, method: Method) -> FitResult:
         """Fit the stages of a candidate and apply its finish, or its members; `fitted` is a `Tuned`."""
@@ -156,14 +158,22 @@ class NetworkExperiment(Experiment):
         """Return the number of molecules per part and of labels per use."""
         return counted(self, super().count())
 
-    def predict(self, fitted: Tuned, index: Tensor) -> NDArray[np.float64]:
-        """Return the predictions of fitted weights, in evaluation mode."""
+    def networks(self, fitted: Tuned) -> Iterator[Predictor]:
+        """Yield the network with each state of fitted weights, in evaluation mode."""
         self._extend(fitted.extended_by)
-        found = []
         for state in (fitted.state, *fitted.others):
             self.model.load_state_dict(state)
-            found.append(self.objective.to_predictions(self.start.outputs(self.model.eval(), index)))
+            yield self.model.eval()
+
+    def predict(self, fitted: Tuned, index: Tensor) -> NDArray[np.float64]:
+        """Return the predictions of fitted weights, in evaluation mode."""
+        to_predictions, networks = self.objective.to_predictions, self.networks(fitted)
+        found = [to_predictions(self.start.outputs(model, index)) for model in networks]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+    def shift(self, fitted: Tuned) -> dict[str, Any]:
+        """Return `parameter_shift` and `feature_shift` of fitted weights; the mean over the networks of an ensemble."""
+        return shift_of(self, fitted)
 
     def weights(self) -> State:
         """Return the best candidate's state dict; several of them under the prefixes "0.", "1.", …."""
@@ -180,10 +190,11 @@ class NetworkExperiment(Experiment):
         other = type(self)(
             replace(self.setup, job=job), load_model(job, self.context, self.objective.num_tasks).to(self.device)
         )
-        other.seconds, other.used_stages, other.fold = self.seconds, self.used_stages, member.fold
+        other.seconds, other.cpu_seconds, other.used_stages = self.seconds, self.cpu_seconds, self.used_stages
+        other.fold = member.fold
         if member.fold is not None:
             other.objective, other.held_out = divided(self.objective, member.fold, job.seed)
-            other.start = other._plain_start = PretrainedModel(other.model, other.objective)
+            other.start = other.plain_start = PretrainedModel(other.model, other.objective)
         return other
 
     def _fit_stage(self, method: Method, need: Needed, number: int) -> Fit:
@@ -221,8 +232,9 @@ class NetworkExperiment(Experiment):
             return made.state, {"info": made.info, "seconds": time.monotonic() - began}
 
         if need is None:
+            cpu = time.process_time()
             state, description = finish()
-            self.add_seconds(FINISH, description["seconds"])
+            self.add_seconds(FINISH, description["seconds"], time.process_time() - cpu)
         else:
             state, description = self._stored(need, finish)
         return Finished(state, description["info"])
@@ -242,14 +254,15 @@ class NetworkExperiment(Experiment):
                 say(f"  {need.name} is in the store, made with {used}: it is fitted again")
                 stored = None
             if stored is None:
+                cpu = time.process_time()
                 state, description = fit()
-                made = state, {**description, "made_with": made_with}
+                made = state, {**description, "made_with": made_with, CPU_SECONDS: time.process_time() - cpu}
                 self.store.put_stage(need.key, made)
-                self.add_seconds(need.name, made[1]["seconds"])
+                self.add_seconds(need.name, made[1]["seconds"], made[1][CPU_SECONDS])
                 self.used_stages.add(need.key)
                 return made
         if need.key not in self.used_stages:
-            self.add_seconds(f"{need.name} (reused)", stored[1]["seconds"])
+            self.add_seconds(f"{need.name} (reused)", stored[1]["seconds"], stored[1].get(CPU_SECONDS))
         self.used_stages.add(need.key)
         # A copy: tensors of a file are not aligned, and the last bits of a product depend on the alignment.
         return {name: tensor.to(self.device, copy=True) for name, tensor in stored[0].items()}, stored[1]

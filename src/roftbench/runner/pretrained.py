@@ -60,16 +60,26 @@ class PretrainedModel:
         """
         if len(index) == 0:
             return torch.empty(0, model.encoder.dim, device=self._objective.device)
-        if len(model.added) or not self._is_pretrained(model.encoder):
+        if not self.is_pretrained(model):
             return self._compute(model, index)
         key = index.numpy().tobytes()
         if key not in self._representations:
             self._representations[key] = self._compute(model, index)
         return self._representations[key]
 
+    def own_representations(self, index: Tensor) -> Tensor:
+        """Return z [n, d] of the pretrained encoder for the graphs `index`; computed once."""
+        key = index.numpy().tobytes()
+        if key not in self._representations:
+            layers = shared_layers(self.encoder)
+            self._representations[key] = self._objective.outputs(self.encoder.represent, index, layers)
+        return self._representations[key]
+
     def _compute(self, model: Predictor, index: Tensor) -> Tensor:
         return self._objective.outputs(model.represent, index, shared_layers(model.encoder))
 
-    def _is_pretrained(self, encoder: Encoder) -> bool:
+    def is_pretrained(self, model: Predictor) -> bool:
+        """Return whether a model's representations are those of the pretrained encoder."""
         before = self.encoder.state_dict()
-        return all(torch.equal(tensor, before[key]) for key, tensor in encoder.state_dict().items())
+        same = not len(model.added)
+        return same and all(torch.equal(one, before[key]) for key, one in model.encoder.state_dict().items())

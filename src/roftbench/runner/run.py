@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -29,6 +29,14 @@ NO_MEMORY = (
 )
 Announce = Callable[[Experiment], None]
 Save = Callable[[Experiment, Record], object]
+
+
+@dataclass(frozen=True)
+class Began:
+    """When a job began, in seconds of the clock and of this process on all cores."""
+
+    wall: float = field(default_factory=time.monotonic)
+    cpu: float = field(default_factory=time.process_time)
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ def _tracked(job: Job, context: RunContext, announce: Announce, save: Save | Non
 def _run(job: Job, context: RunContext, announce: Announce, save: Save | None, tracking: Tracking) -> Outcome:
     """Run a job without its record and store the result."""
     store = context.store
-    began = time.monotonic()
+    began = Began()
     reset_peak()
     device, loaded = CPU, False
     try:
@@ -131,14 +139,15 @@ def _run(job: Job, context: RunContext, announce: Announce, save: Save | None, t
     return Outcome(record) if job.refit else _stored(job, context, record, began, device)
 
 
-def _stored(job: Job, context: RunContext, record: Record, began: float, device: torch.device) -> Outcome:
+def _stored(job: Job, context: RunContext, record: Record, began: Began, device: torch.device) -> Outcome:
     """Store the record of a finished job, unless it was run again only to save its model."""
     store = context.store
     if not context.run.rerun and (done := store.get(job.key)) is not None:
         store.renew(job.key)
         return Outcome(done, cached=True)
-    seconds = {**record.seconds, "total": time.monotonic() - began}
-    record = replace(record, seconds=seconds, peak_memory_mb=peak_mb())
+    seconds = {**record.seconds, "total": time.monotonic() - began.wall}
+    cpu_seconds = {**record.cpu_seconds, "total": time.process_time() - began.cpu}
+    record = replace(record, seconds=seconds, cpu_seconds=cpu_seconds, peak_memory_mb=peak_mb())
     try:
         store.put(record)
     except (ValueError, MsgspecError) as error:  # a plug-in's method may return what no record can hold

@@ -45,6 +45,7 @@ _AS_THEY_ARE = (
     "candidates",
     "scores",
     "seconds",
+    "cpu_seconds",
     "peak_memory_mb",
     "trained_parameters",
 )  # of a summary

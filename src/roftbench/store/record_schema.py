@@ -25,13 +25,22 @@ class PartScores(Struct, frozen=True):
 
 
 class CandidateResult(Struct, frozen=True):
-    """Hyperparameters that were tried, and their scores; `error` is the reason where there are none."""
+    """Hyperparameters that were tried, and their scores.
+
+    Attributes:
+        error: the reason where there are no scores.
+        parameter_shift: ‖θ − θ⁰‖/‖θ⁰‖ by block of the encoder (docs/protocol.md §5); None: θ⁰ is zero. Absent without a
+            network, and from older records, as is the next.
+        feature_shift: 1 − linear CKA between pretrained and fine-tuned representations; None: undefined.
+    """
 
     params: dict[str, Any]
     val: Scores
     test: Scores
     best_epoch: int | None = None
     error: str | UnsetType = UNSET
+    parameter_shift: dict[str, float | None] | UnsetType = UNSET
+    feature_shift: float | UnsetType | None = UNSET
 
 
 class BaseResult(Struct, frozen=True):
@@ -166,7 +175,8 @@ class RecordSummary(JobResult, frozen=True, kw_only=True):
         scores: scores of the chosen candidate; None where the summary was read from a table of scores.
         epochs: number of epochs per stage of the chosen candidate.
         env: versions, commit and machine.
-        seconds: seconds per stage, and in "total".
+        seconds: seconds per fit, with "(reused)" after the name of one from the store, and of the whole job in "total".
+        cpu_seconds: the same in seconds of all cores together; None where a stage from the store lacks them.
         trained_parameters: number of parameters that training changes in the network, or networks, that predict.
     """
 
@@ -179,6 +189,7 @@ class RecordSummary(JobResult, frozen=True, kw_only=True):
     data: DataResult = DataResult()
     env: dict[str, Any] = {}
     seconds: dict[str, float] = {}
+    cpu_seconds: dict[str, float | None] = {}
     peak_memory_mb: float | None = None
     trained_parameters: int | None = None
 
@@ -192,7 +203,8 @@ class Record(JobResult, frozen=True, kw_only=True):
         details: free-form results of the method, such as interpolation coefficients.
         history: all epochs of the chosen candidate.
         env: versions, commit and machine.
-        seconds: seconds per stage, and in "total".
+        seconds: seconds per fit, with "(reused)" after the name of one from the store, and of the whole job in "total".
+        cpu_seconds: the same in seconds of all cores together; None where a stage from the store lacks them.
         trained_parameters: number of parameters that training changes in the network, or networks, that predict.
     """
 
@@ -211,6 +223,7 @@ class Record(JobResult, frozen=True, kw_only=True):
     test_predictions: Predictions | None = None
     val_predictions: Predictions | None = None
     seconds: dict[str, float]
+    cpu_seconds: dict[str, float | None] = {}
     env: dict[str, Any]
     peak_memory_mb: float | None = None
     trained_parameters: int | None = None

@@ -126,3 +126,16 @@ def test_ties_round_to_the_even_digit_as_in_python(browser: Browser, page: Path,
         [_, [_, score, rank], *_] = board(browser)
         assert score == f"{score_text(means[i])} ± {0.0625:.3f} (2)"
         assert rank == f"{ranks[0]:.2f}"
+
+
+def test_the_cost_of_each_row_is_that_of_the_tables(shown: Browser, bench: Lab, cli: Command, tmp_path: Path) -> None:
+    assert cli("tables", f"paths.results={bench.results}", "--no-figures", "--out", str(tmp_path)).code == 0
+    title = "## tiny_gin · scaffold split · n50 labels · smoke training · cost · CPU seconds\n\n"
+    _, *written = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").split(title)
+    [table] = [part.partition("\n\n")[0] for part in written if "| esol |" in part.partition("\n")[0]]
+    shown.driver.execute_script("document.getElementById('cost-regression').open = true")
+    found = rows(shown, "#scroll-cost-regression")
+    head, _, *lines = ([cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines())
+    assert found == [head, *([name.removesuffix(" ‡").removesuffix(" †"), *cells] for name, *cells in lines)]
+    assert len(found) > 3
+    assert shown.text("#cost-regression summary") == "Cost in CPU seconds"

@@ -276,8 +276,11 @@ def test_a_bar_in_a_name_does_not_break_the_table() -> None:
 def test_frame_has_the_documented_columns_and_full_numbers() -> None:
     frame = to_frame(board_of(example()))
     assert list(frame.columns) == [
-        *("model", "split", "label_ratio", "train", "protocol", "task", "dataset", "metric", "method", "params"),
+        *("model", "split", "label_ratio", "train", "protocol", "task", "dataset", "metric", "method"),
+        *("family", "params"),
         *("mean", "std", "n", "n_expected", "labels", "labels_selection", "labels_interpolation"),
+        *("trained_parameters", "fit_seconds", "fit_cpu_seconds"),
+        *("feature_shift", "pretrain_gain", "pretrain_gain_percent"),
         *("average_rank", "status", "selected_by"),
     ]
     assert frame["method"].tolist() == ["full_ft", "bss", "roftmol", "lp", "lp", "bss", "bss", "my_method", "my_method"]
@@ -301,6 +304,7 @@ def test_json_has_objects_and_nulls_but_no_nan() -> None:
         "dataset": "esol",
         "metric": "rmse",
         "method": "lp",
+        "family": "partial",
         "params": {},
         "mean": 2.0,
         "std": 0.0,
@@ -309,6 +313,9 @@ def test_json_has_objects_and_nulls_but_no_nan() -> None:
         "labels": 90.0,
         "labels_selection": 10.0,
         "labels_interpolation": 0.0,
+        "trained_parameters": 4481.0,
+        **dict.fromkeys(("fit_seconds", "fit_cpu_seconds")),
+        **dict.fromkeys(("feature_shift", "pretrain_gain", "pretrain_gain_percent")),
         "average_rank": 3.0,
         "status": "complete",
         "selected_by": "val",

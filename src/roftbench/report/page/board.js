@@ -39,7 +39,8 @@ function drawTask(task) {
   return el("div", { class: "task" },
     el("div", { class: "row" }, el("h3", { id: `title-${task}` }, task === "regression" ? "Regression" : "Classification"), metricChoice(task)),
     scrolling(`scroll-${task}`, title, el("table", { class: "board" }, el("caption", { class: "unseen" }, `${title}. ${settingPhrase(view.setting)}`), head, body, foot)),
-    ranked ? rankNote(table.ranks[metric], datasets.length) : null, budgetNote(rows, datasets));
+    ranked ? rankNote(table.ranks[metric], datasets.length) : null, budgetNote(rows, datasets),
+    costTable([...own, ...outside], datasets, task));
 }
 
 function metricChoice(task) {

@@ -4,10 +4,10 @@ const TASKS = Object.keys(DATA.metrics_of);
 const PARTS = ["model", "split", "label_ratio", "train"];
 
 const TABLES = new Map(DATA.tables.map((table) => [`${table.setting} ${table.task}`, table]));
-const CELLS = DATA.cells.map(([setting, dataset, method, n, chosen, tuned, jobs, scores, tried, labels]) => {
+const CELLS = DATA.cells.map(([setting, dataset, method, n, chosen, tuned, jobs, scores, tried, labels, cost]) => {
   const task = DATA.datasets[dataset].task;
   const { expected } = TABLES.get(`${setting} ${task}`);
-  return { setting, dataset, method, n, chosen, tuned, jobs, scores, tried, labels, task, expected };
+  return { setting, dataset, method, n, chosen, tuned, jobs, scores, tried, labels, cost, task, expected };
 });
 // The status of cells without any finished job: "failed" or "skipped".
 const UNFINISHED = new Map(DATA.unfinished.map(([setting, dataset, method, status]) => [`${setting} ${dataset} ${method}`, status]));

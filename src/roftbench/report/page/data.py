@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from roftbench.console import bar
-from roftbench.report.aggregate import BUDGET, CELL, cells, mean_rank, select, unfinished_table
+from roftbench.report.aggregate import BUDGET, CELL, COST, cells, mean_rank, select, unfinished_table
 from roftbench.report.cell_key import canonical_json
 from roftbench.report.page import facts
 from roftbench.report.page import statistics as page_stats
@@ -116,11 +116,11 @@ def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list
 def _cells(
     long: pd.DataFrame, views: dict[str, _View], lists: _Data, done: list[RecordSummary], params: Interned
 ) -> list[list[Any]]:
-    """Return one row per cell: setting, data set, method, seeds, params, tuned, jobs, scores, tried, labels.
+    """Return one row per cell: setting, data set, method, seeds, params, tuned, jobs, scores, tried, labels, cost.
 
     Scores: mean and standard deviation (ddof 0) by each of the task's metrics. Tried, where there was a choice: params,
     number of seeds, mean val and mean test score of each. Labels: how many were used for weights, selection and
-    interpolation coefficients (null: not known).
+    interpolation coefficients. Cost: trained parameters, seconds and CPU seconds of the fits (null: not known).
     """
     settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
     methods, jobs = places(lists["methods"], "id"), {record.key: i for i, record in enumerate(done)}
@@ -135,7 +135,9 @@ def _cells(
         scores = [scored[metric][cell] for metric in lists["metrics_of"][row["task"]]]
         chosen_params = params.place(json.loads(row["params"]))
         labels = [short(row[column]) for column in BUDGET]
-        rows.append([*names, row["n"], chosen_params, row["tuned"], behind[cell], scores, tried.get(cell, []), labels])
+        cost = [short(row[column], 9) for column in COST]
+        about = (row["n"], chosen_params, row["tuned"], behind[cell])
+        rows.append([*names, *about, scores, tried.get(cell, []), labels, cost])
     return sorted(rows, key=lambda row: row[:3])
 
 

@@ -25,7 +25,21 @@ from roftbench.store.results import Store
 
 PAGE = Path(__file__).parent
 # In order of use.
-SCRIPTS = ("dom", "data", "state", "notes", "board", "chart", "versus", "within", "curves", "jobs", "facts", "app")
+SCRIPTS = (
+    "dom",
+    "data",
+    "state",
+    "notes",
+    "cost",
+    "board",
+    "chart",
+    "versus",
+    "within",
+    "curves",
+    "jobs",
+    "facts",
+    "app",
+)
 COUNTS = ("jobs", "models", "methods", "datasets", "seeds", "failed", "skipped")
 
 

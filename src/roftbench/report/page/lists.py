@@ -7,7 +7,7 @@ import pandas as pd
 from roftbench.metrics import METRICS, names_of
 from roftbench.report.aggregate import PARTS
 from roftbench.report.figures.style import appearance
-from roftbench.report.format import METRIC_NAMES, method_name, method_order
+from roftbench.report.format import METRIC_NAMES, family_name, method_name, method_order
 from roftbench.report.tables.seen import seen_by
 from roftbench.store.record_schema import RecordSummary
 
@@ -70,7 +70,8 @@ def _luminance(color: str) -> float:
 def _method(name: str) -> _Data:
     look = appearance(name)
     colors = {"color": look.color, "dark": on_dark(look.color)}
-    return {"id": name, "name": method_name(name), **colors, "marker": look.marker, "dashed": look.linestyle == "--"}
+    words = {"id": name, "name": method_name(name), "family": family_name(name)}
+    return {**words, **colors, "marker": look.marker, "dashed": look.linestyle == "--"}
 
 
 def _metrics_of(task: str, primary: list[str]) -> list[str]:

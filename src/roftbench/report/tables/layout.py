@@ -37,20 +37,24 @@ class Layout:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A board with its tables, those of average ranks over all blocks, and the contests in each table's columns."""
+    """A board with its tables, those of average ranks over all blocks, and the contests in each table's columns.
+
+    `shown` are the rows of the tables by each data set's own metric.
+    """
 
     board: Board
     tables: list[Layout]
     ranks: list[Layout]
     contests: list[Contest]
+    shown: list[ShownTable] = field(default_factory=list)
 
     @classmethod
     def create(cls, board: Board) -> "Leaderboard":
         """Arrange a board."""
-        tables, contests = _tables(board)  # comparisons are by each data set's own metric
+        tables, contests, shown = _tables(board)  # comparisons are by each data set's own metric
         if len(panel := board.panel()) > 1:
             tables = _beside([_tables(one)[0] for one in panel])
-        return cls(board, tables, list(_overall(board)), contests)
+        return cls(board, tables, list(_overall(board)), contests, shown)
 
 
 def best_cells(contests: Iterable[Contest]) -> set[tuple[str, str, str]]:
@@ -58,8 +62,8 @@ def best_cells(contests: Iterable[Contest]) -> set[tuple[str, str, str]]:
     return {(one.dataset, one.rows[i].home, one.rows[i].method) for one in contests for i in one.best_set}
 
 
-def _tables(board: Board) -> tuple[list[Layout], list[Contest]]:
-    """Return the tables of a board, and the contests in their columns."""
+def _tables(board: Board) -> tuple[list[Layout], list[Contest], list[ShownTable]]:
+    """Return the tables of a board, the contests in their columns, and their rows."""
     shown = shown_tables(board)
     contests = contests_of(board, shown)
     by_test, filler = dict(list(board.by_test.groupby(TABLE))), Filler(board)
@@ -73,7 +77,7 @@ def _tables(board: Board) -> tuple[list[Layout], list[Contest]]:
         )
         for table in shown
     ]
-    return tables, contests
+    return tables, contests, shown
 
 
 def _beside(panel: Sequence[list[Layout]]) -> list[Layout]:

@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from roftbench.formatting import printable
-from roftbench.report.aggregate import PARTS
-from roftbench.report.format import csv_text, markdown_table
+from roftbench.report.aggregate import BUDGET, DIAGNOSTICS, PARTS
+from roftbench.report.aggregate import COST as COSTS
+from roftbench.report.format import csv_text, family, markdown_table
 from roftbench.report.tables.board import TABLE, Board
+from roftbench.report.tables.cost import cost_layouts
 from roftbench.report.tables.latex import comments, plain, render_layout
 from roftbench.report.tables.layout import BEST, Layout, Leaderboard
 from roftbench.report.tables.oracle_selection import render_selection
@@ -32,8 +34,15 @@ has all seeds. Blocks of one data set are not independent, so these ranks descri
 can be told apart over data sets, and inside each, is in comparison.md."""
 DATA_SETS = "data sets (sha256, rows, kept, jobs):"
 _MARKDOWN = {BEST: "**{}**", "": "{}"}
-_NUMBERS = ["mean", "std", "n", "n_expected", "labels", "labels_selection", "labels_interpolation"]
-_COLUMNS = [*PARTS, "protocol", "task", "dataset", "metric", "method", "params", *_NUMBERS, "average_rank", "status"]
+COST = """\
+What each method costs, and how it works: its mechanism, how many parameters training changes, and the seconds of a
+job. `--`: not recorded, as in records of earlier versions."""
+_NUMBERS = ["mean", "std", "n", "n_expected", *BUDGET]
+_MEANS = [*COSTS, *DIAGNOSTICS]
+_COLUMNS = [
+    *(*PARTS, "protocol", "task", "dataset", "metric", "method", "family", "params"),
+    *(*_NUMBERS, *_MEANS, "average_rank", "status"),
+]
 
 
 def write_tables(found: Leaderboard, folder: Path) -> list[Path]:
@@ -51,11 +60,12 @@ def write_tables(found: Leaderboard, folder: Path) -> list[Path]:
 def to_frame(board: Board) -> pd.DataFrame:
     """Return a row per cell, including missing ones (n = 0), in the order of the printed tables.
 
-    Columns: model, split, label_ratio, train, protocol, task, dataset, metric, method, params (JSON), mean, std
-    (ddof 0), n, n_expected (how many seeds the cells of its table have together), labels, labels_selection,
-    labels_interpolation (used for weights, selection and interpolation coefficients), average_rank (in its table),
-    status (complete, incomplete, failed, skipped or missing), selected_by ("val", or "test" for test selection, which
-    must not be reported). With `metric=all` there is a row per cell and metric.
+    Columns: model, split, label_ratio, train, protocol, task, dataset, metric, method, family, params (JSON), mean,
+    std (ddof 0), n, n_expected (how many seeds the cells of its table have together), labels, labels_selection,
+    labels_interpolation (used for weights, selection and interpolation coefficients), trained_parameters, fit_seconds,
+    fit_cpu_seconds, feature_shift, pretrain_gain, pretrain_gain_percent (means over seeds), average_rank (in its
+    table), status (complete, incomplete, failed, skipped or missing), selected_by ("val", or "test" for test selection,
+    which must not be reported). With `metric=all` there is a row per cell and metric.
     """
     return pd.concat(map(_frame, board.panel()), ignore_index=True)
 
@@ -63,13 +73,17 @@ def to_frame(board: Board) -> pd.DataFrame:
 def _frame(board: Board) -> pd.DataFrame:
     rows = board.rows
     status = rows["status"].where(rows["n"] == 0, "incomplete").where(rows["n"] < rows["n_expected"], "complete")
-    frame = rows.assign(status=status.replace("", "missing"))[_COLUMNS].assign(selected_by="val")
+    frame = _with_family(rows.assign(status=status.replace("", "missing")))[_COLUMNS].assign(selected_by="val")
     if board.by_test.empty:
         return frame
     tested = board.by_test.assign(average_rank=float("nan"), status="complete")
     tested["status"] = tested["status"].where(tested["n"] == tested["n_expected"], "incomplete")
-    tested = tested.sort_values([*TABLE, "order", "row", "dataset"])[_COLUMNS].assign(selected_by="test")
-    return pd.concat([frame, tested], ignore_index=True)
+    tested = tested.sort_values([*TABLE, "order", "row", "dataset"])
+    return pd.concat([frame, _with_family(tested)[_COLUMNS].assign(selected_by="test")], ignore_index=True)
+
+
+def _with_family(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(family=frame["method"].map(family))
 
 
 def to_json(board: Board) -> str:
@@ -91,8 +105,10 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def render_markdown(found: Leaderboard) -> str:
-    """Return a Markdown table with notes per setting and task, then overall ranks and provenance."""
+    """Return a Markdown table with notes per setting and task, then costs, overall ranks and provenance."""
     blocks = [LEGEND, *map(_markdown, found.tables)]
+    costs = list(cost_layouts(found.shown))
+    blocks += [COST, *map(_markdown, costs)] if costs else []
     blocks += [RANKS, *map(_markdown, found.ranks)] if found.ranks else []
     blocks += [render_selection(found.board)] if found.board.request.select == "test" else []
     return "\n\n".join([*blocks, render_provenance(found.board)]) + "\n"
@@ -102,6 +118,8 @@ def render_latex(found: Leaderboard) -> str:
     """Return the tables and notes as LaTeX (booktabs); legend and provenance are comments."""
     parts = [comments(["Needs \\usepackage{booktabs}.", *plain(LEGEND).splitlines()])]
     parts += map(render_layout, found.tables)
+    costs = list(cost_layouts(found.shown))
+    parts += [comments(COST.splitlines()), *map(render_layout, costs)] if costs else []
     parts += [comments(RANKS.splitlines()), *map(render_layout, found.ranks)] if found.ranks else []
     data = [" ".join(line) for line in data_lines(found.board)]
     parts.append(comments([plain(asked(found.board)), *facts(found.board), DATA_SETS, *data]))
