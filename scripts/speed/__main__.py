@@ -18,8 +18,8 @@ import torch
 from scripts.speed.data import featurize, metrics
 from scripts.speed.gpu import gpu_note, throughput
 from scripts.speed.jobs import jobs, note, workers
-from scripts.speed.networks import networks
 from scripts.speed.methods import NOTE, methods
+from scripts.speed.networks import networks
 from scripts.speed.setting import LABELS
 from scripts.speed.shell import scale, start
 from scripts.speed.step import step
