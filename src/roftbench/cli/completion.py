@@ -55,7 +55,10 @@ KEYS = {  # of commands that take key=value; run, plan and splits take every key
     "doctor": PATHS,
     "cache": PATHS,
 }
-ADVISE = ("budget", "models", "methods", "folds", "members")
+ADVISE = ("budget", "features", "estimators", "models", "methods", "folds", "members", "pool", "picks")
+CANDIDATES = {  # keys of advise, by the group whose options they take
+    "advise.features": "model", "advise.estimators": "method", "advise.models": "model", "advise.methods": "method",
+}  # fmt: skip
 
 
 def candidates(words: Sequence[str]) -> list[str]:
@@ -154,10 +157,8 @@ def _values(current: str, folder: Path | None) -> list[str]:
     """Return what a key=value may be completed to; after a comma, the options that do not stand before it."""
     key, _, text = current.partition("=")
     given, comma, last = text.rpartition(",")
-    if key in (*OF_A_JOB, "experiment", "hydra/launcher", "advise.models", "advise.methods", "reference"):
-        known = names(
-            {"advise.models": "model", "advise.methods": "method", "reference": "method"}.get(key, key), folder
-        )
+    if key in (*OF_A_JOB, "experiment", "hydra/launcher", *CANDIDATES, "reference"):
+        known = names({**CANDIDATES, "reference": "method"}.get(key, key), folder)
     else:
         devices = ("auto", "cpu", "cuda")
         known = list({"run.device": devices, "device": devices, "run.keep": (*BOOLEAN, "all")}.get(key, ()))
