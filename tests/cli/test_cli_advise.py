@@ -111,7 +111,7 @@ def test_mistakes_are_told_before_any_job(cli: Command) -> None:
 
 
 def test_a_blend_that_wins_is_judged_kept_and_said_part_by_part(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roftbench.advise.ensembling.GAIN", -10)  # any part is welcome
+    monkeypatch.setattr("roftbench.advise.ensembling.standard_error", lambda *_: 100.0)  # any part is welcome
     ended, advice = advise(cli, "advise.budget=20jobs")
     assert ended.code == 0, ended
     best = advice["candidates"][0]

@@ -61,8 +61,8 @@ def _blended(advice: Advice) -> str:
     if len(advice.winner.parts) == 1:
         return ""
     return (
-        "It is a mean of candidates, each of them also judged alone: where several are about equally good, their mean"
-        " depends less on luck than the best one."
+        "It is the mean of the best candidate and those at most one standard error behind it, each of them also judged"
+        " alone: where several are about equally good, their mean depends less on luck than the best one."
     )
 
 

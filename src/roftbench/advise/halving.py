@@ -11,6 +11,7 @@ from typing import Protocol
 
 from roftbench.advise.budget import Budget
 from roftbench.advise.candidates import Candidate, ahead, shared
+from roftbench.advise.ensembling import MOST
 from roftbench.advise.standing import by_cost, expected, frozen, standing
 from roftbench.console import duration, say
 from roftbench.formatting import score_text
@@ -246,11 +247,11 @@ class Race:
         If jobs are counted, they are reserved for the candidate alone.
         """
         quick = self.in_order(other for other in self.candidates if other.quick and other.covers(self.folds))
-        return self.jobs.finals([one, *quick[: 0 if self.budget.counted else 2]])
+        return self.jobs.finals([one, *quick[: 0 if self.budget.counted else MOST - 1]])
 
     def _blend(self, finalists: Sequence[Candidate]) -> list[Candidate]:
         """Return as many of the best candidates as a blend may have, or only the best if jobs are counted."""
-        return self.in_order(finalists)[: 1 if self.budget.counted else 3]
+        return self.in_order(finalists)[: 1 if self.budget.counted else MOST]
 
     def _best(self) -> Candidate | None:
         """Return the best candidate judged on all folds, or one that is ahead of it on fewer."""

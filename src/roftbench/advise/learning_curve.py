@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from roftbench.advise.significance import CONFIDENCE
+from roftbench.advise.significance import CONFIDENCE, standard_error
 from roftbench.formatting import score_text
 from roftbench.metrics import METRICS
 from roftbench.report.figures.learning_curve import Line
@@ -152,13 +152,12 @@ def fitted(
     if len(points) < SIZES or len(losses) < len(values) or min(losses) <= 0:
         return curve
     shares, folds = sorted(scores), range(len(next(iter(scores.values()))))
-    slopes = []
+    slopes: list[float] = []
     for fold in folds:
         logs = np.log(_losses([scores[share][fold] or 0.0 for share in shares], metric))
-        slopes.append(-np.polyfit(np.log([sizes[share][fold] for share in shares]), logs, 1)[0])
+        slopes.append(-float(np.polyfit(np.log([sizes[share][fold] for share in shares]), logs, 1)[0]))
     count, mean = len(slopes), float(np.mean(slopes))
-    error = math.sqrt((1 / count + 1 / (count - 2)) * float(np.var(slopes, ddof=1)))
-    width = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+    width = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * standard_error(slopes, 1 / (count - 2))
     return LearningCurve(name, method, metric, points, now, mean, mean - width, mean + width)
 
 
