@@ -32,7 +32,7 @@ from roftbench.report.format import markdown_table
 from roftbench.runner.devices import CPU
 from roftbench.runner.embeddings import embeddings
 
-FOLDS, BINS, TEST = 5, 5, 400
+FOLDS, BINS, TEST, TREES = 5, 5, 400, 200
 FOREST = "ecfp · random_forest"
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 Floats = NDArray[np.float64]
@@ -137,7 +137,7 @@ def fitted(method: str, x: NDArray[np.generic], y: Floats, parts: Parts) -> Pred
 
     if method == "ridge":
         return min((fit(Ridge(penalty=one)) for one in PENALTIES), key=lambda one: rmse(one(x[val]) - y[val]))
-    return fit(GaussianProcess() if method == "gp" else RandomForest(n_estimators=200))
+    return fit(GaussianProcess() if method == "gp" else RandomForest(n_estimators=TREES))
 
 
 def rmse(error: Floats) -> float:
