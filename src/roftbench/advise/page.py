@@ -42,7 +42,10 @@ def write(advice: Advice, folder: Path) -> list[Path]:
     write_text(paths["html"], to_html(page))
     write_text(paths["md"], to_markdown(page))
     write_text(paths["json"], json.dumps(to_dict(advice), indent=1, allow_nan=False) + "\n")
-    return [*paths.values(), *([] if advice.next is None else [advice.next.write(folder / NEXT)])]
+    if advice.next is None:
+        (folder / NEXT).unlink(missing_ok=True)  # of an earlier call with a pool
+        return list(paths.values())
+    return [*paths.values(), advice.next.write(folder / NEXT)]
 
 
 def document(advice: Advice) -> Document:

@@ -17,7 +17,7 @@ from roftbench.data.quality.concerns import (
 from roftbench.data.warnings import scale_warning
 
 OK, LOOK, ACT = "ok", "look", "act"  # nothing to do; to be judged by the user; an option or the table must be changed
-BOUNDS = ("dataset.censored", "sign")  # words of the notes on labels that are bounds, or on a column of signs
+BOUNDS = "dataset.censored"  # which the notes on labels that are bounds, or on a column of signs, name
 
 Report = Mapping[str, Any]
 
@@ -91,7 +91,7 @@ def _leaks(report: Report) -> Finding:
 
 def _labels(report: Report) -> Finding:
     labels = report["labels"]
-    bounds = [note for note in report["notes"] if any(word in note for word in BOUNDS)]
+    bounds = [note for note in report["notes"] if BOUNDS in note]
     without, share = report["molecules"]["without_label"], labels["missing_share"] or 0
     parts = [f"{labels['known']:,} labels"]
     if without or share:
