@@ -89,7 +89,7 @@ def raced(path: Path, labels: int, budget: str, overrides: Sequence[str]) -> Cel
         advisor = Advisor(settings, others, None, recorded=True)
         advice = advisor.run()
         used = advisor.budget.used()
-        found = {one.name: advisor.alone(one) for one in advisor.candidates}
+        found = {one.name: advisor.jobs.alone(one) for one in advisor.candidates}
     scores = {name: score for name, score in found.items() if score is not None}
     if advice.saved.score is None:
         raise SystemExit(f"{path}: the recommendation has no test score")

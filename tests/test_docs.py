@@ -25,7 +25,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CALLING = [page for page in PAGES if page.stem != "reference"]  # there the help's examples have words beside them
 COMMITTED = ROOT / "results"
 SMALL = ["train=smoke", "run.device=cpu", "run.threads=1"]
-RACE = ["advise.budget=6jobs", "advise.folds=3", "advise.models=tiny_gin", "advise.methods=lp", "advise.members=1"]
+RACE = [
+    "advise.budget=6jobs", "advise.folds=3", "advise.features=ecfp", "advise.estimators=random_forest",
+    "advise.models=tiny_gin", "advise.methods=lp", "advise.members=1",
+]  # fmt: skip
 PLUGIN = "--config-dir my_conf"  # with the files that the same page shows
 CODE_WIDTH = 88
 

@@ -5,19 +5,28 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from roftbench.advise import recommendation as parts
 from roftbench.advise.candidates import Candidate
 from roftbench.advise.ending import Ending
+from roftbench.advise.evidence import Evidence
 from roftbench.advise.explain import reasons
+from roftbench.advise.learning_curve import fitted
+from roftbench.advise.next_labels import Ranked
 from roftbench.advise.null import Null
-from roftbench.advise.show import show, write
+from roftbench.advise.page import write
+from roftbench.advise.show import show
 from roftbench.advise.significance import difference
+from roftbench.data.quality.verdict import Finding
+from roftbench.formatting import printable_name
+from roftbench.report.figures.panels import JobPoints, Panel
 
 HOSTILE = "a\x1b[31m[red]\u202e"
 NOTHING = Ending()
+SIZES = {0.25: [5] * 3, 0.5: [10] * 3, 1.0: [20] * 3}
 STOPPED = Ending("1 of 2 candidates were judged on all 3 folds", "no network was trained on all 3 folds", "about 1 h")
 WINNER, OTHER, NULL = (0.7, 0.6, 0.8), (0.9, 0.9, 0.9), (1.0, 0.9, 1.1)
 
@@ -45,13 +54,22 @@ def advice(
         behind={key: one for key, one in behind.items() if one is not None},
         null=mean,
         test={best.name: parts.Tested([scale * 0.71], []), mean.name: parts.Tested([scale * 0.95], [])},
-        half=difference({0: scale * 0.8}, best.scores, 1.0),
+        curve=fitted(best.name, "lp", "rmse", SIZES, {share: [scale / share] * 3 for share in SIZES}, 20),
         ending=ending,
         commands=["roftbench run"],
         saved=parts.Saved([], scale * 0.71),
         pretrained=frozenset(),
         warnings=[f"a column {name}"],
+        quality=[Finding("ok", "molecules", f"a table {name}")],
+        evidence=Evidence(name, "regression", "", {"y": [panel(name, scale)]}),
+        next=Ranked(["rank", "why", "uncertainty", "similarity", "id"], [["1", "why", "0.5", "0.1", name]], "1 of 1"),
     )
+
+
+def panel(name: str, scale: float) -> Panel:
+    numbers = np.arange(3)
+    values = scale * np.array([1.0, 2.0, 3.0])
+    return Panel(printable_name(name), "lp", (JobPoints(numbers, values, values[::-1], values / (4 * scale)),))
 
 
 def printed(given: parts.Advice) -> str:
@@ -61,7 +79,9 @@ def printed(given: parts.Advice) -> str:
 
 
 def markdown(given: parts.Advice, folder: Path) -> str:
-    return write(given, folder)[0].read_text(encoding="utf-8")
+    html, text, *_ = write(given, folder)
+    assert html.suffix == ".html"
+    return text.read_text(encoding="utf-8")
 
 
 def test_scores_of_small_labels_do_not_read_as_zero(tmp_path: Path) -> None:
@@ -85,6 +105,8 @@ def test_names_can_neither_steer_the_terminal_nor_be_taken_for_markup(tmp_path: 
     assert r"a\x1b[31m[red]\u202e" in written
     found = json.loads((tmp_path / "advice.json").read_text(encoding="utf-8"))
     assert found["dataset"] == HOSTILE
+    markdown(advice(name="<script>x</script>"), tmp_path)
+    assert "<script" not in (tmp_path / "advice.html").read_text(encoding="utf-8")
 
 
 def test_a_line_feed_in_a_name_begins_no_line_of_its_own(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from lab import Lab
 from made_records import whole
 
 from roftbench.advise.candidates import Candidate
-from roftbench.advise.ensembling import Blender
+from roftbench.advise.ensembling import MOST, Blender
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.predict.held_out import from_record
 from roftbench.store.record_schema import Predictions
@@ -38,47 +38,56 @@ def blender(dataset: MoleculeDataset) -> Blender:
     return Blender(dataset, FOLDS, "rmse", 1)
 
 
-def test_errors_that_cancel_make_a_blend_and_others_stay_out(dataset: MoleculeDataset) -> None:
+def test_the_best_is_averaged_with_those_that_folds_do_not_set_apart_from_it(dataset: MoleculeDataset) -> None:
     rng = np.random.default_rng(0)
-    shared, own = rng.normal(size=20), rng.normal(size=20)
+    shared, own = rng.normal(size=(FOLDS, 20)), rng.normal(size=(FOLDS, 20))
     good, other, bad = (
-        runner(dataset, name, error) for name, error in (("a", shared + own), ("b", shared - 1.1 * own), ("c", 9 * own))
+        runner(dataset, name, error)
+        for name, error in (("a", shared + own), ("b", shared - own), ("c", shared + 9 * own))
     )
+    best, second = sorted((good, other), key=lambda one: one.loss(1, range(FOLDS)))
     found = blender(dataset).blend([bad, other, good], lambda _: True)
     assert found is not None
-    assert found.parts == (good, other)
-    assert found.name == "a · lp + b · lp"
+    assert found.parts == (best, second)
+    assert found.name == f"{best.model} · lp + {second.model} · lp"
     assert found.seconds == 2
-    expected = float(np.sqrt(np.mean((shared - 0.05 * own) ** 2)))
-    assert list(found.scores.values()) == pytest.approx([expected] * FOLDS)
-    assert found.loss(1, range(5)) < good.loss(1, range(5))
+    assert list(found.scores.values()) == pytest.approx(np.sqrt((shared**2).mean(axis=1)).tolist())
 
 
-def test_no_blend_where_it_gains_little_costs_too_much_or_nobody_else_was_judged(dataset: MoleculeDataset) -> None:
-    error = np.random.default_rng(1).normal(size=20)
-    good, twin = runner(dataset, "a", error), runner(dataset, "b", error * 1.001)
-    assert blender(dataset).blend([good, twin], lambda _: True) is None
-    opposite = runner(dataset, "c", -error)
-    assert blender(dataset).blend([good, opposite], lambda _: True) is not None
-    assert blender(dataset).blend([good, opposite], lambda parts: len(parts) < 2) is None
-    del opposite.records[1]
-    assert blender(dataset).blend([good, opposite], lambda _: True) is None
-    opposite.failure = "failed"
-    assert blender(dataset).blend([opposite], lambda _: True) is None
+def test_close_is_one_corrected_standard_error_of_the_difference(dataset: MoleculeDataset) -> None:
+    """On three folds, each tested on as many molecules as train: the variance of the mean is (1/3 + 1) times that."""
+    best = runner(dataset, "best", np.ones(20))
+    apart = np.array([0.1, 0.2, 0.3])
+    error = np.sqrt(4 / 3) * np.std(apart, ddof=1)
+    for factor, close in ((0.99, True), (1.01, False)):
+        other = runner(dataset, "other", np.repeat(1 + apart - apart.mean() + factor * error, 20).reshape(FOLDS, 20))
+        assert (blender(dataset).blend([best, other], lambda _: True) is not None) == close
 
 
-def test_the_forest_joins_where_it_costs_little(dataset: MoleculeDataset) -> None:
-    rng = np.random.default_rng(2)
-    error, own = rng.normal(size=20), rng.normal(size=20)
-    network = runner(dataset, "a", error)
-    alike, behind = (runner(dataset, "ecfp", error * more + 0.05 * own) for more in (1.02, 3.0))
-    for forest in (alike, behind):
-        forest.baseline, forest.method = True, "random_forest"
-    found = blender(dataset).blend([network, alike], lambda _: True)
+def test_no_more_parts_than_are_allowed_affordable_and_judged(dataset: MoleculeDataset) -> None:
+    rng = np.random.default_rng(1)
+    many = [runner(dataset, str(number), rng.normal(size=(FOLDS, 20))) for number in range(9)]
+    found = blender(dataset).blend(many, lambda _: True)
     assert found is not None
-    assert found.parts == (network, alike)
-    assert blender(dataset).blend([network, behind], lambda _: True) is None
-    assert blender(dataset).blend([network, alike], lambda parts: len(parts) < 2) is None
+    assert len(found.parts) == MOST
+    ranked = sorted(many, key=lambda one: one.loss(1, range(FOLDS)))
+    second = blender(dataset).blend(many, lambda parts: ranked[1] not in parts)
+    assert second is not None
+    assert second.parts[:2] == (ranked[0], ranked[2])
+    assert blender(dataset).blend(many, lambda parts: len(parts) < 2) is None
+    assert blender(dataset).blend(many[:1], lambda _: True) is None
+    del ranked[1].records[1]
+    ranked[2].failure = "failed"
+    assert blender(dataset).blend(ranked[:3], lambda _: True) is None
+
+
+def test_folds_without_a_score_are_left_out_where_nobody_has_one(dataset: MoleculeDataset) -> None:
+    rng = np.random.default_rng(2)
+    one, other = (runner(dataset, name, rng.normal(size=(FOLDS, 20))) for name in "ab")
+    one.scores[0] = other.scores[0] = None
+    assert blender(dataset).blend([one, other], lambda _: True, {1, 2}) is not None
+    other.scores[1] = None
+    assert blender(dataset).blend([one, other], lambda _: True, {1, 2}) is None
 
 
 def test_a_recommendation_is_close_to_the_best_in_hindsight(dataset: MoleculeDataset) -> None:

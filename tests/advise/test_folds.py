@@ -14,6 +14,7 @@ from roftbench.config.components import build
 from roftbench.data.dataset import load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import UsageError
+from roftbench.report.query import FOLD
 
 STRICT = ("split=random", "label_ratio.count=80", "label_ratio.val_budget=strict")
 
@@ -47,12 +48,14 @@ def test_scaffolds_lie_in_one_fold_as_a_whole_and_another_partition_differs(lab:
     assert {tuple(found[number].test) for number in range(5)} != {tuple(found[number].test) for number in range(5, 10)}
 
 
-def test_half_of_a_fold_trains_on_half_and_is_judged_alike(lab: Lab) -> None:
+def test_shares_of_a_fold_are_nested_and_judged_alike(lab: Lab) -> None:
     found = folds(lab, *STRICT)
-    whole, half = found[1], found.half(1)
-    assert set(half.train) < set(whole.train)
-    assert len(half.train) == len(whole.train) // 2
+    whole, half, quarter = found[1], found.share(1, 0.5), found.share(1, 0.25)
+    assert set(quarter.train) < set(half.train) < set(whole.train)
+    assert len(half.train) == round(len(whole.train) / 2)
     assert (half.val.tolist(), half.test.tolist()) == (whole.val.tolist(), whole.test.tolist())
+    assert half.name == f"{whole.name}-50"
+    assert FOLD.fullmatch(half.name)  # tables and report leave its jobs out
 
 
 def test_the_parts_are_a_file_that_an_ordinary_job_reads(lab: Lab) -> None:

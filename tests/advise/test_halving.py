@@ -12,7 +12,7 @@ from roftbench.advise.ending import ending
 from roftbench.advise.halving import MARGIN, Race
 from roftbench.store.record_schema import PartScores, Record
 
-LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0, "quick": 1.5, "forest": 1.6}
+LOSS = {"a": 1.0, "b": 1.1, "c": 3.0, "d": 4.0, "base": 2.0, "quick": 1.5, "gp": 1.55, "forest": 1.6}
 FOLDS = 5
 
 
@@ -97,6 +97,28 @@ def test_what_is_cheap_is_judged_on_all_folds_before_any_network_starts() -> Non
     found = race(track, 130)
     found.run()
     assert track.ran[:10] == [(name, fold) for name in ("forest", "quick") for fold in range(5)]
+
+
+def test_networks_of_the_encoder_that_is_best_without_fine_tuning_run_first() -> None:
+    track = Track(10.0, forest=0.5, quick=1.0)
+    found = race(track, 200, names="dcba")  # time for few networks
+    frozen = [Candidate("d", "lp"), Candidate("b", "lp")]  # losses 4.0 and 1.1
+    found.candidates += frozen
+    found.run()
+    assert [model for model, _ in track.ran if model not in ("forest", "quick")][10:12] == ["b", "b"]
+
+
+def test_a_leaderboard_is_printed_as_soon_as_fingerprints_are_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    track = Track(10.0, forest=0.5, quick=1.0)
+    found = race(track, 130)
+    found.candidates.append(Candidate("gp", "gp", estimator=True, fingerprint=True))
+    found.run()
+    assert [model for model, _ in track.ran[:15:5]] == ["forest", "gp", "quick"]
+    lines = capsys.readouterr().out.splitlines()
+    first, second = (at for at, line in enumerate(lines) if "so far, mean rmse over all 5 folds" in line)
+    assert first == 10  # after the forest and the Gaussian process, before anything that needs an encoder
+    assert [line.split()[0] for line in lines[first + 1 : first + 3]] == ["gp", "forest"]
+    assert [line.split()[0] for line in lines[second + 1 : second + 4]] == ["quick", "gp", "forest"]
 
 
 def test_what_is_cheap_is_known_on_all_folds_though_little_time_is_left_for_seeds() -> None:

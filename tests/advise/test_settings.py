@@ -4,22 +4,26 @@ import pytest
 from refusals import raises_usage
 
 from roftbench.advise.settings import AdviseSettings, separated
-from roftbench.report.format import METHODS
 
 
-def test_nothing_said_is_the_nine_methods_on_the_bundled_models_and_the_baselines() -> None:
+def test_default_candidates_are_estimators_on_features_and_methods_on_encoders() -> None:
     settings, others = separated(["dataset=esol", "seed=3"])
     assert others == ["dataset=esol", "seed=3"]
     pairs = settings.pairs()
-    assert len(pairs) == len(set(pairs)) == 2 * len(METHODS) + 2
-    assert pairs[-2:] == [("ecfp", "random_forest"), ("scratch", "full_ft")]
+    frozen = [(features, method) for features in ("ecfp", "minimol") for method in ("random_forest", "gp", "ridge")]
+    tuned = [(model, method) for model in ("minimol", "gin_descriptors") for method in ("lp", "lp_ft", "roftmol")]
+    assert pairs == [*frozen, *tuned]
 
 
-def test_lists_numbers_and_a_baseline_that_is_asked_for_anyway() -> None:
-    settings, others = separated(["advise.models=scratch,minimol", "advise.methods=[full_ft, lp]", "advise.folds=4"])
+def test_lists_and_numbers_and_the_forest_is_always_there() -> None:
+    settings, others = separated(
+        ["advise.models=scratch,minimol", "advise.methods=[full_ft, lp]", "advise.folds=4", "advise.features=minimol",
+         "advise.estimators=gp", "advise.pool=a=b.csv"]
+    )  # fmt: skip
     assert (settings.models, settings.methods, settings.folds) == (["scratch", "minimol"], ["full_ft", "lp"], 4)
-    assert settings.pairs().count(("scratch", "full_ft")) == 1
-    assert len(settings.pairs()) == 5
+    assert settings.pairs()[:2] == [("ecfp", "random_forest"), ("minimol", "gp")]
+    assert len(settings.pairs()) == 6
+    assert settings.pool == "a=b.csv"
     assert others == []
 
 
@@ -43,6 +47,8 @@ def test_a_budget_is_a_time_or_a_number_of_jobs(budget: str, limit: tuple[float 
         ("advise.by=size", "advise.by", "size"),
         ("advise.members=0", "advise.members", 0),
         ("advise.models=", "advise.models", []),
+        ("advise.estimators=", "advise.estimators", []),
+        ("advise.picks=0", "advise.picks", 0),
         ("model=minimol", "model", "model=minimol"),
         ("method.alpha=0.3", "method", "method.alpha=0.3"),
         ("run.keep=all", "run.keep", "run.keep=all"),

@@ -51,7 +51,7 @@ def asked(cli: Command, *arguments: str) -> dict[str, Any]:
 
 
 def test_a_published_data_set_by_name(cli: Command) -> None:
-    ended = cli("data", "freesolv")
+    ended = cli("data", "freesolv", "--full")
     assert (ended.code, ended.err) == (0, "")
     for text in ("freesolv: the data set", "kcal/mol", "642", "Largest scaffold groups", "c1ccccc1", "(acyclic)"):
         assert text in ended.out
@@ -76,7 +76,7 @@ def test_tables_show_rows_from_1_and_json_from_0(cli: Command, table: Path) -> N
     ]
     assert report["duplicates"]["listed"][0]["rows"] == [0, 1]
     assert report["duplicates"]["largest_spread"] == 0.25
-    lines = cli("data", str(table)).out.splitlines()
+    lines = cli("data", str(table), "--full").out.splitlines()
     assert any([cell.strip() for cell in line.split("│")[1:3]] == ["9", "no molecule"] for line in lines)
     assert any([cell.strip() for cell in line.split("│")[1:4]] == ["CCO", "1, 2", "0.5, 0.75"] for line in lines)
 
@@ -84,7 +84,7 @@ def test_tables_show_rows_from_1_and_json_from_0(cli: Command, table: Path) -> N
 def test_the_first_ten_dropped_rows_are_shown_and_all_counted(cli: Command, tmp_path: Path) -> None:
     smiles = ["C" * n for n in range(1, 6)] + ["C" * n + "*" for n in range(1, 13)]
     path = write_csv(tmp_path / "own.csv", {"smiles": smiles, "y": [n + 0.5 for n in range(17)]})
-    out = cli("data", str(path)).out
+    out = cli("data", str(path), "--full").out
     assert "The first 10 of them" in out
     shown = [line.split("│")[1].strip() for line in out.splitlines() if "dummy atom at index" in line]
     assert shown == ["dummy atom at index …: the features have no row for it", *map(str, range(6, 16))]
@@ -96,7 +96,7 @@ def test_many_tasks_are_summed_up_in_the_table_and_all_in_json(cli: Command, tmp
     tasks = {f"task {number}": [1] * number + [0] * (10 - number) + [] for number in range(11)}
     more = {f"other {number}": [NAN, 1, 0, 1, 0, 1, 0, 1, 0, 1] for number in range(10)}
     path = write_csv(tmp_path / "own.csv", {"smiles": smiles, **tasks, **more})
-    out = cli("data", str(path), "dataset.targets=['*']").out
+    out = cli("data", str(path), "dataset.targets=['*']", "--full").out
     assert "Labels: quantiles over 21 tasks" in out
     assert "tasks without both classes: 2 of 21" in out
     assert "task 3" not in out
@@ -134,12 +134,23 @@ def test_a_split_by_file_can_be_asked_for(cli: Command, table: Path, tmp_path: P
     assert split["in_train"]["test"] == {"same_smiles": 1, "same_connectivity": 1}
 
 
-def test_out_holds_the_same_json_beside_the_tables(cli: Command, table: Path, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "report.json"
-    ended = cli("data", str(table), "--out", str(out))
-    assert ended.code == 0
-    assert "own: the data set" in ended.out
-    assert json.loads(out.read_text(encoding="utf-8")) == asked(cli, str(table))
+def test_the_verdict_comes_first_and_out_holds_the_whole_report(cli: Command, table: Path, tmp_path: Path) -> None:
+    paths = {end: tmp_path / "new" / f"report.{end}" for end in ("json", "html", "md")}
+    for path in paths.values():
+        ended = cli("data", str(table), "--out", str(path))
+        assert ended.code == 0
+    head, *lines = ended.out.splitlines()
+    assert head == "own: 9 molecules, regression"
+    subjects = [line.split()[1] for line in lines if line.startswith(("ok ", "look ", "act "))]
+    assert subjects == ["molecules", "replicates", "leaks", "labels", "range"]
+    assert "dataset.duplicates=merge" in ended.out
+    assert "│" not in ended.out  # the tables are left to --full
+    assert json.loads(paths["json"].read_text(encoding="utf-8")) == asked(cli, str(table))
+    for path in (paths["html"], paths["md"]):
+        text = path.read_text(encoding="utf-8")
+        assert text.index("replicates") < text.index("Molecules that occur more than once")
+        assert "no molecule" in text  # the dropped row
+    assert "<script" not in paths["html"].read_text(encoding="utf-8")
 
 
 def test_what_a_download_says_stays_out_of_the_json(cli: Command, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +169,7 @@ def test_what_a_download_says_stays_out_of_the_json(cli: Command, table: Path, m
 
 def test_undefined_numbers_are_dashes(cli: Command, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "one.csv", {"smiles": ["C"], "a": [1], "b": [NAN]})
-    ended = cli("data", str(path), "dataset.targets=[a,b]", "dataset.task=classification")
+    ended = cli("data", str(path), "dataset.targets=[a,b]", "dataset.task=classification", "--full")
     assert ended.code == 0
     cells = {line.split("│")[1].strip(): line.split("│")[2:-1] for line in ended.out.splitlines() if "│" in line}
     assert [cell.strip() for cell in cells["b"]] == ["0", "100.0%", "0", "0", "–"]
@@ -169,7 +180,7 @@ def test_undefined_numbers_are_dashes(cli: Command, tmp_path: Path) -> None:
 def test_sampling_is_said(cli: Command, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("roftbench.data.similarity.PAIRS", 1)
     monkeypatch.setattr("roftbench.data.similarity.SAMPLE", 1)
-    out = cli("data", str(table), "split=random", "split.fractions=[0.5,0.1,0.4]").out
+    out = cli("data", str(table), "split=random", "split.fractions=[0.5,0.1,0.4]", "--full").out
     [line] = [line for line in out.splitlines() if "test molecules sampled" in line]
     assert line.split("│")[2].strip() == "1"
 

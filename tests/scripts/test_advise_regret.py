@@ -30,11 +30,12 @@ def test_a_recommendation_is_compared_with_every_candidate_and_races_are_replaye
     words = [
         str(folder), "--results", str(lab.results), "--output", str(output), "--tables", "ours", "--labels", "25",
         "--budgets", "5m", f"paths.cache={lab.cache}", "train=smoke", "advise.models=tiny_gin",
-        "advise.methods=lp,full_ft", "advise.members=1", "advise.folds=3",
+        "advise.methods=lp,full_ft", "advise.members=1", "advise.folds=3", "advise.features=ecfp",
+        "advise.estimators=random_forest,gp",
     ]  # fmt: skip
     assert script.main(words) == 0
     one = json.loads((output / "ours-25-5m.json").read_text(encoding="utf-8"))
-    assert set(one["scores"]) == {"ecfp · random_forest", "scratch · full_ft", "tiny_gin · lp", "tiny_gin · full_ft"}
+    assert set(one["scores"]) == {"ecfp · random_forest", "ecfp · gp", "tiny_gin · lp", "tiny_gin · full_ft"}
     best = min(one["scores"].values())
     told = (output / "regret.md").read_text(encoding="utf-8")
     assert f"{100 * (one['test'] / best - 1):+.1f} %" in told

@@ -21,6 +21,7 @@ class Candidate:
         seconds: Duration of its longest job.
         failure: Why a job failed, or "".
         estimator: Whether it is an estimator, which is fitted in seconds, and not a network.
+        fingerprint: Whether its features are a fingerprint, which needs no encoder.
     """
 
     model: str
@@ -31,6 +32,7 @@ class Candidate:
     seconds: float | None = None
     failure: str = ""
     estimator: bool = False
+    fingerprint: bool = False
 
     @property
     def quick(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from roftbench.advise.budget import Budget
 from roftbench.advise.jobs import Jobs
 from roftbench.config.environment import RunContext
-from roftbench.config.job import Job
+from roftbench.config.job import FINGERPRINT, Job
 from roftbench.errors import JobError, UsageError
 from roftbench.runner.devices import expected_arithmetic
 from roftbench.runner.stages import Needed
@@ -15,6 +15,7 @@ from roftbench.sweep.estimate import Sizes, one_epoch, units
 from roftbench.sweep.plan import fits_of
 from roftbench.sweep.throughput import Rates
 
+EMBEDDED = 50.0  # molecules per second, of a slow encoder on one core
 WARM = 2.0  # seconds; shorter epochs are measured twice, as a process is slow at first
 
 
@@ -30,13 +31,15 @@ class Timed:
 class Costs:
     """Seconds of open jobs by fit, so that fits shared by jobs count once.
 
-    If the budget's time is recorded, a job or fit is done once this race has paid for it, whatever the store contains.
+    `molecules` is the size of the data set, which an estimator's encoder embeds once. If the budget's time is recorded,
+    a job or fit is done once this race has paid for it, whatever the store contains.
     """
 
-    def __init__(self, jobs: Jobs, budget: Budget) -> None:
-        self.jobs, self.budget = jobs, budget
+    def __init__(self, jobs: Jobs, budget: Budget, molecules: int = 0) -> None:
+        self.jobs, self.budget, self.molecules = jobs, budget, molecules
         self._rates = Rates()
-        self._estimators: dict[tuple[str, str], float] = {}  # seconds of the longest job, by model and method
+        self._estimators: dict[tuple[str, str], float] = {}  # seconds of the longest fit, by model and method
+        self._starts: dict[str, float] = {}  # seconds that the fastest job of a model takes beside its fits
         self._measured: set[str] = set()  # models
         self._fits: dict[str, tuple[Needed, ...]] = {}  # by the job's key
         self._paid: set[str] = set()  # keys of jobs and fits
@@ -53,7 +56,8 @@ class Costs:
         if self.budget.counted:
             return {job.key: 1.0}
         if not job.trains:
-            return {job.key: self._estimators.get((job.model.name, job.method.name), 0.0)}
+            fit = self._estimators.get((job.model.name, job.method.name), 0.0)
+            return {job.key: fit + self._starts.get(job.model.name, self._embedding(job))}
         if not all(need.frozen for need in self._fits_of(job, env)):
             self._measure(timed)
         found = {job.key: self._rates.start}
@@ -72,10 +76,23 @@ class Costs:
             if self.budget.recorded:
                 seconds = self._charge(timed, record)
         else:
-            known = job.model.name, job.method.name
-            self._estimators[known] = max(seconds, self._estimators.get(known, 0.0))
+            self._add_estimator(job, record)
         self._paid.add(job.key)
         return seconds
+
+    def _embedding(self, job: Job) -> float:
+        """Return the seconds in which an encoder embeds the data set, roughly, before any job has done so."""
+        return 0.0 if job.model.kind == FINGERPRINT else self.molecules / EMBEDDED
+
+    def _add_estimator(self, job: Job, record: Record) -> None:
+        """Record the times of an estimator; the first job of an encoder embeds all molecules, the others do not."""
+        model, fit = job.model.name, record.seconds["fit"]
+        known = model, job.method.name
+        self._estimators[known] = max(fit, self._estimators.get(known, 0.0))
+        start = record.seconds["total"] - fit
+        if job.model.kind != FINGERPRINT and model not in self._starts:
+            start = min([start, *self._starts.values()])
+        self._starts[model] = min(start, self._starts.get(model, start))
 
     def _charge(self, timed: Timed, record: Record) -> float:
         """Return what a job's record says that it took, each fit once, whoever of the race needed it first."""

@@ -4,14 +4,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from roftbench.advise.candidates import Candidate
+from roftbench.advise.significance import standard_error
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.metrics import evaluate
 from roftbench.predict.held_out import HeldOut, from_record, pooled
 from roftbench.store.record_schema import Record
 
-MOST = 3  # parts of a blend
-HEDGE = 0.02  # share by which the forest may worsen a blend: it seldom fails where networks do
-GAIN = 0.01  # share of the loss that another part must gain, to be worth one more model
+MOST = 4  # parts of a blend
 
 
 @dataclass(eq=False)
@@ -43,29 +42,29 @@ class Blender:
         affordable: Callable[[Sequence[Candidate]], bool],
         folds: Collection[int] | None = None,
     ) -> Blend | None:
-        """Return the best candidate with others that improve it, added one by one, or None if none does.
+        """Return the mean of the best candidate and those close to it, None if there are none.
 
-        Forward selection (Caruana et al. 2004, ICML) without repetition on `folds`, by default those of the first
-        partition, among the candidates that were judged on all of them. The forest is added at the end if that costs
-        little: the best of many candidates is partly chosen by luck, and a mean with the forest depends less on it.
+        Close are those whose mean loss on `folds`, by default those of the first partition, is less than one standard
+        error of the difference behind the best one's (Breiman et al. 1984, CART, section 3.4.3), corrected for the
+        training molecules that folds share. The best of many candidates is partly chosen by luck, and a mean depends
+        less on it. Candidates that were judged on all of the folds come in order, up to MOST.
         """
         folds = set(folds or range(self.folds))
         judged = [one for one in candidates if not one.failure and folds <= set(one.records)]
         ranked = sorted(judged, key=lambda one: one.loss(self.sign, folds))
         chosen = ranked[:1]
-        loss = self._loss(chosen, folds) if chosen else 0.0
-        while 0 < len(chosen) < MOST:
-            options = [[*chosen, one] for one in ranked if one not in chosen and affordable([*chosen, one])]
-            losses = [self._loss(option, folds) for option in options]
-            if not losses or not min(losses) < loss - GAIN * abs(loss):
-                break
-            loss = min(losses)
-            chosen = options[losses.index(loss)]
-        forest = [one for one in judged if one.baseline and one.quick and one not in chosen]
-        hedged = [*chosen, *forest]
-        if chosen and forest and affordable(hedged) and self._loss(hedged, folds) <= loss + HEDGE * abs(loss):
-            chosen = hedged
+        for one in ranked[1:]:
+            if len(chosen) < MOST and self._close(one, ranked[0], folds) and affordable([*chosen, one]):
+                chosen.append(one)
         return self._made(chosen) if len(chosen) > 1 else None
+
+    def _close(self, one: Candidate, best: Candidate, folds: Collection[int]) -> bool:
+        """Return whether a candidate is at most one standard error of the difference behind the best one."""
+        pairs = [(one.scores[fold], best.scores[fold]) for fold in sorted(folds)]
+        behind = [self.sign * (own - other) for own, other in pairs if own is not None and other is not None]
+        if len(behind) < max(2, sum(other is not None for _, other in pairs)):
+            return False
+        return sum(behind) / len(behind) <= standard_error(behind, 1 / (self.folds - 2))
 
     def together(self, records: Sequence[Record]) -> HeldOut:
         """Return the test molecules of records with the mean of their predictions."""
@@ -75,11 +74,6 @@ class Blender:
         """Return the metric of the mean of the records' test predictions, None if it is undefined."""
         found = self.together(records)
         return evaluate(str(self.dataset.spec.task), found.y, found.prediction, [self.metric])[self.metric]
-
-    def _loss(self, parts: Sequence[Candidate], folds: Collection[int]) -> float:
-        scores = [self.score([one.records[fold] for one in parts]) for fold in sorted(folds)]
-        values = [score for score in scores if score is not None]
-        return self.sign * sum(values) / len(values) if values else float("inf")
 
     def _made(self, parts: Sequence[Candidate]) -> Blend:
         folds = sorted(set.intersection(*(set(one.records) for one in parts)))

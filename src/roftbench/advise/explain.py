@@ -20,13 +20,17 @@ def reasons(advice: Advice) -> list[str]:
         _means(advice),
         _spread(advice),
         *_baselines(advice),
-        _labels(advice),
+        "" if advice.curve is None else advice.curve.words(),
         _test(advice),
         _saved(advice),
     ]
-    failed = [f"{one.name} ({one.failure})" for one in advice.ranked if one.failure]
+    failed: dict[str, list[str]] = {}
+    for one in advice.ranked:
+        if one.failure:
+            failed.setdefault(one.failure, []).append(one.name)
     if failed:
-        lines.append(f"Left out, as their jobs failed: {'; '.join(failed)}.")
+        each = (f"{', '.join(names)} ({reason})" for reason, names in failed.items())
+        lines.append(f"Left out, as their jobs failed: {'; '.join(each)}.")
     return [line for line in lines if line]
 
 
@@ -57,8 +61,8 @@ def _blended(advice: Advice) -> str:
     if len(advice.winner.parts) == 1:
         return ""
     return (
-        "It is a mean of candidates, each of them also judged alone: where several are about equally good, their mean"
-        " depends less on luck than the best one."
+        "It is the mean of the best candidate and those at most one standard error behind it, each of them also judged"
+        " alone: where several are about equally good, their mean depends less on luck than the best one."
     )
 
 
@@ -187,18 +191,6 @@ def _words(found: Difference, metric: str) -> str:
     gains = (found.high, -found.low) if METRICS[metric].higher_is_better else (-found.low, found.high)
     gain, loss = map(score_text, gains)
     return f"{start}: it excludes that the winner is more than {gain} better or {loss} worse"
-
-
-def _labels(advice: Advice) -> str:
-    half = advice.half
-    if half is None:
-        return "Whether more labels would help was not tested: the budget was spent."
-    worse = (half.mean < 0) == METRICS[advice.metric].higher_is_better
-    folds = f"{half.folds} fold{'s' * (half.folds != 1)}"
-    start = f"With half of the labels its score is {score_text(abs(half.mean))} {'worse' if worse else 'better'}"
-    if half.clear:
-        return f"{start} ({folds}, clearly): more labels {'will' if worse else 'did not'} help."
-    return f"{start} ({folds}, which may be chance): no proof that more labels would help."
 
 
 def _test(advice: Advice) -> str:

@@ -93,12 +93,12 @@ class Folds:
             seen |= found
         return most
 
-    def half(self, number: int) -> Parts:
-        """Return a fold with half of its training molecules, drawn at random, and the same test molecules."""
+    def share(self, number: int, share: float) -> Parts:
+        """Return a fold with a share of its training molecules, nested in larger shares, and the same other parts."""
         whole = self[number]
         order = np.random.default_rng(number).permutation(len(whole.train))
-        kept = np.sort(whole.train[order[: max(2, len(order) // 2)]])
-        return Parts(f"{whole.name}-half", kept, whole.val, whole.test)
+        kept = np.sort(whole.train[order[: max(2, round(share * len(order)))]])
+        return Parts(f"{whole.name}-{100 * share:.0f}", kept, whole.val, whole.test)
 
     def split(self, parts: Parts) -> Component:
         """Return the split with these parts; its file is written if it is missing."""

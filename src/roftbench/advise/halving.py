@@ -1,7 +1,8 @@
 """Race of candidates by successive halving over folds within a budget.
 
-Cheap candidates are judged on all folds, then networks on a few and the better ones on all (Jamieson and Talwalkar
-2016, AISTATS, with folds in place of epochs). A fold is an ordinary job in the store, so the same command continues.
+Cheap candidates are judged on all folds, then networks, those of the best encoder first, on a few and the better ones
+on all (Jamieson and Talwalkar 2016, AISTATS, with folds in place of epochs). A fold is an ordinary job in the store, so
+the same command continues.
 """
 
 import math
@@ -10,6 +11,8 @@ from typing import Protocol
 
 from roftbench.advise.budget import Budget
 from roftbench.advise.candidates import Candidate, ahead, shared
+from roftbench.advise.ensembling import MOST
+from roftbench.advise.standing import by_cost, expected, frozen, standing
 from roftbench.console import duration, say
 from roftbench.formatting import score_text
 from roftbench.store.record_schema import Record
@@ -64,10 +67,16 @@ class Race:
 
     def run(self) -> None:
         """Judge candidates until the budget or the folds are used up."""
-        quick = sorted((one for one in self.candidates if one.quick), key=lambda one: not one.baseline)
-        for one in quick:
-            self._climb(one, self.folds)
-        self._networks([one for one in self.candidates if not one.quick and not one.failure])
+        for group in by_cost(self.candidates):
+            judged = [
+                self._climb(one, self.folds)
+                for one in sorted(group, key=lambda one: (not one.baseline, expected(one, self.candidates)))
+            ]
+            if any(judged):
+                for line in standing(self.candidates, self.folds, self.metric, self.sign, self.budget.words()):
+                    say(line)
+        networks = [one for one in self.candidates if not one.quick and not one.failure]
+        self._networks(sorted(networks, key=lambda one: frozen(one.model, self.candidates, self.folds, self.sign)))
         if not self.stopped:
             self._again()
 
@@ -98,6 +107,10 @@ class Race:
             return nothing, not one.covers(self.folds), not decided, loss, -len(one.scores)
 
         return sorted(self.candidates, key=place)
+
+    def forests(self) -> list[Candidate]:
+        """Return the forest on fingerprints if it was judged on the whole first partition."""
+        return [one for one in self.candidates if one.baseline and one.fingerprint and one.covers(self.folds)]
 
     def affordable(self, parts: Sequence[Candidate]) -> bool:
         """Return whether the budget suffices for the jobs after the race if the winner has these parts."""
@@ -234,11 +247,11 @@ class Race:
         If jobs are counted, they are reserved for the candidate alone.
         """
         quick = self.in_order(other for other in self.candidates if other.quick and other.covers(self.folds))
-        return self.jobs.finals([one, *quick[: 0 if self.budget.counted else 2]])
+        return self.jobs.finals([one, *quick[: 0 if self.budget.counted else MOST - 1]])
 
     def _blend(self, finalists: Sequence[Candidate]) -> list[Candidate]:
         """Return as many of the best candidates as a blend may have, or only the best if jobs are counted."""
-        return self.in_order(finalists)[: 1 if self.budget.counted else 3]
+        return self.in_order(finalists)[: 1 if self.budget.counted else MOST]
 
     def _best(self) -> Candidate | None:
         """Return the best candidate judged on all folds, or one that is ahead of it on fewer."""

@@ -15,6 +15,7 @@ from roftbench.store.record_schema import Record
 from roftbench.sweep.worker import work
 
 BUSY_SECONDS = 1.0
+SEARCHED = ("ridge",)  # methods whose grid is always searched, as it takes less than a second
 
 
 class Jobs:
@@ -32,7 +33,8 @@ class Jobs:
             UsageError: The overrides are invalid.
         """
         if (model, method) not in self._known:
-            texts = [f"model={model}", f"method={method}", f"method.search={str(self.search).lower()}"]
+            search = self.search or method in SEARCHED
+            texts = [f"model={model}", f"method={method}", f"method.search={str(search).lower()}"]
             with clear_errors([*texts, *self.overrides], self.folder):
                 self._known[model, method] = parse(composed([*texts, *self.overrides], self.folder), self.folder)
         return self._known[model, method]

@@ -46,4 +46,4 @@ class Prior:
             return f"{self.origin}: the order of the race is that of the methods' list"
         best = sorted(self.ranks, key=lambda name: self.ranks[name])
         shown = ", ".join(f"{method_name(name)} {self.ranks[name]:.1f}" for name in best)
-        return f"order of the race, nothing more: linear probing first, as it is cheap, then by {self.origin}: {shown}"
+        return f"networks run in this order, which decides nothing else, by {self.origin}: {shown}"

@@ -5,8 +5,12 @@ from pathlib import Path
 
 from roftbench.advise.candidates import Candidate
 from roftbench.advise.ending import Ending
+from roftbench.advise.evidence import Evidence
+from roftbench.advise.learning_curve import LearningCurve
+from roftbench.advise.next_labels import Ranked
 from roftbench.advise.null import Null
 from roftbench.advise.significance import Difference
+from roftbench.data.quality.verdict import Finding
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,15 @@ class Advice:
         behind: Winner minus candidate over the folds that both have, by name; intervals hold for all comparisons.
         null: The null model.
         test: Test scores of the winner (one per seed) and of baselines for which there was time, by name.
-        half: The winner with half of the training molecules minus the winner with all of them.
+        curve: Learning curve of the best estimator, None without one.
         ending: What the budget left open.
         commands: Commands that repeat the winner's jobs.
         saved: The winner's saved models.
         pretrained: Names of candidates with pretrained weights.
         warnings: Warnings about the data.
+        quality: Verdict on the data.
+        evidence: Predictions for the folds.
+        next: What to measure next, None without `advise.pool`.
     """
 
     dataset: str
@@ -79,12 +86,15 @@ class Advice:
     behind: dict[str, Difference]
     null: Null
     test: dict[str, Tested]
-    half: Difference | None
+    curve: LearningCurve | None
     ending: Ending
     commands: list[str]
     saved: Saved
     pretrained: frozenset[str]
     warnings: list[str]
+    quality: list[Finding]
+    evidence: Evidence
+    next: Ranked | None
 
     @property
     def winner(self) -> Candidate:

@@ -40,7 +40,7 @@ def out_of_folds(dataset: MoleculeDataset, records: Mapping[int, Record], folds:
 
 def save_model(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
     """Save the model of a finished job, whose stages are in the store, and return its folder."""
-    env = env.running(rerun=False)
+    env = env.running(rerun=False, keep=True)  # with the encoder whose embeddings an estimator needs
     experiment = load_experiment(job, env)
     with logged(None, quiet=True):
         return save(experiment, experiment.work(), calibration)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -11,11 +11,12 @@ from roftbench.config.environment import ALL
 from roftbench.config.schema import typed
 from roftbench.errors import UsageError, check_choice, check_range
 from roftbench.overrides import elements
-from roftbench.report.format import METHODS
 from roftbench.store.names import check_name
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-BASELINES = (("ecfp", "random_forest"), ("scratch", "full_ft"))
+FOREST = ("ecfp", "random_forest")
+BASELINES = (FOREST, ("scratch", "full_ft"))
+LISTS = ("features", "estimators", "models", "methods")
 PREFIX = "advise."
 
 
@@ -25,23 +26,31 @@ class AdviseSettings:
 
     Attributes:
         budget: A time ("90s", "30m", "2h") or a number of jobs ("40 jobs").
-        models: Models to try.
-        methods: Methods to try with each model.
+        features: Fingerprints, and encoders whose frozen embeddings are features.
+        estimators: Methods without a network to try with each of the features.
+        models: Encoders to fine-tune.
+        methods: Methods to try with each encoder.
         folds: Number of folds.
         by: What is kept in one fold: "scaffold" groups, or single molecules ("random").
         search: Whether each method's grid is searched.
         members: Number of seeds with which the winner is fitted.
         keep: Name for the winner's models; the name of the data set, with a number if it is taken, if empty.
+        pool: A table of molecules without labels, among which those to measure next are chosen.
+        picks: Number of these.
     """
 
     budget: str = "30m"
-    models: list[str] = field(default_factory=lambda: ["gin_masking", "gin_descriptors"])
-    methods: list[str] = field(default_factory=lambda: list(METHODS))
+    features: list[str] = field(default_factory=lambda: ["ecfp", "minimol"])
+    estimators: list[str] = field(default_factory=lambda: ["random_forest", "gp", "ridge"])
+    models: list[str] = field(default_factory=lambda: ["minimol", "gin_descriptors"])
+    methods: list[str] = field(default_factory=lambda: ["lp", "lp_ft", "roftmol"])
     folds: int = 5
     by: str = "scaffold"
     search: bool = False
     members: int = 3
     keep: str = ""
+    pool: str | None = None
+    picks: int = 100
 
     def __post_init__(self) -> None:
         self.limit()
@@ -50,7 +59,8 @@ class AdviseSettings:
         check_range("members", self.members, 1)
         if self.keep:
             check_name("keep", self.keep)
-        for name in ("models", "methods"):
+        check_range("picks", self.picks, 1)
+        for name in LISTS:
             if not getattr(self, name):
                 raise UsageError(f"{name} is empty: give at least one name", key=name, got=[])
 
@@ -67,9 +77,10 @@ class AdviseSettings:
         return (None, int(found[3])) if found[3] else (float(found[1]) * SECONDS[found[2]], None)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return every model with every method, and the baselines."""
-        wanted = [(model, method) for model in self.models for method in self.methods]
-        return [*wanted, *(pair for pair in BASELINES if pair not in wanted)]
+        """Return the forest on fingerprints, the features with every estimator, and the models with every method."""
+        frozen = [(features, estimator) for features in self.features for estimator in self.estimators]
+        tuned = [(model, method) for model in self.models for method in self.methods]
+        return list(dict.fromkeys([FOREST, *frozen, *tuned]))
 
 
 def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
@@ -80,7 +91,6 @@ def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
     """
     own: dict[str, Any] = {}
     others = []
-    lists = {each.name for each in fields(AdviseSettings) if each.name in ("models", "methods")}
     for text in overrides:
         key, _, value = text.partition("=")
         name = key.removeprefix(PREFIX)
@@ -96,8 +106,9 @@ def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
             raise UsageError(f"'{text}': advise saves its winner", key=key, got=text, hint=hint)
         if not key.startswith(PREFIX):
             others.append(text)
-        elif name in lists:
+        elif name in LISTS:
             own[name] = [part for part in elements(value) if part]
         else:
-            own[name] = value if name in ("budget", "keep") else OmegaConf.from_dotlist([f"value={value}"]).value
+            plain = ("budget", "keep", "pool")
+            own[name] = value if name in plain else OmegaConf.from_dotlist([f"value={value}"]).value
     return typed(AdviseSettings, own, "advise"), others

@@ -1,9 +1,6 @@
-"""An advice on the terminal, as Markdown and as JSON."""
+"""An advice on the terminal and as JSON."""
 
-import json
 import math
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,10 +9,10 @@ from rich.text import Text
 
 from roftbench.advise.candidates import Candidate, defined, mean_of
 from roftbench.advise.explain import alike, reasons
+from roftbench.advise.learning_curve import LearningCurve
 from roftbench.advise.recommendation import Advice
-from roftbench.formatting import printable, printable_name, score_text
-from roftbench.report.format import MISSING, markdown_table, metric_name
-from roftbench.store.files import write_text
+from roftbench.formatting import printable_name, score_text
+from roftbench.report.format import MISSING, metric_name
 
 HEADER = ["", "candidate", "test", "mean", "folds", "range", "winner minus it (95 %)", "s a job"]
 WIDTH = 150  # where the output is no terminal
@@ -39,25 +36,6 @@ def show(advice: Advice, console: Console) -> None:
 def _text(text: str) -> Text:
     """Return a text for the terminal, without markup and control characters."""
     return Text(printable_name(text))
-
-
-def write(advice: Advice, folder: Path) -> list[Path]:
-    """Write advice.md and advice.json into a folder and return their paths."""
-    text = [
-        f"# {printable_name(advice.dataset)}: which model, which method",
-        _bullets(reasons(advice)),
-        f"{metric_name(advice.metric)}, {advice.folds}.",
-        markdown_table(HEADER, rows(advice)),
-        *(["Warnings about the data:\n\n" + _bullets(advice.warnings)] if advice.warnings else []),
-        "```\n" + "\n".join(commands(advice)) + "\n```",
-    ]
-    write_text(folder / "advice.md", printable("\n\n".join(text)) + "\n")
-    write_text(folder / "advice.json", json.dumps(to_dict(advice), indent=1, allow_nan=False) + "\n")
-    return [folder / "advice.md", folder / "advice.json"]
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {printable_name(line)}" for line in lines)
 
 
 def commands(advice: Advice) -> list[str]:
@@ -119,8 +97,22 @@ def to_dict(advice: Advice) -> dict[str, Any]:
         "run_to_its_end": not advice.ending.stopped,
         "test": advice.saved.score,
         "warnings": advice.warnings,
+        "quality": [[one.state, one.subject, one.text] for one in advice.quality],
+        "learning_curve": None if advice.curve is None else _curve(advice.curve),
         "reasons": reasons(advice),
         "commands": advice.commands,
         "name": advice.saved.name,
         "models": [str(path) for path in advice.saved.folders],
+    }
+
+
+def _curve(curve: LearningCurve) -> dict[str, Any]:
+    gain = curve.gain
+    return {
+        "candidate": curve.name,
+        "molecules": [point.molecules for point in curve.points],
+        "scores": [point.mean for point in curve.points],
+        "exponent": None if curve.exponent is None else [curve.exponent, curve.low, curve.high],
+        "more_labels": None if gain is None else gain.labels,
+        "change": None if gain is None else [curve.sign * one for one in (gain.mean, gain.low, gain.high)],
     }

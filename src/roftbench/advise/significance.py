@@ -1,7 +1,7 @@
 """Confidence intervals of differences over folds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy import stats
@@ -46,11 +46,20 @@ def difference(
     count, mean = len(values), sum(values) / len(values)
     if count == 1:
         return Difference(mean, math.nan, math.nan, 1)
-    variance = sum((value - mean) ** 2 for value in values) / (count - 1)
-    error = math.sqrt((1 / count + test_share) * variance)
+    error = standard_error(values, test_share)
     confidence = CONFIDENCE ** (1 / comparisons)
     width = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
     return Difference(mean, mean - width, mean + width, count)
+
+
+def standard_error(differences: Sequence[float], test_share: float) -> float:
+    """Return the standard error of the mean of differences on two or more folds that share training molecules.
+
+    The variance is that of `difference`.
+    """
+    count, mean = len(differences), sum(differences) / len(differences)
+    variance = sum((value - mean) ** 2 for value in differences) / (count - 1)
+    return math.sqrt((1 / count + test_share) * variance)
 
 
 def _minus(first: float | None, second: float | None) -> float | None:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from roftbench.advise.advisor import Advisor
+from roftbench.advise.page import write
 from roftbench.advise.settings import separated
-from roftbench.advise.show import WIDTH, show, to_dict, write
+from roftbench.advise.show import WIDTH, show, to_dict
 from roftbench.config.compose import clear_errors
 from roftbench.console import logged, say, shown, wide_console
 from roftbench.errors import UsageError
@@ -25,11 +26,11 @@ def run(overrides: Sequence[str], folder: Path | None, *, as_json: bool) -> int:
         )
     with logged(None, quiet=as_json), clear_errors(others, folder):
         advisor = Advisor(settings, others, folder)
-        for guess in advisor.guesses:
+        for guess in advisor.jobs.guesses:
             say(f"  guessed: {guess}")
         pairs = len(advisor.candidates)
         say(f"{pairs} candidates, budget {settings.budget}; all jobs are kept, and the same command continues")
-        for warning in advisor.outer.warnings:
+        for warning in advisor.jobs.outer.warnings:
             say(f"  warning: {warning}")
         say(advisor.prior.words())
         advice = advisor.run()

@@ -60,7 +60,10 @@ KEYS = {  # of commands that take key=value; run, plan and splits take every key
     "doctor": PATHS,
     "cache": PATHS,
 }
-ADVISE = ("budget", "models", "methods", "folds", "members", "keep")
+ADVISE = ("budget", "features", "estimators", "models", "methods", "folds", "members", "keep", "pool", "picks")
+CANDIDATES = {  # keys of advise, by the group whose options they take
+    "advise.features": "model", "advise.estimators": "method", "advise.models": "model", "advise.methods": "method",
+}  # fmt: skip
 BY_NAME = ("predict", "embed")  # commands whose model= takes names of saved models
 
 
@@ -176,10 +179,8 @@ def _values(current: str, folder: Path | None, before: Sequence[str]) -> list[st
     given, comma, last = text.rpartition(",")
     if key == "model" and before[0] in BY_NAME:
         known = [*_kept(before), *(names("model", folder) if before[0] == "embed" else ())]
-    elif key in (*OF_A_JOB, "experiment", "hydra/launcher", "advise.models", "advise.methods", "reference"):
-        known = names(
-            {"advise.models": "model", "advise.methods": "method", "reference": "method"}.get(key, key), folder
-        )
+    elif key in (*OF_A_JOB, "experiment", "hydra/launcher", *CANDIDATES, "reference"):
+        known = names({**CANDIDATES, "reference": "method"}.get(key, key), folder)
     else:
         devices = ("auto", "cpu", "cuda")
         known = list({"run.device": devices, "device": devices, "run.keep": (*BOOLEAN, "all")}.get(key, ()))

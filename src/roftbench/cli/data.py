@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
-from roftbench.cli.data_tables import print_report
+from roftbench.cli.data_tables import document, print_report
 from roftbench.config.components import build
 from roftbench.config.compose import clear_errors, composed
 from roftbench.config.environment import RunContext
@@ -24,6 +24,7 @@ from roftbench.data.dataset import load_dataset
 from roftbench.data.quality.report import quality_report
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
+from roftbench.report.page.document import to_html, to_markdown
 from roftbench.store.files import check_not_input, check_output, write_output
 
 SPLITS = ("random", "scaffold", "size", "random_scaffold")  # and the table's own column, if it has one
@@ -37,6 +38,7 @@ def run(
     pyg: Path | None,
     *,
     as_json: bool,
+    full: bool = False,
 ) -> int:
     """Print the quality report of a data set by name or path, and return 0.
 
@@ -44,9 +46,10 @@ def run(
         dataset: name or path.
         overrides: those of its config and of the splits.
         config_dir: a config folder of the user.
-        out: where the report is written as JSON, too.
+        out: where the report is written, too: as a page (.html), as Markdown (.md) or else as JSON.
         pyg: where the graphs are written for PyTorch Geometric; then there is no report.
-        as_json: print JSON instead of tables.
+        as_json: print JSON instead of verdict and tables.
+        full: print all tables, not the verdict and the warnings alone.
 
     Raises:
         UsageError: the data set or file does not exist or cannot be used, or a file cannot be written.
@@ -62,11 +65,13 @@ def run(
         report = make_report(dataset, overrides, folder)
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None:
-        write_output(out, text + "\n")
+        pages = {".html": to_html, ".md": to_markdown}
+        page = pages.get(out.suffix.lower())
+        write_output(out, f"{text}\n" if page is None else page(document(report)))
     if as_json:
         print(text)
     else:
-        print_report(report, Console())
+        print_report(report, Console(), full=full)
     return 0
 
 

@@ -1,15 +1,17 @@
-"""The quality report of a data set on a terminal."""
+"""The quality report of a data set: its verdict and tables, on a terminal or as a page."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from roftbench.data.quality.verdict import verdict
 from roftbench.data.smiles import shortened
-from roftbench.formatting import printable_values
+from roftbench.formatting import printable, printable_values
+from roftbench.report.page.document import Block, Bullets, Document, Findings, Grid, Paragraph, Section
 
 Report = dict[str, Any]
 FIRST = 10  # number of dropped rows, and of groups of duplicates, in the output
@@ -18,19 +20,68 @@ NONE = "–"
 TEXT = ("SMILES", "Reason", "Data rows", "Their labels")  # left-aligned columns
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print a report of `data.quality.report.quality_report`; control characters in its texts are escaped."""
+def print_report(report: Report, console: Console, *, full: bool) -> None:
+    """Print the verdict on a report of `data.quality.report.quality_report`, the warnings, and with `full` all tables.
+
+    Control characters in its texts are escaped.
+    """
+    page = document(report)
+    name, count = report["name"], f"{report['kept']:,} molecules, {report['task']}"
+    console.print(Text(f"{printable_values(report)['name']}: {count}", "bold"))
+    for guess in [] if full else report["guesses"]:  # the tables have them
+        console.print(Text(f"guessed: {printable(guess)}"), highlight=False)
+    for section in page.shown if full else page.shown[:2]:
+        for block in section.blocks:
+            for one in _printed(block):
+                console.print(one, highlight=False)
+    if not full:
+        hint = f"--full prints the tables, --out {name}.html writes a page"
+        console.print(Text(printable_values({"": hint})[""], "dim"))
+
+
+def document(report: Report) -> Document:
+    """Return the page of a report."""
+    lines = [(one.state, one.subject, one.text) for one in verdict(report)]
     report = printable_values(report)
-    parts = (_head(report), _dropped(report), _molecules(report), _labels(report), _duplicates(report))
-    for part in (*parts, _parts(report), _distances(report), _warnings(report)):
-        for block in part:
-            console.print(block)
+    warnings = [Bullets(report["warnings"])] if report["warnings"] else [Paragraph("No warnings")]
+    sections = [
+        Section("Verdict", [Findings(printable_values({"": lines})[""])]),
+        Section("Warnings", warnings),
+        Section("Data set", [*_head(report), *_dropped(report)]),
+        Section("Molecules", list(_molecules(report))),
+        Section("Labels", list(_labels(report))),
+        Section("Duplicates", list(_duplicates(report))),
+        Section("Splits", [*_parts(report), *_distances(report)]),
+    ]
+    lead = f"{report['kept']:,} molecules, {report['task']}, scored by {report['metric']}."
+    return Document(f"{report['name']}: quality of the data", [lead], sections, "roftbench data")
 
 
-def _head(report: Report) -> Iterator[RenderableType]:
-    shown = Table(title=f"{report['name']}: the data set", title_justify="left", show_header=False)
-    shown.add_column(no_wrap=True)
-    shown.add_column(overflow="fold")
+def _printed(block: Block) -> Iterator[Table | Text]:
+    """Yield a block for a terminal."""
+    match block:
+        case Findings():
+            lines = Table.grid(padding=(0, 2, 0, 0))
+            for line in block.lines:
+                lines.add_row(*map(Text, line))
+            yield lines
+        case Bullets():
+            yield Text("\nWarnings", "bold")
+            yield from (Text(f"- {text}") for text in block.items)
+        case Paragraph():
+            yield Text(block.text, "dim" if block.soft else "")
+        case Grid():
+            shown = Table(title=block.title, title_justify="left", title_style="bold", show_header=bool(block.header))
+            for at in range(len(block.header or block.rows[0])):
+                name = block.header[at] if block.header else ""
+                shown.add_column(name, justify="left" if at in block.left else "right", overflow="fold")
+            for number, row in enumerate(block.rows):
+                shown.add_row(*map(Text, row), style="bold" if number in block.strong else "")
+            yield shown
+
+
+def _head(report: Report) -> Iterator[Block]:
+    shown = _Rows(f"{report['name']}: the data set", [], left=(0, 1))
     tasks = report["labels"]["num_tasks"]
     for name, value in {
         "task": f"{report['task']}, {tasks} task{'s' * (tasks > 1)}, scored by {report['metric']}",
@@ -47,27 +98,27 @@ def _head(report: Report) -> Iterator[RenderableType]:
         "policy for duplicates": report["duplicate_policy"],
         "training labels used": report["label_ratio"],
     }.items():
-        shown.add_row(name, Text(NONE if value is None else str(value)))
-    yield shown
+        shown.add(name, NONE if value is None else str(value))
+    yield shown.grid()
 
 
-def _dropped(report: Report) -> Iterator[RenderableType]:
+def _dropped(report: Report) -> Iterator[Block]:
     if not report["dropped"]:
         return
-    shown = _table("Rows dropped, by reason", ["Reason", "Rows"])
+    shown = _Rows("Rows dropped, by reason", ["Reason", "Rows"])
     for reason, count in report["dropped_reasons"].items():
-        shown.add_row(Text(reason), f"{count:,}")
-    yield shown
+        shown.add(reason, f"{count:,}")
+    yield shown.grid()
     title = f"The first {FIRST} of them" if report["dropped_count"] > FIRST else "Each of them"
-    shown = _table(f"{title} (data row 1 is the first below the header)", ["Row", "SMILES", "Reason"])
+    shown = _Rows(f"{title} (data row 1 is the first below the header)", ["Row", "SMILES", "Reason"])
     for one in report["dropped"][:FIRST]:
-        shown.add_row(f"{one['row'] + 1}", Text(shortened(one["smiles"])), Text(one["reason"]))
-    yield shown
+        shown.add(f"{one['row'] + 1}", shortened(one["smiles"]), one["reason"])
+    yield shown.grid()
 
 
-def _molecules(report: Report) -> Iterator[RenderableType]:
+def _molecules(report: Report) -> Iterator[Block]:
     molecules = report["molecules"]
-    shown = _table("Molecules", ["", ""], header_shown=False)
+    shown = _Rows("Molecules", [])
     for name, value in {
         "atoms: min/median/max": _spread(molecules["atoms"]),
         "without bonds": _count(molecules["without_bonds"]),
@@ -78,30 +129,30 @@ def _molecules(report: Report) -> Iterator[RenderableType]:
         "… of one molecule": _count(molecules["scaffolds_of_one_molecule"]),
         "acyclic molecules (one group, no scaffold)": _count(molecules["acyclic"]),
     }.items():
-        shown.add_row(name, value)
-    yield shown
-    shown = _table("Largest scaffold groups", ["Scaffold", "Molecules"])
+        shown.add(name, value)
+    yield shown.grid()
+    shown = _Rows("Largest scaffold groups", ["Scaffold", "Molecules"])
     for group in molecules["largest_scaffolds"]:
-        shown.add_row(Text(group["smiles"] or "(acyclic)"), _count(group["molecules"]))
-    yield shown
+        shown.add(group["smiles"] or "(acyclic)", _count(group["molecules"]))
+    yield shown.grid()
 
 
-def _labels(report: Report) -> Iterator[RenderableType]:
+def _labels(report: Report) -> Iterator[Block]:
     tasks = report["labels"]["tasks"]
     columns = [key for key in tasks[0] if key != "name"]
     header = [column.replace("_", " ").capitalize() for column in columns]
     if len(tasks) <= MANY_TASKS:
-        shown = _table("Labels", ["Task", *header])
+        shown = _Rows("Labels", ["Task", *header])
         for task in tasks:
-            shown.add_row(Text(task["name"]), *(_number(task[column], column) for column in columns))
+            shown.add(task["name"], *(_number(task[column], column) for column in columns))
     else:
-        shown = _table(f"Labels: quantiles over {len(tasks)} tasks", ["Quantile", *header])
+        shown = _Rows(f"Labels: quantiles over {len(tasks)} tasks", ["Quantile", *header])
         for name, level in {"min": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "max": 1.0}.items():
-            shown.add_row(name, *(_number(_quantile(tasks, column, level), column) for column in columns))
-    yield shown
+            shown.add(name, *(_number(_quantile(tasks, column, level), column) for column in columns))
+    yield shown.grid()
     if report["task"] == "classification":
         single = sum(not (task["negatives"] and task["positives"]) for task in tasks)
-        yield Text(f"tasks without both classes: {single} of {len(tasks)}\n")
+        yield Paragraph(f"tasks without both classes: {single} of {len(tasks)}")
 
 
 def _quantile(tasks: Sequence[Report], column: str, level: float) -> float | int | None:
@@ -112,8 +163,8 @@ def _quantile(tasks: Sequence[Report], column: str, level: float) -> float | int
     return round(found) if isinstance(values[0], int) else found
 
 
-def _duplicates(report: Report) -> Iterator[RenderableType]:
-    shown = _table("Molecules that occur more than once", ["", "Same SMILES", "Same connectivity"])
+def _duplicates(report: Report) -> Iterator[Block]:
+    shown = _Rows("Molecules that occur more than once", ["", "Same SMILES", "Same connectivity"])
     both = (report["duplicates"], report["same_connectivity"])
     for name, key in {
         "groups": "groups",
@@ -123,40 +174,41 @@ def _duplicates(report: Report) -> Iterator[RenderableType]:
         "… cells (group × task)": "conflicting_cells",
         "largest spread of a label": "largest_spread",
     }.items():
-        shown.add_row(name, *(_number(one[key], key) for one in both))
-    yield shown
-    yield Text("Same SMILES: canonical and isomeric. Same connectivity: the first block of the InChIKey.\n", "dim")
+        shown.add(name, *(_number(one[key], key) for one in both))
+    yield shown.grid()
+    yield Paragraph(
+        "Same SMILES: canonical and isomeric. Same connectivity: the first block of the InChIKey.", soft=True
+    )
     if listed := report["duplicates"]["listed"][:FIRST]:
         more = report["duplicates"]["groups"] > FIRST
         title = f"The first {FIRST} groups of one SMILES" if more else "Groups of one SMILES"
-        shown = _table(f"{title}, those with different labels first", ["SMILES", "Data rows", "Their labels"])
+        shown = _Rows(f"{title}, those with different labels first", ["SMILES", "Data rows", "Their labels"])
         for group in listed:
-            shown.add_row(Text(group["smiles"][0]), ", ".join(f"{row + 1}" for row in group["rows"]), _group(group))
-        yield shown
+            shown.add(group["smiles"][0], ", ".join(f"{row + 1}" for row in group["rows"]), _group(group))
+        yield shown.grid()
 
 
-def _group(group: Report) -> Text:
+def _group(group: Report) -> str:
     labels = {task: ", ".join(_number(value, "") for value in values) for task, values in group["labels"].items()}
     if len(labels) <= 1:
-        return Text("".join(labels.values()) or NONE)
+        return "".join(labels.values()) or NONE
     different = {task: text for task, text in labels.items() if len(set(group["labels"][task]) - {None}) > 1}
-    return Text("\n".join(f"{task}: {text}" for task, text in different.items()) or "equal")
+    return "\n".join(f"{task}: {text}" for task, text in different.items()) or "equal"
 
 
-def _parts(report: Report) -> Iterator[RenderableType]:
+def _parts(report: Report) -> Iterator[Block]:
     classes = report["task"] == "classification"
     header = ["Split", "Molecules", "Labels", "Positives" if classes else "Mean ± std", "Scaffolds", "Atoms"]
-    shown = _table("Parts (atoms: min/median/max)", header)
+    shown = _Rows("Parts (atoms: min/median/max)", header)
     for name, split in report["splits"].items():
-        shown.add_row(Text(name, "bold"))
+        shown.add(name, *[""] * 5, strong=True)
         for part, one in split.get("parts", {}).items():
             label = _share(one) if classes else _mean(one)
             counts = _count(one["molecules"]), _count(one["labels"])
-            shown.add_row(f"  {part}", *counts, label, _count(one["scaffolds"]), _spread(one["atoms"]))
+            shown.add(f"  {part}", *counts, label, _count(one["scaffolds"]), _spread(one["atoms"]))
         if "error" in split:
-            shown.add_row("  impossible")
-        shown.add_section()
-    yield shown
+            shown.add("  impossible", *[""] * 5)
+    yield shown.grid()
 
 
 def _share(part: Report) -> str:
@@ -169,16 +221,15 @@ def _mean(part: Report) -> str:
     return f"{part['mean'][0]:.3g} ± {part['std'][0]:.3g}"
 
 
-def _distances(report: Report) -> Iterator[RenderableType]:
+def _distances(report: Report) -> Iterator[Block]:
     splits = {name: split for name, split in report["splits"].items() if "parts" in split}
-    shown = _table("How far apart the parts are", ["", *splits])
+    shown = _Rows("How far apart the parts are", ["", *splits])
     for part in ("val", "test"):
         for title, key in (("SMILES", "same_smiles"), ("connectivity", "same_connectivity")):
             cells = (_count(split["in_train"][part][key]) for split in splits.values())
-            shown.add_row(f"{part} molecules in train, by {title}", *cells)
+            shown.add(f"{part} molecules in train, by {title}", *cells)
         for title, key in (("scaffolds also in train", "scaffolds_shared"), ("tasks undefined", "undefined_tasks")):
-            shown.add_row(f"{part} {title}", *(_count(split[key][part]) for split in splits.values()))
-    shown.add_section()
+            shown.add(f"{part} {title}", *(_count(split[key][part]) for split in splits.values()))
     similarity = [split["test_similarity"] for split in splits.values()]
     for title, key in {
         "similarity to train: mean": "mean",
@@ -189,26 +240,31 @@ def _distances(report: Report) -> Iterator[RenderableType]:
         "test molecules sampled": "sampled",
     }.items():
         if key != "sampled" or any(one[key] for one in similarity):
-            shown.add_row(title, *(_number(one[key], key) for one in similarity))
-    yield shown
-    yield Text(
-        "Similarity: Tanimoto, of a test molecule to the nearest training molecule (Morgan, radius 2, 2048 bits).\n",
-        "dim",
+            shown.add(title, *(_number(one[key], key) for one in similarity))
+    yield shown.grid()
+    yield Paragraph(
+        "Similarity: Tanimoto, of a test molecule to the nearest training molecule (Morgan, radius 2, 2048 bits).",
+        soft=True,
     )
 
 
-def _warnings(report: Report) -> Iterator[RenderableType]:
-    yield Text("Warnings" if report["warnings"] else "No warnings", "bold")
-    for text in report["warnings"]:
-        yield Text(f"- {text}")
+class _Rows:
+    """A table that is filled row by row; columns named in TEXT hold text, as the first does."""
 
+    def __init__(self, title: str, header: Sequence[str], left: Sequence[int] = ()) -> None:
+        self.title, self.header = title, header
+        self.left = left or (0, *(at for at, name in enumerate(header) if at and name in TEXT))
+        self.rows: list[list[str]] = []
+        self.strong: list[int] = []
 
-def _table(title: str, header: Sequence[str], *, header_shown: bool = True) -> Table:
-    shown = Table(title=title, title_justify="left", title_style="bold", show_header=header_shown)
-    for i, name in enumerate(header):
-        text = i == 0 or name in TEXT
-        shown.add_column(name, justify="left" if text else "right", overflow="fold")
-    return shown
+    def add(self, *cells: str, strong: bool = False) -> None:
+        """Add a row."""
+        self.strong += [len(self.rows)] * strong
+        self.rows.append(list(cells))
+
+    def grid(self) -> Grid:
+        """Return the table."""
+        return Grid(self.header, self.rows, self.title, self.left, self.strong)
 
 
 def _count(value: int | None) -> str:

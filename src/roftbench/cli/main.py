@@ -174,7 +174,7 @@ def _data(arguments: argparse.Namespace) -> int:
     from roftbench.cli import data
 
     given = arguments.dataset, arguments.overrides, arguments.config_dir, arguments.out, arguments.pyg
-    return data.run(*given, as_json=arguments.json)
+    return data.run(*given, as_json=arguments.json, full=arguments.full)
 
 
 def _tables(arguments: argparse.Namespace) -> int:

@@ -106,8 +106,9 @@ def parser() -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="report on the quality of a data set or of your own table")
     data.add_argument("dataset", help="a name of `roftbench list datasets`, or a file")
-    data.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    data.add_argument("--out", type=Path, help="write the JSON to this file as well")
+    data.add_argument("--json", action="store_true", help="print JSON instead of verdict and tables")
+    data.add_argument("--full", action="store_true", help="print all tables after the verdict")
+    data.add_argument("--out", type=Path, help="write the whole report to this file: .html, .md or JSON")
     data.add_argument("--pyg", type=Path, help="write the graphs for PyTorch Geometric to this file (.pt), no report")
 
     tables = commands.add_parser("tables", help="make leaderboards from the records (roftbench tables --help)")

@@ -23,7 +23,7 @@ KEYS = (*FILTERS, *CHOICES, "group", *COMPARISON)
 _Values = tuple[str, ...]
 
 
-FOLD = re.compile(r"fold\d+(of\d+)?(-half)?")  # names of the folds of `advise`
+FOLD = re.compile(r"fold\d+(of\d+)?(-half|-\d+)?")  # names of the folds of `advise`
 
 
 @dataclass(frozen=True)

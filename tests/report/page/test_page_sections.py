@@ -70,6 +70,7 @@ def test_no_section_is_empty_and_pictures_are_inside(
 
 def test_advice_is_shown_with_its_folds(browser: Browser, cli: Command, tmp_path: Path) -> None:
     words = ["advise", *own(tmp_path), "split=random", "train=smoke", "advise.models=tiny_gin", "advise.methods=lp"]
+    words += ["advise.features=ecfp", "advise.estimators=random_forest"]
     words += ["advise.folds=3", "advise.members=1", "advise.budget=14jobs", "advise.by=random"]
     assert cli(*words, "run.device=cpu", "run.threads=1").code == 0
     browser.open(page_of(cli.lab, tmp_path))

@@ -1,6 +1,6 @@
 """Warnings on a data set, derived from its quality report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from roftbench.data.dataset import MoleculeDataset
@@ -82,15 +82,16 @@ def _classes(labels: dict[str, Any]) -> Iterator[str]:
     single = [task for task in tasks if not (task["negatives"] and task["positives"])]
     if single:
         yield f"not both classes among the labels of {_which(single, tasks)}: ROC-AUC is undefined there"
-    rare = [task for task in tasks if task not in single and _rarer(task) < RARE]
+    rare = [task for task in tasks if task not in single and rarer(task) < RARE]
     if rare:
         yield (
-            f"a class of less than {RARE:.0%} in {_which(rare, tasks)} (the rarest: {min(map(_rarer, rare)):.2%}):"
+            f"a class of less than {RARE:.0%} in {_which(rare, tasks)} (the rarest: {min(map(rarer, rare)):.2%}):"
             " look at average precision, too"
         )
 
 
-def _rarer(task: dict[str, Any]) -> float:
+def rarer(task: Mapping[str, Any]) -> float:
+    """Return the share of the rarer class of a task."""
     return float(min(task["positive_share"], 1 - task["positive_share"]))
 
 
@@ -102,11 +103,12 @@ def _values(labels: dict[str, Any]) -> Iterator[str]:
         yield f"no more than {max(task['unique'] for task in few)} different values in {_which(few, tasks)}: classes?"
     spreads = [(task["name"], task["std"]) for task in tasks if task["known"]]
     yield from filter(None, [scale_warning(spreads)])
-    if wide := [task for task in tasks if task["known"] and _looks_exponential(task)]:
+    if wide := [task for task in tasks if task["known"] and looks_exponential(task)]:
         yield f"labels over more than four orders of magnitude in {_which(wide, tasks)}: take logarithms?"
 
 
-def _looks_exponential(task: dict[str, Any]) -> bool:
+def looks_exponential(task: Mapping[str, Any]) -> bool:
+    """Return whether a task's labels span orders of magnitude and are skewed, as concentrations are."""
     return bool(task["min"] > 0 and task["max"] / task["min"] > SPAN and task["mean"] > task["median"])
 
 

@@ -71,6 +71,7 @@ def head(dataset: MoleculeDataset) -> Report:
         "reference": spec.reference,
         "license": spec.license,
         "duplicate_policy": spec.duplicates,
+        "notes": list(dataset.notes),
         "rows": dataset.num_rows,
         "kept": len(dataset),
         "dropped_count": len(dataset.dropped),

@@ -88,21 +88,24 @@ def render(data: dict[str, Any], beside: Beside | None = None) -> str:
     Its content security policy allows its own scripts and style by their hashes alone: no text in the data can run, and
     nothing is requested from the network.
     """
-    parts = {name: _content(f"{name}.{kind}") for name, kind in (("style", "css"), ("theme", "js"))}
-    parts["app"] = "\n".join(_content(f"{name}.js") for name in SCRIPTS)
-    environment = Environment(
-        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    return environment.get_template("template.html").render(
-        beside=beside or Beside(),
-        empty=empty_sections(data),
-        version=data["version"],
-        jobs=len(data["jobs"]),
-        source="jobs of scores.csv" if data["from_scores"] else "job records",
-        counts=[(_named(name, data["counts"][name]), data["counts"][name]) for name in COUNTS if _is_shown(name, data)],
-        hashes={name: Markup(_source(text)) for name, text in parts.items()},
-        data=Markup(to_script(data)),
-        **{name: Markup(text) for name, text in parts.items()},
+    parts = {name: content(f"{name}.{kind}") for name, kind in (("style", "css"), ("theme", "js"))}
+    parts["app"] = "\n".join(content(f"{name}.js") for name in SCRIPTS)
+    return (
+        environment()
+        .get_template("template.html")
+        .render(
+            beside=beside or Beside(),
+            empty=empty_sections(data),
+            version=data["version"],
+            jobs=len(data["jobs"]),
+            source="jobs of scores.csv" if data["from_scores"] else "job records",
+            counts=[
+                (_named(name, data["counts"][name]), data["counts"][name]) for name in COUNTS if _is_shown(name, data)
+            ],
+            hashes={name: Markup(source_hash(text)) for name, text in parts.items()},
+            data=Markup(to_script(data)),
+            **{name: Markup(text) for name, text in parts.items()},
+        )
     )
 
 
@@ -121,10 +124,18 @@ def _is_shown(name: str, data: dict[str, Any]) -> bool:
     return name != "skipped" or data["counts"][name] > 0
 
 
-def _content(name: str) -> str:
+def environment() -> Environment:
+    """Return the environment of the pages' templates, which escapes all text."""
+    return Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+
+
+def content(name: str) -> str:
+    """Return a file of the pages."""
     return (PAGE / name).read_text(encoding="utf-8")
 
 
-def _source(text: str) -> str:
+def source_hash(text: str) -> str:
     """Return the source expression of a content security policy for this script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from roftbench.errors import UsageError
 from roftbench.formatting import printable
 from roftbench.report.figures.classification import draw_calibration, draw_roc_pr
 from roftbench.report.figures.gallery import Listed, gallery
-from roftbench.report.figures.panels import labeled
+from roftbench.report.figures.panels import Panel, labeled
 from roftbench.report.figures.parity import draw_parity
 from roftbench.report.figures.similarity_error import draw_similarity_error
 from roftbench.report.figures.style import file_stem, remove_others, write_figure
@@ -50,6 +50,14 @@ class Picture(Listed):
     """A drawn figure, None where there is a reason against it."""
 
     figure: "Figure | None" = None
+
+
+class Axis(NamedTuple):
+    """Task of a figure of predictions, name of its target and unit of the labels, "" where it is not known."""
+
+    task: str
+    target: str
+    units: str
 
 
 def write_pictures(
@@ -102,33 +110,34 @@ def pictures(group: Group, store: Store, origins: Origins) -> Iterator[Picture]:
     try:
         found = Loaded(group, store, origins)
     except UsageError as error:
-        yield Picture(file_stem(_kinds(group)[0], *names), title, reason=str(error))
+        yield Picture(file_stem(kinds(group.task)[0], *names), title, reason=str(error))
         return
     several = len(found.labels.targets) > 1
     for target in found.targets[:TARGETS]:
-        extra = [found.labels.targets[target]] if several else []
-        for kind in _kinds(group):
+        name = found.labels.targets[target]
+        extra = [name] if several else []
+        for kind in kinds(group.task):
             full = " · ".join([TITLES[kind], title, *extra])
-            yield _picture(kind, file_stem(kind, *names, *extra), full, found, target)
+            axis = Axis(group.task, name, found.labels.units)
+            yield picture(kind, file_stem(kind, *names, *extra), full, found.panels(target), axis, found.unknown)
 
 
-def _kinds(group: Group) -> tuple[str, ...]:
-    return (PARITY, RESIDUALS) if group.task == "regression" else (ROC_PR, CALIBRATION, RESIDUALS)
+def kinds(task: str) -> tuple[str, ...]:
+    """Return the kinds of figures of a task's predictions."""
+    return (PARITY, RESIDUALS) if task == "regression" else (ROC_PR, CALIBRATION, RESIDUALS)
 
 
-def _picture(kind: str, stem: str, title: str, found: Loaded, target: int) -> Picture:
-    """Return one figure of a target."""
-    panels, name, units = found.panels(target), found.labels.targets[target], found.labels.units
+def picture(kind: str, stem: str, title: str, panels: Sequence[Panel], axis: Axis, unknown: str = "") -> Picture:
+    """Return a figure of a kind, or the reason why there is none; `unknown` is why no similarity is known."""
     if kind == PARITY:
-        return Picture(stem, title, figure=draw_parity(panels, title, name, units))
+        return Picture(stem, title, figure=draw_parity(panels, title, axis.target, axis.units))
     if kind == CALIBRATION:
-        return Picture(stem, title, figure=draw_calibration(panels, title, name))
+        return Picture(stem, title, figure=draw_calibration(panels, title, axis.target))
     if kind == ROC_PR:
         drawn = draw_roc_pr(panels, title)
         return Picture(stem, title, "" if drawn else "the test part of no job has both classes", drawn)
-    if found.unknown:
-        return Picture(stem, title, f"the training molecules are not known: {found.unknown}")
-    error = (
-        "|probability − class|" if found.group.task != "regression" else labeled("|predicted − measured|", name, units)
-    )
+    if unknown:
+        return Picture(stem, title, f"the training molecules are not known: {unknown}")
+    classes = axis.task != "regression"
+    error = "|probability − class|" if classes else labeled("|predicted − measured|", axis.target, axis.units)
     return Picture(stem, title, figure=draw_similarity_error(panels, title, error))

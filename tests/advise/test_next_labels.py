@@ -1,0 +1,76 @@
+"""Molecules to measure next: uncertain and diverse ones, none that is labeled, each with its reason."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from lab import Lab, write_csv
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
+from refusals import raises_usage
+
+from roftbench.advise.next_labels import Pool, Ranked
+from roftbench.advise.race_jobs import RaceJobs
+from roftbench.advise.settings import separated
+
+LABELED = ["C" * length + end for length in range(2, 17) for end in ("O", "N")]
+NEAR = ["C" * length + "O" for length in range(17, 27)]
+FAR = ["c1ccc2ccccc2c1", "O=C1NC(=O)C(=O)N1", "FC(F)(F)S(=O)(=O)c1ccsc1", "N#Cc1ncc[nH]1"]
+
+
+@pytest.fixture
+def jobs(lab: Lab, tmp_path: Path) -> RaceJobs:
+    path = write_csv(tmp_path / "own.csv", {"smiles": LABELED, "y": [0.1 * len(one) for one in LABELED]})
+    settings, others = separated(
+        ["dataset=csv", f"dataset.path={path}", "split=random", "advise.by=random", "advise.features=ecfp",
+         "advise.models=tiny_gin", "advise.methods=lp", "run.device=cpu", "run.threads=1",
+         f"paths.results={lab.results}", f"paths.cache={lab.cache}"]
+    )  # fmt: skip
+    return RaceJobs(settings, others, None)
+
+
+def bits_of(smiles: str) -> DataStructs.ExplicitBitVect:
+    return rdFingerprintGenerator.GetMorganGenerator(2, fpSize=2048).GetFingerprint(Chem.MolFromSmiles(smiles))
+
+
+def ranked(jobs: RaceJobs, pool: Path, picks: int, lab: Lab, method: str) -> Ranked:
+    """Rank a pool by a saved model."""
+    done = lab.done(
+        "dataset=csv", f"dataset.path={jobs.job.dataset.path}", "split=random", "label_ratio=full", "model=ecfp",
+        f"method={method}", "run.keep=true",
+    )  # fmt: skip
+    return Pool.opened(pool, jobs.dataset).ranked([lab.store.model_path(done.key)], jobs, picks)
+
+
+@pytest.mark.parametrize("method", ["gp", "ridge"])
+def test_uncertain_and_diverse_molecules_are_listed_with_reasons(
+    jobs: RaceJobs, lab: Lab, tmp_path: Path, method: str
+) -> None:
+    smiles = [LABELED[3], *NEAR, *FAR, "OCC", FAR[0], "no molecule"]
+    pool = write_csv(tmp_path / "more.csv", {"rank": range(len(smiles)), "smiles": smiles})
+    found = ranked(jobs, pool, 5, lab, method)
+    path = found.write(tmp_path / "next.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert found.header[:4] == ["rank", "why", "uncertainty", "similarity"]
+    assert found.header[-2:] == ["given_rank", "smiles"]
+    assert [row["rank"] for row in rows] == list("12345")
+    assert {row["smiles"] for row in rows} >= set(FAR)  # far from all that is labeled, for either reason
+    assert not {row["smiles"] for row in rows} & {*LABELED, "no molecule"}
+    assert all(float(row["y_predicted"]) for row in rows)
+    assert "left out: 1 rows without a prediction, 3 that are labeled or occur twice" in found.words
+    for row in rows:
+        near = max(DataStructs.BulkTanimotoSimilarity(bits_of(row["smiles"]), [bits_of(one) for one in LABELED]))
+        assert float(row["similarity"]) == pytest.approx(near, abs=6e-4)
+        assert "most uncertain of 14" in row["why"] or "pick for diversity" in row["why"]
+    uncertain = [float(row["uncertainty"]) for row in rows if "1st most" in row["why"] or "2nd most" in row["why"]]
+    assert uncertain == sorted(uncertain, reverse=True)
+    assert any("1st pick for diversity" in row["why"] for row in rows)
+
+
+def test_a_pool_that_cannot_be_read_or_has_nothing_new_is_told(jobs: RaceJobs, lab: Lab, tmp_path: Path) -> None:
+    with raises_usage("advise.pool=", key="advise.pool"):
+        Pool.opened(tmp_path / "missing.csv", jobs.dataset)
+    pool = write_csv(tmp_path / "same.csv", {"smiles": LABELED})
+    with raises_usage("no row is a molecule without a label", key="advise.pool", got=str(pool)):
+        ranked(jobs, pool, 5, lab, "ridge")
