@@ -77,8 +77,8 @@ def main() -> None:
         for held, _ in product(HELD_OUT, range(DRAWS)):
             order = draw.permutation(len(y))
             for method, estimator in METHODS.items():
-                if (found := changes(bits, y, order, held, estimator)) is not None:
-                    cells[held, method].append(found)
+                if (one := changes(bits, y, order, held, estimator)) is not None:
+                    cells[held, method].append(one)
     head = ["held-out labels", "ecfp", "fits", "always", "worst", "by the rule", "worst", "applied"]
     rows = []
     for (held, method), fits in cells.items():
