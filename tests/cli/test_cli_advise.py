@@ -67,8 +67,7 @@ def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_i
     said = models.predict(["CCO", "no molecule"])
     assert said["measured log solubility in mols per litre_predicted"].notna().tolist() == [True, False]
     assert len(advice["models"]) == seeds
-    saved = "one model" if seeds == 1 else f"{seeds} models"
-    assert f"Saved for predictions as 'esol': {saved}" in ended.out
+    assert f"Saved for predictions as 'esol': {'2 models' if seeds == 2 else 'one model'}" in ended.out
     assert "roftbench predict model=esol input=new.csv output=predictions.csv" in ended.out
     assert [one.folder for one in roftbench.load("esol").saved] == [Path(folder) for folder in advice["models"]]
     assert re.search(r"their 90% intervals, made from the (folds|validation part), hold \d", ended.out)

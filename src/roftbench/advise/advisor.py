@@ -56,7 +56,7 @@ class Advisor:
             UsageError: No candidate could be judged, or the name for the winner is that of another model.
         """
         jobs, count = self.jobs, self.settings.folds
-        check_keep(self.settings.keep, jobs.env, str(self.place), self.folder)
+        check_keep(self.settings.keep, jobs.env, self.place.name, self.folder)
         jobs.env.tidy()
         quality = verdict(
             quality_report(jobs.dataset, {jobs.job.split.name: build(jobs.job.split)}, jobs.job.label_ratio)
@@ -169,8 +169,8 @@ class Advisor:
         folders = [save_model(*one) for one in bar(todo, "saving", "model")]
         if not folders:
             return Saved()
-        env, keys = self.jobs.env, [one[0].key for one in todo]
-        name = give_name(self.settings.keep, str(self.jobs.job.dataset.name), keys, env, str(self.place), self.folder)
+        keys, env, wanted = [one[0].key for one in todo], self.jobs.env, self.settings.keep
+        name = give_name(wanted, str(self.jobs.job.dataset.name), keys, env, self.place.name, self.folder)
         return Saved(folders, *test_score(folders, self.metric, env), name, uses(name, env))
 
     def _curve(self, race: Race) -> LearningCurve | None:

@@ -57,9 +57,9 @@ class AdviseSettings:
         check_choice("by", self.by, ("scaffold", "random"))
         check_range("folds", self.folds, 3)
         check_range("members", self.members, 1)
+        check_range("picks", self.picks, 1)
         if self.keep:
             check_name("keep", self.keep)
-        check_range("picks", self.picks, 1)
         for name in LISTS:
             if not getattr(self, name):
                 raise UsageError(f"{name} is empty: give at least one name", key=name, got=[])
@@ -109,6 +109,7 @@ def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
         elif name in LISTS:
             own[name] = [part for part in elements(value) if part]
         else:
-            plain = ("budget", "keep", "pool")
-            own[name] = value if name in plain else OmegaConf.from_dotlist([f"value={value}"]).value
+            own[name] = (
+                value if name in ("budget", "keep", "pool") else OmegaConf.from_dotlist([f"value={value}"]).value
+            )
     return typed(AdviseSettings, own, "advise"), others
