@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from roftbench.runner.network import NetworkExperiment
 
 PARAMETRIZED = re.compile(r"\.parametrizations\.(\w+)\.original$")  # in the name that torch gives a parameter
-MOLECULES = 128  # of the test part, whose representations are compared: more would slow down short jobs
+MOLECULES = 96  # of the test part, whose representations are compared: more would slow down short jobs
 
 
 def shift_of(experiment: "NetworkExperiment", fitted: "Tuned") -> dict[str, Any]:

@@ -80,4 +80,4 @@ def _note(means: RowMeans) -> str:
         f"means over {len(means.datasets)} data sets and all seeds" if len(means.datasets) > 1 else "means over seeds"
     )
     left = f" Left out, as scores are missing: {len(means.left_out)} rows." if means.left_out else ""
-    return f"{over[0].upper()}{over[1:]}; representations of at most 128 test molecules. Better is upward.{left}"
+    return f"{over[0].upper()}{over[1:]}; representations of at most 96 test molecules. Better is upward.{left}"
