@@ -35,8 +35,8 @@ Save = Callable[[Experiment, Record], object]
 class Began:
     """When a job began, in seconds of the clock and of this process on all cores."""
 
-    wall: float = field(default_factory=time.monotonic)
-    cpu: float = field(default_factory=time.process_time)
+    wall: float = field(default_factory=lambda: time.monotonic())  # looked up when used: scripts replace the clock
+    cpu: float = field(default_factory=lambda: time.process_time())
 
 
 @dataclass(frozen=True)
