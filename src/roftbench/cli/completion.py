@@ -152,7 +152,7 @@ def _keys(before: Sequence[str], current: str, folder: Path | None) -> list[str]
     if dot and group in GROUPS:
         return [f"{key}=" for key in _inside(group, chosen(group, before, folder))]
     advise = ["advise."] if command == "advise" else []
-    return [*(f"{key}=" for key in (*GROUPS, "seed", "plugins", "hydra/launcher")), *advise]
+    return [*(f"{key}=" for key in (*GROUPS, "seed", "plugins", "hydra/launcher", "hydra/sweeper")), *advise]
 
 
 def _inside(prefix: str, content: dict[str, object]) -> list[str]:
@@ -179,7 +179,7 @@ def _values(current: str, folder: Path | None, before: Sequence[str]) -> list[st
     given, comma, last = text.rpartition(",")
     if key == "model" and before[0] in BY_NAME:
         known = [*_kept(before), *(names("model", folder) if before[0] == "embed" else ())]
-    elif key in (*OF_A_JOB, "experiment", "hydra/launcher", *CANDIDATES, "reference"):
+    elif key in (*OF_A_JOB, "experiment", "hydra/launcher", "hydra/sweeper", *CANDIDATES, "reference"):
         known = names({**CANDIDATES, "reference": "method"}.get(key, key), folder)
     else:
         devices = ("auto", "cpu", "cuda")

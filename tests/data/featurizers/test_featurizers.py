@@ -16,8 +16,7 @@ from refusals import raises_usage
 from roftbench.config import plugins
 from roftbench.config.featurizers import graph_kind
 from roftbench.config.registry import options
-from roftbench.data import dataset as datasets
-from roftbench.data import parallel
+from roftbench.data import cached_entries, parallel
 from roftbench.data.config import DatasetSpec
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.featurizers.base import HU
@@ -65,7 +64,7 @@ def test_they_are_cached_beside_the_hu_graphs(tmp_path: Path, monkeypatch: pytes
     graphs = load(tmp_path).graphs_of(graph_kind("minimol"))
     names = {path.name for path in (tmp_path / "cache").glob("*.safetensors")}
     assert sorted(name.rsplit("-", 1)[0] for name in names) == ["graphs-own", "graphs-own-minimol"]
-    monkeypatch.setattr(datasets, "in_chunks", None)
+    monkeypatch.setattr(cached_entries, "in_chunks", None)
     assert_same(load(tmp_path).graphs_of(graph_kind("minimol")), graphs)
     monkeypatch.undo()
     monkeypatch.setattr(GraphiumFeaturizer, "version", GraphiumFeaturizer.version + 1)
