@@ -12,7 +12,7 @@ import torch
 
 from roftbench.__about__ import __version__
 
-ARITHMETIC = 4  # raise it when sums are computed in another order, which changes last digits
+ARITHMETIC = 5  # raise it when sums are computed in another order, which changes last digits
 PACKAGES = ("torch", "torch-geometric", "rdkit", "numpy", "scikit-learn", "hydra-core")
 
 
