@@ -23,12 +23,15 @@ from roftbench.errors import UsageError
 from roftbench.methods.estimator import Estimator, Predict, constant_prediction
 from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
+from roftbench.predict.fast_linear import FastLinear
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
 from roftbench.runner.estimators import CONSTANT, ENCODER
 from roftbench.runner.objective import to_predictions
 
-BATCH = 128  # graphs, which fit a processor's cache; constant, as the last bits depend on it
+# Largest batch; constant, as the last bits depend on it. Without states shared between atoms it is to fit a processor's
+# cache; with them, the more atoms the more of them share a state.
+GRAPHS, GRAPHS_THAT_SHARE, ATOMS_THAT_SHARE = 128, 512, 16_384
 
 
 class Member(ABC):
@@ -66,7 +69,8 @@ class Network(Member):
 
     def embed(self, molecules: Molecules) -> NDArray[np.float32]:
         """Return the input of the head, the pooled node states [K, d]."""
-        found = [self.encoder.represent(batch) for batch in self._batches(molecules)]
+        with torch.no_grad(), FastLinear():
+            found = [self.encoder.represent(batch) for batch in self._batches(molecules)]
         whole = torch.cat(found) if found else torch.empty(0, self.encoder.dim)
         embedded: NDArray[np.float32] = whole.float().cpu().numpy()
         return embedded
@@ -76,7 +80,22 @@ class Network(Member):
             return
         name = HU if self.featurizer is None else self.featurizer.label
         graphs = PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device)
-        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), shared_layers(self.encoder))
+        shared = shared_layers(self.encoder)
+        every = torch.arange(len(graphs))
+        groups = every.split(_lengths(graphs.sizes)) if shared else every.split(GRAPHS)
+        yield from graphs.batches(groups, shared)
+
+
+def _lengths(sizes: Sequence[int] | NDArray[np.int64]) -> list[int]:
+    """Return how many consecutive graphs of so many atoms each batch of an encoder that shares states has."""
+    lengths, atoms = [0], 0
+    for size in sizes:
+        if lengths[-1] == GRAPHS_THAT_SHARE or (lengths[-1] and atoms + size > ATOMS_THAT_SHARE):
+            lengths.append(0)
+            atoms = 0
+        lengths[-1] += 1
+        atoms += int(size)
+    return lengths
 
 
 class FineTuned(Network):
@@ -104,7 +123,8 @@ class FineTuned(Network):
         return super().embed(molecules)
 
     def _predicted(self, model: Predictor, molecules: Molecules) -> NDArray[np.float64]:
-        outputs: list[Tensor] = [model(batch) for batch in self._batches(molecules)]
+        with torch.no_grad(), FastLinear():
+            outputs: list[Tensor] = [model(batch) for batch in self._batches(molecules)]
         whole = torch.cat(outputs) if outputs else torch.empty(0, len(self.scale), device=self.device)
         return to_predictions(whole, self.task, self.scale, self.offset)
 

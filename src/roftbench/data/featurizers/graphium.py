@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 
-from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import laplacian_eigenpairs, return_probabilities
 
@@ -66,13 +66,13 @@ def smiles_to_graph(smiles: str) -> Graph:
         FeaturizeError: RDKit cannot parse it.
     """
     molecule = canonical_molecule(parse_smiles(smiles))
-    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in molecule.GetBonds()]
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in bonds_of(molecule)]
     table = np.repeat(np.array(bonds, dtype=np.int64).reshape(-1, 5), 2, axis=0)
     ends = table[:, :2]
     ends[1::2] = ends[1::2, ::-1].copy()
     adjacency = np.zeros((molecule.GetNumAtoms(), molecule.GetNumAtoms()))
     adjacency[ends[:, 0], ends[:, 1]] = 1
-    atoms = np.array([_atom(atom) for atom in molecule.GetAtoms()], dtype=np.float16)
+    atoms = np.array([_atom(atom) for atom in atoms_of(molecule)], dtype=np.float16)
     positional = (*laplacian_eigenpairs(adjacency, NUM_EIGENPAIRS), return_probabilities(adjacency, NUM_STEPS))
     x = np.concatenate([atoms, *positional], axis=1)
     return Graph(x, np.ascontiguousarray(ends.T), np.ascontiguousarray(table[:, 2:]))

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from rdkit import Chem
 
-from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import landing_probabilities
 
@@ -57,8 +57,8 @@ def smiles_to_graph(smiles: str) -> Graph:
         FeaturizeError: RDKit cannot parse it.
     """
     molecule = parse_smiles(smiles)
-    x = np.array([_atom(atom) for atom in molecule.GetAtoms()], dtype=np.int64)
-    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in molecule.GetBonds()]
+    x = np.array([_atom(atom) for atom in atoms_of(molecule)], dtype=np.int64)
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in bonds_of(molecule)]
     table = np.repeat(np.array(bonds, dtype=np.int64).reshape(-1, 2 + len(BOND_CLASSES)), 2, axis=0)
     ends = table[:, :2]
     ends[1::2] = ends[1::2, ::-1].copy()
