@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.predict.fast_linear import FastLinear
-from roftbench.predict.member import ATOMS_THAT_SHARE, GRAPHS_THAT_SHARE, _lengths
+from roftbench.predict.member import batch_lengths
 
 
 class Operations(TorchDispatchMode):
@@ -71,7 +71,6 @@ def test_gradients_and_autocast_are_left_to_torch() -> None:
 
 
 def test_batches_are_limited_in_graphs_and_atoms() -> None:
-    assert _lengths([]) == [0]
-    assert _lengths([1] * (GRAPHS_THAT_SHARE + 3)) == [GRAPHS_THAT_SHARE, 3]
-    half = ATOMS_THAT_SHARE // 2
-    assert _lengths([half, half, 1, 2 * ATOMS_THAT_SHARE, 1]) == [2, 1, 1, 1]
+    assert batch_lengths([], 5, 10) == [0]
+    assert batch_lengths([1] * 8, 5, 10) == [5, 3]
+    assert batch_lengths([5, 5, 1, 20, 1], 5, 10) == [2, 1, 1, 1]

@@ -153,7 +153,7 @@ def parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="predict a table of SMILES with saved models (run.keep=NAME)")
     predict.usage = f"{predict.prog} model=NAME|model_dir=DIR[,DIR] input=FILE output=FILE.csv[.gz] [smiles_column=…]"
     predict.usage += " [prefix=…] [device=…] [threads=N] [plugins=FILE.py] [quote_formulas=true] [sets=true]"
-    predict.usage += " [paths.results=DIR] [--full]"
+    predict.usage += " [explain=true|N] [explain_tasks=…] [paths.results=DIR] [--full]"
     predict.add_argument("--full", action="store_true", help="write numbers in full, not with the digits that matter")
 
     embed = commands.add_parser("embed", help="write the representations of a pretrained or a saved model")

@@ -82,19 +82,23 @@ class Network(Member):
         graphs = PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device)
         shared = shared_layers(self.encoder)
         every = torch.arange(len(graphs))
-        groups = every.split(_lengths(graphs.sizes)) if shared else every.split(GRAPHS)
+        groups = (
+            every.split(batch_lengths(graphs.sizes, GRAPHS_THAT_SHARE, ATOMS_THAT_SHARE))
+            if shared
+            else every.split(GRAPHS)
+        )
         yield from graphs.batches(groups, shared)
 
 
-def _lengths(sizes: Sequence[int] | NDArray[np.int64]) -> list[int]:
-    """Return how many consecutive graphs of so many atoms each batch of an encoder that shares states has."""
-    lengths, atoms = [0], 0
+def batch_lengths(sizes: Sequence[int] | NDArray[np.int64], graphs: int, atoms: int) -> list[int]:
+    """Return how many consecutive graphs of so many atoms each batch has, limited in graphs and atoms."""
+    lengths, total = [0], 0
     for size in sizes:
-        if lengths[-1] == GRAPHS_THAT_SHARE or (lengths[-1] and atoms + size > ATOMS_THAT_SHARE):
+        if lengths[-1] == graphs or (lengths[-1] and total + size > atoms):
             lengths.append(0)
-            atoms = 0
+            total = 0
         lengths[-1] += 1
-        atoms += int(size)
+        total += int(size)
     return lengths
 
 
@@ -147,6 +151,7 @@ class EstimatorMember(Member):
 
     def __init__(self, saved: SavedModel, plugins: tuple[str, ...]) -> None:
         self.strip_salts = saved.strip_salts
+        self.estimated = saved.task
         self.estimator: Estimator = _built(saved, "method", plugins)
         self.has_deviation = saved.task == "regression" and self.estimator.has_deviation()
         self.constants: dict[int, float] = {}

@@ -59,6 +59,10 @@ class Featurizer(ABC):
     def graph(self, smiles: str) -> Graph:
         """Return the graph of a SMILES that has a "hu" graph."""
 
+    def order(self, smiles: str) -> list[int]:
+        """Return the position in the SMILES of each atom of its graph; by default atoms are in the SMILES's order."""
+        return list(range(len(self.graph(smiles).x)))
+
     def pack(self, smiles: Sequence[str]) -> Packed:
         """Return the packed graphs of some SMILES; see `pack`."""
         return pack([self.graph(text) for text in smiles], self.x_type, self.columns)
@@ -74,6 +78,7 @@ class GraphKind:
         code: digest of the plug-in's code, None for a featurizer of the package.
         target: import path of the class, for an option of a user's config folder; None where the name leads to it.
         pack: `Featurizer.pack`, in a form that can be sent to a worker process.
+        order: `Featurizer.order`; None for a plug-in, whose atoms are in the order of the SMILES.
     """
 
     name: str
@@ -81,6 +86,7 @@ class GraphKind:
     code: str | None = None
     target: str | None = None
     pack: Callable[[Sequence[str]], Packed] = field(kw_only=True, compare=False)
+    order: Callable[[str], list[int]] | None = field(default=None, kw_only=True, compare=False)
 
     def identity(self) -> dict[str, Any]:
         """Return what identifies the graphs in a job's key."""

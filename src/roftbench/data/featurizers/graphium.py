@@ -48,6 +48,7 @@ STEREOS = (
     Chem.BondStereo.STEREOCIS,
     Chem.BondStereo.STEREOTRANS,
 )
+ORIGINAL = "_roftbench_index"  # property of an atom: its index before the renumbering
 NO_GROUP = 18  # the class of the f block
 NOBLE = (0, 2, 10, 18, 36, 54, 86, 118)  # atomic numbers at which a period ends
 DUMMY = (17, 6)  # group 18, period 7: the original's entry for atomic number 0
@@ -83,6 +84,13 @@ def canonical_molecule(molecule: Chem.Mol) -> Chem.Mol:
     ranks = list(Chem.CanonicalRankAtoms(molecule))
     with rdBase.BlockLogs():  # which warn of hydrogens that cannot be removed
         return Chem.RemoveHs(Chem.RenumberAtoms(molecule, np.argsort(ranks).tolist()))
+
+
+def atom_order(molecule: Chem.Mol) -> list[int]:
+    """Return the index in the molecule of each atom of `canonical_molecule`."""
+    for atom in atoms_of(molecule):
+        atom.SetIntProp(ORIGINAL, atom.GetIdx())
+    return [atom.GetIntProp(ORIGINAL) for atom in atoms_of(canonical_molecule(molecule))]
 
 
 def _atom(atom: Chem.Atom) -> tuple[int, ...]:
@@ -131,3 +139,7 @@ class GraphiumFeaturizer(Featurizer):
     def graph(self, smiles: str) -> Graph:
         """Return the graph of a SMILES as `smiles_to_graph` does."""
         return smiles_to_graph(smiles)
+
+    def order(self, smiles: str) -> list[int]:
+        """Return the position in the SMILES of each atom of the graph."""
+        return atom_order(parse_smiles(smiles))
