@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from roftbench.api.tables import records
     from roftbench.predict.embedding import embed
     from roftbench.predict.ensemble import load
+    from roftbench.predict.exchange.onnx import onnx_inputs
     from roftbench.predict.explanation.explain import explain
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "explain",
     "finetune",
     "load",
+    "onnx_inputs",
     "records",
     "run",
 ]
@@ -31,6 +33,7 @@ _LAZY = {  # imported on first use: torch and pandas take seconds
     "explain": "roftbench.predict.explanation.explain",
     "finetune": "roftbench.api.finetune",
     "load": "roftbench.predict.ensemble",
+    "onnx_inputs": "roftbench.predict.exchange.onnx",
     "records": "roftbench.api.tables",
     "run": "roftbench.api.jobs",
 }

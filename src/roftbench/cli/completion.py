@@ -57,6 +57,7 @@ KEYS = {  # of commands that take key=value; run, plan and splits take every key
     ),
     "embed": ("model", "model_dir", "input", "output", "smiles_column", "device", "threads"),
     "serve": ("model_dir", "port", "molecules", "seconds", "device", "threads", "plugins"),
+    "export": ("plugins", "paths.results"),
     "doctor": PATHS,
     "cache": PATHS,
 }

@@ -160,6 +160,14 @@ def parser() -> argparse.ArgumentParser:
     embed.usage = f"{embed.prog} model=NAME|model_dir=DIR input=FILE output=FILE.npz|.parquet [smiles_column=…]"
     embed.usage += " [device=…] [threads=N] [model.…=…] [paths.…=…]"
 
+    export = commands.add_parser("export", help="write a saved model as an ONNX file or as a folder for a model hub")
+    export.add_argument("model", help="name or folder of a saved model, or several separated by commas")
+    export.add_argument("--onnx", type=Path, metavar="FILE", help="write the network to this file (.onnx)")
+    export.add_argument("--hub", type=Path, metavar="FOLDER", help="write a folder that a model hub takes as it is")
+    export.add_argument("--license", metavar="NAME", help="license of the model on the hub (default: other)")
+    export.usage = f"{export.prog} MODEL [--onnx FILE] [--hub FOLDER] [--license NAME] [plugins=FILE.py]"
+    export.usage += " [paths.results=DIR]"
+
     serve = commands.add_parser("serve", help="open a page for a saved model in the browser of this machine")
     serve.usage = (
         f"{serve.prog} NAME|model_dir=DIR[,DIR] [port=8000] [molecules=1000] [seconds=60] [device=…] [threads=N]"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -71,7 +72,7 @@ class Drawing:
         for i in self._numbered():
             molecule.GetAtomWithIdx(i).SetProp("atomNote", f"{self.contributions[i]:+.2g}")
         canvas = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
-        options = canvas.drawOptions()
+        options: Any = canvas.drawOptions()
         options.useBWAtomPalette()
         options.atomHighlightsAreCircles = True
         options.highlightRadius = 0.4

@@ -25,6 +25,7 @@ from roftbench.predict.featurize import Molecules
 from roftbench.predict.member import Estimators, EstimatorsOnEmbeddings, FineTuned, Member
 
 PREDICTION, LOG_ODDS, PROBABILITY, UNCLIPPED = "prediction", "log-odds", "probability", "unclipped probability"
+CAN = "Graph networks, Ridge and PLS on their embeddings, and all estimators on ECFP can be explained."
 _OF_LINK = {"identity": PREDICTION, "sigmoid": LOG_ODDS, "clip": UNCLIPPED}
 
 
@@ -106,7 +107,7 @@ class FingerprintExplainer(Explainer):
         molecule, counts = parse_smiles(smiles), self.fingerprint.counts
         if not is_linear(predict):
             return shapley_values(molecule, predict, counts=counts)
-        coefficients, intercept, _ = predict.args
+        coefficients, intercept, _ = predict.args  # type: ignore[attr-defined]
         [features] = self.fingerprint.of_smiles([smiles])
         value = float(features.astype(np.float64) @ coefficients + intercept)
         return linear_contributions(molecule, coefficients, counts=counts), intercept, value
@@ -141,7 +142,7 @@ def explainer_of(member: Member, name: str) -> Explainer:
         _check_encoder(member.encoder, name)
         fitted = [predict for task, predict in enumerate(member.tasks) if task not in member.constants]
         if not all(map(is_linear, fitted)) or not fitted:
-            _refuse(name, f"{type(member.estimator).__name__} on embeddings has no gradient", "ridge and pls can be")
+            raise _refused(name, f"{type(member.estimator).__name__} on embeddings has no gradient", CAN)
         link = fitted[0].args[2]  # type: ignore[attr-defined]
         outputs = [partial(_of_embedding, member)]
         return NetworkExplainer([member.encoder], outputs, member.featurizer, member.device, _OF_LINK[link])
@@ -153,7 +154,7 @@ def explainer_of(member: Member, name: str) -> Explainer:
             quantity = PREDICTION if member.estimated == "regression" else PROBABILITY
         return FingerprintExplainer(member.tasks, member.fingerprint, quantity)
     features = type(getattr(member, "fingerprint", member)).__name__
-    return _refuse(name, f"features of {features} cannot be assigned to atoms", "ECFP and graph networks can be")
+    raise _refused(name, f"features of {features} cannot be assigned to atoms", CAN)
 
 
 def _of_network(model: Predictor, member: FineTuned, batch: Batch) -> Tensor:
@@ -177,10 +178,8 @@ def _of_embedding(member: EstimatorsOnEmbeddings, batch: Batch) -> Tensor:
 
 def _check_encoder(encoder: Encoder, name: str) -> None:
     if not encoder.atom_inputs():
-        _refuse(name, f"{type(encoder).__name__} names no modules of atoms (Encoder.atom_inputs)", "")
+        raise _refused(name, f"{type(encoder).__name__} names no modules of atoms (Encoder.atom_inputs)")
 
 
-def _refuse(name: str, reason: str, hint: str) -> Any:
-    raise UsageError(
-        f"{name} cannot be explained: {reason}", key="explain", got=name, hint=hint and f"{hint[0].upper()}{hint[1:]}."
-    )
+def _refused(name: str, reason: str, hint: str = "") -> UsageError:
+    return UsageError(f"{name} cannot be explained: {reason}", key="explain", got=name, hint=hint)

@@ -15,7 +15,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from roftbench.data.descriptors import BITS, RADIUS
 from roftbench.methods.estimator import Predict
 
-ORDERS = 16  # pairs of an order of the atoms and its reverse
+ORDERS = 32  # pairs of an order of the atoms and its reverse
 
 Floats = NDArray[np.float64]
 
