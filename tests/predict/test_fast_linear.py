@@ -11,7 +11,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN
 from roftbench.predict.fast_linear import FastLinear
-from roftbench.predict.member import batch_lengths
 
 
 class Operations(TorchDispatchMode):
@@ -68,9 +67,3 @@ def test_gradients_and_autocast_are_left_to_torch() -> None:
             layer(x)
     assert seen.fast == 1
     assert layer.weight.grad is not None
-
-
-def test_batches_are_limited_in_graphs_and_atoms() -> None:
-    assert batch_lengths([], 5, 10) == [0]
-    assert batch_lengths([1] * 8, 5, 10) == [5, 3]
-    assert batch_lengths([5, 5, 1, 20, 1], 5, 10) == [2, 1, 1, 1]

@@ -21,17 +21,13 @@ from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
 from roftbench.methods.estimator import Estimator, Predict, constant_prediction
-from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
+from roftbench.predict.batches import batches
 from roftbench.predict.fast_linear import FastLinear
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
 from roftbench.runner.estimators import CONSTANT, ENCODER
 from roftbench.runner.objective import to_predictions
-
-# Largest batch; constant, as the last bits depend on it. Without states shared between atoms it is to fit a processor's
-# cache; with them, the more atoms the more of them share a state.
-GRAPHS, GRAPHS_THAT_SHARE, ATOMS_THAT_SHARE = 128, 512, 16_384
 
 
 class Member(ABC):
@@ -79,27 +75,7 @@ class Network(Member):
         if not molecules.places:
             return
         name = HU if self.featurizer is None else self.featurizer.label
-        graphs = PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device)
-        shared = shared_layers(self.encoder)
-        every = torch.arange(len(graphs))
-        groups = (
-            every.split(batch_lengths(graphs.sizes, GRAPHS_THAT_SHARE, ATOMS_THAT_SHARE))
-            if shared
-            else every.split(GRAPHS)
-        )
-        yield from graphs.batches(groups, shared)
-
-
-def batch_lengths(sizes: Sequence[int] | NDArray[np.int64], graphs: int, atoms: int) -> list[int]:
-    """Return how many consecutive graphs of so many atoms each batch has, limited in graphs and atoms."""
-    lengths, total = [0], 0
-    for size in sizes:
-        if lengths[-1] == graphs or (lengths[-1] and total + size > atoms):
-            lengths.append(0)
-            total = 0
-        lengths[-1] += 1
-        total += int(size)
-    return lengths
+        yield from batches(PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device), self.encoder)
 
 
 class FineTuned(Network):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,7 +19,7 @@ def hub_lab(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Lab:
     return Lab(tmp_path_factory.mktemp("results"), cache)
 
 
-def metadata(path: Path) -> tuple[dict[str, object], str]:
+def metadata(path: Path) -> tuple[dict[str, Any], str]:
     """Return the YAML at the beginning of a card, and the rest."""
     start, text, rest = path.read_text(encoding="utf-8").split("---\n", 2)
     assert start == ""
