@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
+from threadpoolctl import threadpool_limits
 
 OWN = "own"  # the graphs of a data set that has no SMILES
 HU = "hu"  # the graphs that every data set has: they decide which molecules are kept, and sizes and splits
@@ -49,9 +50,11 @@ class Featurizer(ABC):
         version: version of the graphs; raise it when a graph changes, and caches and keys of jobs change with it.
         x_type: type in which x is stored: uint8, float16 or float32.
         columns: number of columns of x and of edge_attr, F and A.
+        linear_algebra: whether `graph` solves or multiplies matrices, for which one thread is then used.
     """
 
     version: ClassVar[int] = 1
+    linear_algebra: ClassVar[bool] = False
     x_type: ClassVar[type] = np.uint8
     columns: ClassVar[tuple[int, int]]
 
@@ -65,6 +68,13 @@ class Featurizer(ABC):
 
     def pack(self, smiles: Sequence[str]) -> Packed:
         """Return the packed graphs of some SMILES; see `pack`."""
+        if self.linear_algebra:
+            # For matrices as small as molecules, threads of BLAS only wait for one another, at work.
+            with threadpool_limits(1, user_api="blas"):
+                return self._packed(smiles)
+        return self._packed(smiles)
+
+    def _packed(self, smiles: Sequence[str]) -> Packed:
         return pack([self.graph(text) for text in smiles], self.x_type, self.columns)
 
 

@@ -134,6 +134,7 @@ class GraphiumFeaturizer(Featurizer):
 
     version = VERSION
     x_type = np.float16
+    linear_algebra = True
     columns = (NUM_COLUMNS, len(BOND_CLASSES) + 1)
 
     def graph(self, smiles: str) -> Graph:

@@ -112,6 +112,7 @@ class OGBWalkFeaturizer(OGBFeaturizer):
     """The "ogb_rwse" graphs: x [N, 25], edge_attr [E, 3]."""
 
     x_type = np.float32
+    linear_algebra = True
     columns = (len(ATOM_CLASSES) + NUM_STEPS, len(BOND_CLASSES))
 
     def graph(self, smiles: str) -> Graph:
