@@ -44,5 +44,5 @@ def export(model: str, onnx: Path | None, hub: Path | None, license_name: str | 
         say(f"         {done.description} describes them; roftbench.onnx_inputs makes them of SMILES")
     if hub is not None:
         say(f"    hub  {export_hub(loaded, hub, license_name or 'other')}")
-        say(" caution  it holds molecules and labels of the training data: see its README before you publish it")
+        say(" caution  it holds labels of the data and, in training.csv, the training molecules")
     return 0

@@ -76,8 +76,8 @@ def test_vectors_of_atoms_by_hand() -> None:
     assert hot(iodine) == [36, 38 + 1, 45 + 4, 51, 56, 62 + 4, 71]
     assert carbon[71] == pytest.approx(0.12011)
     assert hot(MultiHot("v1")(x)[1])[0] == 52
-    assert hot(MultiHot("organic").atoms(x)[1])[:2] == [11, 13 + 1]
-    assert hot(MultiHot("rigr").atoms(x)[1]) == [36, 38 + 1, 45, 51]
+    assert hot(MultiHot("organic")(x)[1])[:2] == [11, 13 + 1]
+    assert hot(MultiHot("rigr")(x)[1]) == [36, 38 + 1, 45, 51]
 
 
 def test_vectors_of_bonds_by_hand() -> None:

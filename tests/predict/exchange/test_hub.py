@@ -32,10 +32,11 @@ def test_a_single_model_is_read_back_equal(cli: Command, hub_lab: Lab, words: tu
     folder = hub_lab.store.model_path(record.key)
     ended = cli("export", str(folder), "--hub", "hub/my-model", "--license", "mit")
     assert ended.code == 0, ended
-    assert "labels of" in ended.out
+    assert "training.csv" in ended.out
     found = {path.name for path in Path("hub/my-model").iterdir()}
     assert found == {
         "README.md", "config.json", ".gitattributes", "model.json", "weights.safetensors", "molecules.safetensors",
+        "training.csv",
     }  # fmt: skip
     head, rest = metadata(Path("hub/my-model/README.md"))
     assert head["license"] == "mit"

@@ -149,7 +149,7 @@ def test_the_command_writes_a_table_of_atoms_and_a_drawing_per_molecule(
     folder = fitted(rule_lab, table, *KINDS["ridge on counts"])
     Path("in.csv").write_text("smiles\nNCCO\njunk\nCCO\nN\n")
     given = ("predict", f"model_dir={folder}", "input=in.csv", "output=new/out.csv", "device=cpu")
-    ended = cli(*given, "explain=true")
+    ended = cli(*given, "explain=true", "--full")
     assert ended.code == 0, ended
     assert "3 molecules explained" in ended.out
     assert f"atoms    {Path('new/out.atoms')}" in ended.out
@@ -206,7 +206,7 @@ def test_long_tables_need_a_number_and_foreign_folders_stay(cli: Command, rule_l
 
 def test_estimators_without_a_gradient_are_named(rule_lab: Lab, table: Path) -> None:
     forest = fitted(rule_lab, table, "method=random_forest", "method.n_estimators=5")
-    with raises_usage("RandomForest on embeddings has no gradient.*Ridge and pls", key="explain"):
+    with raises_usage("RandomForest on embeddings has no gradient.*Ridge and PLS", key="explain"):
         roftbench.explain(roftbench.load(forest, device="cpu"), ["C"])
 
 
