@@ -33,9 +33,9 @@ USE = """\
     pip install roftbench
     python -c "import roftbench; print(roftbench.load('FOLDER').predict(['CCO']))"
 
-FOLDER is a copy of this repository. Nothing in it is executed by loading it. It holds labels of the training and held-out
-molecules and fingerprints, and in `training.csv` the training molecules themselves with their identifiers. Without that
-file predictions are the same, and name the nearest training molecule by its row.
+FOLDER is a copy of this repository. Nothing in it is executed by loading it. It holds labels of the training and
+held-out molecules and fingerprints, and in `training.csv` the training molecules themselves with their identifiers.
+Without that file predictions are the same, and name the nearest training molecule by its row.
 """
 
 
