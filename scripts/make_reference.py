@@ -31,7 +31,7 @@ OUT = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 MEANINGS = Path(__file__).with_name("reference.yaml")
 WIDTH = 88  # columns of a code block on the site
 COMMANDS = (
-    "run", "plan", "advise", "tables", "report", "predict", "embed", "serve", "list", "data",
+    "run", "plan", "advise", "tables", "report", "predict", "embed", "export", "serve", "list", "data",
     "fetch", "splits", "doctor", "cache",
 )  # fmt: skip
 # Facts about a published model or data set, which `roftbench list models` and `roftbench list datasets` show.

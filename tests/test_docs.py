@@ -56,8 +56,8 @@ def test_command_of_a_page_runs(cli: Command, command: str, monkeypatch: pytest.
         shutil.copy(example, example.name)
     if "=graphs.pt" in command:
         torch.save(without_smiles(), "graphs.pt")
-    if "model_dir=" in command:
-        command = re.sub(r"(?<=model_dir=)\S+", str(saved_model(cli)), command)
+    if found := re.search(r"model_dir=|roftbench export ", command):
+        command = re.sub(rf"(?<={found[0]})\S+", str(saved_model(cli)), command)
     if name := re.search(r"(?<=model=)(my|solubility)\b|(?<=serve )\w+", command):
         Names(cli.lab.store).put("run.keep", Kept(name[0], (saved_model(cli).name,)), overwrite=False)
     monkeypatch.setattr("roftbench.serve.run.serve", lambda *given: None)  # it would go on until it is interrupted

@@ -5,6 +5,7 @@ python -m scripts.speed step
 python -m scripts.speed networks
 python -m scripts.speed jobs --labels 50
 python -m scripts.speed gpu --device cuda:0
+python -m scripts.speed predict --markdown results/speed_predict.md
 python -m scripts.speed tables --records 40000
 """
 
@@ -20,6 +21,7 @@ from scripts.speed.gpu import gpu_note, throughput
 from scripts.speed.jobs import jobs, note, workers
 from scripts.speed.methods import NOTE, methods
 from scripts.speed.networks import networks
+from scripts.speed.predict import predict
 from scripts.speed.setting import LABELS
 from scripts.speed.shell import scale, start
 from scripts.speed.step import step
@@ -36,8 +38,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "start": start,
     "scale": scale,
     "gpu": throughput,
+    "predict": predict,
 }
-ALONE = "gpu"  # no part of the whole table: only where it is asked for
+ALONE = ("gpu", "predict")  # no parts of the whole table: only where they are asked for
 # Benchmarks that print tables of their own.
 OTHERS: dict[str, Callable[[argparse.Namespace], None]] = {
     "metrics": metrics,
@@ -53,11 +56,12 @@ def table(arguments: argparse.Namespace) -> None:
         print(f"{name}: {value}", flush=True)
     rows = []
     for name, part in PARTS.items():
-        if arguments.command == name or (arguments.command is None and name != ALONE):
+        if arguments.command == name or (arguments.command is None and name not in ALONE):
             rows += part(arguments)
     facts["load afterward"] = machine()["load (1, 5, 15 minutes)"]
-    gpu = arguments.command == ALONE
-    notes = [gpu_note(1 if arguments.quick else arguments.epochs) if gpu else note(arguments)]
+    notes = {"gpu": [gpu_note(1 if arguments.quick else arguments.epochs)], "predict": []}.get(
+        arguments.command, [note(arguments)]
+    )
     notes += [NOTE] * (arguments.command in (None, "methods"))
     print_table(HEADER, [row.cells() for row in rows])
     print(f"load afterward: {facts['load afterward']}", *notes, sep="\n")

@@ -17,7 +17,10 @@ Work = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; times in seconds, memory in megabytes, None where there is no such variant."""
+    """One line of the table; times in seconds (s), memory in megabytes (MB), molecules per second (mol).
+
+    None stands for a variant that does not exist.
+    """
 
     name: str
     ours: float
@@ -37,6 +40,8 @@ class Row:
             return ""
         if self.unit == "MB":
             return f"{value:,.0f} MB"
+        if self.unit == "mol":
+            return f"{value:,.0f}/s"
         return f"{value:,.2f} s" if value >= 1 else f"{1000 * value:.1f} ms"
 
 

@@ -10,15 +10,30 @@ if TYPE_CHECKING:
     from roftbench.api.tables import records
     from roftbench.predict.embedding import embed
     from roftbench.predict.ensemble import load
+    from roftbench.predict.exchange.onnx import onnx_inputs
+    from roftbench.predict.explanation.explain import explain
 
-__all__ = ["FineTunedClassifier", "FineTunedRegressor", "__version__", "embed", "finetune", "load", "records", "run"]
+__all__ = [
+    "FineTunedClassifier",
+    "FineTunedRegressor",
+    "__version__",
+    "embed",
+    "explain",
+    "finetune",
+    "load",
+    "onnx_inputs",
+    "records",
+    "run",
+]
 
 _LAZY = {  # imported on first use: torch and pandas take seconds
     "FineTunedClassifier": "roftbench.api.estimators",
     "FineTunedRegressor": "roftbench.api.estimators",
     "embed": "roftbench.predict.embedding",
+    "explain": "roftbench.predict.explanation.explain",
     "finetune": "roftbench.api.finetune",
     "load": "roftbench.predict.ensemble",
+    "onnx_inputs": "roftbench.predict.exchange.onnx",
     "records": "roftbench.api.tables",
     "run": "roftbench.api.jobs",
 }

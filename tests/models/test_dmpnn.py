@@ -115,7 +115,7 @@ def test_equal_to_an_installed_chemprop(options: dict[str, Any]) -> None:
     with np.load(GOLDEN / "chemprop.npz") as file:
         smiles = [str(text) for text in file["smiles"]]
     batch, given = batch_for(encoder, smiles), graphs(smiles)
-    assert torch.equal(encoder.vectors.atoms(batch.x).double(), given.V)
+    assert torch.equal(encoder.vectors(batch.x).double(), given.V)
     z, found = gradients(encoder, batch)
     expected = theirs.fingerprint(given)
     torch.testing.assert_close(z, expected, rtol=0, atol=1e-12)
@@ -131,7 +131,7 @@ def test_equal_to_an_installed_chemprop(options: dict[str, Any]) -> None:
 def reference(encoder: DMPNN, batch: Batch) -> Tensor:
     """Return node states, [N, dim], by the sums that the definition names."""
     ends = batch.edge_index.T.tolist()
-    atoms = encoder.vectors.atoms(batch.x).to(encoder.W_o.weight.dtype)
+    atoms = encoder.vectors(batch.x).to(encoder.W_o.weight.dtype)
     bonds = encoder.vectors.bonds[bond_kind(batch.edge_attr)].to(atoms.dtype)
     none = torch.zeros(encoder.dim, dtype=atoms.dtype)
     start = [encoder.W_i(torch.cat([atoms[u], bonds[e]])) for e, (u, _) in enumerate(ends)]

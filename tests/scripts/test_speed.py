@@ -146,3 +146,10 @@ def test_an_unknown_benchmark_is_refused_and_the_choices_are_named() -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 2
     assert "metrics" in result.stderr
+
+
+def test_predict_prints_molecules_per_second_and_per_cpu_second(speed: Speed) -> None:
+    result = speed("predict", "--quick")
+    assert result.code == 0, result.err
+    for what in (r"second of \d+ cores", "CPU second"):
+        assert re.search(rf"^`roftbench predict`, GIN, 50 molecules of HIV: per {what} +[\d,]+/s", result.out, re.M)

@@ -53,10 +53,11 @@ KEYS = {  # of commands that take key=value; run, plan and splits take every key
     "report": ("reference", "delta", *PATHS),
     "predict": (
         *("model", "model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins"),
-        "sets",
+        *("sets", "explain", "explain_tasks"),
     ),
     "embed": ("model", "model_dir", "input", "output", "smiles_column", "device", "threads"),
     "serve": ("model_dir", "port", "molecules", "seconds", "device", "threads", "plugins"),
+    "export": ("plugins", "paths.results"),
     "doctor": PATHS,
     "cache": PATHS,
 }
@@ -183,7 +184,8 @@ def _values(current: str, folder: Path | None, before: Sequence[str]) -> list[st
         known = names({**CANDIDATES, "reference": "method"}.get(key, key), folder)
     else:
         devices = ("auto", "cpu", "cuda")
-        known = list({"run.device": devices, "device": devices, "run.keep": (*BOOLEAN, "all")}.get(key, ()))
+        keeps = (*BOOLEAN, "all")
+        known = list({"run.device": devices, "device": devices, "run.keep": keeps, "explain": BOOLEAN}.get(key, ()))
         known = known or list(
             BOOLEAN if key in ("method.search", "run.rerun", "run.overwrite", "paths.offline") else ()
         )

@@ -222,6 +222,13 @@ def _embed(arguments: argparse.Namespace) -> int:
     return predict.embed(arguments.overrides, arguments.config_dir)
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    from roftbench.cli import export
+
+    given = arguments.model, arguments.onnx, arguments.hub, arguments.license
+    return export.export(*given, arguments.overrides)
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     from roftbench.cli import serve
 
@@ -264,6 +271,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "advise": _advise,
     "predict": _predict,
     "embed": _embed,
+    "export": _export,
     "serve": _serve,
     "doctor": _doctor,
     "cache": _cache,

@@ -153,12 +153,20 @@ def parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="predict a table of SMILES with saved models (run.keep=NAME)")
     predict.usage = f"{predict.prog} model=NAME|model_dir=DIR[,DIR] input=FILE output=FILE.csv[.gz] [smiles_column=…]"
     predict.usage += " [prefix=…] [device=…] [threads=N] [plugins=FILE.py] [quote_formulas=true] [sets=true]"
-    predict.usage += " [paths.results=DIR] [--full]"
+    predict.usage += " [explain=true|N] [explain_tasks=…] [paths.results=DIR] [--full]"
     predict.add_argument("--full", action="store_true", help="write numbers in full, not with the digits that matter")
 
     embed = commands.add_parser("embed", help="write the representations of a pretrained or a saved model")
     embed.usage = f"{embed.prog} model=NAME|model_dir=DIR input=FILE output=FILE.npz|.parquet [smiles_column=…]"
     embed.usage += " [device=…] [threads=N] [model.…=…] [paths.…=…]"
+
+    export = commands.add_parser("export", help="write a saved model as an ONNX file or as a folder for a model hub")
+    export.add_argument("model", help="name or folder of a saved model, or several separated by commas")
+    export.add_argument("--onnx", type=Path, metavar="FILE", help="write the network to this file (.onnx)")
+    export.add_argument("--hub", type=Path, metavar="FOLDER", help="write a folder that a model hub takes as it is")
+    export.add_argument("--license", metavar="NAME", help="license of the model on the hub (default: other)")
+    export.usage = f"{export.prog} MODEL [--onnx FILE] [--hub FOLDER] [--license NAME] [plugins=FILE.py]"
+    export.usage += " [paths.results=DIR]"
 
     serve = commands.add_parser("serve", help="open a page for a saved model in the browser of this machine")
     serve.usage = (

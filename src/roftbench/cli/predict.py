@@ -17,9 +17,12 @@ from roftbench.config.schema import typed
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError, check_range
+from roftbench.overrides import elements
 from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
+from roftbench.predict.explanation.explain import EnsembleExplainer
+from roftbench.predict.explanation.table import check_folder, explain_table, folder_of, rows_to_explain
 from roftbench.predict.kept import results_folder, saved_folders
 from roftbench.predict.table import predict_table
 from roftbench.store.files import check_paths
@@ -47,6 +50,8 @@ class Settings:
     quote_formulas: bool = False
     sets: bool = False
     full: bool = False
+    explain: str = ""
+    explain_tasks: str = ""
 
     def __post_init__(self) -> None:
         check_device(self.device)
@@ -84,15 +89,35 @@ def predict(overrides: Sequence[str]) -> int:
     folders = saved_folders(settings.model, settings.model_dir, paths)
     ensemble = load(*folders, device=settings.device, plugins=plugins_of(settings.plugins))
     source = _source(settings)
-    _announce(ensemble, source)
     path = Path(settings.output).expanduser()
+    rows = rows_to_explain(settings.explain, source.count)
+    explainer = EnsembleExplainer(ensemble, _names(settings)) if rows else None  # refuses before anything is predicted
+    if explainer is not None:
+        check_folder(folder_of(path))
+    _announce(ensemble, source)
     flags = {name: getattr(settings, name) for name in ("quote_formulas", "sets", "full")}
     done = predict_table(ensemble, source, path, settings.prefix, **flags)
     before = f", {done.before:,} of them before" if done.before else ""
     without = f"; {done.without:,} without a prediction, see the column 'reason'" if done.without else ""
     say(f"{done.rows:,} rows in {duration(time.monotonic() - began)}{before}{without}")
     say(f"output   {path}")
+    if explainer is not None:
+        _explain(explainer, ensemble, source, rows, path)
     return 0
+
+
+def _names(settings: Settings) -> list[str] | None:
+    """Return the tasks to explain, written as A,B or [A,B]; None for all."""
+    return [name for name in elements(settings.explain_tasks) if name] or None
+
+
+def _explain(explainer: EnsembleExplainer, ensemble: Ensemble, source: Rows, rows: int, path: Path) -> None:
+    began = time.monotonic()
+    done = explain_table(explainer, ensemble, source, rows, folder_of(path))
+    say(f"{done.molecules:,} molecules explained in {duration(time.monotonic() - began)}")
+    if done.open:
+        say(f" caution  contributions of {done.open:,} miss the prediction by more than 1 %: column 'gap'")
+    say(f"atoms    {done.folder}")
 
 
 def embed(overrides: Sequence[str], folder: Path | None) -> int:
@@ -101,9 +126,10 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     named = any(text.startswith(OF_MODEL) for text in overrides) and not _is_kept(overrides, paths, folder)
     with_model = [text for text in overrides if text.startswith((*OF_MODEL, *BESIDE))] if named else []
     settings = settings_of([text for text in overrides if text not in (*with_model, *paths)])
-    if settings.prefix:
-        problem = f"prefix={settings.prefix} belongs to predict: embed adds no columns to a table"
-        raise UsageError(problem, key="prefix", got=settings.prefix)
+    for name in ("prefix", "explain", "explain_tasks"):
+        if given := getattr(settings, name):
+            problem = f"{name}={given} belongs to predict: embed adds no columns to a table and explains nothing"
+            raise UsageError(problem, key=name, got=given)
     if bool(settings.model_dir or settings.model) == named:
         raise UsageError(
             "give either model=NAME (see roftbench list models, list kept) or model_dir=DIR (a saved model)",

@@ -41,9 +41,12 @@ def graph_kind(
     else:
         target = present_path(target)
     found: type[Featurizer] = import_allowed(target, "featurizer", plugins, (Featurizer,))
-    pack = found().pack if target.startswith(f"{PACKAGE}.") else partial(_pack, target, file_of(target))
+    ours = found() if target.startswith(f"{PACKAGE}.") else None
+    pack = partial(_pack, target, file_of(target)) if ours is None else ours.pack
     own = None if target == shipped else stable_name(target)
-    return GraphKind(name, found.version, code_of(found, plugins), own, pack=pack)
+    return GraphKind(
+        name, found.version, code_of(found, plugins), own, pack=pack, order=None if ours is None else ours.order
+    )
 
 
 @cache

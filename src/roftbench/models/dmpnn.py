@@ -22,7 +22,7 @@ from roftbench.errors import check_choice
 from roftbench.models.acceleration import Accelerated
 from roftbench.models.chemprop_file import ACTIVATIONS, AGGREGATIONS, read_model
 from roftbench.models.directed_edges import DirectedEdges
-from roftbench.models.encoder import Nodes, Weights
+from roftbench.models.encoder import Nodes, Weights, is_hooked
 from roftbench.models.multi_hot import KINDS, MultiHot, bond_kind
 
 
@@ -78,6 +78,10 @@ class DMPNN(Accelerated):
         last = nn.ModuleList([self.W_o, self.tau])
         return {"W_i": self.W_i, "W_h": self.W_h, "W_o": last, **({} if self.bn is None else {"bn": self.bn})}
 
+    def atom_inputs(self) -> list[nn.Module]:
+        """Return the module that makes the atoms' vectors."""
+        return [self.vectors]
+
     @classmethod
     def read(cls, content: bytes, what: str) -> Weights | None:
         """Return the weights of a chemprop file and its hyperparameters; raises as `read_model` does."""
@@ -86,9 +90,10 @@ class DMPNN(Accelerated):
     def forward(self, batch: Batch) -> Nodes:
         """Return node states; `features` is the same before the last dropout."""
         drops = self.dropout > 0 and (self.W_i.training or self.W_h.training)
-        share = batch.x.device.type == "cpu" and not self.undirected and not drops
+        # A hook on the vectors may tell equal atoms apart.
+        share = batch.x.device.type == "cpu" and not (self.undirected or drops or is_hooked(self.vectors))
         edges = DirectedEdges.of(batch, self.depth, share=share)
-        atoms = self.vectors.atoms(batch.x).to(self.W_o.weight.dtype)
+        atoms = self.vectors(batch.x).to(self.W_o.weight.dtype)
         initial = self._initial(atoms, batch, edges.first)
         states = self._activate(initial.clone(), self.W_i)
         for again, messages in zip(edges.initial, edges.messages, strict=True):

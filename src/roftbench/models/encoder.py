@@ -105,6 +105,14 @@ class Encoder(nn.Module, ABC):
         """Return the places in each layer, in order, that adapters and prompts need; by default none."""
         return []
 
+    def atom_inputs(self) -> list[nn.Module]:
+        """Return the modules whose outputs, a row per atom, are all that states know of the atoms; by default none.
+
+        `roftbench predict explain=true` needs them. If all of them return zeros, no state may depend on what the atoms
+        are, only on bonds and on the shape of the graph.
+        """
+        return []
+
     @classmethod
     def read(cls, content: bytes, what: str) -> Weights | None:
         """Return the weights of a file in a format of the encoder's own, named `what` in messages; by default None.

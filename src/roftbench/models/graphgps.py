@@ -81,6 +81,10 @@ class GraphGPS(Encoder):
             h, e = layer(h, e, wiring, padding)
         return Nodes(out=h, features=h)
 
+    def atom_inputs(self) -> list[nn.Module]:
+        """Return the atom tables and the encoding of random walks, the two parts of a node's first state."""
+        return [self.atom_encoder, self.pe_encoder]
+
     def make_head(self, num_tasks: int) -> nn.Module:
         """Return the head of GraphGPS, dim -> dim/2 -> dim/4 -> T with GELU between."""
         half, quarter = self.dim // 2, self.dim // 4

@@ -125,6 +125,10 @@ class Graphium(Accelerated):
         layers = [layer for layer in self.layers if isinstance(layer, Layer)]
         return [Site(one, one, one.nn, one.norm_layer, one.widths) for one in layers]
 
+    def atom_inputs(self) -> list[nn.Module]:
+        """Return the input network, which reads features and positional encodings."""
+        return [self.pre_nn]
+
     def embed_nodes(self, x: Tensor) -> Tensor:
         """Return the input states of atoms, [N, node_dim], from x [N, 41], in the type of the weights."""
         x = x.to(self.dtype)

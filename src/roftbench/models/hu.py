@@ -172,6 +172,10 @@ class HuEncoder(Accelerated):
         pairs: list[tuple[Any, nn.Module]] = list(zip(self.gnns, self.batch_norms, strict=True))
         return [Site(layer, layer.own, layer.after_sum or norm, norm, widths) for layer, norm in pairs]
 
+    def atom_inputs(self) -> list[nn.Module]:
+        """Return the two atom tables."""
+        return [self.x_embedding1, self.x_embedding2]
+
     def shared_layers(self) -> int:
         """Return the number of layers up to the first whose norm trains: dropout and batch statistics follow it.
 

@@ -68,6 +68,10 @@ class MoleculeSTM(Encoder):
         pairs: list[tuple[Any, nn.Module]] = list(zip(self.gnns, self.batch_norms, strict=True))
         return [Site(layer, layer, layer.mlp, norm, widths) for layer, norm in pairs]
 
+    def atom_inputs(self) -> list[nn.Module]:
+        """Return the atom tables."""
+        return [self.atom_encoder]
+
     def translate(self, state: State) -> State:
         """Return the tensors of the published file under this encoder's names, without the untrained head."""
         return {key.removeprefix(PREFIX): tensor for key, tensor in state.items() if not key.startswith(UNUSED)}

@@ -74,7 +74,7 @@ class MultiHot(nn.Module):
         self.register_buffer("position", position, persistent=False)
         self.register_buffer("bonds", bonds, persistent=False)
 
-    def atoms(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Return the vectors of atoms, [N, num_atom], from x [N, 8]."""
         rows = torch.arange(len(self.used), device=x.device)
         hot = self.position[rows, x[:, self.used].long()]

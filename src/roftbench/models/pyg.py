@@ -129,6 +129,10 @@ class PyG(Encoder):
         with evaluating(self):
             return sites_of(self.blocks().values(), lambda: self._called(probe))
 
+    def atom_inputs(self) -> list[nn.Module]:
+        """Return the atom tables, which only `inputs` "embed" has."""
+        return [] if self.atoms is None else [self.atoms]
+
     def _reads_bonds(self, kwargs: Mapping[str, Any]) -> bool:
         """Whether bonds are used: modules with an `edge_dim` use them only where it is given."""
         knows = "edge_dim" in inspect.signature(type(self.module).__init__).parameters or "edge_dim" in kwargs

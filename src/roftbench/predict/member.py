@@ -21,14 +21,13 @@ from roftbench.data.featurizers.base import HU, GraphKind
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.errors import UsageError
 from roftbench.methods.estimator import Estimator, Predict, constant_prediction
-from roftbench.models.acceleration import shared_layers
 from roftbench.models.encoder import Encoder, Predictor
+from roftbench.predict.batches import batches
+from roftbench.predict.fast_linear import FastLinear
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.saved_model import AGAIN, SavedModel
 from roftbench.runner.estimators import CONSTANT, ENCODER
 from roftbench.runner.objective import to_predictions
-
-BATCH = 128  # graphs, which fit a processor's cache; constant, as the last bits depend on it
 
 
 class Member(ABC):
@@ -66,7 +65,8 @@ class Network(Member):
 
     def embed(self, molecules: Molecules) -> NDArray[np.float32]:
         """Return the input of the head, the pooled node states [K, d]."""
-        found = [self.encoder.represent(batch) for batch in self._batches(molecules)]
+        with torch.no_grad(), FastLinear():
+            found = [self.encoder.represent(batch) for batch in self._batches(molecules)]
         whole = torch.cat(found) if found else torch.empty(0, self.encoder.dim)
         embedded: NDArray[np.float32] = whole.float().cpu().numpy()
         return embedded
@@ -75,8 +75,7 @@ class Network(Member):
         if not molecules.places:
             return
         name = HU if self.featurizer is None else self.featurizer.label
-        graphs = PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device)
-        yield from graphs.batches(torch.arange(len(graphs)).split(BATCH), shared_layers(self.encoder))
+        yield from batches(PackedGraphs.from_chunks([molecules.graphs[name]]).to(self.device), self.encoder)
 
 
 class FineTuned(Network):
@@ -104,7 +103,8 @@ class FineTuned(Network):
         return super().embed(molecules)
 
     def _predicted(self, model: Predictor, molecules: Molecules) -> NDArray[np.float64]:
-        outputs: list[Tensor] = [model(batch) for batch in self._batches(molecules)]
+        with torch.no_grad(), FastLinear():
+            outputs: list[Tensor] = [model(batch) for batch in self._batches(molecules)]
         whole = torch.cat(outputs) if outputs else torch.empty(0, len(self.scale), device=self.device)
         return to_predictions(whole, self.task, self.scale, self.offset)
 
@@ -127,6 +127,7 @@ class EstimatorMember(Member):
 
     def __init__(self, saved: SavedModel, plugins: tuple[str, ...]) -> None:
         self.strip_salts = saved.strip_salts
+        self.estimated = saved.task
         self.estimator: Estimator = _built(saved, "method", plugins)
         self.has_deviation = saved.task == "regression" and self.estimator.has_deviation()
         self.constants: dict[int, float] = {}

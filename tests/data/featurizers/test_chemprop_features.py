@@ -71,13 +71,13 @@ def test_vectors_have_the_widths_of_chemprop(kind: str) -> None:
 def test_vectors_of_atoms_by_hand() -> None:
     """Columns of v2: 37 elements and other, 7 degrees, 6 charges, 5 chiralities, 6 hydrogens, 8 hybridizations."""
     x = torch.from_numpy(smiles_to_graph("CI").x)
-    carbon, iodine = MultiHot("v2").atoms(x)
+    carbon, iodine = MultiHot("v2")(x)
     assert hot(carbon) == [5, 38 + 4, 45 + 4, 51, 56 + 3, 62 + 4, 71]
     assert hot(iodine) == [36, 38 + 1, 45 + 4, 51, 56, 62 + 4, 71]
     assert carbon[71] == pytest.approx(0.12011)
-    assert hot(MultiHot("v1").atoms(x)[1])[0] == 52
-    assert hot(MultiHot("organic").atoms(x)[1])[:2] == [11, 13 + 1]
-    assert hot(MultiHot("rigr").atoms(x)[1]) == [36, 38 + 1, 45, 51]
+    assert hot(MultiHot("v1")(x)[1])[0] == 52
+    assert hot(MultiHot("organic")(x)[1])[:2] == [11, 13 + 1]
+    assert hot(MultiHot("rigr")(x)[1]) == [36, 38 + 1, 45, 51]
 
 
 def test_vectors_of_bonds_by_hand() -> None:

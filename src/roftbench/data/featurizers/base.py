@@ -4,17 +4,29 @@ This module runs in worker processes, so it imports nothing heavy.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rdkit import Chem
+from threadpoolctl import threadpool_limits
 
 OWN = "own"  # the graphs of a data set that has no SMILES
 HU = "hu"  # the graphs that every data set has: they decide which molecules are kept, and sizes and splits
 
 Packed = dict[str, NDArray[Any]]
+
+
+def atoms_of(molecule: Chem.Mol) -> Iterator[Chem.Atom]:
+    """Return a molecule's atoms in order: `GetAtoms()` without three calls of Python per atom."""
+    return map(molecule.GetAtomWithIdx, range(molecule.GetNumAtoms()))
+
+
+def bonds_of(molecule: Chem.Mol) -> Iterator[Chem.Bond]:
+    """Return a molecule's bonds in order; see `atoms_of`."""
+    return map(molecule.GetBondWithIdx, range(molecule.GetNumBonds()))
 
 
 class Graph(NamedTuple):
@@ -38,9 +50,11 @@ class Featurizer(ABC):
         version: version of the graphs; raise it when a graph changes, and caches and keys of jobs change with it.
         x_type: type in which x is stored: uint8, float16 or float32.
         columns: number of columns of x and of edge_attr, F and A.
+        linear_algebra: whether `graph` solves or multiplies matrices, for which one thread is then used.
     """
 
     version: ClassVar[int] = 1
+    linear_algebra: ClassVar[bool] = False
     x_type: ClassVar[type] = np.uint8
     columns: ClassVar[tuple[int, int]]
 
@@ -48,8 +62,19 @@ class Featurizer(ABC):
     def graph(self, smiles: str) -> Graph:
         """Return the graph of a SMILES that has a "hu" graph."""
 
+    def order(self, smiles: str) -> list[int]:
+        """Return the position in the SMILES of each atom of its graph; by default atoms are in the SMILES's order."""
+        return list(range(len(self.graph(smiles).x)))
+
     def pack(self, smiles: Sequence[str]) -> Packed:
         """Return the packed graphs of some SMILES; see `pack`."""
+        if self.linear_algebra:
+            # For matrices as small as molecules, threads of BLAS only wait for one another, at work.
+            with threadpool_limits(1, user_api="blas"):
+                return self._packed(smiles)
+        return self._packed(smiles)
+
+    def _packed(self, smiles: Sequence[str]) -> Packed:
         return pack([self.graph(text) for text in smiles], self.x_type, self.columns)
 
 
@@ -63,6 +88,7 @@ class GraphKind:
         code: digest of the plug-in's code, None for a featurizer of the package.
         target: import path of the class, for an option of a user's config folder; None where the name leads to it.
         pack: `Featurizer.pack`, in a form that can be sent to a worker process.
+        order: `Featurizer.order`; None for a plug-in, whose atoms are in the order of the SMILES.
     """
 
     name: str
@@ -70,6 +96,7 @@ class GraphKind:
     code: str | None = None
     target: str | None = None
     pack: Callable[[Sequence[str]], Packed] = field(kw_only=True, compare=False)
+    order: Callable[[str], list[int]] | None = field(default=None, kw_only=True, compare=False)
 
     def identity(self) -> dict[str, Any]:
         """Return what identifies the graphs in a job's key."""

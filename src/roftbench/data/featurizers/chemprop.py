@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 from rdkit import Chem
 
-from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of
 from roftbench.data.featurizers.hu import parse_smiles
 
 CHARGES = (-1, -2, 1, 2, 0)
@@ -43,10 +43,10 @@ def smiles_to_graph(smiles: str) -> Graph:
         FeaturizeError: RDKit cannot parse it.
     """
     molecule = parse_smiles(smiles)
-    x = np.array([_atom(atom) for atom in molecule.GetAtoms()], dtype=np.float32)
+    x = np.array([_atom(atom) for atom in atoms_of(molecule)], dtype=np.float32)
     ends, features = [], []
     entered = Counter[int]()
-    for bond in molecule.GetBonds():
+    for bond in bonds_of(molecule):
         begin, end = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
         kind = _bond(bond)
         ends += [(begin, end), (end, begin)]

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 
-from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import laplacian_eigenpairs, return_probabilities
 
@@ -48,6 +48,7 @@ STEREOS = (
     Chem.BondStereo.STEREOCIS,
     Chem.BondStereo.STEREOTRANS,
 )
+ORIGINAL = "_roftbench_index"  # property of an atom: its index before the renumbering
 NO_GROUP = 18  # the class of the f block
 NOBLE = (0, 2, 10, 18, 36, 54, 86, 118)  # atomic numbers at which a period ends
 DUMMY = (17, 6)  # group 18, period 7: the original's entry for atomic number 0
@@ -66,13 +67,13 @@ def smiles_to_graph(smiles: str) -> Graph:
         FeaturizeError: RDKit cannot parse it.
     """
     molecule = canonical_molecule(parse_smiles(smiles))
-    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in molecule.GetBonds()]
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in bonds_of(molecule)]
     table = np.repeat(np.array(bonds, dtype=np.int64).reshape(-1, 5), 2, axis=0)
     ends = table[:, :2]
     ends[1::2] = ends[1::2, ::-1].copy()
     adjacency = np.zeros((molecule.GetNumAtoms(), molecule.GetNumAtoms()))
     adjacency[ends[:, 0], ends[:, 1]] = 1
-    atoms = np.array([_atom(atom) for atom in molecule.GetAtoms()], dtype=np.float16)
+    atoms = np.array([_atom(atom) for atom in atoms_of(molecule)], dtype=np.float16)
     positional = (*laplacian_eigenpairs(adjacency, NUM_EIGENPAIRS), return_probabilities(adjacency, NUM_STEPS))
     x = np.concatenate([atoms, *positional], axis=1)
     return Graph(x, np.ascontiguousarray(ends.T), np.ascontiguousarray(table[:, 2:]))
@@ -83,6 +84,13 @@ def canonical_molecule(molecule: Chem.Mol) -> Chem.Mol:
     ranks = list(Chem.CanonicalRankAtoms(molecule))
     with rdBase.BlockLogs():  # which warn of hydrogens that cannot be removed
         return Chem.RemoveHs(Chem.RenumberAtoms(molecule, np.argsort(ranks).tolist()))
+
+
+def atom_order(molecule: Chem.Mol) -> list[int]:
+    """Return the index in the molecule of each atom of `canonical_molecule`."""
+    for atom in atoms_of(molecule):
+        atom.SetIntProp(ORIGINAL, atom.GetIdx())
+    return [atom.GetIntProp(ORIGINAL) for atom in atoms_of(canonical_molecule(molecule))]
 
 
 def _atom(atom: Chem.Atom) -> tuple[int, ...]:
@@ -126,8 +134,13 @@ class GraphiumFeaturizer(Featurizer):
 
     version = VERSION
     x_type = np.float16
+    linear_algebra = True
     columns = (NUM_COLUMNS, len(BOND_CLASSES) + 1)
 
     def graph(self, smiles: str) -> Graph:
         """Return the graph of a SMILES as `smiles_to_graph` does."""
         return smiles_to_graph(smiles)
+
+    def order(self, smiles: str) -> list[int]:
+        """Return the position in the SMILES of each atom of the graph."""
+        return atom_order(parse_smiles(smiles))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from roftbench.data.featurizers.base import Featurizer, Graph, pack
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of, pack
 from roftbench.data.smiles import BLANKS, Cell, FeaturizeError, molecule_of, rdkit_failure, read_cell, without_salts
 
 COUNTED = ("named", "extended", "mapped", "stripped")  # fields of `Cell`
@@ -82,7 +82,7 @@ def smiles_to_graph(smiles: str) -> Graph:
 def molecule_to_graph(molecule: Chem.Mol) -> Graph:
     """Return the graph of an RDKit molecule; raises as `smiles_to_graph` does."""
     try:
-        nodes = [(atom.GetAtomicNum() - 1, CHIRALITY[atom.GetChiralTag()]) for atom in molecule.GetAtoms()]
+        nodes = [(atom.GetAtomicNum() - 1, CHIRALITY[atom.GetChiralTag()]) for atom in atoms_of(molecule)]
         bonds = [
             (
                 bond.GetBeginAtomIdx(),
@@ -90,7 +90,7 @@ def molecule_to_graph(molecule: Chem.Mol) -> Graph:
                 BOND_TYPE[bond.GetBondType()],
                 BOND_DIRECTION[bond.GetBondDir()],
             )
-            for bond in molecule.GetBonds()
+            for bond in bonds_of(molecule)
         ]
     except KeyError as error:
         raise FeaturizeError(_no_row(error.args[0])) from None

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from rdkit import Chem
 
-from roftbench.data.featurizers.base import Featurizer, Graph
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import landing_probabilities
 
@@ -57,8 +57,8 @@ def smiles_to_graph(smiles: str) -> Graph:
         FeaturizeError: RDKit cannot parse it.
     """
     molecule = parse_smiles(smiles)
-    x = np.array([_atom(atom) for atom in molecule.GetAtoms()], dtype=np.int64)
-    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in molecule.GetBonds()]
+    x = np.array([_atom(atom) for atom in atoms_of(molecule)], dtype=np.int64)
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in bonds_of(molecule)]
     table = np.repeat(np.array(bonds, dtype=np.int64).reshape(-1, 2 + len(BOND_CLASSES)), 2, axis=0)
     ends = table[:, :2]
     ends[1::2] = ends[1::2, ::-1].copy()
@@ -112,6 +112,7 @@ class OGBWalkFeaturizer(OGBFeaturizer):
     """The "ogb_rwse" graphs: x [N, 25], edge_attr [E, 3]."""
 
     x_type = np.float32
+    linear_algebra = True
     columns = (len(ATOM_CLASSES) + NUM_STEPS, len(BOND_CLASSES))
 
     def graph(self, smiles: str) -> Graph:

@@ -5,6 +5,8 @@ projector onto an eigenspace does not. Bases are therefore computed from project
 molecule has the same encodings on every machine.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,11 +53,12 @@ def components(adjacency: Floats) -> list[NDArray[np.int64]]:
     return found
 
 
-def eigenspaces(values: Floats, vectors: Floats) -> list[tuple[float, Floats]]:
-    """Return (eigenvalue, basis [m, dimension]) per eigenspace, from ascending eigenvalues [m] and vectors [m, m]."""
+def eigenspaces(values: Floats, vectors: Floats) -> Iterator[tuple[float, Floats]]:
+    """Yield (eigenvalue, basis [m, dimension]) per eigenspace, from ascending eigenvalues [m] and vectors [m, m]."""
     starts = np.flatnonzero(np.diff(values, prepend=-np.inf) > SAME_EIGENVALUE)
     ends = np.append(starts[1:], len(values))
-    return [(float(values[a:b].mean()), vectors[:, a:b]) for a, b in zip(starts, ends, strict=True)]
+    for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
+        yield float(values[a:b].mean() if b > a + 1 else values[a]), vectors[:, a:b]
 
 
 def canonical_basis(basis: Floats, count: int) -> Floats:

@@ -1,0 +1,48 @@
+"""`roftbench export`: a saved model as an ONNX file or as a folder for a model hub."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from roftbench.config.paths import paths_of
+from roftbench.config.plugins import plugins_of
+from roftbench.console import say
+from roftbench.errors import UsageError
+from roftbench.predict.ensemble import load
+from roftbench.predict.exchange.hub import export_hub
+from roftbench.predict.exchange.onnx import INPUTS, export_onnx
+
+KEYS = ("plugins", "paths.results")
+
+
+def export(model: str, onnx: Path | None, hub: Path | None, license_name: str | None, overrides: Sequence[str]) -> int:
+    """Write what was asked for and return 0.
+
+    Args:
+        model: name or folder of a saved model, or several separated by commas.
+        onnx: file to write.
+        hub: folder to write.
+        license_name: license of the model on the hub.
+        overrides: `plugins=` and `paths.results=`.
+
+    Raises:
+        UsageError: nothing is asked for, there is no such model, or it cannot be exported or written.
+    """
+    if onnx is None and hub is None:
+        raise UsageError("nothing to write: give --onnx FILE, --hub FOLDER or both", key="export")
+    if license_name is not None and hub is None:
+        raise UsageError("--license belongs to --hub", key="--license", got=license_name)
+    given = dict(text.split("=", 1) for text in overrides)
+    if unknown := [key for key in given if key not in KEYS]:
+        raise UsageError(f"unknown key '{unknown[0]}'", key=unknown[0], got=unknown[0], allowed=KEYS)
+    names = [model] if Path(model).expanduser().is_dir() else [name.strip() for name in model.split(",")]
+    results = paths_of([text for text in overrides if text.startswith("paths.")]).results
+    loaded = load(*names, device="cpu", plugins=plugins_of(given.get("plugins")), results=results)
+    if onnx is not None:
+        say("   onnx  the exporter takes some seconds")
+        done = export_onnx(loaded, onnx)
+        say(f"   onnx  {done.network} ({done.size / 1e6:.1f} MB): inputs {', '.join(INPUTS)}")
+        say(f"         {done.description} describes them; roftbench.onnx_inputs makes them of SMILES")
+    if hub is not None:
+        say(f"    hub  {export_hub(loaded, hub, license_name or 'other')}")
+        say(" caution  it holds labels of the data and, in training.csv, the training molecules")
+    return 0

@@ -1,0 +1,1 @@
+"""Saved models in the formats of others: ONNX files, folders for model hubs."""
