@@ -14,7 +14,15 @@ from roftbench.predict.exchange.onnx import INPUTS, export_onnx
 KEYS = ("plugins", "paths.results")
 
 
-def export(model: str, onnx: Path | None, hub: Path | None, license_name: str | None, overrides: Sequence[str]) -> int:
+def export(
+    model: str,
+    onnx: Path | None,
+    hub: Path | None,
+    license_name: str | None,
+    overrides: Sequence[str],
+    *,
+    training_data: bool = False,
+) -> int:
     """Write what was asked for and return 0.
 
     Args:
@@ -23,14 +31,16 @@ def export(model: str, onnx: Path | None, hub: Path | None, license_name: str | 
         hub: folder to write.
         license_name: license of the model on the hub.
         overrides: `plugins=` and `paths.results=`.
+        training_data: whether the folder holds the training molecules.
 
     Raises:
         UsageError: nothing is asked for, there is no such model, or it cannot be exported or written.
     """
     if onnx is None and hub is None:
         raise UsageError("nothing to write: give --onnx FILE, --hub FOLDER or both", key="export")
-    if license_name is not None and hub is None:
-        raise UsageError("--license belongs to --hub", key="--license", got=license_name)
+    if hub is None and (license_name is not None or training_data):
+        key = "--training-data" if license_name is None else "--license"
+        raise UsageError(f"{key} belongs to --hub", key=key, got=license_name)
     given = dict(text.split("=", 1) for text in overrides)
     if unknown := [key for key in given if key not in KEYS]:
         raise UsageError(f"unknown key '{unknown[0]}'", key=unknown[0], got=unknown[0], allowed=KEYS)
@@ -43,6 +53,8 @@ def export(model: str, onnx: Path | None, hub: Path | None, license_name: str | 
         say(f"   onnx  {done.network} ({done.size / 1e6:.1f} MB): inputs {', '.join(INPUTS)}")
         say(f"         {done.description} describes them; roftbench.onnx_inputs makes them of SMILES")
     if hub is not None:
-        say(f"    hub  {export_hub(loaded, hub, license_name or 'other')}")
-        say(" caution  it holds labels of the data and, in training.csv, the training molecules")
+        written = export_hub(loaded, hub, license_name or "other", training_data=training_data)
+        molecules = " and, in training.csv, the training molecules" if training_data else ""
+        say(f"    hub  {written}")
+        say(f" caution  it holds labels and fingerprints of the data{molecules}")
     return 0

@@ -226,7 +226,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from roftbench.cli import export
 
     given = arguments.model, arguments.onnx, arguments.hub, arguments.license
-    return export.export(*given, arguments.overrides)
+    return export.export(*given, arguments.overrides, training_data=arguments.training_data)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

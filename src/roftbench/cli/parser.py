@@ -165,7 +165,11 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--onnx", type=Path, metavar="FILE", help="write the network to this file (.onnx)")
     export.add_argument("--hub", type=Path, metavar="FOLDER", help="write a folder that a model hub takes as it is")
     export.add_argument("--license", metavar="NAME", help="license of the model on the hub (default: other)")
-    export.usage = f"{export.prog} MODEL [--onnx FILE] [--hub FOLDER] [--license NAME] [plugins=FILE.py]"
+    export.add_argument(
+        "--training-data", action="store_true", help="write SMILES and identifiers of the training molecules, too"
+    )
+    export.usage = f"{export.prog} MODEL [--onnx FILE] [--hub FOLDER] [--license NAME] [--training-data]"
+    export.usage += " [plugins=FILE.py]"
     export.usage += " [paths.results=DIR]"
 
     serve = commands.add_parser("serve", help="open a page for a saved model in the browser of this machine")

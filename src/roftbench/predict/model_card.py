@@ -31,6 +31,10 @@ training molecules, and `training.csv` their SMILES and identifiers. Whoever has
 may be removed from it, and predictions then name the nearest training molecule by its row alone.\
 """
 
+NO_MOLECULES = """ It also holds the labels of the
+training molecules, not the molecules themselves: predictions name the nearest one by its row.\
+"""
+
 DOMAIN = """
 - The column `in_domain` is `no` below a similarity of {no:.3f} and `edge` below {edge:.3f}: at most 5 % and 20 % of
   molecules like the {count} {based_on} are less similar to a training molecule.\
@@ -88,7 +92,7 @@ def card(saved: SavedModel) -> str:
         atoms=facts["atoms"],
         held_out=held_out,
         domain="" if domain is None else DOMAIN.format(**domain),
-        training=TRAINING if "training" in facts else "",
+        training="" if "training" not in facts else TRAINING if saved.holds_molecules else NO_MOLECULES,
         deviation=DEVIATION.format(method=job["method"]["name"]) if facts.get("deviation") else "",
         split="the other fits" if evaluation else f"this data set's split, `{job['split']['name']}`",
         license=facts["license"] or "not stated",

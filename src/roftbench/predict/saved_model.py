@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,16 @@ class SavedModel:
     def data(self) -> str:
         """Checksum of the table that row numbers refer to."""
         return str(self.facts["job"]["dataset"]["sha256"])
+
+    @property
+    def holds_molecules(self) -> bool:
+        """Whether it holds the SMILES of its training molecules."""
+        return self.training is not None and self.training.smiles is not None
+
+    def without_molecules(self) -> "SavedModel":
+        """Return the model without SMILES and identifiers of its training molecules."""
+        training = None if self.training is None else replace(self.training, smiles=None, ids=None)
+        return replace(self, training=training)
 
 
 def write_saved(saved: SavedModel, card: str) -> None:

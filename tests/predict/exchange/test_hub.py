@@ -26,18 +26,34 @@ def metadata(path: Path) -> tuple[dict[str, Any], str]:
     return yaml.safe_load(text), rest
 
 
+WHOLE = "--training-data"
+FILES = {"README.md", "config.json", ".gitattributes", "model.json", "weights.safetensors", "molecules.safetensors"}
+
+
+def test_training_molecules_stay_at_home(cli: Command, hub_lab: Lab) -> None:
+    folder = hub_lab.store.model_path(hub_lab.done("method=full_ft", "run.keep=true").key)
+    ended = cli("export", str(folder), "--hub", "hub")
+    assert ended.code == 0, ended
+    assert {path.name for path in Path("hub").iterdir()} == FILES
+    written = b"".join(path.read_bytes() for path in Path("hub").iterdir())
+    model = roftbench.load(folder, device="cpu")
+    assert not [one for one in model.saved[0].training.smiles if len(one) > 12 and one.encode() in written]
+    assert "training.csv" not in ended.out + Path("hub/README.md").read_text(encoding="utf-8")
+    smiles = ["CCO", "c1ccccc1O"]
+    before, after = (one.predict(smiles) for one in (model, roftbench.load("hub", device="cpu")))
+    same = [name for name in after.columns if name not in ("neighbor_smiles", "neighbor_id")]
+    assert after[same].equals(before[same])
+    cli("export", str(folder), "--onnx", "a.onnx", WHOLE).refused("--training-data belongs to --hub")
+
+
 @pytest.mark.parametrize("words", [("method=full_ft",), (*FOREST, "dataset=bace")], ids=["network", "forest"])
 def test_a_single_model_is_read_back_equal(cli: Command, hub_lab: Lab, words: tuple[str, ...]) -> None:
     record = hub_lab.done(*words, "run.keep=true")
     folder = hub_lab.store.model_path(record.key)
-    ended = cli("export", str(folder), "--hub", "hub/my-model", "--license", "mit")
+    ended = cli("export", str(folder), "--hub", "hub/my-model", "--license", "mit", WHOLE)
     assert ended.code == 0, ended
     assert "training.csv" in ended.out
-    found = {path.name for path in Path("hub/my-model").iterdir()}
-    assert found == {
-        "README.md", "config.json", ".gitattributes", "model.json", "weights.safetensors", "molecules.safetensors",
-        "training.csv",
-    }  # fmt: skip
+    assert {path.name for path in Path("hub/my-model").iterdir()} == {*FILES, "training.csv"}
     head, rest = metadata(Path("hub/my-model/README.md"))
     assert head["license"] == "mit"
     assert head["library_name"] == "roftbench"
@@ -61,7 +77,7 @@ def test_a_single_model_is_read_back_equal(cli: Command, hub_lab: Lab, words: tu
 def test_several_models_have_the_scores_of_their_mean(cli: Command, hub_lab: Lab) -> None:
     folders = [hub_lab.store.model_path(hub_lab.done("method=full_ft", f"seed={seed}", "run.keep=true").key)
                for seed in (0, 1)]  # fmt: skip
-    assert cli("export", ",".join(map(str, folders)), "--hub", "hub").code == 0
+    assert cli("export", ",".join(map(str, folders)), "--hub", "hub", WHOLE).code == 0
     head, rest = metadata(Path("hub/README.md"))
     model = roftbench.load(*folders, device="cpu")
     test = model.test()

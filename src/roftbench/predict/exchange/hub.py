@@ -5,7 +5,7 @@ It is the folder of a saved model, with `config.json`, a card that begins with t
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,21 @@ USE = """\
     python -c "import roftbench; print(roftbench.load('FOLDER').predict(['CCO']))"
 
 FOLDER is a copy of this repository. Nothing in it is executed by loading it. It holds labels of the training and
-held-out molecules and fingerprints, and in `training.csv` the training molecules themselves with their identifiers.
-Without that file predictions are the same, and name the nearest training molecule by its row.
+held-out molecules and fingerprints{training}.
 """
+MOLECULES = ", and in `training.csv` the training molecules themselves with their identifiers"
+NO_MOLECULES = ", not the molecules: predictions name the nearest training molecule by its row"
 
 
-def export_hub(model: Ensemble, folder: Path, license_name: str = "other") -> Path:
+def export_hub(model: Ensemble, folder: Path, license_name: str = "other", *, training_data: bool = False) -> Path:
     """Write saved models into a folder for a model hub, which `roftbench.load` reads; returns the folder.
 
     Args:
         model: the models.
         folder: the folder, which is replaced in one step if it holds a saved model.
         license_name: license of the model, as the hub names it.
+        training_data: whether SMILES and identifiers of the training molecules are written, too; labels and
+            fingerprints are in any case, as predictions need them.
 
     Raises:
         UsageError: the license is unknown to hubs, the folder holds other files, or cannot be written.
@@ -53,12 +56,13 @@ def export_hub(model: Ensemble, folder: Path, license_name: str = "other") -> Pa
     check_choice("--license", license_name, LICENSES)
     path = folder.expanduser().absolute()
     name = path.name or "model"
+    saved = model.saved if training_data else [one.without_molecules() for one in model.saved]
     texts = {
-        CARD: f"---\n{_metadata(model, name, license_name)}---\n\n{_page(model)}",
+        CARD: f"---\n{_metadata(model, name, license_name)}---\n\n{_page(model.targets, saved)}",
         CONFIG: json.dumps(_config(model), indent=1, ensure_ascii=False) + "\n",
         ATTRIBUTES: LARGE,
     }
-    write_ensemble(model.saved, path, texts)
+    write_ensemble(saved, path, texts)
     return path
 
 
@@ -107,16 +111,17 @@ def _result(model: Ensemble, one: SavedModel, scores: dict[str, float | None], w
     }
 
 
-def _page(model: Ensemble) -> str:
+def _page(targets: Sequence[str], saved: Sequence[SavedModel]) -> str:
     """Return the card without metadata: that of a single model, or a list of several."""
-    if len(model.saved) == 1:
-        return f"{card(model.saved[0])}\n{USE}"
-    lines = [f"# {', '.join(model.targets[:5])}: {len(model.saved)} models that predict together", ""]
-    for one in model.saved:
+    use = USE.format(training=MOLECULES if any(one.holds_molecules for one in saved) else NO_MOLECULES)
+    if len(saved) == 1:
+        return f"{card(saved[0])}\n{use}"
+    lines = [f"# {', '.join(targets[:5])}: {len(saved)} models that predict together", ""]
+    for one in saved:
         job = one.facts["job"]
         text = f"{job['model']['name']}, {job['method']['name']}, seed {job.get('seed', 0)}"
         lines.append(f"- [{text}]({one.facts['key']}/{CARD})")
-    return "\n".join([*lines, "", USE])
+    return "\n".join([*lines, "", use])
 
 
 def _config(model: Ensemble) -> dict[str, Any]:
