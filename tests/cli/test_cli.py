@@ -562,7 +562,7 @@ def test_tables_are_printed_written_and_given_as_json(cli: Command, tmp_path: Pa
     assert "n50 labels" in plain.out
     assert re.search(r"│ Full FT +│ +\d\.\d{3} ± \d\.\d{3} \(2\)", plain.out)
     names = [*(f"leaderboard.{kind}" for kind in ("md", "csv", "tex")), "comparison.md", "comparison.csv", "within.csv"]
-    names += ["scores.csv", "settings.json", "predictions.parquet", "predictions.md", "2 figures (.svg, .pdf)"]
+    names += ["scores.csv", "settings.json", "predictions.parquet", "predictions.md", "4 figures (.svg, .pdf)"]
     assert plain.out.endswith(f"written to {cli.lab.results}/tables: {', '.join(names)}\n")
     texts = [name for name in cli.files() if name.startswith("tables/leaderboard")]
     files = {name: (cli.lab.results / name).read_text() for name in texts}

@@ -28,7 +28,7 @@ LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
     "submitit_local": ("hydra/launcher=submitit_local",),
 }
-WAIT_SECONDS = 90
+WAIT_SECONDS = 240
 NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}  # Ray would write one into the home folder
 
 

@@ -315,7 +315,7 @@ def test_descriptors_are_computed_once(own: Callable[..., MoleculeDataset], monk
     def never(smiles: list[str]) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("roftbench.data.dataset.describe_chunk", never)
+    monkeypatch.setattr("roftbench.data.cached_entries.describe_chunk", never)
     for one, other in zip(first, own(PLANTED).descriptors(), strict=True):
         np.testing.assert_array_equal(one, other)
 
