@@ -148,3 +148,12 @@ def test_what_is_not_known_is_refused_and_not_planned(tmp_path: Path) -> None:
     page = (tmp_path / "new" / "comparison.md").read_text(encoding="utf-8")
     assert f"(cost_{stem}.svg)" in page
     assert f"(shift_{stem}.svg)" in page
+
+
+@pytest.mark.parametrize("cost", [[0.008, 0.01], [0.5, 900.0], [0.001, 5000.0]], ids=["narrow", "wide", "wider"])
+def test_seconds_are_plain_numbers(cost: list[float]) -> None:
+    figure = draw_cost(means(cost, [1.0, 2.0]), "title")
+    figure.draw_without_rendering()
+    labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels(which="both") if tick.get_text()]
+    assert len(labels) > 1
+    assert all(float(label) > 0 for label in labels)

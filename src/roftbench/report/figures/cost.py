@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIZE = (6.0, 4.0)  # inches of the axes
+_FEW_DECADES = 1000.0  # ratio of the ends of the axis up to which 2 and 5 have labels
 _LEFT, _BOTTOM, _TOP, _RIGHT = 0.75, 0.85, 0.75, 0.2
 
 
@@ -33,9 +34,7 @@ def draw_cost(means: RowMeans, title: str) -> "Figure":
         inside = (_LEFT / width, _BOTTOM / height, _SIZE[0] / width, _SIZE[1] / height)
         axes = figure.add_axes(inside)
         set_worth(axes, means, [point.y for point in points])
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_xlim(min(point.x for point in points) / 1.5, max(point.x for point in points) * 2.5)
+        _log_axis(axes, min(point.x for point in points) / 1.5, max(point.x for point in points) * 2.5)
         axes.set_xlabel(f"{means.unit} of a job's fits{', mean over data sets' if len(means.datasets) > 1 else ''}")
         steps = [points[known.index(i)] for i in best]
         right = axes.get_xlim()[1]
@@ -45,6 +44,20 @@ def draw_cost(means: RowMeans, title: str) -> "Figure":
         family_legend(figure, points, 0.0, 0.3 / height)
         headings(figure, title, _note(means, known))
     return figure
+
+
+def _log_axis(axes: "Axes", low: float, high: float) -> None:
+    """Set the horizontal axis for seconds: plain numbers, two more per decade where there are few decades."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_formatter("{x:g}")
+    if high / low < _FEW_DECADES:
+        axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.xaxis.set_minor_formatter("{x:g}")
+    else:
+        axes.xaxis.set_minor_formatter("")
 
 
 def set_worth(axes: "Axes", means: RowMeans, values: list[float]) -> None:
@@ -61,11 +74,11 @@ def _point(means: RowMeans, i: int, *, strong: bool) -> NamedPoint:
 
 
 def _note(means: RowMeans, known: list[int]) -> str:
-    what = "those from the store as when they were fitted, searches with all candidates"
-    unit = f"all cores together; {what}" if means.unit == CPU else f"wall clock; {what}"
+    clock = "CPU seconds of all cores" if means.unit == CPU else "wall-clock seconds"
     missing = [*means.left_out, *(name for i, name in enumerate(means.names) if i not in known)]
     shown = f" Not drawn, as scores or seconds are missing: {_some(missing)}." if missing else ""
-    return f"Cost: {unit}.\nGray line and bold: no other row is better and as cheap (Pareto front).{shown}"
+    cost = f"Cost: {clock}; fits from the store count as when they were fitted, searches with all candidates."
+    return f"{cost}\nGray line and bold: no other row is better and as cheap (Pareto front).{shown}"
 
 
 def _some(names: list[str], most: int = 3) -> str:
