@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
 ARGS ?=
 # Half of the time of a test is waiting for other processes: three tests on two cores.
-PROCESSES ?= $(shell expr $$(nproc 2> /dev/null || echo 2) \* 3 / 2)
+PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2) \* 3 / 2)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run smoke tables report docs test lint format assets clean
