@@ -14,9 +14,9 @@ from roftbench.api.finetune import finetune
 from roftbench.api.labels import label_columns
 from roftbench.errors import UsageError
 from roftbench.metrics import evaluate
+from roftbench.predict.column_names import PREDICTED, PROBABILITY, REASON
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.member import as_list
-from roftbench.predict.output_columns import REASON
 
 PARAMETERS = "estimator.json"  # beside the models of a saved estimator
 
@@ -185,7 +185,7 @@ class FineTunedRegressor(RegressorMixin, _FineTuned):  # type: ignore[misc]
     """
 
     task = "regression"
-    ending = "_predicted"
+    ending = PREDICTED
 
     def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
         """Fit to molecules X [N] and labels y [N] or [N, T]; returns the estimator.
@@ -229,7 +229,7 @@ class FineTunedClassifier(ClassifierMixin, _FineTuned):  # type: ignore[misc]
     """
 
     task = "classification"
-    ending = "_probability"
+    ending = PROBABILITY
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

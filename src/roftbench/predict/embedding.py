@@ -16,6 +16,7 @@ from roftbench.data.parallel import SERIAL, ahead
 from roftbench.data.table.stream import Rows
 from roftbench.data.workers import cores
 from roftbench.errors import UsageError
+from roftbench.predict.column_names import REASON
 from roftbench.predict.ensemble import load
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.kept import results_folder
@@ -112,4 +113,4 @@ def _write(file: Any, ending: str, values: NDArray[np.float32], texts: list[str]
     import pyarrow.parquet
 
     columns = {f"e{i}": column for i, column in enumerate(values.T)}
-    pa.parquet.write_table(pa.table({"smiles": texts, **columns, "reason": reasons}), file)
+    pa.parquet.write_table(pa.table({"smiles": texts, **columns, REASON: reasons}), file)

@@ -11,12 +11,13 @@ from roftbench.config.plugins import load_plugin
 from roftbench.errors import UsageError
 from roftbench.formatting import printable_name
 from roftbench.predict.calibration import calibrated
+from roftbench.predict.column_names import DOMAIN, ID, REASON, ROW, SET, SMILES
 from roftbench.predict.conformal import covered
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, Matrix, common
 from roftbench.predict.kept import folders_or_names
 from roftbench.predict.member import as_list, embedded, member_of
-from roftbench.predict.output_columns import DOMAIN, ID, REASON, ROW, SET, SMILES, Columns, Predicted, columns_of
+from roftbench.predict.output_columns import Columns, Predicted, columns_of
 from roftbench.predict.prediction_sets import set_texts
 from roftbench.predict.references import Neighbors, References
 from roftbench.predict.saved_ensemble import check_same_tasks, folders_of, write_ensemble

@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.predict import digits
+from roftbench.predict.column_names import HIGH, LOW, NEIGHBOR, PREDICTED, PROBABILITY, ROW, SIMILARITY, STD
 from roftbench.predict.saved_model import SavedModel
 
-REASON, SIMILARITY, ROW = "reason", "similarity", "neighbor_row"
-DOMAIN, ID, SMILES = "in_domain", "neighbor_id", "neighbor_smiles"
-STD, SET = "_std", "_set"  # ends of the columns of a task
 WHOLE = -1  # as decimals: whole numbers, such as rows and classes
-CLASSES = ("_probability", STD, "_neighbor")
-NUMBERS = ("_predicted", STD, "_low", "_high", "_neighbor")
+CLASSES = (PROBABILITY, STD, NEIGHBOR)
+NUMBERS = (PREDICTED, STD, LOW, HIGH, NEIGHBOR)
 
 
 class Predicted(NamedTuple):

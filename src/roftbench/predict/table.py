@@ -18,9 +18,9 @@ from roftbench.data.table.stream import Rows
 from roftbench.data.workers import cores
 from roftbench.errors import UsageError
 from roftbench.formatting import spreadsheet_text
+from roftbench.predict.column_names import REASON
 from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.featurize import CHUNK, featurized
-from roftbench.predict.output_columns import REASON
 from roftbench.predict.resumable_output import Output
 from roftbench.store.files import check_paths
 

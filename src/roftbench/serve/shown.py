@@ -4,9 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from roftbench.formatting import printable_name
-
-DOMAIN, SIMILARITY, REASON = "in_domain", "similarity", "reason"
-NEIGHBOR_SMILES, NEIGHBOR_ID, NEIGHBOR_ROW = "neighbor_smiles", "neighbor_id", "neighbor_row"
+from roftbench.predict.column_names import (
+    DOMAIN,
+    HIGH,
+    ID,
+    LOW,
+    NEIGHBOR,
+    PREDICTED,
+    PROBABILITY,
+    REASON,
+    ROW,
+    SIMILARITY,
+    SMILES,
+    STD,
+)
 
 
 @dataclass(frozen=True)
@@ -100,17 +111,17 @@ def row_of(smiles: str, name: str, tasks: Sequence[str], cells: Mapping[str, str
 
 
 def _value(task: str, cells: Mapping[str, str]) -> Value | None:
-    text = cells.get(f"{task}_predicted", "") or cells.get(f"{task}_probability", "")
+    text = cells.get(task + PREDICTED, "") or cells.get(task + PROBABILITY, "")
     if not text:
         return None
-    low, high, std = (cells.get(f"{task}_{end}", "") for end in ("low", "high", "std"))
+    low, high, std = (cells.get(task + end, "") for end in (LOW, HIGH, STD))
     return Value(printable_name(task), text, low, high, std, [float(one) for one in (text, low, high) if one])
 
 
 def _neighbor(tasks: Sequence[str], cells: Mapping[str, str]) -> Neighbor | None:
-    smiles, row = cells.get(NEIGHBOR_SMILES, ""), cells.get(NEIGHBOR_ROW, "")
+    smiles, row = cells.get(SMILES, ""), cells.get(ROW, "")
     if not (smiles or row):
         return None
-    name = cells.get(NEIGHBOR_ID, "") or f"training row {row}"
-    labels = {printable_name(task): cells.get(f"{task}_neighbor", "") for task in tasks}
+    name = cells.get(ID, "") or f"training row {row}"
+    labels = {printable_name(task): cells.get(task + NEIGHBOR, "") for task in tasks}
     return Neighbor(printable_name(name), {task: label for task, label in labels.items() if label}, smiles)
