@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lab import Lab, write_csv
 from rdkit import Chem, DataStructs
@@ -18,26 +19,29 @@ NEAR = ["C" * length + "O" for length in range(17, 27)]
 FAR = ["c1ccc2ccccc2c1", "O=C1NC(=O)C(=O)N1", "FC(F)(F)S(=O)(=O)c1ccsc1", "N#Cc1ncc[nH]1"]
 
 
-@pytest.fixture
-def jobs(lab: Lab, tmp_path: Path) -> RaceJobs:
-    path = write_csv(tmp_path / "own.csv", {"smiles": LABELED, "y": [0.1 * len(one) for one in LABELED]})
+def race(lab: Lab, path: Path, *more: str) -> RaceJobs:
     settings, others = separated(
         ["dataset=csv", f"dataset.path={path}", "split=random", "advise.by=random", "advise.features=ecfp",
          "advise.models=tiny_gin", "advise.methods=lp", "run.device=cpu", "run.threads=1",
-         f"paths.results={lab.results}", f"paths.cache={lab.cache}"]
+         f"paths.results={lab.results}", f"paths.cache={lab.cache}", *more]
     )  # fmt: skip
     return RaceJobs(settings, others, None)
+
+
+@pytest.fixture
+def jobs(lab: Lab, tmp_path: Path) -> RaceJobs:
+    return race(lab, write_csv(tmp_path / "own.csv", {"smiles": LABELED, "y": [0.1 * len(one) for one in LABELED]}))
 
 
 def bits_of(smiles: str) -> DataStructs.ExplicitBitVect:
     return rdFingerprintGenerator.GetMorganGenerator(2, fpSize=2048).GetFingerprint(Chem.MolFromSmiles(smiles))
 
 
-def ranked(jobs: RaceJobs, pool: Path, picks: int, lab: Lab, method: str) -> Ranked:
+def ranked(jobs: RaceJobs, pool: Path, picks: int, lab: Lab, method: str, *more: str) -> Ranked:
     """Rank a pool by a saved model."""
     done = lab.done(
         "dataset=csv", f"dataset.path={jobs.job.dataset.path}", "split=random", "label_ratio=full", "model=ecfp",
-        f"method={method}", "run.keep=true",
+        f"method={method}", "run.keep=true", *more,
     )  # fmt: skip
     return Pool.opened(pool, jobs.dataset).ranked([lab.store.model_path(done.key)], jobs, picks)
 
@@ -66,6 +70,25 @@ def test_uncertain_and_diverse_molecules_are_listed_with_reasons(
     uncertain = [float(row["uncertainty"]) for row in rows if "1st most" in row["why"] or "2nd most" in row["why"]]
     assert uncertain == sorted(uncertain, reverse=True)
     assert any("1st pick for diversity" in row["why"] for row in rows)
+
+
+@pytest.mark.parametrize("classes", [False, True], ids=["regression", "classification"])
+def test_the_uncertainty_of_several_tasks_is_their_mean(lab: Lab, tmp_path: Path, classes: bool) -> None:
+    lengths = [len(one) for one in LABELED]
+    tasks = {"a": [0.1 * one for one in lengths], "b": [float(one % 7) for one in lengths]}
+    if classes:
+        tasks = {"a": [one % 2 for one in lengths], "b": [int(one % 3 > 0) for one in lengths]}
+    more = "dataset.targets=[a,b]"
+    jobs = race(lab, write_csv(tmp_path / "own.csv", {"smiles": LABELED, **tasks}), more)
+    pool = write_csv(tmp_path / "more.csv", {"smiles": [*NEAR, *FAR]})
+    found = ranked(jobs, pool, 3, lab, "gp", more)
+    assert len(set(found.header)) == len(found.header)
+    end = "_probability" if classes else "_std"
+    for row in (dict(zip(found.header, row, strict=True)) for row in found.rows):
+        values = np.array([float(row[f"{name}{end}"]) for name in tasks])
+        units = np.nanstd(jobs.dataset.y, axis=0)
+        expected = np.sqrt(values * (1 - values)).mean() if classes else (values / units).mean()
+        assert float(row["uncertainty"]) == pytest.approx(expected, rel=2e-3)
 
 
 def test_a_pool_that_cannot_be_read_or_has_nothing_new_is_told(jobs: RaceJobs, lab: Lab, tmp_path: Path) -> None:

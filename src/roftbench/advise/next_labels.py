@@ -20,6 +20,7 @@ from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError
 from roftbench.formatting import ordinal
 from roftbench.methods.gaussian_process import GaussianProcess
+from roftbench.predict.column_names import PROBABILITY, SIMILARITY, STD
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.store.files import write_text
@@ -119,7 +120,7 @@ class Pool:
             numbers = [f"{found.uncertainty[one]:.4g}", f"{found.similarity[one]:.3f}"]
             predicted = [f"{value:.4g}" for value in found.values[one]]
             rows.append([str(rank), _why(one, places, count), *numbers, *predicted, *own[found.rows[one]]])
-        columns = models.columns[:-1]
+        columns = _of_tasks(models)
         taken = {*ADDED, *columns}
         header = [*ADDED, *columns, *(f"given_{name}" if name in taken else name for name in self.table.names)]
         source = "the saved models" if _has_deviation(models) else "a Gaussian process on fingerprints"
@@ -143,9 +144,9 @@ class Pool:
             predicted = models.rows(molecules)
             kept = []
             for at, (place, smiles) in enumerate(zip(molecules.places, molecules.smiles, strict=True)):
-                number = text_hash(Chem.MolToSmiles(parse_smiles(smiles)))
                 if predicted.reasons[place]:
                     continue
+                number = text_hash(Chem.MolToSmiles(parse_smiles(smiles)))
                 repeated += number in known
                 if number not in known:
                     known.add(number)
@@ -153,19 +154,19 @@ class Pool:
             unreadable += sum(map(bool, predicted.reasons))
             places = np.array(molecules.places, np.int64)[kept]
             rows += (start + places).tolist()
-            values.append(predicted.values[places])
+            values.append(predicted.values[places, : len(_of_tasks(models))])
             bits.append(molecules.fingerprint[kept])
             deviations.append(process(bits[-1], values[-1]))
             start += len(texts)
             progress.update(len(texts))
         progress.close()
         fingerprint = np.concatenate([labeled[:0], *bits])
-        whole = np.concatenate([np.empty((0, len(models.columns))), *values])
+        whole = np.concatenate([np.empty((0, len(_of_tasks(models)))), *values])
         near = nearest(fingerprint, labeled, None)
         skips = [f"{unreadable:,} rows without a prediction"] * bool(unreadable)
         skips += [f"{repeated:,} that are labeled or occur twice"] * bool(repeated)
         skipped = f"left out: {', '.join(skips)}" if skips else ""
-        return _Screened(rows, whole[:, :-1], np.concatenate([np.empty(0), *deviations]), near, fingerprint), skipped
+        return _Screened(rows, whole, np.concatenate([np.empty(0), *deviations]), near, fingerprint), skipped
 
     def _cells(self, rows: Sequence[int]) -> dict[int, list[str]]:
         """Return the cells of some rows of the table."""
@@ -182,6 +183,16 @@ def _has_deviation(models: Ensemble) -> bool:
     return models.has_deviation or len(models.members) > 1
 
 
+def _of_tasks(models: Ensemble) -> list[str]:
+    """Return the numeric columns of the tasks, which come before those of the molecule."""
+    return models.columns[: models.columns.index(SIMILARITY)]
+
+
+def _places(models: Ensemble, end: str) -> list[int]:
+    """Return the position of a column of each task."""
+    return [models.columns.index(name + end) for name in models.targets]
+
+
 def _labeled(dataset: MoleculeDataset) -> NDArray[np.int64]:
     """Return the positions of molecules with any label, those of the test part among them."""
     return np.flatnonzero(~np.isnan(dataset.y).all(axis=1))
@@ -189,13 +200,14 @@ def _labeled(dataset: MoleculeDataset) -> NDArray[np.int64]:
 
 def _process(models: Ensemble, jobs: RaceJobs) -> Deviation:
     """Return the standard deviation of molecules [M] from their packed bits [M, 256] and predictions [M, C]."""
-    each = len(models.columns) // len(models.targets)
     if models.task == "classification":
-        return lambda _, values: _of_probability(values[:, :-1:each])
+        probabilities = _places(models, PROBABILITY)
+        return lambda _, values: _of_probability(values[:, probabilities])
     scale = np.nanstd(jobs.dataset.y, axis=0)
     scale = np.where(scale > 0, scale, 1) if len(models.targets) > 1 else np.ones(1)
     if _has_deviation(models):
-        return lambda _, values: np.asarray((values[:, 1:-1:each] / scale).mean(axis=1))
+        deviations = _places(models, STD)
+        return lambda _, values: np.asarray((values[:, deviations] / scale).mean(axis=1))
     return _fitted_process(jobs, scale)
 
 
