@@ -136,22 +136,23 @@ def _cross_calibration(task: str, parts: Sequence[HeldOut]) -> dict[str, Any]:
     """Return the parameters from all parts, and the quality on each part of those from the other parts."""
     whole = joined(parts)
     if task == "regression":
-        return {**_interval_parameters(whole), **_interval_quality(*cross_widths(parts))}
+        return {**_interval_parameters(whole, Intervals.of(whole)), **_interval_quality(*cross_widths(parts))}
     after = cross_calibrated(parts) if len(parts) > 1 else None
-    return {**_class_parameters(whole), **_class_quality(whole, after)}
+    return {**_class_parameters(whole, platt(whole)), **_class_quality(whole, after)}
 
 
 def _calibration(task: str, used: HeldOut, test: HeldOut) -> dict[str, Any]:
     """Return the parameters of intervals or probabilities and their quality on the test part."""
     if task == "regression":
-        widths = Intervals.of(used).half_widths(test.prediction, test.around)
-        return {**_interval_parameters(used), **_interval_quality(test, widths)}
-    after = replace(test, prediction=calibrated(test.prediction, platt(used)))
-    return {**_class_parameters(used), **_class_quality(test, after)}
+        intervals = Intervals.of(used)
+        widths = intervals.half_widths(test.prediction, test.around)
+        return {**_interval_parameters(used, intervals), **_interval_quality(test, widths)}
+    maps = platt(used)
+    after = replace(test, prediction=calibrated(test.prediction, maps))
+    return {**_class_parameters(used, maps), **_class_quality(test, after)}
 
 
-def _interval_parameters(used: HeldOut) -> dict[str, Any]:
-    intervals = Intervals.of(used)
+def _interval_parameters(used: HeldOut, intervals: Intervals) -> dict[str, Any]:
     return {
         "count": _labeled(used),
         "coverage": COVERAGE,
@@ -164,8 +165,8 @@ def _interval_quality(held_out: HeldOut, widths: Matrix) -> dict[str, Any]:
     return {"test_coverage": covered(held_out, widths), "test": interval_quality(held_out, widths)}
 
 
-def _class_parameters(used: HeldOut) -> dict[str, Any]:
-    return {"count": _labeled(used), "slope_and_offset": platt(used).tolist()}
+def _class_parameters(used: HeldOut, maps: Matrix) -> dict[str, Any]:
+    return {"count": _labeled(used), "slope_and_offset": maps.tolist()}
 
 
 def _class_quality(before: HeldOut, after: HeldOut | None) -> dict[str, Any]:
