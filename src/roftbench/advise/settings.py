@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from roftbench.config.environment import ALL
 from roftbench.config.schema import typed
 from roftbench.errors import UsageError, check_choice, check_range
-from roftbench.overrides import elements
+from roftbench.overrides import listed
 from roftbench.store.names import check_name
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -107,7 +107,7 @@ def separated(overrides: Sequence[str]) -> tuple[AdviseSettings, list[str]]:
         if not key.startswith(PREFIX):
             others.append(text)
         elif name in LISTS:
-            own[name] = [part for part in elements(value) if part]
+            own[name] = listed(value)
         else:
             own[name] = (
                 value if name in ("budget", "keep", "pool") else OmegaConf.from_dotlist([f"value={value}"]).value

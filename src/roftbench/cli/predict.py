@@ -17,7 +17,7 @@ from roftbench.config.schema import typed
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError, check_range
-from roftbench.overrides import elements
+from roftbench.overrides import listed
 from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
 from roftbench.predict.ensemble import Ensemble, load
@@ -108,7 +108,7 @@ def predict(overrides: Sequence[str]) -> int:
 
 def _names(settings: Settings) -> list[str] | None:
     """Return the tasks to explain, written as A,B or [A,B]; None for all."""
-    return [name for name in elements(settings.explain_tasks) if name] or None
+    return listed(settings.explain_tasks) or None
 
 
 def _explain(explainer: EnsembleExplainer, ensemble: Ensemble, source: Rows, rows: int, path: Path) -> None:
@@ -176,10 +176,9 @@ def _source(settings: Settings) -> Rows:
 
 
 def _announce(ensemble: Ensemble, source: Rows) -> None:
-    jobs = [one.facts["job"] for one in ensemble.saved]
-    models = ", ".join(sorted({f"{job['model']['name']} · {job['method']['name']}" for job in jobs}))
-    count = f"{len(jobs)} models: " if len(jobs) > 1 else ""
-    say(f"   model  {count}{models}, {len(ensemble.targets)} {ensemble.task} task{'s' * (len(ensemble.targets) > 1)}")
+    count = f"{len(ensemble.saved)} models: " if len(ensemble.saved) > 1 else ""
+    tasks = len(ensemble.targets)
+    say(f"   model  {count}{ensemble.names}, {tasks} {ensemble.task} task{'s' * (tasks > 1)}")
     say(f"   input  {source.path}: {source.count:,} rows")
     if ensemble.intervals is None:
         negative, positive = ensemble.saved[0].classes
@@ -189,7 +188,7 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
         share = f"{100 * sum(shares) / len(shares):.0f} %" if shares else "an unknown share"
         held = f"{share} of {'labels in left-out folds' if ensemble.refitted else 'the test labels'}"
         without = int(np.isnan(ensemble.intervals.constant).sum())
-        none = f"; {without} of {len(ensemble.targets)} tasks have none" if without else ""
+        none = f"; {without} of {tasks} tasks have none" if without else ""
         say(f"interval  90 % intended; held for {held}{none}")
     if ensemble.untrained:
         names = ", ".join(ensemble.targets[place] for place in ensemble.untrained[:5])

@@ -60,14 +60,18 @@ class Ensemble:
         self.columns = self.output_columns().numbers
 
     def __repr__(self) -> str:
-        jobs = [one.facts["job"] for one in self.saved]
-        names = sorted({f"{job['model']['name']} · {job['method']['name']}" for job in jobs})
-        count = "1 model" if len(jobs) == 1 else f"{len(jobs)} models"
+        count = "1 model" if len(self.saved) == 1 else f"{len(self.saved)} models"
         targets = ", ".join(self.targets[:3]) + ", …" * (len(self.targets) > 3)
         return printable_name(
-            f"<Ensemble of {count}: {', '.join(names)}; {self.task} of {targets};"
+            f"<Ensemble of {count}: {self.names}; {self.task} of {targets};"
             f" {sum(one['labels'] for one in self.saved[0].facts['labels'])} training labels; predict, embed, save>"
         )
+
+    @property
+    def names(self) -> str:
+        """Models and methods, such as "gin_masking · lp", each once."""
+        jobs = [one.facts["job"] for one in self.saved]
+        return ", ".join(sorted({f"{job['model']['name']} · {job['method']['name']}" for job in jobs}))
 
     def output_columns(self, *, sets: bool = False) -> Columns:
         """Return the columns of predictions, with conformal sets of classes if these are wanted.

@@ -39,9 +39,9 @@ class Desk:
     def about(self) -> About:
         """Return what the page says of the models."""
         saved = self.ensemble.saved
-        facts, jobs = saved[0].facts, [one.facts["job"] for one in saved]
+        facts = saved[0].facts
         return About(
-            names=", ".join(sorted({f"{job['model']['name']} · {job['method']['name']}" for job in jobs})),
+            names=self.ensemble.names,
             task=self.ensemble.task,
             targets=self.ensemble.targets,
             units=facts["units"] or "",
