@@ -3,8 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -13,7 +11,7 @@ from roftbench.metrics import METRICS
 from roftbench.report.aggregate import CELL, select
 from roftbench.report.cost import CPU, UNITS, unit_of
 from roftbench.report.format import family, metric_name
-from roftbench.report.tables.shown import ShownTable
+from roftbench.report.tables.shown import ShownTable, is_scored
 
 _Row = Mapping[Any, Any]  # of a data frame
 Blocks = Mapping[tuple[str, str, str], Mapping[str, float]]
@@ -50,9 +48,8 @@ class RowMeans:
 
 def row_means(table: ShownTable, blocks: Blocks) -> RowMeans:
     """Return the means of a table's rows; `blocks`: `block_shifts` of its records."""
-    lines = {label: list(line) for label, line in groupby(table.rows, key=itemgetter("label"))}
-    datasets = list(dict.fromkeys(row["dataset"] for row in table.rows))
-    kept = {label: line for label, line in lines.items() if all(map(_is_complete, line)) and len(line) == len(datasets)}
+    lines, datasets = table.lines, table.data_sets
+    kept = {label: line for label, line in lines.items() if all(map(is_scored, line)) and len(line) == len(datasets)}
     metrics = list(dict.fromkeys(row["metric"] for row in table.rows))
     higher = METRICS[metrics[0]].higher_is_better
     scores = pd.DataFrame([[row["mean"] for row in line] for line in kept.values()], columns=datasets, dtype=float)
@@ -109,10 +106,6 @@ def block_shifts(long: pd.DataFrame) -> Blocks:
         for cell, rows in chosen.groupby(CELL)["parameter_shift"]
         if rows.notna().all()
     }
-
-
-def _is_complete(row: _Row) -> bool:
-    return bool(row["n"]) and row["n"] == row["n_expected"] and not math.isnan(row["mean"])
 
 
 def _mean(values: Sequence[float]) -> float:

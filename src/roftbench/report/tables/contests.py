@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from roftbench.report.statistics.contest import Contest, Kind, Row
 from roftbench.report.tables.board import COMPARABLE, Board
-from roftbench.report.tables.shown import ShownTable
+from roftbench.report.tables.shown import ShownTable, is_scored
 
 PARTS = ("model", "split", "label_ratio", "train")
 _SEED = re.compile(r"^[^/@]*")  # of a replicate: seed, seed@fold, or either with /split seed/subset seed
@@ -51,7 +51,7 @@ def complete_scores(
     names, kind = units(expected)
     kept, columns = [], []
     for i, row in enumerate(rows):
-        if 0 < row["n_expected"] <= row["n"] and row["mean"] == row["mean"]:  # a baseline may have more
+        if row["n_expected"] and is_scored(row):
             column = _by_unit(zip(row["replicates"].split(), row["scores"], strict=True), kind)
             if column.keys() >= set(names):
                 kept.append(i)

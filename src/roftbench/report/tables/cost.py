@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from rich.text import Text
 
-from roftbench.report.cost import CPU, UNITS, unit_of
+from roftbench.report.cost import CPU, UNITS, WALL, unit_of
 from roftbench.report.format import MISSING, family_name
 from roftbench.report.tables.layout import Layout
 from roftbench.report.tables.shown import ShownTable
@@ -23,7 +21,7 @@ NOTES = (
 )
 OF = {
     CPU: "CPU seconds: of all cores together.",
-    "seconds": "Wall-clock seconds, as CPU seconds are not recorded for all cells, or a GPU was used: a machine that"
+    WALL: "Wall-clock seconds, as CPU seconds are not recorded for all cells, or a GPU was used: a machine that"
     " does other work lengthens them.",
 }
 _Row = Mapping[Any, Any]  # of a data frame
@@ -34,10 +32,9 @@ def cost_layouts(tables: Iterable[ShownTable]) -> Iterator[Layout]:
     for table in tables:
         if (unit := unit_of(table.rows)) is None:
             continue
-        datasets = list(dict.fromkeys(row["dataset"] for row in table.rows))
-        lines = [(label, list(line)) for label, line in groupby(table.rows, key=itemgetter("label"))]
+        lines = table.lines.items()
         rows = [[Text(text) for text in [label, *_facts(line), *_seconds(line, unit)]] for label, line in lines]
-        yield Layout(" · ".join([table.title, "cost", unit]), [*HEADER, *datasets], rows, [*NOTES, OF[unit]])
+        yield Layout(" · ".join([table.title, "cost", unit]), [*HEADER, *table.data_sets], rows, [*NOTES, OF[unit]])
 
 
 def _facts(line: Sequence[_Row]) -> list[str]:

@@ -7,6 +7,7 @@ from roftbench.report.statistics.contest import CONOVER, TUKEY, Contest
 from roftbench.report.statistics.repeated_measures import MAX_VARIANCE_RATIO
 from roftbench.report.tables.board import COMPARABLE, Board
 from roftbench.report.tables.seen import seen_notes
+from roftbench.report.tables.shown import is_scored
 
 OUTSIDE = "† no network and none of the nine methods: takes no part in average ranks."
 NOT_REPORTABLE = (
@@ -67,7 +68,7 @@ def notes_of(
 
 def shows_spread(row: _Row) -> bool:
     """Return whether a cell shows a ±: it has all its seeds, several of them, and a mean."""
-    return bool(row["n"] > 1 and row["n"] >= row["n_expected"] and row["mean"] == row["mean"])
+    return bool(row["n"] > 1) and is_scored(row)
 
 
 def spread_note(replicates: Iterable[str]) -> list[str]:

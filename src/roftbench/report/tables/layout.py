@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from rich.text import Text
@@ -116,7 +114,7 @@ def _layout(board: Board, table: ShownTable, tested: list[_Row], filler: Filler,
     shared = sorted(set(metrics.values()))
     header = [name if len(shared) == 1 else f"{name} ({metric})" for name, metric in metrics.items()]
     best = best_cells(contests)
-    by_label = {label: list(line) for label, line in groupby(rows, key=itemgetter("label"))}
+    by_label = table.lines
     shown = []
     for label, line in by_label.items():
         cells = [cell_text(row, is_best=(row["dataset"], row["home"], row["method"]) in best) for row in line]

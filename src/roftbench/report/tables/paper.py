@@ -20,7 +20,7 @@ from roftbench.report.tables.board import Board
 from roftbench.report.tables.bounds import bound_rows
 from roftbench.report.tables.contests import contests_of
 from roftbench.report.tables.layout import best_cells, cell_text
-from roftbench.report.tables.shown import shown_tables
+from roftbench.report.tables.shown import is_scored, shown_tables
 
 MAX_COLUMNS = 9  # of scores side by side: more would be unreadable at the width of a page
 RANK = "Avg. rank"
@@ -98,11 +98,6 @@ class PaperTable:
         """The rows of all cells that show a mean."""
         rows = (row for line in self.lines for column, row in line.rows.items() if column.dataset)
         return [row for row in rows if is_scored(row)]
-
-
-def is_scored(row: _Row) -> bool:
-    """Return whether a cell shows a mean: all its replicates are there, and their scores are defined."""
-    return bool(0 < row["n"] >= row["n_expected"] and not math.isnan(row["mean"]))
 
 
 def paper_tables(board: Board, digits: int = 3) -> Iterator[PaperTable]:

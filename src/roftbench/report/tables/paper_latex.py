@@ -14,9 +14,10 @@ from roftbench.report.tables.board import Board
 from roftbench.report.tables.bounds import bound_notes
 from roftbench.report.tables.footnotes import OUTSIDE, SPREAD, USES_VALIDATION, spread_note
 from roftbench.report.tables.latex import comments, escape, plain
-from roftbench.report.tables.paper import Column, Line, PaperTable, is_scored, neighbors, paper_tables
+from roftbench.report.tables.paper import Column, Line, PaperTable, neighbors, paper_tables
 from roftbench.report.tables.provenance import asked, facts
 from roftbench.report.tables.seen import mark_of, seen_notes
+from roftbench.report.tables.shown import is_scored
 from roftbench.store.files import write_text
 
 PAPER = "paper.tex"

@@ -1,6 +1,10 @@
 """The rows of each table as they are shown: networks, and the baselines that belong beside them."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -24,6 +28,21 @@ class ShownTable:
     def of_baselines(self) -> bool:
         """Whether it has no network."""
         return bool(self.rows[0]["baseline"])
+
+    @property
+    def lines(self) -> dict[str, list[_Row]]:
+        """The cells of each line by its label."""
+        return {label: list(line) for label, line in groupby(self.rows, key=itemgetter("label"))}
+
+    @property
+    def data_sets(self) -> list[str]:
+        """Names of the data sets, its columns."""
+        return list(dict.fromkeys(row["dataset"] for row in self.rows))
+
+
+def is_scored(row: Mapping[Any, Any]) -> bool:
+    """Return whether a cell shows a mean: all its replicates are there, of a baseline maybe more, and it is defined."""
+    return bool(0 < row["n"] >= row["n_expected"] and not math.isnan(row["mean"]))
 
 
 def shown_tables(board: Board) -> list[ShownTable]:
