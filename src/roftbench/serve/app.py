@@ -43,9 +43,11 @@ KINDS = {  # of content; none of them can be sent by a page of another origin wi
     "text/tab-separated-values": "tsv",
     "chemical/x-mdl-sdfile": "sdf",
 }
-FILES = {"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
+STYLE = "style.css"
+FILES = {STYLE: "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 MOST_WAITING = 200  # requests for the process with the models
 PAGE = resources.files("roftbench.serve") / "page"
+COLORS = resources.files("roftbench.report") / "page" / "colors.css"  # of all pages
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,8 @@ class Page:
 
 
 async def _file(name: str, _: Request) -> Response:
-    return Response((PAGE / name).read_bytes(), media_type=FILES[name])
+    content = (PAGE / name).read_bytes()
+    return Response(COLORS.read_bytes() + content if name == STYLE else content, media_type=FILES[name])
 
 
 async def _body(request: Request) -> bytes:

@@ -31,7 +31,7 @@ def test_colors_are_seen_on_the_dark_ground(color: str) -> None:
 
 
 def test_dark_ground_is_the_style_sheets() -> None:
-    dark = re.findall(r"--ground: (#\w+);", (PAGE / "style.css").read_text(encoding="utf-8"))
+    dark = re.findall(r"--ground: (#\w+);", (PAGE / "colors.css").read_text(encoding="utf-8"))
     assert dark.count(DARK_GROUND) == 2  # the system's choice and the visitor's
 
 

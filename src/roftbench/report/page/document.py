@@ -10,7 +10,7 @@ from markupsafe import Markup
 from roftbench.__about__ import __version__
 from roftbench.formatting import printable, printable_name
 from roftbench.report.format import markdown_table
-from roftbench.report.page.html import content, environment, source_hash
+from roftbench.report.page.html import environment, source_hash, styles
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Document:
 
 def to_html(document: Document) -> str:
     """Return the page as one HTML file, which requests nothing and runs nothing."""
-    style = f"{content('style.css')}\n{content('document.css')}"
+    style = styles("style", "document")
     return (
         environment()
         .get_template("document.html")

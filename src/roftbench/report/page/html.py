@@ -88,7 +88,7 @@ def render(data: dict[str, Any], beside: Beside | None = None) -> str:
     Its content security policy allows its own scripts and style by their hashes alone: no text in the data can run, and
     nothing is requested from the network.
     """
-    parts = {name: content(f"{name}.{kind}") for name, kind in (("style", "css"), ("theme", "js"))}
+    parts = {"style": styles("style"), "theme": content("theme.js")}
     parts["app"] = "\n".join(content(f"{name}.js") for name in SCRIPTS)
     return (
         environment()
@@ -134,6 +134,11 @@ def environment() -> Environment:
 def content(name: str) -> str:
     """Return a file of the pages."""
     return (PAGE / name).read_text(encoding="utf-8")
+
+
+def styles(*names: str) -> str:
+    """Return the colors of all pages and further style sheets, in order."""
+    return "\n".join(content(f"{name}.css") for name in ("colors", *names))
 
 
 def source_hash(text: str) -> str:
