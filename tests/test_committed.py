@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,8 @@ from roftbench.data.table.reader import unpack
 from roftbench.report.score_columns import LATER_METRICS
 from roftbench.sweep.hydra_app import plan
 
+# With jobs that fine-tuned MiniMol before the gradient of its pooling was corrected (docs/numbers.md).
+UNCORRECTED = ("transfer_full_ft", "bace_lp_ft")
 FOLDERS = sorted(path.parent for path in ROOT.glob("results/*/scores.csv*"))
 
 
@@ -35,9 +38,11 @@ def commands(folder: Path, program: str) -> list[list[str]]:
 def test_the_commands_of_a_folder_are_the_jobs_of_its_scores(folder: Path, tmp_path: Path) -> None:
     """Key by key, so that no change of the code gives a committed result another name without being noticed."""
     arguments = [[*words, f"paths.results={tmp_path}"] for words in commands(folder, "roftbench run -m")]
-    planned = {one.key: one.job.method.name for words in arguments for one in plan(words)[0].jobs}
+    jobs = [one.job for words in arguments for one in plan(words)[0].jobs]
     scores = pd.read_csv(scores_of(folder)).drop_duplicates("key").set_index("key")["method"].to_dict()
-    assert planned == scores
+    if folder.name in UNCORRECTED:
+        jobs = [job if job.key in scores else replace(job, model=replace(job.model, protocol=None)) for job in jobs]
+    assert {job.key: job.method.name for job in jobs} == scores
 
 
 def test_a_committed_score_is_computed_again(lab: Lab) -> None:

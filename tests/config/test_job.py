@@ -234,6 +234,27 @@ def test_a_method_names_the_protocol_of_its_definition_only_where_it_has_changed
     assert {method: protocol for method, protocol in named.items() if protocol is not None} == {"roftmol": 4}
 
 
+def test_an_encoder_names_its_protocol_in_the_keys_of_jobs_that_train_it(lab: Lab) -> None:
+    """Of the paper's methods linear probing alone leaves it as it is."""
+    for method in (*METHODS, "ensemble", "adapter"):
+        job, _ = lab.job(f"method={method}")
+        corrected = replace(job, model=replace(job.model, protocol=2))
+        assert (corrected.key == job.key) == (method == "lp"), method
+    ridge, _ = lab.job("method=ridge")
+    assert replace(ridge, model=replace(ridge.model, protocol=2)).key == ridge.key
+
+
+def test_the_corrected_gradient_of_max_pooling_has_a_protocol(lab: Lab) -> None:
+    graphium = ("model=graphium", "model.checkpoint=null")
+    expected: dict[tuple[str, ...], int | None] = {
+        ("model=minimol",): 2,
+        (*graphium, "model.pooling=max"): 2,
+        (*graphium, "model.pooling=mean"): None,
+        ("model=gin_masking",): None,
+    }
+    assert {words: lab.job(*words)[0].model.protocol for words in expected} == expected
+
+
 def test_digest_does_not_depend_on_the_order_and_refuses_what_json_cannot_hold() -> None:
     assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
     assert digest([1, 2]) != digest([2, 1])

@@ -37,6 +37,37 @@ WITH_BONDS = {**SMALL, "edge_dim": 6}
 POSITIONS = "model.encoder_manager.pe_encoders"
 
 
+@pytest.mark.parametrize("kwargs", [SMALL, WITH_BONDS], ids=["GIN", "GINE"])
+def test_the_gradient_of_max_pooling_is_a_central_difference_where_atoms_are_equal(kwargs: dict[str, Any]) -> None:
+    """Equivalent atoms of symmetric molecules share the maximum, where the gradient of `torch.segment_reduce` fails."""
+    torch.manual_seed(0)
+    encoder = Graphium(**kwargs, pooling="max").double().eval()
+    for name, weight in encoder.named_parameters():
+        if "_pos." in name:  # without positions, equivalent atoms have equal states
+            torch.nn.init.zeros_(weight)
+    batch = batch_for(encoder, ["c1ccccc1", "CC(C)(C)C", "Clc1ccc(Cl)cc1", "CCO"])
+    signs = torch.randn(4, encoder.dim, dtype=torch.float64)
+
+    out = encoder(batch).out[:6]
+    assert ((out == out.amax(dim=0)).sum(dim=0) == 6).all()
+
+    def loss() -> Tensor:
+        return (encoder.readout(encoder(batch).out, batch) * signs).sum()
+
+    loss().backward()
+    weights = list(encoder.layers[-1].parameters())
+    for weight in weights:
+        assert weight.grad is not None
+        direction = torch.randn_like(weight)
+        found = []
+        with torch.no_grad():
+            for step in (1e-6, -2e-6, 1e-6):  # forth, back, and home
+                weight += step * direction
+                found.append(float(loss()))
+        slope = float((weight.grad * direction).sum())
+        assert slope == pytest.approx((found[0] - found[1]) / 2e-6, rel=1e-5, abs=1e-7)
+
+
 def normed(name: str, in_dim: int, out_dim: int) -> dict[str, tuple[int, ...]]:
     """Return keys and shapes of a linear layer and its layer norm."""
     norm = {f"{name}.normalization.{part}": (out_dim,) for part in ("weight", "bias")}

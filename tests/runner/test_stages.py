@@ -76,5 +76,14 @@ def test_a_method_with_a_new_definition_learns_anew_from_the_same_fit(lab: Lab) 
     assert job.key != before.key
 
 
+def test_an_encoder_whose_training_was_corrected_is_fitted_anew_and_its_frozen_states_are_not(lab: Lab) -> None:
+    job, _ = lab.job("method=lp_ft")
+    method = build(job.method)
+    corrected = replace(job, model=replace(job.model, protocol=2))
+    (head, tuned), (same_head, newly_tuned) = needed(job, method, "cpu"), needed(corrected, method, "cpu")
+    assert head == same_head
+    assert tuned.key != newly_tuned.key
+
+
 def test_the_second_stage_depends_on_the_first(lab: Lab) -> None:
     assert keys(lab, "method=lp_ft")[1] != keys(lab, "method=full_ft")[0]

@@ -21,7 +21,7 @@ from roftbench.data.featurizers.base import HU, OWN, GraphKind
 from roftbench.data.predefined import AutoSplit, ColumnSplit, file_sha256
 from roftbench.data.split import ScaffoldSplit, Splitter
 from roftbench.errors import UsageError
-from roftbench.methods.base import ENCODER_BLOCKS
+from roftbench.methods.base import ENCODER_BLOCKS, Method
 from roftbench.methods.config import MethodCard
 from roftbench.models.checkpoints import checked_checkpoint
 from roftbench.models.config import PUBLISHED, ModelCard
@@ -126,7 +126,9 @@ def model_of(values: dict[str, Any], plugins: tuple[str, ...], folder: Path | No
     if head.checkpoint is not None and (reason := getattr(model, "random_only", "")):
         raise UsageError(f"model.checkpoint={head.checkpoint}: {reason}", key="model.checkpoint", got=head.checkpoint)
     featurizer = _featurizer(component.target, model, plugins, folder)
-    return _weights(head, ModelSpec(**vars(component), checkpoint=head.checkpoint, featurizer=featurizer))
+    protocol = None if isinstance(model, type) else model.protocol
+    spec = ModelSpec(**vars(component), checkpoint=head.checkpoint, featurizer=featurizer, protocol=protocol)
+    return _weights(head, spec)
 
 
 def _featurizer(target: str, encoder: Any, plugins: tuple[str, ...], folder: Path | None) -> GraphKind | None:
@@ -207,4 +209,19 @@ def method_of(values: dict[str, Any], plugins: tuple[str, ...]) -> MethodSpec:
         grid[name] = [getattr(one, name) for one in tried]  # 1 becomes 1.0 where the method wants a float
     search = head.search and bool(grid)  # without a grid there is one candidate: the same job with and without search
     protocols = [one.protocol for one in candidates if getattr(one, "protocol", None) is not None]
-    return MethodSpec(**vars(component), search=search, grid=grid, kind=kind, protocol=max(protocols, default=None))
+    fitted = any(map(_trains_encoder, candidates)) if kind == NETWORK else False
+    return MethodSpec(
+        **vars(component),
+        search=search,
+        grid=grid,
+        kind=kind,
+        protocol=max(protocols, default=None),
+        trains_encoder=fitted,
+    )
+
+
+def _trains_encoder(method: Method) -> bool:
+    try:
+        return method.trains_encoder
+    except ValueError:  # of a plug-in; the job says what is wrong with its stages
+        return True

@@ -23,6 +23,7 @@ PROTOCOL = 3  # raise it with any change of code that changes the meaning of a n
 FLOAT32, BF16 = "float32", "bf16"  # precisions of a training step
 
 FOLD, FOLDS = "fold", "folds"  # parameters of a cross-validation
+ENCODER_PROTOCOL = "encoder_protocol"  # in the method of a job's identity
 NO_TRAINING = {"name": "none"}  # in a job's identity where training settings have no effect
 
 DATASET_IDENTITY = (
@@ -105,7 +106,8 @@ class ModelSpec(Component):
 
     `sha256` identifies the weights in the job's key, or `git_blob` if only that is known of a file. `cautions` are
     warnings about the checkpoint for readers of the job's numbers, and `seen` the data sets whose labels the
-    pretraining saw. `featurizer` is that of the graphs that the encoder reads, None for the "hu" graphs.
+    pretraining saw. `featurizer` is that of the graphs that the encoder reads, None for the "hu" graphs. `protocol` is
+    the version of the encoder's training, if that changed since PROTOCOL was last raised.
     """
 
     checkpoint: str | None = None
@@ -118,6 +120,7 @@ class ModelSpec(Component):
     featurizer: GraphKind | None = None
     kind: str = NETWORK
     version: int | None = None
+    protocol: int | None = None
 
     @property
     def has_weights(self) -> bool:
@@ -142,12 +145,14 @@ class MethodSpec(Component):
     """A method, the grid that is searched inside the job if `search` is set, and the kind of models that it is for.
 
     `protocol` is the version of the method's own definition, if that changed since PROTOCOL was last raised.
+    `trains_encoder` is false where only a head is fitted to the representations of the pretrained encoder.
     """
 
     search: bool
     grid: dict[str, Any]
     kind: str = NETWORK
     protocol: int | None = None
+    trains_encoder: bool = True
 
     def code_identity(self) -> dict[str, Any]:
         """Return the digest of a plug-in's code, and the protocol of the method's definition if it has one."""
@@ -193,10 +198,16 @@ class Job:
     def identity(self) -> dict[str, Any]:
         """Return what decides the job's numbers: an allow-list of plain values. Files enter by checksum."""
         method = {**_plain(self.method), "search": self.method.search}
+        if self.trains and self.method.trains_encoder:
+            method |= self.encoder_identity()
         return {
             **self.fit_identity(),
             "method": {**method, "grid": self.method.grid if self.method.search else {}},
         }
+
+    def encoder_identity(self) -> dict[str, Any]:
+        """Return the version of the training of the encoder, if it has one; part of whatever trains it."""
+        return {} if self.model.protocol is None else {ENCODER_PROTOCOL: self.model.protocol}
 
     def fit_identity(self) -> dict[str, Any]:
         """Return what decides a fit besides the method: the job's part of the key of a stage."""

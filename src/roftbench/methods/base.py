@@ -190,6 +190,13 @@ class Method:
         """Return the training stages, in order; each starts from the best weights of the one before."""
         return [Stage("ft")]
 
+    @property
+    def trains_encoder(self) -> bool:
+        """Whether any stage trains more than the head."""
+        if members := self.members():
+            return any(one.method.trains_encoder for one in members)
+        return any(tuple(stage.blocks or ()) != (HEAD,) for stage in self.stages())
+
     def extend(self, model: Predictor) -> None:
         """Put modules of the method's own into a network, in place, before the first stage.
 

@@ -77,6 +77,11 @@ class Encoder(nn.Module, ABC):
     random_only: str = ""
     dim: int
 
+    @property
+    def protocol(self) -> int | None:
+        """Version of the network's training; where it is set, it is part of the keys of jobs that train the network."""
+        return None
+
     @abstractmethod
     def blocks(self) -> dict[str, nn.Module]:
         """Return the named parts in order ("embed", "layer0", …); each parameter and buffer is in exactly one."""

@@ -25,7 +25,7 @@ from roftbench.errors import check_choice
 from roftbench.models.acceleration import Accelerated
 from roftbench.models.encoder import Nodes, Site, State
 from roftbench.models.graphium_layers import FC, POSITIONAL, LaplacianEncoder, Layer
-from roftbench.models.segment_ops import Wiring
+from roftbench.models.segment_ops import Wiring, segment_max
 
 NODE_COLUMNS = NUM_FLOATS + sum(ATOM_CLASSES)
 EDGE_COLUMNS = sum(BOND_CLASSES) + 1
@@ -165,7 +165,14 @@ class Graphium(Accelerated):
 
     def readout(self, out: Tensor, batch: Batch) -> Tensor:
         """Return the mean, maximum or sum over the nodes, [B, dim]."""
+        if self.pooling == "max":
+            return segment_max(out, batch.node_ptr)
         return torch.segment_reduce(out, self.pooling, offsets=batch.node_ptr, axis=0)
+
+    @property
+    def protocol(self) -> int | None:
+        """Version 2 with max pooling: up to 1, its gradient was wrong where atoms share the maximum."""
+        return 2 if self.pooling == "max" else None
 
     def translate(self, state: State) -> State:
         """Return the tensors of a graphium file under this encoder's names, without heads and an unused layer norm.

@@ -123,3 +123,14 @@ class Wiring:
         scale = (size.log() / size)[:, None]
         by_source = torch.argsort(source, stable=True)
         return cls(source, target, by_source, batch.edge_ptr[:-1], owner, nodes, batch.node_ptr[:-1], scale)
+
+
+def segment_max(rows: Tensor, offsets: Tensor) -> Tensor:
+    """Return the maximum over runs of rows, [N, d] -> [B, d]; run b is offsets[b]:offsets[b + 1].
+
+    Rows that share a maximum, such as those of atoms that are equivalent by symmetry, share its gradient.
+    `torch.segment_reduce(…, "max")` of torch 2.13 divides positive gradients alone: each row gets a negative one whole.
+    """
+    owner = torch.repeat_interleave(offsets.diff(), output_size=len(rows))
+    index = owner[:, None].expand_as(rows)
+    return rows.new_full((len(offsets) - 1, rows.shape[1]), -torch.inf).scatter_reduce(0, index, rows, "amax")

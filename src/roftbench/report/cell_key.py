@@ -5,14 +5,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from roftbench.config.job import FLOAT32, NO_TRAINING, PROTOCOL
+from roftbench.config.job import ENCODER_PROTOCOL, FLOAT32, NO_TRAINING, PROTOCOL
 from roftbench.formatting import printable_name
 from roftbench.metrics import DEFAULT_LOSS
 from roftbench.store.checksums import digest_of_text
 
 PARTS = ["model", "split", "label_ratio", "train"]
 NAMED = [*PARTS, "dataset", "method"]
-UNWRITTEN = {"precision": FLOAT32, "protocol": str(PROTOCOL)}  # values of fields that a job's identity omits
+UNWRITTEN = {  # values of fields that a job's identity omits
+    "precision": FLOAT32,
+    "protocol": str(PROTOCOL),
+    ENCODER_PROTOCOL: "2",
+}
+# Encoders whose training was corrected, if pooled by the maximum (docs/numbers.md); the method that trains no encoder.
+GRAPHIUM, MINIMOL = "roftbench.models.graphium.Graphium", "roftbench.models.minimol.MiniMol"
+HEAD_ONLY = "roftbench.methods.lp.LinearProbing"
 SEEDED = ("split", "label_ratio")  # parts that have a seed
 
 
@@ -79,8 +86,12 @@ class CellKeys:
     def _text(self, part: str, job: dict[str, Any]) -> str:
         """Return what a part of a job contributes to its cell, as canonical JSON; many jobs share the part."""
         own = job[part]
-        of_train = (job["protocol"], job.get("featurizer"), job["dataset"]["task"]) if part == "train" else ()
-        key = (part, id(own), *of_train)
+        context: tuple[Any, ...] = ()
+        if part == "train":
+            context = (job["protocol"], job.get("featurizer"), job["dataset"]["task"])
+        elif part == "model":
+            context = (_is_uncorrected(job),)
+        key = (part, id(own), *context)
         if key not in self._texts:
             named = _named(part, job)
             named = _without(named, "seed") if self.pool and part in SEEDED else named
@@ -135,6 +146,8 @@ def _named(part: str, job: dict[str, Any]) -> dict[str, Any]:
     # Versions that change the meaning of numbers belong to the setting. A method's params have their own column, and
     # search and grid do not affect a candidate.
     own: dict[str, Any] = job[part]
+    if part == "model" and _is_uncorrected(job):
+        return {**own, ENCODER_PROTOCOL: 1}
     if part == "split":
         return _without(own, "fold")
     if part == "method":
@@ -144,6 +157,14 @@ def _named(part: str, job: dict[str, Any]) -> dict[str, Any]:
         versions = {"protocol": job["protocol"], "featurizer": job.get("featurizer")}
         return {**own, **({"loss": None} if default else {}), **versions}
     return own
+
+
+def _is_uncorrected(job: dict[str, Any]) -> bool:
+    """Return whether an encoder was trained before the correction of its training: it makes tables of its own."""
+    model, method = job["model"], job["method"]
+    maximum = model["target"] == MINIMOL or (model["target"] == GRAPHIUM and model["params"].get("pooling") == "max")
+    trained = job["train"] != NO_TRAINING and method["target"] != HEAD_ONLY
+    return maximum and trained and ENCODER_PROTOCOL not in method
 
 
 def _without(part: dict[str, Any], field: str) -> dict[str, Any]:

@@ -87,6 +87,8 @@ def needed(job: Job, method: Method, device: str, fold: Fold | None = None) -> l
             _check_converged(job)
             spec["converged"] = CONVERGED_VERSION
         own = {hook: _identity(job, method) for hook in ("step_rule", "extend") if method.overrides(hook)}
+        if tuple(stage.blocks or ()) != (HEAD,):
+            own |= job.encoder_identity()
         chain.append({**spec, "penalty": _penalty_identity(job, method), **own})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
         found.append(Needed(stage.name, _key(job, device, chain, fold), stage, frozen))

@@ -23,7 +23,7 @@ from roftbench.models.minimol import MiniMol
 from roftbench.models.molclr import MolCLRGCN
 from roftbench.models.moleculestm import MoleculeSTM
 from roftbench.models.pyg import PyG
-from roftbench.predict.explanation.integrated_gradients import TOLERANCE, _TrueMaximum, integrated_gradients, scaled
+from roftbench.predict.explanation.integrated_gradients import TOLERANCE, integrated_gradients, scaled
 
 SMILES = ["OC(CN)c1ccccc1", "C", "[Na+].[Cl-]", "C[C@H](N)C(=O)O", "Clc1ccc(Cl)cc1"]
 KWARGS = {"hidden_channels": 16, "num_layers": 2, "out_channels": 16}
@@ -78,15 +78,6 @@ def test_a_module_that_returns_no_row_per_atom_is_refused() -> None:
         scaled([layer := nn.Linear(5, 3)], torch.ones(4)),
     ):
         layer(torch.ones(2, 5))
-
-
-def test_the_gradient_of_a_maximum_is_divided_between_equal_rows() -> None:
-    rows = torch.tensor([[1.0, 1.0], [1.0, 1.0], [0.0, 2.0], [3.0, 0.0]], requires_grad=True)
-    with _TrueMaximum():
-        out = torch.segment_reduce(rows, "max", offsets=torch.tensor([0, 3, 4]), axis=0)
-    assert out.tolist() == [[1, 2], [3, 0]]
-    [gradient] = torch.autograd.grad((out * torch.tensor([[-1.0, 1.0], [2.0, -3.0]])).sum(), rows)
-    assert gradient.tolist() == [[-0.5, 0], [-0.5, 0], [0, 1], [2, -3]]
 
 
 def test_atoms_that_a_featurizer_renumbers_are_found_again() -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from roftbench.data.packed import Batch, PackedGraphs
 from roftbench.models.encoder import Encoder
@@ -115,7 +114,7 @@ class _Path:
     def _batch(self, scales: Tensor) -> tuple[Matrix, Matrix]:
         batch = self.graphs.batch(torch.full((len(scales),), self.graph))
         scale = scales.to(batch.x.device).repeat_interleave(self.atoms).requires_grad_()
-        with torch.enable_grad(), _TrueMaximum(), scaled(self.encoder.atom_inputs(), scale):
+        with torch.enable_grad(), scaled(self.encoder.atom_inputs(), scale):
             values = self.outputs(batch)[:, self.tasks]
             columns = [torch.autograd.grad(one.sum(), scale, retain_graph=True)[0] for one in values.unbind(dim=1)]
         gradients = torch.stack(columns, dim=1).double().cpu().numpy()
@@ -144,25 +143,3 @@ def scaled(modules: Sequence[nn.Module], scale: Tensor) -> Iterator[None]:
         for module in modules:
             hooks.callback(module.register_forward_hook(multiplied).remove)
         yield
-
-
-class _TrueMaximum(TorchFunctionMode):
-    """A context in which the gradient of `torch.segment_reduce(…, "max")` is divided between equal rows.
-
-    That of torch 2.13 divides positive gradients alone: a negative one reaches each of the equal rows whole, and atoms
-    that are equivalent by symmetry have equal rows.
-    """
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is torch.segment_reduce and args[1] == "max":
-            return _maximum(args[0], (kwargs or {})["offsets"])
-        return func(*args, **(kwargs or {}))
-
-
-def _maximum(rows: Tensor, offsets: Tensor) -> Tensor:
-    """Return the maximum over runs of rows, [B, d]; run b is offsets[b]:offsets[b + 1]."""
-    owner = torch.repeat_interleave(offsets.diff(), output_size=len(rows))
-    index = owner[:, None].expand_as(rows)
-    return rows.new_full((len(offsets) - 1, rows.shape[1]), -torch.inf).scatter_reduce(0, index, rows, "amax")
