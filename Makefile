@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 # Without --no-compile pip would compile tens of thousands of modules of which few are ever imported.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
+# Many images set this for their own layers; here each process would compile torch again, which takes five seconds.
+unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 # Half of the time of a test is waiting for other processes: three tests on two cores.
 PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2) \* 3 / 2)
