@@ -10,25 +10,26 @@ import torch
 from torch import Tensor
 
 from roftbench.models.encoder import Encoder, State
+from roftbench.store.record_schema import SHIFT_MOLECULES
 
 if TYPE_CHECKING:
     from roftbench.runner.members import Tuned
     from roftbench.runner.network import NetworkExperiment
 
 PARAMETRIZED = re.compile(r"\.parametrizations\.(\w+)\.original$")  # in the name that torch gives a parameter
-MOLECULES = 96  # of the test part, whose representations are compared: more would slow down short jobs
 
 
 def shift_of(experiment: "NetworkExperiment", fitted: "Tuned") -> dict[str, Any]:
     """Return the fields of a candidate's result on its shift, means over the networks of an ensemble.
 
-    Representations are those of MOLECULES molecules at most, evenly spaced in the test part, whose labels are not read.
-    Nothing is returned for an ensemble on random weights, as each of its networks starts from others.
+    Representations are those of at most SHIFT_MOLECULES molecules, evenly spaced in the test part, whose labels are not
+    read. Nothing is returned for an ensemble on random weights, as each of its networks starts from others.
     """
     if fitted.others and not experiment.job.model.has_weights:
         return {}
     start, test = experiment.start, experiment.objective.test
-    index = test[torch.arange(min(len(test), MOLECULES)) * len(test) // MOLECULES] if len(test) > MOLECULES else test
+    count = min(len(test), SHIFT_MOLECULES)
+    index = test[torch.arange(count) * len(test) // max(count, 1)]
     before: State = {key.removeprefix("encoder."): one for key, one in experiment.plain_start.state.items()}
     weights, features = [], []
     for model in experiment.networks(fitted):

@@ -13,6 +13,7 @@ from roftbench.formatting import printable_name, score_text
 
 SCHEMA: Literal[2] = 2  # 1: without a digest
 NAMED = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")  # parts of a job that have names
+SHIFT_MOLECULES = 96  # of the test part, for `feature_shift`: more would slow down short jobs
 Scores = dict[str, float | None]  # by metric; None: undefined
 
 

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from roftbench.report.cost import CPU
-from roftbench.report.figures.named_points import NamedPoint, draw_named, family_legend, headings
-from roftbench.report.figures.style import style
+from roftbench.report.figures.named_points import NamedPoint, draw_named, family_legend
+from roftbench.report.figures.style import headings, style
 from roftbench.report.row_means import RowMeans, front, with_cost
 
 if TYPE_CHECKING:

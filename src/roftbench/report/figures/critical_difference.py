@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from roftbench.config.method_cards import proposed
-from roftbench.report.figures.style import SOFT, appearance, style
+from roftbench.report.figures.style import SOFT, appearance, headings, style
 from roftbench.report.format import method_name
 from roftbench.report.statistics.inference import ALPHA
 from roftbench.report.statistics.paired import Friedman
@@ -42,8 +42,7 @@ def draw_critical_difference(result: Friedman, title: str) -> "Figure":
         axes.set_axis_off()
         axes.set_xlim(1, len(places))
         axes.set_ylim(-depth - 0.05, height - depth - 0.05)  # inches, 0 on the axis of ranks
-        figure.suptitle(title, x=0.08 / width, y=1 - 0.08 / height, ha="left", va="top", fontsize=11)
-        figure.text(0.08 / width, 1 - 0.31 / height, _note(result), ha="left", va="top", color=SOFT)
+        headings(figure, title, _note(result), size=9)
         _axis(axes, len(places), result.critical_difference)
         _names(axes, result, 0.16 + _BAR * bars + 0.10)
         if sure:

@@ -6,7 +6,6 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from roftbench.methods.config import FAMILIES
-from roftbench.report.figures.style import SOFT
 from roftbench.report.format import FAMILY_NAMES
 
 if TYPE_CHECKING:
@@ -103,10 +102,3 @@ def family_legend(figure: "Figure", points: Sequence[NamedPoint], x: float, y: f
     figure.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(x, y), ncols=len(shown), fontsize=7.5, columnspacing=1.2
     )
-
-
-def headings(figure: "Figure", title: str, note: str) -> None:
-    """Write a title and a note below it at the top of a figure."""
-    width, height = figure.get_size_inches()
-    figure.suptitle(title, x=0.08 / width, y=1 - 0.08 / height, ha="left", va="top", fontsize=11)
-    figure.text(0.08 / width, 1 - 0.31 / height, note, ha="left", va="top", color=SOFT, fontsize=8)

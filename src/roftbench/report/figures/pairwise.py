@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roftbench.formatting import score_text
-from roftbench.report.figures.style import SOFT, style
+from roftbench.report.figures.style import headings, style
 from roftbench.report.format import METRIC_NAMES, metric_name
 from roftbench.report.statistics.contest import CONOVER, Contest, versus
 
@@ -57,7 +57,7 @@ def draw_pairs(contest: Contest, title: str, delta: float | None = None) -> "Fig
         bar = figure.add_axes(((left + cell[0] * k + 0.15) / width, foot / height, 0.14 / width, cell[1] * k / height))
         scale = figure.colorbar(shown, cax=bar)
         scale.set_ticks([-reach, 0, reach], labels=["worse", "0", "better"])
-        _headings(figure, title, note, height)
+        headings(figure, title, note)
     return figure
 
 
@@ -130,7 +130,7 @@ def draw_intervals(contest: Contest, title: str, delta: float | None = None) -> 
         axes.set_xlabel(f"mean test {metric_name(contest.metric)}")
         low, high = axes.get_xlim()
         axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
-        _headings(figure, title, note, height)
+        headings(figure, title, note)
     return figure
 
 
@@ -144,9 +144,3 @@ def _order(contest: Contest) -> list[int]:
     """Return the rows, best mean first."""
     found: list[int] = np.argsort(contest.means * contest.sign, kind="stable").tolist()
     return found
-
-
-def _headings(figure: "Figure", title: str, note: str, height: float) -> None:
-    width = figure.get_figwidth()
-    figure.suptitle(title, x=0.08 / width, y=1 - 0.08 / height, ha="left", va="top", fontsize=11)
-    figure.text(0.08 / width, 1 - 0.31 / height, note, ha="left", va="top", color=SOFT, fontsize=8)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roftbench.report.figures.cost import set_worth
-from roftbench.report.figures.named_points import NamedPoint, draw_named, family_legend, headings
-from roftbench.report.figures.style import style
+from roftbench.report.figures.named_points import NamedPoint, draw_named, family_legend
+from roftbench.report.figures.style import headings, style
 from roftbench.report.row_means import RowMeans, with_shift
+from roftbench.store.record_schema import SHIFT_MOLECULES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,5 +80,6 @@ def _note(means: RowMeans) -> str:
     over = (
         f"means over {len(means.datasets)} data sets and all seeds" if len(means.datasets) > 1 else "means over seeds"
     )
+    over = f"{over[0].upper()}{over[1:]}; representations of at most {SHIFT_MOLECULES} test molecules."
     left = f" Left out, as scores are missing: {len(means.left_out)} rows." if means.left_out else ""
-    return f"{over[0].upper()}{over[1:]}; representations of at most 96 test molecules. Better is upward.{left}"
+    return f"{over} Better is upward.{left}"

@@ -101,6 +101,13 @@ def style() -> Iterator[None]:
         yield
 
 
+def headings(figure: "Figure", title: str, note: str, size: float = 8) -> None:
+    """Write a title and a note below it at the top of a figure; `size`: that of the note."""
+    width, height = figure.get_size_inches()
+    figure.suptitle(title, x=0.08 / width, y=1 - 0.08 / height, ha="left", va="top", fontsize=11)
+    figure.text(0.08 / width, 1 - 0.31 / height, note, ha="left", va="top", color=SOFT, fontsize=size)
+
+
 def write_figure(figure: "Figure", stem: Path) -> list[Path]:
     """Write stem.svg and stem.pdf, each replaced as a whole; returns their paths."""
     paths = {form: stem.with_name(f"{stem.name}.{form}") for form in _NO_DATES}
