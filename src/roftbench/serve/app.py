@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from starlette.applications import Starlette
@@ -25,6 +24,7 @@ from starlette.routing import Route
 
 from roftbench.__about__ import __version__
 from roftbench.formatting import printable
+from roftbench.report.page.templates import content, environment
 from roftbench.serve.guard import Guard, refusal
 from roftbench.serve.limits import (
     BODY_SECONDS,
@@ -46,8 +46,7 @@ KINDS = {  # of content; none of them can be sent by a page of another origin wi
 STYLE = "style.css"
 FILES = {STYLE: "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 MOST_WAITING = 200  # requests for the process with the models
-PAGE = resources.files("roftbench.serve") / "page"
-COLORS = resources.files("roftbench.report") / "page" / "colors.css"  # of all pages
+PAGE = Path(__file__).parent / "page"
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,8 @@ class Page:
 
 
 async def _file(name: str, _: Request) -> Response:
-    content = (PAGE / name).read_bytes()
-    return Response(COLORS.read_bytes() + content if name == STYLE else content, media_type=FILES[name])
+    colors = content("colors.css").encode() if name == STYLE else b""
+    return Response(colors + (PAGE / name).read_bytes(), media_type=FILES[name])
 
 
 async def _body(request: Request) -> bytes:
@@ -222,14 +221,15 @@ async def _failure(_: Request, error: Exception) -> Response:
 def _html(about: About, texts: Texts) -> str:
     """Return the page. The text of a card is its author's: no HTML in it is taken as such."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    environment = Environment(
-        loader=PackageLoader("roftbench.serve", "page"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("page.html").render(
-        about=about,
-        texts=texts,
-        version=__version__,
-        most_bytes=MOST_BYTES,
-        cards=[Markup(markdown.render(printable(card))) for card in about.cards],
-        data={"task": about.task, "ranges": about.ranges, "positive": about.positive},
+    return (
+        environment(PAGE)
+        .get_template("page.html")
+        .render(
+            about=about,
+            texts=texts,
+            version=__version__,
+            most_bytes=MOST_BYTES,
+            cards=[Markup(markdown.render(printable(card))) for card in about.cards],
+            data={"task": about.task, "ranges": about.ranges, "positive": about.positive},
+        )
     )

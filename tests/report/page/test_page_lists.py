@@ -10,8 +10,8 @@ from score_tables import of
 from roftbench.report.aggregate import long_table, unfinished_table
 from roftbench.report.figures.style import appearance
 from roftbench.report.format import METHODS
-from roftbench.report.page.html import PAGE
 from roftbench.report.page.lists import CONTRAST, DARK_GROUND, OWN, lists_of, on_dark, places
+from roftbench.report.page.templates import PAGE
 from roftbench.report.records import read_records
 from roftbench.store.record_schema import CandidateResult, RecordSummary
 

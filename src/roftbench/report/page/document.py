@@ -10,7 +10,7 @@ from markupsafe import Markup
 from roftbench.__about__ import __version__
 from roftbench.formatting import printable, printable_name
 from roftbench.report.format import markdown_table
-from roftbench.report.page.html import environment, source_hash, styles
+from roftbench.report.page.templates import environment, source_hash, styles
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,10 @@
 """The HTML page of `roftbench report`: tables, figures and jobs in one file that needs no network."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from roftbench.config.paths import Paths
@@ -17,13 +14,13 @@ from roftbench.report.aggregate import long_table
 from roftbench.report.page.data import page_data
 from roftbench.report.page.jobs import POINTS
 from roftbench.report.page.sections import Beside, beside_tables, empty_sections
+from roftbench.report.page.templates import content, environment, source_hash, styles
 from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.scores import read_scores
 from roftbench.store.files import check_output, write_output
 from roftbench.store.results import Store
 
-PAGE = Path(__file__).parent
 # In order of use.
 SCRIPTS = (
     "dom",
@@ -122,25 +119,3 @@ def _named(name: str, count: int) -> str:
 
 def _is_shown(name: str, data: dict[str, Any]) -> bool:
     return name != "skipped" or data["counts"][name] > 0
-
-
-def environment() -> Environment:
-    """Return the environment of the pages' templates, which escapes all text."""
-    return Environment(
-        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
-
-
-def content(name: str) -> str:
-    """Return a file of the pages."""
-    return (PAGE / name).read_text(encoding="utf-8")
-
-
-def styles(*names: str) -> str:
-    """Return the colors of all pages and further style sheets, in order."""
-    return "\n".join(content(f"{name}.css") for name in ("colors", *names))
-
-
-def source_hash(text: str) -> str:
-    """Return the source expression of a content security policy for this script or style."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,6 +1,5 @@
 """Sections of the report's page beside the tables: pictures of predictions, advice, and which sections are empty."""
 
-import base64
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from roftbench.config.paths import Paths
 from roftbench.report.aggregate import cells
 from roftbench.report.figures.style import rendered
 from roftbench.report.page.advice import AdviceTable, read_advice
+from roftbench.report.page.document import Image
 from roftbench.report.predictions.groups import count_groups, groups
 from roftbench.report.predictions.origin import Origins
 from roftbench.report.predictions.pictures import pictures
@@ -19,14 +19,6 @@ from roftbench.store.results import Store
 GROUPS = 4  # data sets, splits and numbers of labels whose predictions are drawn; with more, none are
 JOBS = 500  # with more, none are drawn either: it would take longer than the rest of the page
 _Data = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Image:
-    """A picture as text: its title, and an address that holds its content."""
-
-    title: str
-    address: str
 
 
 @dataclass(frozen=True)
@@ -55,8 +47,7 @@ def beside_tables(store: Store, long: pd.DataFrame, paths: Paths) -> Beside:
             if one.figure is None:
                 found.missing.append((one.title, one.reason))
             else:
-                content = base64.b64encode(rendered(one.figure, "svg")).decode()
-                found.images.append(Image(one.title, f"data:image/svg+xml;base64,{content}"))
+                found.images.append(Image(one.title, one.stem, rendered(one.figure, "svg")))
     return found
 
 
