@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from roftbench.store import folders
-from roftbench.store.folders import replace_folder, restore_folders
+from roftbench.store.folders import new_folder, replace_folder, restore_folders
 from roftbench.store.leftovers import temporary_name
 
 DEAD = 2**22 + 1
@@ -115,3 +115,20 @@ def test_files_of_the_user_that_a_killed_process_had_moved_away_come_back(model:
     restore_folders(tmp_path)
     assert contents(model) == {**before, "other": "mine"}
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def fill(folder: Path, *, fails: bool) -> None:
+    with new_folder(folder, OURS) as new:
+        (new / "model").write_text("2")
+        if fails:
+            raise ValueError("half")
+
+
+def test_new_folder_replaces_an_earlier_one_and_is_removed_after_an_error(model: Path) -> None:
+    before = contents(model)
+    with pytest.raises(ValueError, match="half"):
+        fill(model, fails=True)
+    assert contents(model) == before
+    fill(model, fails=False)
+    assert contents(model) == {"model": "2", "notes": "mine", "plots/a": "1", "plots/b": "2"}
+    assert [path.name for path in model.parent.iterdir()] == ["model"]

@@ -24,7 +24,7 @@ from roftbench.predict.member import Member, Network, as_list, embedded, spread_
 from roftbench.runner.devices import choose_device
 from roftbench.runner.loading import load_encoder
 from roftbench.store.downloads import fetch_missing
-from roftbench.store.files import atomic, check_paths
+from roftbench.store.files import atomic, check_paths, writing
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.names import Names
 from roftbench.store.results import Store
@@ -96,12 +96,8 @@ def embed_table(member: Member, source: Rows, path: Path) -> int:
         parts.append(spread_out(member.embed(molecules), molecules))
         reasons += [molecules.reasons.get(row, "") for row in range(len(parts[-1]))]
     remove_leftovers([path.parent], path.name)
-    try:
-        with atomic(path) as temporary, temporary.open("wb") as file:
-            _write(file, path.suffix, np.concatenate(parts), texts, reasons)
-    except OSError as error:
-        problem = f"output={path} cannot be written: {error.strerror or error}"
-        raise UsageError(problem, key="output", got=str(path)) from None
+    with writing(f"output={path}", path, "output"), atomic(path) as temporary, temporary.open("wb") as file:
+        _write(file, path.suffix, np.concatenate(parts), texts, reasons)
     return sum(map(bool, reasons))
 
 

@@ -3,8 +3,7 @@
 import gzip
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +12,7 @@ from filelock import Timeout
 
 from roftbench.console import own_file
 from roftbench.errors import UsageError
-from roftbench.store.files import write_text
+from roftbench.store.files import write_text, writing
 from roftbench.store.leftovers import remove_leftovers
 from roftbench.store.locks import Lock
 
@@ -40,7 +39,7 @@ class Output:
 
     def __enter__(self) -> Self:
         """Lock the output and read the state of an earlier call."""
-        with _clear(self.path):
+        with self._writing():
             if self.path.is_dir():
                 raise self._refused("is a folder: give the name of a file")
             if links := [path for path in (self.part, self.state, Path(self._lock.lock_file)) if path.is_symlink()]:
@@ -59,6 +58,9 @@ class Output:
                 self._release()
                 raise
         return self
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(f"output={self.path}", self.path, "output")
 
     def _refused(self, problem: str) -> UsageError:
         return UsageError(f"output={self.path} {problem}", key="output", got=str(self.path))
@@ -98,7 +100,7 @@ class Output:
     def write(self, text: str, rows: int, without: int = 0) -> None:
         """Append a piece with `rows` rows, `without` of them without a result, and flush it to the disk."""
         content = text.encode()
-        with _clear(self.path):
+        with self._writing():
             self._file.write(gzip.compress(content, mtime=0) if self.path.suffix == ".gz" else content)
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -108,7 +110,7 @@ class Output:
 
     def finish(self) -> None:
         """Give the complete output its final name."""
-        with _clear(self.path):
+        with self._writing():
             self._file.close()
             self.part.replace(self.path)
             self.state.unlink(missing_ok=True)
@@ -116,17 +118,7 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Release the output; an unfinished part stays for the next call."""
         try:
-            with _clear(self.path) if error is None else suppress(OSError):  # a failed write may fail again
+            with self._writing() if error is None else suppress(OSError):  # a failed write may fail again
                 self._file.close()
         finally:
             self._release()
-
-
-@contextmanager
-def _clear(path: Path) -> Iterator[None]:
-    """Turn an OSError into a UsageError."""
-    try:
-        yield
-    except OSError as error:
-        problem = f"output={path} cannot be written: {error.strerror or error}"
-        raise UsageError(problem, key="output", got=str(path)) from None

@@ -1,7 +1,6 @@
 """The folder of an ensemble: one saved model directly in it, or several in folders of their own."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,9 +9,9 @@ from pathlib import Path
 from roftbench.errors import UsageError
 from roftbench.predict.model_card import card
 from roftbench.predict.saved_model import DESCRIPTION, FILES, SavedModel, write_saved
-from roftbench.store.files import write_text
-from roftbench.store.folders import replace_folder
-from roftbench.store.leftovers import remove_leftovers, temporary_name
+from roftbench.store.files import write_text, writing
+from roftbench.store.folders import new_folder
+from roftbench.store.leftovers import remove_leftovers
 
 ENSEMBLE = "ensemble.json"  # names the folders of several models
 
@@ -27,30 +26,16 @@ def write_ensemble(saved: Sequence[SavedModel], folder: Path, files: Mapping[str
     if folder.exists() and not ((folder / DESCRIPTION).is_file() or (folder / ENSEMBLE).is_file() or _empty(folder)):
         problem = f"{folder} holds no saved model, but other files: nothing is written into it"
         raise UsageError(problem, key="folder", got=str(folder), hint="Give a new folder")
-    temporary = temporary_name(folder)
     remove_leftovers([folder.parent], folder.name)
-    try:
-        _write_all(saved, temporary, files)
-        replace_folder(temporary, folder, earlier)
-    except OSError as error:
-        problem = f"{folder} cannot be written: {error.strerror or error}"
-        raise UsageError(problem, key="folder", got=str(folder)) from None
-
-
-def _write_all(saved: Sequence[SavedModel], folder: Path, files: Mapping[str, str]) -> None:
-    """Write the content of the folder, which is removed if that fails."""
     names = [str(one.facts["key"]) for one in saved]
-    try:
+    with writing(folder, folder, "folder"), new_folder(folder, earlier) as new:
         for name, one in zip(names, saved, strict=True):
-            moved = replace(one, folder=folder / name if len(saved) > 1 else folder)
+            moved = replace(one, folder=new / name if len(saved) > 1 else new)
             write_saved(moved, card(moved))
         if len(saved) > 1:
-            write_text(folder / ENSEMBLE, json.dumps({"models": names}, indent=1) + "\n")
+            write_text(new / ENSEMBLE, json.dumps({"models": names}, indent=1) + "\n")
         for name, text in files.items():
-            write_text(folder / name, text)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+            write_text(new / name, text)
 
 
 def _empty(folder: Path) -> bool:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,7 @@ from roftbench.predict.saved_schema import check_arrays, check_facts
 from roftbench.predict.training_set import TEXTS, TrainingSet, read_training_set
 from roftbench.store.checksums import digest, sha256
 from roftbench.store.files import write_text
-from roftbench.store.folders import replace_folder
-from roftbench.store.leftovers import temporary_name
+from roftbench.store.folders import new_folder
 from roftbench.store.tensors import DamagedFileError, read_tensors, write_tensors
 
 SCHEMA = 2
@@ -106,22 +104,15 @@ def write_saved(saved: SavedModel, card: str) -> None:
     Raises:
         OSError: The folder cannot be written.
     """
-    folder = saved.folder
-    temporary = temporary_name(folder)
     text = json.dumps({"schema": SCHEMA, **in_utf8(saved.facts)}, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     belongs = {DESCRIPTION: sha256(text.encode())}
-    try:
-        temporary.mkdir(parents=True)
-        write_tensors(temporary / WEIGHTS, saved.weights, belongs)
-        write_tensors(temporary / MOLECULES, _molecules(saved), belongs)
+    with new_folder(saved.folder, FILES) as folder:
+        write_tensors(folder / WEIGHTS, saved.weights, belongs)
+        write_tensors(folder / MOLECULES, _molecules(saved), belongs)
         if saved.training is not None and (texts := saved.training.text()) is not None:
-            write_text(temporary / TEXTS, texts)
-        write_text(temporary / CARD, card)
-        write_text(temporary / DESCRIPTION, text)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    replace_folder(temporary, folder, FILES)
+            write_text(folder / TEXTS, texts)
+        write_text(folder / CARD, card)
+        write_text(folder / DESCRIPTION, text)
 
 
 def _molecules(saved: SavedModel) -> dict[str, Tensor]:

@@ -38,6 +38,15 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def writing(what: object, got: object, key: str) -> Iterator[None]:
+    """Raise a UsageError inside the block, which begins with the output's name `what`, where it cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{what} cannot be written: {error.strerror or error}", key=key, got=str(got)) from None
+
+
 def write_output(path: Path, content: str | bytes, option: str = "--out") -> None:
     """Write the file of an option such as `--out` atomically.
 
@@ -46,15 +55,12 @@ def write_output(path: Path, content: str | bytes, option: str = "--out") -> Non
     """
     check_output(path, option)
     remove_leftovers([path.parent], path.name)
-    try:
+    with writing(f"{option} {path}", path, option):
         if isinstance(content, str):
             write_text(path, content)
         else:
             with atomic(path) as temporary:
                 temporary.write_bytes(content)
-    except OSError as error:
-        problem = f"{option} {path} cannot be written: {error.strerror or error}"
-        raise UsageError(problem, key=option, got=str(path)) from None
 
 
 def check_output(path: Path, option: str = "--out") -> None:

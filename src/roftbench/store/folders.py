@@ -4,15 +4,28 @@ import ctypes
 import logging
 import os
 import shutil
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from roftbench.store.leftovers import FORMAT, leftovers
+from roftbench.store.leftovers import FORMAT, leftovers, temporary_name
 
 logger = logging.getLogger(__name__)
 
 _AT_FDCWD, _EXCHANGE = -100, 2  # of linux/fs.h
+
+
+@contextmanager
+def new_folder(folder: Path, ours: Collection[str]) -> Iterator[Path]:
+    """Yield a temporary folder beside `folder`; unless an error is raised, it replaces `folder` as below."""
+    new = temporary_name(folder)
+    try:
+        new.mkdir(parents=True)
+        yield new
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    replace_folder(new, folder, ours)
 
 
 def replace_folder(new: Path, folder: Path, ours: Collection[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from roftbench.errors import UsageError
-from roftbench.store.files import locked, write_text
+from roftbench.store.files import locked, write_text, writing
 from roftbench.store.results import Store
 
 KEPT = "kept"
@@ -131,14 +131,10 @@ class Names:
         if lost := [key for key in kept.keys if not self.store.has_model(key)]:
             raise ValueError(f"the models of '{kept.name}' are not saved: {', '.join(lost)}")
         path = self.path(kept.name)
-        try:
-            with locked(path):
-                self.check_free(what, kept, overwrite=overwrite)
-                text = json.dumps({"models": list(kept.keys), "by": kept.by}, indent=1)
-                write_text(path, text + "\n")
-        except OSError as error:
-            problem = f"{path} cannot be written: {error.strerror or error}"
-            raise UsageError(problem, key=what, got=kept.name) from None
+        with writing(path, kept.name, what), locked(path):
+            self.check_free(what, kept, overwrite=overwrite)
+            text = json.dumps({"models": list(kept.keys), "by": kept.by}, indent=1)
+            write_text(path, text + "\n")
         return path
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,9 @@ from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.explanation.explain import EnsembleExplainer, Explanation
 from roftbench.predict.explanation.integrated_gradients import TOLERANCE
 from roftbench.predict.featurize import featurized
-from roftbench.store.files import write_text
-from roftbench.store.folders import replace_folder
-from roftbench.store.leftovers import remove_leftovers, temporary_name
+from roftbench.store.files import write_text, writing
+from roftbench.store.folders import new_folder
+from roftbench.store.leftovers import remove_leftovers
 
 MOST_ROWS = 1000  # that are explained without a number being given
 AT_ONCE = 50  # rows between two steps of the progress bar
@@ -75,18 +74,11 @@ def explain_table(
         UsageError: the folder cannot be written, or `check_folder` refuses it.
     """
     check_folder(folder)
-    temporary = temporary_name(folder)
     remove_leftovers([folder.parent], folder.name)
-    try:
-        temporary.mkdir(parents=True)
-        done = _write(explainer, _explanations(explainer, model, source, rows), temporary)
+    with writing(folder, folder, "output"):
         earlier = {path.name for path in folder.glob("row*.svg")} if folder.is_dir() else set()
-        replace_folder(temporary, folder, {TABLE, *earlier})
-    except OSError as error:
-        problem = f"{folder} cannot be written: {error.strerror or error}"
-        raise UsageError(problem, key="output", got=str(folder)) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with new_folder(folder, {TABLE, *earlier}) as new:
+            done = _write(explainer, _explanations(explainer, model, source, rows), new)
     return ExplainedTable(folder, *done)
 
 
