@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roftbench.data.table.infer import IDENTIFIERS, ROW_NUMBERS
+from roftbench.data.table.identifiers import identifier_columns
 from roftbench.data.table.load import open_table
-from roftbench.data.table.reader import Sheet
 from roftbench.predict.digits import label_decimals
 from roftbench.predict.held_out import Matrix
 from roftbench.runner.experiment import Experiment
@@ -23,7 +22,6 @@ from roftbench.store.checksums import sha256
 
 TEXTS = "training.csv"
 HEAD = ("row", "id", "smiles")
-NAMES = ("name", "title", "compound", "molecule_name", "compound_name")  # of columns that name molecules
 
 
 @dataclass(frozen=True)
@@ -85,21 +83,13 @@ def _identifiers(experiment: Experiment) -> tuple[str | None, list[str] | None]:
         return None, None
     sheet, _ = open_table(spec, experiment.context.places)
     used = {spec.smiles_column, spec.split_column, spec.group_column, spec.relation_column, *experiment.dataset.targets}
-    name = id_column(sheet, [one for one in sheet.names if one not in used])
-    if name is None:
-        return None, None
-    return name, [" ".join(cell.split()) for cell in sheet.columns([name])[0].to_pylist()]
-
-
-def id_column(sheet: Sheet, names: Sequence[str]) -> str | None:
-    """Return the first of the columns that is called like an identifier and has another cell in most rows."""
-    for name in names:
-        usual = name.strip().lower() in NAMES or IDENTIFIERS.fullmatch(name.strip())
-        if (usual or ROW_NUMBERS.fullmatch(name.strip())) and name and sheet.names.count(name) == 1:
-            [cells] = sheet.columns([name])
-            if 2 * pc.count_distinct(cells).as_py() > len(cells):
-                return name
-    return None
+    for column in identifier_columns(sheet.names):
+        if (name := sheet.names[column]) in used:
+            continue
+        [cells] = sheet.load([column])
+        if 2 * pc.count_distinct(cells).as_py() > len(cells):  # it tells molecules apart, as a batch does not
+            return name, [" ".join(cell.split()) for cell in cells.to_pylist()]
+    return None, None
 
 
 def read_training_set(

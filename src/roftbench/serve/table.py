@@ -10,12 +10,12 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from roftbench.data.featurizers.hu import read_molecule
 from roftbench.data.smiles import FeaturizeError, rdkit_failure
+from roftbench.data.table.identifiers import identifier_columns
 from roftbench.data.table.infer import SMILES_NAMES
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError
 from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.table import predict_table
-from roftbench.report.predictions.origin import is_identifier
 from roftbench.serve.limits import MOST_ATOMS, RefusedError
 from roftbench.serve.shown import Answer, Row, row_of
 
@@ -58,7 +58,7 @@ def predicted(ensemble: Ensemble, content: bytes, kind: str, most: int, folder: 
 def _rows(ensemble: Ensemble, table: str, own: int, smiles: int, prefix: str) -> Iterator[Row]:
     header, *lines = csv.reader(io.StringIO(table))
     added = [name.removeprefix(prefix) for name in header[own:]]
-    names = [place for place in range(own) if place != smiles and is_identifier(header[place].strip())]
+    names = [place for place in identifier_columns(header[:own]) if place != smiles]
     for line in lines:
         name = next((line[place] for place in names if line[place]), "")
         yield row_of(line[smiles], name, ensemble.targets, dict(zip(added, line[own:], strict=True)))

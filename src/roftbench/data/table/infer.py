@@ -11,6 +11,7 @@ from rdkit import rdBase
 
 from roftbench.data.config import ALL_OTHERS, PART_NAMES, DatasetSpec
 from roftbench.data.smiles import is_smiles
+from roftbench.data.table.identifiers import identifier_kind
 from roftbench.data.table.labels import almost_numeric, as_classes, as_numbers, hint, label_cells, reject
 from roftbench.data.table.reader import Sheet
 from roftbench.errors import UsageError
@@ -21,12 +22,6 @@ CLASS_WORDS = (
     ("inactive", "active"), ("no", "yes"), ("false", "true"), ("negative", "positive"), ("non-toxic", "toxic"),
     ("n", "y"), ("f", "t"), ("-", "+"),
 )  # fmt: skip
-IDENTIFIERS = re.compile(
-    r"(?i:(batch|lot|plate|well|sample|compound|cmpd|cpd|molecule|mol|cas|registry|entry|run)?[ _.-]?"
-    r"(ids?|no\.?|nr\.?|number)|ids?[ _.-].*|batch.*|barcode.*|lot|plate|well|vial|sample|run|replicate|cas|sid|aid|eln"
-    r"|molregno|#|.*[ _.-][csa]?id)|.*[a-z]I[Dd]"
-)
-ROW_NUMBERS = re.compile(r"(|id|index|idx|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
 LEFT_OUT = {
     "row number": "looks like a row number",
     "identifier": "looks like an identifier",
@@ -202,10 +197,8 @@ def _kind(name: str, cells: pa.ChunkedArray, classes: Sequence[str] | None) -> s
     kind = _content_kind(cells, classes)
     if _is_split(name) and kind != "empty":
         return "split"
-    if ROW_NUMBERS.fullmatch(name.strip()) and kind not in ("empty", "text"):
-        return "text" if kind == "two texts" else "row number"
-    if IDENTIFIERS.fullmatch(name.strip()) and kind not in ("empty", "text"):
-        return "text" if kind == "two texts" else "identifier"
+    if (named := identifier_kind(name)) and kind not in ("empty", "text"):
+        return "text" if kind == "two texts" else named
     return kind
 
 

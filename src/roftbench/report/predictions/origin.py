@@ -1,6 +1,5 @@
 """Molecules and labels of a job, found again from its record: the data file, verified, and the parts of the split."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -16,14 +15,13 @@ from roftbench.config.paths import Paths, absolute
 from roftbench.config.stable_names import present_path
 from roftbench.data.config import DatasetSpec
 from roftbench.data.smiles import BLANKS
-from roftbench.data.table.infer import IDENTIFIERS
+from roftbench.data.table.identifiers import identifier_columns
 from roftbench.data.table.load import open_table, read_table
 from roftbench.errors import UsageError
 from roftbench.report.cell_key import canonical_json
 from roftbench.store.checksums import sha256
 from roftbench.store.record_schema import Record, RecordSummary
 
-_NAMES = re.compile(r"(?i:(.*[ _.-])?(chembl)?[ _.-]?id|.*chembl_?id|((compound|molecule|drug|mol)[ _.-]?)?name|title)")
 _Value = TypeVar("_Value")
 
 
@@ -127,10 +125,9 @@ class Origins:
         if place == "bundled":  # the copy has no other columns
             return None
         sheet, _ = open_table(spec, self.places)
-        used = {spec.smiles_column, spec.split_column, spec.group_column, *(spec.targets or ())}
-        names = (name for name in sheet.names if name not in used and is_identifier(name.strip()))
-        name = next(names, None)
-        return None if name is None else sheet.load([sheet.position(name)])[0].to_pylist()
+        used = {spec.smiles_column, spec.split_column, spec.group_column, spec.relation_column, *(spec.targets or ())}
+        column = next((at for at in identifier_columns(sheet.names) if sheet.names[at] not in used), None)
+        return None if column is None else sheet.load([column])[0].to_pylist()
 
 
 def spec_of(record: Record | RecordSummary) -> DatasetSpec:
@@ -154,8 +151,3 @@ def spec_of(record: Record | RecordSummary) -> DatasetSpec:
 @cache
 def _shipped() -> dict[str, DatasetSpec | None]:
     return dataset_specs()
-
-
-def is_identifier(name: str) -> bool:
-    """Return whether a column of this name identifies molecules."""
-    return bool(IDENTIFIERS.fullmatch(name) or _NAMES.fullmatch(name))
