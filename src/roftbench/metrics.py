@@ -25,6 +25,16 @@ class Metric:
     higher_is_better: bool
     function: Callable[[Columns], FloatArray]
 
+    @property
+    def sign(self) -> int:
+        """1 if a lower score is better, else -1: score times sign is lower for the better score."""
+        return -1 if self.higher_is_better else 1
+
+    @property
+    def direction(self) -> str:
+        """Which scores are better: "higher" or "lower"."""
+        return "higher" if self.higher_is_better else "lower"
+
     def better(self, a: float | None, b: float | None) -> bool:
         """Whether score `a` is strictly better than `b`; None (undefined) is worse than any number."""
         if a is None or b is None:

@@ -103,7 +103,7 @@ class LearningCurve:
     @property
     def sign(self) -> int:
         """1 if a lower score is better, else -1."""
-        return -1 if METRICS[self.metric].higher_is_better else 1
+        return METRICS[self.metric].sign
 
     def words(self) -> str:
         """Return what the curve says about more labels."""

@@ -52,7 +52,7 @@ class RaceJobs:
         self.folds = Folds(self.job, self.dataset, settings.folds, settings.by, self.env.results / "advise", self.outer)
         _ = self.folds[0]  # raises UsageError before any work
         self.metric = str(self.job.dataset.metric)
-        self.sign = -1 if METRICS[self.metric].higher_is_better else 1
+        self.sign = METRICS[self.metric].sign
         self.blender = Blender(self.dataset, settings.folds, self.metric, self.sign)
         self._timed: dict[tuple[str, str, str, int], Timed] = {}
 

@@ -153,7 +153,7 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
 
 def sign(metrics: "pd.Series[str]") -> "pd.Series[int]":
     """Return -1 where a higher score is better, else 1: score times sign is lower for the better score."""
-    return metrics.map({name: -1 if metric.higher_is_better else 1 for name, metric in METRICS.items()}).astype(int)
+    return metrics.map({name: metric.sign for name, metric in METRICS.items()}).astype(int)
 
 
 def mean_rank(table: pd.DataFrame) -> pd.DataFrame:

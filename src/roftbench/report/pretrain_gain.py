@@ -51,7 +51,7 @@ def pretrain_gains(records: Iterable[RecordSummary]) -> dict[tuple[str, str], Ga
 
 
 def _gain(metric: str, score: float, scratch: float) -> Gain:
-    difference = (score - scratch) * (1 if METRICS[metric].higher_is_better else -1)
+    difference = (score - scratch) * -METRICS[metric].sign
     return Gain(difference, 100 * difference / scratch if metric in RATIO_SCALE and scratch > 0 else None)
 
 

@@ -55,7 +55,7 @@ def row_means(table: ShownTable, blocks: Blocks) -> RowMeans:
     scores = pd.DataFrame([[row["mean"] for row in line] for line in kept.values()], columns=datasets, dtype=float)
     unit = unit_of(row for line in kept.values() for row in line) or CPU
     if len(datasets) > 1:
-        signs = [-1 if METRICS[row["metric"]].higher_is_better else 1 for row in next(iter(lines.values()))]
+        signs = [METRICS[row["metric"]].sign for row in next(iter(lines.values()))]
         worth, lower, label = (scores * signs).rank().mean(axis=1), True, f"mean rank over {len(datasets)} data sets"
     else:
         worth, lower, label = scores[datasets[0]], not higher, f"test {metric_name(metrics[0])}"

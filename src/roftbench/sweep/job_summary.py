@@ -21,7 +21,7 @@ MOST_SHARES = 12  # more interpolation coefficients are summed up
 def announce(experiment: Experiment) -> None:
     """Print the settings of a job that is about to start."""
     job, dataset = experiment.job, experiment.dataset
-    arrow = "higher" if METRICS[str(job.dataset.metric)].higher_is_better else "lower"
+    better = METRICS[str(job.dataset.metric)].direction
     units = f", {job.dataset.units}" if job.dataset.units else ""
     counts, words = experiment.count(), experiment.words()
     graphs, labels = counts.graphs, counts.labels
@@ -37,7 +37,7 @@ def announce(experiment: Experiment) -> None:
         f" from {dataset.place}",
         "labels": f"{job.label_ratio.name}: {uses}",
         "split": _split(experiment),
-        "metric": f"{job.dataset.metric}{units}; {arrow} is better",
+        "metric": f"{job.dataset.metric}{units}; {better} is better",
         "model": words["model"],
         "method": _method(experiment),
         "training": words["training"],

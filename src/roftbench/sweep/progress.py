@@ -149,8 +149,8 @@ def facts(jobs: Sequence[Planned]) -> dict[str, str]:
 def _dataset(one: Planned) -> str:
     spec = one.job.dataset
     units = f" in {spec.units}" if spec.units else ""
-    arrow = "higher" if METRICS[str(spec.metric)].higher_is_better else "lower"
-    return f"{spec.name} ({spec.task}, {spec.metric}{units}, {arrow} is better)"
+    better = METRICS[str(spec.metric)].direction
+    return f"{spec.name} ({spec.task}, {spec.metric}{units}, {better} is better)"
 
 
 def _training(one: Planned) -> str:

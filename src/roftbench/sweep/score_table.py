@@ -73,7 +73,7 @@ def _rendered(scores: Mapping[Cell, Sequence[float]], metrics: Sequence[str], ov
     texts = {cell: _text(found, seeds) for cell, found in scores.items()}
     widths = {name: max(len(name), *(len(texts.get((row, name), "–")) for row in rows)) for name in columns}
     first = max(map(len, rows))
-    directions = ", ".join(f"{name}: {_direction(name)} is better" for name in metrics)
+    directions = ", ".join(f"{name}: {METRICS[name].direction} is better" for name in metrics)
     lines = [f"test scores ({directions})" + (f", mean ± deviation over {seeds} {over}" if seeds > 1 else "")]
     for chunk in _chunks(columns, widths, terminal_width() - first):
         for row in ("", *rows):
@@ -102,7 +102,3 @@ def _text(found: Sequence[float], seeds: int) -> str:
     mean = score_text(statistics.fmean(found))
     deviation = f" ± {score_text(statistics.stdev(found))}" if len(found) > 1 else ""
     return f"{mean}{deviation}" + (f" ({len(found)})" if len(found) < seeds else "")
-
-
-def _direction(metric: str) -> str:
-    return "higher" if METRICS[metric].higher_is_better else "lower"

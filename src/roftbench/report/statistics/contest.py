@@ -72,7 +72,7 @@ class Contest:
     @property
     def sign(self) -> int:
         """-1 where a higher score is better, else 1."""
-        return -1 if METRICS[self.metric].higher_is_better else 1
+        return METRICS[self.metric].sign
 
     @property
     def tested(self) -> bool:
