@@ -13,7 +13,8 @@ from roftbench.models.gin import GIN
 from roftbench.runner import training
 from roftbench.runner.cuda_graph import GraphedCallable
 from roftbench.runner.modes import Modes
-from roftbench.runner.training import FullPass, shuffled_batches, train_step
+from roftbench.runner.passes import FullPass
+from roftbench.runner.training import shuffled_batches, train_step
 
 CUDA = "run.device=cuda:0"
 MODELS = {

@@ -14,8 +14,9 @@ from roftbench.config.job import FLOAT32
 from roftbench.methods.base import Method
 from roftbench.methods.step_rule import Training
 from roftbench.runner.modes import Modes
+from roftbench.runner.passes import FullPass
 from roftbench.runner.run import run_job
-from roftbench.runner.training import FullPass, train_step
+from roftbench.runner.training import train_step
 from roftbench.store.record_schema import Record
 from scripts.speed.jobs import EPOCHS
 from scripts.speed.setting import Setting, say, settings

@@ -15,7 +15,8 @@ from roftbench.models.acceleration import shared_layers
 from roftbench.runner.modes import Modes
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.objective import EVAL_BATCH
-from roftbench.runner.training import FullPass, shuffled_batches, train_step
+from roftbench.runner.passes import FullPass
+from roftbench.runner.training import shuffled_batches, train_step
 from scripts.speed.floor import Products
 from scripts.speed.reference import evaluate_all, task_loss
 from scripts.speed.reference_jobs import train_epoch

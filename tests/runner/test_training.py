@@ -23,7 +23,8 @@ from roftbench.models.gin import GIN
 from roftbench.runner.modes import Modes
 from roftbench.runner.network import NetworkExperiment
 from roftbench.runner.objective import Objective
-from roftbench.runner.training import Fit, FullPass, shuffled_batches, train_step
+from roftbench.runner.passes import FullPass
+from roftbench.runner.training import Fit, shuffled_batches, train_step
 
 HEAD_KEYS = {"head.weight", "head.bias"}
 

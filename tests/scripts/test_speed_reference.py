@@ -17,7 +17,7 @@ from roftbench.config.components import build
 from roftbench.models.acceleration import shared_layers
 from roftbench.runner.modes import Modes
 from roftbench.runner.network import NetworkExperiment
-from roftbench.runner.training import FullPass
+from roftbench.runner.passes import FullPass
 
 GIVEN = ("model=gin_masking", "model.dropout=0")
 

@@ -610,13 +610,13 @@ def test_a_server_that_stops_talking_is_asked_again(
     caplog: pytest.LogCaptureFixture,
     bad: Callable[[Handler, int], None],
 ) -> None:
-    monkeypatch.setattr(sources, "TIMEOUT", 0.2)
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
     address = server.serve(bad)
     with pytest.raises(UsageError, match=f"{address}: .*timed out"):
         read(source("cache", address), places)
     assert len(warnings_of(caplog)) == 2
     assert names(places.downloads) == set()
-    monkeypatch.setattr(sources, "TIMEOUT", WAIT)
+    monkeypatch.setattr(download, "TIMEOUT", WAIT)
     server.serve(plain)
     assert read(source("cache", address), places).place == address
 

@@ -103,8 +103,7 @@ def fit_converged(model: Predictor, start: PretrainedModel, objective: Objective
         head.weight.copy_(torch.from_numpy(weight))
         rounded = head.weight.double().cpu().numpy()  # the bias compensates rounding at the mean
         head.bias.copy_(torch.from_numpy(bias - rounded @ mean))
-    predictions = objective.to_predictions(start.outputs(model, objective.val))
-    score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
+    score = objective.val_score(start.outputs(model, objective.val))
     info: dict[str, Any] = {"penalty": {name: one.penalty for name, one in zip(targets, fits, strict=True)}}
     return Fit(copy_state(model), None, score, [], time.monotonic() - began, info)
 

@@ -120,9 +120,7 @@ def fitted_for(experiment: "NetworkExperiment", tuned: State) -> Fitted:
         if not large:
             return None
         with torch.no_grad():
-            outputs = torch.cat([functional_call(model, state, (batch,)) for batch in large])
-        predictions = objective.to_predictions(outputs)
-        return objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
+            return objective.val_score(torch.cat([functional_call(model, state, (batch,)) for batch in large]))
 
     return Fitted(
         start=experiment.start.state,

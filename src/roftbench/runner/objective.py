@@ -106,6 +106,10 @@ class Objective:
             return dict.fromkeys(names_of(self.task) if names is None else names)
         return evaluate(self.task, y, predictions, names)
 
+    def val_score(self, outputs: Tensor) -> float | None:
+        """Return the score, by the metric that selects, of outputs [n, T] for the validation part."""
+        return self.scores(self.to_predictions(outputs), self.val, [self.metric.name])[self.metric.name]
+
 
 def too_close(y: NDArray[np.float64]) -> str:
     """Return a message if float32 cannot resolve the labels' spread at their size, else ""."""

@@ -2,10 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -13,17 +12,14 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_value_
 
 from roftbench.config.job import FLOAT32, TrainSettings, derive_seed
-from roftbench.data.packed import Batch
 from roftbench.errors import JobError
 from roftbench.methods.adam import Adam, AdamGroups
-from roftbench.methods.base import Method, Stage, Step
+from roftbench.methods.base import Method, Stage
 from roftbench.methods.step_rule import StepRule, Training
-from roftbench.models.acceleration import Accelerated, is_sync_free, shared_layers
-from roftbench.models.encoder import Nodes, Predictor, State, copy_state
-from roftbench.runner.cuda_graph import GraphedCallable
-from roftbench.runner.frozen_states import NodeStates
+from roftbench.models.encoder import Predictor, State, copy_state
 from roftbench.runner.modes import Modes
-from roftbench.runner.objective import EVAL_BATCH, Objective
+from roftbench.runner.objective import Objective
+from roftbench.runner.passes import FullPass, HeadOnlyPass, Passes
 from roftbench.runner.pretrained import PretrainedModel
 from roftbench.runner.stages import is_frozen
 from roftbench.store.record_schema import Epoch
@@ -117,8 +113,7 @@ def fit_stage(
             rule.end_epoch(epoch)
             passes.eval()
             with replaced(model, rule.averaged()):
-                predictions = objective.to_predictions(passes.val_outputs())
-                score = objective.scores(predictions, objective.val, [objective.metric.name])[objective.metric.name]
+                score = objective.val_score(passes.val_outputs())
                 if epoch >= rule.first_epoch and _wins(score, best, objective):
                     best = _Best(copy_state(model, modes.moving), epoch, score)
             history.append(Epoch(stage.name, epoch, loss, score))
@@ -154,7 +149,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _train_epoch(
-    passes: "Passes", optimizer: Optimizer, objective: Objective, settings: TrainSettings, rule: StepRule
+    passes: Passes, optimizer: Optimizer, objective: Objective, settings: TrainSettings, rule: StepRule
 ) -> float:
     """Take one step for each mini-batch of the training part; returns the mean loss, penalty included."""
     total = torch.zeros((), device=objective.device)
@@ -199,129 +194,3 @@ def shuffled_batches(index: Tensor, batch_size: int) -> list[Tensor]:
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
-
-
-def _with_frozen(batch: Batch, index: Tensor, frozen: NodeStates | None) -> Batch:
-    """Return a batch of the graphs `index` with the node states of frozen layers, if they are cached."""
-    return batch if frozen is None else batch.with_states(frozen(batch, index), frozen.layers)
-
-
-def _on(device: torch.device, batches: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Return indices on the device, moved there in one copy."""
-    moved: tuple[Tensor, ...] = torch.cat(list(batches)).to(device).split([len(batch) for batch in batches])
-    return moved
-
-
-class Passes(Protocol):
-    """The forward passes of a stage."""
-
-    def train(self) -> None:
-        """Set the model, as far as it runs, to training."""
-
-    def eval(self) -> None:
-        """Set the model, as far as it runs, to evaluation."""
-
-    def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
-        """Yield a function that computes the loss, per training batch of indices on the host."""
-
-    def val_outputs(self) -> Tensor:
-        """Return the network's outputs for the validation part, without gradient."""
-
-
-class FullPass:
-    """Passes of the whole network, which is in evaluation mode until `train` is called."""
-
-    def __init__(self, modes: Modes, objective: Objective, start: PretrainedModel, method: Method) -> None:
-        self.modes, self.model, self.objective, self.start, self.method = modes, modes.model, objective, start, method
-        modes.train()
-        self._frozen = frozen = self._frozen_states()
-        model = modes.model.eval()
-        val_batches = list(self._batches(objective.val.split(EVAL_BATCH))) if len(objective.val) else []
-        none = objective.targets[:0]
-        self._val_outputs = GraphedCallable(
-            # Without `self`: a reference cycle would keep GPU memory.
-            lambda: torch.cat([none, *(model(_with_frozen(batch, index, frozen)) for batch, index in val_batches)]),
-            objective.device,
-            recorded=is_sync_free(model.encoder),
-        )
-
-    def train(self) -> None:
-        """Set the trained parts to training."""
-        self.modes.train()
-
-    def eval(self) -> None:
-        """Set the whole model to evaluation."""
-        self.model.eval()
-
-    def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
-        """Yield a function that computes the loss, per training batch of indices on the host."""
-        for batch, index in self._batches(batches):
-            yield partial(self.loss, _with_frozen(batch, index, self._frozen), index)
-
-    def _frozen_states(self) -> NodeStates | None:
-        """Return node states of the frozen layers; None without such layers, or with a penalty, which may read all.
-
-        None as well where layers do not stay frozen, or a method has added modules, which may change any of them.
-        """
-        encoder, objective = self.model.encoder, self.objective
-        reads = self.method.overrides("penalty") or self.modes.unfreezes or len(self.model.added) > 0
-        if not isinstance(encoder, Accelerated) or reads:
-            return None
-        if (layers := encoder.frozen_layers()) == 0:
-            return None
-        return NodeStates.of(objective, torch.cat([objective.train, objective.val]), encoder.run_frozen_layers, layers)
-
-    def _batches(self, groups: Sequence[Tensor]) -> Iterator[tuple[Batch, Tensor]]:
-        """Return a batch per group of graphs, and the group's indices on the device."""
-        done = self._frozen.layers if self._frozen else 0
-        gathered = self.objective.graphs.batches(groups, shared_layers(self.model.encoder), done)
-        return zip(gathered, _on(self.objective.device, groups), strict=True)
-
-    def loss(self, batch: Batch, index: Tensor) -> Tensor:
-        """Return task loss plus penalty of a training batch, whose graphs are `index`."""
-        nodes: Nodes = self.model.encoder(batch)
-        z = self.model.encoder.pool(nodes, batch)
-        task_loss = self.objective.loss(self.model.head(z), index)
-        step = Step(self.model, self.start.state, batch, nodes, z, partial(self.start.features, batch, index))
-        return task_loss + self.method.penalty(step)
-
-    def val_outputs(self) -> Tensor:
-        """Return the network's outputs for the validation part, without gradient."""
-        with torch.no_grad():
-            return self._val_outputs()
-
-
-class HeadOnlyPass:
-    """Passes of the head alone, on representations that are computed once, in evaluation mode."""
-
-    def __init__(self, model: Predictor, objective: Objective, start: PretrainedModel) -> None:
-        self.head, self.objective = model.head, objective
-        model.eval()
-        self.z_train, self.z_val = (start.representations(model, index) for index in (objective.train, objective.val))
-        # Row in z_train by index in the data set.
-        self.row = torch.empty(len(objective.y), dtype=torch.int64)
-        self.row[objective.train] = torch.arange(len(objective.train))
-
-    def train(self) -> None:
-        """Set the head to training mode."""
-        self.head.train()
-
-    def eval(self) -> None:
-        """Set the head to evaluation mode."""
-        self.head.eval()
-
-    def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
-        """Yield a function that computes the loss, per training batch of indices on the host."""
-        device = self.objective.device
-        rows = [self.row[batch] for batch in batches]
-        for row, index in zip(_on(device, rows), _on(device, batches), strict=True):
-            yield partial(self._loss, row, index)
-
-    def _loss(self, row: Tensor, index: Tensor) -> Tensor:
-        return self.objective.loss(self.head(self.z_train[row]), index)
-
-    def val_outputs(self) -> Tensor:
-        """Return the outputs on the validation part."""
-        with torch.no_grad():
-            outputs: Tensor = self.head(self.z_val)
-        return outputs

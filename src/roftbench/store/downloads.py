@@ -15,16 +15,14 @@ from roftbench.errors import UsageError, check_choice
 from roftbench.store.checksums import Checksum
 from roftbench.store.files import atomic, locked, write_text
 from roftbench.store.gzipped import GZIP, GzipError, TooMuchError, unpacked
-from roftbench.store.http import TooLargeError, check_file, download
+from roftbench.store.http import TooLargeError, check_file, download, may_pass
 from roftbench.store.wheels import PackageError, is_package, read_package
 
 logger = logging.getLogger(__name__)
 
 PLACES = ("bundled", "cache", "mirror")
 ASSETS = Path(__file__).parents[1] / "assets"
-BUSY = (408, 429)  # HTTP status codes of temporary refusals: timeout, too many requests
 WAITS = (1.0, 3.0)  # seconds before a second and a third attempt to download
-TIMEOUT = 30.0  # seconds without a response or further bytes
 
 
 @dataclass(frozen=True)
@@ -271,11 +269,11 @@ def _download(source: Source, address: str, path: Path) -> bytes:
                 if is_package(address):
                     temporary.write_bytes(read_package(address))
                 else:
-                    download(address, temporary, TIMEOUT)
+                    download(address, temporary)
                 packed = temporary.read_bytes()
                 content = _unpack(packed, expected)
         except (requests.RequestException, PackageError, TooLargeError, _NotHereError) as error:
-            again = not is_package(address) and _may_pass(error)  # pip retries itself
+            again = not is_package(address) and may_pass(error)  # pip retries itself
             wait = next(waits, None) if again else None
             if wait is None:
                 raise _NotHereError(_reason(error)) from error
@@ -284,13 +282,6 @@ def _download(source: Source, address: str, path: Path) -> bytes:
             say(f"  {len(packed):,} bytes, {expected.kind} verified")
             return content
         time.sleep(wait)
-
-
-def _may_pass(error: Exception) -> bool:
-    """Return whether a later attempt may succeed, which most status codes 4xx and invalid addresses exclude."""
-    if (response := getattr(error, "response", None)) is not None:
-        return bool(response.status_code >= 500) or response.status_code in BUSY
-    return not isinstance(error, ValueError)  # raised by requests for an invalid address
 
 
 def _reason(error: BaseException) -> str:

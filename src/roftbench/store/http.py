@@ -8,6 +8,8 @@ from tqdm import tqdm
 
 LARGEST = 2 << 30  # bytes, over ten times the largest published checkpoint
 PIECE = 1 << 16
+TIMEOUT = 30.0  # seconds without a response or further bytes
+BUSY = (408, 429)  # HTTP status codes of temporary refusals: timeout, too many requests
 HEADERS = {"Accept-Encoding": "identity"}  # the stored file without transfer compression, and its true size
 
 FILE_NAME = re.compile(r"[\w+][\w+.() -]{0,150}")
@@ -30,14 +32,14 @@ def check_file(file: str, sha256: str | None, git_blob: str | None) -> None:
             raise ValueError(f"{kind} is {value!r}: it has {64 if kind == 'sha256' else 40} hex digits")
 
 
-def download(address: str, path: Path, timeout: float) -> None:
-    """Download an address to a file; `timeout` is in seconds without a response or further bytes.
+def download(address: str, path: Path) -> None:
+    """Download an address to a file.
 
     Raises:
         requests.RequestException: the download fails.
         TooLargeError: the file has more than `LARGEST` bytes.
     """
-    with requests.get(address, stream=True, timeout=timeout, headers=HEADERS) as response:
+    with requests.get(address, stream=True, timeout=TIMEOUT, headers=HEADERS) as response:
         response.raise_for_status()
         announced = response.headers.get("content-length", "")
         total = int(announced) if announced.isdecimal() else None
@@ -51,6 +53,13 @@ def download(address: str, path: Path, timeout: float) -> None:
                 received = _checked(received + len(piece))
                 file.write(piece)
                 bar.update(len(piece))
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether a later attempt may succeed, which most status codes 4xx and invalid addresses exclude."""
+    if (response := getattr(error, "response", None)) is not None:
+        return bool(response.status_code >= 500) or response.status_code in BUSY
+    return not isinstance(error, ValueError)  # raised by requests for an invalid address
 
 
 def _checked(size: int) -> int:
