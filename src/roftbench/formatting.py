@@ -7,6 +7,7 @@ spreadsheet_text("=1+1") -> "'=1+1"           no text is a formula
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 SMALL, LARGE = 1e-3, 1e5  # outside, fixed decimals read as zero or show meaningless digits
@@ -53,20 +54,25 @@ def printable_name(text: object) -> str:
 
 def printable_values(value: Any) -> Any:
     """Return plain values (nested dictionaries and lists) with `printable` applied to every text."""
-    if isinstance(value, dict):
-        return {printable_values(key): printable_values(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [printable_values(item) for item in value]
-    return printable(value) if isinstance(value, str) else value
+    return _with_texts(value, printable)
 
 
 def in_utf8(value: Any) -> Any:
     r"""Return plain values with surrogates, such as bytes of file names, as escapes (\udcff) in every text."""
+    return _with_texts(value, lambda text: text.encode("utf-8", "backslashreplace").decode())
+
+
+def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
-        return {in_utf8(key): in_utf8(item) for key, item in value.items()}
+        return {_with_texts(key, change): _with_texts(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [in_utf8(item) for item in value]
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        return [_with_texts(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text, or the beginning of one that is longer than `width` characters."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def spreadsheet_text(text: str) -> str:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from refusals import raises_usage
 
-from roftbench.predict.member import as_list
+from roftbench.predict.smiles_input import as_list
 
 TEXTS = ["CCO", "N"]
 

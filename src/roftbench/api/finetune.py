@@ -15,7 +15,7 @@ from roftbench.api.options import overrides_of
 from roftbench.config.paths import absolute
 from roftbench.errors import UsageError, check_range
 from roftbench.predict.ensemble import Ensemble, load
-from roftbench.predict.member import as_list
+from roftbench.predict.smiles_input import as_list
 from roftbench.store.checksums import sha256
 from roftbench.store.files import write_text
 from roftbench.store.record_schema import Record

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from roftbench.console import shown
 from roftbench.errors import UsageError
-from roftbench.formatting import byte_size, printable_name, score_text
+from roftbench.formatting import byte_size, cut, printable_name, score_text
 from roftbench.predict.kept import WHOLE, KeptRow, kept_rows
 from roftbench.report.query import Request
 from roftbench.store.names import Names
@@ -80,13 +80,9 @@ def _table(rows: Sequence[KeptRow]) -> list[str]:
             break
         widths[widest] -= 1
     return [
-        GAP.join(_cut(text, width).ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        GAP.join(cut(text, width).ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in texts
     ]
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _cells(row: KeptRow) -> list[str]:

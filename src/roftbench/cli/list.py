@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from roftbench.config.registry import options
 from roftbench.console import column, terminal_width, wrapped
 from roftbench.errors import UsageError, check_range
-from roftbench.formatting import printable, printable_name
+from roftbench.formatting import cut, printable, printable_name
 
 if TYPE_CHECKING:
     from roftbench.models.config import ModelCard
@@ -88,7 +88,8 @@ def show_models(names: Sequence[str], overrides: Sequence[str], folder: Path | N
         return 0
     for name, card in cards.items():
         size = "" if card.parameters is None else f"{card.parameters:,}"
-        print(_cut(f"{name:<{width}}{size:>11}  {_weights(card, found[name]):<9}  {card.summary}"))
+        line = f"{name:<{width}}{size:>11}  {_weights(card, found[name]):<9}  {card.summary}"
+        print(cut(printable_name(line), terminal_width()))
     print(f"\nDetails of a model: roftbench list models NAME\n{NOT_HERE}: {FETCHED} model=NAME")
     return 0
 
@@ -151,12 +152,6 @@ def _weights(card: "ModelCard", present: str | None) -> str:
     if card.fingerprint:
         return "none"
     return present or {"None": "random", "published": NOT_HERE}.get(str(card.checkpoint), "your file")
-
-
-def _cut(line: str) -> str:
-    """Return a line, cut to the width of the terminal."""
-    width, text = terminal_width(), printable_name(line)
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _pretraining(card: "ModelCard") -> str:

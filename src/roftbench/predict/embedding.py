@@ -20,7 +20,8 @@ from roftbench.predict.column_names import REASON
 from roftbench.predict.ensemble import load
 from roftbench.predict.featurize import CHUNK, featurized
 from roftbench.predict.kept import results_folder
-from roftbench.predict.member import Member, Network, as_list, embedded, spread_out
+from roftbench.predict.member import Member, Network, embedded, spread_out
+from roftbench.predict.smiles_input import as_list
 from roftbench.runner.devices import choose_device
 from roftbench.runner.loading import load_encoder
 from roftbench.store.downloads import fetch_missing

@@ -16,12 +16,13 @@ from roftbench.predict.conformal import covered
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, Matrix, common
 from roftbench.predict.kept import folders_or_names
-from roftbench.predict.member import as_list, embedded, member_of
+from roftbench.predict.member import embedded, member_of
 from roftbench.predict.output_columns import Columns, Predicted, columns_of
 from roftbench.predict.prediction_sets import set_texts
 from roftbench.predict.references import Neighbors, References
 from roftbench.predict.saved_ensemble import check_same_tasks, folders_of, write_ensemble
 from roftbench.predict.saved_model import SavedModel, read_saved
+from roftbench.predict.smiles_input import as_list
 from roftbench.predict.uncertainty import Uncertainty
 from roftbench.runner.devices import choose_device
 

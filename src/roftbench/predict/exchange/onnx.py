@@ -24,7 +24,8 @@ from roftbench.errors import UsageError
 from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.exchange.plain_network import SUPPORTED, PlainNetwork
 from roftbench.predict.featurize import featurized
-from roftbench.predict.member import FineTuned, as_list
+from roftbench.predict.member import FineTuned
+from roftbench.predict.smiles_input import as_list
 from roftbench.store.files import write_output
 
 OPSET = 18

@@ -15,7 +15,7 @@ from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.explanation.drawing import Drawing
 from roftbench.predict.explanation.explainers import explainer_of, mean
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
-from roftbench.predict.member import as_list
+from roftbench.predict.smiles_input import as_list
 
 MOST_TASKS = 12  # that are explained without being named
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.formatting import UNDEFINED, score_text
+from roftbench.formatting import UNDEFINED, cut, score_text
 from roftbench.metrics import evaluate
 from roftbench.report.figures.style import SOFT, appearance
 from roftbench.report.format import METRIC_NAMES
@@ -133,6 +133,4 @@ def scatter(axes: "Axes", panel: Panel, x: Floats, y: Floats) -> None:
 
 def labeled(name: str, target: str, units: str = "") -> str:
     """Return the label of an axis, with the unit or else the name of the target: "measured (log mol/L)"."""
-    return (
-        f"{name} ({units})" if units else f"{name} {target if len(target) <= LONGEST else target[: LONGEST - 1] + '…'}"
-    )
+    return f"{name} ({units})" if units else f"{name} {cut(target, LONGEST)}"
