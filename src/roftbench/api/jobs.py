@@ -13,8 +13,8 @@ from roftbench.config.registry import default_folder
 from roftbench.console import logged
 from roftbench.errors import JobError, SkipJob
 from roftbench.store.record_schema import Record
-from roftbench.sweep.naming import Naming
-from roftbench.sweep.refits import keep_all, refits_of
+from roftbench.sweep.naming import kept_of
+from roftbench.sweep.refits import keep_all
 from roftbench.sweep.single import prepared
 from roftbench.sweep.worker import work
 
@@ -69,8 +69,7 @@ def record_of(
         _, job, context, guesses = prepared(words, config_dir or default_folder())
     if cache is not None:
         context = replace(context, cache=_with_slots(cache, context.cache))
-    refits = refits_of([(job, context)])
-    naming = Naming.of([(job, context)], refits)
+    refits, naming = kept_of([(job, context)])
     status, _ = work(job, context, guesses, in_sweep=False, quiet=quiet)
     if status == "done":
         keep_all(refits, quiet=quiet)

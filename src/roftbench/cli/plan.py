@@ -72,22 +72,27 @@ def _of_search(search: "Search") -> dict[str, Any]:
 
 
 def _search_lines(found: dict[str, Any]) -> list[str]:
-    spent, shared_out = (found[f"hours_{how}"] * 3600 for how in ("one_after_another", "several_at_a_time"))
-    several = found["trials_at_a_time"]
-    how = f", {duration(shared_out)} with {several} at a time" if several > 1 else ""
     jobs = found["jobs_per_trial"]
     lines = [
         f"{'search':<15}{', '.join(found['searched'])} by validation {found['metric']}; sampler {found['sampler']}",
         f"{'trials':<15}{found['trials']:,} of {jobs} job{'s' * (jobs != 1)}",
         f"{'done':<15}{found['trials_done']:,}",
         f"{'to run':<15}{found['trials_to_run']:,}",
-        f"{'estimate':<15}at most {duration(spent)} one after another{how}",
+        f"{'estimate':<15}at most {_times(found, found['trials_at_a_time'])}",
         f"{'':<15}each as long as one with the first values: which jobs follow is decided by the scores before",
     ]
     if best := found["best"]:
         values = ", ".join(f"{key}={value}" for key, value in best["values"].items())
         lines.append(f"{'best':<15}{values}: val {score_text(best['val'], 4)}")
     return [*lines, *(f"{'':<15}without an estimate: {reason}" for reason in found["why_without"])]
+
+
+def _times(found: dict[str, Any], several: int) -> str:
+    """Return the times of jobs one after another, and of several at a time."""
+    spent, shared_out = (found[f"hours_{how}"] * 3600 for how in ("one_after_another", "several_at_a_time"))
+    return f"{duration(spent)} one after another" + (
+        f", {duration(shared_out)} with {several} at a time" if several > 1 else ""
+    )
 
 
 def _found(plan: Plan, count: int | None) -> dict[str, Any]:
@@ -119,9 +124,6 @@ def _records(plan: Plan) -> Iterator[RecordSummary]:
 
 def _lines(plan: Plan, found: dict[str, Any], command: Sequence[str]) -> list[str]:
     fits = found["fits"]
-    spent, shared_out = (found[f"hours_{how}"] * 3600 for how in ("one_after_another", "several_at_a_time"))
-    several = min(found["workers"] or 1, found["to_run"])
-    how = f", {duration(shared_out)} with {several} at a time" if several > 1 else ""
     lines = [
         f"{'jobs':<15}{found['jobs']:,}",
         f"{'done':<15}{found['done']:,}",
@@ -129,7 +131,7 @@ def _lines(plan: Plan, found: dict[str, Any], command: Sequence[str]) -> list[st
         *([f"{'skipped before':<15}{found['skipped_before']:,}"] if found["skipped_before"] else []),
         f"{'to run':<15}{found['to_run']:,}",
         f"{'fits':<15}{fits['needed']:,}, after sharing {fits['after_sharing']:,}, in the store {fits['in_store']:,}",
-        f"{'estimate':<15}{duration(spent)} one after another{how}",
+        f"{'estimate':<15}{_times(found, min(found['workers'] or 1, found['to_run']))}",
     ]
     if plan.combinations != found["jobs"]:
         lines[0] += f" ({plan.combinations:,} combinations)"

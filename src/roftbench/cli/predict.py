@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from roftbench.cli.settings import given_settings
 from roftbench.config import registry
 from roftbench.config.environment import check_device
 from roftbench.config.paths import paths_of
 from roftbench.config.plugins import plugins_of
-from roftbench.config.schema import typed
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError, check_range
@@ -63,14 +62,7 @@ def settings_of(overrides: Sequence[str]) -> Settings:
     Raises:
         UsageError: a key is unknown, a value has the wrong type, or input or output is missing.
     """
-    given = dict(text.split("=", 1) for text in overrides)
-    if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
-        raise UsageError(
-            f"unknown key '{unknown[0]}'", key=unknown[0], got=unknown[0], allowed=Settings.__dataclass_fields__
-        )
-    texts: dict[str, Any] = {key: value for key, value in given.items() if value != "null"}
-    checked: dict[str, Any] = {key: texts.pop(key) for key in CHECKED if key in texts}
-    settings: Settings = replace(typed(Settings, checked, ""), **texts)  # unchanged: "${" in a name is not a reference
+    settings: Settings = given_settings(Settings, overrides, CHECKED)
     for name in ("input", "output"):
         if not getattr(settings, name):
             raise UsageError(f"{name} must be given: {name}=FILE", key=name)

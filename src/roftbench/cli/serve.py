@@ -3,18 +3,18 @@
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
+from roftbench.cli.settings import given_settings
 from roftbench.config.environment import check_device
 from roftbench.config.plugins import plugins_of
-from roftbench.config.schema import typed
 from roftbench.console import say
 from roftbench.data.parallel import SERIAL
 from roftbench.errors import UsageError, check_range
 from roftbench.predict.kept import saved_folders
 
+NUMBERS = ("port", "molecules", "seconds", "threads")  # settings that are no texts
 NEEDED = ("starlette", "uvicorn", "markdown_it")
 
 
@@ -46,7 +46,8 @@ def run(words: Sequence[str]) -> int:
         UsageError: a key is unknown, the model cannot be loaded, the port is in use, or a package is missing.
     """
     names = [word for word in words if "=" not in word]
-    settings, paths = settings_of([word for word in words if "=" in word])
+    paths = [word for word in words if word.startswith("paths.")]
+    settings: Settings = given_settings(Settings, [word for word in words if word not in (*names, *paths)], NUMBERS)
     folders = saved_folders(",".join(names), settings.model_dir, paths)
     if lacking := [name for name in NEEDED if find_spec(name) is None]:
         problem = f"serve needs {lacking[0]}, which is not installed"
@@ -68,22 +69,3 @@ def run(words: Sequence[str]) -> int:
 
 def _ready(address: str) -> None:
     say(f"    page  {address}\n          for this machine alone; Ctrl-C stops it")
-
-
-def settings_of(overrides: Sequence[str]) -> tuple[Settings, list[str]]:
-    """Return key=value overrides as settings, and those of `paths`.
-
-    Raises:
-        UsageError: a key is unknown, or a value has the wrong type.
-    """
-    paths = [text for text in overrides if text.startswith("paths.")]
-    given = dict(text.split("=", 1) for text in overrides if text not in paths)
-    if unknown := [key for key in given if key not in Settings.__dataclass_fields__]:
-        allowed = Settings.__dataclass_fields__
-        raise UsageError(f"unknown key '{unknown[0]}'", key=unknown[0], got=unknown[0], allowed=allowed)
-    texts: dict[str, Any] = {key: value for key, value in given.items() if value != "null"}
-    numbers: dict[str, Any] = {
-        key: texts.pop(key) for key in ("port", "molecules", "seconds", "threads") if key in texts
-    }
-    settings: Settings = replace(typed(Settings, numbers, ""), **texts)
-    return settings, paths

@@ -28,9 +28,9 @@ from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.grid import Compose, expand
 from roftbench.sweep.in_process import InProcess, suffices
 from roftbench.sweep.launchers import outlast_warning, set_following, threads, workers
-from roftbench.sweep.naming import Naming
+from roftbench.sweep.naming import Naming, kept_of
 from roftbench.sweep.plan import Plan, plan_sweep
-from roftbench.sweep.refits import Refit, keep_all, refits_of
+from roftbench.sweep.refits import Refit, keep_all
 from roftbench.sweep.scheduler import JobReply, JobsFailedError, Launch, Scheduler
 from roftbench.sweep.single import run_single, show
 from roftbench.sweep.worker import work
@@ -219,9 +219,7 @@ def _config_dir(searchpath: Sequence[str]) -> Path | None:
 
 
 def _refits(plan: Plan) -> tuple[list[Refit], Naming | None]:
-    jobs = [(one.job, one.context) for one in plan.jobs]
-    refits = refits_of(jobs)
-    return refits, Naming.of(jobs, refits)
+    return kept_of([(one.job, one.context) for one in plan.jobs])
 
 
 def check_devices(plan: Plan, launcher: DictConfig) -> None:

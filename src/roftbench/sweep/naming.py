@@ -11,7 +11,7 @@ from roftbench.errors import UsageError
 from roftbench.overrides import as_needed
 from roftbench.store.checksums import digest
 from roftbench.store.names import Kept, Names
-from roftbench.sweep.refits import Refit
+from roftbench.sweep.refits import Refit, refits_of
 
 KEY = "run.keep"
 
@@ -61,6 +61,16 @@ class Naming:
         say(f"{'name':>9}  {name}")
         for line in uses(name, self.context):
             say(f"{'':>9}  {line}", wrap=False)
+
+
+def kept_of(jobs: Sequence[tuple[Job, RunContext]], by: str = "") -> tuple[list[Refit], Naming | None]:
+    """Return the models of a command that are to be fitted to all labels, and their naming.
+
+    Raises:
+        UsageError: As `refits_of` and `Naming.of` do.
+    """
+    refits = refits_of(jobs)
+    return refits, Naming.of(jobs, refits, by)
 
 
 def uses(name: str, context: RunContext) -> list[str]:

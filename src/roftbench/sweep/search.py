@@ -22,11 +22,11 @@ from roftbench.store.checksums import digest
 from roftbench.store.files import locked
 from roftbench.sweep.grid import Compose, expand
 from roftbench.sweep.launchers import workers
-from roftbench.sweep.naming import Naming
+from roftbench.sweep.naming import Naming, kept_of
 from roftbench.sweep.outcomes import JobOutcome
 from roftbench.sweep.plan import Plan, Planned, plan_sweep
 from roftbench.sweep.progress import Progress, facts
-from roftbench.sweep.refits import Refit, keep_all, refits_of
+from roftbench.sweep.refits import Refit, keep_all
 from roftbench.sweep.scheduler import Launch, Scheduler, prepare
 from roftbench.sweep.search_space import SearchSettings, SearchSpace, Values, assignments
 from roftbench.sweep.trials import Trial, Trials
@@ -68,9 +68,7 @@ class Search:
 
     def keeping(self, plan: Plan) -> tuple[list[Refit], Naming | None]:
         """Return how the models of a trial are kept; raises UsageError if they cannot be."""
-        jobs = [(one.job, one.context) for one in plan.jobs]
-        refits = refits_of(jobs)
-        return refits, Naming.of(jobs, refits, by=str(self.path))
+        return kept_of([(one.job, one.context) for one in plan.jobs], by=str(self.path))
 
     @cached_property
     def corners(self) -> tuple[Plan, ...]:

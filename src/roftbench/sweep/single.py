@@ -15,8 +15,8 @@ from roftbench.config.references import check_references
 from roftbench.console import say
 from roftbench.store.downloads import fetch_missing
 from roftbench.sweep.arguments import Arguments
-from roftbench.sweep.naming import Naming
-from roftbench.sweep.refits import keep_all, refits_of
+from roftbench.sweep.naming import kept_of
+from roftbench.sweep.refits import keep_all
 from roftbench.sweep.worker import work
 
 
@@ -27,8 +27,7 @@ def run_single(arguments: Arguments) -> int:
         UsageError: an override cannot be used, or the job cannot be run as requested.
     """
     config, job, context, guesses = prepared(arguments.overrides, arguments.config_dir)
-    refits = refits_of([(job, context)])
-    naming = Naming.of([(job, context)], refits)
+    refits, naming = kept_of([(job, context)])
     if _describes_sweep(config, arguments):
         say("this config describes a sweep; add -m to run all its jobs. Without it, one job:")
     status, _ = work(job, context, guesses, in_sweep=False)
