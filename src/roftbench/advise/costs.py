@@ -7,10 +7,9 @@ from roftbench.advise.jobs import Jobs
 from roftbench.config.environment import RunContext
 from roftbench.config.job import FINGERPRINT, Job
 from roftbench.errors import JobError, UsageError
-from roftbench.runner.devices import expected_arithmetic
+from roftbench.runner.devices import is_stored
 from roftbench.runner.stages import Needed
 from roftbench.store.record_schema import Record
-from roftbench.store.tensors import description_in
 from roftbench.sweep.estimate import Sizes, one_epoch, units
 from roftbench.sweep.plan import fits_of
 from roftbench.sweep.throughput import Rates
@@ -131,5 +130,4 @@ class Costs:
         """Return whether a fit is in the store, made with the device and code that the job would use."""
         if self.budget.recorded or env.run.rerun:
             return need.key in self._paid
-        made_with = description_in(env.store.stage_path(need.key)).get("made_with")
-        return made_with is not None and made_with == expected_arithmetic(env)
+        return is_stored(need.key, env)

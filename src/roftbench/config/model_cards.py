@@ -1,9 +1,8 @@
 """Models as described in `conf/model/`."""
 
-from dataclasses import fields
 from pathlib import Path
 
-from roftbench.config.registry import options
+from roftbench.config.registry import cards
 from roftbench.errors import UsageError
 from roftbench.models.config import PUBLISHED, ModelCard
 from roftbench.store.checksums import git_blob, sha256
@@ -15,14 +14,7 @@ def model_cards(folder: Path | None = None) -> dict[str, ModelCard]:
     Raises:
         UsageError: a config lacks a required key of a model, or has an impossible value.
     """
-    names = {one.name for one in fields(ModelCard)}
-    found = {}
-    for name, content in options("model", folder).items():
-        try:
-            found[name] = ModelCard(**{key: value for key, value in content.items() if key in names})
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"model/{name}.yaml: {error}", key=f"model/{name}.yaml") from None
-    return found
+    return cards("model", ModelCard, folder)
 
 
 def check_encoder(card: ModelCard, content: bytes) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from roftbench.config.trust import check_folder, load, read_text
 from roftbench.errors import UsageError
@@ -14,6 +14,7 @@ OF_A_JOB = ("model", "method", "dataset", "split", "label_ratio", "train")
 BESIDE = ("run", "paths")  # no part of a job's identity
 GROUPS = (*OF_A_JOB, *BESIDE, "experiment")
 VARIABLE = "ROFTBENCH_CONFIG_DIR"
+_Card = TypeVar("_Card")
 
 
 def conf_dir() -> Path:
@@ -27,6 +28,21 @@ def options(group: str, extra: Path | None = None) -> dict[str, dict[str, Any]]:
     """Return the content of the options of a config group by name, including those of a user's folder `extra`."""
     files = _files(group, extra)
     return {name: _content(name, files) for name in sorted(files)}
+
+
+def cards(group: str, kind: type[_Card], extra: Path | None = None) -> dict[str, _Card]:
+    """Return the options of a group by name as cards, a dataclass whose fields are some of their keys.
+
+    Raises:
+        UsageError: an option lacks a required key, or has an impossible value.
+    """
+    keys, found = kind.__dataclass_fields__, dict[str, _Card]()  # type: ignore[attr-defined]
+    for name, content in options(group, extra).items():
+        try:
+            found[name] = kind(**{key: value for key, value in content.items() if key in keys})
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{group}/{name}.yaml: {error}", key=f"{group}/{name}.yaml") from None
+    return found
 
 
 def names(group: str, extra: Path | None = None) -> list[str]:

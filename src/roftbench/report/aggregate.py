@@ -22,6 +22,7 @@ __all__ = [
     "long_table",
     "mean_rank",
     "select",
+    "selected",
     "sign",
     "unfinished_table",
 ]
@@ -121,6 +122,11 @@ def select(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     return order.drop_duplicates(CELL, ignore_index=True)[[*CELL, "params"]]
 
 
+def selected(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
+    """Return the rows of `long_table` with the hyperparameters that `select` chooses."""
+    return long.merge(select(long, by), on=[*CELL, "params"])
+
+
 def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     """Return test scores of the selected params over seeds, one row per (setting, dataset, method).
 
@@ -132,7 +138,7 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     (ddof 0), the convention of the field and of the paper. A score undefined in any seed makes mean and std NaN: it is
     never left out of an average.
     """
-    chosen = long.merge(select(long, by), on=[*CELL, "params"]).sort_values("replicate", kind="stable")
+    chosen = selected(long, by).sort_values("replicate", kind="stable")
     table = chosen.drop_duplicates(CELL)[[*_KEY, "task", "own", "metric", "method", "params"]].set_index(CELL)
     grouped = chosen.groupby(CELL)
     table["mean"], table["std"] = _mean(grouped["test"]), _std(grouped["test"])

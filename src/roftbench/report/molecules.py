@@ -11,7 +11,7 @@ import numpy as np
 
 from roftbench.console import bar
 from roftbench.errors import UsageError
-from roftbench.report.aggregate import CELL, select
+from roftbench.report.aggregate import CELL, selected
 from roftbench.report.format import markdown_table, metric_name, p_text
 from roftbench.report.predictions.origin import Origins
 from roftbench.report.statistics.contest import Contest
@@ -66,7 +66,7 @@ def render_molecules(board: Board, contests: Sequence[Contest], store: Store | N
             "Predictions are in the records only, not in scores.csv: `roftbench tables` of a results folder.",
         ]
     keys: dict[_Cell, list[str]] = {}
-    chosen = board.long.merge(select(board.long), on=[*CELL, "params"]).sort_values("replicate", kind="stable")
+    chosen = selected(board.long).sort_values("replicate", kind="stable")
     for *cell, key in zip(*(chosen[name] for name in (*CELL, "key")), strict=True):
         keys.setdefault((cell[0], cell[1], cell[2]), []).append(key)
     labels = {one.key: one.count.labels.test or one.count.graphs.test or 0 for one in board.records}

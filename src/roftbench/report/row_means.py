@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from roftbench.metrics import METRICS
-from roftbench.report.aggregate import CELL, select
+from roftbench.report.aggregate import CELL, selected
 from roftbench.report.cost import CPU, UNITS, unit_of
 from roftbench.report.format import family, metric_name
 from roftbench.report.tables.shown import ShownTable, is_scored
@@ -100,7 +100,7 @@ def block_shifts(long: pd.DataFrame) -> Blocks:
     known = long[long["parameter_shift"].notna()]
     if known.empty:
         return {}
-    chosen = long.merge(select(long), on=[*CELL, "params"])
+    chosen = selected(long)
     return {
         (str(cell[0]), str(cell[1]), str(cell[2])): _mean_blocks(list(rows))
         for cell, rows in chosen.groupby(CELL)["parameter_shift"]

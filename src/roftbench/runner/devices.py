@@ -16,6 +16,7 @@ from roftbench.console import say
 from roftbench.errors import UsageError
 from roftbench.runner.provenance import arithmetic
 from roftbench.store.files import locked
+from roftbench.store.tensors import description_in
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,12 @@ def expected_arithmetic(context: RunContext) -> dict[str, Any] | None:
     except UsageError:
         return None
     return {**arithmetic(device), "threads": context.run.threads or DEFAULT_THREADS}
+
+
+def is_stored(key: str, context: RunContext) -> bool:
+    """Return whether a fit is in the store, made by the numerics that a job will use: else it is repeated."""
+    made_with = description_in(context.store.stage_path(key)).get("made_with")
+    return made_with is not None and made_with == expected_arithmetic(context)
 
 
 @contextmanager

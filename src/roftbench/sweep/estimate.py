@@ -14,13 +14,12 @@ from roftbench.console import bar, logged
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.errors import JobError, UsageError
-from roftbench.runner.devices import device_type, expected_arithmetic
+from roftbench.runner.devices import device_type, expected_arithmetic, is_stored
 from roftbench.runner.run import run_job
 from roftbench.runner.stages import Needed
 from roftbench.store.checksums import digest
 from roftbench.store.downloads import Places, Source, present
 from roftbench.store.record_schema import Record, RecordSummary
-from roftbench.store.tensors import description_in
 from roftbench.sweep.plan import Plan, Planned
 from roftbench.sweep.throughput import Rates, coefficients, work
 
@@ -61,7 +60,9 @@ def estimate(plan: Plan, records: Iterable[RecordSummary]) -> Estimate:
     measured = _measure_missing(sized, rates)
     networks = [one for one in plan.open if one.job.trains]
     fits = {_fit(one, need): (one, need) for one in networks for need in one.fits}
-    in_store = {fit for fit, (one, need) in fits.items() if _in_store(one, need)}
+    in_store = {
+        fit for fit, (one, need) in fits.items() if not one.context.run.rerun and is_stored(need.key, one.context)
+    }
     spans: dict[str, float] = {}
     starts, alone = 0.0, [0.0]  # alone: seconds of each job, if it does all its fits itself
     for one, size in sized:
@@ -96,12 +97,6 @@ def _own(one: Planned, size: "Sizes", rates: Rates, in_store: Container[str]) ->
 def _fit(one: Planned, need: Needed) -> str:
     """Return the name of a fit; jobs with run.rerun share none."""
     return f"{one.key} {need.key}" if one.context.run.rerun else need.key
-
-
-def _in_store(one: Planned, need: Needed) -> bool:
-    """Return whether a fit is in the store, and was made by the numerics that the job will use: else it is repeated."""
-    made_with = description_in(one.store.stage_path(need.key)).get("made_with")
-    return not one.context.run.rerun and made_with is not None and made_with == expected_arithmetic(one.context)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from roftbench.report.page.jobs import short
-from roftbench.report.page.lists import OWN, places
+from roftbench.report.page.lists import OWN, numbers_of
 from roftbench.report.query import Request
 from roftbench.report.statistics.contest import NAMES, Contest
 from roftbench.report.statistics.inside import against, reportable
@@ -36,8 +36,7 @@ def page_contests(
     """
     long = views[OWN][0]
     reference, delta = request.comparison(long["method"], long["metric"])
-    settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
-    methods = places(lists["methods"], "id")
+    settings, datasets, methods = numbers_of(lists)
     best: dict[str, list[list[int]]] = {}
     within = []
     for metric, (view, table) in views.items():

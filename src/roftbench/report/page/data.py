@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 
 from roftbench.console import bar
-from roftbench.report.aggregate import BUDGET, CELL, COST, cells, mean_rank, select, unfinished_table
+from roftbench.report.aggregate import BUDGET, CELL, COST, cells, mean_rank, selected, unfinished_table
 from roftbench.report.cell_key import canonical_json
 from roftbench.report.page import facts
 from roftbench.report.page import statistics as page_stats
 from roftbench.report.page.contests import page_contests
 from roftbench.report.page.jobs import Interned, fit_curves, job_row, params_of, short
-from roftbench.report.page.lists import OWN, lists_of, places
+from roftbench.report.page.lists import OWN, lists_of, numbers_of
 from roftbench.report.query import Request
 from roftbench.report.tables.footnotes import SPREAD
 from roftbench.store.record_schema import Failure, RecordSummary
@@ -89,7 +89,7 @@ def _tables(views: dict[str, _View], failed: pd.DataFrame, lists: _Data) -> list
 
     Without a finished job, it is the number of seeds that were tried, without ranks.
     """
-    setting_at, method_at = places(lists["settings"], "setting"), places(lists["methods"], "id")
+    setting_at, _, method_at = numbers_of(lists)
     groups = {name: dict(list(mean_rank(table).groupby(["setting", "task"]))) for name, (_, table) in views.items()}
     entries = []
     for (setting, task), group in views[OWN][1].groupby(["setting", "task"]):
@@ -122,9 +122,9 @@ def _cells(
     number of seeds, mean val and mean test score of each. Labels: how many were used for weights, selection and
     interpolation coefficients. Cost: trained parameters, seconds and CPU seconds of the fits (null: not known).
     """
-    settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
-    methods, jobs = places(lists["methods"], "id"), {record.key: i for i, record in enumerate(done)}
-    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "replicate"])
+    settings, datasets, methods = numbers_of(lists)
+    jobs = {record.key: i for i, record in enumerate(done)}
+    chosen = selected(long).sort_values(["seed", "replicate"])
     behind = {cell: [jobs[key] for key in keys] for cell, keys in chosen.groupby(CELL)["key"]}
     scored = {metric: _scored(table) for metric, (_, table) in views.items() if metric != OWN}
     tried = _tried(long, params)
@@ -143,8 +143,7 @@ def _cells(
 
 def _unfinished(failed: pd.DataFrame, lists: _Data) -> list[list[Any]]:
     """Return one row per cell with failed or skipped jobs: setting, data set, method, status (failed first)."""
-    settings, datasets = places(lists["settings"], "setting"), places(lists["datasets"], "dataset")
-    methods = places(lists["methods"], "id")
+    settings, datasets, methods = numbers_of(lists)
     found = failed.groupby(CELL)["status"].min().reset_index()
     columns = (found[name] for name in (*CELL, "status"))
     return sorted([settings[s], datasets[d], methods[m], status] for s, d, m, status in zip(*columns, strict=True))

@@ -52,6 +52,11 @@ def places(rows: list[_Data], key: str) -> dict[Any, int]:
     return {row[key]: i for i, row in enumerate(rows)}
 
 
+def numbers_of(lists: _Data) -> tuple[dict[Any, int], dict[Any, int], dict[Any, int]]:
+    """Return the indices of settings, data sets and methods in `lists_of` by what rows call them."""
+    return places(lists["settings"], "setting"), places(lists["datasets"], "dataset"), places(lists["methods"], "id")
+
+
 def on_dark(color: str) -> str:
     """Return a color, #rrggbb, mixed with enough white to be visible on the dark theme's background."""
     parts = [int(color[i : i + 2], 16) for i in (1, 3, 5)]

@@ -8,6 +8,7 @@ import pandas as pd
 from roftbench.console import bar
 from roftbench.report.format import method_name
 from roftbench.report.page.jobs import short
+from roftbench.report.page.lists import numbers_of
 from roftbench.report.statistics.comparison import UNITS
 from roftbench.report.statistics.paired import REFERENCE, Friedman, Unit, compare, friedman, improvements, label_curves
 
@@ -27,9 +28,7 @@ def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data, reference:
         for (model, train), group in bar(networks.groupby(["model", "train"]), "comparisons", "model", delay=PATIENCE)
         for scope, rows in _scopes(group)
     ]
-    methods = {method["id"]: i for i, method in enumerate(lists["methods"])}
-    datasets = {dataset["dataset"]: i for i, dataset in enumerate(lists["datasets"])}
-    settings = {setting["setting"]: i for i, setting in enumerate(lists["settings"])}
+    settings, datasets, methods = numbers_of(lists)
     curves = [
         [
             *(settings[row["setting"]], datasets[row["dataset"]], methods[row["method"]], row["labels"]),

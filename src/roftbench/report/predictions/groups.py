@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from roftbench.report.aggregate import CELL, complete_losses, select
+from roftbench.report.aggregate import CELL, complete_losses, selected
 from roftbench.report.format import method_name, newest
 from roftbench.report.statistics.paired import REFERENCE
 
@@ -54,7 +54,7 @@ def groups(long: pd.DataFrame, table: pd.DataFrame) -> list[Group]:
     Shown are the best cell, the best of the reference method and the best baseline, and where these are fewer than
     SHOWN cells, the next best ones. Cells that lack seeds come last, and so does the null model.
     """
-    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values("replicate", kind="stable")
+    chosen = selected(long).sort_values("replicate", kind="stable")
     keys = chosen.groupby(CELL)["key"].agg(tuple)
     table = table.assign(loss=complete_losses(table), null=table["method"] == NULL_MODEL)
     several = table.groupby(_GROUP[:-1])["terms"].transform("nunique") > 1

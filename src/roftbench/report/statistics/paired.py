@@ -23,7 +23,7 @@ import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata
 
 from roftbench.config.method_cards import proposed
-from roftbench.report.aggregate import CELL, PARTS, select
+from roftbench.report.aggregate import PARTS, selected
 from roftbench.report.format import method_name
 from roftbench.report.statistics.blocks import Blocks
 from roftbench.report.statistics.inference import (
@@ -247,7 +247,7 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     "strict" for n50-strict or "seed=1" where there are subsets of several seeds; usually it is empty. All labels
     (`full`) have none, and are the last point of every variant. Cells whose number of labels is not known are left out.
     """
-    chosen = long.merge(select(long), on=[*CELL, "params"]).sort_values(["seed", "key"])
+    chosen = selected(long).sort_values(["seed", "key"])
     chosen["expected"] = chosen.groupby(["setting", "task"])["replicate"].transform("nunique")
     rows = []
     for key, group in chosen.groupby(CURVE):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from roftbench.errors import UsageError
 from roftbench.metrics import METRICS
-from roftbench.report.aggregate import CELL, By, cells, long_table, mean_rank, select, unfinished_table
+from roftbench.report.aggregate import CELL, By, cells, long_table, mean_rank, selected, unfinished_table
 from roftbench.report.format import amount, method_name, method_order
 from roftbench.report.query import ALL, GROUP, Request
 from roftbench.report.statistics.overall_ranks import overall_ranks
@@ -148,7 +148,7 @@ class Board:
 
     def _grouped_cells(self, by: By) -> pd.DataFrame:
         table = self.table if by == "val" else cells(self.long, by)
-        chosen = self.long.merge(select(self.long, by), on=[*CELL, "params"])
+        chosen = selected(self.long, by)
         keys = chosen.groupby(CELL)["key"].first().reset_index()
         return self._grouped(table.merge(keys, on=CELL))
 
