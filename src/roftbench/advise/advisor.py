@@ -11,7 +11,7 @@ from roftbench.advise.ending import ending
 from roftbench.advise.evidence import Evidence
 from roftbench.advise.halving import MARGIN, PARTITIONS, Race
 from roftbench.advise.learning_curve import SHARES, LearningCurve, fitted
-from roftbench.advise.next_labels import Pool, Ranked
+from roftbench.advise.next_labels import Pool
 from roftbench.advise.null import Null, null_of, null_score
 from roftbench.advise.prior import Prior
 from roftbench.advise.race_jobs import RaceJobs
@@ -96,11 +96,11 @@ class Advisor:
             ending=left_open,
             commands=[self._command(one) for one in ranked[0].parts],
             saved=saved,
-            pretrained=self._pretrained(),
+            pretrained=frozenset(one.name for one in self.candidates if jobs.job_of(one).model.pretraining != "none"),
             warnings=jobs.outer.warnings,
             quality=quality,
             evidence=Evidence.of(jobs, [ranked[0], *race.forests()]),
-            next=self._next(saved),
+            next=None if self.pool is None else self.pool.ranked(saved.folders, jobs, self.settings.picks),
         )
 
     def _check(self, winner: Candidate, enough: str) -> None:
@@ -120,9 +120,6 @@ class Advisor:
                 got=self.settings.folds,
                 hint=f"Add labels of the rarer class, or give fewer folds (now {self.settings.folds}; at least 3).",
             )
-
-    def _pretrained(self) -> frozenset[str]:
-        return frozenset(one.name for one in self.candidates if self.jobs.job_of(one).model.pretraining != "none")
 
     def _null(self, winner: Candidate) -> Null:
         """Return the null model, judged on the winner's folds."""
@@ -190,15 +187,9 @@ class Advisor:
                 if None not in records:
                     scores[share] = [jobs.blender.score([record]) for record in records if record is not None]
         sizes = {share: [len(jobs.folds.share(fold, share).train) for fold in folds] for share in scores}
-        return (
-            fitted(best[0].name, best[0].method, self.metric, sizes, scores, len(jobs.outer.parts.train))
-            if best
-            else None
-        )
-
-    def _next(self, saved: Saved) -> Ranked | None:
-        """Return which molecules of the pool to measure next."""
-        return None if self.pool is None else self.pool.ranked(saved.folders, self.jobs, self.settings.picks)
+        if not best:
+            return None
+        return fitted(best[0].name, best[0].method, self.metric, sizes, scores, len(jobs.outer.parts.train))
 
     def _command(self, winner: Candidate) -> str:
         search = self.jobs.job_of(winner).method.search

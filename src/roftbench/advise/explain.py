@@ -156,9 +156,9 @@ def _baselines(advice: Advice) -> list[str]:
 
 def _pays(advice: Advice) -> str:
     """Return whether a pretrained network pays, from those fine-tuned on the folds that chose the winner."""
-    folds = deciding(advice)
+    first = {fold for fold in deciding(advice) if fold < advice.count}
     tuned = [one for one in advice.ranked if one.name in advice.pretrained and not one.quick and not one.failure]
-    judged = [one for one in tuned if advice.winner.covers(advice.count) and _first(advice, folds) <= set(one.scores)]
+    judged = [one for one in tuned if advice.winner.covers(advice.count) and first <= set(one.scores)]
     if not judged:
         return "No pretrained network was fine-tuned on the same folds: whether one pays is open."
     found = advice.behind.get(judged[0].name)
@@ -168,10 +168,6 @@ def _pays(advice: Advice) -> str:
             " intervals leave open whether one pays."
         )
     return f"A pretrained network does not pay here: {len(judged)} were fine-tuned on the same folds, and are behind."
-
-
-def _first(advice: Advice, folds: set[int]) -> set[int]:
-    return {fold for fold in folds if fold < advice.count}
 
 
 def better(found: Difference, metric: str) -> bool:

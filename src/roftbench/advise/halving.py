@@ -163,7 +163,7 @@ class Race:
         going.sort(key=lambda one: one.loss(self.sign, range(look)))
         fit = 0
         for count in range(1, len(going) + 1):
-            rest = self.union(going[:count], self.folds) | self._after(going[:1])
+            rest = self.union(going[:count], self.folds) | self.jobs.finals(going[:1])
             fit = count if self.budget.allows(self.price(rest)) else fit
         better = going[: max(fit, math.ceil(len(going) / 2))]
         if len(better) < len(going):
@@ -282,10 +282,6 @@ class Race:
                 if fold not in one.scores:
                     found |= self.jobs.needs(one, fold)
         return found
-
-    def _after(self, candidates: Sequence[Candidate]) -> dict[str, float]:
-        """Return the highest costs after the race among candidates."""
-        return max((self.jobs.finals([one]) for one in candidates), key=self.price, default={})
 
     def price(self, needed: dict[str, float]) -> float:
         """Return the seconds, with a margin, or the number of jobs of such costs."""

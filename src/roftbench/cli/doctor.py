@@ -64,10 +64,7 @@ def examine(paths: Paths) -> Facts:
         "cores": cores(),
         "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
-        "launchers": {
-            "basic": True,
-            **{extra: find_spec(package) is not None for extra, package in _launchers().items()},
-        },
+        "launchers": {"basic": True} | {extra: find_spec(package) is not None for extra, package in EXTRAS.values()},
         "folders": {"results": _folder(absolute(paths.results)), "cache": _folder(cache)},
         "cache": {kind.name: {"files": kind.files, "bytes": kind.bytes} for kind in kinds(cache, files_of(cache))},
         "mirror": paths.mirror,
@@ -78,10 +75,6 @@ def examine(paths: Paths) -> Facts:
 
 def _devices() -> list[str]:
     return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-
-
-def _launchers() -> dict[str, str]:
-    return {extra: package.partition(".")[0] if package == "ray" else package for extra, package in EXTRAS.values()}
 
 
 def _folder(path: Path) -> Facts:

@@ -65,11 +65,6 @@ class Intervals:
                 widths[:, task] = one.factor * one.difficulty(x)
         return widths
 
-    @property
-    def one_width(self) -> bool:
-        """Whether all molecules have intervals of one width."""
-        return not any(self.normalized)
-
     def plain(self) -> list[dict[str, Any] | None]:
         """Return the normalized intervals per task as plain values."""
         return [

@@ -99,7 +99,7 @@ class CellKeys:
         return self._texts[key][1]
 
     def _hash(self, texts: dict[str, str]) -> str:
-        """Return `short_hash` of a dictionary whose values are given as canonical JSON."""
+        """Return the digest of a dictionary whose values are given as canonical JSON."""
         whole = ",".join(f"{json.dumps(name)}:{texts[name]}" for name in sorted(texts))
         if whole not in self._hashes:
             self._hashes[whole] = digest_of_text(f"{{{whole}}}")
@@ -172,11 +172,6 @@ def _without(part: dict[str, Any], field: str) -> dict[str, Any]:
     if "params" in left:
         left["params"] = {key: value for key, value in left["params"].items() if key != field}
     return left
-
-
-def short_hash(value: object) -> str:
-    """Return 16 hexadecimal digits that are the same for equal values."""
-    return digest_of_text(canonical_json(value))
 
 
 def _labels(texts: set[str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from msgspec import UNSET
 from roftbench.errors import UsageError
 from roftbench.formatting import from_spreadsheet_text, spreadsheet_text
 from roftbench.metrics import METRICS
-from roftbench.report.cell_key import canonical_json, short_hash
+from roftbench.report.cell_key import canonical_json
 from roftbench.report.cost import FITS, TOTAL, fit_cpu_seconds, fit_seconds
 from roftbench.report.pretrain_gain import Gain, pretrain_gains
 from roftbench.report.score_columns import (
@@ -44,6 +44,7 @@ from roftbench.report.score_columns import (
     SPREAD,
     UNNAMED,
 )
+from roftbench.store.checksums import digest_of_text
 from roftbench.store.files import atomic, write_text
 from roftbench.store.gzipped import GZIP, unpacked
 from roftbench.store.record_schema import (
@@ -179,10 +180,8 @@ class _Settings:
 
     def hash(self, part: str, content: Any) -> str:
         if id(content) not in self._known:
-            self._known[id(content)] = (
-                content,
-                short_hash(content),
-            )  # with the content, because ids of deleted objects are reused
+            # With the content, because ids of deleted objects are reused.
+            self._known[id(content)] = content, digest_of_text(canonical_json(content))
         name = self._known[id(content)][1]
         self.contents[part][name] = content
         return name

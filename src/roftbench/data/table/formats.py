@@ -75,7 +75,8 @@ def load(what: str, content: bytes) -> Loaded:
     Raises:
         UsageError: it is none of these, or damaged, or its reader is not installed.
     """
-    found = _zipped(what, content) if content.startswith(ZIP) else _sdf(what, content)
+    read = _sdf if not content.startswith(ZIP) else geometric.load if geometric.is_saved(content) else _excel
+    found = read(what, content)
     if not found.columns or not found.columns[0]:
         raise UsageError(f"{what} has no rows", key=what)
     return found
@@ -90,10 +91,6 @@ def check_signature(what: str, start: bytes) -> None:
     for pattern, hint in TEXTS:
         if pattern.match(text):
             raise UsageError(f"{what} is not a table, but {hint}; {ALLOWED}", key=what)
-
-
-def _zipped(what: str, content: bytes) -> Loaded:
-    return geometric.load(what, content) if geometric.is_saved(content) else _excel(what, content)
 
 
 def _excel(what: str, content: bytes) -> Loaded:

@@ -25,7 +25,7 @@ def draw_cost(means: RowMeans, title: str) -> "Figure":
     if not best:
         raise ValueError("no row has both a score and a cost in each data set")
     known = with_cost(means)
-    points = [_point(means, i, strong=i in best) for i in known]
+    points = [NamedPoint(means.names[i], means.families[i], means.cost[i], means.worth[i], i in best) for i in known]
     with style():
         from matplotlib.figure import Figure
 
@@ -67,10 +67,6 @@ def set_worth(axes: "Axes", means: RowMeans, values: list[float]) -> None:
     limits = (high + margin, low - margin) if means.lower else (low - margin, high + margin)
     axes.set_ylim(*limits)
     axes.set_ylabel(means.label)
-
-
-def _point(means: RowMeans, i: int, *, strong: bool) -> NamedPoint:
-    return NamedPoint(means.names[i], means.families[i], means.cost[i], means.worth[i], strong)
 
 
 def _note(means: RowMeans, known: list[int]) -> str:

@@ -39,12 +39,10 @@ def page_data(
     failed = unfinished_table(done, failures)
     lists = lists_of(long, done, failed)
     shared = {name: Interned() for name in ("params", "envs", "data", "warnings", "epochs")}
-    jobs = [
-        job_row(
-            record, store.get(record.key) if store else None, lists["metrics_of"][record.job["dataset"]["task"]], shared
-        )
-        for record in bar(done, "reading jobs", "job", delay=page_stats.PATIENCE)
-    ]
+    jobs = []
+    for record in bar(done, "reading jobs", "job", delay=page_stats.PATIENCE):
+        metrics = lists["metrics_of"][record.job["dataset"]["task"]]
+        jobs.append(job_row(record, store.get(record.key) if store else None, metrics, shared))
     points = fit_curves(jobs, shared["epochs"])
     views = _views(long, done, lists)
     contests = page_contests(views, failed, done, request or Request(), lists)

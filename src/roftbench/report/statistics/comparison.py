@@ -56,6 +56,7 @@ _RANKS = ["Ranked over data sets", "n", "χ²", "p", "Critical difference", "Mea
 EACH = (
     "Improvement in %, the mean over the blocks of a data set; in brackets, in how many of them {reference} is ahead."
 )
+NOTHING = "No model has two methods under one training setting: there is nothing to compare over data sets."
 DESCRIBED = "Blocks of one data set are not independent. These counts describe what was run and are no evidence."
 
 
@@ -123,11 +124,7 @@ def render_comparison(table: pd.DataFrame, frame: pd.DataFrame, reference: str =
     for section in found:
         parts += [f"## {section.title}", *_section(section, frame, reference, set(baselines["method"]))]
     alone = sorted(set(table[~table["baseline"].astype(bool)]["model"]) - {section.model for section in found})
-    parts += (
-        []
-        if found
-        else ["No model has two methods under one training setting: there is nothing to compare over data sets."]
-    )
+    parts += [] if found else [NOTHING]
     parts += [f"One method only, so nothing to compare: {', '.join(alone)}."] if alone else []
     return "\n\n".join(parts) + "\n"
 

@@ -87,7 +87,8 @@ def render_inside(contests: Sequence[Contest], reference: str, delta: Mapping[st
     aim = "a difference of delta" if aimed else "the observed difference"
     parts = ["## Inside each data set", _GUIDE.format(reference=method_name(reference), equal=equal, aim=aim)]
     if aimed:
-        parts.append("Smallest differences of interest: " + _deltas(delta) + ".")
+        smallest = ", ".join(f"{value:g} {metric_name(metric)}" for metric, value in delta.items() if value)
+        parts.append(f"Smallest differences of interest: {smallest}.")
     if len(found) > 1:
         parts += _overview(found, reference, delta)
     if len(found) > IN_SHORT:
@@ -187,7 +188,3 @@ def signed(value: float) -> str:
 
 def _interval(low: float, high: float) -> str:
     return "" if math.isnan(low) else f"[{signed(low)}, {signed(high)}]"
-
-
-def _deltas(delta: Mapping[str, float]) -> str:
-    return ", ".join(f"{value:g} {metric_name(metric)}" for metric, value in delta.items() if value)

@@ -1,7 +1,6 @@
 """Boards as Markdown, LaTeX, CSV, JSON and terminal output."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +49,11 @@ def write_tables(found: Leaderboard, folder: Path) -> list[Path]:
 
     Raises OSError if a file cannot be written.
     """
-    contents: dict[str, Callable[[Leaderboard], str]] = {"md": _page, "csv": _csv, "tex": render_latex}
-    texts = {folder / f"leaderboard.{kind}": render(found) for kind, render in contents.items()}
-    for path, text in texts.items():
-        write_text(path, printable(text))
-    return list(texts)
+    page = f"# Leaderboard\n\n{render_markdown(found)}"
+    contents = {"md": page, "csv": csv_text(to_frame(found.board)), "tex": render_latex(found)}
+    for kind, text in contents.items():
+        write_text(folder / f"leaderboard.{kind}", printable(text))
+    return [folder / f"leaderboard.{kind}" for kind in contents]
 
 
 def to_frame(board: Board) -> pd.DataFrame:
@@ -153,14 +152,6 @@ def _print_layout(layout: Layout, console: Console, suffix: str) -> None:
 
 def _text(text: str, style: str = "") -> Text:
     return Text(printable(text), style)
-
-
-def _page(found: Leaderboard) -> str:
-    return f"# Leaderboard\n\n{render_markdown(found)}"
-
-
-def _csv(found: Leaderboard) -> str:
-    return csv_text(to_frame(found.board))
 
 
 def _markdown(layout: Layout) -> str:
