@@ -10,6 +10,7 @@ import termios
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rdkit import Chem
 
 import roftbench
 from roftbench.cli import splits
+from roftbench.methods.random_forest import RandomForest
 
 SMALL = (
     "dataset=esol", "split=random", "train=smoke", "label_ratio.count=40", "label_ratio.val_budget=strict",
@@ -30,6 +32,17 @@ SMALL = (
 # Of a table of one's own: its molecules, and the settings that are not ESOL's.
 SMILES = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
 OWN = tuple(word for word in SMALL if not word.startswith(("dataset", "label_ratio")))
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fit forests of 20 trees, whatever the config says: those of 500 would take most of the time."""
+    fit = RandomForest.fit
+
+    def fit_a_few(self: RandomForest, *given: Any, **named: Any) -> Any:
+        return fit(replace(self, n_estimators=20), *given, **named)
+
+    monkeypatch.setattr(RandomForest, "fit", fit_a_few)
 
 
 def advise(cli: Command, *more: str) -> tuple[Ended, dict[str, Any]]:
@@ -310,6 +323,11 @@ def test_the_printed_command_repeats_a_searched_winner_of_a_file_with_blanks(cli
     assert ended.code == 0, ended
     repeated = cli(*shlex.split(advice["commands"][0])[1:])
     assert (repeated.code, "already done" in repeated.out) == (0, True)
+    words = shlex.split(advice["production"][0])
+    assert {"split=cv5x5", "split.by=random"} < set(words)
+    refitted = cli(*words[1:], "split.repeats=1")
+    assert refitted.code == 0, refitted
+    assert roftbench.load(f"{advice['name']}-all").refitted
 
 
 def test_folders_that_cannot_be_had_are_told(cli: Command, tmp_path: Path) -> None:
