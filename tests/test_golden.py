@@ -63,11 +63,11 @@ def test_job_of_a_table_of_ones_own(cli: Command, golden: Golden) -> None:
 
 def test_sweep_plan_and_runs(cli: Command, golden: Golden) -> None:
     sweep = ("run", "-m", *merged(SWEEP))
+    none = transcript(cli, ("list", "runs"))
     golden("sweep.txt", transcript(cli, sweep, sweep), trained=True)
     more = merged((*SWEEP[:2], "dataset=bbbp,freesolv,malaria", SWEEP[-1], "seed=0,1"))
     golden("plan.txt", transcript(cli, ("plan", *more), ("plan", *merged(("method=lp", "method.search=true,false")))))
-    runs = transcript(cli, ("list", "runs"), ("list", "runs", "method=bss"))
-    golden("list_runs.txt", runs, trained=True)
+    golden("list_runs.txt", none + transcript(cli, ("list", "runs"), ("list", "runs", "method=bss")), trained=True)
 
 
 def test_tables_of_made_up_records(cli: Command, golden: Golden, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ VARIES = {
 }
 # Another processor sums in another order: what training gives, but not the rates that are set.
 TRAINED = {r"(?<!lr=)(?<!Adam )-?\b\d+\.\d{3,}(?:e[+-]\d+)?": "#", r"\d+\.\d%": "#%"}
+LONG = re.compile(r"Allowed: (?:[\w.]+, ){9,}[\w.]+")  # lists of names that each new option would change
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Golden:
             text = text.replace(str(folder), word)
         for pattern, word in {**VARIES, **(TRAINED if trained else {})}.items():
             text = re.sub(pattern, word, text)
-        path = FOLDER / name
+        path, text = FOLDER / name, text.rstrip("\n") + "\n"
         if self.update:
             path.write_text(text, encoding="utf-8")
         if not path.is_file():
