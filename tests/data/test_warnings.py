@@ -40,8 +40,14 @@ def test_one_class_or_no_label_in_a_part(tmp_path: Path, golden: Golden) -> None
     one = dataset(tmp_path, y=Y)
     both = dataset(tmp_path, a=Y, b=[0, 1, 0, None, None, 1, None, None], c=[1, 1, None, None, None, 0, None, None])
     other = dataset(tmp_path, task="regression", a=[1.5, 2, 3, None, None, 1, None, None])
-    cases = [(one, [0, 2], [1, 6], [5, 7]), (both, [0, 1, 5], [3, 2], [6, 7]), (both, [2, 4], [5, 1], [0, 3]),
-             (other, [0, 1], [2, 5], [6, 7]), (other, [0, 1], [2, 5], []), (other, [0, 1, 3, 4, 6], [2], [5])]  # fmt: skip
+    cases: list[tuple[MoleculeDataset, list[int], list[int], list[int]]] = [
+        (one, [0, 2], [1, 6], [5, 7]),
+        (both, [0, 1, 5], [3, 2], [6, 7]),
+        (both, [2, 4], [5, 1], [0, 3]),
+        (other, [0, 1], [2, 5], [6, 7]),
+        (other, [0, 1], [2, 5], []),
+        (other, [0, 1, 3, 4, 6], [2], [5]),
+    ]
     texts = [f"{cut}\n" + "\n".join(warnings_of(given, parts(*cut))) for given, *cut in cases]
     golden("warnings_of_parts.txt", "\n\n".join(texts))
 
@@ -57,9 +63,7 @@ def test_what_is_advised_helps(tmp_path: Path) -> None:
         cut = [[index[row] for row in rows if row in index] for rows in ([0, 2, 4], [3, 5], [1])]
         return warnings_of(found, parts(*cut))
 
-    assert all(
-        "merge" not in one for one in said(duplicates="merge")
-    )  # where the table names the parts, it is of no use
+    assert all("merge" not in one for one in said(duplicates="merge"))  # the table names the parts
     write_csv(path, twice)
     assert len(said()) == 2
     assert all("dataset.duplicates=merge" in one for one in said())
