@@ -82,13 +82,8 @@ def test_the_card_says_what_the_intervals_rest_on(lab: Lab) -> None:
     card = (learned / "README.md").read_text(encoding="utf-8")
     other = (forest / "README.md").read_text(encoding="utf-8")
     assert "at least 113 labels" in card
-    assert (
-        "coefficients" in card.partition("## Intended")[2],
-        "coefficients" in other.partition("## Intended")[2],
-    ) == (
-        True,
-        False,
-    )
+    limits = [text.partition("## Intended")[2] for text in (card, other)]
+    assert ["coefficients" in text for text in limits] == [True, False]
 
 
 def test_a_sweep_keeps_the_models_of_jobs_that_are_done(cli: Command) -> None:
