@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from browser import Browser, missing
 from command import Command
+from golden import Golden
 from hypothesis import settings
 from lab import Lab
 from omegaconf import DictConfig
@@ -57,6 +58,18 @@ def cli(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     for name in ("DEBUG", "MIRROR", "OFFLINE"):
         monkeypatch.delenv(f"ROFTBENCH_{name}", raising=False)
     return Command(lab, capsys)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the flag that rewrites tests/golden."""
+    parser.addoption("--update-golden", action="store_true", help="write what is printed now to tests/golden")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Golden:
+    """Compare a text with a file of tests/golden, on a terminal of fixed width."""
+    monkeypatch.setenv("COLUMNS", "120")
+    return Golden({tmp_path: "TMP", cache: "CACHE"}, request.config.getoption("--update-golden"))
 
 
 @pytest.fixture(scope="session")

@@ -210,7 +210,6 @@ def test_a_seed_that_decides_nothing_is_no_other_job(cli: Command) -> None:
         (["run", "split=random_scaffold", "split.seed=-1"], ["split.seed must be ≥ 0", "got -1"]),
         (["splits", "dataset=esol", "--out", "."], ["--out . is a folder"]),
         (["splits", "dataset=esol", "--out", "/proc/x.json"], ["--out /proc/x.json cannot be written"]),
-        (["data", "esol", "dataset.path=b.csv"], ["the data set is the first argument"]),
     ],
 )
 def test_mistakes_are_told_in_one_line(cli: Command, arguments: list[str], parts: list[str]) -> None:

@@ -9,7 +9,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -43,6 +43,11 @@ class Corpus:
     targets: dict[str, Tensor]
     names: dict[str, list[str]]
     info: dict[str, Any]
+
+    def to(self, device: torch.device) -> "Corpus":
+        """Return the corpus on a device; indices of molecules stay on the host."""
+        targets = {name: values.to(device) for name, values in self.targets.items()}
+        return replace(self, graphs=self.graphs.to(device), targets=targets)
 
 
 def fragments(molecule: Chem.Mol, random: Random) -> list[str]:

@@ -65,15 +65,16 @@ class Masking(Task):
         squared errors of log size and of log counts, in units of their variance.
         """
         batch = corpus.graphs.batch(index)
-        masked = torch.rand(len(batch.x), generator=generator) < MASK_RATE
+        device = batch.x.device
+        masked = (torch.rand(len(batch.x), generator=generator) < MASK_RATE).to(device)  # the same on every device
         source, target = batch.edge_index
         edge_masked = masked[source] | masked[target]
         x, attr = batch.x.clone(), batch.edge_attr.clone()
-        x[masked] = torch.tensor([MASK_ATOM, 0])
-        attr[edge_masked] = torch.tensor([MASK_BOND, 0])
+        x[masked] = torch.tensor([MASK_ATOM, 0], device=device)
+        attr[edge_masked] = torch.tensor([MASK_BOND, 0], device=device)
         h = self.encoder(Batch(x, batch.edge_index, attr, batch.node_ptr, batch.edge_ptr)).out
-        first = corpus.graphs.node_ptr[index] - batch.node_ptr[:-1]
-        nodes = torch.arange(len(x)) + torch.repeat_interleave(first, batch.node_ptr.diff())
+        first = corpus.graphs.node_ptr[index].to(device) - batch.node_ptr[:-1]
+        nodes = torch.arange(len(x), device=device) + torch.repeat_interleave(first, batch.node_ptr.diff())
         once = edge_masked & (source < target)
         pairs = [
             (self.atom(h[masked]), corpus.targets["tokens"][nodes[masked]].long()),
@@ -82,7 +83,7 @@ class Masking(Task):
         ]
         losses = [F.cross_entropy(outputs.float(), wanted, ignore_index=-1) for outputs, wanted in pairs]
         right = [(outputs.argmax(1) == wanted).float().mean() for outputs, wanted in pairs]
-        whole = (corpus.targets["composition"][index] - self.center) / self.scale
+        whole = (corpus.targets["composition"][index.to(device)] - self.center) / self.scale
         guess = self.composition(self.encoder.readout(h.float(), batch))
         errors = (guess.float() - whole).square().mean(dim=0)
         size, counts = errors[0], errors[1:].mean()
@@ -108,7 +109,8 @@ class PhysicalChemistry(Task):
         """Return [2]: the mean squared error, in units of the variance, over all descriptors and for the worst one."""
         batch = corpus.graphs.batch(index)
         guess = self.head(self.encoder.readout(self.encoder(batch).out.float(), batch))
-        errors = (guess.float() - corpus.targets["descriptors"][index]).square().mean(dim=0)
+        wanted = corpus.targets["descriptors"][index.to(guess.device)]
+        errors = (guess.float() - wanted).square().mean(dim=0)
         return torch.stack([errors.mean(), errors.max()])
 
 

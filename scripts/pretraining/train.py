@@ -67,25 +67,26 @@ def batches(args: argparse.Namespace, corpus: Corpus, start: int) -> Iterator[Te
 def train(args: argparse.Namespace, corpus: Corpus) -> Task:
     """Train to `steps`, from the last saved state if there is one."""
     torch.manual_seed(args.seed)
-    model = TASKS[args.task](corpus)
+    model = TASKS[args.task](corpus).to(args.device)
+    corpus = corpus.to(torch.device(args.device))
     if args.init:
         load_checkpoint(model.encoder, str(args.init), None)
         rescale(model.encoder, 1 / WEIGHT_SCALE, 1 / INPUT_SCALE)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
     state_path, step, started = args.out / "state.pt", 0, time.monotonic()
     if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
+        state = torch.load(state_path, weights_only=True, map_location=args.device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
     bar = tqdm(batches(args, corpus, step), initial=step, total=args.steps, desc="pretrain", disable=None)
-    totals = torch.zeros(len(model.figures))
+    totals = torch.zeros(len(model.figures), device=args.device)
     for index in bar:
         model.train()
         lr, model.encoder.dropout = schedule(step, args)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
+        with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
             torch.manual_seed(generator(args.seed, 5, step).initial_seed())  # dropout, the same after a resumption
             figures = model(corpus, index, generator(args.seed, 2, step))
         optimizer.zero_grad(set_to_none=True)
@@ -209,6 +210,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--dropout", type=float, default=0.5, help="that of fine-tuning, reached at half of the steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bf16", action="store_true", help="matrix products in bfloat16")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--every", type=int, default=500, help="steps between log lines and saved states")
     return parser.parse_args()
@@ -224,7 +226,7 @@ def main() -> None:
     # Before the long part: the commit that is at work, not one made meanwhile.
     found = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     corpus = load_corpus(args.corpus)
-    export(args, train(args, corpus), corpus, found.stdout.strip())
+    export(args, train(args, corpus).to("cpu"), corpus, found.stdout.strip())
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def advice(
         curve=fitted(best.name, "lp", "rmse", SIZES, {share: [scale / share] * 3 for share in SIZES}, 20),
         ending=ending,
         commands=["roftbench run"],
+        production=["roftbench run -m split=cv5x5 run.keep=esol-all"],
         saved=parts.Saved([], scale * 0.71),
         pretrained=frozenset(),
         warnings=[f"a column {name}"],

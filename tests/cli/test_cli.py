@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from command import Command, Terminal
+from golden import LONG, Golden
 from lab import ESTIMATORS, METHODS, ROOT, Lab, primary, write_csv
 from refusals import raises_usage
 
@@ -36,49 +37,29 @@ def table_of(path: Path) -> Path:
 
 # What is refused: one clear message, exit code 2, nothing written.
 
-REFUSED = {
-    "unknown method": (["method=roftmoll"], ["unknown method 'roftmoll'", "Did you mean 'roftmol'?", *METHODS]),
-    "unknown data set": (["dataset=esoll"], ["unknown dataset 'esoll'", "'esol'?", "bbbp"]),
-    "unknown label ratio": (["label_ratio=r33"], ["unknown label_ratio 'r33'", "label_ratio.fraction=0.3"]),
-    "unknown experiment": (["experiment=smok"], ["unknown experiment 'smok'", "'smoke'?"]),
-    "unknown group": (["modle=tiny_gin"], ["unknown key 'modle'", "Did you mean 'model'?", "--cfg job"]),
-    "unknown key": (["train.epocs=3"], ["unknown key 'train.epocs'", "Did you mean 'train.epochs'?"]),
-    "unknown key of a method": (["method=l2_sp", "method.wieght=1"], ["'method.wieght'", "'method.weight'?"]),
-    "key that is added": (["+foo=1"], ["unknown key 'foo'", "Allowed", "seed"]),
-    "key that is added to a group": (["+train.foo=1"], ["unknown key 'train.foo'", "batch_size"]),
-    "group that is added": (["+method=lp"], ["override method: lp"]),
-    "group that is null": (["model=null"], ["unknown model 'null'", "gin_masking"]),
-    "word for a rate": (["train.lr=abc"], ["train.lr", "'abc'"]),
-    "half an epoch": (["train.epochs=1.5"], ["train.epochs", "'1.5'"]),
-    "endless rate": (["train.lr=inf"], ["train.lr must be finite, got inf"]),
-    "no number": (["split.fractions=[nan,0.5,0.5]"], ["split.fractions must be finite"]),
-    "word for a list": (["dataset.targets=abc"], ["dataset.targets must be a list, such as \"dataset.targets=[abc]\""]),
-    "negative seed": (["seed=-1"], ["seed must be ≥ 0, got -1"]),
-    "negative weight": (["method=l2_sp", "method.weight=-1"], ["method.weight must be ≥ 0, got -1"]),
-    "fraction above 1": (["label_ratio=full", "label_ratio.fraction=1.5"], ["must be > 0 and ≤ 1, got 1.5"]),
-    "loss of another task": (["train.loss=bce"], ["train.loss=bce", "regression", "huber, mae, mse, rmse"]),
-    "too many labels": (["label_ratio.count=903"], ["903", "902"]),
-    "csv without a path": (["dataset=csv"], ["dataset.path must be given"]),
-    "csv that is not there": (["dataset=csv", "dataset.path=no.csv"], ["No such file", "empty/no.csv"]),
-    "checkpoint that must be given": (["model=gin"], ["model.checkpoint must be given"]),
-    "checkpoint that is not there": (["model=gin", "model.checkpoint=no.pt"], ["no.pt", "No such file"]),
-    "foreign code": (["model._target_=os.system"], ["model._target_=os.system", "plugins=[os]"]),
-    "no such device": (["run.device=cuda:99"], ["roftbench: device=cuda:99", "GPUs"]),
-    "config folder that is not there": (["--config-dir=no"], ["--config-dir no"]),
-    "config folder without its value": (["--config-dir"], ["--config-dir", "expected one argument"]),
-    "unknown option": (["--multi"], ["unknown option '--multi'", "'--multirun'?"]),
-    "word without a value": (["foo"], ["'foo'", "key=value"]),
-    "sweep without -m": (["seed=0,1"], ["seed=0,1", "add -m"]),
-    "empty results": (["paths.results="], ["paths.results is empty"]),
-}  # fmt: skip
+REFUSED = [
+    ("method=roftmoll",), ("dataset=esoll",), ("label_ratio=r33",), ("experiment=smok",), ("modle=tiny_gin",),
+    ("train.epocs=3",), ("method=l2_sp", "method.wieght=1"), ("+foo=1",), ("+train.foo=1",), ("+method=lp",),
+    ("model=null",), ("train.lr=abc",), ("train.epochs=1.5",), ("train.lr=inf",), ("split.fractions=[nan,0.5,0.5]",),
+    ("dataset.targets=abc",), ("seed=-1",), ("method=l2_sp", "method.weight=-1"),
+    ("label_ratio=full", "label_ratio.fraction=1.5"), ("train.loss=bce",), ("label_ratio.count=903",),
+    ("dataset=csv",), ("dataset=csv", "dataset.path=no.csv"), ("model=gin",), ("model=gin", "model.checkpoint=no.pt"),
+    ("model._target_=os.system",), ("run.device=cuda:99",), ("--config-dir=no",), ("--config-dir",), ("--multi",),
+    ("foo",), ("seed=0,1",), ("paths.results=",),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_meant_is_refused_with_one_message_and_nothing_is_written(cli: Command, case: str) -> None:
-    overrides, parts = REFUSED[case]
-    cli.run(*overrides).refused(*parts)
-    assert cli.files() == []
-    assert list(Path.cwd().iterdir()) == []
+def test_what_cannot_be_meant_is_refused_with_one_message_and_nothing_is_written(cli: Command, golden: Golden) -> None:
+    messages = []
+    for overrides in REFUSED:
+        ended = cli.run(*overrides)
+        ended.refused()
+        messages.append(f"$ roftbench run {' '.join(overrides)}\n{ended.err}")
+        assert cli.files() == []
+        assert list(Path.cwd().iterdir()) == []
+    text = LONG.sub("Allowed: …", "".join(messages))
+    golden("refusals_run.txt", re.sub(r"\d+ GPUs", "# GPUs", text))
+    cli.run("method=roftmoll").refused(*METHODS)
 
 
 def test_a_column_that_is_not_there_is_refused(cli: Command, tmp_path: Path) -> None:
@@ -137,26 +118,6 @@ def test_exit_codes_and_streams_of_a_real_process(terminal: Terminal) -> None:
 # What is printed.
 
 
-def test_the_first_lines_say_what_will_happen(cli: Command) -> None:
-    ended = cli.run("method=roftmol")
-    assert ended.code == 0, ended
-    record = cli.record()
-    expected = {
-        "data set": "esol: regression, 1128 molecules (train 50, val 113, test 113), 0 rows dropped; from bundled",
-        "labels": "n50: 50 for weights, 113 for selection, 113 of them also for interpolation coefficients",
-        "split": "scaffold (no seed in it); few-shot subset by seed 42",
-        "metric": "rmse, log mol/L; lower is better",
-        "model": "tiny_gin (pretraining: none), ft trains 4,481 of 4,481 parameters",
-        "method": "roftmol: alpha=0.9, lr=0.001, epochs=5, constraint=none, buffers=finetuned, include_finetuned=false",
-        "training": "3 epochs per stage, batch 32, Adam 0.001, loss rmse",
-        "device": "cpu, 1 thread; seed 0",
-        "record": str(cli.lab.results / "runs" / f"{record.key}.json"),
-    }
-    assert ended.header == expected
-    assert list(ended.header) == list(expected)
-    assert re.search(r"^  about \d.* for 3 epochs \(\d+\.\d\d s the second\)$", ended.out, re.MULTILINE)
-
-
 def test_the_last_lines_are_the_result_and_that_of_the_full_fine_tuning_beneath(cli: Command) -> None:
     lines = cli.run("method=roftmol").out.splitlines()
     record = cli.record()
@@ -168,32 +129,7 @@ def test_the_last_lines_are_the_result_and_that_of_the_full_fine_tuning_beneath(
             ["roftmol", scores.val, scores.test, record.best_epoch]]  # fmt: skip
     for line, (name, val, test, epoch) in zip(lines[start + 1 :], rows, strict=False):
         assert line.split() == [name, f"{val['rmse']:.4f}", f"{test['rmse']:.4f}", str(epoch)]
-    assert lines[start + 3].startswith("alpha    embed=")
-    assert re.fullmatch(r"seconds  ft [\d.]+ s, finish [\d.]+ s, total [\d.]+ s", lines[start + 4])
-    assert lines[start + 5 :] == [f"record   {path}"]
-
-
-def test_a_search_names_the_chosen_values_and_a_classifier_its_direction(cli: Command) -> None:
-    ended = cli.run("method=wise_ft", "method.search=true", "method.grid.alpha=[0.1,0.9]", "dataset=bbbp")
-    assert ended.code == 0, ended
-    assert ended.header["metric"] == "roc_auc; higher is better"
-    assert ended.header["method"] == "wise_ft: 2 candidates, chosen by validation score, grid alpha=[0.1, 0.9]"
-    assert re.search(r"^chosen   alpha=0\.[19], .*out of 2 candidates$", ended.out, re.MULTILINE)
-
-
-def test_partly_frozen_models_say_how_many_parameters_each_stage_trains(cli: Command) -> None:
-    header = cli.run("method=lp_ft").header
-    assert header["model"] == "tiny_gin (pretraining: none), lp trains 17; ft trains 4,481 of 4,481 parameters"
-
-
-def test_a_table_of_ones_own_tells_what_was_guessed_and_dropped(cli: Command, tmp_path: Path) -> None:
-    path = table_of(tmp_path / "my.csv")
-    ended = cli.run("dataset=csv", f"dataset.path={path}", "label_ratio=full", "split=random", "method=lp")
-    assert ended.code == 0, ended
-    for guess in ("SMILES column smiles", "targets y", "task regression"):
-        assert f"  guessed: {guess}\n" in ended.out
-    assert ended.header["data set"].startswith("my: regression, 39 molecules (train 31, val 3, test 5), 1 row dropped")
-    assert "  dropped: data row 40, no molecule: " in ended.out
+    assert str(path) in lines[-1]
 
 
 def test_no_progress_bar_without_a_terminal(cli: Command) -> None:
@@ -241,12 +177,10 @@ def test_a_public_checkpoint_is_taken_from_a_mirror(
     words = ["model=gcn_contextpred", "method=lp", "train.epochs=1", f"paths.cache={tmp_path / 'own'}"]
     refused = cli.run(*words)
     assert refused.code == 2
-    assert "model gcn_contextpred was not found" in refused.err
-    assert "Run `roftbench fetch model=gcn_contextpred` on a machine with network" in refused.err
+    assert "`roftbench fetch model=gcn_contextpred`" in refused.err
     ended = cli.run(*words, f"paths.mirror={shared / 'checkpoints'}")
     assert ended.code == 0, ended
-    said = "gcn_contextpred (pretraining: self-supervised), lp trains 301 of 505,201 parameters"
-    assert ended.header["model"] == said
+    assert "301 of 505,201" in ended.header["model"]
     assert "warning" not in ended.header
     file = shared / "checkpoints" / "graphsage_contextpred.pth"
     for model in ("gcn_contextpred", "gcn"):
@@ -264,7 +198,7 @@ def test_a_finished_job_returns_at_once_and_rerun_repeats_it_bit_for_bit(cli: Co
 
     again = cli.run("method=full_ft")
     assert again.code == 0
-    assert f"already done (key {record.key}); run.rerun=true does it again" in again.out
+    assert record.key in again.out.splitlines()[0]
     assert again.header == {}
     assert f"{primary(record):.4f}" in again.out
     assert path.stat().st_mtime_ns == before
@@ -284,7 +218,6 @@ def test_the_flag_of_a_sweep_may_stand_anywhere(cli: Command, place: int) -> Non
     words.insert(place, "-m" if place else "--multirun")
     ended = cli.run(*words)
     assert ended.code == 0, ended
-    assert ended.out.endswith("2 jobs: 2 done, 0 skipped, 0 failed\nnext: roftbench tables\n")
     assert [record.job["seed"] for record in cli.lab.store.load()] in ([0, 1], [1, 0])
 
 
@@ -313,11 +246,10 @@ def test_a_sweep_goes_on_after_a_failure_names_it_and_can_be_repeated(cli: Comma
 
     repeated = cli(*commands[0].split()[1:])  # as it was printed
     assert repeated.code == 1
-    assert f"recorded in {cli.lab.store.failure_path(failure.key)}" in repeated.out
+    assert str(cli.lab.store.failure_path(failure.key)) in repeated.out
     again = cli.run("-m", "method=full_ft", "train.lr=1e30,0.001", "label_ratio.count=600")
     assert again.code == 1
     assert again.out.startswith("2 jobs: 1 done, 1 failed before, 1 to run\n")
-    assert "2 jobs: 1 done (1 of them before), 0 skipped, 1 failed" in again.out
 
 
 @pytest.mark.parametrize("sweep", [["method=full_ft,lpp"], ["train.lr=0.1,-1"], ["seed=0,1,x"], ["method=l2_sp,lp",
@@ -330,18 +262,19 @@ def test_a_sweep_is_checked_whole_before_its_first_job(cli: Command, sweep: list
 def test_a_skipped_job_is_no_failure_of_a_sweep_but_a_single_one_says_why(cli: Command) -> None:
     ended = cli.run("-m", "method=surgical_ft", "method.block=layer0,layer4")
     assert ended.code == 0
-    assert "2 jobs: 1 done, 1 skipped, 0 failed" in ended.out
+    [skipped] = cli.lab.store.load_failures()
+    assert (skipped.status, len(cli.lab.store.load())) == ("skipped", 1)
     single = cli.run("method=surgical_ft", "method.block=layer4")
     assert single.code == 1
-    assert "skipped: this encoder has no block 'layer4'" in single.out
+    assert skipped.error in single.out
 
 
 def test_an_experiment_without_the_flag_of_a_sweep_says_so(cli: Command) -> None:
     given = ["experiment=smoke", "model=tiny_gin", "method=lp", "run.threads=1"]
     ended = cli("run", *given)
     assert ended.code == 0
-    assert ended.out.startswith("this config describes a sweep; add -m")
-    assert "describes a sweep" not in cli("run", *given, "dataset=esol").out  # the command of one of its jobs
+    assert "add -m" in ended.out
+    assert "add -m" not in cli("run", *given, "dataset=esol").out  # the command of one of its jobs
     assert len(cli.lab.store.load()) == 1
 
 
@@ -393,7 +326,7 @@ def test_a_damaged_cache_is_named_and_rebuilt_and_the_job_done(
     graphs.write_bytes(good[: len(good) // 2])
     ended = own.run(*words, "seed=1")
     assert ended.code == 0, ended
-    assert ended.err.startswith(f"roftbench: {graphs} is damaged")
+    assert str(graphs) in ended.err
     assert ended.err.count("\n") == 1
     again, described = read_tensors(graphs)  # not its bytes: the format keeps metadata in no fixed order
     assert described == description
@@ -431,15 +364,9 @@ def test_models_have_one_line_each_and_details_by_name(cli: Command) -> None:
     lines = cli("list", "models").out.partition("\n\n")[0].splitlines()
     assert len(lines) == len(LISTS["models"])
     assert next(line for line in lines if line.startswith("tiny_gin ")).split()[1:3] == ["4,464", "random"]
-    own, other = cli("list", "models", "moleculestm", "graphgps").out.split("\ngraphgps ")
-    assert "1,884,905 parameters\n" in own
-    assert "self-supervised pretraining: GEOM" in own
-    assert "a file of yours, published at https://huggingface.co/chao1224/" in own
-    assert other.endswith("not verified on the real file\n")
     assert len(cli("list", "models", "gin").out.splitlines()) == 1  # only the user can describe the file
     assert [row["name"] for row in json.loads(cli("list", "models", "gin", "--json").out)] == ["gin"]
     cli("list", "models", "ginn").refused("unknown model 'ginn'", "'gin'?")
-    assert "published at https://" in cli("fetch", "model=graphgps").out
 
 
 def test_other_lists_take_names_too(cli: Command) -> None:
@@ -447,13 +374,6 @@ def test_other_lists_take_names_too(cli: Command) -> None:
     assert cli("list", "datasets", "esol", "paths.cache=a").out.startswith("esol  ")
     cli("list", "splits", "sise").refused("unknown split 'sise'", "'size'?")
     cli("list", "methods", "lp", "--last", "3").refused("--last belongs to list runs")
-
-
-def test_list_describes_a_fingerprint(cli: Command) -> None:
-    lines = [line.strip() for line in cli("list", "models", "ecfp").out.splitlines()]
-    assert lines[1:] == ["0 parameters", "no checkpoint, needs no GPU"]
-    assert "needs no GPU" in cli("list", "methods").out
-    assert "no weights, nothing to fetch" in cli("fetch", "model=ecfp").out
 
 
 def test_list_shows_ones_own_configs_too(cli: Command, tmp_path: Path) -> None:
@@ -473,7 +393,6 @@ def test_a_config_of_ones_own_that_is_no_yaml_is_named(cli: Command, tmp_path: P
 
 
 def test_list_runs_shows_finished_and_failed_jobs(cli: Command) -> None:
-    assert cli("list", "runs").out.startswith(f"no runs under {cli.lab.results}; start with: roftbench run")
     assert json.loads(cli("list", "runs", "--json").out) == []
     cli.run("-m", "method=lp", f"{DIVERGES},0.001", "dataset=esol")
     rows = json.loads(cli("list", "runs", "--json").out)
@@ -500,7 +419,6 @@ def test_runs_are_sorted_by_date_and_filtered(cli: Command) -> None:
     assert shown("--last", "2") == keys[1::-1]
     assert shown("method=lp") == [keys[2], keys[0]]
     assert shown("method=lp", "seed=1,2") == [keys[2]]
-    assert cli("list", "runs", "method=bss").out.startswith("no runs with method=bss under ")
     cli("list", "runs", "metric=mae").refused("cannot filter by 'metric=mae'", "dataset")
     cli("list", "runs", "--last", "0").refused("--last must be ≥ 1, got 0")
 
@@ -563,7 +481,7 @@ def test_tables_are_printed_written_and_given_as_json(cli: Command, tmp_path: Pa
     assert re.search(r"│ Full FT +│ +\d\.\d{3} ± \d\.\d{3} \(2\)", plain.out)
     names = [*(f"leaderboard.{kind}" for kind in ("md", "csv", "tex")), "comparison.md", "comparison.csv", "within.csv"]
     names += ["scores.csv", "settings.json", "predictions.parquet", "predictions.md", "4 figures (.svg, .pdf)"]
-    assert plain.out.endswith(f"written to {cli.lab.results}/tables: {', '.join(names)}\n")
+    assert plain.out.endswith(f" {cli.lab.results}/tables: {', '.join(names)}\n")
     texts = [name for name in cli.files() if name.startswith("tables/leaderboard")]
     files = {name: (cli.lab.results / name).read_text() for name in texts}
     assert "| Full FT | " in files["tables/leaderboard.md"]
@@ -575,7 +493,7 @@ def test_tables_are_printed_written_and_given_as_json(cli: Command, tmp_path: Pa
     assert "## Full FT · " in models.out
     assert re.search(r"^\| tiny_gin \| \d\.\d{3} ± \d\.\d{3} \(2\) \|$", models.out, re.MULTILINE)
     page = (cli.lab.results / "tables" / "models.md").read_text()
-    assert page[page.index("Rows are models.") : page.index("\n## Provenance")] in models.out
+    assert page[page.index("\n## Full FT") : page.index("\n## Provenance")] in models.out
     rows = json.loads(cli("tables", "--by", "model", "--json").out)
     assert [(row["method"], row["model"], row["n"]) for row in rows] == [
         (name, "tiny_gin", 2) for name in ("full_ft", "lp")
@@ -599,11 +517,9 @@ def test_splits_equal_the_reference_in_a_file_and_on_standard_output(
     assert json.loads(cli(*words).out) == written
 
 
-@pytest.mark.parametrize(
-    ("word", "part"),
-    [("foo=1", "unknown key 'foo'"), ("split=scafold", "'scaffold'?"), ("label_ratio.count=9999", "902"),
-     ("seed=0,1", "add -m"), ("--config-dir=no", "--config-dir no")],
-)  # fmt: skip
-def test_splits_refuse_what_run_refuses(cli: Command, word: str, part: str) -> None:
-    cli("splits", word, "--out", "split.json").refused(part)
+def test_splits_refuse_what_run_refuses(cli: Command) -> None:
+    for word in ("foo=1", "split=scafold", "label_ratio.count=9999", "seed=0,1", "--config-dir=no"):
+        refused = cli("run", "model=tiny_gin", word)
+        refused.refused()
+        assert cli("splits", "model=tiny_gin", word, "--out", "split.json").err == refused.err
     assert list(Path.cwd().iterdir()) == []

@@ -10,16 +10,19 @@ import termios
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import Command, Ended
+from golden import LONG, Golden
 from lab import write_csv
 from rdkit import Chem
 
 import roftbench
 from roftbench.cli import splits
+from roftbench.methods.random_forest import RandomForest
 
 SMALL = (
     "dataset=esol", "split=random", "train=smoke", "label_ratio.count=40", "label_ratio.val_budget=strict",
@@ -30,6 +33,17 @@ SMALL = (
 # Of a table of one's own: its molecules, and the settings that are not ESOL's.
 SMILES = ["C" * length + end for length in range(1, 16) for end in ("O", "N", "F")]
 OWN = tuple(word for word in SMALL if not word.startswith(("dataset", "label_ratio")))
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fit forests of 20 trees, whatever the config says: those of 500 would take most of the time."""
+    fit = RandomForest.fit
+
+    def fit_a_few(self: RandomForest, *given: Any, **named: Any) -> Any:
+        return fit(replace(self, n_estimators=20), *given, **named)
+
+    monkeypatch.setattr(RandomForest, "fit", fit_a_few)
 
 
 def advise(cli: Command, *more: str) -> tuple[Ended, dict[str, Any]]:
@@ -58,8 +72,6 @@ def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_i
     seeds = 1 if "random_forest" in best["method"] else 2  # an estimator hardly depends on its seed
     assert len(best["test_jobs"]) == seeds
     assert ended.out.count("fold 1 ") == 3
-    assert f"Use {best['model']} · {best['method']}: rmse" in ended.out
-    assert "On the test part, used once" in ended.out
     markdown = next((cli.lab.results / "advise").glob("*/advice.md")).read_text(encoding="utf-8")
     assert all(reason in markdown for reason in advice["reasons"])
     # What is kept predicts, with intervals from the folds' errors.
@@ -67,10 +79,7 @@ def test_a_race_ends_with_a_leaderboard_a_winner_and_reasons_and_goes_on_where_i
     said = models.predict(["CCO", "no molecule"])
     assert said["measured log solubility in mols per litre_predicted"].notna().tolist() == [True, False]
     assert len(advice["models"]) == seeds
-    assert f"Saved for predictions as 'esol': {'2 models' if seeds == 2 else 'one model'}" in ended.out
-    assert "roftbench predict model=esol input=new.csv output=predictions.csv" in ended.out
     assert [one.folder for one in roftbench.load("esol").saved] == [Path(folder) for folder in advice["models"]]
-    assert re.search(r"their 90% intervals, made from the (folds|validation part), hold \d", ended.out)
     [written] = (cli.lab.results / "advise").glob("*/advice.json")
     kept = written.read_bytes()
     assert cli("advise", *SMALL, "advise.members=1", "seed=3", "advise.budget=6jobs").code == 0
@@ -117,13 +126,13 @@ def test_the_winner_takes_the_name_that_is_asked_for_and_none_that_another_model
     assert len(roftbench.load("esol").saved) == len(roftbench.load("esol-2").saved) == len(last["models"])
 
 
-def test_mistakes_are_told_before_any_job(cli: Command) -> None:
-    cli("advise", *SMALL, "advise.methods=lpp").refused("unknown method 'lpp'", "Did you mean")
-    cli("advise", *SMALL, "advise.budget=soon").refused("advise.budget must be a time")
-    cli("advise", *SMALL, "model=scratch").refused("advise.models=A,B")
-    cli("advise", *SMALL, "label_ratio.count=8").refused("8 labeled molecules are too few")
-    cli("advise", *SMALL, "advise.budget=0.5jobs").refused("a whole number of jobs")
-    cli("advise", "train=smoke").refused("no data set is given")
+def test_mistakes_are_told_before_any_job(cli: Command, golden: Golden) -> None:
+    words = ("advise.methods=lpp", "advise.budget=soon", "model=scratch", "label_ratio.count=8", "advise.budget=.5jobs")
+    messages = []
+    for ended in (*(cli("advise", *SMALL, word) for word in words), cli("advise", "train=smoke")):
+        ended.refused()
+        messages.append(LONG.sub("Allowed: …", ended.err))
+    golden("refusals_advise.txt", "".join(messages))
     assert cli.files() == []
 
 
@@ -143,12 +152,9 @@ def test_a_blend_that_wins_is_judged_kept_and_said_part_by_part(cli: Command, mo
     models = roftbench.load(*advice["models"])
     found = models.test()
     rmse = float(((found.y - found.prediction) ** 2).mean() ** 0.5)
-    assert f"their mean has a test rmse of {rmse:.3f}" in ended.out
+    assert f" {rmse:.3f}" in ended.out
     assert advice["test"] == pytest.approx(rmse)
-    assert "Use the mean of " in ended.out
-    # All were judged on all folds: what the budget left open is not said, and networks were trained on the same ones.
-    assert advice["run_to_its_end"]
-    assert "not run to its end" not in ended.out
+    assert advice["run_to_its_end"]  # all were judged on all folds
     for one in advice["candidates"]:
         assert set(one["folds"][:3]) == {1, 2, 3}
 
@@ -160,7 +166,6 @@ def test_classes_are_advised_on_to_the_end(cli: Command, tmp_path: Path, tasks: 
     ended, advice = advise_with(cli, *OWN, "dataset=csv", f"dataset.path={path}", "advise.by=random")
     assert ended.code == 0, ended
     assert advice["metric"] == "roc_auc"
-    assert "their mean has a test roc_auc of" in ended.out
     said = roftbench.load(*advice["models"]).predict(["CCO"])
     assert [f"y{task}_probability" in said for task in range(tasks)] == [True] * tasks
 
@@ -194,27 +199,22 @@ def own(folder: Path, labels: Sequence[float]) -> list[str]:
     return ["dataset=csv", f"dataset.path={path}", "dataset.targets=[y]"]
 
 
-def test_no_claim_is_made_of_networks_that_were_not_judged_and_what_is_open_comes_first(cli: Command) -> None:
+def test_no_claim_is_made_of_networks_that_were_not_judged_and_what_is_open_comes_first(
+    cli: Command, golden: Golden
+) -> None:
     """A budget for the forest alone."""
     ended = cli("advise", *SMALL[:-3], "advise.budget=4jobs", *SMALL[-2:], "advise.members=1")
     assert ended.code == 0, ended
     [path] = (cli.lab.results / "advise").glob("*/advice.json")
     advice = json.loads(path.read_text(encoding="utf-8"))
-    first, second = advice["reasons"][:2]
-    assert first.startswith("Not decided within this budget (4jobs): no network was trained on all 3 folds.")
-    assert "The race was not run to its end: 1 of 3 candidates were judged on all 3 folds" in first
-    assert "all of them; the same command with a larger advise.budget goes on" in first
-    assert second.startswith("Until then the best of what was judged is ecfp · random_forest: rmse")
-    assert not advice["decided"]
-    assert "The winner is a baseline: the forest on fingerprints." in ended.out
-    assert "No pretrained network was fine-tuned on the same folds: whether one pays is open." in ended.out
-    assert "does not pay" not in ended.out
-    # The budget that it names is enough.
-    jobs = re.search(r"about (\d+) jobs all of them", first)
+    golden("advice_open.txt", "\n".join(advice["reasons"]), trained=True)
+    assert (advice["decided"], advice["run_to_its_end"]) == (False, False)
+    # The budget that it names last is enough.
+    jobs = re.search(r".*\b(\d+) jobs", advice["reasons"][0])
     assert jobs is not None
     again = cli("advise", *SMALL[:-3], f"advise.budget={jobs[1]}jobs", *SMALL[-2:], "advise.members=1")
-    assert "not run to its end" not in again.out
-    assert "Not decided" not in again.out
+    assert again.code == 0
+    assert json.loads(path.read_text(encoding="utf-8"))["run_to_its_end"]
 
 
 def test_a_budget_for_nothing_says_what_would_be_enough(cli: Command) -> None:
@@ -227,10 +227,8 @@ def test_a_budget_for_nothing_says_what_would_be_enough(cli: Command) -> None:
 def test_the_test_figure_comes_first_and_the_mean_of_the_best_is_called_optimistic(cli: Command) -> None:
     ended, advice = advise(cli)
     [choice] = [line for line in advice["reasons"] if line.startswith("Use ")]
-    assert f"rmse {advice['test']:.3f} on the test part" in choice
-    assert choice.index("on the test part") < choice.index("is optimistic: it is the best of")
-    assert "no mistake" not in ended.out
-    assert f"(95 % for all {len(advice['candidates'])} comparisons together)" in ended.out
+    best = advice["candidates"][0]
+    assert choice.index(f" {advice['test']:.3f}") < choice.index(f" {best['mean']:.3f}")
     mean = advice["baseline"]
     assert mean["name"] == "training mean"
     assert len(mean["scores"]) == len(advice["candidates"][0]["scores"])
@@ -243,7 +241,6 @@ def test_replicates_are_told_kept_apart_and_can_be_merged(cli: Command, shared: 
     ended, advice = advise_with(cli, *words)
     assert ended.code == 0, ended
     told = "7 of 9 test molecules also occur in train (same canonical SMILES)"
-    assert "equal molecules (same canonical SMILES) are kept in one part" in advice["warnings"][-1]
     [markdown] = (cli.lab.results / "advise").glob("*/advice.md")
     assert all(told in text for text in (ended.out, markdown.read_text(encoding="utf-8"), *advice["warnings"][1:2]))
     table = (shared / "cases" / "06_replicates.csv").read_text(encoding="utf-8").splitlines()[1:]
@@ -290,12 +287,10 @@ def test_a_model_that_cannot_be_loaded_stops_nobody_else(cli: Command) -> None:
     ended, advice = advise(cli, "advise.models=tiny_gin,gat_contextpred", "advise.methods=lp,bss",
                             "advise.budget=14jobs", "paths.offline=true")  # fmt: skip
     assert ended.code == 0, ended
-    [told] = [line for line in ended.out.splitlines() if "gat_contextpred takes no part" in line]
-    assert "(2 candidates): model gat_contextpred was not found; roftbench fetch model=gat_contextpred" in told
+    assert ended.out.count("roftbench fetch model=gat_contextpred") == 1
     assert advice["candidates"][-1]["failure"]
     assert advice["run_to_its_end"]
-    [line] = [line for line in advice["reasons"] if line.startswith("Left out, as their jobs failed: ")]
-    assert "gat_contextpred · lp, gat_contextpred · bss (model gat_contextpred was not found)" in line
+    assert any("gat_contextpred · lp, gat_contextpred · bss" in line for line in advice["reasons"])
 
 
 def test_a_budget_of_jobs_is_kept(cli: Command) -> None:
@@ -310,6 +305,11 @@ def test_the_printed_command_repeats_a_searched_winner_of_a_file_with_blanks(cli
     assert ended.code == 0, ended
     repeated = cli(*shlex.split(advice["commands"][0])[1:])
     assert (repeated.code, "already done" in repeated.out) == (0, True)
+    words = shlex.split(advice["production"][0])
+    assert {"split=cv5x5", "split.by=random"} < set(words)
+    refitted = cli(*words[1:], "split.repeats=1")
+    assert refitted.code == 0, refitted
+    assert roftbench.load(f"{advice['name']}-all").refitted
 
 
 def test_folders_that_cannot_be_had_are_told(cli: Command, tmp_path: Path) -> None:
@@ -336,8 +336,8 @@ def test_the_page_holds_data_board_predictions_curve_and_what_to_measure_next(cl
     curve = advice["learning_curve"]
     assert curve["molecules"] == sorted(curve["molecules"])
     assert len(curve["molecules"]) == 5
-    assert f"{curve['more_labels']} more labels: about {curve['change'][0]:+.2g} rmse" in ended.out
+    assert f"{curve['more_labels']} more labels" in ended.out
+    assert f" {curve['change'][0]:+.2g} rmse" in ended.out
     chosen = (page.parent / "next.csv").read_text(encoding="utf-8").splitlines()
     assert chosen[0].startswith("rank,why,uncertainty,similarity,y_predicted,")
     assert {line.split(",")[-2] for line in chosen[1:]} == {"1", "2"}
-    assert ended.out.index("so far, mean rmse over all 3 folds") < ended.out.index("tiny_gin · lp")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from command import Command
+from golden import LONG, Golden
 from lab import write_csv
 
 from roftbench.cli import data as quality
@@ -53,11 +54,8 @@ def asked(cli: Command, *arguments: str) -> dict[str, Any]:
 def test_a_published_data_set_by_name(cli: Command) -> None:
     ended = cli("data", "freesolv", "--full")
     assert (ended.code, ended.err) == (0, "")
-    for text in ("freesolv: the data set", "kcal/mol", "642", "Largest scaffold groups", "c1ccccc1", "(acyclic)"):
-        assert text in ended.out
     rows = [line.split("│") for line in ended.out.splitlines() if line.startswith("│   train")]
     assert [row[2].strip() for row in rows] == ["513", "513", "513", "514"]
-    assert "- 3 molecules have no bonds" in ended.out
 
 
 @pytest.mark.parametrize("name", WEIRD)
@@ -85,9 +83,8 @@ def test_the_first_ten_dropped_rows_are_shown_and_all_counted(cli: Command, tmp_
     smiles = ["C" * n for n in range(1, 6)] + ["C" * n + "*" for n in range(1, 13)]
     path = write_csv(tmp_path / "own.csv", {"smiles": smiles, "y": [n + 0.5 for n in range(17)]})
     out = cli("data", str(path), "--full").out
-    assert "The first 10 of them" in out
-    shown = [line.split("│")[1].strip() for line in out.splitlines() if "dummy atom at index" in line]
-    assert shown == ["dummy atom at index …: the features have no row for it", *map(str, range(6, 16))]
+    rows = [line.split("│")[1].strip() for line in out.splitlines() if "│" in line and "dummy atom" in line]
+    assert rows[1:] == [*map(str, range(6, 16))]  # the first row counts the reason
     assert len(asked(cli, str(path))["dropped"]) == 12
 
 
@@ -97,8 +94,8 @@ def test_many_tasks_are_summed_up_in_the_table_and_all_in_json(cli: Command, tmp
     more = {f"other {number}": [NAN, 1, 0, 1, 0, 1, 0, 1, 0, 1] for number in range(10)}
     path = write_csv(tmp_path / "own.csv", {"smiles": smiles, **tasks, **more})
     out = cli("data", str(path), "dataset.targets=['*']", "--full").out
-    assert "Labels: quantiles over 21 tasks" in out
-    assert "tasks without both classes: 2 of 21" in out
+    assert " 21 tasks" in out
+    assert " 2 of 21" in out
     assert "task 3" not in out
     assert len(asked(cli, str(path), "dataset.targets=['*']")["labels"]["tasks"]) == 21
 
@@ -148,7 +145,7 @@ def test_the_verdict_comes_first_and_out_holds_the_whole_report(cli: Command, ta
     assert json.loads(paths["json"].read_text(encoding="utf-8")) == asked(cli, str(table))
     for path in (paths["html"], paths["md"]):
         text = path.read_text(encoding="utf-8")
-        assert text.index("replicates") < text.index("Molecules that occur more than once")
+        assert text.index("replicates") < text.index("Same SMILES")
         assert "no molecule" in text  # the dropped row
     assert "<script" not in paths["html"].read_text(encoding="utf-8")
 
@@ -185,26 +182,20 @@ def test_sampling_is_said(cli: Command, table: Path, monkeypatch: pytest.MonkeyP
     assert line.split("│")[2].strip() == "1"
 
 
-REFUSED: dict[str, tuple[list[str], list[str]]] = {
-    "misspelt name": (["esoll"], ["'esoll' is neither a data set nor a file", "Did you mean 'esol'?", "bbbp"]),
-    "file that is not there": (["no/such.csv"], ["'no/such.csv' is neither a data set nor a file"]),
-    "folder": (["."], [". is a folder"]),
-    "csv without a path": (["csv"], ["dataset.path must be given"]),
-    "data set twice": (["esol", "dataset=bbbp"], ["'dataset=bbbp'", "esol"]),
-    "unknown key": (["esol", "split.fractoins=[1,0,0]"], ["'split.fractoins'", "'split.fractions'?"]),
-    "unknown split": (["esol", "split=randon"], ["unknown split 'randon'", "'random'?"]),
-    "key of another split": (["esol", "split=random", "split.val_from_train=0.2"], ["'split.val_from_train'"]),
-    "too many labels": (["freesolv", "label_ratio.count=9999"], ["9999", "513"]),
-    "config folder that is not there": (["esol", "--config-dir=no"], ["--config-dir no"]),
-    "folder for the JSON": (["esol", "--out=."], ["--out . is a folder"]),
-    "word without a value": (["esol", "foo"], ["'foo'"]),
-}
+REFUSED = [
+    ("esoll",), ("no/such.csv",), (".",), ("csv",), ("esol", "dataset=bbbp"), ("esol", "dataset.path=b.csv"),
+    ("esol", "split.fractoins=[1,0,0]"), ("esol", "split=randon"), ("esol", "split=random", "split.val_from_train=0.2"),
+    ("freesolv", "label_ratio.count=9999"), ("esol", "--config-dir=no"), ("esol", "--out=."), ("esol", "foo"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_meant_is_refused_with_one_message(cli: Command, case: str) -> None:
-    arguments, parts = REFUSED[case]
-    cli("data", *arguments).refused(*parts)
+def test_what_cannot_be_meant_is_refused_with_one_message(cli: Command, golden: Golden) -> None:
+    messages = []
+    for arguments in REFUSED:
+        ended = cli("data", *arguments)
+        ended.refused()
+        messages.append(f"$ roftbench data {' '.join(arguments)}\n{LONG.sub('Allowed: …', ended.err)}")
+    golden("refusals_data.txt", "".join(messages))
 
 
 def test_a_file_that_cannot_be_written_is_a_clear_message(cli: Command, table: Path, tmp_path: Path) -> None:

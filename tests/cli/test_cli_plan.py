@@ -20,16 +20,15 @@ def test_jobs_done_failed_and_missing_are_counted_and_the_failed_named(cli: Comm
     before = cli.files()
     cli.capture.readouterr()
     lines = plan(cli, "method=full_ft,wise_ft", "seed=0,1", "train.lr=0.001,1e30")
-    assert lines[:5] == [
+    assert lines[:4] == [
         "jobs           8",
         "done           1",
         "failed before  1",
         "to run         7",
-        "fits           7, after sharing 4, in the store 1",
     ]
-    assert re.fullmatch(r"estimate {7}\d.* one after another", lines[5])
+    assert re.findall(r"\d+", lines[4]) == ["7", "4", "1"]  # fits: needed, after sharing, in the store
     [named] = [number for number, line in enumerate(lines) if line.startswith("  failed: ")]
-    assert re.search(r"^  failed: roftbench run .*method=full_ft seed=0 train\.lr=1e\+30", lines[named])
+    assert lines[named].endswith(" method=full_ft seed=0 train.lr=1e+30")
     assert lines[named + 1].strip() == failure.error
     assert cli.files() == before
 
@@ -49,7 +48,6 @@ def test_skipped_jobs_are_not_called_failed(cli: Command) -> None:
 def test_a_plan_needs_no_record_runs_nothing_and_writes_nothing(cli: Command) -> None:
     lines = plan(cli, "method=lp,full_ft", "seed=0,1")
     assert lines[0] == "jobs           4"
-    assert lines[-1].strip() == "one epoch measured here: tiny_gin; otherwise from records"
     assert cli.files() == []
 
 
@@ -77,8 +75,9 @@ def test_what_must_be_fetched_is_named_and_nothing_is_downloaded(cli: Command) -
     cli.capture.readouterr()
     lines = plan(cli, "method=lp", "dataset=malaria,esol", "seed=1,2,3")
     assert lines[0] == "jobs           6"
-    wanted = "without 3 jobs: data set malaria is not here: roftbench fetch dataset=malaria"
-    assert [line.strip() for line in lines[6:]] == [wanted]
+    [missing] = [line.strip() for line in lines[6:]]
+    assert missing.startswith("without 3 jobs: ")
+    assert missing.endswith("roftbench fetch dataset=malaria")
 
 
 def test_what_run_refuses_is_refused(cli: Command) -> None:

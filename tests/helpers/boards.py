@@ -11,9 +11,18 @@ from roftbench.config.registry import options
 from roftbench.report.query import Request
 from roftbench.report.tables.board import Board
 from roftbench.report.tables.layout import Leaderboard
-from roftbench.store.record_schema import CandidateResult, Count, DataResult, Failure, LabelCount, RecordSummary
+from roftbench.store.record_schema import (
+    CandidateResult,
+    Count,
+    DataResult,
+    Failure,
+    LabelCount,
+    LabelStatistics,
+    RecordSummary,
+)
 
 METRICS = {"esol": ("regression", "rmse"), "lipo": ("regression", "rmse"), "bace": ("classification", "roc_auc")}
+METRICS["bbbp"] = METRICS["bace"]
 
 
 _options = cache(options)
@@ -31,7 +40,7 @@ def part(group: str, name: str) -> dict[str, Any]:
 def runs(
     method: str,
     dataset: str,
-    tests: list[float | None],
+    tests: Sequence[float | None],
     weights: tuple[float, ...] = (),
     epochs: int = 100,
     metric: str = "",
@@ -110,6 +119,50 @@ def example() -> list[RecordSummary]:
         *runs("full_ft", "bace", [0.8, 0.9]),
         *runs("roftmol", "bace", [0.8, 0.8]),
     ]
+
+
+def every_form() -> tuple[list[RecordSummary], list[Failure]]:
+    """The example with seconds and spreads of labels, fewer labels, more models, baselines, and jobs without result."""
+    more = [
+        *runs("roftmol", "esol", [0.7, 0.8]),
+        *runs("roftmol", "lipo", [0.6, 0.7]),
+        *runs("full_ft", "esol", [1.5, 1.4]),
+    ]
+    scores = {"full_ft": [2.4, 2.6], "lp": [2.5, 2.3], "bss": [2.1, 2.2], "roftmol": [2.0, 1.8]}
+    small = [
+        changed(one, f"{one.key}-n50", label_ratio={"name": "n50", "count": 50, "seed": 42})
+        for method, values in scores.items()
+        for one in runs(method, "esol", values)
+    ]
+    models = [
+        changed(one, f"{one.key}-{model}", model=part("model", model))
+        for model, values in (("scratch", [2.6, 2.8]), ("admet_ai", [1.0, 1.3]))
+        for method in ("lp", "roftmol")
+        for one in runs(method, "bbbp" if model == "admet_ai" else "esol", [value / 2 for value in values])
+    ]
+    null = [
+        changed(one, f"{one.key}-mean", method={**one.job["method"], **part("method", "mean")})
+        for one in forests("esol", [2.1, 2.1])
+    ]
+    spreads = {
+        "esol": LabelStatistics(sd=2.05, min=-11.6, max=1.58),
+        "lipo": LabelStatistics(sd=1.2, min=-1.5, max=4.5),
+        **dict.fromkeys(("bace", "bbbp"), LabelStatistics(positives=0.4567)),
+    }
+    records = [
+        replace(
+            one,
+            seconds={"ft": 2.0, "total": 2.5},
+            cpu_seconds={"ft": 1.5, "total": 2.0},
+            data=replace(one.data, test_labels=spreads[one.name("dataset")], noise=0.6 if "esol" in one.key else None),
+        )
+        for one in [*example(), *more, *small, *models, *forests("esol", [0.9, 0.9]), *null]
+    ]
+    failures = [
+        *ended(runs("l2_sp", "esol", [0.0, 0.0]), error="the loss is NaN"),
+        *ended(runs("surgical_ft", "lipo", [0.0]), "skipped", "no block layer9 in this encoder."),
+    ]
+    return records, failures
 
 
 def board_of(records: list[RecordSummary], *words: str, failures: Sequence[Failure] = ()) -> Board:

@@ -96,6 +96,7 @@ class Advisor:
             ending=left_open,
             commands=[self._command(one) for one in ranked[0].parts],
             saved=saved,
+            production=self._production(ranked[0], saved),
             pretrained=frozenset(one.name for one in self.candidates if jobs.job_of(one).model.pretraining != "none"),
             warnings=jobs.outer.warnings,
             quality=quality,
@@ -192,13 +193,27 @@ class Advisor:
         return fitted(best[0].name, best[0].method, self.metric, sizes, scores, len(jobs.outer.parts.train))
 
     def _command(self, winner: Candidate) -> str:
-        search = self.jobs.job_of(winner).method.search
-        chosen = [f"model={winner.model}", f"method={winner.method}", *["method.search=true"] * search]
-        folder = [] if self.folder is None else ["--config-dir", str(self.folder)]
         overrides = self.overrides
         if self.jobs.outer.changed:
             split = self.jobs.folds.split(self.jobs.folds.outside())
-            overrides = [text for text in overrides if not text.startswith(("split=", "split.", "label_ratio"))]
             path = f"split.path={split.params['path']}"
-            overrides += ["split=file", path, f"split.name={split.name}", "label_ratio=full"]
-        return shlex.join(["roftbench", "run", *folder, *chosen, *overrides])
+            overrides = [*self._data(), "split=file", path, f"split.name={split.name}", "label_ratio=full"]
+        return shlex.join(["roftbench", "run", *self._chosen(winner), *overrides])
+
+    def _production(self, winner: Candidate, saved: Saved) -> list[str]:
+        """Return the commands that cross-validate the winner and fit it to all labels, test part included."""
+        found = []
+        for number, part in enumerate(winner.parts, 1):
+            name = f"{saved.name or 'winner'}-all" + (f"-{number}" if len(winner.parts) > 1 else "")
+            words = [*self._chosen(part), *self._data(), "split=cv5x5", f"split.by={self.settings.by}"]
+            found.append(shlex.join(["roftbench", "run", "-m", *words, f"run.keep={name}"]))
+        return found
+
+    def _chosen(self, part: Candidate) -> list[str]:
+        search = self.jobs.job_of(part).method.search
+        folder = [] if self.folder is None else ["--config-dir", str(self.folder)]
+        return [*folder, f"model={part.model}", f"method={part.method}", *["method.search=true"] * search]
+
+    def _data(self) -> list[str]:
+        """Return the overrides but for those of the split and the label ratio."""
+        return [text for text in self.overrides if not text.startswith(("split=", "split.", "label_ratio"))]

@@ -67,6 +67,7 @@ class Advice:
         ending: What the budget left open.
         commands: Commands that repeat the winner's jobs.
         saved: The winner's saved models.
+        production: Commands that cross-validate the winner and save models of it that are fitted to all labels.
         pretrained: Names of candidates with pretrained weights.
         warnings: Warnings about the data.
         quality: Verdict on the data.
@@ -90,6 +91,7 @@ class Advice:
     ending: Ending
     commands: list[str]
     saved: Saved
+    production: list[str]
     pretrained: frozenset[str]
     warnings: list[str]
     quality: list[Finding]

@@ -39,8 +39,10 @@ def _text(text: str) -> Text:
 
 
 def commands(advice: Advice) -> list[str]:
-    """Return the commands that repeat the winner's jobs, and those that use its saved models."""
-    return [*advice.commands, *advice.saved.commands]
+    """Return the commands that repeat the winner's jobs, those that use its saved models, and those for a model of all
+    labels.
+    """
+    return [*advice.commands, *advice.saved.commands, *advice.production]
 
 
 def rows(advice: Advice) -> list[list[str]]:
@@ -101,6 +103,7 @@ def to_dict(advice: Advice) -> dict[str, Any]:
         "learning_curve": None if advice.curve is None else _curve(advice.curve),
         "reasons": reasons(advice),
         "commands": advice.commands,
+        "production": advice.production,
         "name": advice.saved.name,
         "models": [str(path) for path in advice.saved.folders],
     }

@@ -162,7 +162,8 @@ def _named(part: str, job: dict[str, Any]) -> dict[str, Any]:
 def _is_uncorrected(job: dict[str, Any]) -> bool:
     """Return whether an encoder was trained before the correction of its training: it makes tables of its own."""
     model, method = job["model"], job["method"]
-    maximum = model["target"] == MINIMOL or (model["target"] == GRAPHIUM and model["params"].get("pooling") == "max")
+    target = model.get("target")
+    maximum = target == MINIMOL or (target == GRAPHIUM and model["params"].get("pooling") == "max")
     trained = job["train"] != NO_TRAINING and method["target"] != HEAD_ONLY
     return maximum and trained and ENCODER_PROTOCOL not in method
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from golden import Golden
 from lab import PLACES, write_csv
 
 from roftbench.data.config import DatasetSpec
@@ -26,29 +27,24 @@ def judged(folder: Path, smiles: list[str], y: list[Any], **known: Any) -> dict[
     return {one.subject: one for one in lines}
 
 
-def test_a_clean_table_has_nothing_to_be_done(tmp_path: Path) -> None:
+def test_a_clean_table_has_nothing_to_be_done(tmp_path: Path, golden: Golden) -> None:
     found = judged(tmp_path, ALKANES, [0.1 * row for row in range(len(ALKANES))])
     assert {one.state for one in found.values()} == {"ok"}
-    assert found["molecules"].text == "108 of 108 rows are molecules"
-    assert found["range"].text == "0 to 10.7, standard deviation 3.12"
-    assert str(found["labels"]) == "ok    labels      108 labels; none censored"
+    golden("verdict_clean.txt", "\n".join(map(str, found.values())))
 
 
-def test_replicates_leaks_salts_and_dropped_rows(tmp_path: Path) -> None:
+def test_replicates_leaks_salts_and_dropped_rows(tmp_path: Path, golden: Golden) -> None:
     smiles = [*ALKANES, *ALKANES, "CC(=O)[O-].[Na+]", "no molecule", "none", "nothing"]
     found = judged(tmp_path, smiles, [0.1 * (row % 109) for row in range(len(smiles))])
     assert found["molecules"].state == found["replicates"].state == found["leaks"].state == "act"
-    assert "3 dropped" in found["molecules"].text
-    assert "1 of several fragments (salts): dataset.strip_salts=true" in found["molecules"].text
-    assert found["replicates"].text.startswith("108 molecules in 216 rows; 108 contradict themselves, by up to 10.")
-    assert "(random)" in found["leaks"].text
+    golden("verdict_act.txt", "\n".join(map(str, found.values())))
 
 
 def test_bounds_that_are_left_out_are_in_the_line_on_labels(tmp_path: Path) -> None:
     y = [f">{row}" if row % 10 == 0 else row + 0.5 for row in range(len(ALKANES))]
     found = judged(tmp_path, ALKANES, y, censored="drop")
     assert found["labels"].state == "look"
-    assert "11 labels with a sign such as > or < are left out" in found["labels"].text
+    assert "11 labels with a sign" in found["labels"].text
 
 
 @pytest.mark.parametrize(

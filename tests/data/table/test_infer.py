@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import Golden
 from refusals import raises_usage
 
 from roftbench.data.config import DatasetSpec
@@ -39,25 +40,17 @@ def column(*labels: object, smiles: str = "C") -> str:
     return "smiles,y\n" + "".join(f"{smiles},{label}\n" for label in labels)
 
 
-def test_everything_is_guessed_from_a_plain_table(folder: Path) -> None:
+def test_everything_is_guessed_from_a_plain_table(folder: Path, golden: Golden) -> None:
     completed, guesses = guess(folder, "id,smiles,logS\nmol1,CCO,-0.5\nmol2,c1ccccc1,1.25\n")
-    assert guesses == ["SMILES column smiles", "columns not used: id", "targets logS", "task regression"]
+    golden("guesses_plain.txt", "\n".join(guesses))
     assert (completed.smiles_column, completed.targets, completed.split_column) == ("smiles", ["logS"], None)
     assert (completed.task, completed.metric, completed.classes) == ("regression", "rmse", None)
 
 
-def test_everything_at_once_in_words(folder: Path) -> None:
+def test_everything_at_once_in_words(folder: Path, golden: Golden) -> None:
     text = "num;SMILES;Split;CMPD_ID;activity\n5;CCO;train;17;Active\n6;CC;VALID;12;inactive\n7;C;test;18;\n"
     completed, guesses = guess(folder, text)
-    assert guesses == [
-        "separator ';'",
-        "SMILES column SMILES",
-        "split column Split",
-        "left out num (looks like a row number)",
-        "left out CMPD_ID (looks like a row number)",
-        "targets activity",
-        "task classification (inactive = 0, Active = 1)",
-    ]
+    golden("guesses_all.txt", "\n".join(guesses))
     assert completed.classes == ["inactive", "Active"]
     assert completed.metric == "roc_auc"
 
@@ -96,7 +89,7 @@ def test_a_column_of_smiles_with_another_name(folder: Path) -> None:
     rows = "".join(f"drug {n},{'C' * n},{n / 7}\n" for n in range(1, 60)) + "none,not SMILES,1\n,,\n"
     completed, guesses = guess(folder, "name,Drug,y\n" + rows)
     assert (completed.smiles_column, completed.targets) == ("Drug", ["y"])
-    assert "SMILES column Drug" in guesses
+    assert any(text.endswith(" Drug") for text in guesses)
 
 
 @pytest.mark.parametrize(
@@ -121,14 +114,14 @@ def test_table_without_a_certain_smiles_column_is_refused(folder: Path, text: st
 def test_columns_named_as_row_numbers_are_left_out(folder: Path, name: str) -> None:
     completed, guesses = guess(folder, f"{name},smiles,y\n7,C,1.5\n3,CC,2.5\n")
     assert completed.targets == ["y"]
-    assert f"left out {name or 'the column without a name'} (looks like a row number)" in guesses
+    assert any(text.startswith(f"left out {name or 'the column'}") for text in guesses)
 
 
 def test_columns_that_count_up_are_left_out(folder: Path) -> None:
     completed, guesses = guess(folder, "n,smiles,y\n17,C,1.5\n18,CC,2.5\n19,CCC,2.5\n")
     assert completed.targets == ["y"]
-    assert "left out n (looks like a row number)" in guesses
-    with raises_usage(r"left out y \(looks like a row number\)", key="dataset.targets"):
+    assert any(text.startswith("left out n ") for text in guesses)
+    with raises_usage("left out y ", key="dataset.targets"):
         guess(folder, column(3, 4, 5))
     assert guess(folder, column(3, 4, 5), targets=["y"])[0].task == "regression"
     for labels in ((1, 2), (1, 2, 4), (0.5, 1.5, 2.5), (1, 2, ""), (3, 2, 1)):  # too few, no numbers of rows, a gap
@@ -206,7 +199,7 @@ def test_a_column_that_one_cell_keeps_from_being_numeric_is_not_passed_over(
 def test_a_split_column_is_known_by_name_and_cells(folder: Path, name: str) -> None:
     completed, guesses = guess(folder, f"smiles,y,{name}\nC,1.5,Train\nCC,3,dev\nCC,2,\n")
     assert completed.split_column == name
-    assert f"split column {name}" in guesses
+    assert any(text.endswith(f" {name}") for text in guesses)
 
 
 @pytest.mark.parametrize("cells", [("a", "x"), ("", ""), ("0", "1.5")])
@@ -223,7 +216,7 @@ def test_a_column_called_split_with_a_part_and_something_else_is_refused(folder:
 def test_a_column_called_split_without_parts_is_no_target_either(folder: Path) -> None:
     completed, guesses = guess(folder, "smiles,y,split\nC,0,1\nCC,1,0\nCCC,1,1\n")
     assert completed.targets == ["y"]
-    assert "left out split (no cell of it names a part: train, val, test)" in guesses
+    assert any(text.startswith("left out split ") for text in guesses)
 
 
 def test_a_few_bad_cells_do_not_hide_the_smiles(folder: Path) -> None:

@@ -9,16 +9,14 @@ from typing import Any
 import pandas as pd
 import pytest
 from boards import board_of, changed, computed, ended, example, forests, runs, tables_of
+from golden import Golden
 from lab import NINE
 from refusals import raises_usage
 from rich.console import Console
 
-from roftbench.report.statistics.contest import CONOVER
 from roftbench.report.tables import footnotes
 from roftbench.report.tables.by_model import by_model, render
 from roftbench.report.tables.render import (
-    LEGEND,
-    RANKS,
     print_rich,
     render_latex,
     render_markdown,
@@ -28,89 +26,16 @@ from roftbench.report.tables.render import (
 )
 from roftbench.store.record_schema import RecordSummary
 
-BUDGET = "Label budget (labels for weights / selection / interpolation coefficients)"
-
-RANKED = footnotes.TESTS[(CONOVER,)]
-
-GOLDEN = f"""{LEGEND}
-
-## gin_masking · scaffold split · full labels · paper training · ROC-AUC ↑
-
-| Method | bace | Avg. rank |
-| --- | ---: | ---: |
-| Full FT | **0.850 ± 0.050 (2)** | -- |
-| BSS | undefined | -- |
-| ROFT-MOL ‡ | **0.800 ± 0.000 (2)** | -- |
-
-- {footnotes.BEST.format(RANKED, "2 seeds")} {footnotes.ONE_SPLIT}
-- Not compared, as seeds, folds or scores are missing: BSS (bace).
-- Average rank over 0 of 1 data sets: those that every method has in full.
-- {BUDGET}: Full FT, BSS: bace 90/10/0. ROFT-MOL ‡: bace 90/10/10.
-- {footnotes.USES_VALIDATION}
-- {footnotes.SPREAD}
-
-## gin_masking · scaffold split · full labels · paper training · RMSE ↓
-
-| Method | esol | lipo | Avg. rank |
-| --- | ---: | ---: | ---: |
-| LP | **2.000 ± 0.000 (2)** | **0.700 ± 0.100 (2)** | 3.00 |
-| BSS | **0.900 ± 0.000 (2)** | 1/2 | -- |
-| my_method | **1.100 ± 0.100 (2)** | **0.700 ± 0.000 (2)** | 2.00 |
-
-- {footnotes.BEST.format(RANKED, "2 seeds")} {footnotes.ONE_SPLIT}
-- Not compared, as seeds, folds or scores are missing: BSS (lipo).
-- Average rank over 1 of 2 data sets: those that every method has in full.
-- BSS, selected: esol: weight=0.1.
-- {BUDGET}: LP, BSS, my_method: esol 90/10/0, lipo 90/10/0.
-- {footnotes.SPREAD}
-
-What is missing is run by
-
-```bash
-roftbench run -m model=gin_masking method=bss dataset=lipo split=scaffold label_ratio=full method.weight=1.0 seed=1
-```
-
-{RANKS}
-
-## Average rank over everything · gin_masking · paper training
-
-| Method | all (0 of 3 blocks) | regression (1 of 2 blocks) | classification (0 of 1 blocks) |
-| --- | ---: | ---: | ---: |
-| Full FT | -- | -- | -- |
-| LP | -- | 3.00 | -- |
-| BSS | -- | 1.00 | -- |
-| ROFT-MOL | -- | -- | -- |
-| my_method | -- | 2.00 | -- |
-
-## Provenance
-
-Scores by each data set's own metric (RMSE, ROC-AUC); made by `roftbench tables`.
-
-- 17 finished jobs, 0 failed, 0 skipped
-- protocol: 1
-- featurizer: --
-- roftbench: 0.1.0
-- commit: abc
-- torch: 2.4
-- device: cpu
-
-| Data set | sha256 of the file | Rows | Kept | Jobs |
-| --- | ---: | ---: | ---: | ---: |
-| bace | bace-sha | 101 | 100 | 6 |
-| esol | esol-sha | 101 | 100 | 6 |
-| lipo | lipo-sha | 101 | 100 | 5 |
-"""
-
 
 def markdown_rows(records: list[dict[str, Any]]) -> list[str]:
     text = render_markdown(computed(records)).partition("## Average rank over everything")[0]
     return [line for line in text.partition("## Provenance")[0].splitlines() if line.startswith("| ")]
 
 
-def test_markdown_is_the_golden_text() -> None:
+def test_markdown_is_the_golden_text(golden: Golden) -> None:
     records = example()
-    assert render_markdown(computed(records)) == GOLDEN
-    assert render_markdown(computed(records[::-1])) == GOLDEN
+    for given in (records, records[::-1]):
+        golden("leaderboard_example.md", render_markdown(computed(given)))
 
 
 def test_methods_come_in_the_papers_order_then_by_alphabet() -> None:
@@ -244,18 +169,15 @@ def seeded(records: list[RecordSummary], split: int | None, labels: int) -> list
 def test_what_a_deviation_over_pooled_runs_is_over_is_said() -> None:
     both = [one for i in range(3) for one in seeded(runs("lp", "esol", [1.0 + i, 2.0]), i, i)]
     text = render_markdown(computed(both, "pool=split_seed"))
-    assert (
-        "- ± is the standard deviation over 6 pooled runs (2 training seeds, 3 split seeds, 3 label subset seeds):"
-        " it holds how much splits and label subsets vary, too.\n"
-    ) in text
+    assert " 6 pooled runs (2 training seeds, 3 split seeds, 3 label subset seeds)" in text
     assert footnotes.SPREAD not in text
     subsets = [one for i in range(4) for one in seeded(runs("lp", "esol", [1.0 + i]), None, i)]
     text = render_markdown(computed(subsets, "pool=split_seed"))
-    assert "over 4 pooled runs (1 training seed, 4 label subset seeds): it holds how much label subsets vary" in text
+    assert " 4 pooled runs (1 training seed, 4 label subset seeds)" in text
     alone = seeded(runs("lp", "esol", [1.0, 2.0]), 0, 0)
     assert footnotes.SPREAD in render_markdown(computed(alone, "pool=split_seed"))  # nothing else differs
     frame = by_model(board_of(both, "pool=split_seed").table)
-    assert "- ± is the standard deviation over 6 pooled runs (2 training seeds, 3 split seeds" in render(frame)
+    assert " 6 pooled runs (2 training seeds, 3 split seeds" in render(frame)
 
 
 @pytest.mark.parametrize(("scale", "cell"), [(1e-7, "1.100e-07 ± 1.000e-08"), (1e39, "1.100e+39 ± 1.000e+38")])
@@ -333,7 +255,6 @@ def test_rich_prints_titles_cells_styles_and_notes() -> None:
     assert "0.900 ± 0.000 (2)" in text
     assert "[odd]" in text
     assert re.search(r"│ BSS +│ 0.900 ± 0.000 \(2\) │ +1/2 │", text)
-    assert "\n- BSS, selected: esol: weight=0.1.\n" in text
     assert "\nroftbench run -m model=gin_masking method=bss dataset=lipo split=scaffold" in text
     colored = Console(file=io.StringIO(), width=200, force_terminal=True, color_system="standard", no_color=False)
     print_rich(computed(example()), colored)
@@ -347,7 +268,7 @@ def test_write_tables_writes_three_files_and_replaces_old_ones(tmp_path: Path) -
     write_tables(computed(runs("lp", "esol", [9.0])), out)
     paths = write_tables(computed(example()), out)
     assert paths == [out / f"leaderboard.{kind}" for kind in ("md", "csv", "tex")]
-    assert paths[0].read_text(encoding="utf-8") == f"# Leaderboard\n\n{GOLDEN}"
+    assert paths[0].read_text(encoding="utf-8") == f"# Leaderboard\n\n{render_markdown(computed(example()))}"
     frame = pd.read_csv(paths[1])
     pd.testing.assert_series_equal(frame["mean"], to_frame(board_of(example()))["mean"], check_exact=True)
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in paths)
