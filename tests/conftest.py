@@ -61,8 +61,17 @@ def cli(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the flag that rewrites tests/golden."""
+    """Add the flags for the longest tests, and for rewriting tests/golden."""
+    parser.addoption("--whole", action="store_true", help="also the largest published files and the longest scripts")
     parser.addoption("--update-golden", action="store_true", help="write what is printed now to tests/golden")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the longest tests out where they are not asked for."""
+    if not config.getoption("--whole"):
+        left_out = [item for item in items if item.get_closest_marker("whole")]
+        items[:] = [item for item in items if not item.get_closest_marker("whole")]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ def test_a_job_that_is_stopped_leaves_nothing_half_written_and_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_the_smoke_sweep_killed_and_resumed_gives_eighteen_records_and_two_tables_of_nine(
     lab: Lab, cli: Command, tmp_path: Path
 ) -> None:

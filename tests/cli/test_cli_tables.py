@@ -116,6 +116,7 @@ def test_scores_in_the_place_of_records_give_the_same_files(cli: Command, severa
 
 
 @pytest.mark.usefixtures("scores_only")
+@pytest.mark.whole
 def test_scores_of_several_machines_make_the_tables_of_all_records(cli: Command, several: Lab, tmp_path: Path) -> None:
     cli("tables", "--out", str(tmp_path / "all"))
     for dataset in ("esol", "freesolv"):

@@ -124,6 +124,7 @@ def test_a_folder_of_the_environment_runs_no_code(
         cli(*command).refused("sets plugins", "only the command line may do so")
 
 
+@pytest.mark.whole
 def test_a_plug_in_that_is_changed_is_another_job(lab: Lab, tmp_path: Path) -> None:
     penalty = "\n    def penalty(self, step):\n        return {} * step.model.head.weight.square().sum()\n"
     words = write(tmp_path, "mine_lines", LINES_METHOD + penalty.format(0), "method", LINES_YAML)

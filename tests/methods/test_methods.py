@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from lab import METHODS, ROOT, Lab, molecules, moved, numbers, primary, write_csv
+from lab import METHODS, NINE, ROOT, Lab, molecules, moved, numbers, primary, write_csv
+from whole import but_whole
 
 from roftbench.methods.base import Stage
 from roftbench.methods.lp_ft import LPFT
@@ -170,7 +171,7 @@ def honest(lab: Lab, tmp_path: Path) -> tuple[Path, list[str], list[float], list
     return path, smiles, labels, test
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", but_whole(METHODS, {*METHODS} - {*NINE, "tpgm", "soup_greedy"}))
 def test_test_labels_decide_nothing_but_the_test_score(lab: Lab, honest: Any, method: str) -> None:
     path, smiles, labels, test = honest
     search = "true" if lab.job(f"method={method}")[0].method.grid else "false"
@@ -293,14 +294,14 @@ def test_lp_ft_ends_elsewhere_than_full_fine_tuning(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gcn", "graphsage", "gat"])
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_works_with_the_other_encoders_of_hu_et_al(lab: Lab, kind: str, method: str) -> None:
+@pytest.mark.parametrize("method", NINE)
+def test_the_nine_work_with_the_other_encoders_of_hu_et_al(lab: Lab, kind: str, method: str) -> None:
+    """The others: tests/methods/test_every_encoder.py."""
     small = ("model.checkpoint=null", "model.num_layers=2", "model.dim=16", "train.epochs=1")
     record = lab.done(f"method={method}", f"model={kind}", *small, "train.interpolation_epochs=1")
     assert math.isfinite(primary(record, "test"))
     blocks = ["embed", "layer0", "layer1"]
-    if method != "tpgm":  # per tensor
-        assert list(record.details.get("alpha", blocks)) == blocks
+    assert list(record.details.get("alpha", blocks)) == blocks
 
 
 BAG = '''

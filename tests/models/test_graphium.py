@@ -22,7 +22,7 @@ from encoders import (
     random_state,
     run_small,
 )
-from lab import METHODS, ROOT, Lab
+from lab import NINE, ROOT, Lab
 from refusals import raises_usage
 from torch import Tensor
 
@@ -228,7 +228,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return forty(tmp_path_factory.mktemp("table"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", NINE)  # the others with MiniMol: tests/methods/test_every_encoder.py
 def test_all_methods(lab: Lab, table: Path, method: str) -> None:
     record = run_small(lab, table, "graphium", SMALL, f"method={method}")
     assert record.job["graphs"] == {"name": "minimol", "version": 1}

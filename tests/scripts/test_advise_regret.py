@@ -19,6 +19,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("scripts.advise_regret")
 
 
+@pytest.mark.whole
 def test_a_recommendation_is_compared_with_every_candidate_and_races_are_replayed(
     script: Any, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ def test_a_fault_at_any_operation_of_a_prediction_costs_nothing_and_is_one_messa
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_a_fault_where_a_kept_model_is_replaced_costs_nothing_and_is_one_message() -> None:
     _check("again", count=3)
 
@@ -34,6 +35,7 @@ def _check(name: str, count: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_a_sweep_that_is_killed_again_and_again_loses_nothing() -> None:
     done = campaign("sweep", "--count", "4", "--seed", "1")
     assert done.returncode == 0, done.stdout + done.stderr

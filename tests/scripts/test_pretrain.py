@@ -46,6 +46,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.whole
 def test_killed_pretraining_goes_on_to_the_same_weights(task: str, corpus: Path, tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     with subprocess.Popen(
@@ -74,6 +75,7 @@ def test_killed_pretraining_goes_on_to_the_same_weights(task: str, corpus: Path,
 
 
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.whole
 def test_task_is_learned(task: str, corpus: Path) -> None:
     """A few dozen steps on real molecules halve what a constant prediction leaves, or come near to it."""
     torch.manual_seed(0)

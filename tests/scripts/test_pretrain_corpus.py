@@ -43,6 +43,7 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_no_benchmark_molecule_is_learned_from(benchmarks: Path) -> None:
     """Of real molecules of the ChEMBL package and real ones of the benchmarks only the former are kept."""
     try:

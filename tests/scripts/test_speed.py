@@ -47,6 +47,7 @@ def test_metrics_prints_a_row_for_each_test_part(speed: Speed) -> None:
     assert note == ["forward: the network over as many molecules, timed on one batch of 42 from Lipo"]
 
 
+@pytest.mark.whole
 def test_featurize_prints_a_row_for_each_step(speed: Speed) -> None:
     result = speed("featurize", "--quick")
     assert result.code == 0, result.err
@@ -61,6 +62,7 @@ def test_featurize_prints_a_row_for_each_step(speed: Speed) -> None:
     assert note[0].startswith("peak: proportional set size")
 
 
+@pytest.mark.whole
 def test_tables_prints_a_time_for_each_way(speed: Speed) -> None:
     result = speed("tables", "--quick")
     assert result.code == 0, result.err
@@ -85,6 +87,7 @@ def test_step_prints_and_writes_the_table_with_the_machine(speed: Speed, tmp_pat
         assert f"| {row['name']} |" in page.read_text()
 
 
+@pytest.mark.whole
 def test_networks_prints_a_row_for_each_reference_and_floor(speed: Speed) -> None:
     result = speed("networks", "--quick")
     assert result.code == 0, result.err
@@ -94,6 +97,7 @@ def test_networks_prints_a_row_for_each_reference_and_floor(speed: Speed) -> Non
     assert all("ms" in row for row in rows)
 
 
+@pytest.mark.whole
 def test_gpu_prints_a_row_for_each_method_and_one_for_all(speed: Speed, tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
     result = speed("gpu", "--quick", "--device", "cpu", "--json", str(file))  # any device does
@@ -107,6 +111,7 @@ def test_gpu_prints_a_row_for_each_method_and_one_for_all(speed: Speed, tmp_path
     assert "Seconds a seed: those of a process" in result.out
 
 
+@pytest.mark.whole
 def test_jobs_prints_a_row_for_each_method_and_one_for_all(speed: Speed, tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
     result = speed("jobs", "--quick", "--json", str(file))
@@ -121,6 +126,7 @@ def test_jobs_prints_a_row_for_each_method_and_one_for_all(speed: Speed, tmp_pat
     )
 
 
+@pytest.mark.whole
 def test_methods_prints_ratios_of_cpu_seconds_to_full_fine_tuning(speed: Speed, tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
     result = speed("methods", "--quick", "--json", str(file))
@@ -134,6 +140,7 @@ def test_methods_prints_ratios_of_cpu_seconds_to_full_fine_tuning(speed: Speed, 
     assert table["notes"][1].startswith("Methods: CPU seconds")
 
 
+@pytest.mark.whole
 def test_start_times_the_commands(speed: Speed) -> None:
     result = speed("start", "--quick")
     assert result.code == 0, result.err
@@ -148,6 +155,7 @@ def test_an_unknown_benchmark_is_refused_and_the_choices_are_named() -> None:
     assert "metrics" in result.stderr
 
 
+@pytest.mark.whole
 def test_predict_prints_molecules_per_second_and_per_cpu_second(speed: Speed) -> None:
     result = speed("predict", "--quick")
     assert result.code == 0, result.err

@@ -140,7 +140,11 @@ def survives(lab: Lab, folder: Path, launcher: list[str], expected: dict[str, Re
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("launcher", "reason"), [("joblib", "TerminatedWorkerError"), ("submitit_local", "UncompletedJobError")]
+    ("launcher", "reason"),
+    [
+        ("joblib", "TerminatedWorkerError"),
+        pytest.param("submitit_local", "UncompletedJobError", marks=pytest.mark.whole),  # as tests/sweep/test_slurm.py
+    ],
 )
 def test_a_killed_worker_costs_its_job_a_second_launch(
     lab: Lab, tmp_path: Path, launcher: str, reason: str, undisturbed: dict[str, Record]
@@ -168,6 +172,7 @@ def test_a_termination_signal_ends_a_ray_sweep_as_any_command(tmp_path: Path, cl
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_the_process_that_waits_is_killed_its_workers_end_and_the_same_command_goes_on(
     lab: Lab, tmp_path: Path, undisturbed: dict[str, Record]
 ) -> None:
@@ -205,6 +210,7 @@ class Deadly(Method):
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_a_job_that_kills_its_worker_twice_is_a_failure_and_costs_no_other_job(
     lab: Lab, tmp_path: Path, cli: Command
 ) -> None:
@@ -274,5 +280,6 @@ def test_a_launcher_that_is_not_installed_names_its_extra(
     assert cli.files() == []
 
 
+@pytest.mark.whole
 def test_what_comes_with_hydra_needs_no_extra() -> None:
     check_installed(config("BasicLauncher"))

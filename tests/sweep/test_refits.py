@@ -106,6 +106,7 @@ def test_a_refit_that_fails_is_named_and_the_same_command_makes_it_up(
     assert saved(cli.lab).task == "regression"
 
 
+@pytest.mark.whole
 def test_a_refit_that_is_killed_is_made_up_by_the_same_command(lab: Lab, tmp_path: Path) -> None:
     given = (*ALL, "method=lp_ft", "train.epochs=60")
     [refit] = refits_of((one.job, one.context) for one in lab.plan(*given).jobs)

@@ -288,6 +288,7 @@ def test_a_worker_that_is_killed_before_it_has_a_job_gets_a_second_try(
     assert launched == [0, 0]
 
 
+@pytest.mark.whole
 def test_a_table_that_is_changed_meanwhile_ends_the_sweep_with_one_message(
     lab: Lab, terminal: Terminal, tmp_path: Path
 ) -> None:
@@ -343,6 +344,7 @@ os.execv(sys.executable, [sys.executable, "-m", "roftbench", *sys.argv[1:]])
 """
 
 
+@pytest.mark.whole
 def test_a_read_only_store_is_refused_before_any_job_and_still_tells_what_is_done(
     lab: Lab, cli: Command, terminal: Terminal
 ) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from browser import Browser
 from given_page import data_in
 from selenium.webdriver.common.keys import Keys
@@ -11,6 +12,7 @@ def lines(browser: Browser) -> int:
     return len(browser.all("#panel-0 .series"))
 
 
+@pytest.mark.whole
 def test_a_panel_a_data_set_and_a_line_a_method(shown: Browser) -> None:
     shown.until("return document.querySelectorAll('#curves .figure svg').length === 2")
     assert shown.texts("#curves h4") == ["esol test RMSE ↓", "bbbp test ROC-AUC ↑"]

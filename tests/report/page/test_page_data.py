@@ -32,6 +32,7 @@ def named(data: dict[str, Any], row: list[Any]) -> tuple[str, str, str]:
     )
 
 
+@pytest.mark.whole
 def test_order_of_records_changes_nothing(bench: Lab, data: dict[str, Any]) -> None:
     done, failures = read_records(bench.store)
     random.Random(0).shuffle(done)

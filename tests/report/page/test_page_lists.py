@@ -49,6 +49,7 @@ def test_labels_ascend_and_the_papers_methods_come_first() -> None:
     assert [entry["dataset"] for entry in lists["datasets"]] == ["esol", "bace"]  # regression first
 
 
+@pytest.mark.whole
 def test_tasks_with_one_metric_begin_with_it(bench: Lab) -> None:
     records, _ = read_records(bench.store)
     lists = lists_of(long_table(records), records, unfinished_table(records, []))

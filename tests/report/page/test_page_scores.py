@@ -39,6 +39,7 @@ def test_it_has_the_numbers_of_the_records_page(
     assert browser.console() == []
 
 
+@pytest.mark.whole
 def test_several_files_are_joined_and_need_a_place(cli: Command, scores: Path, tmp_path: Path) -> None:
     twice = ("report", "--from", str(scores), "--from", str(scores))
     cli(*twice).refused("--from is given several times", "--out FILE")

@@ -68,6 +68,7 @@ def test_no_section_is_empty_and_pictures_are_inside(
     assert [url for url in browser.requests() if not url.startswith(("file:", "data:", "about:"))] == []
 
 
+@pytest.mark.whole
 def test_advice_is_shown_with_its_folds(browser: Browser, cli: Command, tmp_path: Path) -> None:
     words = ["advise", *own(tmp_path), "split=random", "train=smoke", "advise.models=tiny_gin", "advise.methods=lp"]
     words += ["advise.features=ecfp", "advise.estimators=random_forest"]
