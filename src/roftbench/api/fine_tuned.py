@@ -20,7 +20,7 @@ PARAMETERS = "estimator.json"  # beside the models of a saved estimator
 
 
 class FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """An estimator; `task` is that of their models, `ending` that of their columns of predictions."""
+    """An estimator; `task` is that of its models, `ending` that of its columns of predictions."""
 
     task: ClassVar[str]
     ending: ClassVar[str]

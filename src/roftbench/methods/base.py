@@ -64,6 +64,11 @@ class Stage:
         if self.converged and (self.blocks != (HEAD,) or self.epochs is not None or self.lr is not None):
             raise ValueError(f"a converged stage fits the head alone: blocks=('{HEAD}',), without epochs and lr")
 
+    @property
+    def head_only(self) -> bool:
+        """Whether nothing but the head is trained."""
+        return tuple(self.blocks or ()) == (HEAD,)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -195,7 +200,7 @@ class Method:
         """Whether any stage trains more than the head."""
         if members := self.members():
             return any(one.method.trains_encoder for one in members)
-        return any(tuple(stage.blocks or ()) != (HEAD,) for stage in self.stages())
+        return not all(stage.head_only for stage in self.stages())
 
     def extend(self, model: Predictor) -> None:
         """Put modules of the method's own into a network, in place, before the first stage.

@@ -8,7 +8,6 @@ from roftbench.config.schema import naming_params
 from roftbench.config.stable_names import name_of
 from roftbench.errors import UsageError
 from roftbench.methods.base import Fold, Member, Method, Stage
-from roftbench.models.encoder import HEAD
 from roftbench.store.checksums import digest
 
 FINISH = "finish"
@@ -54,7 +53,7 @@ def stages_of(method: Method) -> list[Stage]:
 
 def is_frozen(stage: Stage, method: Method, frozen_mode: str) -> bool:
     """Return whether the encoder is constant in a stage and no hook reads it: then it runs once per molecule."""
-    alone = list(stage.blocks or ()) == [HEAD] and frozen_mode == "eval"
+    alone = stage.head_only and frozen_mode == "eval"
     return alone and not (method.overrides("penalty") or method.overrides("step_rule"))
 
 
@@ -87,7 +86,7 @@ def needed(job: Job, method: Method, device: str, fold: Fold | None = None) -> l
             _check_converged(job)
             spec["converged"] = CONVERGED_VERSION
         own = {hook: _identity(job, method) for hook in ("step_rule", "extend") if method.overrides(hook)}
-        if tuple(stage.blocks or ()) != (HEAD,):
+        if not stage.head_only:
             own |= job.encoder_identity()
         chain.append({**spec, "penalty": _penalty_identity(job, method), **own})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
