@@ -62,6 +62,20 @@ def test_plan_counts_folds_and_a_given_seed_stays(cli: Command) -> None:
     assert json.loads(cli("plan", "--json", "split=cv5x5", *CV[2:], "dataset=esol").out)["jobs"] == 50
 
 
+@pytest.mark.parametrize("several", [(), ("-m",)])
+def test_folds_run_one_by_one_are_the_jobs_of_the_sweep(lab: Lab, cli: Command, several: tuple[str, ...]) -> None:
+    words = (*CV[:3], "method=mean", "dataset=esol")
+    assert all(cli("run", *several, *words, f"split.fold={fold}").code == 0 for fold in range(3))
+    plan = json.loads(cli("plan", "--json", *words).out)
+    assert (plan["jobs"], plan["done"]) == (3, 3)
+    assert cli("run", *several, *words, "split.fold=1", "seed=0").code == 0
+    assert len(lab.store.load()) == 4
+
+
+def test_no_seed_is_refused(cli: Command) -> None:
+    cli("run", "seed=null", "split=random").refused("seed")
+
+
 def test_one_fold_needs_its_number_and_other_splits_stay_apart(cli: Command) -> None:
     cli("run", *CV[:3], "method=mean", "dataset=esol").refused("one job is one fold", "split.fold=0 to 2")
     cli("run", "-m", "split=cv,scaffold", *CV[2:], "dataset=esol").refused("run it apart")

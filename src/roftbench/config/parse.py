@@ -12,7 +12,7 @@ from omegaconf import errors as omega
 from roftbench.config.callbacks import check_logger
 from roftbench.config.components import UNUSED_SEED, method_of, model_of, names_parts, split_of, with_own_graphs
 from roftbench.config.environment import RunContext, RunSettings
-from roftbench.config.job import Job, TrainSettings
+from roftbench.config.job import FOLD, Job, TrainSettings
 from roftbench.config.kinds import check_can_be_kept, check_graphs, check_no_pretrained, check_pair
 from roftbench.config.paths import Paths, absolute
 from roftbench.config.plugins import default_plugins, load_plugin
@@ -58,7 +58,7 @@ class Parser:
 
     def parse(self, plain: dict[str, Any]) -> tuple[Job, RunContext, list[str]]:
         """Return the job, its context and the guesses of a resolved config; raises as `parse` does."""
-        top, plugins = self._once(_top, {key: value for key, value in plain.items() if key not in GROUPS})
+        top, plugins = self._once(_top, _values_beside_groups(plain))
         paths, places = self._once(_paths, plain["paths"])
         column = plain["split"].get("column")
         dataset, guesses = self._once(_dataset, plain["dataset"], plain["paths"], column)
@@ -95,6 +95,14 @@ class Parser:
         if key not in self._known:
             self._known[key] = make(*given)
         return self._known[key]
+
+
+def _values_beside_groups(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return the top-level values; a cross-validation without a fold, which no job is, has no seed either."""
+    values = {key: value for key, value in plain.items() if key not in GROUPS}
+    if values.get("seed", 0) is None and plain["split"].get(FOLD, 0) is None:
+        del values["seed"]
+    return values
 
 
 def _top(values: dict[str, Any]) -> tuple[_Top, tuple[str, ...]]:

@@ -21,7 +21,8 @@ from roftbench.errors import UsageError
 
 Compose = Callable[[Sequence[str]], DictConfig]
 Sections = dict[str, Any]
-_REFERENCE = re.compile(r"\$\{\s*(\.*)([\w.]*)\s*(:?)")  # dots, a name, and a colon where it is a resolver's
+# Dots, a name, and a colon where it is that of a resolver other than oc.select, which reads the key that it is given.
+_REFERENCE = re.compile(r"\$\{\s*(?:oc\.select\s*:\s*)?(\.*)([\w.]*)\s*(:?)")
 _READS_NOTHING = ("oc.env", "oc.decode")  # resolvers that read no key of the config
 
 
@@ -88,7 +89,7 @@ def check_can_be_swept(override: Override, key: str) -> None:
 def _with_folds(
     axes: dict[str, list[str]], compose: Compose, known: dict[tuple[str, ...], DictConfig]
 ) -> dict[str, list[str]]:
-    """Return the axes with all folds of a cross-validation whose `split.fold` is not given, and the fold as seed.
+    """Return the axes with all folds of a cross-validation whose `split.fold` is not given.
 
     Composed configs are added to `known`, by their overrides.
 
@@ -107,8 +108,7 @@ def _with_folds(
         raise UsageError(f"{apart} has folds and the other splits have others or none: run it apart", key="split")
     if not (count := counts.pop()):
         return axes
-    seed = {} if "seed" in axes else {"seed": ["seed=${split.fold}"]}
-    return {**axes, "split.fold": [f"split.fold={fold}" for fold in range(count)], **seed}
+    return {**axes, "split.fold": [f"split.fold={fold}" for fold in range(count)]}
 
 
 @dataclass(frozen=True)
