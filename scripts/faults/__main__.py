@@ -7,7 +7,7 @@ python -m scripts.faults sweep --count 200   200 kills of a sweep of six jobs, a
 Each trial begins with a copy of the same folder, meets its fault, and is checked: records, saved models and outputs are
 whole or absent, the user's own file beside a saved model is there, and an error is one message. The same command is
 then run again and must come to the results of an undisturbed run, with no temporary file left. The table counts the
-outcomes; what failed is named below it, and the exit code is 1. It needs a system that can fork.
+outcomes; what failed is named at once, and the exit code is 1. It needs a system that can fork.
 """
 
 import argparse
@@ -15,8 +15,10 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+
+from tqdm import tqdm
 
 from scripts.faults.inject import FAULTS
 from scripts.faults.sweep import kill_sweeps
@@ -35,7 +37,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := sorted({*arguments.commands} - {*COMMANDS, "sweep"}):
         parser.error(f"unknown command {unknown[0]}: choose from {', '.join(COMMANDS)}, sweep")
-    bad: list[str] = []
+    bad = 0
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         ground = Ground(Path(folder))
         for name in arguments.commands or [*COMMANDS, "sweep"]:
@@ -43,29 +45,32 @@ def main() -> int:
                 bad += kill_sweeps(ground, arguments.count or 200, arguments.seed)
             else:
                 bad += try_command(ground, name, arguments.faults.split(","), arguments.count, arguments.seed)
-    print("\n".join(bad) if bad else "nothing was lost")
-    return int(bool(bad))
+    print(f"{bad} wrong: named above" if bad else "nothing was lost")
+    return int(bad > 0)
 
 
-def try_command(ground: Ground, name: str, faults: list[str], count: int | None, seed: int) -> list[str]:
-    """Try a command with each fault and print a line for each; returns what was wrong."""
+def try_command(ground: Ground, name: str, faults: list[str], count: int | None, seed: int) -> int:
+    """Try a command with each fault and print a line for each; returns how many trials went wrong, each named."""
     trial = Trial(ground, name)
-    bad = []
+    wrong_ones = 0
     for fault in faults:
         outcomes: Counter[str] = Counter()
-        for at in _drawn(trial.operations, count, random.Random(f"{seed} {name} {fault}")):
+        drawn = _drawn(trial.operations, count, random.Random(f"{seed} {name} {fault}"))
+        for at in tqdm(drawn, desc=f"{name}, {fault}", leave=False, disable=None):
             outcome, wrong = trial.at(fault, at)
             outcomes[outcome] += 1
-            bad += [f"{name}, {fault} at operation {at} ({trial.log[at - 1]}): {one}" for one in wrong]
+            for one in wrong:
+                tqdm.write(f"{name}, {fault} at operation {at} ({trial.log[at - 1]}): {one}")
             outcomes["wrong"] += bool(wrong)
+            wrong_ones += bool(wrong)
         told = ", ".join(f"{number} {words}" for words, number in outcomes.items() if number)
         print(f"{name:<9}{fault:<8}{trial.operations:>4} operations  {told}", flush=True)
-    return bad
+    return wrong_ones
 
 
-def _drawn(operations: int, count: int | None, rng: random.Random) -> Iterator[int]:
+def _drawn(operations: int, count: int | None, rng: random.Random) -> Sequence[int]:
     numbers = range(1, operations + 1)
-    yield from numbers if count is None or count >= operations else sorted(rng.sample(numbers, count))
+    return numbers if count is None or count >= operations else sorted(rng.sample(numbers, count))
 
 
 if __name__ == "__main__":

@@ -4,14 +4,17 @@ import os
 import random
 import signal
 import time
+from collections.abc import Sequence
+
+from tqdm import tqdm
 
 from scripts.faults.trials import JOB, Ground, call, left, start, temporaries, whole
 
 SWEEP = ("run", "-m", *JOB, "method=lp,full_ft,wise_ft", "seed=0,1")
 
 
-def kill_sweeps(ground: Ground, count: int, seed: int) -> list[str]:
-    """Kill sweeps `count` times, each until it is done; prints a line and returns what was wrong."""
+def kill_sweeps(ground: Ground, count: int, seed: int) -> int:
+    """Kill sweeps `count` times, each until it is done; prints what was wrong and a line, returns how much was."""
     rng = random.Random(seed)
     root = ground.fresh(empty=True)
     began = time.monotonic()
@@ -19,8 +22,8 @@ def kill_sweeps(ground: Ground, count: int, seed: int) -> list[str]:
     seconds, expected = time.monotonic() - began, left(root)
     if code:
         raise RuntimeError(f"the sweep failed undisturbed:\n{text}")
-    bad: list[str] = []
-    kills = sweeps = 0
+    bad = kills = sweeps = 0
+    bar = tqdm(total=count, desc="sweep", leave=False, disable=None)
     while kills < count:
         root, done = ground.fresh(empty=True), dict[str, object]()
         sweeps += 1
@@ -30,15 +33,23 @@ def kill_sweeps(ground: Ground, count: int, seed: int) -> list[str]:
             now = {name: one for name, one in left(root).items() if "process" not in name}
             wrong += [f"{name} is lost" for name in done if name not in now]
             done = {name: one for name, one in now.items() if name in expected}
-            bad += [f"sweep {sweeps}, kill {kills}: {one}" for one in wrong]
+            bar.update()
+            bad += _told(f"sweep {sweeps}, kill {kills}", wrong)
         code, text = call(root, SWEEP)
         found = left(root)
         wrong = [f"exit code {code}: {text.strip()[-300:]}"] if code else []
         wrong += ["its records differ from those of an undisturbed sweep"] if found != expected else []
         wrong += [f"{path.name} is left" for path in temporaries(root)]
-        bad += [f"sweep {sweeps}: {one}" for one in wrong]
-    print(f"sweep    {kills} kills of {sweeps} sweeps of 6 jobs, {len(bad)} wrong", flush=True)
+        bad += _told(f"sweep {sweeps}", wrong)
+    bar.close()
+    print(f"sweep    {kills} kills of {sweeps} sweeps of 6 jobs, {bad} wrong", flush=True)
     return bad
+
+
+def _told(where: str, wrong: Sequence[str]) -> int:
+    for one in wrong:
+        tqdm.write(f"{where}: {one}")
+    return len(wrong)
 
 
 def _killed(ground: Ground, seconds: float) -> bool:
