@@ -173,3 +173,17 @@ def test_three_labels_a_fold_are_enough(lab: Lab, count: int) -> None:
     each = [found[number] for number in range(5)]
     assert sum(len(one.test) for one in each) == count
     assert max(len(one.test) for one in each) - min(len(one.test) for one in each) <= 1
+
+
+def test_rows_without_a_label_are_no_labels(lab: Lab, tmp_path: Path) -> None:
+    smiles = ["C" * length + end for length in range(1, 41) for end in "ON"]
+    path = write_csv(tmp_path / "half.csv", {"smiles": smiles, "y": [0.1 * n if n % 2 else "" for n in range(80)]})
+    own = ("dataset=csv", f"dataset.path={path}", "split=random", "label_ratio.count=30")
+    found = folds(lab, *own, by="random")
+    job, _ = lab.job(*own)
+    _, parts = found.dataset.cut(build(job.split), job.label_ratio)
+    assert sorted(found.outer.parts.train) == sorted(parts.train)
+    assert len(parts.train) == 30
+    used = np.concatenate([found.outer.parts.train, found.outer.parts.val, found.outer.parts.test])
+    assert not np.isnan(found.dataset.y[used]).any()
+    assert len(found.outer.parts.val) < len(parts.val)

@@ -10,7 +10,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 from refusals import raises_usage
 
-from roftbench.advise.next_labels import Pool, Ranked
+from roftbench.advise.next_labels import Pool, Ranked, mean_of_tasks
 from roftbench.advise.race_jobs import RaceJobs
 from roftbench.advise.settings import separated
 
@@ -97,3 +97,9 @@ def test_a_pool_that_cannot_be_read_or_has_nothing_new_is_told(jobs: RaceJobs, l
     pool = write_csv(tmp_path / "same.csv", {"smiles": LABELED})
     with raises_usage("no row is a molecule without a label", key="advise.pool", got=str(pool)):
         ranked(jobs, pool, 5, lab, "ridge")
+
+
+def test_a_task_without_a_deviation_leaves_those_of_the_others() -> None:
+    nan = float("nan")
+    assert mean_of_tasks(np.array([[1.0, nan], [3.0, nan], [nan, nan]])).tolist() == [1.0, 3.0, 0.0]
+    assert mean_of_tasks(np.array([[1.0, 2.0]])).tolist() == [1.5]

@@ -104,6 +104,7 @@ def test_classifier_has_probabilities_and_classes(molecules: Molecules) -> None:
     smiles, y = molecules[0], classes(molecules[1])
     model = FineTunedClassifier(**RIDGE).fit(smiles, y)
     assert model.classes_.tolist() == ["not", "soluble"]
+    assert list(model.model_.saved[0].classes) == ["not", "soluble"]
     probability = model.predict_proba(smiles)
     assert probability.sum(axis=1) == pytest.approx(1)
     assert probability[:, 1].tolist() == model.model_.predict(smiles)["y_probability"].tolist()

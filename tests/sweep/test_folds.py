@@ -9,6 +9,9 @@ import pytest
 from command import Command
 from lab import Lab, write_csv
 
+from roftbench.config.components import build
+from roftbench.data.dataset import load_dataset
+
 SMILES = ["C" * length + end for length in range(1, 13) for end in ("O", "N", "F", "Cl")]
 CV = ("split=cv", "split.folds=3", "model=ecfp", "method=mean,ridge")
 
@@ -76,6 +79,32 @@ def test_no_seed_is_refused(cli: Command) -> None:
     cli("run", "seed=null", "split=random").refused("seed")
 
 
+@pytest.mark.parametrize("values", ["split.folds=3,5", "split.folds=5,3", "split.repeats=1,2"])
+def test_several_numbers_of_folds_stay_apart(cli: Command, values: str) -> None:
+    cli("plan", "split=cv", values, *CV[2:], "dataset=esol").refused(
+        "run it apart", *values.partition("=")[2].split(",")
+    )
+
+
+def test_a_score_that_is_undefined_in_a_fold_is_left_out_of_no_mean(cli: Command, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "rare.csv", {"smiles": SMILES, "y": [int(n % 20 == 0) for n in range(len(SMILES))]})
+    own = ("dataset=csv", f"dataset.path={path}", "dataset.task=classification", "label_ratio=full")
+    ended = cli("run", "-m", *own, "model=ecfp", "method=ridge,knn", "split=cv", "split.folds=4")
+    assert ended.code == 0
+    table = ended.out[ended.out.index("test scores") :]
+    assert "mean ± deviation over 4 folds" in table
+    assert table.count("undefined") == 2
+
+
+def test_deviation_is_that_of_the_tables(cli: Command) -> None:
+    words = (*CV[:3], "method=mean", "dataset=esol", "label_ratio=n50", "seed=0,1")
+    ended = cli("run", "-m", *words)
+    [shown] = re.findall(r"[\d.]+ ± [\d.]+", ended.out)
+    assert "mean ± deviation over 3 folds × 2 seeds" in ended.out
+    assert cli("tables", "--no-figures").code == 0
+    assert shown in (cli.lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
+
+
 def test_one_fold_needs_its_number_and_other_splits_stay_apart(cli: Command) -> None:
     cli("run", *CV[:3], "method=mean", "dataset=esol").refused("one job is one fold", "split.fold=0 to 2")
     cli("run", "-m", "split=cv,scaffold", *CV[2:], "dataset=esol").refused("run it apart")
@@ -93,6 +122,34 @@ def test_groups_of_an_own_table_stay_together(lab: Lab, own: tuple[str, ...], by
         table = pd.read_csv(own[1].partition("=")[2])
         test = set(table["series"][record.test_predictions.row])
         assert not test & set(table["series"].drop(record.test_predictions.row))
+
+
+def test_rows_are_not_merged_across_what_the_split_keeps_apart(lab: Lab, tmp_path: Path) -> None:
+    """A molecule that is measured again later has its early label in train, and not the mean of both."""
+    years = [2000 + n for n in range(len(SMILES))]
+    columns = {"smiles": [*SMILES, *SMILES[:9]], "y": [*[1.5, 2.5] * 24, *[9.5] * 9], "year": [*years, *[2100] * 9]}
+    own = ("dataset=csv", f"dataset.path={write_csv(tmp_path / 'again.csv', columns)}", "dataset.targets=[y]")
+    job, context = lab.job("split=time", "split.column=year", *own, "dataset.duplicates=merge", "label_ratio=full")
+    dataset = load_dataset(job.dataset, context.cache / "data", context.places)
+    split, _ = dataset.cut(build(job.split), job.label_ratio)
+    assert set(dataset.y[split.train, 0]) == {1.5, 2.5}
+    assert set(dataset.y[:, 0]) == {1.5, 2.5, 9.5}
+    assert job.dataset.reading()["reading"] == 3
+
+
+def test_blanks_around_a_group_make_no_other_group(lab: Lab, own: tuple[str, ...]) -> None:
+    path = Path(own[1].partition("=")[2])
+    table = pd.read_csv(path)
+    by = ("split.by=column", "split.column=series", "split.val_fraction=0.2")
+    words = (*CV[:3], "method=mean", own[0], *by, "dataset.targets=[y]")
+    plain = lab.done(*words, own[1], "split.fold=1", "label_ratio=full")
+    table["series"] += [" " * (n % 2) for n in range(len(table))]
+    table.to_csv(path.with_name("padded.csv"), index=False)
+    padded = lab.done(*words, f"dataset.path={path.with_name('padded.csv')}", "split.fold=1", "label_ratio=full")
+    assert plain.test_predictions is not None
+    assert padded.test_predictions is not None
+    assert list(plain.test_predictions.row) == list(padded.test_predictions.row)
+    assert (plain.job["dataset"].get("reading"), padded.job["dataset"]["reading"]) == (None, 3)
 
 
 def test_time_split_reads_its_column_and_takes_it_for_no_label(lab: Lab, own: tuple[str, ...]) -> None:

@@ -25,6 +25,7 @@ from roftbench.data.quality.report import quality_report
 from roftbench.data.quality.verdict import verdict
 from roftbench.errors import UsageError
 from roftbench.formatting import score_text
+from roftbench.overrides import quoted_list
 from roftbench.store.checksums import digest
 from roftbench.sweep.naming import uses
 
@@ -215,5 +216,12 @@ class Advisor:
         return [*folder, f"model={part.model}", f"method={part.method}", *["method.search=true"] * search]
 
     def _data(self) -> list[str]:
-        """Return the overrides but for those of the split and the label ratio."""
-        return [text for text in self.overrides if not text.startswith(("split=", "split.", "label_ratio"))]
+        """Return the overrides but for those of the split and the label ratio.
+
+        Those of the user's table name its labels, which may have been guessed from what the split reads.
+        """
+        words = [text for text in self.overrides if not text.startswith(("split=", "split.", "label_ratio"))]
+        spec = self.jobs.job.dataset
+        if spec.path is not None and not any(text.startswith("dataset.targets=") for text in words):
+            words.append(f"dataset.targets={quoted_list(spec.targets or ())}")
+        return words

@@ -207,7 +207,7 @@ def _process(models: Ensemble, jobs: RaceJobs) -> Deviation:
     scale = np.where(scale > 0, scale, 1) if len(models.targets) > 1 else np.ones(1)
     if _has_deviation(models):
         deviations = _places(models, STD)
-        return lambda _, values: np.asarray((values[:, deviations] / scale).mean(axis=1))
+        return lambda _, values: mean_of_tasks(values[:, deviations] / scale)
     return _fitted_process(jobs, scale)
 
 
@@ -225,13 +225,19 @@ def _fitted_process(jobs: RaceJobs, scale: Floats) -> Deviation:
 
     def deviation(packed: NDArray[np.uint8], _: Floats) -> Floats:
         found = [method.moments(fit, _unpacked(packed))[1] / unit for fit, unit in fits]
-        return np.asarray(np.nan_to_num(np.mean(found, axis=0)))
+        return mean_of_tasks(np.stack(found, axis=1))
 
     return deviation
 
 
 def _of_probability(values: Floats) -> Floats:
-    return np.asarray(np.sqrt(values * (1 - values)).mean(axis=1))
+    return mean_of_tasks(np.sqrt(values * (1 - values)))
+
+
+def mean_of_tasks(deviations: Floats) -> Floats:
+    """Return the mean over the tasks that have a deviation, of deviations [M, T]; 0 for a molecule with none."""
+    known = ~np.isnan(deviations)
+    return np.asarray(np.where(known, deviations, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 def _unpacked(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -58,7 +59,9 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         tags.target_tags.multi_output = tags.target_tags.two_d_labels = True
         return tags
 
-    def _fit(self, texts: list[str], columns: Mapping[str, list[Any]]) -> None:
+    def _fit(
+        self, texts: list[str], columns: Mapping[str, list[Any]], classes: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         """Fine-tune to labels by task; a validation part is set aside, and no test part."""
         if not isinstance(self.random_state, int | np.integer):
             kind = type(self.random_state).__name__
@@ -73,6 +76,7 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             "split": self.split,
             "split.fractions": [1 - held / total, held / total, 0.0],
             "split.seed": seed,
+            **classes,
             **({} if self.epochs is None else {"train.epochs": self.epochs}),
             **(self.options or {}),
         }

@@ -77,6 +77,8 @@ def finetune(
     if not texts:
         raise UsageError("smiles holds no molecule", key="smiles", got=0)
     columns = label_columns(y, len(texts))
+    if wrong := next((text for text in overrides if text.partition("=")[0] == "seed"), None):
+        raise UsageError(f"'{wrong}': give seed as an argument, that of the first model", key="seed", got=wrong)
     given = overrides_of({"model": model, "method": method, "run.device": device, **options})
     dataset = {"task": task} if task is not None else {}
     with _workspace(results) as (folder, cache):

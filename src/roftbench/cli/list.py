@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from roftbench.config.registry import options
 from roftbench.console import column, terminal_width, wrapped
 from roftbench.errors import UsageError, check_range
-from roftbench.formatting import cut, printable, printable_name
+from roftbench.formatting import cut, printable, printable_name, score_text
 
 if TYPE_CHECKING:
     from roftbench.models.config import ModelCard
@@ -115,11 +115,18 @@ def show_runs(results: Path, words: Sequence[str], last: int | None, *, as_json:
         print(f"no runs under {printable(store.root)}; start with: roftbench run method=roftmol dataset=esol")
         return 0
     columns = list(rows[0])
-    texts = [columns, *(["–" if row[name] is None else printable_name(row[name]) for name in columns] for row in rows)]
+    texts = [columns, *([_cell(row[name]) for name in columns] for row in rows)]
     widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]
     for line in texts:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
     return 0
+
+
+def _cell(value: object) -> str:
+    """Return a value of a run; scores have the same number of decimals in all rows."""
+    if value is None:
+        return "–"
+    return score_text(value, 4) if isinstance(value, float) else printable_name(value)
 
 
 def _named(group: str, found: dict[str, Value], names: Sequence[str]) -> dict[str, Value]:

@@ -83,6 +83,9 @@ def predict(overrides: Sequence[str]) -> int:
     source = _source(settings)
     path = Path(settings.output).expanduser()
     rows = rows_to_explain(settings.explain, source.count)
+    if settings.explain_tasks and not rows:
+        problem = f"explain_tasks={settings.explain_tasks} has no effect without explain"
+        raise UsageError(problem, key="explain_tasks", got=settings.explain_tasks, hint="Add explain=true")
     explainer = EnsembleExplainer(ensemble, _names(settings)) if rows else None  # refuses before anything is predicted
     if explainer is not None:
         check_folder(folder_of(path))
@@ -118,7 +121,7 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     named = any(text.startswith(OF_MODEL) for text in overrides) and not _is_kept(overrides, paths, folder)
     with_model = [text for text in overrides if text.startswith((*OF_MODEL, *BESIDE))] if named else []
     settings = settings_of([text for text in overrides if text not in (*with_model, *paths)])
-    for name in ("prefix", "explain", "explain_tasks"):
+    for name in ("prefix", "explain", "explain_tasks", "sets", "quote_formulas", "full"):
         if given := getattr(settings, name):
             problem = f"{name}={given} belongs to predict: embed adds no columns to a table and explains nothing"
             raise UsageError(problem, key=name, got=given)

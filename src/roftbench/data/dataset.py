@@ -181,9 +181,9 @@ class MoleculeDataset:
         """
         split = splitter(self)
         split.check(len(self), type(splitter).__name__)
-        return split, ratio.apply(self._labeled(split), self.y, str(self.spec.task))
+        return split, ratio.apply(self.without_unlabeled(split), self.y, str(self.spec.task))
 
-    def _labeled(self, split: Split) -> Split:
+    def without_unlabeled(self, split: Split) -> Split:
         """Return the split without training molecules that have no label, if there is a single task."""
         unlabeled = np.asarray(np.isnan(self.y).all(axis=1))
         count = sum(int(unlabeled[part].sum()) for part in (split.train, split.val, split.test))
@@ -196,11 +196,15 @@ class MoleculeDataset:
         )
 
     def resolved(self, policy: str) -> "MoleculeDataset":
-        """Return the data set after a policy for duplicates, applied within the file's own parts if it has them."""
+        """Return the data set after a policy for duplicates, applied within what the split keeps apart.
+
+        That is the file's own parts if it has them, and equal cells of a column that the split reads: a label of test,
+        such as a later one, must not reach train.
+        """
         same = self.canonical
-        if self.parts is not None:  # a label of test must not reach train
-            _, part = np.unique(self.parts, return_inverse=True)
-            _, same = np.unique(np.stack([same, part]), axis=1, return_inverse=True)
+        for apart in filter(None, (self.parts, self.cells)):
+            _, place = np.unique(apart, return_inverse=True)
+            _, same = np.unique(np.stack([same, place]), axis=1, return_inverse=True)
         found = duplicates.resolve(policy, same, self.y, self.rows, str(self.spec.task))
         if not found.dropped:
             return self

@@ -40,6 +40,13 @@ def _uncertainty(saved: SavedModel) -> Iterator[tuple[str, str]]:
             for name, one, share in zip(saved.targets, numbers["test"], numbers["test_coverage"], strict=True)
             if one["mean_width"] is not None
         ]
+        widths = [
+            f"± {width:.3g}{_of(saved, name)}"
+            for name, width in zip(saved.targets, numbers["half_width"], strict=True)
+            if width is not None
+        ]
+        if not found and widths:
+            found = [f"{_listed(widths)}; its coverage is not known, as one test part alone was judged"]
         yield "interval", f"90 %: {_listed(found)}" if found else "none: fewer than nine labels are left out"
     else:
         found = [

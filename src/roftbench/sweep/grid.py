@@ -23,6 +23,7 @@ Compose = Callable[[Sequence[str]], DictConfig]
 Sections = dict[str, Any]
 # Dots, a name, and a colon where it is that of a resolver other than oc.select, which reads the key that it is given.
 _REFERENCE = re.compile(r"\$\{\s*(?:oc\.select\s*:\s*)?(\.*)([\w.]*)\s*(:?)")
+_OF_FOLDS = ("split", "split.folds", "split.repeats")  # keys that decide how many folds there are
 _READS_NOTHING = ("oc.env", "oc.decode")  # resolvers that read no key of the config
 
 
@@ -94,14 +95,14 @@ def _with_folds(
     Composed configs are added to `known`, by their overrides.
 
     Raises:
-        UsageError: cross-validation beside another split, which has no folds.
+        UsageError: cross-validation beside another split, which has no folds, or another number of them.
     """
     found = {}
-    for text in axes.get("split", [""]):
-        chosen = tuple(text if axis == "split" else values[0] for axis, values in axes.items())
-        known[chosen] = compose(chosen)
-        split = known[chosen].get("split", {})
-        found[text] = split.folds * (split.repeats or 1) if split.get("folds") and split.get("fold") is None else 0
+    for values in product(*(texts if axis.lstrip("+") in _OF_FOLDS else texts[:1] for axis, texts in axes.items())):
+        known[values] = compose(values)
+        split = known[values].get("split", {})
+        shown = " ".join(text for axis, text in zip(axes, values, strict=True) if axis.lstrip("+") in _OF_FOLDS)
+        found[shown] = split.folds * (split.repeats or 1) if split.get("folds") and split.get("fold") is None else 0
     counts = set(found.values())
     if len(counts) > 1:
         apart = ", ".join(text for text, count in found.items() if count)

@@ -12,7 +12,7 @@ from roftbench.sweep.plan import Planned
 COLUMNS = ("dataset", "label_ratio", "split")  # groups whose swept values become columns
 NAMED = ("model", "method", *COLUMNS)  # groups whose options need no key beside them
 MOST_CELLS = 60
-REPEATS = ("seed", "split.fold")  # keys whose values are averaged over
+REPEATS = {"split.fold": "folds", "seed": "seeds"}  # keys whose values are averaged over
 Cell = tuple[str, str]  # names of row and column
 
 
@@ -26,6 +26,11 @@ def varying(jobs: Sequence[Planned]) -> set[str]:
     return {key for key, found in values.items() if len(found) > 1}
 
 
+def varying_values(jobs: Sequence[Planned], key: str) -> set[str]:
+    """Return the values of a key among the overrides of jobs."""
+    return {text for one in jobs for text in one.overrides if text.partition("=")[0] == key}
+
+
 def score_table(jobs: Sequence[Planned], outcomes: Mapping[str, JobOutcome]) -> str:
     """Return test scores by each data set's metric, of jobs that are done, now or before.
 
@@ -37,15 +42,14 @@ def score_table(jobs: Sequence[Planned], outcomes: Mapping[str, JobOutcome]) -> 
         cells.setdefault(_cell(one, keys), []).append(one)
     if len(jobs) < 2 or len(cells) > MOST_CELLS:
         return ""
-    scores, metrics = dict[Cell, list[float]](), dict[str, None]()
+    texts, metrics = dict[Cell, str](), dict[str, None]()
+    count = max(map(len, cells.values()))
     for cell, members in cells.items():
-        for one in members:
-            metric, score = _score(one, outcomes)
-            if score is not None:
-                scores.setdefault(cell, []).append(score)
-                metrics[metric] = None
-    over = "folds" if "split.fold" in keys else "seeds"
-    return _rendered(scores, list(metrics), over) if scores else ""
+        if found := [score for one in members if (score := _score(one, outcomes))]:
+            metrics |= dict.fromkeys(metric for metric, _ in found)
+            texts[cell] = _text([score for _, score in found], len(members), count)
+    over = " × ".join(f"{len(varying_values(jobs, key))} {name}" for key, name in REPEATS.items() if key in keys)
+    return _rendered(texts, list(metrics), over) if texts else ""
 
 
 def _cell(one: Planned, keys: set[str]) -> Cell:
@@ -60,21 +64,20 @@ def _cell(one: Planned, keys: set[str]) -> Cell:
     return printable_name(row), printable_name(column)
 
 
-def _score(one: Planned, outcomes: Mapping[str, JobOutcome]) -> tuple[str, float | None]:
+def _score(one: Planned, outcomes: Mapping[str, JobOutcome]) -> tuple[str, float | None] | None:
+    """Return metric and test score of a job that is done, None for an undefined score; otherwise None."""
     metric = str(one.job.dataset.metric)
     outcome = outcomes.get(one.key)
     record = (one.store.get(one.key) if one.state == "done" else None) if outcome is None else outcome.record
-    return metric, record.scores.test[metric] if record else None
+    return (metric, record.scores.test[metric]) if record else None
 
 
-def _rendered(scores: Mapping[Cell, Sequence[float]], metrics: Sequence[str], over: str) -> str:
-    rows, columns = list(dict.fromkeys(row for row, _ in scores)), list(dict.fromkeys(name for _, name in scores))
-    seeds = max(map(len, scores.values()))
-    texts = {cell: _text(found, seeds) for cell, found in scores.items()}
+def _rendered(texts: Mapping[Cell, str], metrics: Sequence[str], over: str) -> str:
+    rows, columns = list(dict.fromkeys(row for row, _ in texts)), list(dict.fromkeys(name for _, name in texts))
     widths = {name: max(len(name), *(len(texts.get((row, name), "–")) for row in rows)) for name in columns}
     first = max(map(len, rows))
     directions = ", ".join(f"{name}: {METRICS[name].direction} is better" for name in metrics)
-    lines = [f"test scores ({directions})" + (f", mean ± deviation over {seeds} {over}" if seeds > 1 else "")]
+    lines = [f"test scores ({directions})" + (f", mean ± deviation over {over}" if over else "")]
     for chunk in _chunks(columns, widths, terminal_width() - first):
         for row in ("", *rows):
             found = (name if not row else texts.get((row, name), "–") for name in chunk)
@@ -98,7 +101,14 @@ def _chunks(names: Sequence[str], widths: Mapping[str, int], room: int) -> list[
     return chunks
 
 
-def _text(found: Sequence[float], seeds: int) -> str:
-    mean = score_text(statistics.fmean(found))
-    deviation = f" ± {score_text(statistics.stdev(found))}" if len(found) > 1 else ""
-    return f"{mean}{deviation}" + (f" ({len(found)})" if len(found) < seeds else "")
+def _text(scores: Sequence[float | None], wanted: int, count: int) -> str:
+    """Return the mean of a cell, its deviation (ddof 0, as in the tables), and of how many jobs where some are missing.
+
+    As in the tables, an undefined score is never left out of a mean.
+    """
+    found = [score for score in scores if score is not None]
+    if len(found) < len(scores):
+        return "undefined"
+    deviation = f" ± {score_text(statistics.pstdev(found))}" if len(found) > 1 else ""
+    number = f" ({len(found)}/{wanted})" if len(found) < wanted else f" ({wanted})" * (wanted < count)
+    return f"{score_text(statistics.fmean(found))}{deviation}{number}"

@@ -61,6 +61,15 @@ def test_numbers_as_marks_of_missing_values(own: Path) -> None:
     np.testing.assert_array_equal(table.labels[:, 0], [NAN, 1.5, NAN, 2.5])
 
 
+@pytest.mark.parametrize("mark", ["-999,0", "-999.0", "-999"])
+@pytest.mark.parametrize("bound", ["3,5", ">3,5"])
+def test_marks_of_missing_values_beside_decimal_commas(own: Path, mark: str, bound: str) -> None:
+    cells = ["-999,0", "1,25", bound, "2,75", "-999"]
+    text = "smiles;y\n" + "".join(f"{'C' * (n + 1)};{cell}\n" for n, cell in enumerate(cells))
+    _, table = load(own, text, na_values=[mark], censored="bound")
+    np.testing.assert_array_equal(table.labels[:, 0], [NAN, 1.25, 3.5, 2.75, NAN])
+
+
 def test_classes_with_marks_of_missing_values(own: Path) -> None:
     guesses, table = load(own, column("Active", "Inactive", "Inconclusive"), na_values=["Inconclusive"])
     assert "task classification (Inactive = 0, Active = 1)" in guesses

@@ -86,6 +86,9 @@ def test_equal_scores_differ_in_nothing() -> None:
     assert {pair.p for pair in (*tukey(same), *conover(same)[1])} == {1}
     assert best_set(same, True) == {0, 1, 2}
     assert variance_ratio(np.ones((5, 2))) == 1
+    rounded = np.array([[1.7, 0.1 + 0.2], [1.7, 0.3], [1.7, 0.3]])
+    assert rounded.var(axis=0).max() > 0
+    assert variance_ratio(rounded) == 1
 
 
 def test_a_constant_shift_is_certain() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from folds import cross_validated
 from made_records import runs
 from msgspec.structs import replace
 from scipy import stats
@@ -130,3 +131,13 @@ def test_baseline_stands_beside_the_models_of_each_method() -> None:
     assert (row["method"], row["label_ratio"], row["rank"], row["wins"], row["compared"]) == ("lp", "n50", 1, 1, 1)
     assert set(frame["method"]) == {"lp"}
     assert by_model(cells(long_table(forest)))["method"].tolist() == ["random_forest"]
+
+
+def test_a_row_that_is_the_same_in_all_folds_takes_no_part_in_the_test_of_bold() -> None:
+    records = [
+        *cross_validated(of("good", "bace", "n50", 0.71, 0.69, 0.74, 0.70, 0.72)),
+        *cross_validated(of("bad", "bace", "n50", 0.61, 0.60, 0.63, 0.59, 0.63)),
+        *cross_validated(of("null", "bace", "n50", 0.5, 0.5, 0.5, 0.5, 0.5)),
+    ]
+    found = by_model(cells(long_table(records)))
+    assert list(found[found["best"]]["model"]) == ["good"]

@@ -6,8 +6,8 @@ from boards import board_of, changed, computed, example, forests, runs
 from folds import SCORES, cross_validated, folds, three
 from scipy import stats
 
-from roftbench.report.statistics.contest import CONOVER, TUKEY, Contest, versus
-from roftbench.report.tables.contests import contests_of, units
+from roftbench.report.statistics.contest import CONOVER, TUKEY, Contest, units, versus
+from roftbench.report.tables.contests import contests_of
 from roftbench.report.tables.render import render_markdown
 from roftbench.report.tables.shown import shown_tables
 from roftbench.store.record_schema import RecordSummary
@@ -20,12 +20,14 @@ def contests(records: list[RecordSummary], *words: str) -> list[Contest]:
 
 def test_replicates_are_folds_splits_subsets_or_seeds() -> None:
     assert units(["0", "1"]) == (["0", "1"], "seeds")
-    assert units(["0@0", "1@1"]) == (["@0", "@1"], "folds")
-    assert units(["0@0", "1@0", "0@1", "1@1"]) == (["@0", "@1"], "folds")  # seeds of a fold count once
+    assert units(["0@0", "1@1"]) == (["0/", "1/"], "folds")
+    assert units(["0@0", "1@0", "0@1", "1@1"]) == (["0/", "1/"], "folds")  # seeds of a fold count once
     assert units(["0@3", "1@3"]) == (["0@3", "1@3"], "seeds")  # one fold is one split
     assert units(["0/42/42", "1/42/42"])[1] == "seeds"
-    assert units(["0/1/1", "0/2/2"]) == (["/1/1", "/2/2"], "splits")
-    assert units(["0/42/1", "0/42/2"]) == (["/42/1", "/42/2"], "subsets")
+    assert units(["0/1/1", "0/2/2"]) == (["1", "2"], "splits")
+    assert units(["0/1/5", "0/1/6", "0/2/5", "0/2/6"]) == (["1", "2"], "splits")  # subsets of a split count once
+    assert units(["0/42/1", "0/42/2"]) == (["1", "2"], "subsets")
+    assert units(["0@0/1/5", "0@0/1/6", "0@1/1/5", "0@1/1/6"]) == (["0/1", "1/1"], "folds")
     assert units(["0@0/1/1", "1@1/1/1", "0@0/2/2"])[1] == "folds"
 
 

@@ -55,10 +55,12 @@ def label_cells(spec: DatasetSpec, sheet: Sheet, name: str, cells: pa.ChunkedArr
     trimmed = pc.utf8_trim_whitespace(cells)
     missing = bounded = 0
     if spec.na_values:
-        marks = pc.is_in(trimmed, value_set=pa.array([text.strip() for text in spec.na_values], pa.string()))
-        values = as_numbers(pa.chunked_array([[text.strip() for text in spec.na_values]], pa.string()))
+        given = pa.chunked_array([[text.strip() for text in spec.na_values]], pa.string())
+        marks = pc.is_in(trimmed, value_set=given.combine_chunks())
+        values = as_numbers(_with_points(given) if sheet.decimal_commas else given)
         if np.isfinite(values).any():
-            equal = np.isin(as_numbers(trimmed), values[np.isfinite(values)])
+            numbers = as_numbers(_with_points(trimmed) if sheet.decimal_commas else trimmed)
+            equal = np.isin(numbers, values[np.isfinite(values)])
             marks = pc.or_(marks, pa.chunked_array([pa.array(equal)]))
         missing = pc.sum(marks).as_py() or 0
         trimmed = pc.if_else(marks, "", trimmed)
@@ -71,9 +73,14 @@ def label_cells(spec: DatasetSpec, sheet: Sheet, name: str, cells: pa.ChunkedArr
         trimmed = pc.if_else(related, value, trimmed)
     if sheet.decimal_commas and has_decimal_commas(trimmed, mostly=True):
         sheet.commas.add(name)
-        numbers = pc.match_substring_regex(trimmed, COMMA_NUMBER)
-        trimmed = pc.if_else(numbers, pc.replace_substring(trimmed, ",", "."), trimmed)
+        trimmed = _with_points(trimmed)
     return Labels(trimmed, bounded, missing)
+
+
+def _with_points(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return cells with a point for the comma of a number."""
+    numbers = pc.match_substring_regex(cells, COMMA_NUMBER)
+    return pc.if_else(numbers, pc.replace_substring(cells, ",", "."), cells)
 
 
 def as_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:

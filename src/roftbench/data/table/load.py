@@ -26,6 +26,7 @@ from roftbench.store.checksums import sha256
 from roftbench.store.downloads import Places
 
 READING = 2  # raise it when cells of user tables are read differently; see `_reading_version`
+GROUPED = 3  # the same, for cells of the column that a split reads
 DEFAULT_METRIC = {"regression": "rmse", "classification": "roc_auc"}
 
 # Completed specs by file, as a sweep completes the same table for each of its jobs.
@@ -142,11 +143,17 @@ def _guessed_signs(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> s
 
 
 def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> int | None:
-    """Return READING if molecules or training rows differ from those of earlier rules, so that keys differ; or None.
+    """Return READING or GROUPED if earlier rules gave other molecules, training rows or parts, so that keys differ.
 
-    They differ if a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms, or
-    if a row of a single task has no label.
+    They differ if a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms, if
+    a row of a single task has no label, and with a column that a split reads, if rows are merged or if one of its cells
+    begins or ends with a blank.
     """
+    if spec.group_column is not None:
+        [groups] = sheet.columns([spec.group_column])
+        padded = pc.any(pc.not_equal(groups, pc.utf8_trim_whitespace(groups))).as_py()
+        if padded or spec.duplicates != "keep":
+            return GROUPED
     smiles, *labels = sheet.columns([str(spec.smiles_column), *targets[: len(targets) == 1]])
     text = pc.utf8_trim(smiles, characters=BLANKS)
     differs = pc.any(pc.match_substring_regex(text, r"[^!-~]|:[0-9]+\]")).as_py() or (
@@ -183,7 +190,9 @@ def read_table(spec: DatasetSpec, places: Places) -> Table:
     texts = _smiles(sheet, str(spec.smiles_column), smiles)
     rest = dict(zip((sheet.names[at] for at in beside), others[len(used) - 1 :], strict=True))
     parts = _parts(sheet, split[0], others[len(targets)]) if split else None
-    cells: list[str] | None = others[len(targets) + len(split)].to_numpy().tolist() if group else None
+    cells: list[str] | None = None
+    if group:
+        cells = pc.utf8_trim_whitespace(others[len(targets) + len(split)]).to_numpy().tolist()
     read = [label_cells(spec, sheet, *column) for column in zip(targets, others, strict=False)]
     bounds = list[str]()
     if relation:

@@ -1,6 +1,6 @@
 """Rows of one table compared on one data set, replicate by replicate."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -29,6 +29,35 @@ NAMES: dict[Kind, str] = {"folds": "fold", "splits": "split", "subsets": "label 
 TUKEY, CONOVER = "Tukey HSD", "Conover–Friedman"
 LARGEST = 1e100  # score of a test; those of trainings that diverged are beyond all comparison
 MIN_SEEDS = 3  # of one split, from which rows are compared in words; two say too little even of training
+
+
+def units(replicates: Iterable[str]) -> tuple[list[str], Kind]:
+    """Return what is compared pairwise, in order, and how it differs: folds, splits or subsets, else seeds.
+
+    Several seeds or label subsets of one fold or split, or seeds of one subset, are not independent: they are averaged,
+    and count once.
+    """
+    replicates = list(replicates)
+    kinds: tuple[Kind, ...] = ("folds", "splits", "subsets") if "@" in "".join(replicates) else ("splits", "subsets")
+    for kind in kinds:
+        names = list(dict.fromkeys(unit_of(one, kind) for one in replicates))
+        if len(names) > 1:
+            return names, kind
+    return replicates, "seeds"
+
+
+def unit_of(replicate: str, kind: Kind) -> str:
+    """Return the part of a replicate that tells a fold (of a split seed), a split or a label subset from others."""
+    if kind == "seeds":
+        return replicate
+    seed, _, draw = replicate.partition("/")
+    split, _, subset = draw.partition("/")
+    return {"folds": f"{seed.partition('@')[2]}/{split}", "splits": split, "subsets": subset}[kind]
+
+
+def can_be_tested(scores: FloatArray) -> bool:
+    """Return whether scores [n, k] are of two replicates and two rows at least, none of which diverged."""
+    return bool(min(scores.shape) >= 2 and np.abs(scores).max() < LARGEST)
 
 
 @dataclass(frozen=True)
@@ -77,7 +106,7 @@ class Contest:
     @property
     def tested(self) -> bool:
         """Whether there are several rows and replicates, with scores whose squares are numbers."""
-        return bool(min(self.scores.shape) >= 2 and np.abs(self.scores).max() < LARGEST)
+        return can_be_tested(self.scores)
 
     @property
     def one_split(self) -> bool:

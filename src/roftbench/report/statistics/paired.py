@@ -26,6 +26,7 @@ from roftbench.config.method_cards import proposed
 from roftbench.report.aggregate import PARTS, selected
 from roftbench.report.format import method_name
 from roftbench.report.statistics.blocks import Blocks
+from roftbench.report.statistics.contest import unit_of, units
 from roftbench.report.statistics.inference import (
     ALPHA,
     MIN_PAIRS,
@@ -240,19 +241,20 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     """Return test scores of the selected params by number of training labels, one row per cell of `long_table`.
 
     Columns: setting, model, split, label_ratio, train, terms, baseline, task, dataset, metric, method, labels (used for
-    weights: labels, not molecules, where a data set has several tasks), mean, low, high (95 % t interval over
-    seeds; NaN for one seed), n, complete (whether it has all seeds of its setting and task), variant. A score that is
-    undefined in any seed makes mean, low and high NaN. Rows of one (model, split, train, dataset, method) and variant
-    are one curve, in the order of labels. `variant` is the part of a label ratio's name besides the amount, such as
-    "strict" for n50-strict or "seed=1" where there are subsets of several seeds; usually it is empty. All labels
-    (`full`) have none, and are the last point of every variant. Cells whose number of labels is not known are left out.
+    weights: labels, not molecules, where a data set has several tasks), mean, low, high (95 % t interval over folds,
+    splits or label subsets, whose seeds are averaged first, else over seeds; NaN for one), n, complete (whether it has
+    all seeds of its setting and task), variant. A score that is undefined in any seed makes mean, low and high NaN.
+    Rows of one (model, split, train, dataset, method) and variant are one curve, in the order of labels. `variant` is
+    the part of a label ratio's name besides the amount, such as "strict" for n50-strict or "seed=1" where there are
+    subsets of several seeds; usually it is empty. All labels (`full`) have none, and are the last point of every
+    variant. Cells whose number of labels is not known are left out.
     """
     chosen = selected(long).sort_values(["seed", "key"])
     chosen["expected"] = chosen.groupby(["setting", "task"])["replicate"].transform("nunique")
     rows = []
     for key, group in chosen.groupby(CURVE):
         scores: FloatArray = np.asarray(group["test"], dtype=np.float64)
-        low, high = t_interval(scores)
+        low, high = t_interval(_by_unit(group["replicate"], scores))
         numbers = {"labels": group["labels"].max(), "mean": scores.mean(), "low": low, "high": high, "n": len(scores)}
         numbers["complete"] = len(scores) == group["expected"].iloc[0]
         rows.append({**dict(zip(CURVE, key, strict=True)), **numbers})
@@ -260,6 +262,13 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     frame["variant"] = [_variant(label_ratio) for label_ratio in frame["label_ratio"]]
     curve = ["model", "split", "train", "variant", "dataset", "method"]
     return frame.dropna(subset="labels").sort_values([*curve, "labels"], ignore_index=True).astype({"labels": int})
+
+
+def _by_unit(replicates: "pd.Series[str]", scores: FloatArray) -> FloatArray:
+    """Return the mean score of each of the `units`: what shares test molecules or labels counts once."""
+    _, kind = units(replicates)
+    of = [unit_of(replicate, kind) for replicate in replicates]
+    return np.asarray(pd.Series(scores).groupby(of, sort=False).mean(), dtype=np.float64)
 
 
 def _variant(label_ratio: str) -> str:

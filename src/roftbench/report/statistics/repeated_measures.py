@@ -125,8 +125,13 @@ def _rule(low: float, high: float, count: int) -> tuple[FloatArray, FloatArray]:
 
 
 def variance_ratio(scores: FloatArray) -> float:
-    """Return the largest variance of a method's scores [n, k] over the smallest; infinite where one does not vary."""
+    """Return the largest variance of a method's scores [n, k] over the smallest; infinite where one does not vary.
+
+    A variance that rounding alone explains is none: constant scores have one of 0 or 1e-32, as their digits fall.
+    """
     variances = scores.var(axis=0, ddof=1)
+    rounding = np.square(len(scores) * np.finfo(np.float64).eps * np.abs(scores).max(axis=0))
+    variances[variances <= rounding] = 0.0
     return float(variances.max() / variances.min()) if variances.min() > 0 else (np.inf if variances.max() else 1.0)
 
 

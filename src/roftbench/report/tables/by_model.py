@@ -13,6 +13,7 @@ from roftbench.formatting import printable
 from roftbench.metrics import METRICS
 from roftbench.report.aggregate import sign
 from roftbench.report.format import MISSING, amount, csv_text, markdown_table, method_name, metric_name, rank, score
+from roftbench.report.statistics.contest import can_be_tested
 from roftbench.report.statistics.inference import ALPHA
 from roftbench.report.statistics.repeated_measures import best_set
 from roftbench.report.tables.board import every_replicate
@@ -65,11 +66,11 @@ def by_model(table: pd.DataFrame) -> pd.DataFrame:
 
 def _best(column: pd.DataFrame, expected: Sequence[str]) -> "pd.Index[int]":
     """Return the rows of a column that cannot be told from its best; none where nothing can be tested."""
-    kept, _, _, scores = complete_scores(column.to_dict("records"), expected)
-    if min(scores.shape) < 2:
+    complete = complete_scores(column.to_dict("records"), expected)
+    if not can_be_tested(complete.scores):
         return column.index[:0]
-    found = best_set(scores, METRICS[column["metric"].iloc[0]].higher_is_better)
-    return column.index[[kept[i] for i in sorted(found)]]
+    found = best_set(complete.scores, METRICS[column["metric"].iloc[0]].higher_is_better)
+    return column.index[[complete.kept[i] for i in sorted(found)]]
 
 
 def render(frame: pd.DataFrame) -> str:

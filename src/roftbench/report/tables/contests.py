@@ -1,18 +1,17 @@
 """Contests of the tables that are shown: their complete rows with the scores of every replicate."""
 
-import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from roftbench.report.statistics.contest import Contest, Kind, Row
+from roftbench.report.statistics.contest import Contest, Kind, Row, unit_of, units
 from roftbench.report.tables.board import COMPARABLE, Board
 from roftbench.report.tables.shown import ShownTable, is_scored
 
 PARTS = ("model", "split", "label_ratio", "train")
-_SEED = re.compile(r"^[^/@]*")  # of a replicate: seed, seed@fold, or either with /split seed/subset seed
 _Row = dict[Any, Any]  # of a data frame
 
 
@@ -30,42 +29,49 @@ def _by_dataset(table: ShownTable) -> dict[str, list[_Row]]:
     return found
 
 
-def units(replicates: Iterable[str]) -> tuple[list[str], Kind]:
-    """Return what is compared pairwise, in order, and how it differs: folds, splits or subsets, else seeds.
+@dataclass(frozen=True, eq=False)
+class Complete:
+    """The rows that have a defined score in each of the expected replicates.
 
-    Several seeds of one fold, split or subset are not independent: they are averaged, and count once.
+    Attributes:
+        kept: Their positions among all rows, but those of `constant`.
+        constant: Positions of rows whose score is the same in all folds or splits: a test does not apply to them.
+        names: The `units`.
+        kind: How these differ.
+        scores: Scores [n, k] of the k rows `kept` in n units.
     """
-    replicates = list(replicates)
-    names = list(dict.fromkeys(_SEED.sub("", one) for one in replicates))
-    if len(names) < 2:
-        return replicates, "seeds"
-    if any("@" in one for one in replicates):
-        return names, "folds"
-    return names, "splits" if len({one.split("/")[1] for one in replicates}) > 1 else "subsets"
+
+    kept: list[int]
+    constant: list[int]
+    names: list[str]
+    kind: Kind
+    scores: npt.NDArray[np.float64]
 
 
-def complete_scores(
-    rows: Sequence[_Row], expected: Sequence[str]
-) -> tuple[list[int], list[str], Kind, npt.NDArray[np.float64]]:
-    """Return which rows have a defined score in each of the expected replicates, the `units` and scores [n, k]."""
+def complete_scores(rows: Sequence[_Row], expected: Sequence[str]) -> Complete:
+    """Return the rows that can be compared over the expected replicates, and their scores."""
     names, kind = units(expected)
-    kept, columns = [], []
+    kept, constant, columns = list[int](), list[int](), list[list[float]]()
+    vary = kind in ("folds", "splits") and len(names) > 1
     for i, row in enumerate(rows):
         if row["n_expected"] and is_scored(row):
             column = _by_unit(zip(row["replicates"].split(), row["scores"], strict=True), kind)
-            if column.keys() >= set(names):
+            if not column.keys() >= set(names):
+                continue
+            values = [column[name] for name in names]
+            if vary and len(set(values)) == 1:
+                constant.append(i)
+            else:
                 kept.append(i)
-                columns.append([column[name] for name in names])
-    return kept, names, kind, np.array(columns, dtype=np.float64).reshape(len(kept), len(names)).T
+                columns.append(values)
+    scores = np.array(columns, dtype=np.float64).reshape(len(kept), len(names)).T
+    return Complete(kept, constant, names, kind, scores)
 
 
 def _contest(board: Board, table: ShownTable, dataset: str, rows: list[_Row]) -> Contest:
     first = rows[0]
-    complete, names, kind, scores = complete_scores(rows, first["expected"].split())
-    varies = (
-        np.ptp(scores, axis=0) > 0 if kind in ("folds", "splits") and len(names) > 1 else np.ones(len(complete), bool)
-    )
-    kept, scores = [i for i, one in zip(complete, varies, strict=True) if one], scores[:, varies]
+    found = complete_scores(rows, first["expected"].split())
+    complete = {*found.kept, *found.constant}
     own = [row for row in rows if not row["baseline"] or table.of_baselines]
     shared = {part: {str(row[part]) for row in own} for part in PARTS}
     return Contest(
@@ -75,26 +81,28 @@ def _contest(board: Board, table: ShownTable, dataset: str, rows: list[_Row]) ->
         parts={part: values.pop() if len(values) == 1 else "" for part, values in shared.items()},
         dataset=dataset,
         metric=first["metric"],
-        rows=tuple(Row(rows[i]["label"], rows[i]["method"], rows[i]["home"]) for i in kept),
-        replicates=tuple(names),
-        scores=scores,
-        kind=kind,
-        test_share=0.0 if kind in ("seeds", "subsets") else _test_share(board, rows, kind, len(names)),
+        rows=tuple(Row(rows[i]["label"], rows[i]["method"], rows[i]["home"]) for i in found.kept),
+        replicates=tuple(found.names),
+        scores=found.scores,
+        kind=found.kind,
+        test_share=_test_share(board, rows, found.kind, len(found.names)),
         incomplete=tuple(row["label"] for i, row in enumerate(rows) if row["n"] and i not in complete),
-        constant=tuple(rows[i]["label"] for i in complete if i not in kept),
+        constant=tuple(rows[i]["label"] for i in found.constant),
     )
 
 
 def _by_unit(scores: Iterable[tuple[str, float]], kind: Kind) -> dict[str, float]:
-    """Return the mean score of each unit, the replicates without their seed unless seeds are what differs."""
+    """Return the mean score of each unit."""
     found: dict[str, list[float]] = {}
     for replicate, score in scores:
-        found.setdefault(replicate if kind == "seeds" else _SEED.sub("", replicate), []).append(score)
+        found.setdefault(unit_of(replicate, kind), []).append(score)
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def _test_share(board: Board, rows: Sequence[_Row], kind: Kind, count: int) -> float:
-    """Return the share of test molecules among those of training and test, in a fold or split."""
+    """Return the share of test molecules among those of training and test, in a fold or split; otherwise 0."""
+    if kind in ("seeds", "subsets"):
+        return 0.0
     params: dict[str, Any] = next((board.jobs[row["key"]]["split"].get("params", {}) for row in rows if row["n"]), {})
     if kind == "folds":
         return 1 / int(params.get("folds") or count)

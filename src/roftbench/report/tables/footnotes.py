@@ -16,7 +16,7 @@ NOT_REPORTABLE = (
 )
 USES_VALIDATION = "‡ also takes gradients on validation labels (the third number of the label budget)."
 FOLDS = (
-    "± is the standard deviation over {} folds of a cross-validation: other test molecules, other labels and, unless"
+    "± is the standard deviation over {} of a cross-validation: other test molecules, other labels and, unless"
     " seed is given, other training seeds. Folds share training molecules and are not independent."
 )
 SPREAD = (
@@ -76,12 +76,14 @@ def spread_note(replicates: Iterable[str]) -> list[str]:
     runs = sorted({run for text in replicates for run in text.split()})
     if not runs:
         return []
-    seeds, *others = (len(set(values)) for values in zip(*(run.split("/") for run in runs), strict=True))
-    pooled = {name: count for name, count in zip(("split", "label subset"), others, strict=False) if count > 1}
+    first, *others = (sorted(set(values)) for values in zip(*(run.split("/") for run in runs), strict=True))
+    pooled = {name: len(of) for name, of in zip(("split", "label subset"), others, strict=False) if len(of) > 1}
+    seeds, folds = (len({one.partition("@")[at] for one in first if at == 0 or "@" in one}) for at in (0, 2))
     if not pooled:
-        folds = len({run.partition("@")[2] for run in runs if "@" in run})
-        return [FOLDS.format(folds)] if folds else [SPREAD]
-    counts = [f"{seeds} training seed{'s' * (seeds > 1)}", *(f"{count} {name} seeds" for name, count in pooled.items())]
+        each = len(first) // folds if folds else 0
+        return [FOLDS.format(f"{folds} folds" + f" × {each} seeds" * (each > 1))] if folds > 1 else [SPREAD]
+    counts = [f"{folds} folds"] if folds > 1 else [f"{seeds} training seed{'s' * (seeds > 1)}"]
+    counts += [f"{count} {name} seeds" for name, count in pooled.items()]
     return [POOLED.format(len(runs), ", ".join(counts), " and ".join(f"{name}s" for name in pooled))]
 
 

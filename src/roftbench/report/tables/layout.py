@@ -14,7 +14,7 @@ from roftbench.report.tables.contests import contests_of
 from roftbench.report.tables.footnotes import notes_of
 from roftbench.report.tables.missing import Filler
 from roftbench.report.tables.seen import mark_of
-from roftbench.report.tables.shown import ShownTable, shown_tables
+from roftbench.report.tables.shown import ShownTable, num_found, shown_tables
 
 BY_TEST = " §"
 BETWEEN = " · "  # between the parts of a title, of which the metric is the last
@@ -145,6 +145,6 @@ def cell_text(row: _Row, *, is_best: bool) -> Text:
     """Return a cell as tables show it; its style is BEST or empty."""
     if row["n"] == 0:
         return Text({"failed": "failed", "skipped": "n/a"}.get(row["status"], MISSING))
-    if row["n"] < row["n_expected"]:
-        return Text(f"{row['n']}/{row['n_expected']}{mark_of(row)}")
+    if (found := num_found(row)) < row["n_expected"]:
+        return Text(f"{found}/{row['n_expected']}{mark_of(row)}")
     return Text(f"{score(row)}{mark_of(row)}", BEST if is_best else "")

@@ -42,7 +42,17 @@ class ShownTable:
 
 def is_scored(row: Mapping[Any, Any]) -> bool:
     """Return whether a cell shows a mean: all its replicates are there, of a baseline maybe more, and it is defined."""
-    return bool(0 < row["n"] >= row["n_expected"] and not math.isnan(row["mean"]))
+    return bool(row["n"] > 0 and num_found(row) == row["n_expected"] and not math.isnan(row["mean"]))
+
+
+def num_found(row: Mapping[Any, Any]) -> int:
+    """Return how many of the replicates that a cell should have are there; a baseline may have others.
+
+    Tables of models have no `expected`: a cell has none but those of its column.
+    """
+    if "expected" not in row:
+        return int(row["n"])
+    return len(set(row["expected"].split()) & set(row["replicates"].split()))
 
 
 def shown_tables(board: Board) -> list[ShownTable]:
