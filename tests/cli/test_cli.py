@@ -282,7 +282,7 @@ def test_the_composed_config_is_shown_and_nothing_is_run(cli: Command) -> None:
     ended = cli.run("--cfg", "job", "method=wise_ft")
     assert ended.code == 0
     assert "alpha: 0.5" in ended.out
-    assert "seed: 0" in ended.out
+    assert "seed: ${oc.select:split.fold,0}" in ended.out
     assert cli.files() == []
 
 
