@@ -1,12 +1,14 @@
 """Which rows of a table are compared on a data set, over which replicates, and what is bold for it."""
 
+import math
+
 import numpy as np
 import pytest
 from boards import board_of, changed, computed, example, forests, runs
 from folds import SCORES, cross_validated, folds, three
 from scipy import stats
 
-from roftbench.report.statistics.contest import CONOVER, TUKEY, Contest, units, versus
+from roftbench.report.statistics.contest import CONOVER, TUKEY, Contest, by_unit, units, versus
 from roftbench.report.tables.contests import contests_of
 from roftbench.report.tables.render import render_markdown
 from roftbench.report.tables.shown import shown_tables
@@ -29,6 +31,12 @@ def test_replicates_are_folds_splits_subsets_or_seeds() -> None:
     assert units(["0/42/1", "0/42/2"]) == (["1", "2"], "subsets")
     assert units(["0@0/1/5", "0@0/1/6", "0@1/1/5", "0@1/1/6"]) == (["0/1", "1/1"], "folds")
     assert units(["0@0/1/1", "1@1/1/1", "0@0/2/2"])[1] == "folds"
+
+
+def test_an_undefined_score_makes_that_of_its_unit_undefined() -> None:
+    found = by_unit([("0@0", 1.0), ("1@0", 3.0), ("0@1", 1.0), ("1@1", math.nan)], "folds")
+    assert found["0/"] == 2
+    assert math.isnan(found["1/"])
 
 
 def test_rows_of_a_table_are_compared_over_the_folds_of_their_data_set() -> None:

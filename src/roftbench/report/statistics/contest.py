@@ -40,19 +40,27 @@ def units(replicates: Iterable[str]) -> tuple[list[str], Kind]:
     replicates = list(replicates)
     kinds: tuple[Kind, ...] = ("folds", "splits", "subsets") if "@" in "".join(replicates) else ("splits", "subsets")
     for kind in kinds:
-        names = list(dict.fromkeys(unit_of(one, kind) for one in replicates))
+        names = list(dict.fromkeys(_unit(one, kind) for one in replicates))
         if len(names) > 1:
             return names, kind
     return replicates, "seeds"
 
 
-def unit_of(replicate: str, kind: Kind) -> str:
+def _unit(replicate: str, kind: Kind) -> str:
     """Return the part of a replicate that tells a fold (of a split seed), a split or a label subset from others."""
     if kind == "seeds":
         return replicate
     seed, _, draw = replicate.partition("/")
     split, _, subset = draw.partition("/")
     return {"folds": f"{seed.partition('@')[2]}/{split}", "splits": split, "subsets": subset}[kind]
+
+
+def by_unit(scores: Iterable[tuple[str, float]], kind: Kind) -> dict[str, float]:
+    """Return the mean of the scores of each of the `units`, from the score of each replicate."""
+    found: dict[str, list[float]] = {}
+    for replicate, score in scores:
+        found.setdefault(_unit(replicate, kind), []).append(score)
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def can_be_tested(scores: FloatArray) -> bool:

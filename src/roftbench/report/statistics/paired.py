@@ -26,7 +26,7 @@ from roftbench.config.method_cards import proposed
 from roftbench.report.aggregate import PARTS, selected
 from roftbench.report.format import method_name
 from roftbench.report.statistics.blocks import Blocks
-from roftbench.report.statistics.contest import unit_of, units
+from roftbench.report.statistics.contest import by_unit, units
 from roftbench.report.statistics.inference import (
     ALPHA,
     MIN_PAIRS,
@@ -254,7 +254,8 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for key, group in chosen.groupby(CURVE):
         scores: FloatArray = np.asarray(group["test"], dtype=np.float64)
-        low, high = t_interval(_by_unit(group["replicate"], scores))
+        independent = by_unit(zip(group["replicate"], scores, strict=True), units(group["replicate"])[1])
+        low, high = t_interval(np.array([*independent.values()]))
         numbers = {"labels": group["labels"].max(), "mean": scores.mean(), "low": low, "high": high, "n": len(scores)}
         numbers["complete"] = len(scores) == group["expected"].iloc[0]
         rows.append({**dict(zip(CURVE, key, strict=True)), **numbers})
@@ -262,13 +263,6 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     frame["variant"] = [_variant(label_ratio) for label_ratio in frame["label_ratio"]]
     curve = ["model", "split", "train", "variant", "dataset", "method"]
     return frame.dropna(subset="labels").sort_values([*curve, "labels"], ignore_index=True).astype({"labels": int})
-
-
-def _by_unit(replicates: "pd.Series[str]", scores: FloatArray) -> FloatArray:
-    """Return the mean score of each of the `units`: what shares test molecules or labels counts once."""
-    _, kind = units(replicates)
-    of = [unit_of(replicate, kind) for replicate in replicates]
-    return np.asarray(pd.Series(scores).groupby(of, sort=False).mean(), dtype=np.float64)
 
 
 def _variant(label_ratio: str) -> str:

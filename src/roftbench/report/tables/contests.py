@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roftbench.report.statistics.contest import Contest, Kind, Row, unit_of, units
+from roftbench.report.statistics.contest import Contest, Kind, Row, by_unit, units
 from roftbench.report.tables.board import COMPARABLE, Board
 from roftbench.report.tables.shown import ShownTable, is_scored
 
@@ -55,7 +55,7 @@ def complete_scores(rows: Sequence[_Row], expected: Sequence[str]) -> Complete:
     vary = kind in ("folds", "splits") and len(names) > 1
     for i, row in enumerate(rows):
         if row["n_expected"] and is_scored(row):
-            column = _by_unit(zip(row["replicates"].split(), row["scores"], strict=True), kind)
+            column = by_unit(zip(row["replicates"].split(), row["scores"], strict=True), kind)
             if not column.keys() >= set(names):
                 continue
             values = [column[name] for name in names]
@@ -89,14 +89,6 @@ def _contest(board: Board, table: ShownTable, dataset: str, rows: list[_Row]) ->
         incomplete=tuple(row["label"] for i, row in enumerate(rows) if row["n"] and i not in complete),
         constant=tuple(rows[i]["label"] for i in found.constant),
     )
-
-
-def _by_unit(scores: Iterable[tuple[str, float]], kind: Kind) -> dict[str, float]:
-    """Return the mean score of each unit."""
-    found: dict[str, list[float]] = {}
-    for replicate, score in scores:
-        found.setdefault(unit_of(replicate, kind), []).append(score)
-    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def _test_share(board: Board, rows: Sequence[_Row], kind: Kind, count: int) -> float:
