@@ -117,7 +117,7 @@ class FineTunedClassifier(ClassifierMixin, FineTuned):  # type: ignore[misc]
             raise UsageError(f"y holds {len(classes)} classes ({shown}): two are needed", key="y", got=classes)
         self.classes_ = np.array(classes)
         if all(isinstance(one, str) for one in classes):  # so that cards and `roftbench predict` name them
-            self._fit(texts, columns, {"dataset.classes": list(map(str, classes))})
+            self._fit(texts, columns, list(map(str, classes)))
             return self
         number = {None: None, **{one: place for place, one in enumerate(classes)}}
         self._fit(texts, {name: [number[one] for one in column] for name, column in columns.items()})

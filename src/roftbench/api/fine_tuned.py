@@ -1,9 +1,8 @@
 """What both estimators of scikit-learn share: parameters, fitting, predictions, and a folder without pickle."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -59,9 +58,7 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         tags.target_tags.multi_output = tags.target_tags.two_d_labels = True
         return tags
 
-    def _fit(
-        self, texts: list[str], columns: Mapping[str, list[Any]], classes: Mapping[str, Any] = MappingProxyType({})
-    ) -> None:
+    def _fit(self, texts: list[str], columns: Mapping[str, list[Any]], classes: Sequence[str] | None = None) -> None:
         """Fine-tune to labels by task; a validation part is set aside, and no test part."""
         if not isinstance(self.random_state, int | np.integer):
             kind = type(self.random_state).__name__
@@ -76,7 +73,7 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             "split": self.split,
             "split.fractions": [1 - held / total, held / total, 0.0],
             "split.seed": seed,
-            **classes,
+            **({} if classes is None else {"dataset.classes": list(classes)}),
             **({} if self.epochs is None else {"train.epochs": self.epochs}),
             **(self.options or {}),
         }

@@ -18,17 +18,17 @@ Cell = tuple[str, str]  # names of row and column
 
 def varying(jobs: Sequence[Planned]) -> set[str]:
     """Return the keys whose values differ among the overrides of jobs."""
+    return {key for key, found in _values(jobs).items() if len(found) > 1}
+
+
+def _values(jobs: Sequence[Planned]) -> dict[str, set[str]]:
+    """Return the values of each key among the overrides of jobs."""
     values: dict[str, set[str]] = {}
     for one in jobs:
         for text in one.overrides:
             key, _, value = text.partition("=")
             values.setdefault(key, set()).add(value)
-    return {key for key, found in values.items() if len(found) > 1}
-
-
-def varying_values(jobs: Sequence[Planned], key: str) -> set[str]:
-    """Return the values of a key among the overrides of jobs."""
-    return {text for one in jobs for text in one.overrides if text.partition("=")[0] == key}
+    return values
 
 
 def score_table(jobs: Sequence[Planned], outcomes: Mapping[str, JobOutcome]) -> str:
@@ -48,7 +48,8 @@ def score_table(jobs: Sequence[Planned], outcomes: Mapping[str, JobOutcome]) -> 
         if found := [score for one in members if (score := _score(one, outcomes))]:
             metrics |= dict.fromkeys(metric for metric, _ in found)
             texts[cell] = _text([score for _, score in found], len(members), count)
-    over = " × ".join(f"{len(varying_values(jobs, key))} {name}" for key, name in REPEATS.items() if key in keys)
+    values = _values(jobs)
+    over = " × ".join(f"{len(values[key])} {name}" for key, name in REPEATS.items() if key in keys)
     return _rendered(texts, list(metrics), over) if texts else ""
 
 

@@ -78,7 +78,8 @@ def spread_note(replicates: Iterable[str]) -> list[str]:
         return []
     first, *others = (sorted(set(values)) for values in zip(*(run.split("/") for run in runs), strict=True))
     pooled = {name: len(of) for name, of in zip(("split", "label subset"), others, strict=False) if len(of) > 1}
-    seeds, folds = (len({one.partition("@")[at] for one in first if at == 0 or "@" in one}) for at in (0, 2))
+    seeds = len({one.partition("@")[0] for one in first})
+    folds = len({one.partition("@")[2] for one in first if "@" in one})
     if not pooled:
         each = len(first) // folds if folds else 0
         return [FOLDS.format(f"{folds} folds" + f" × {each} seeds" * (each > 1))] if folds > 1 else [SPREAD]
