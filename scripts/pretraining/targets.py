@@ -3,17 +3,19 @@
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from rdkit import Chem, rdBase
-from rdkit.Chem import Descriptors
+from rdkit.Chem import Descriptors, rdFingerprintGenerator
 from torch import Tensor
 
 from roftbench.data.packed import PackedGraphs
 
-NUM_ENVIRONMENTS, NUM_COUNTED, NUM_MOTIFS = 1000, 48, 256
+NUM_TOKENS, NUM_ENVIRONMENTS, NUM_COUNTED, NUM_MOTIFS, NUM_HASHED = 1000, 1000, 48, 256, 1024
+LARGEST = 1e30
 RARE = 0.002  # a descriptor that differs from its commonest value in fewer molecules says too little
 # Labels of a benchmark, or made of one: Crippen's logP estimates what Lipo measures, and QED contains it.
 LABELS = ("MolLogP", "SlogP_VSA", "BCUT2D_LOGP", "qed")
@@ -44,7 +46,7 @@ class Targets(ABC):
 class Structure(Targets):
     """Of the graph itself: atom tokens, environments, composition.
 
-    tokens [ΣN] and environments [ΣN] int16, both counted from the most frequent; environments rarer than the
+    tokens [ΣN] and environments [ΣN] int16, both counted from the most frequent; those rarer than the NUM_TOKENS and
     NUM_ENVIRONMENTS most frequent ones are -1. composition [G, 1 + NUM_COUNTED + NUM_MOTIFS]: log of the number of
     atoms, log of 1 + how many of each frequent token, and of 1 + how many of each frequent environment (motif).
     """
@@ -76,12 +78,13 @@ class Structure(Targets):
         order = sorted(self._codes, key=lambda token: -counts[self._codes[token]])
         rank = np.empty(len(order), np.int16)
         rank[[self._codes[token] for token in order]] = np.arange(len(order))
-        self.names = order
         tokens = torch.from_numpy(rank[self._tokens])
         around = environments(graphs, tokens)
         log_size = torch.from_numpy(graphs.sizes).float().log()[:, None]
         composition = [log_size, log_counts(graphs, tokens, NUM_COUNTED), log_counts(graphs, around, NUM_MOTIFS)]
-        return {"tokens": tokens, "environments": around, "composition": torch.cat(composition, dim=1)}
+        self.names = order[:NUM_TOKENS]
+        common = torch.where(tokens < NUM_TOKENS, tokens, -1)
+        return {"tokens": common, "environments": around, "composition": torch.cat(composition, dim=1)}
 
 
 class PhysicalChemistry(Targets):
@@ -100,8 +103,8 @@ class PhysicalChemistry(Targets):
     def describe(molecule: Chem.Mol) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
         """Return the descriptors of one molecule; NaN where one is undefined."""
         with rdBase.BlockLogs():
-            values = [function(molecule) for _, function in PhysicalChemistry.functions]
-        return np.array([value if math.isfinite(value) else math.nan for value in values], np.float32)
+            values = [_value(function, molecule) for _, function in PhysicalChemistry.functions]
+        return np.array(values, np.float32)
 
     def add(self, value: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
         """Take the descriptors of the next molecule."""
@@ -119,7 +122,45 @@ class PhysicalChemistry(Targets):
         return {"descriptors": torch.stack(list(columns.values()), dim=1)}
 
 
-TARGETS: tuple[type[Targets], ...] = (Structure, PhysicalChemistry)
+class Substructures(Targets):
+    """Counts of circular substructures up to two bonds from each atom, hashed: substructures [G, NUM_HASHED] uint8.
+
+    Morgan fingerprints without stereochemistry (Rogers and Hahn 2010, J. Chem. Inf. Model. 50, 742).
+    """
+
+    name = "substructures"
+    _fingerprints: ClassVar = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=NUM_HASHED)
+
+    def __init__(self) -> None:
+        self._rows: list[np.ndarray[tuple[int], np.dtype[np.uint8]]] = []
+        self.names = []
+
+    @staticmethod
+    def describe(molecule: Chem.Mol) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+        """Return the counts of one molecule, at most 255."""
+        counts = Substructures._fingerprints.GetCountFingerprintAsNumPy(molecule)
+        return np.asarray(np.minimum(counts, 255), np.uint8)
+
+    def add(self, value: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
+        """Take the counts of the next molecule."""
+        self._rows.append(value)
+
+    def tensors(self, graphs: PackedGraphs) -> dict[str, Tensor]:
+        """Return the counts."""
+        self.names = [f"Morgan count {number} of {NUM_HASHED}, radius 2" for number in (1, NUM_HASHED)]
+        return {"substructures": torch.from_numpy(np.stack(self._rows))}
+
+
+TARGETS: tuple[type[Targets], ...] = (Structure, PhysicalChemistry, Substructures)
+
+
+def _value(function: Callable[[Chem.Mol], float], molecule: Chem.Mol) -> float:
+    """Return a descriptor; NaN where it is undefined or beyond float32, as for some metals and ions."""
+    try:
+        value = function(molecule)
+    except (ArithmeticError, RuntimeError, ValueError, IndexError):
+        return math.nan
+    return value if abs(value) < LARGEST else math.nan
 
 
 def normal_scores(values: np.ndarray[Any, Any]) -> tuple[Tensor, float]:

@@ -88,7 +88,13 @@ def test_corpus_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert "CBr" not in again.smiles
     assert again.names == corpus.names
     assert again.info == corpus.info
-    assert again.targets.keys() == {"tokens", "environments", "composition", "descriptors"}
+    assert again.targets.keys() == {
+        "tokens",
+        "environments",
+        "composition",
+        "descriptors",
+        "substructures",
+    }
     assert all(torch.equal(again.targets[name], corpus.targets[name]) for name in again.targets)
     for position, smiles in enumerate(again.smiles):
         graph = smiles_to_graph(smiles)

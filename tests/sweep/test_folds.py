@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from command import Command
@@ -150,6 +151,25 @@ def test_blanks_around_a_group_make_no_other_group(lab: Lab, own: tuple[str, ...
     assert padded.test_predictions is not None
     assert list(plain.test_predictions.row) == list(padded.test_predictions.row)
     assert (plain.job["dataset"].get("reading"), padded.job["dataset"]["reading"]) == (None, 3)
+
+
+def test_strict_budget_counts_labels_and_no_rows_without_one(lab: Lab, tmp_path: Path) -> None:
+    columns = {"smiles": SMILES, "y": [1.5, 2.5, 3.5, ""] * 12}
+    own = (
+        "dataset=csv",
+        f"dataset.path={write_csv(tmp_path / 'gaps.csv', columns)}",
+        "split=random",
+        "split.fractions=[0.5,0.4,0.1]",
+    )
+    strict = ("label_ratio.count=15", "label_ratio.val_budget=strict")
+    job, context = lab.job(*own, "label_ratio=full", *strict)
+    dataset = load_dataset(job.dataset, context.cache / "data", context.places)
+    _, parts = dataset.cut(build(job.split), job.label_ratio)
+    assert np.isfinite(dataset.y[np.concatenate([parts.train, parts.val])]).all()
+    assert (len(parts.train), len(parts.val)) == (12, 3)
+    assert job.identity()["label_ratio"]["labeled_val"] is True
+    whole, _ = lab.job(*own, "label_ratio=full", strict[0])
+    assert "labeled_val" not in whole.identity()["label_ratio"]
 
 
 def test_time_split_reads_its_column_and_takes_it_for_no_label(lab: Lab, own: tuple[str, ...]) -> None:

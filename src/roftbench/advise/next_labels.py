@@ -104,7 +104,7 @@ class Pool:
             UsageError: No row is a molecule without a label.
         """
         models = load(*folders, device=jobs.env.run.device, plugins=jobs.env.plugins)
-        labeled = jobs.dataset.fingerprints()[_labeled(jobs.dataset)]
+        labeled = jobs.dataset.fingerprints()[jobs.dataset.labeled]
         found, skipped = self._screened(models, labeled, jobs)
         count = len(found.rows)
         if not count:
@@ -133,7 +133,7 @@ class Pool:
 
     def _screened(self, models: Ensemble, labeled: NDArray[np.uint8], jobs: RaceJobs) -> tuple[_Screened, str]:
         """Return the molecules that are not labeled, each once, and which rows were skipped, in words."""
-        known = set(jobs.dataset.canonical[_labeled(jobs.dataset)].tolist())
+        known = set(jobs.dataset.canonical[jobs.dataset.labeled].tolist())
         process = _process(models, jobs)
         rows, values, deviations, bits = [], [], [], []
         unreadable = repeated = start = 0
@@ -191,11 +191,6 @@ def _of_tasks(models: Ensemble) -> list[str]:
 def _places(models: Ensemble, end: str) -> list[int]:
     """Return the position of a column of each task."""
     return [models.columns.index(name + end) for name in models.targets]
-
-
-def _labeled(dataset: MoleculeDataset) -> NDArray[np.int64]:
-    """Return the positions of molecules with any label, those of the test part among them."""
-    return np.flatnonzero(~np.isnan(dataset.y).all(axis=1))
 
 
 def _process(models: Ensemble, jobs: RaceJobs) -> Deviation:

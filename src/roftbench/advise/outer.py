@@ -44,8 +44,7 @@ def outer_parts(job: Job, dataset: MoleculeDataset) -> Outer:
     whole.check(len(dataset), job.split.name)
     if len(whole.train) == 0:
         raise UsageError("the training part is empty", key="split", got=job.split.name, hint=cause(job, dataset, whole))
-    task = str(dataset.spec.task)
-    used = _labeled(dataset, job.label_ratio.apply(dataset.without_unlabeled(whole), dataset.y, task))
+    used = _labeled(dataset, dataset.reduced(whole, job.label_ratio))
     warnings = warnings_of(dataset, used)
     if not _shared(dataset, used):
         return Outer(used, warnings)
@@ -63,8 +62,7 @@ def outer_parts(job: Job, dataset: MoleculeDataset) -> Outer:
         left_out = len(used.test) - len(changed.test)
         note = f"{left_out} test molecules that are labeled, too, are left out of the test part"
     else:
-        regrouped = dataset.without_unlabeled(_regrouped(dataset, whole))
-        changed = _labeled(dataset, job.label_ratio.apply(regrouped, dataset.y, task))
+        changed = _labeled(dataset, dataset.reduced(_regrouped(dataset, whole), job.label_ratio))
         note = (
             "equal molecules (same canonical SMILES) are kept in one part, that of their first row: now"
             f" {len(changed.train)} train, {len(changed.val)} val and {len(changed.test)} test molecules"
@@ -89,8 +87,7 @@ def cause(job: Job, dataset: MoleculeDataset, whole: Split) -> str:
 
 def _labeled(dataset: MoleculeDataset, split: Split) -> Split:
     """Return a split without molecules that have no label: they teach and test nothing, and are no labels to count."""
-    known = np.asarray(~np.isnan(dataset.y).all(axis=1))
-    train, val, test = (part[known[part]] for part in (split.train, split.val, split.test))
+    train, val, test = (part[dataset.labeled[part]] for part in (split.train, split.val, split.test))
     return replace(split, train=train, val=val, test=test)
 
 

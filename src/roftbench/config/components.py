@@ -85,6 +85,8 @@ def split_of(values: dict[str, Any], dataset: DatasetSpec, plugins: tuple[str, .
         split = replace(split, params={**split.params, "sha256": digest})
     if issubclass(import_name(split.target), CrossValidation):  # what affects no fold is left out
         params = {name: value for name, value in split.params.items() if name not in ("repeats", "fractions")}
+        if params["by"] != "butina":
+            params["cutoff"] = CrossValidation.cutoff
         split = replace(split, name="cv", params=params)
     if not getattr(import_name(split.target), "seeded", True):  # the same job for every seed
         split = replace(split, params={**split.params, "seed": UNUSED_SEED})

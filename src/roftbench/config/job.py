@@ -223,11 +223,17 @@ class Job:
             "model": {**_plain(self.model), **self.model.weights_identity()},
             "dataset": dataset,
             "split": _plain(self.split),
-            "label_ratio": {"name": self.label_ratio.name, **asdict(self.label_ratio)},
+            "label_ratio": self._label_identity(),
             "train": self.train.identity() if self.trains else NO_TRAINING,
             "seed": self.seed,
             **({"refit": True} if self.refit else {}),
         }
+
+    def _label_identity(self) -> dict[str, Any]:
+        """Return the label ratio, marked where rows without a label once counted as validation labels."""
+        ratio = self.label_ratio
+        counted = {"labeled_val": True} if ratio.is_strict and self.dataset.unlabeled else {}
+        return {"name": ratio.name, **asdict(ratio), **counted}
 
     @cached_property
     def key(self) -> str:

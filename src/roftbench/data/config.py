@@ -41,6 +41,7 @@ class DatasetSpec:
         title: name in tables of a paper; `name` if empty.
         own_graphs: columns of x and of edge_attr of graphs without SMILES (`dataset=pyg`); set by `complete`.
         reading_version: version of the rules for cells, set by `complete` if earlier rules gave other results.
+        unlabeled: whether a row of a table with a single target has no label; set by `complete`.
         sources: where the published file is looked for, in order.
         sha256: digest of the unpacked file, which identifies the data in a job's key.
         asset_sha256: digest of the bundled copy, which has the same molecules and labels in fewer columns.
@@ -66,6 +67,7 @@ class DatasetSpec:
     strip_salts: bool = False
     own_graphs: list[int] | None = None
     reading_version: int | None = None
+    unlabeled: bool = False
     path: str | None = None
     sources: list[str] = field(default_factory=list)
     file: str | None = None

@@ -173,27 +173,40 @@ class MoleculeDataset:
     def cut(self, splitter: Splitter, ratio: LabelRatio) -> tuple[Split, Split]:
         """Return the split of all molecules, and the parts that are used, reduced to the labels of `ratio`.
 
-        With a single task, training molecules without a label are left out, and the note counts all such molecules.
-
         Raises:
             UsageError: the splitter cannot split these molecules, its parts are not disjoint, or there are fewer labels
                 than requested.
         """
         split = splitter(self)
         split.check(len(self), type(splitter).__name__)
-        return split, ratio.apply(self.without_unlabeled(split), self.y, str(self.spec.task))
+        return split, self.reduced(split, ratio)
 
-    def without_unlabeled(self, split: Split) -> Split:
-        """Return the split without training molecules that have no label, if there is a single task."""
-        unlabeled = np.asarray(np.isnan(self.y).all(axis=1))
+    def reduced(self, split: Split, ratio: LabelRatio) -> Split:
+        """Return the split reduced to the labels of a ratio.
+
+        With a single task, molecules without a label are left out where labels are counted, in the training part and
+        with a strict budget in the validation part, and the note counts all such molecules.
+
+        Raises:
+            UsageError: there are fewer labels than requested.
+        """
+        counted = self._without_unlabeled(split, val=ratio.is_strict) if self.y.shape[1] == 1 else split
+        return ratio.apply(counted, self.y, str(self.spec.task))
+
+    @cached_property
+    def labeled(self) -> NDArray[np.bool_]:
+        """Whether each molecule has a label of any task, [N]."""
+        return np.asarray(~np.isnan(self.y).all(axis=1))
+
+    def _without_unlabeled(self, split: Split, *, val: bool) -> Split:
+        unlabeled = ~self.labeled
         count = sum(int(unlabeled[part].sum()) for part in (split.train, split.val, split.test))
-        if self.y.shape[1] > 1 or not count:
+        if not count:
             return split
         total = sum(map(len, (split.train, split.val, split.test)))
         note = f"{count} of {total} molecules have no label: none is trained on, and no score counts them"
-        return replace(
-            split, train=split.train[~unlabeled[split.train]], note="; ".join(filter(None, [split.note, note]))
-        )
+        train, kept = split.train[self.labeled[split.train]], split.val[self.labeled[split.val]] if val else split.val
+        return replace(split, train=train, val=kept, note="; ".join(filter(None, [split.note, note])))
 
     def resolved(self, policy: str) -> "MoleculeDataset":
         """Return the data set after a policy for duplicates, applied within what the split keeps apart.

@@ -49,12 +49,17 @@ class LabelRatio:
         check_choice("val_budget", self.val_budget, VAL_BUDGETS)
 
     @property
+    def is_strict(self) -> bool:
+        """Whether validation labels count within the labels."""
+        return self.val_budget == "strict"
+
+    @property
     def name(self) -> str:
         """Short name, such as "full", "r25" for a quarter, "n50" for fifty molecules, or "n50-stratified-strict"."""
         if self.fraction is None and self.count is None:
             return "full"
         amount = f"r{100 * self.fraction:02g}" if self.fraction is not None else f"n{self.count}"
-        return amount + "-stratified" * self.stratified + "-strict" * (self.val_budget == "strict")
+        return amount + "-stratified" * self.stratified + "-strict" * self.is_strict
 
     def apply(self, split: Split, y: NDArray[np.float64], task: str) -> Split:
         """Return the split with the training part, and with a strict budget the validation part, reduced.
@@ -74,7 +79,7 @@ class LabelRatio:
             ordered = split.train
         else:
             ordered = self._ordered(split.train, y, task)
-        if self.val_budget == "paper":
+        if not self.is_strict:
             return replace(split, train=ordered[:num_labels], order_seed=None)
         if num_labels < 2:
             raise UsageError(

@@ -111,7 +111,7 @@ def among_others(dataset: MoleculeDataset, records: Sequence[Record], parts: Seq
     """
     rows = dataset.rows if len(records) == 1 else np.unique(np.concatenate([one.rows for one in parts]))
     place = np.searchsorted(dataset.rows, rows)
-    place = place[~np.isnan(dataset.y[place]).all(axis=1)]
+    place = place[dataset.labeled[place]]
     packed = dict(zip(dataset.rows[place].tolist(), packed_bits([dataset.smiles[i] for i in place]), strict=True))
     unlabeled = sorted({int(row) for one in parts for row in one.rows} - set(packed))
     texts = [dataset.smiles[i] for i in np.searchsorted(dataset.rows, unlabeled)]

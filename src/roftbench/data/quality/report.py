@@ -93,7 +93,7 @@ def molecule_report(dataset: MoleculeDataset, described: Descriptors) -> Report:
         "without_bonds": int((bonds == 0).sum()),
         "several_fragments": int((described.fragments > 1).sum()),
         "without_inchi": int(described.no_inchi.sum()),
-        "without_label": int(np.isnan(dataset.y).all(axis=1).sum()),
+        "without_label": int((~dataset.labeled).sum()),
         "scaffolds": len(count),
         "scaffolds_of_one_molecule": int((count == 1).sum()),
         "acyclic": int((described.rings == 0).sum()),

@@ -110,7 +110,8 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if commas := [name for name in resolved if name in sheet.commas]:
         guesses.append(f"decimal comma in {', '.join(commas)}")
     guesses += _task_in_words(spec, task, classes)
-    done = replace(done, reading_version=_reading_version(done, sheet, resolved))
+    done = replace(done, unlabeled=_has_unlabeled(done, sheet, resolved))
+    done = replace(done, reading_version=_reading_version(done, sheet))
     try:
         return replace(done, task=task, classes=classes, metric=spec.metric or DEFAULT_METRIC[task]), guesses
     except UsageError as error:  # a metric that was given for the other task
@@ -142,7 +143,15 @@ def _guessed_signs(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> s
     return relation_column(sheet, (spec.smiles_column, spec.split_column, spec.group_column, *targets))
 
 
-def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> int | None:
+def _has_unlabeled(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> bool:
+    """Return whether a row of a single task has no label."""
+    if len(targets) > 1:
+        return False
+    [cells] = sheet.columns([targets[0]])
+    return bool(pc.any(pc.equal(label_cells(spec, sheet, targets[0], cells).cells, "")).as_py())
+
+
+def _reading_version(spec: DatasetSpec, sheet: Sheet) -> int | None:
     """Return READING or GROUPED if earlier rules gave other molecules, training rows or parts, so that keys differ.
 
     They differ if a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms, if
@@ -154,13 +163,12 @@ def _reading_version(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) ->
         padded = pc.any(pc.not_equal(groups, pc.utf8_trim_whitespace(groups))).as_py()
         if padded or spec.duplicates != "keep":
             return GROUPED
-    smiles, *labels = sheet.columns([str(spec.smiles_column), *targets[: len(targets) == 1]])
+    [smiles] = sheet.columns([str(spec.smiles_column)])
     text = pc.utf8_trim(smiles, characters=BLANKS)
     differs = pc.any(pc.match_substring_regex(text, r"[^!-~]|:[0-9]+\]")).as_py() or (
         (pc.max(pc.utf8_length(text)).as_py() or 0) > MAX_ATOMS
     )
-    unlabeled = (pc.equal(label_cells(spec, sheet, targets[0], cells).cells, "") for cells in labels)
-    return READING if differs or any(pc.any(cells).as_py() for cells in unlabeled) else None
+    return READING if differs or spec.unlabeled else None
 
 
 def _task_in_words(spec: DatasetSpec, task: str, classes: list[str] | None) -> list[str]:
