@@ -75,10 +75,10 @@ def derive_chunk(texts: Sequence[str], edits: float = 0.0, joins: float = 0.0) -
         if whole:
             made = fragments(molecule, random)
             queue += [(part, False) for part in made]
-            if edits and random.random() < edits and (other := edited(molecule, random)):
-                queue.append((other, False))
-            if joins and parts and random.random() < joins and (other := joined(molecule, random.choice(parts), random)):
-                queue.append((other, False))
+            if edits and random.random() < edits:
+                queue += [(other, False) for other in edited(molecule, random)]
+            if joins and parts and random.random() < joins:
+                queue += [(other, False) for other in joined(molecule, random.choice(parts), random)]
             if joins and made:
                 parts.append(Chem.MolFromSmiles(made[-1]) or molecule)
         smiles = Chem.MolToSmiles(molecule)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 
 from rdkit import Chem, rdBase
@@ -65,13 +66,17 @@ def table(name: str, content: bytes) -> Iterator[dict[str, str]]:
     return csv.DictReader(io.StringIO(text.decode(), newline=""))
 
 
-def benchmark_smiles(folders: Iterable[Path], others: Iterable[str] = ()) -> set[str]:
-    """Return all forms of every molecule in the CSV files of the folders and of some others; see `forms`."""
-    texts = list(others)
+def tables(folders: Iterable[Path]) -> Iterator[tuple[str, list[str]]]:
+    """Yield name and SMILES of each CSV file of the folders."""
     for path in sorted(path for folder in folders for path in folder.glob("*.csv*")):
         rows = list(table(path.name, path.read_bytes()))
         column = next(name for name in ("smiles", "mol") if name in rows[0])
-        texts += [row[column] for row in rows if row[column]]
+        yield path.name.partition(".")[0], [row[column] for row in rows if row[column]]
+
+
+def benchmark_smiles(folders: Iterable[Path], others: Iterable[str] = ()) -> set[str]:
+    """Return all forms of every molecule in the CSV files of the folders and of some others; see `forms`."""
+    texts = [*others, *chain.from_iterable(molecules for _, molecules in tables(folders))]
     chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
     with ProcessPoolExecutor() as pool:
         parts = tqdm(pool.map(all_forms, chunks), total=len(chunks), desc="benchmark molecules", disable=None)

@@ -1,7 +1,6 @@
-"""Pretrain a bundled GIN on the corpus that `corpus.py` builds: `--task masking` or `--task descriptors`.
+"""Pretrain a bundled GIN on the corpus that `corpus.py` builds: `--task` ssl, supervised, masking or descriptors.
 
-    python -m scripts.pretraining.train --task masking --corpus pretrain/corpus --out pretrain/gin_masking \
-        --steps 6500 --bf16
+    python -m scripts.pretraining.train --task ssl --corpus pretrain/corpus --out pretrain/gin_ssl --steps 20000 --bf16
 
 The same command goes on where an interrupted one stopped: every random number follows from the seed and the step.
 """
@@ -73,12 +72,13 @@ def train(args: argparse.Namespace, corpus: Corpus) -> Task:
         load_checkpoint(model.encoder, str(args.init), None)
         rescale(model.encoder, 1 / WEIGHT_SCALE, 1 / INPUT_SCALE)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
-    state_path, step, started = args.out / "state.pt", 0, time.monotonic()
+    state_path, step = args.out / "state.pt", 0
     if state_path.exists():
         state = torch.load(state_path, weights_only=True, map_location=args.device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
+    began, started = step, time.monotonic()
     bar = tqdm(batches(args, corpus, step), initial=step, total=args.steps, desc="pretrain", disable=None)
     totals = torch.zeros(len(model.figures), device=args.device)
     for index in bar:
@@ -99,7 +99,9 @@ def train(args: argparse.Namespace, corpus: Corpus) -> Task:
                 raise SystemExit(f"the loss is not finite at step {step}: lower --lr")
             mean = totals / ((step - 1) % args.every + 1)
             totals.zero_()
-            log(args, step=step, seconds=time.monotonic() - started, **named(model, "", mean),
+            seconds = time.monotonic() - started  # with the evaluations before
+            rate = (step - began) * args.batch_size / seconds
+            log(args, step=step, seconds=seconds, molecules_per_second=rate, **named(model, "", mean),
                 **named(model, "held_out_", held_out(args, model, corpus)))  # fmt: skip
             save_state(state_path, model, optimizer, step)
     return model
@@ -149,45 +151,55 @@ def recalibrate(encoder: GIN, corpus: Corpus, args: argparse.Namespace) -> None:
             encoder(corpus.graphs.batch(index))
 
 
-def normalize(encoder: GIN, corpus: Corpus) -> float:
-    """Let pooled representations have root mean square 1/2 about a mean of about 1/2; returns the RMS before.
+@torch.no_grad()
+def representation_size(encoder: GIN, corpus: Corpus) -> float:
+    """Return the root mean square of pooled representations of the held-out molecules."""
+    encoder.eval()
+    batches = [corpus.graphs.batch(index) for index in torch.arange(num_held_out(corpus)).split(512)]
+    pooled = torch.cat([encoder.readout(encoder(batch).out, batch) for batch in batches])
+    return float(pooled.square().mean().sqrt())
+
+
+@torch.no_grad()
+def normalize(encoder: GIN, size: float) -> None:
+    """Bring pooled representations of this root mean square to 1/2, about a mean of about 1/2.
 
     The last batch norm's scale and shift: what a linear head can express does not depend on them, how fast does.
     About a mean of zero the head finds the labels' mean through one number alone, by 1e-3 a step, and fits fifty labels
     one by one before. Of 1 or 1/2 and 0, 1/2 or 1 these were the best by validation scores of linear probing (ESOL,
     Lipo, BBBP, BACE; 50 and 500 labels). MiniMol's representations have 0.46 about means of 0.77.
     """
-    encoder.eval()
-    with torch.no_grad():
-        batches = [corpus.graphs.batch(index) for index in torch.arange(num_held_out(corpus)).split(512)]
-        pooled = torch.cat([encoder.readout(encoder(batch).out, batch) for batch in batches])
-        found = float(pooled.square().mean().sqrt())
-        for parameter in encoder.batch_norms[-1].parameters():
-            parameter.mul_(SIZE / found)
-        encoder.batch_norms[-1].bias.add_(SHIFT)  # type: ignore[operator]
-    return found
+    for parameter in encoder.batch_norms[-1].parameters():
+        parameter.mul_(SIZE / size)
+    encoder.batch_norms[-1].bias.add_(SHIFT)  # type: ignore[operator]
 
 
 def export(args: argparse.Namespace, model: Task, corpus: Corpus, commit: str) -> None:
     """Write the encoder as safetensors with its provenance, in the file's metadata and beside it."""
     recalibrate(model.encoder, corpus, args)
-    rescale(model.encoder)
-    before = normalize(model.encoder, corpus)
+    if not args.no_rescale:
+        rescale(model.encoder)
+    size = representation_size(model.encoder, corpus)
+    if not args.no_normalize:
+        normalize(model.encoder, size)
     last = json.loads((args.out / "log.jsonl").read_text().splitlines()[-1])
     names = ("task", "corpus", "out", "steps", "batch_size", "lr", "dropout", "seed")
     options = " ".join(f"--{name.replace('_', '-')} {getattr(args, name)}" for name in names)
     card = {
         "task": model.about,
         "corpus": corpus.info,
-        "targets": corpus.names[model.name],
+        "targets": [target for name in model.targets for target in corpus.names[name]],
         **({"started from": sha256(args.init.read_bytes()).hexdigest()} if args.init else {}),
         **{name: getattr(args, name) for name in ("steps", "batch_size", "lr", "dropout", "seed")},
         "matrix_products": "bfloat16" if args.bf16 else "float32",
         "final": last,
-        f"root mean square of representations, then scaled to {SIZE} and shifted by {SHIFT}": round(before, 4),
+        "root mean square of representations"
+        + f", then scaled to {SIZE} and shifted by {SHIFT}" * (not args.no_normalize): round(size, 4),
         "commit": commit,
         "command": f"python -m scripts.pretraining.train {options}"
         + " --bf16" * args.bf16
+        + " --no-rescale" * args.no_rescale
+        + " --no-normalize" * args.no_normalize
         + (f" --init {args.init.name}" if args.init else ""),
     }
     weights = {key: value.contiguous() for key, value in model.encoder.state_dict().items()}
@@ -210,6 +222,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--dropout", type=float, default=0.5, help="that of fine-tuning, reached at half of the steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bf16", action="store_true", help="matrix products in bfloat16")
+    parser.add_argument("--no-rescale", action="store_true", help="leave the size of the weights as trained")
+    parser.add_argument("--no-normalize", action="store_true", help="leave size and mean of representations as trained")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--every", type=int, default=500, help="steps between log lines and saved states")

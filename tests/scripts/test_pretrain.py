@@ -14,7 +14,7 @@ from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 from scripts.pretraining.corpus import build_corpus, load_corpus, save_corpus
 from scripts.pretraining.tasks import TASKS
-from scripts.pretraining.train import SHIFT, SIZE, generator, normalize, num_held_out
+from scripts.pretraining.train import SHIFT, SIZE, generator, normalize, num_held_out, representation_size
 
 TAILS = [f"{a}{b}" for a in ("", "C", "CC", "O", "CO", "N", "CN", "S") for b in ("F", "Cl", "C#N", "C(N)=O", "C1CC1")]
 SMILES = [f"c1cc(C{tail})c(CC{other})cc1Br" for tail in TAILS[:8] for other in TAILS]
@@ -98,7 +98,8 @@ def test_representations_are_scaled_and_shifted_and_keep_their_directions(corpus
     encoder = GIN(num_layers=2, dim=16)
     batch = data.graphs.batch(torch.arange(num_held_out(data)))
     before = encoder.readout(encoder.eval()(batch).out, batch).detach()
-    size = normalize(encoder, data)
+    size = representation_size(encoder, data)
+    normalize(encoder, size)
     after = encoder.readout(encoder.eval()(batch).out, batch).detach() - SHIFT
     assert float(after.square().mean().sqrt()) == pytest.approx(SIZE, abs=1e-4)
     assert torch.allclose(after * size / SIZE, before, atol=1e-5)
