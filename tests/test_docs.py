@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import torch
-from command import Command, Ended, Terminal
+from command import Command, Ended
 from fenced import blocks, files
 from graphs import without_smiles
 from lab import ROOT
@@ -71,16 +71,16 @@ def test_command_of_a_page_runs(cli: Command, command: str, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(("page", "command"), WITH_FILES, ids=lambda each: getattr(each, "stem", each))
-def test_plugin_of_a_page_runs(cli: Command, tmp_path: Path, page: Path, command: str) -> None:
+def test_plugin_of_a_page_runs(cli: Command, page: Path, command: str) -> None:
     for name, text in files(page).items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
     words = shlex.split(command)[1:]
     sweep = ["method=rollback", "method.search=false", "dataset=esol", "seed=0"] if "-m" in words else []
     names = {word.partition("=")[0] for word in sweep}
     kept = [word for word in words if word != "-m" and word.partition("=")[0] not in names]
     model = [] if any(word.startswith("model=") for word in words) else ["model=tiny_gin"]
-    ended = Terminal.of(cli.lab, tmp_path)(*kept, *sweep, *model, *SMALL)
+    ended = cli(*kept, *sweep, *model, *SMALL)
     assert ended.code == 0, ended
 
 

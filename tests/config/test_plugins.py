@@ -70,11 +70,11 @@ def lines(tmp_path: Path) -> tuple[str, str]:
     return write(tmp_path, "mine_lines", LINES_METHOD, "method", LINES_YAML)
 
 
-def test_a_tenth_method_is_one_file_and_one_yaml(lab: Lab, tmp_path: Path, lines: tuple[str, str]) -> None:
-    """As a user has it: a process of its own, a sweep, a table."""
+def test_a_tenth_method_is_one_file_and_one_yaml(cli: Command, tmp_path: Path, lines: tuple[str, str]) -> None:
+    """As a user has it: a sweep in a process of its own, a table."""
     assert len(LINES_METHOD.splitlines()) < 60
-    terminal = Terminal.of(lab, tmp_path)
-    ended = terminal.run("-m", *lines, "method=full_ft,mine_lines")
+    lab = cli.lab
+    ended = Terminal.of(lab, tmp_path).run("-m", *lines, "method=full_ft,mine_lines")
     assert ended.code == 0, ended
     assert "method=mine_lines\n  rmse: val " in ended.out
     assert any("ft (reused)" in record.seconds for record in lab.store.load())
@@ -85,9 +85,9 @@ def test_a_tenth_method_is_one_file_and_one_yaml(lab: Lab, tmp_path: Path, lines
     assert base is not None
     assert base.test == records["full_ft"].scores.test
     assert records["mine_lines"].scores.test != records["full_ft"].scores.test
-    listed = terminal("list", "methods", lines[0])
+    listed = cli("list", "methods", lines[0])
     assert "mine_lines      layer-scaled interpolation" in listed.out
-    tables = terminal("tables", "--json")
+    tables = cli("tables", "--json")
     assert [row["method"] for row in json.loads(tables.out)] == ["full_ft", "mine_lines"]
     assert "| mine_lines | " in (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
 

@@ -176,11 +176,11 @@ def test_what_cannot_be_done_is_told_before_any_work(cli: Command, tmp_path: Pat
 
 
 @pytest.mark.parametrize("rows", [pytest.param("", marks=pytest.mark.whole), '"rows": 0'])
-def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_path: Path, rows: str) -> None:
+def test_a_killed_predict_goes_on_and_gives_the_identical_file(cli: Command, tmp_path: Path, rows: str) -> None:
     """Killed when only the header is there, or later."""
-    source = with_garbage(tmp_path / "in.csv", lab, 5_000)
-    model = f"model_dir={saved(lab, *FOREST)}"
-    command = [sys.executable, "-m", "roftbench", "predict", model, f"input={source}"]
+    source = with_garbage(tmp_path / "in.csv", cli.lab, 2_500)
+    words = ["predict", f"model_dir={saved(cli.lab, *FOREST, 'method.n_estimators=20')}", f"input={source}"]
+    command = [sys.executable, "-m", "roftbench", *words]
     killed, whole = tmp_path / "killed.csv", tmp_path / "whole.csv"
     with start([*command, f"output={killed}"]) as process:
         state = killed.with_name("killed.csv.part.json")
@@ -197,9 +197,7 @@ def test_a_killed_predict_goes_on_and_gives_the_identical_file(lab: Lab, tmp_pat
     assert not rows or "of them before" in output
     without = int((pd.read_csv(killed, dtype=str, keep_default_na=False)["reason"] != "").sum())
     assert f"{without} without a prediction" in output  # those of the first call are counted, too
-    with start([*command, f"output={whole}"]) as process:
-        output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
+    assert cli(*words, f"output={whole}").code == 0
     assert killed.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.glob("killed*")) == ["killed.csv"]
 
@@ -223,7 +221,8 @@ def test_importing_roftbench_is_light(lab: Lab, tmp_path: Path) -> None:
                           capture_output=True, check=False).returncode == 1  # fmt: skip
 
 
-def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(lab: Lab, tmp_path: Path) -> None:
+def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(cli: Command, tmp_path: Path) -> None:
+    lab = cli.lab
     folder = lab.store.model_path(lab.done("method=lp", "run.keep=true").key)
     table, out = tmp_path / "in.csv", tmp_path / "out.csv"
     table.write_text("smiles\n" + "CCO\n" * 400)
@@ -232,11 +231,10 @@ def test_a_disk_that_takes_no_more_is_one_message_and_the_next_call_goes_on(lab:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\nsys.exit(c.main(sys.argv[1:]))"
     )
     words = ["predict", f"model_dir={folder}", f"input={table}", f"output={out}", "device=cpu"]
-    terminal = Terminal.of(lab, tmp_path)
-    full = terminal.python("-c", limited, *words)
+    full = Terminal.of(lab, tmp_path).python("-c", limited, *words)
     assert (full.code, full.err) == (2, f"roftbench: output={out} cannot be written: File too large\n")
     assert not out.exists()
-    assert terminal(*words).code == 0
+    assert cli(*words).code == 0
     assert len(out.read_text().splitlines()) == 401
 
 

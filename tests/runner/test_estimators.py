@@ -142,7 +142,16 @@ def test_a_sweep_runs_and_only_a_forest_imports_scikit_learn(lab: Lab, tmp_path:
     )
     lp = terminal.python("-c", code.format(["run", "model=tiny_gin", "method=lp", "train=smoke", "label_ratio=n50"]))
     assert (lp.code, lp.out.splitlines()[-1]) == (0, "False"), lp
-    sweep = ["run", "-m", *FOREST, "dataset=esol,bbbp", "label_ratio.count=50,60", "seed=0,1", "run.threads=1"]
+    sweep = [
+        "run",
+        "-m",
+        *FOREST,
+        "method.n_estimators=20",
+        "dataset=esol,bbbp",
+        "label_ratio.count=50,60",
+        "seed=0,1",
+        "run.threads=1",
+    ]
     forests = terminal.python("-c", code.format(sweep))
     assert (forests.code, forests.out.splitlines()[-1]) == (0, "True"), forests
     assert "8 jobs: 8 done" in forests.out

@@ -531,7 +531,7 @@ def finish(process: "subprocess.Popen[str]") -> str:
 def test_processes_that_meet_do_every_piece_of_work_once(lab: Lab) -> None:
     """Two run the same job and a third needs the same stage, all at once."""
     lab.done("method=lp", "label_ratio=n100")  # so that the processes find the featurized data
-    given = ("train.epochs=200",)  # long enough for them to meet in the stage
+    given = ("train.epochs=80",)  # long enough for them to meet in the stage
     jobs = [("method=full_ft", *given), ("method=full_ft", *given), ("method=roftmol", *given)]
     outputs = [finish(process) for process in [lab.start(*job) for job in jobs]]
     assert sum("already done" in output for output in outputs) == 1

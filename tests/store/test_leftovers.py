@@ -93,14 +93,14 @@ def test_the_next_start_removes_them_from_all_folders(lab: Lab, cli: Command, wo
     assert mine.exists()
 
 
-def test_a_job_killed_while_it_writes_leaves_nothing_after_the_next_start(lab: Lab, tmp_path: Path) -> None:
-    terminal = Terminal.of(lab, tmp_path)
+def test_a_job_killed_while_it_writes_leaves_nothing_after_the_next_start(cli: Command, tmp_path: Path) -> None:
+    lab = cli.lab
     kill = "import os, sys, roftbench.store.files as f, roftbench.cli.main as c\n"
     kill += "f.os.fsync = lambda number: os.kill(os.getpid(), 9)\nc.main(sys.argv[1:])"
     words = ["run", *merged(["method=lp", "train.epochs=1"])]
-    assert terminal.python("-c", kill, *words).code == -9
+    assert Terminal.of(lab, tmp_path).python("-c", kill, *words).code == -9
     left = [path.name for path in lab.results.rglob("*.tmp")]
     assert len(left) == 1
     assert re.fullmatch(r"\..+\.\d+\.[0-9a-f]{20}\.tmp", left[0])
-    assert terminal(*words).code == 0
+    assert cli(*words).code == 0
     assert list(lab.results.rglob("*.tmp")) == []

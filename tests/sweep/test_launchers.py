@@ -23,7 +23,7 @@ from roftbench.store.results import Store
 from roftbench.sweep.launchers import check_installed, threads, workers
 
 # Long enough that the jobs of two workers overlap; those of one seed share a fit.
-SWEEP = ("method=full_ft,wise_ft", "seed=0,1", "train.epochs=30")
+SWEEP = ("method=full_ft,wise_ft", "seed=0,1", "train.epochs=12")
 LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
     "submitit_local": ("hydra/launcher=submitit_local",),
