@@ -115,11 +115,11 @@ class Pool:
         places = [dict(zip(order, range(1, count + 1), strict=False)) for order in (certain, diverse)]
         chosen = list(dict.fromkeys(one for pair in zip(certain, diverse, strict=True) for one in pair))[:picks]
         own = self._cells([found.rows[one] for one in chosen])
+        predicted = zip(*models.output_columns().number_cells(found.values[chosen]), strict=True)
         rows = []
-        for rank, one in enumerate(chosen, 1):
+        for rank, (one, cells) in enumerate(zip(chosen, predicted, strict=True), 1):
             numbers = [f"{found.uncertainty[one]:.4g}", f"{found.similarity[one]:.3f}"]
-            predicted = [f"{value:.4g}" for value in found.values[one]]
-            rows.append([str(rank), _why(one, places, count), *numbers, *predicted, *own[found.rows[one]]])
+            rows.append([str(rank), _why(one, places, count), *numbers, *cells, *own[found.rows[one]]])
         columns = _of_tasks(models)
         taken = {*ADDED, *columns}
         header = [*ADDED, *columns, *(f"given_{name}" if name in taken else name for name in self.table.names)]

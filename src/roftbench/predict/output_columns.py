@@ -46,8 +46,12 @@ class Columns:
 
     def cells(self, found: Predicted, *, full: bool) -> list[list[str]]:
         """Return the columns as texts, numbers with their decimals or in full."""
+        return [*self.number_cells(found.values, full=full), *(found.texts[name] for name in self.texts), found.reasons]
+
+    def number_cells(self, found: NDArray[np.float64], *, full: bool = False) -> list[list[str]]:
+        """Return the first numeric columns, [R, C] of them or fewer, as texts, empty for NaN."""
         columns = []
-        for values, places in zip(found.values.T.tolist(), self.decimals, strict=True):
+        for values, places in zip(found.T.tolist(), self.decimals, strict=False):
             if places == WHOLE:
                 columns.append(digits.rounded_texts(values, places=0))
             elif full:
@@ -56,7 +60,7 @@ class Columns:
                 columns.append(digits.probability_texts(values))
             else:
                 columns.append(digits.rounded_texts(values, places=places))
-        return [*columns, *(found.texts[name] for name in self.texts), found.reasons]
+        return columns
 
 
 def columns_of(
