@@ -94,10 +94,8 @@ def test_the_uncertainty_of_several_tasks_is_their_mean(lab: Lab, tmp_path: Path
 
 def test_predictions_are_written_as_predict_writes_them(cli: Command, tmp_path: Path) -> None:
     """With their digits, and an empty cell where the nearest molecule has no label."""
-    tasks = {
-        "a": [round(1234.5678 + 0.1 * len(one), 4) for one in LABELED],
-        "b": ["" if one.endswith("O") else 0.01 * len(one) for one in LABELED],
-    }
+    known = [round(1234.5678 + 0.1 * len(one), 4) for one in LABELED]
+    tasks = {"a": known, "b": ["" if one.endswith("O") else 0.01 * len(one) for one in LABELED]}
     more = "dataset.targets=[a,b]"
     jobs = race(cli.lab, write_csv(tmp_path / "own.csv", {"smiles": LABELED, **tasks}), more)
     pool = write_csv(tmp_path / "more.csv", {"smiles": [*NEAR, *FAR]})
@@ -111,7 +109,7 @@ def test_predictions_are_written_as_predict_writes_them(cli: Command, tmp_path: 
     for name in of_tasks:
         assert [row[name] for row in rows] == [row[f"new_{name}"] for row in rows]
     assert any(row["b_neighbor"] == "" for row in rows)
-    assert {row["a_neighbor"] for row in rows} <= {f"{value:.3f}" for value in tasks["a"]}
+    assert {row["a_neighbor"] for row in rows} <= {f"{value:.3f}" for value in known}
 
 
 def test_a_pool_that_cannot_be_read_or_has_nothing_new_is_told(jobs: RaceJobs, lab: Lab, tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def test_held_out_molecules_are_beside_those_that_their_own_fit_learned_from(lab
         train = packed_bits([dataset.smiles[i] for i in experiment.parts.train])
         test = packed_bits([dataset.smiles[i] for i in np.searchsorted(dataset.rows, parts[-1].rows)])
         expected.append(surroundings(test, train, dataset.y[experiment.parts.train]))
-    found = joined(among_others(dataset, records, parts))
+    whole = dataset.rows if len(records) == 1 else None
+    found = joined(among_others(dataset, records, parts, whole))
     assert found.similarity is not None
     assert np.array_equal(found.similarity, np.concatenate([one.similarity for one in expected]))
     means = np.concatenate([one.local[:, :, 0] for one in expected if one.local is not None])

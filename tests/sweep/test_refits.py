@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command import Command, Terminal
-from lab import Lab, merged, molecules
+from lab import Lab, merged, molecules, write_csv
 from refusals import raises_usage
 from sklearn.linear_model import Ridge
 
@@ -19,7 +19,9 @@ from roftbench.data.descriptors import fingerprints
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.predict.calibration import calibration_error, cross_calibrated, platt
 from roftbench.predict.held_out import from_record, joined
+from roftbench.predict.neighbors import packed_bits, surroundings
 from roftbench.predict.saved_model import SavedModel, read_saved
+from roftbench.runner.run import load_experiment
 from roftbench.store.record_schema import Record
 from roftbench.sweep.refits import refits_of
 
@@ -49,7 +51,7 @@ def test_one_command_judges_a_configuration_and_saves_a_model_of_all_labels(cli:
         assert found == {
             "folds": 3,
             "mean": pytest.approx(np.mean(scores)),
-            "std": pytest.approx(np.std(scores, ddof=1)),
+            "std": pytest.approx(np.std(scores)),
         }
     # Every molecule trains; intervals come from the error of each in the fold that left it out.
     smiles, y = molecules("esol", cli.lab.job()[0], 1128)
@@ -173,6 +175,34 @@ def test_each_seed_has_a_model_and_they_predict_together(cli: Command) -> None:
     assert seeds == {0, 1}
     table = roftbench.load(*folders, device="cpu").predict(["CCO"])
     assert table.filter(like="_std").iloc[0, 0] > 0
+    Path("in.csv").write_text("smiles\nCCO\n")
+    files = "input=in.csv", "output=out.csv", "device=cpu"
+    predicted = cli("predict", f"model_dir={','.join(map(str, folders))}", *files)
+    shares = [read_saved(folder).facts["calibration"]["test_coverage"][0] for folder in folders]
+    assert f"held for {100 * np.mean(shares):.0f} % of labels in left-out folds by each model alone" in predicted.out
+
+
+def test_molecules_in_no_part_are_not_learned_from_and_are_no_neighbors(cli: Command, tmp_path: Path) -> None:
+    smiles = ["C" * length + end for length in range(2, 22) for end in ("O", "N", "F")]
+    columns = {
+        "smiles": smiles,
+        "y": [0.1 * len(one) for one in smiles],
+        "part": ["train", "test", "", "val", "train", ""] * 10,
+    }
+    own = f"dataset.path={write_csv(tmp_path / 'own.csv', columns)}", "dataset.split_column=part", "dataset.targets=[y]"
+    given = ("dataset=csv", *own, "split=column", "label_ratio=full", *RIDGE)
+    ended = cli.run(*given, KEEP_ALL)
+    assert ended.code == 0, ended
+    model = saved(cli.lab)
+    assert len(model.train) == 40
+    card = (model.folder / "README.md").read_text(encoding="utf-8")
+    for text in (ended.out, card):
+        assert "all labeled molecules but 20 that are in no part of the split" in " ".join(text.split())
+    experiment = load_experiment(*cli.lab.job(*given))
+    train = packed_bits([experiment.dataset.smiles[i] for i in experiment.parts.train])
+    test = packed_bits([experiment.dataset.smiles[i] for i in experiment.parts.test])
+    assert model.val.similarity is not None
+    assert model.val.similarity.tolist() == surroundings(test, train, None).similarity.tolist()
 
 
 def test_what_cannot_be_kept_is_refused_before_any_job(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:

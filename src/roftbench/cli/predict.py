@@ -181,7 +181,8 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
     else:
         shares = [share for share in ensemble.coverage() if share is not None]
         share = f"{100 * sum(shares) / len(shares):.0f} %" if shares else "an unknown share"
-        held = f"{share} of {'labels in left-out folds' if ensemble.refitted else 'the test labels'}"
+        alone = " by each model alone" if len(ensemble.saved) > 1 else ""
+        held = f"{share} of {f'labels in left-out folds{alone}' if ensemble.refitted else 'the test labels'}"
         without = int(np.isnan(ensemble.intervals.constant).sum())
         none = f"; {without} of {tasks} tasks have none" if without else ""
         say(f"interval  90 % intended; held for {held}{none}")

@@ -97,12 +97,18 @@ class Ensemble:
     def coverage(self) -> list[float | None]:
         """Return the share of test labels inside the intervals, per task; empty for classification.
 
-        A refit without a test part has the share of the labels of each fold inside intervals from the other folds.
+        Refits without a test part have the share of the labels of each fold inside intervals from the other folds, the
+        mean over models.
         """
         if self.task == "classification":
             return []
-        if len(self.saved) == 1 and self.refitted:
-            return list(self.saved[0].facts["calibration"]["test_coverage"])
+        if self.refitted:
+            unknown = [None] * len(self.targets)
+            each = [
+                one.facts["calibration"]["test_coverage"] if "evaluation" in one.facts else unknown
+                for one in self.saved
+            ]
+            return [float(np.mean(shares)) if None not in shares else None for shares in zip(*each, strict=True)]
         test = self.test()
         assert self.intervals is not None
         return covered(test, self.intervals.half_widths(test.prediction, test.around))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roftbench.data.dataset import MoleculeDataset
 from roftbench.formatting import score_text
@@ -26,14 +27,22 @@ class Evaluation:
 
     records: tuple[Record, ...]
 
-    def parts(self, dataset: MoleculeDataset) -> list[HeldOut]:
-        """Return the test molecules of the folds of one repeat: each molecule once, predicted by a fit without it."""
+    def parts(self, dataset: MoleculeDataset, rows: NDArray[np.int64]) -> list[HeldOut]:
+        """Return the test molecules of the folds of one repeat: each molecule once, predicted by a fit without it.
+
+        Args:
+            dataset: The data set.
+            rows: Its rows that are in a part of the split.
+        """
         folds = self.records[0].job["split"]["params"].get("folds", 1)
         records = self.records[:folds]
-        return among_others(dataset, records, [from_record(dataset, record) for record in records])
+        return among_others(dataset, records, [from_record(dataset, record) for record in records], rows)
 
-    def facts(self) -> dict[str, Any]:
-        """Return split, job keys, and mean and standard deviation (n − 1) over the folds of all metrics."""
+    def facts(self, outside: int) -> dict[str, Any]:
+        """Return split, job keys, and mean and standard deviation over the folds of all metrics, as in tables.
+
+        `outside` is the number of labeled molecules in no part of the split.
+        """
         metrics = self.records[0].scores.test
         values = {name: [record.scores.test[name] for record in self.records] for name in metrics}
         return {
@@ -41,6 +50,7 @@ class Evaluation:
             "jobs": [record.key for record in self.records],
             "test_molecules": [record.count.graphs.test for record in self.records],
             "scores": {name: _spread([one for one in found if one is not None]) for name, found in values.items()},
+            **({"outside": outside} if outside else {}),
         }
 
 
@@ -48,7 +58,7 @@ def _spread(values: list[float]) -> dict[str, Any]:
     return {
         "folds": len(values),
         "mean": float(np.mean(values)) if values else None,
-        "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "std": float(np.std(values)) if len(values) > 1 else None,
     }
 
 
@@ -64,19 +74,26 @@ def folds_in_words(facts: dict[str, Any]) -> str:
     return f"{len(jobs)} folds ({repeats}{grouping})"
 
 
+def learned_in_words(facts: dict[str, Any]) -> str:
+    """Return what the model of `Evaluation.facts` was fitted to."""
+    outside = facts.get("outside", 0)
+    return "all labeled molecules" + (f" but {outside} that are in no part of the split" if outside else "")
+
+
 def evaluation_lines(facts: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a model card on `Evaluation.facts`."""
     jobs = facts["jobs"]
     folds = len(jobs) > 1
     keys = ", ".join(f"`{key}`" for key in jobs)
+    itself = f"This model itself was fitted to {learned_in_words(facts)}: nothing is left to test it."
     yield "## Scores of the configuration"
     yield ""
     if folds:
         yield f"Scores are of cross-validation over {folds_in_words(facts)} by other fits of the same"
-        yield "configuration. This model itself was fitted to all labeled molecules: nothing is left to test it."
+        yield f"configuration. {itself}"
     else:
         yield f"Scores are of {folds_in_words(facts)} by another fit of the"
-        yield "same configuration. This model itself was fitted to all labeled molecules: nothing is left to test it."
+        yield f"same configuration. {itself}"
     yield "It had more training molecules than the fits that were scored, so the scores are rather pessimistic."
     yield ""
     yield f"| metric | {f'mean ± SD over {len(jobs)} folds' if folds else 'test'} |"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from roftbench.predict.card_tables import SHOWN, number, reliability_lines, share
-from roftbench.predict.evaluation import evaluation_lines
+from roftbench.predict.evaluation import evaluation_lines, learned_in_words
 from roftbench.predict.saved_model import SavedModel
 
 FOOT = """\
@@ -68,7 +68,7 @@ def card(saved: SavedModel) -> str:
     else:
         chosen = f", {labels['selection']} labels of which select the epoch or candidate ({metric} there:"
         chosen += f" {number(scores['val'][metric])})"
-        judged = f"fitted to all labeled molecules{chosen * (labels['selection'] > 0)}"
+        judged = f"fitted to {learned_in_words(evaluation)}{chosen * (labels['selection'] > 0)}"
     lines = [
         f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
         "",

@@ -103,14 +103,20 @@ def among(held_out: HeldOut, queries: Packed, references: Packed, y: Matrix | No
     return HeldOut(held_out.rows, held_out.y, held_out.prediction, found.similarity, found.local)
 
 
-def among_others(dataset: MoleculeDataset, records: Sequence[Record], parts: Sequence[HeldOut]) -> list[HeldOut]:
+def among_others(
+    dataset: MoleculeDataset, records: Sequence[Record], parts: Sequence[HeldOut], rows: NDArray[np.int64] | None = None
+) -> list[HeldOut]:
     """Return the test molecules of records, each part beside the molecules that its own fit has learned from.
 
-    These are the labeled molecules of the test parts of all records, or with a single record all of the data set,
-    without the record's own test and validation part.
+    Args:
+        dataset: The data set of the records.
+        records: Folds of one repeat, or a single record.
+        parts: The test molecules of each record.
+        rows: Rows of the data set in any part of the split, of which a fit learns from the labeled ones that are not in
+            its own test or validation part; those of `parts` by default, which are all where they are folds.
     """
-    rows = dataset.rows if len(records) == 1 else np.unique(np.concatenate([one.rows for one in parts]))
-    place = np.searchsorted(dataset.rows, rows)
+    rows = np.concatenate([one.rows for one in parts]) if rows is None else rows
+    place = np.searchsorted(dataset.rows, np.unique(rows))
     place = place[dataset.labeled[place]]
     packed = dict(zip(dataset.rows[place].tolist(), packed_bits([dataset.smiles[i] for i in place]), strict=True))
     unlabeled = sorted({int(row) for one in parts for row in one.rows} - set(packed))

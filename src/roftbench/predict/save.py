@@ -47,7 +47,8 @@ def save(
     training = training_set(experiment)
     train = packed_bits([experiment.dataset.smiles[i] for i in experiment.parts.train])
     val, test = (_held_out(experiment, part, train, training) for part in ("val", "test"))
-    judged = [] if evaluation is None else evaluation.parts(experiment.dataset)
+    dataset, inside = experiment.dataset, np.concatenate([experiment.whole.train, experiment.whole.val])
+    judged = [] if evaluation is None else evaluation.parts(dataset, dataset.rows[inside])
     used = joined(judged) if judged else val if calibration is None else calibration
     objective = experiment.objective
     facts = {
@@ -76,7 +77,11 @@ def save(
         "domain": Domain.of(used.similarity, train).plain(),
         "training": training.facts(),
         "scores": plain(record.scores),
-        **({} if evaluation is None else {"evaluation": evaluation.facts()}),
+        **(
+            {}
+            if evaluation is None
+            else {"evaluation": evaluation.facts(int(dataset.labeled.sum() - dataset.labeled[inside].sum()))}
+        ),
         "count": plain(record.count),
         "warnings": record.warnings,
         "data": {name: value for name, value in plain(record.data).items() if name not in ("dropped", "place")}

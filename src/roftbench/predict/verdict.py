@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from roftbench.formatting import score_text
-from roftbench.predict.evaluation import folds_in_words
+from roftbench.predict.evaluation import folds_in_words, learned_in_words
 from roftbench.predict.saved_model import SavedModel
 
 SHOWN = 5  # tasks with their intervals
@@ -16,7 +16,8 @@ def verdict(saved: SavedModel) -> Iterator[tuple[str, str]]:
     scores = ", ".join(_scores(facts["metric"], evaluation))
     yield "judged", f"{scores}; {folds_in_words(evaluation)}, by other fits of the same configuration"
     labels = facts["count"]["labels"]["weights"]
-    yield "fitted", f"to all labeled molecules ({labels:,} labels), so that nothing is left to test this model itself"
+    learned = f"{learned_in_words(evaluation)} ({labels:,} labels)"
+    yield "fitted", f"to {learned}, so that nothing is left to test this model itself"
     yield from _uncertainty(saved)
     low, high = facts["atoms"][1:3]
     yield "range", f"90 % of the training molecules have {low} to {high} atoms"
