@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from made_records import record, runs
+from msgspec import structs
 
 from roftbench.report.aggregate import canonical_json, cells, long_table, mean_rank, select
+from roftbench.store.record_schema import RecordSummary
 
 
 def ranks_of(records: list[dict[str, Any]]) -> dict[str, float | None]:
@@ -33,7 +35,8 @@ def test_long_table_has_a_row_per_record_and_candidate() -> None:
         *("own", "metric", "method", "params", "seed", "replicate", "val", "test", "test_own"),
         *("labels", "labels_selection", "labels_interpolation"),
         *("test_sd", "test_min", "test_max", "test_positives", "noise", "trained_parameters", "fit_seconds"),
-        *("fit_cpu_seconds", "feature_shift", "pretrain_gain", "pretrain_gain_percent", "parameter_shift", "key"),
+        *("fit_cpu_seconds", "feature_shift", "pretrain_gain", "pretrain_gain_percent", "parameter_shift"),
+        *("searched", "key"),
     ]
     assert long["params"].tolist() == ['{"weight":0.1}', '{"weight":1}']
     assert long["val"].tolist() == [0.5, 0.7]
@@ -63,6 +66,16 @@ def test_a_candidate_of_two_jobs_counts_once_whatever_the_order(reverse: bool) -
     single = record(candidates={1.0: (0.9, 0.9)}, key="b")
     long = long_table([single, search] if reverse else [search, single])
     assert sorted(zip(long["params"], long["val"], strict=True)) == [('{"weight":0.1}', 0.8), ('{"weight":1}', 0.5)]
+
+
+@pytest.mark.parametrize("keys", ["ab", "ba"])
+def test_the_cost_of_a_cell_is_that_of_its_searches(keys: str) -> None:
+    def cost(seconds: float, **given: Any) -> RecordSummary:
+        return structs.replace(record(candidates={1: (0.5, 0.5)}, **given), seconds={"ft": seconds})
+
+    search, single = cost(8, key=keys[0], method__search=True), cost(2, key=keys[1])
+    assert cells(long_table([search, single, cost(3, seed=1)]))["fit_seconds"].tolist() == [8]
+    assert cells(long_table([single, cost(3, seed=1)]))["fit_seconds"].tolist() == [2.5]
 
 
 def test_candidate_params_are_completed_by_the_methods() -> None:

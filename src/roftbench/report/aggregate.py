@@ -31,7 +31,8 @@ CELL = ["setting", "dataset", "method"]
 BUDGET = {"labels": "weights", "labels_selection": "selection", "labels_interpolation": "interpolation"}
 SPREAD = {"test_sd": "sd", "test_min": "min", "test_max": "max", "test_positives": "positives"}
 BOUNDS = [*SPREAD, "noise"]
-COST = ["trained_parameters", "fit_seconds", "fit_cpu_seconds"]
+SECONDS = ["fit_seconds", "fit_cpu_seconds"]
+COST = ["trained_parameters", *SECONDS]
 DIAGNOSTICS = ["feature_shift", "pretrain_gain", "pretrain_gain_percent"]
 MEANS = [*BUDGET, *BOUNDS, *COST, *DIAGNOSTICS]  # columns that a cell averages over its replicates
 By = Literal["val", "test"]
@@ -50,14 +51,15 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
     labels, labels_selection, labels_interpolation (how many labels were used for weights, selection and interpolation
     coefficients; NaN = not recorded), test_sd, test_min, test_max, test_positives (spread of the test labels), noise
     (of the assay; NaN = not recorded), trained_parameters, fit_seconds, fit_cpu_seconds (`report.cost`), feature_shift,
-    pretrain_gain, pretrain_gain_percent (NaN = not known), parameter_shift (by block; None: not recorded), key.
+    pretrain_gain, pretrain_gain_percent (NaN = not known), parameter_shift (by block; None: not recorded), searched
+    (whether the job searched hyperparameters, whose seconds are those of all candidates), key.
 
     Contents that share a name get the fields in which they differ appended: "paper (epochs=30)". The same candidate
-    of a search job and of a single job is one row, the one of the smaller key. `metric` gives `test` by another
-    metric than each data set's own; records of the other task are left out. `pool` makes replicates of jobs that
-    differ in the seeds of split or label ratio. Raises ValueError for a metric that is unknown.
+    of a search job and of a single job is one row, that of the search, else the one of the smaller key. `metric` gives
+    `test` by another metric than each data set's own; records of the other task are left out. `pool` makes replicates
+    of jobs that differ in the seeds of split or label ratio. Raises ValueError for a metric that is unknown.
     """
-    done = sorted(records, key=lambda record: record.key)
+    done = sorted(records, key=lambda record: (not record.job["method"]["search"], record.key))
     if metric is not None:
         done = [record for record in done if metric in record.candidates[0].test]
     keys = CellKeys(pool=pool)
@@ -75,6 +77,7 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
         *_SCORES,
         *MEANS,
         "parameter_shift",
+        "searched",
         "key",
     ]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys([*_SCORES, *MEANS], float))  # None -> NaN
@@ -134,9 +137,9 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     params, mean, std, n, n_expected (how many seeds there are in the cells of the setting and task), replicates (those
     of the cell, separated by blanks), scores (those of the replicates, in their order), labels, labels_selection,
     labels_interpolation, bounds, cost and diagnostics of `long_table` (means over the replicates; NaN where one is not
-    known), tuned (the hyperparameters that had other candidates, as text). The standard deviation is the population's
-    (ddof 0), the convention of the field and of the paper. A score undefined in any seed makes mean and std NaN: it is
-    never left out of an average.
+    known; seconds only over searches where there are any), tuned (the hyperparameters that had other candidates, as
+    text). The standard deviation is the population's (ddof 0), the convention of the field and of the paper. A score
+    undefined in any seed makes mean and std NaN: it is never left out of an average.
     """
     chosen = selected(long, by).sort_values("replicate", kind="stable")
     table = chosen.drop_duplicates(CELL)[[*_KEY, "task", "own", "metric", "method", "params"]].set_index(CELL)
@@ -147,8 +150,10 @@ def cells(long: pd.DataFrame, by: By = "val") -> pd.DataFrame:
     table["n_expected"] = chosen.groupby(CELL)["n_expected"].first()
     table["replicates"] = grouped["replicate"].agg(" ".join)
     table["scores"] = grouped["test"].agg(tuple)
+    searched = chosen["searched"] | ~chosen.groupby(CELL)["searched"].transform("any")
+    alike = chosen[searched.astype(bool)].groupby(CELL)
     for column in MEANS:
-        table[column] = _mean(grouped[column])
+        table[column] = _mean((alike if column in SECONDS else grouped)[column])
     candidates = long.groupby(CELL)["params"].unique()
     pairs = zip(table["params"], candidates.reindex(table.index), strict=True)
     table["tuned"] = [_tuned(params, list(others)) for params, others in pairs]
@@ -222,7 +227,8 @@ def _candidates(
         gain = gains.get((record.key, params), (None, None))
         means = [*budget, *bounds, *cost, None if one.feature_shift is UNSET else one.feature_shift, *gain]
         blocks = None if one.parameter_shift is UNSET else one.parameter_shift
-        yield [*key, task, own, metric or own, method, params, seed, replicate, *scores, *means, blocks, record.key]
+        from_job = blocks, bool(record.job["method"]["search"]), record.key
+        yield [*key, task, own, metric or own, method, params, seed, replicate, *scores, *means, *from_job]
 
 
 def _tuned(params: str, candidates: list[str]) -> str:
