@@ -37,6 +37,9 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := sorted({*arguments.commands} - {*COMMANDS, "sweep"}):
         parser.error(f"unknown command {unknown[0]}: choose from {', '.join(COMMANDS)}, sweep")
+    faults = arguments.faults.split(",")
+    if unknown := sorted({*faults} - {*FAULTS}):
+        parser.error(f"unknown fault {unknown[0]}: choose from {', '.join(FAULTS)}")
     bad = 0
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         ground = Ground(Path(folder))
@@ -44,7 +47,7 @@ def main() -> int:
             if name == "sweep":
                 bad += kill_sweeps(ground, arguments.count or 200, arguments.seed)
             else:
-                bad += try_command(ground, name, arguments.faults.split(","), arguments.count, arguments.seed)
+                bad += try_command(ground, name, faults, arguments.count, arguments.seed)
     print(f"{bad} wrong: named above" if bad else "nothing was lost")
     return int(bad > 0)
 
