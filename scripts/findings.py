@@ -1,0 +1,256 @@
+"""Recompute the tables of docs/findings.md, the paper's claims one by one, from the committed scores in results/.
+
+python -m scripts.findings           print them
+python -m scripts.findings --write   write them into the page, between its markers
+
+The unit is the data set: its columns (splits, label counts, learners) are averaged first and give one observation.
+"""
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from roftbench.metrics import METRICS
+from roftbench.report.aggregate import cells, complete_losses, long_table
+from roftbench.report.format import markdown_table
+from roftbench.report.scores import read_scores
+from roftbench.report.statistics.inference import ALPHA, MIN_PAIRS, bootstrap_interval, signed_rank
+from roftbench.store.files import write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "findings.md"
+HEADER = ["comparison", "where", "data sets", "ahead on", "mean gain, %", "95 % interval", "p", "told apart", "needed"]
+WORTH = 2.0  # %, the gain for which `needed` counts data sets
+POWER = 1.96 + 0.84  # quantiles of the normal distribution: two-sided 0.05, power 0.8
+
+PHYSICAL = ("esol", "freesolv", "lipo")
+WEIGHT, PARTIAL = ["wise_ft", "l2_sp"], ["lp", "surgical_ft", "lp_ft"]
+REPRESENTATION = ["feature_map", "bss"]
+OTHERS = ["full_ft", *WEIGHT, *PARTIAL, *REPRESENTATION]
+SUPERVISED, SELF_SUPERVISED = "gin_descriptors", "gin_masking"
+
+
+@cache
+def scores(folder: str, *, pool: bool = False) -> pd.DataFrame:
+    """Return the cells of a folder of results that have all seeds or folds."""
+    [path] = (ROOT / "results" / folder).glob("scores.csv*")
+    table = cells(long_table(read_scores(path)[0], pool=pool))
+    return table[complete_losses(table).notna()]
+
+
+def gains(table: pd.DataFrame, which: str, first: Sequence[str], others: Sequence[str]) -> "pd.Series[float]":
+    """Return how much better the mean score of `first` is than that of `others` on each data set, in %.
+
+    `which` is the column ("model" or "method") that tells them apart. Of an error the gain is its relative reduction,
+    of other metrics their relative rise.
+    """
+    columns = [name for name in ("dataset", "split", "label_ratio", "model", "method", "metric") if name != which]
+    if which == "method":
+        columns.remove("model")
+    wide = table.pivot_table(index=columns, columns=which, values="mean")[[*first, *others]].dropna()
+    own, rival = wide[list(first)].mean(axis="columns"), wide[list(others)].mean(axis="columns")
+    sign = np.array([1 if METRICS[name].higher_is_better else -1 for name in wide.index.get_level_values("metric")])
+    found: pd.Series[float] = (100 * sign * (own - rival) / rival).groupby("dataset").mean()
+    return found
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign and one decimal."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def row(comparison: str, where: str, found: "pd.Series[float]") -> list[str]:
+    """Return a row of `HEADER` for the gains on data sets."""
+    values = np.array(found, np.float64)
+    p, ranks = signed_rank(values)
+    low, high = bootstrap_interval(values)
+    told = "too few" if len(values) < MIN_PAIRS else "no" if not p < ALPHA else "better" if ranks > 0 else "worse"
+    needed = math.ceil((POWER * float(values.std(ddof=1)) / WORTH) ** 2)
+    return [
+        comparison,
+        where,
+        str(len(values)),
+        f"{(values > 0).sum()}",
+        signed(values.mean()),
+        "–" if np.isnan(low) else f"{signed(low)} to {signed(high)}",
+        "–" if np.isnan(p) else f"{p:.3f}" if p >= 0.001 else f"{p:.0e}",
+        told,
+        str(max(needed, MIN_PAIRS)),
+    ]
+
+
+def few_labels(counts: Sequence[str], only: Sequence[str] | None = None) -> Iterator[list[str]]:
+    """Yield the supervised over the self-supervised bundled encoder, by the learner on the frozen embedding."""
+    pair = [SUPERVISED], [SELF_SUPERVISED]
+    for folder, split in (("cv_frozen", "scaffold folds"), ("cv_frozen_random", "random folds")):
+        table = scores(folder)
+        for count in counts:
+            chosen = table[(table["label_ratio"] == count) & table["method"].isin(["ridge", "gp"])]
+            if only is not None:
+                chosen = chosen[chosen["dataset"].isin(only)]
+            if len(chosen):
+                yield row(
+                    "supervised over self-supervised", f"ridge and GP, {count}, {split}", gains(chosen, "model", *pair)
+                )
+
+
+def claim_a() -> Iterator[list[str]]:
+    """Supervised pretraining with few labels."""
+    yield from few_labels(["n50", "n100"])
+    table = scores("transfer_full_ft")
+    found = gains(table[table["label_ratio"] == "n50"], "model", [SUPERVISED], [SELF_SUPERVISED])
+    yield row("supervised over self-supervised", "full FT, n50, scaffold split", found)
+    table = scores("transfer_lp_converged")
+    for network in ("gcn", "graphsage"):
+        pair = [f"{network}_supervised"], [f"{network}_contextpred"]
+        found = gains(table[table["label_ratio"] == "n50"], "model", *pair)
+        yield row(f"`{network}_supervised` over `{network}_contextpred`", "LP (converged), n50, scaffold split", found)
+
+
+def claim_b() -> Iterator[list[str]]:
+    """Supervised pretraining with more labels, near its task and far from it."""
+    table = scores("cv_frozen")
+    large = sorted(table[table["label_ratio"] == "n500"]["dataset"].unique())
+    yield from (one for one in few_labels(["n50", "n500"], large) if "scaffold" in one[1])
+    chosen = table[table["method"].isin(["ridge", "gp"]) & table["dataset"].isin(large)]
+    pair = [SUPERVISED], [SELF_SUPERVISED]
+    many = gains(chosen[chosen["label_ratio"] == "n500"], "model", *pair)
+    yield row(
+        "gain with 500 less gain with 50 labels",
+        "the same",
+        many - gains(chosen[chosen["label_ratio"] == "n50"], "model", *pair),
+    )
+    near = many.index.isin(PHYSICAL)
+    yield row("near its task (ESOL, Lipo)", "n500", many[near])
+    yield row("far from it (classes, activities)", "n500", many[~near])
+
+
+def claim_c() -> Iterator[list[str]]:
+    """Weight-based methods on a self-supervised encoder."""
+    table = scores("gin_masking")
+    where = "`gin_masking`, n50 and n100, both splits"
+    yield row("WiSE-FT and L²-SP over full FT", where, gains(table, "method", WEIGHT, ["full_ft"]))
+    yield row("the same over partial", where, gains(table, "method", WEIGHT, PARTIAL))
+    yield row("the same over representation-based", where, gains(table, "method", WEIGHT, REPRESENTATION))
+    tuned = pd.concat([scores("wise_ft_grid"), table[table["method"] != "wise_ft"]])
+    yield row(
+        "the same over full FT, share of WiSE-FT by validation", where, gains(tuned, "method", WEIGHT, ["full_ft"])
+    )
+
+
+def claim_d() -> Iterator[list[str]]:
+    """Partial fine-tuning under shift."""
+    table = scores("gin_masking")
+    by_split = {
+        split: gains(table[table["split"] == split], "method", PARTIAL, ["full_ft"]) for split in ("scaffold", "random")
+    }
+    for split, found in by_split.items():
+        yield row("partial over full FT", f"{split} split, n50 and n100", found)
+    yield row("gain at new scaffolds less gain at random", "the same", by_split["scaffold"] - by_split["random"])
+    size = scores("gin_masking_size")
+    yield row("partial over full FT", "largest molecules as test, n50", gains(size, "method", PARTIAL, ["full_ft"]))
+
+
+def claim_e() -> Iterator[list[str]]:
+    """How early full fine-tuning is best on validation, by data set."""
+    frame = pd.read_csv(ROOT / "results" / "gin_masking" / "scores.csv")
+    frame = frame[frame["method"] == "full_ft"]
+    for (task, dataset), group in frame.groupby(["task", "dataset"]):
+        epochs = group.groupby("label_ratio")["best_epoch"].median()
+        yield [str(dataset), str(task), *(f"{epochs[count]:g}" for count in ("n50", "n100"))]
+
+
+def claim_f() -> Iterator[list[str]]:
+    """ROFT-MOL among the methods."""
+    table = scores("gin_masking")
+    where = "n50 and n100, both splits"
+    yield row("ROFT-MOL over full FT", where, gains(table, "method", ["roftmol"], ["full_ft"]))
+    yield row("ROFT-MOL over the mean of the eight", where, gains(table, "method", ["roftmol"], OTHERS))
+    for task in ("regression", "classification"):
+        of_task = table[table["task"] == task]
+        yield row("the same", f"{where}, {task}", gains(of_task, "method", ["roftmol"], OTHERS))
+    strict = scores("strict_draws", pool=True)
+    where = "50 labels in all, three draws of both splits"
+    yield row("ROFT-MOL over full FT", where, gains(strict, "method", ["roftmol"], ["full_ft"]))
+    yield row("ROFT-MOL over LP", where, gains(strict, "method", ["roftmol"], ["lp"]))
+    rivals = scores("rivals")
+    rivals = rivals[~rivals["baseline"]]
+    others = sorted({*rivals["method"]} - {"roftmol"})
+    where = "50 labels in all, one scaffold fold"
+    yield row("ROFT-MOL over the mean of 25 methods", where, gains(rivals, "method", ["roftmol"], others))
+
+
+def claim_g() -> Iterator[list[str]]:
+    """How much better ROFT-MOL is than each method."""
+    table = scores("gin_masking")
+    for method in OTHERS:
+        yield row(
+            f"ROFT-MOL over `{method}`", "n50 and n100, both splits", gains(table, "method", ["roftmol"], [method])
+        )
+
+
+def beside() -> Iterator[list[str]]:
+    """Fingerprints beside encoders and methods."""
+    table = scores("cv_frozen")
+    table = table[table["method"] == "ridge"]
+    for count in ("n50", "n100", "n500"):
+        for model in (SELF_SUPERVISED, SUPERVISED, "minimol"):
+            of_count = table[table["label_ratio"] == count]
+            yield row(
+                f"ECFP over `{model}`", f"ridge, {count}, scaffold folds", gains(of_count, "model", ["ecfp"], [model])
+            )
+    rivals = scores("rivals")
+    fingerprint = (rivals["model"] == "ecfp") & (rivals["method"] == "ridge")
+    chosen = rivals[fingerprint | ~rivals["baseline"]]
+    for method in ("full_ft", "roftmol", "lp"):
+        found = gains(chosen, "method", ["ridge"], [method])
+        yield row(f"ECFP with ridge over `{method}`", "50 labels in all, one scaffold fold", found)
+
+
+EPOCHS = ["data set", "task", "50 labels", "100 labels"]
+CLAIMS = {
+    "a": (HEADER, claim_a),
+    "b": (HEADER, claim_b),
+    "c": (HEADER, claim_c),
+    "d": (HEADER, claim_d),
+    "e": (EPOCHS, claim_e),
+    "f": (HEADER, claim_f),
+    "g": (HEADER, claim_g),
+    "h": (HEADER, beside),
+}
+
+
+def tables() -> dict[str, str]:
+    """Return the Markdown table of each claim by its letter."""
+    return {letter: markdown_table(header, list(claim())) for letter, (header, claim) in CLAIMS.items()}
+
+
+def filled(page: str) -> str:
+    """Return the page with the tables between its markers; raises ValueError if it has other ones."""
+    for letter, table in tables().items():
+        begin, end = f"<!-- table {letter} -->\n", "<!-- end -->"
+        if page.count(begin) != 1:
+            raise ValueError(f"{page.count(begin)} places for table {letter}")
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}\n{table}\n\n{end}{rest.partition(end)[2]}"
+    return page
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print the tables, or write them into the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    if parser.parse_args(words).write:
+        write_text(PAGE, filled(PAGE.read_text(encoding="utf-8")))
+        return
+    for letter, table in tables().items():
+        print(f"({letter})\n\n{table}\n")
+
+
+if __name__ == "__main__":
+    main()
