@@ -21,7 +21,7 @@ LIMIT = 600.0  # seconds after which a command hangs
 JOB = ("model=tiny_gin", "train=smoke", "dataset=esol", "label_ratio=n50", "run.device=cpu", "run.threads=1")
 RACE = (
     "dataset=esol", "split=random", "train=smoke", "label_ratio.count=40", "label_ratio.val_budget=strict",
-    "advise.features=ecfp", "advise.estimators=random_forest", "advise.models=tiny_gin", "advise.methods=lp",
+    "advise.features=ecfp", "advise.estimators=ridge", "advise.models=tiny_gin", "advise.methods=lp",
     "advise.folds=3", "advise.members=1", "advise.budget=5jobs",
     "run.device=cpu", "run.threads=1",
 )  # fmt: skip
