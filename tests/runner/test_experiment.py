@@ -53,12 +53,14 @@ def test_the_record_holds_the_spread_of_the_test_labels(lab: Lab, dataset: str) 
         assert data.noise == 0.6
 
 
-def test_noise_of_an_own_table_is_recorded_and_in_no_key(lab: Lab, tmp_path: Path) -> None:
+def test_noise_and_unit_of_an_own_table_are_recorded_and_in_no_key(lab: Lab, tmp_path: Path) -> None:
     smiles, labels = molecules("esol", lab.job()[0], 60)
     path = write_csv(tmp_path / "my.csv", {"smiles": smiles, "y": labels})
     words = ("dataset=csv", f"dataset.path={path}", "split=random", "label_ratio=full", "method=lp", "train.epochs=1")
-    assert lab.job(*words, "dataset.noise=0.3")[0].key == lab.job(*words)[0].key
-    assert lab.done(*words, "dataset.noise=0.3").data.noise == 0.3
+    stated = "dataset.noise=0.3", "dataset.units='µM'"
+    assert lab.job(*words, *stated)[0].key == lab.job(*words)[0].key
+    data = lab.done(*words, *stated).data
+    assert (data.noise, data.units) == (0.3, "µM")
     with raises_usage(key="dataset.noise", got=-1.0):
         lab.job(*words, "dataset.noise=-1")
 

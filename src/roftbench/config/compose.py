@@ -134,7 +134,7 @@ def _how_to_write(override: str) -> str:
         return "write key=value, for example method=lp"
     is_list = value.startswith("[") and value.endswith("]")
     shown = shell_word(key, quoted_list(elements(value)) if is_list else quoted(value.strip("'\"")))
-    return f"a value with blanks, brackets, commas or quotes needs quotes within quotes: {shown}"
+    return f"a value with blanks, brackets, commas, quotes or letters such as µ needs quotes within quotes: {shown}"
 
 
 def _missing_option(error: MissingConfigException) -> UsageError:

@@ -199,6 +199,7 @@ class Experiment(ABC):
                 name: undefined_tasks(self.objective.task, dataset.y[part]) for name, part in parts.items()
             },
             test_labels=label_statistics(self.objective.task, dataset.y[self.parts.test]),
+            units=dataset.spec.units,
             noise=dataset.spec.noise,
         )
 

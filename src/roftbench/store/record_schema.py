@@ -120,7 +120,8 @@ class LabelStatistics(Struct, frozen=True):
 class DataResult(Struct, frozen=True):
     """The data file of a job, its rows, the spread of its labels, and hashes of its parts; None: not recorded.
 
-    `noise` is the standard deviation of repeated measurements, in the label's unit, as the data set's config states.
+    `units` is the label's unit and `noise` the standard deviation of repeated measurements in it, as the data set's
+    config states.
     """
 
     sha256: str | None = None
@@ -132,6 +133,7 @@ class DataResult(Struct, frozen=True):
     parts_sha256: str | None = None
     undefined_tasks: dict[str, int] = {}
     test_labels: LabelStatistics | None = None
+    units: str | None = None
     noise: float | None = None
 
 

@@ -94,8 +94,10 @@ def test_several_targets_have_figures_of_their_own_and_missing_labels_no_points(
     one = [len(text) * 1.5 for text in smiles]
     two = [value if at % 3 else None for at, value in enumerate(one)]
     path = write_csv(tmp_path / "own.csv", {"smiles": smiles, "one": one, "two": two})
-    lab.done("dataset=csv", f"dataset.path={path}", "dataset.targets=[one,two]", "label_ratio=full", "split=random")
+    own = "dataset=csv", f"dataset.path={path}", "dataset.targets=[one,two]", "dataset.units='µM'"
+    lab.done(*own, "label_ratio=full", "split=random")
     group = group_of(lab)
+    assert Loaded(group, lab.store, origins(lab)).labels.units == "µM"
     found = list(pictures.pictures(group, lab.store, origins(lab)))
     assert [one.stem for one in found] == [
         f"{kind}_own_random_full_{target}" for target in ("one", "two") for kind in ("parity", "residuals")

@@ -145,7 +145,7 @@ def spec_of(record: Record | RecordSummary) -> DatasetSpec:
         return replace(shipped, **known)
     if place is None:
         raise UsageError(f"the record does not name the file of data set {given['name']}", key="dataset.path")
-    return DatasetSpec(path=str(Path(place)), **known)
+    return DatasetSpec(path=str(Path(place)), units=record.data.units, **known)
 
 
 @cache
