@@ -30,6 +30,11 @@ def score_text(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if SMALL <= abs(value) < LARGE else f"{value:.3e}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 row" or "1,200 rows"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def byte_size(count: int) -> str:
     """Return a number of bytes with a unit, such as "1.5 MB"."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

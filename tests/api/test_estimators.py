@@ -179,6 +179,12 @@ def test_unreadable_molecule(molecules: Molecules) -> None:
         classifier.predict(["what"])
 
 
+@pytest.mark.parametrize(("name", "parameter"), [("seed", "random_state"), ("method", "method")])
+def test_options_that_a_parameter_sets_are_refused(molecules: Molecules, name: str, parameter: str) -> None:
+    with raises_usage(f"which the parameter {parameter} sets", key="options", got=name):
+        FineTunedRegressor(**RIDGE, options={name: 4}).fit(*molecules)
+
+
 @pytest.mark.parametrize("options", [RIDGE, {**NETWORK, "n_seeds": 2}], ids=["ridge", "networks"])
 def test_saved_estimator_predicts_the_same(molecules: Molecules, tmp_path: Path, options: dict[str, Any]) -> None:
     smiles, y = molecules

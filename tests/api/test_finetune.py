@@ -130,5 +130,16 @@ def test_error_names_the_arguments_and_no_temporary_file(temporary: Path) -> Non
 def test_unknown_option_is_refused(temporary: Path) -> None:
     with raises_usage(match="Did you mean 'train.epochs'"):
         roftbench.finetune(["CCO", "CC"], [1.0, 2.0], train={"epoch": 3})
+    for word, key in (
+        ("method=knn", "method"),
+        ("run.device=cpu", "run.device"),
+        ("+dataset.task=regression", "dataset.task"),
+    ):
+        with raises_usage("as an argument", key=key, got=word):
+            roftbench.finetune(["CCO", "CC"], [1.0, 2.0], word)
+    with raises_usage("finetune sets dataset.path", key="dataset.path"):
+        roftbench.finetune(["CCO", "CC"], [1.0, 2.0], "dataset.path=other.csv")
+    with raises_usage("finetune sets run.keep", key="run.keep"):
+        roftbench.finetune(["CCO", "CC"], [1.0, 2.0], run={"keep": "all"})
     with raises_usage(key="n_seeds", got=0):
         roftbench.finetune(["CCO", "CC"], [1.0, 2.0], n_seeds=0)

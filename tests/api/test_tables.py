@@ -59,3 +59,6 @@ def test_wrong_requests_are_refused(tmp_path: Path) -> None:
         records.leaderboard(method="lq")
     with raises_usage(key="paths.results"):
         records.leaderboard(**{"paths.results": "elsewhere"})
+    for key, value in (("select", "test"), ("reference", "lp"), ("delta", "0.1")):
+        with raises_usage(key=key):
+            records.leaderboard(**{key: value})

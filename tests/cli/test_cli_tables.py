@@ -190,12 +190,13 @@ def test_the_layout_of_a_paper_is_one_file_that_latex_sets(cli: Command, several
 def test_the_layout_of_a_paper_refuses_what_it_cannot_show(cli: Command, several: Lab) -> None:
     before = cli.files()
     paper = ("tables", "--layout", "paper")
-    for words in (("--json",), ("--by", "model"), ("select=test",)):
+    for words in (("--json",), ("--by", "model"), ("select=test",), ("delta=0.1",), ("--figures",), ("--predictions",)):
         cli(*paper, *words).refused("--layout paper cannot be combined with")
     cli(*paper, "group=model,split").refused("keep split and label_ratio in group=")
     cli(*paper, "--decimals", "9").refused("--decimals must be ≥ 0 and ≤ 6")
     cli("tables", "--percent").refused("--decimals and --percent belong to --layout paper")
     cli("tables", "--by", "model", "metric=all").refused("metric=all")
+    cli("tables", "--by", "model", "--figures").refused("--by model cannot be combined with --figures")
     assert cli.files() == before
 
 

@@ -104,12 +104,25 @@ def test_a_cross_validation_gives_its_name_to_the_model_of_all_labels(cli: Comma
     assert ended.code == 0, ended
     card = (Names(cli.lab.store).folders("production")[0] / "README.md").read_text(encoding="utf-8")
     scores = [one.scores.test["rmse"] for one in cli.lab.store.load()]
-    verdict = f"rmse {np.mean(scores):.3f} ± {np.std(scores, ddof=1):.3f}"
+    verdict = f"rmse {np.mean(scores):.3f} ± {np.std(scores):.3f}"
     judged = next(line for line in ended.out.splitlines() if line.strip().startswith("judged"))
     assert verdict in judged
-    assert f"{np.mean(scores):.4f} ± {np.std(scores, ddof=1):.4f}" in card
+    assert f"{np.mean(scores):.4f} ± {np.std(scores):.4f}" in card
     line = cli("list", "kept").out.splitlines()[1]
     assert f"{verdict}, 3 folds" in line
+
+
+def test_a_name_of_several_seeds_has_the_score_of_all_their_folds(cli: Command) -> None:
+    given = ("split=cv", "split.folds=3", "label_ratio=full", "seed=0,1", "run.keep=both")
+    assert cli.run("-m", *LP, *given).code == 0
+    scores = [one.scores.test["rmse"] for one in cli.lab.store.load()]
+    assert len(set(scores)) == 6
+    line = cli("list", "kept").out.splitlines()[1]
+    assert f"rmse {np.mean(scores):.3f} ± {np.std(scores):.3f}, 3 folds × 2 seeds" in line
+    runs = cli("list", "runs").out.splitlines()
+    assert "fold" in runs[0].split()
+    assert len({tuple(run.split()[2:-2]) for run in runs}) == 7
+    assert {row["fold"] for row in json.loads(cli("list", "runs", "--json").out)} == {0, 1, 2}
 
 
 def test_commands_and_calls_need_one_known_model(cli: Command, tmp_path: Path) -> None:

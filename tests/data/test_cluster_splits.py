@@ -82,5 +82,5 @@ def test_time_split_puts_the_latest_into_test_and_cuts_no_date() -> None:
 
 
 def test_a_cell_that_is_no_date_is_named() -> None:
-    with pytest.raises(UsageError, match=r"split\.column=date: row 2 .* holds 'soon', which is no date"):
+    with pytest.raises(UsageError, match=r"split\.column=date: row 3 holds 'soon', which is no date"):
         dates(["2020", "2021-02-03", "soon"], "date", np.array([0, 1, 2]))

@@ -108,7 +108,7 @@ def test_a_task_without_any_training_label_has_no_prediction(cli: Command, tmp_p
     assert found["reason"].tolist() == [""]
     (tmp_path / "in.csv").write_text("smiles\nCCO\n")
     said = cli("predict", f"model_dir={folder}", f"input={tmp_path / 'in.csv'}", "output=out.csv").out
-    assert "no training label in 1 tasks, which have no prediction: b" in said
+    assert "no training label in 1 task, without prediction: b" in said
     assert "no label in 1 of 2 tasks" in (folder / "README.md").read_text()
 
 

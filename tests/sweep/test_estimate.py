@@ -148,16 +148,15 @@ def test_jobs_that_ask_for_more_labels_than_there_are_do_not_spoil_the_others(la
 
 def test_a_model_without_a_network_takes_what_its_records_say(lab: Lab) -> None:
     unknown = estimated(lab, *FOREST, "seed=1,2")
-    assert unknown.without == {"no record of ecfp on esol": 2}
+    assert unknown.without == {"no record of ecfp · random_forest on esol": 2}
     total = lab.done(*FOREST).seconds["total"]
     known = estimated(lab, *FOREST, "seed=1,2")
-    assert known.seconds == pytest.approx(2 * total + 2 * known_start(lab))
+    assert known.seconds == pytest.approx(2 * total)
     assert (known.without, known.fits) == ({}, 0)
-
-
-def known_start(lab: Lab) -> float:
-    [record] = lab.store.load()
-    return start_of(record)
+    other = estimated(lab, "model=ecfp", "method=mean", "seed=1")
+    assert other.without == {"no record of ecfp · mean on esol": 1}
+    search = estimated(lab, *FOREST, "method.search=true")
+    assert search.without == {"no record of ecfp · random_forest with its search on esol": 1}
 
 
 def test_what_a_gpu_took_says_nothing_of_a_processor(lab: Lab) -> None:

@@ -200,7 +200,8 @@ def _saved(advice: Advice) -> str:
     if not count:
         return ""
     score, intervals = advice.saved.score, advice.saved.intervals
-    text = "" if score is None else f"; their mean has a test {advice.metric} of {score_text(score)}"
+    judged = f"its test {advice.metric} is" if count == 1 else f"their mean has a test {advice.metric} of"
+    text = "" if score is None else f"; {judged} {score_text(score)}"
     text += f"; {intervals}" if intervals else ""
     models = "one model" if count == 1 else f"{count} models, which predict together"
     return f"Saved for predictions as '{advice.saved.name}': {models}{text}."

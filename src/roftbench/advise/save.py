@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from roftbench.config import registry
 from roftbench.config.environment import RunContext
 from roftbench.config.job import Job
@@ -80,9 +78,10 @@ def test_score(folders: list[Path], metric: str, env: RunContext) -> tuple[float
     models = load(*folders, device=env.run.device, plugins=env.plugins)
     found = models.test()
     score = evaluate(models.task, found.y, found.prediction, [metric])[metric]
-    shares = [share for share in models.coverage() if share is not None]
-    if not shares:
+    share = models.held() if models.task == "regression" else None
+    if share is None:
         return score, ""
     source = " and the ".join(sorted({str(one.facts["calibration"]["labels"]) for one in models.saved}))
-    held = f"hold {np.mean(shares):.1%} of the test labels"
-    return score, f"their {COVERAGE:.0%} intervals, made from the {source}, {held}"
+    held = f"hold {share:.1%} of the test labels"
+    whose = "their" if len(folders) > 1 else "its"
+    return score, f"{whose} {COVERAGE:.0%} intervals, made from the {source}, {held}"

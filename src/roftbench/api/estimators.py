@@ -114,7 +114,7 @@ class FineTunedClassifier(ClassifierMixin, FineTuned):  # type: ignore[misc]
             raise UsageError("y mixes numbers and texts: give two classes", key="y", got=known) from None
         if len(classes) != 2:
             shown = ", ".join(map(str, classes[:5])) + ", …" * (len(classes) > 5)
-            raise UsageError(f"y holds {len(classes)} classes ({shown}): two are needed", key="y", got=classes)
+            raise UsageError(f"y holds the classes {shown}: two are needed", key="y", got=classes)
         self.classes_ = np.array(classes)
         if all(isinstance(one, str) for one in classes):  # so that cards and `roftbench predict` name them
             self._fit(texts, columns, list(map(str, classes)))

@@ -17,6 +17,10 @@ from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.smiles_input import as_list
 
 PARAMETERS = "estimator.json"  # beside the models of a saved estimator
+SET_BY = {  # parameter that sets it, by key of `options`
+    "model": "model", "method": "method", "n_seeds": "n_seeds", "seed": "random_state", "split": "split",
+    "device": "device", "results": "results",
+}  # fmt: skip
 
 
 class FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -67,6 +71,9 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         if not 0 < self.validation_fraction < 1:
             problem = f"validation_fraction must be between 0 and 1, got {self.validation_fraction}"
             raise UsageError(problem, key="validation_fraction", got=self.validation_fraction)
+        if taken := next((name for name in self.options or {} if name in SET_BY), None):
+            problem = f"options holds {taken}, which the parameter {SET_BY[taken]} sets"
+            raise UsageError(problem, key="options", got=taken)
         seed, total = int(self.random_state), max(1, len(texts))
         held = max(1, round(self.validation_fraction * total))
         options: dict[str, Any] = {

@@ -21,6 +21,12 @@ from roftbench.store.files import write_text
 from roftbench.store.record_schema import Record
 
 NAME = "table"  # of the data set of a call
+ARGUMENTS = {  # by key of the config
+    "model": "model", "method": "method", "seed": "seed", "dataset.task": "task", "run.device": "device",
+}  # fmt: skip
+OWN = (  # keys of the table that a call writes, and of the model that it returns
+    "dataset", "dataset.name", "dataset.path", "dataset.smiles_column", "dataset.targets", "paths.results", "run.keep",
+)  # fmt: skip
 
 
 def finetune(
@@ -77,9 +83,9 @@ def finetune(
     if not texts:
         raise UsageError("smiles holds no molecule", key="smiles", got=0)
     columns = label_columns(y, len(texts))
-    if wrong := next((text for text in overrides if text.partition("=")[0] == "seed"), None):
-        raise UsageError(f"'{wrong}': give seed as an argument, that of the first model", key="seed", got=wrong)
-    given = overrides_of({"model": model, "method": method, "run.device": device, **options})
+    more = [*overrides_of(options), *overrides]
+    _check_overrides(more)
+    given = overrides_of({"model": model, "method": method, "run.device": device})
     dataset = {"task": task} if task is not None else {}
     with _workspace(results) as (folder, cache):
         path = _written(folder / "inputs", {SMILES: texts, **columns})
@@ -87,7 +93,7 @@ def finetune(
         words = ["dataset=csv", *overrides_of({"dataset": table, "paths.results": folder, "run.keep": True})]
         models, plugins = list[Path](), tuple[str, ...]()
         for number in range(seed, seed + n_seeds):
-            words_of_seed = [*words, *given, *overrides, f"seed={number}"]
+            words_of_seed = [*words, *given, *more, f"seed={number}"]
             with _named_in_errors(path):
                 record, job, context = record_of(words_of_seed, quiet=not verbose, cache=cache)
             models.append(context.store.model_path(record.key))
@@ -95,6 +101,20 @@ def finetune(
             if number == seed:
                 _warn(record, texts, job.model.cautions)
         return load(*models, device=device, plugins=plugins)
+
+
+def _check_overrides(words: Sequence[str]) -> None:
+    """Raise UsageError for an override that contradicts the arguments of a call, or the table that they make."""
+    for word in words:
+        key = word.lstrip("+~").partition("=")[0]
+        if key in ARGUMENTS:
+            which = ", that of the first model" if key == "seed" else ""
+            raise UsageError(f"'{word}': give {ARGUMENTS[key]} as an argument{which}", key=key, got=word)
+        if key in OWN:
+            hint = "Leave it out, or use roftbench.run for a table in a file"
+            raise UsageError(
+                f"'{word}': finetune sets {key}, for the molecules and labels given", key=key, got=word, hint=hint
+            )
 
 
 @contextmanager

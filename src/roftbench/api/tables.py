@@ -55,10 +55,11 @@ class Records:
             tables.
 
         Raises:
-            UsageError: A filter or a name is unknown, or no finished job passes.
+            UsageError: A filter or a name is unknown, has no effect, or no finished job passes.
         """
+        if "select" in request:
+            raise UsageError("select adds rows to `cells`, not to a leaderboard", key="select", got=request["select"])
         cells = self.cells(**request)
-        cells = cells[cells["selected_by"] == "val"]
         means = cells.assign(mean=cells["mean"].where(cells["n"] == cells["n_expected"]))
         protocols = ["protocol"] if cells["protocol"].nunique() > 1 else []
         lines = [*PARTS, *protocols, "metric", "method"]
@@ -78,6 +79,9 @@ class Records:
         Raises:
             UsageError: As for `leaderboard`.
         """
+        if useless := next((key for key in ("reference", "delta") if key in request), None):
+            problem = f"{useless} has no effect on cells; `roftbench tables {useless}=…` writes comparisons"
+            raise UsageError(problem, key=useless, got=request[useless])
         words = [f"{key}={_text(value)}" for key, value in request.items()]
         parsed, rest = Request.parse(words)
         if rest:

@@ -23,7 +23,7 @@ from roftbench.console import shown
 from roftbench.data.dataset import load_dataset
 from roftbench.data.quality.report import quality_report
 from roftbench.errors import UsageError
-from roftbench.formatting import printable
+from roftbench.formatting import counted, printable
 from roftbench.report.page.document import to_html, to_markdown
 from roftbench.store.files import check_not_input, check_output, write_output
 
@@ -110,7 +110,8 @@ def export(dataset: str, overrides: Sequence[str], folder: Path | None, out: Pat
     content = io.BytesIO()
     torch.save(graphs, content)
     write_output(out, content.getvalue(), "--pyg")
-    print(printable(f"{len(graphs)} graphs of {loaded.spec.name}, {len(loaded.dropped)} rows left out: {shown(out)}"))
+    without = counted(len(loaded.dropped), "row")
+    print(printable(f"{counted(len(graphs), 'graph')} of {loaded.spec.name}, {without} left out: {shown(out)}"))
     return 0
 
 

@@ -95,5 +95,6 @@ def _cells(row: KeptRow) -> list[str]:
 
 def _score(row: KeptRow) -> str:
     spread = "" if row.std is None else f" ± {score_text(row.std)}"
-    judged = f"{row.folds} folds" if row.folds > 1 else "test"
+    seeds = f" × {row.seeds} seeds" if row.seeds > 1 else ""
+    judged = f"{row.folds} folds{seeds}" if row.folds > 1 else "test"
     return f"{row.metric} {score_text(row.score)}{spread}, {judged}"

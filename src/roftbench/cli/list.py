@@ -114,7 +114,7 @@ def show_runs(results: Path, words: Sequence[str], last: int | None, *, as_json:
     if not rows:
         print(f"no runs under {printable(store.root)}; start with: roftbench run method=roftmol dataset=esol")
         return 0
-    columns = list(rows[0])
+    columns = [name for name in rows[0] if name != "fold" or any(row["fold"] is not None for row in rows)]
     texts = [columns, *([_cell(row[name]) for name in columns] for row in rows)]
     widths = [max(len(line[i]) for line in texts) for i in range(len(columns))]
     for line in texts:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from roftbench.config.compose import clear_errors
 from roftbench.console import duration
 from roftbench.errors import JobError, UsageError
-from roftbench.formatting import printable, score_text
+from roftbench.formatting import counted, printable, score_text
 from roftbench.report.records import each_record
 from roftbench.store.record_schema import RecordSummary
 from roftbench.sweep import hydra_app
@@ -138,7 +138,7 @@ def _lines(plan: Plan, found: dict[str, Any], command: Sequence[str]) -> list[st
     if found["measured_models"]:
         lines.append(f"{'':<15}one epoch measured here: {', '.join(found['measured_models'])}; otherwise from records")
     for reason, count_of in found["why_without"].items():
-        lines.append(f"{'':<15}without {count_of:,} jobs: {reason}")
+        lines.append(f"{'':<15}without {counted(count_of, 'job')}: {reason}")
     failed = [one for one in plan.jobs if one.state == "failed"]
     for one in failed[:SHOWN]:
         failure = one.store.failure(one.key)

@@ -16,6 +16,7 @@ from roftbench.config.plugins import plugins_of
 from roftbench.console import duration, say
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError, check_range
+from roftbench.formatting import counted
 from roftbench.overrides import listed
 from roftbench.predict import embedding, table
 from roftbench.predict.embedding import embed_table, encoder_of
@@ -94,7 +95,7 @@ def predict(overrides: Sequence[str]) -> int:
     done = predict_table(ensemble, source, path, settings.prefix, **flags)
     before = f", {done.before:,} of them before" if done.before else ""
     without = f"; {done.without:,} without a prediction, see the column 'reason'" if done.without else ""
-    say(f"{done.rows:,} rows in {duration(time.monotonic() - began)}{before}{without}")
+    say(f"{counted(done.rows, 'row')} in {duration(time.monotonic() - began)}{before}{without}")
     say(f"output   {path}")
     if explainer is not None:
         _explain(explainer, ensemble, source, rows, path)
@@ -109,7 +110,7 @@ def _names(settings: Settings) -> list[str] | None:
 def _explain(explainer: EnsembleExplainer, ensemble: Ensemble, source: Rows, rows: int, path: Path) -> None:
     began = time.monotonic()
     done = explain_table(explainer, ensemble, source, rows, folder_of(path))
-    say(f"{done.molecules:,} molecules explained in {duration(time.monotonic() - began)}")
+    say(f"{counted(done.molecules, 'molecule')} explained in {duration(time.monotonic() - began)}")
     if done.open:
         say(f" caution  contributions of {done.open:,} miss the prediction by more than 1 %: column 'gap'")
     say(f"atoms    {done.folder}")
@@ -146,7 +147,7 @@ def embed(overrides: Sequence[str], folder: Path | None) -> int:
     path = Path(settings.output).expanduser()
     without = embed_table(member, source, path)
     none = f"; {without:,} without a representation" if without else ""
-    say(f"{source.count:,} rows in {duration(time.monotonic() - began)}{none}\noutput   {path}")
+    say(f"{counted(source.count, 'row')} in {duration(time.monotonic() - began)}{none}\noutput   {path}")
     return 0
 
 
@@ -174,13 +175,13 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
     count = f"{len(ensemble.saved)} models: " if len(ensemble.saved) > 1 else ""
     tasks = len(ensemble.targets)
     say(f"   model  {count}{ensemble.names}, {tasks} {ensemble.task} task{'s' * (tasks > 1)}")
-    say(f"   input  {source.path}: {source.count:,} rows")
+    say(f"   input  {source.path}: {counted(source.count, 'row')}")
     if ensemble.intervals is None:
         negative, positive = ensemble.saved[0].classes
         say(f"   class  probabilities are those of '{positive}', against '{negative}'")
     else:
-        shares = [share for share in ensemble.coverage() if share is not None]
-        share = f"{100 * sum(shares) / len(shares):.0f} %" if shares else "an unknown share"
+        found = ensemble.held()
+        share = "an unknown share" if found is None else f"{100 * found:.0f} %"
         alone = " by each model alone" if len(ensemble.saved) > 1 else ""
         held = f"{share} of {f'labels in left-out folds{alone}' if ensemble.refitted else 'the test labels'}"
         without = int(np.isnan(ensemble.intervals.constant).sum())
@@ -188,4 +189,5 @@ def _announce(ensemble: Ensemble, source: Rows) -> None:
         say(f"interval  90 % intended; held for {held}{none}")
     if ensemble.untrained:
         names = ", ".join(ensemble.targets[place] for place in ensemble.untrained[:5])
-        say(f" caution  no training label in {len(ensemble.untrained)} tasks, which have no prediction: {names}")
+        of_tasks = counted(len(ensemble.untrained), "task")
+        say(f" caution  no training label in {of_tasks}, without prediction: {names}")

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 WIDTH = 250  # columns of output that does not go to a terminal
 BY_MODEL = ("--by", "model")
+OF_LEADERBOARDS = ("select=test", "reference=", "delta=")  # what tables of a paper have not
 OF_METHODS = ("select=test", "group=", "metric=all", "reference=", "delta=")  # what tables of models have not
 
 
@@ -119,8 +120,13 @@ def _check_combination(request: Request, output: Output) -> None:
     rows = [word for word in request.words() if word.startswith(OF_METHODS)]
     if output.by == "model" and rows:
         raise UsageError(f"--by model cannot be combined with {rows[0]}", key="--by", got="model")
-    if output.paper and (output.as_json or output.by == "model" or request.select == "test"):
-        problem = "--layout paper cannot be combined with --json, --by model or select=test"
+    if output.by == "model" and output.figures:
+        raise UsageError("--by model cannot be combined with --figures: it draws none", key="--by", got="model")
+    alone = ("--json", output.as_json), ("--by model", output.by == "model"), ("--figures", output.figures)
+    beside = [name for name, given in (*alone, ("--predictions", output.predictions)) if given]
+    beside += [word for word in request.words() if word.startswith(OF_LEADERBOARDS)]
+    if output.paper and beside:
+        problem = f"--layout paper cannot be combined with {beside[0]}: it writes paper.tex alone"
         raise UsageError(problem, key="--layout", got="paper")
     if output.paper and not set(COMPARABLE) <= set(request.group):
         problem = (

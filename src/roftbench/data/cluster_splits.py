@@ -123,7 +123,7 @@ def dates(cells: Sequence[str], column: str, rows: Indices) -> NDArray[np.dateti
     if found.isna().any():
         at = int(np.flatnonzero(found.isna())[0])
         raise UsageError(
-            f"split.column={column}: row {rows[at]} (from 0) holds '{cells[at][:40]}', which is no date. Write years or"
+            f"split.column={column}: row {rows[at] + 1} holds '{cells[at][:40]}', which is no date. Write years or"
             " dates as 2024 or 2024-05-31, and drop rows without one",
             key="split.column",
             got=cells[at],

@@ -58,9 +58,11 @@ def _advice(dataset: MoleculeDataset) -> str:
     """Return what helps if parts share molecules."""
     if dataset.parts is not None:
         return "the table names the parts: correct it there"
+    without = "" if dataset.spec.task == "regression" else " without classes that differ"
+    merge = f"dataset.duplicates=merge leaves one row of each{without}"
     if dataset.spec.duplicates == "drop_conflicts":
-        return "dataset.duplicates=merge leaves one row of each"
-    return "dataset.duplicates=merge leaves one row of each, drop_conflicts none of those whose labels differ"
+        return merge
+    return f"{merge}, drop_conflicts none of those whose labels differ"
 
 
 def _one_class(name: str, count: int, num_tasks: int) -> str:

@@ -113,6 +113,15 @@ class Ensemble:
         assert self.intervals is not None
         return covered(test, self.intervals.half_widths(test.prediction, test.around))
 
+    def held(self) -> float | None:
+        """Return the share of the labels of all tasks that `coverage` is about; None where it is not known."""
+        counts: NDArray[np.floating] = np.mean([one.facts["calibration"]["count"] for one in self.saved], axis=0)
+        if not self.refitted:
+            counts = (~np.isnan(self.test().y)).sum(axis=0, dtype=np.float64)
+        known = [(share, count) for share, count in zip(self.coverage(), counts, strict=True) if share is not None]
+        labels = sum(count for _, count in known)
+        return float(sum(share * count for share, count in known) / labels) if labels else None
+
     @property
     def refitted(self) -> bool:
         """Whether a model was fitted to all labeled molecules (run.keep=all), so that no test part is left."""

@@ -74,18 +74,19 @@ def folds_in_words(facts: dict[str, Any]) -> str:
     return f"{len(jobs)} folds ({repeats}{grouping})"
 
 
-def learned_in_words(facts: dict[str, Any]) -> str:
-    """Return what the model of `Evaluation.facts` was fitted to."""
+def learned_in_words(facts: dict[str, Any], selection: int) -> str:
+    """Return what the model of `Evaluation.facts` was fitted to; `selection` labels chose its epoch or candidate."""
     outside = facts.get("outside", 0)
-    return "all labeled molecules" + (f" but {outside} that are in no part of the split" if outside else "")
+    words = "all labeled molecules" + (f" but {outside} that are in no part of the split" if outside else "")
+    return words + (f", {selection} labels of which select the epoch or candidate" if selection else "")
 
 
-def evaluation_lines(facts: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a model card on `Evaluation.facts`."""
+def evaluation_lines(facts: dict[str, Any], selection: int) -> Iterator[str]:
+    """Yield the lines of a model card on `Evaluation.facts`; `selection` as in `learned_in_words`."""
     jobs = facts["jobs"]
     folds = len(jobs) > 1
     keys = ", ".join(f"`{key}`" for key in jobs)
-    itself = f"This model itself was fitted to {learned_in_words(facts)}: nothing is left to test it."
+    itself = f"This model itself was fitted to {learned_in_words(facts, selection)}: nothing is left to test it."
     yield "## Scores of the configuration"
     yield ""
     if folds:

@@ -1,6 +1,7 @@
 """Saved models by name: their folders, and what `roftbench list kept` shows of them. Imports nothing heavy."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,8 +81,9 @@ class KeptRow:
         task: "regression" or "classification".
         metric: Name of the metric.
         score: Test score, the mean of the models or of the folds that judged them.
-        std: Its standard deviation over the folds.
+        std: Its standard deviation over the folds and their seeds.
         folds: Number of folds.
+        seeds: Number of seeds of each fold.
         date: When the name was given.
         size: Bytes of the folders.
     """
@@ -98,6 +100,7 @@ class KeptRow:
     score: float | None = None
     std: float | None = None
     folds: int = 0
+    seeds: int = 1
     size: int = 0
 
 
@@ -131,13 +134,12 @@ def _facts(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     first, metric = found[0], str(found[0]["metric"])
     jobs = [one["job"] for one in found]
     parts = {part: " + ".join(dict.fromkeys(str(job[part]["name"]) for job in jobs)) for part in PARTS}
-    evaluation = first.get("evaluation")
-    if evaluation is None:
+    evaluations = [one["evaluation"] for one in found if "evaluation" in one]
+    if len(evaluations) < len(found):
         scores = [one["scores"]["test"][metric] for one in found]
         judged = {"score": fmean(scores) if None not in scores else None}
     else:
-        score = evaluation["scores"][metric]
-        judged = {"score": score["mean"], "std": score["std"], "folds": len(evaluation["jobs"])}
+        judged = _pooled([one["scores"][metric] for one in evaluations], len(evaluations[0]["jobs"]))
     return {
         "parts": parts,
         "labels": sum(int(one["labels"]) for one in first["labels"]),
@@ -146,6 +148,17 @@ def _facts(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "metric": metric,
         **judged,
     }
+
+
+def _pooled(scores: Sequence[dict[str, Any]], folds: int) -> dict[str, Any]:
+    """Return mean and standard deviation over the folds of several seeds, from those of each seed."""
+    means, deviations = [one["mean"] for one in scores], [one["std"] for one in scores]
+    if None in means:
+        return {"score": None, "folds": folds, "seeds": len(scores)}
+    mean, std = fmean(means), None
+    if None not in deviations:
+        std = math.sqrt(fmean(own**2 + (one - mean) ** 2 for own, one in zip(deviations, means, strict=True)))
+    return {"score": mean, "std": std, "folds": folds, "seeds": len(scores)}
 
 
 def _size(folder: Path) -> int:

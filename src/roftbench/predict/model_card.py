@@ -66,9 +66,8 @@ def card(saved: SavedModel) -> str:
         used += f"; {labels['test']} for the test scores"
         judged = f"{metric}: validation {number(scores['val'][metric])}, test {number(scores['test'][metric])}"
     else:
-        chosen = f", {labels['selection']} labels of which select the epoch or candidate ({metric} there:"
-        chosen += f" {number(scores['val'][metric])})"
-        judged = f"fitted to {learned_in_words(evaluation)}{chosen * (labels['selection'] > 0)}"
+        there = f" ({metric} there: {number(scores['val'][metric])})" if labels["selection"] else ""
+        judged = f"fitted to {learned_in_words(evaluation, labels['selection'])}{there}"
     lines = [
         f"# {tasks}: {job['model']['name']}, {job['method']['name']}",
         "",
@@ -84,7 +83,7 @@ def card(saved: SavedModel) -> str:
         *_table(saved),
         "",
         *reliability_lines(saved),
-        *([] if evaluation is None else [*evaluation_lines(evaluation), ""]),
+        *([] if evaluation is None else [*evaluation_lines(evaluation, labels["selection"]), ""]),
     ]
     domain = facts.get("domain")
     held_out = _words(facts["calibration"], saved.task, selects=labels["selection"] > 0)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from roftbench.formatting import score_text
+from roftbench.formatting import counted, score_text
 from roftbench.predict.evaluation import folds_in_words, learned_in_words
 from roftbench.predict.saved_model import SavedModel
 
@@ -15,8 +15,9 @@ def verdict(saved: SavedModel) -> Iterator[tuple[str, str]]:
     facts, evaluation = saved.facts, saved.facts["evaluation"]
     scores = ", ".join(_scores(facts["metric"], evaluation))
     yield "judged", f"{scores}; {folds_in_words(evaluation)}, by other fits of the same configuration"
-    labels = facts["count"]["labels"]["weights"]
-    learned = f"{learned_in_words(evaluation)} ({labels:,} labels)"
+    labels = facts["count"]["labels"]
+    count = counted(labels["weights"], "label") + " for weights" * (labels["selection"] > 0)
+    learned = f"{learned_in_words(evaluation, labels['selection'])} ({count})"
     yield "fitted", f"to {learned}, so that nothing is left to test this model itself"
     yield from _uncertainty(saved)
     low, high = facts["atoms"][1:3]

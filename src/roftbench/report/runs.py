@@ -39,6 +39,7 @@ def _row(result: RecordSummary | Failure) -> dict[str, Any]:
         "dataset": job["dataset"]["name"],
         "split": job["split"]["name"],
         "split_seed": job["split"]["params"].get("seed"),
+        "fold": job["split"]["params"].get("fold"),
         "labels": job["label_ratio"]["name"],
         "train": job["train"]["name"],
         "seed": job["seed"],

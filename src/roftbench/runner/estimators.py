@@ -13,6 +13,7 @@ from roftbench.config.components import build
 from roftbench.config.environment import RunContext
 from roftbench.config.job import NETWORK, Job
 from roftbench.console import bar
+from roftbench.formatting import counted
 from roftbench.methods.base import combinations
 from roftbench.methods.estimator import Estimator, Predict, constant, constant_prediction
 from roftbench.models.encoder import Encoder
@@ -58,7 +59,9 @@ class EstimatorExperiment(Experiment):
         fitted = self.objective.num_tasks - len(self.constants)
         kind = "features of the frozen encoder" if self.job.model.kind == NETWORK else "features"
         tasks = "1 task" if fitted == 1 else f"{fitted} tasks"
-        constants = f", a constant for {len(self.constants)} that have nothing to learn" if self.constants else ""
+        constants = (
+            f", a constant for {counted(len(self.constants), 'task')} with nothing to learn" if self.constants else ""
+        )
         return {
             "model": f"{self.job.model.name}: {self.features.shape[1]:,} {kind} per molecule",
             "training": f"one fit per candidate and task, without epochs: {tasks}{constants}",

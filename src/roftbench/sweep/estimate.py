@@ -1,6 +1,5 @@
 """Duration of a plan: units of work times seconds per unit, from records or from one measured epoch."""
 
-import statistics
 import tempfile
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
@@ -81,8 +80,11 @@ def _own(one: Planned, size: "Sizes", rates: Rates, in_store: Container[str]) ->
     """Return seconds by fit, of the fits that are not in the store, and ""; or nothing and why there is no estimate."""
     model, dataset = one.job.model.name, str(one.job.dataset.name)
     if not one.fits:
-        totals = rates.totals.get((model, dataset))
-        return ({one.key: statistics.fmean(totals)}, "") if totals else ({}, f"no record of {model} on {dataset}")
+        method, search = one.job.method.name, one.job.method.search
+        whole = rates.whole(model, dataset, method, search=search)
+        if whole is None:
+            return {}, f"no record of {model} · {method}{' with its search' if search else ''} on {dataset}"
+        return {one.key: max(0.0, whole - rates.start)}, ""
     spans = {}
     for need in one.fits:
         rate = rates.of(model, need.name, frozen=need.frozen)

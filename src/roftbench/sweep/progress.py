@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from roftbench.console import duration, say, shown
+from roftbench.formatting import counted
 from roftbench.metrics import METRICS
 from roftbench.models.config import PRETRAINING
 from roftbench.sweep.outcomes import JobOutcome, Outcomes
@@ -91,7 +92,7 @@ class Progress:
         if table := score_table(self.plan.jobs, {one.key: outcome for one, outcome in ended}):
             say(f"\n{table}", wrap=False)
         earlier = f" ({before} of them before)" if before else ""
-        say(f"\n{count} jobs: {count - skipped - failed} done{earlier}, {skipped} skipped, {failed} failed")
+        say(f"\n{counted(count, 'job')}: {count - skipped - failed} done{earlier}, {skipped} skipped, {failed} failed")
         self._name_failed(ended)
         if failed:
             say(f"next: {shlex.join(self.repeat)}  (runs what failed)", wrap=False)
@@ -175,4 +176,6 @@ def headline(plan: Plan) -> str:
     skipped = [f"{states.count('skipped')} skipped before"] if "skipped" in states else []
     parts = [f"{states.count('done')} done", f"{states.count('failed')} failed before", *skipped]
     parts.append(f"{len(plan.open)} to run")
-    return "\n".join([f"{len(states)} jobs{same}: {', '.join(parts)}", *(f"  guessed: {one}" for one in plan.guesses)])
+    return "\n".join(
+        [f"{counted(len(states), 'job')}{same}: {', '.join(parts)}", *(f"  guessed: {one}" for one in plan.guesses)]
+    )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from roftbench.console import duration, say
 from roftbench.errors import JobError
+from roftbench.formatting import counted
 from roftbench.runner.run import put_failure
 from roftbench.store.downloads import fetch_missing
 from roftbench.sweep.launchers import awaited, most_at_once, remedy, workers
@@ -124,7 +125,7 @@ class Scheduler:
                 fruitless = fruitless + 1 if len(left) == len(batch) and not lost else 0
                 if fruitless > reason.startswith(WORKER_DIED):
                     raise JobError(f"the launcher failed before any of {len(left)} jobs began: {reason}")
-                say(f"a worker process was lost ({reason}); {len(left)} jobs are still to be run")
+                say(f"a worker process was lost ({reason}); still to be run: {counted(len(left), 'job')}")
                 suspects += lost  # one of them may kill its worker again: each is relaunched alone
                 left = [one for one in left if one not in lost]
             elif left:
@@ -193,7 +194,7 @@ class Scheduler:
     def _wait(self, busy: Sequence[Planned]) -> None:
         """Wait until another sweep has ended one of the jobs that it is running, or its process is gone."""
         if self._at_work(busy):
-            say(f"waiting for {len(busy)} jobs that another sweep is running")
+            say(f"waiting for {counted(len(busy), 'job')} that another sweep is running")
         while all(one.store.at_work(one.key) for one in busy):
             time.sleep(BUSY_SECONDS)
 

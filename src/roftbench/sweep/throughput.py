@@ -24,12 +24,12 @@ def coefficients(params: dict[str, Any], val: float) -> float:
 
 
 class Rates:
-    """Seconds per unit by model and stage, per job by model and data set, and of a job beside its fits."""
+    """Seconds per unit by model and stage, per job of an estimator, and of a job beside its fits."""
 
     def __init__(self) -> None:
         self._spent: dict[tuple[str, bool, str], tuple[float, float]] = {}  # by model, whether frozen, and stage
         self._starts: list[float] = []
-        self.totals: dict[tuple[str, str], list[float]] = {}
+        self._totals: dict[tuple[str, str, str, bool], list[float]] = {}  # by model, data set, method, whether searched
 
     def add(self, model: str, stage: str, seconds: float, units: float, *, frozen: bool = False) -> None:
         """Add the time of a stage of a model."""
@@ -42,7 +42,10 @@ class Rates:
         name = job["dataset"]["name"]
         own = _own(seconds)
         self._starts.append(seconds["total"] - sum(own.values()))
-        self.totals.setdefault((job["model"]["name"], name), []).append(seconds["total"])
+        method = job["method"]
+        self._totals.setdefault((job["model"]["name"], name, method["name"], method["search"]), []).append(
+            seconds["total"]
+        )
         if name in atoms and not job["method"]["search"]:  # a search stores the history of the chosen candidate alone
             self.add_stages(record, atoms[name])
 
@@ -62,7 +65,7 @@ class Rates:
 
     def has(self, model: str) -> bool:
         """Return whether a job of a model was added."""
-        return any(name == model for name, _ in self.totals) or self.of(model, "ft") is not None
+        return any(name == model for name, *_ in self._totals) or self.of(model, "ft") is not None
 
     def of(self, model: str, stage: str, *, frozen: bool = False) -> float | None:
         """Return seconds per unit of a stage, or of the model's other stages, or None if there are none.
@@ -74,6 +77,11 @@ class Rates:
         found = next(filter(None, ways), own if frozen else [])
         units = sum(self._spent[key][1] for key in found)
         return sum(self._spent[key][0] for key in found) / units if units else None
+
+    def whole(self, model: str, dataset: str, method: str, *, search: bool) -> float | None:
+        """Return the mean seconds of whole jobs of a method on a data set, or None if there are none."""
+        found = self._totals.get((model, dataset, method, search))
+        return statistics.fmean(found) if found else None
 
     @property
     def start(self) -> float:

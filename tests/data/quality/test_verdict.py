@@ -40,6 +40,14 @@ def test_replicates_leaks_salts_and_dropped_rows(tmp_path: Path, golden: Golden)
     golden("verdict_act.txt", "\n".join(map(str, found.values())))
 
 
+def test_replicates_of_classes_are_dropped_and_not_averaged(tmp_path: Path) -> None:
+    smiles = [*ALKANES, *ALKANES[:4], "C[C@H](O)Cl", "C[C@H](O)Cl", "C[C@@H](O)Cl"]
+    found = judged(tmp_path, smiles, [row % 2 for row in range(len(ALKANES))] + [1, 1, 1, 1, 0, 0, 0])
+    text = found["replicates"].text
+    assert text.startswith("5 molecules in 10 rows; 2 contradict themselves: dataset.duplicates=merge drops classes")
+    assert text.endswith("; 1 group of molecules differs in stereochemistry or charge alone")
+
+
 def test_bounds_that_are_left_out_are_in_the_line_on_labels(tmp_path: Path) -> None:
     y = [f">{row}" if row % 10 == 0 else row + 0.5 for row in range(len(ALKANES))]
     found = judged(tmp_path, ALKANES, y, censored="drop")

@@ -1,6 +1,7 @@
 """What tables are for, and what never shares one."""
 
 from boards import board_of, changed, computed, forests, runs, searched
+from refusals import raises_usage
 
 from roftbench.report.statistics.blocks import Blocks
 from roftbench.report.statistics.paired import label_curves
@@ -44,6 +45,29 @@ def test_a_table_for_less_has_rows_for_the_rest() -> None:
     text = render_markdown(computed([*models, *forests("esol", [0.1])], "group=split,label_ratio"))
     assert "| LP · gcn | 2.000 (1) | 3.50 |\n| LP · gin_masking | 2.000 (1) | 3.50 |\n" in text
     assert "| Random forest · ecfp † | 0.100 (1) | -- |" in text
+
+
+def test_rows_of_different_designs_lack_nothing_of_one_another() -> None:
+    """Seeds of one split beside the folds of a cross-validation, in one table and in one note each."""
+    folds = [
+        changed(
+            one, f"{one.key}f", split={"name": "cv", "target": "c", "params": {"seed": 42, "folds": 3, "fold": fold}}
+        )
+        for fold, one in enumerate(runs("lp", "esol", [1.0, 2.0, 4.0]))
+    ]
+    made = computed([*runs("lp", "esol", [2.0, 3.0]), *folds], "group=model,label_ratio")
+    assert made.board.rows[["n", "n_expected"]].to_numpy().tolist() == [[3, 3], [2, 2]]
+    text = render_markdown(made)
+    assert "| LP · cv | 2.333 ± 1.247 (3) |" in text
+    assert "| LP · scaffold | 2.500 ± 0.500 (2) |" in text
+    assert "roftbench run" not in text
+    assert "- cv: ± is the standard deviation over 3 folds" in text
+    assert "- scaffold: ± is the standard deviation over training seeds" in text
+
+
+def test_a_difference_for_a_metric_that_no_score_has_is_refused() -> None:
+    with raises_usage("delta=mae", key="delta", got="mae"):
+        board_of(runs("lp", "esol", [2.0]), "delta=mae:0.1")
 
 
 def test_protocols_are_never_in_one_table_whatever_it_is_for() -> None:

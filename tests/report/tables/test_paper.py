@@ -70,6 +70,23 @@ def header_cells(text: str) -> list[list[str]]:
     return [re.sub(r"\\multicolumn\{\d\}\{c\}\{(.*?)\}(?= &|$)", r"\1", line).split(" & ") for line in lines]
 
 
+def test_deviations_of_different_designs_are_told_apart(tmp_path: Path) -> None:
+    seeds = jobs(("lp", "bss"), ("esol",), ("random",), seeds=3)
+    cv = {"name": "cv", "target": "c", "params": {"seed": 42, "folds": 3}}
+    folds = [
+        changed(one, f"{one.key}f", split={**cv, "params": {**cv["params"], "fold": one.job["seed"]}}) for one in seeds
+    ]
+    text = written(board_of([*seeds, *folds]), tmp_path)
+    assert "standard deviation over 3 runs." in text
+    assert "cv: $\\pm$ is the standard deviation over 3 folds" in text
+    assert "random: $\\pm$ is the standard deviation over training seeds" in text
+    again = [changed(one, f"{one.key}s", seed=one.job["seed"] + 7) for one in folds]
+    text = written(board_of([*folds, *again]), tmp_path)
+    assert "standard deviation over 6 runs." in text
+    assert "over 3 folds × 2 seeds of a cross-validation" in text
+    assert "standard deviation over 3 folds." in written(board_of(folds), tmp_path)
+
+
 def test_splits_are_columns_below_their_data_set() -> None:
     board = board_of(jobs(("lp", "bss"), ("esol", "freesolv"), ("random", "scaffold")))
     assert header(board) == [

@@ -15,6 +15,7 @@ from roftbench.data.quality.concerns import (
     rarer,
 )
 from roftbench.data.warnings import scale_warning
+from roftbench.formatting import counted
 
 OK, LOOK, ACT = "ok", "look", "act"  # nothing to do; to be judged by the user; an option or the table must be changed
 BOUNDS = "dataset.censored"  # which the notes on labels that are bounds, or on a column of signs, name
@@ -58,8 +59,9 @@ def _molecules(report: Report) -> Finding:
 
 
 def _replicates(report: Report) -> Finding:
-    found, forms = report["duplicates"], report["same_connectivity"]["groups"] - report["duplicates"]["groups"]
-    other = f"; {forms:,} more groups differ in stereochemistry or charge alone" if forms > 0 else ""
+    found, forms = report["duplicates"], report["same_connectivity"]["groups_of_several_smiles"]
+    alike = f"{counted(forms, 'group')} of molecules differ{'s' * (forms == 1)} in stereochemistry or charge alone"
+    other = f"; {alike}" if forms > 0 else ""
     if not found["groups"]:
         return Finding(LOOK if forms > 0 else OK, "replicates", f"no molecule occurs twice{other}")
     text = f"{found['groups']:,} molecule{'s' * (found['groups'] != 1)} in {found['rows']:,} rows"
@@ -67,7 +69,8 @@ def _replicates(report: Report) -> Finding:
         return Finding(ACT, "replicates", f"{text}, with equal labels: dataset.duplicates=merge{other}")
     spread = found["largest_spread"]
     apart = f", by up to {spread:.3g}" if spread else ""
-    remedy = "dataset.duplicates=merge averages them, drop_conflicts leaves them out"
+    merged = "averages them" if report["task"] == "regression" else "drops classes that differ"
+    remedy = f"dataset.duplicates=merge {merged}, drop_conflicts leaves these molecules out"
     return Finding(
         ACT, "replicates", f"{text}; {found['conflicting_groups']:,} contradict themselves{apart}: {remedy}{other}"
     )
@@ -95,7 +98,7 @@ def _labels(report: Report) -> Finding:
     without, share = report["molecules"]["without_label"], labels["missing_share"] or 0
     parts = [f"{labels['known']:,} labels"]
     if without or share:
-        parts.append(f"{share:.1%} missing, {without:,} molecules without any")
+        parts.append(f"{share:.1%} missing, {counted(without, 'molecule')} without any")
     parts += bounds or ["none censored"]
     state = ACT if not labels["known"] else LOOK if bounds or share > MISSING else OK
     return Finding(state, "labels", "; ".join(parts))

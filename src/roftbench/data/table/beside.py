@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from roftbench.data.config import DatasetSpec
 from roftbench.data.table.labels import Labels
 from roftbench.data.table.relations import EQUAL, RELATIONS
+from roftbench.formatting import counted
 from roftbench.overrides import as_needed, shell_word
 
 PER = r"[ ./*]?[uµμm]?(l|kg|g)(\^?-1)?"
@@ -29,7 +30,8 @@ def reading_notes(spec: DatasetSpec, read: Sequence[Labels]) -> Iterator[str]:
         yield f"{missing} labels are marks of missing values (dataset.na_values) and left out"
     if bounded:
         done = "left out" if spec.censored == "drop" else "taken as the bound itself"
-        yield f"{bounded} labels with a sign such as > or < are {done} (dataset.censored={spec.censored})"
+        how = f"{'is' if bounded == 1 else 'are'} {done} (dataset.censored={spec.censored})"
+        yield f"{counted(bounded, 'label')} with a sign such as > or < {how}"
 
 
 def cautions(

@@ -10,6 +10,7 @@ from roftbench.data.config import DatasetSpec
 from roftbench.data.table.labels import Labels
 from roftbench.data.table.reader import Sheet
 from roftbench.errors import UsageError
+from roftbench.formatting import counted
 
 RELATIONS = {
     "=", ">", "<", ">=", "<=", "=>", "=<", ">>", "<<", "~", "≥", "≤", "≈", "＞", "＜", "⩾", "⩽", "≧", "≦",
@@ -75,5 +76,8 @@ def with_relations(
     if spec.censored == "drop":
         read = [one._replace(cells=pc.if_else(bounds, "", one.cells)) for one in read]
     done = "left out" if spec.censored == "drop" else "taken as the bound itself"
-    note = f"{count} labels with a sign other than = in column '{name}' are {done} (dataset.censored={spec.censored})"
+    note = (
+        f"{counted(count, 'label')} with a sign other than = in column '{name}' {'is' if count == 1 else 'are'} {done}"
+    )
+    note += f" (dataset.censored={spec.censored})"
     return list(read), [note]

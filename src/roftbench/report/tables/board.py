@@ -26,6 +26,7 @@ LINE = [
     "baseline",
 ]
 COMPARABLE = ("split", "label_ratio")  # rows that differ in one of them have other test molecules, or fewer labels
+DESIGN = [*TABLE, *COMPARABLE]  # rows that share it should have the same replicates
 _ENDED = [*TABLE, "row", "dataset"]
 
 
@@ -61,6 +62,10 @@ class Board:
             raise UsageError(
                 f"{what} {source}: run `roftbench run method=… dataset=…` first", key="paths.results", got=str(source)
             )
+        metrics = board._recorded() if request.metric == ALL else sorted(set(board.long["metric"]))
+        if unknown := [metric for metric in request.delta if metric and metric not in metrics]:
+            problem = f"delta={unknown[0]}:…: no score of these tables is by {unknown[0]}"
+            raise UsageError(problem, key="delta", got=unknown[0], allowed=metrics)
         return board
 
     @classmethod
@@ -75,9 +80,13 @@ class Board:
         """Return this board alone, or with `metric=all` one per metric that records hold, in the order of METRICS."""
         if self.request.metric != ALL:
             return [self]
+        boards = (replace(self.request, metric=name) for name in self._recorded())
+        return [Board._of(self.records, self.failures, request) for request in boards]
+
+    def _recorded(self) -> list[str]:
+        """Return the metrics that records hold, in the order of METRICS."""
         recorded = {name for record in self.records for name in record.candidates[0].test}
-        names = [name for name in METRICS if name in recorded]
-        return [Board._of(self.records, self.failures, replace(self.request, metric=name)) for name in names]
+        return [name for name in METRICS if name in recorded]
 
     @cached_property
     def grouped(self) -> pd.DataFrame:
@@ -107,8 +116,9 @@ class Board:
         """A row for each line and data set of every table, in the order of the tables; gaps have n = 0.
 
         Columns beside those of `cells`: home (the cell's own setting), row, label, order, replicates, key, expected
-        (all replicates of the table), status (of jobs that did not end well, "failed" before "skipped"; else ""),
-        ranked (whether the table's rows are compared with one another), average_rank and datasets (over how many).
+        (all replicates of the table, of rows with the same split and label ratio), status (of jobs that did not end
+        well, "failed" before "skipped"; else ""), ranked (whether the table's rows are compared with one another),
+        average_rank and datasets (over how many).
         """
         failed = self._grouped(self.failed)
         both = pd.concat([self.grouped, failed], ignore_index=True)
@@ -119,10 +129,10 @@ class Board:
         status = failed.groupby(_ENDED)["status"].min().reset_index()  # "failed" before "skipped"
         full = full.merge(status, on=_ENDED, how="left")
         full = full.merge(self.ranks.rename(columns={"method": "row"}), on=[*TABLE, "row"], how="left")
-        expected = self.grouped.groupby(TABLE)["expected"].first()
-        tried = failed.groupby(TABLE)["replicate"].agg(every_replicate)  # of a table in which nothing is finished
+        expected = self.grouped.groupby(DESIGN)["expected"].first()
+        tried = failed.groupby(DESIGN)["replicate"].agg(every_replicate)  # where nothing is finished
         both_of = expected.combine_first(tried).rename("expected").reset_index()
-        full = full.drop(columns="n_expected").merge(both_of, on=TABLE, how="left")
+        full = full.drop(columns="n_expected").merge(both_of, on=DESIGN, how="left")
         full = full.fillna({"status": "", "replicates": "", "tuned": "", "expected": "", "n": 0, "datasets": 0})
         full["n_expected"] = [len(text.split()) for text in full["expected"]]
         full = full.astype({"n": int, "n_expected": int, "datasets": int, "baseline": bool})
@@ -167,8 +177,8 @@ class Board:
             outside = [frame[part] for part in (*self.request.group, "train")]
             frame["setting"] = _joined([*outside, frame["baseline"].map({True: "baseline", False: ""})], "\0")
         if "replicates" in frame:
-            every = frame.groupby(TABLE)["replicates"].agg(every_replicate)
-            frame = frame.merge(every.rename("expected").reset_index(), on=TABLE)
+            every = frame.groupby(DESIGN)["replicates"].agg(every_replicate)
+            frame = frame.merge(every.rename("expected").reset_index(), on=DESIGN)
             frame["n_expected"] = [len(text.split()) for text in frame["expected"]]
         return frame
 

@@ -18,7 +18,7 @@ from roftbench.report.statistics.inference import ALPHA
 from roftbench.report.statistics.repeated_measures import best_set
 from roftbench.report.tables.board import every_replicate
 from roftbench.report.tables.contests import complete_scores
-from roftbench.report.tables.footnotes import shows_spread, spread_note
+from roftbench.report.tables.footnotes import shows_spread, spread_notes
 from roftbench.report.tables.seen import mark_of, seen_notes
 from roftbench.store.files import write_text
 
@@ -80,7 +80,7 @@ def render(frame: pd.DataFrame) -> str:
     for (method, split, train), group in groupby(rows, key=itemgetter(*GROUP)):
         blocks.append(f"## {method_name(str(method))} · {split} split · {train} training")
         blocks.append(_table(cells := list(group)))
-        notes = spread_note(row["replicates"] for row in cells if shows_spread(row))
+        notes = spread_notes(row for row in cells if shows_spread(row))
         blocks += [f"- {note}" for note in [*notes, *seen_notes(cells)]]
     return "\n\n".join(blocks) + "\n"
 

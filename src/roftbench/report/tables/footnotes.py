@@ -60,7 +60,7 @@ def notes_of(
         beside = [row for row in tested if row["row"] == line[0]["row"]]
         notes += [f"{label} §, selected by test scores: {text}." for text in [_tuned(beside)] if text]
     notes += _budget(lines)
-    notes += spread_note(row["replicates"] for row in (*rows, *tested) if shows_spread(row))
+    notes += spread_notes(row for row in (*rows, *tested) if shows_spread(row))
     notes += seen_notes(rows)
     notes += [OUTSIDE] * any(row["baseline"] for row in rows)
     return notes + [NOT_REPORTABLE] * bool(tested)
@@ -71,21 +71,34 @@ def shows_spread(row: _Row) -> bool:
     return bool(row["n"] > 1) and is_scored(row)
 
 
-def spread_note(replicates: Iterable[str]) -> list[str]:
+def spread_notes(rows: Iterable[_Row]) -> list[str]:
+    """Return notes on the runs that the ± of cells is over, one for each split and label ratio where these differ."""
+    by_design: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        by_design.setdefault(tuple(row[part] for part in COMPARABLE), []).append(row["replicates"])
+    notes = {design: spread_note(replicates) for design, replicates in by_design.items()}
+    if len(set(notes.values())) < 2:
+        return [*dict.fromkeys(notes.values())]
+    differ = [len(set(values)) > 1 for values in zip(*notes, strict=True)]
+    return [
+        f"{', '.join(part for part, differs in zip(design, differ, strict=True) if differs)}: {note}"
+        for design, note in notes.items()
+    ]
+
+
+def spread_note(replicates: Iterable[str]) -> str:
     """Return a note on the runs that the ± of cells is over; `replicates`: those of each cell, separated by blanks."""
     runs = sorted({run for text in replicates for run in text.split()})
-    if not runs:
-        return []
     first, *others = (sorted(set(values)) for values in zip(*(run.split("/") for run in runs), strict=True))
     pooled = {name: len(of) for name, of in zip(("split", "label subset"), others, strict=False) if len(of) > 1}
     seeds = len({one.partition("@")[0] for one in first})
     folds = len({one.partition("@")[2] for one in first if "@" in one})
     if not pooled:
         each = len(first) // folds if folds else 0
-        return [FOLDS.format(f"{folds} folds" + f" × {each} seeds" * (each > 1))] if folds > 1 else [SPREAD]
+        return FOLDS.format(f"{folds} folds" + f" × {each} seeds" * (each > 1)) if folds > 1 else SPREAD
     counts = [f"{folds} folds"] if folds > 1 else [f"{seeds} training seed{'s' * (seeds > 1)}"]
     counts += [f"{count} {name} seeds" for name, count in pooled.items()]
-    return [POOLED.format(len(runs), ", ".join(counts), " and ".join(f"{name}s" for name in pooled))]
+    return POOLED.format(len(runs), ", ".join(counts), " and ".join(f"{name}s" for name in pooled))
 
 
 def _best(contests: Sequence[Contest]) -> list[str]:

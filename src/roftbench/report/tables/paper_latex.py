@@ -12,7 +12,7 @@ from roftbench.formatting import printable, score_text
 from roftbench.report.format import metric_name, rank
 from roftbench.report.tables.board import Board
 from roftbench.report.tables.bounds import bound_notes
-from roftbench.report.tables.footnotes import OUTSIDE, SPREAD, USES_VALIDATION, spread_note
+from roftbench.report.tables.footnotes import OUTSIDE, SPREAD, USES_VALIDATION, spread_notes
 from roftbench.report.tables.latex import comments, escape, plain
 from roftbench.report.tables.paper import Column, Line, PaperTable, neighbors, paper_tables
 from roftbench.report.tables.provenance import asked, facts
@@ -180,19 +180,29 @@ def _spread(table: PaperTable) -> str:
     counts = {row["n"] for row in table.scored}
     if not counts:
         return ""
-    runs = table.scored[0]["replicates"]
-    kind = "fold" if "@" in runs else "run" if "/" in runs else "training seed"
+    kinds = {_kind(row["replicates"]) for row in table.scored}
+    kind = kinds.pop() if len(kinds) == 1 else "run"
     if counts == {1}:
         return f", one {kind}"
     over = f"{counts.pop()} {kind}s" if len(counts) == 1 else f"{kind}s, whose number is in brackets"
     return f": mean ± standard deviation over {over}"
 
 
+def _kind(replicates: str) -> str:
+    """Return what tells the replicates of a cell apart; folds with several seeds each, and pooled draws, are runs."""
+    runs = replicates.split()
+    if "/" in replicates:
+        return "run"
+    if "@" not in replicates:
+        return "training seed"
+    return "fold" if len({run.partition("@")[2] for run in runs}) == len(runs) else "run"
+
+
 def _notes(table: PaperTable) -> list[str]:
     """Return the meanings of marks and of gaps, and what a standard deviation and the bounds are of."""
     labels = "".join(line.label for line in table.lines)
     notes = [note for note in (USES_VALIDATION, OUTSIDE) if note[0] in labels]
-    notes += [note for note in spread_note(row["replicates"] for row in table.scored if row["n"] > 1) if note != SPREAD]
+    notes += [note for note in spread_notes(row for row in table.scored if row["n"] > 1) if note != SPREAD]
     gaps = any(not is_scored(row) for line in table.lines for column, row in line.rows.items() if column.dataset)
     bounds = {label: [column.dataset for column in texts] for label, texts in table.bounds.items()}
     return notes + seen_notes(table.scored) + [GAPS] * gaps + bound_notes(table.scored, bounds)

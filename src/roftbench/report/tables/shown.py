@@ -90,13 +90,15 @@ def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
     first = rows.iloc[0]
     columns = rows[["dataset", "metric"]].drop_duplicates()
     same = baselines[baselines["terms"].isin(rows["terms"]) & (baselines["task"] == first["task"])]
-    table = {name: first[name] for name in ("n_expected", "expected", "datasets", "ranked")}
+    table = {name: first[name] for name in ("datasets", "ranked")}
+    designs = rows.drop_duplicates("terms").set_index("terms")[["n_expected", "expected"]]
     found: list[_Row] = []
     for (_, model, label), cells_of in same.groupby(["home", "model", "label"], sort=False):
         line = columns.merge(cells_of, on=["dataset", "metric"], how="left")
         if line["n"].fillna(0).any():
             lead = {name: cells_of.iloc[0][name] for name in ("home", "row", "method", "model", "setting", "task")}
-            line = line.assign(**lead, **table, baseline=True, average_rank=float("nan"))
+            design = designs.loc[cells_of.iloc[0]["terms"]].to_dict()
+            line = line.assign(**lead, **table, **design, baseline=True, average_rank=float("nan"))
             line = line.fillna({"n": 0, "status": "", "replicates": "", "tuned": ""}).astype({"n": int})
             named = f"{label}{'' if model in label.split(' · ') else f' · {model}'}{BASELINE}"
             found += line.assign(label=named).to_dict("records")
