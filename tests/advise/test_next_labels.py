@@ -63,7 +63,7 @@ def test_uncertain_and_diverse_molecules_are_listed_with_reasons(
     assert {row["smiles"] for row in rows} >= set(FAR)  # far from all that is labeled, for either reason
     assert not {row["smiles"] for row in rows} & {*LABELED, "no molecule"}
     assert all(float(row["y_predicted"]) for row in rows)
-    assert "left out: 1 rows without a prediction, 3 that are labeled or occur twice" in found.words
+    assert "left out: 1 row without a prediction, 3 that are labeled or occur twice" in found.words
     for row in rows:
         near = max(DataStructs.BulkTanimotoSimilarity(bits_of(row["smiles"]), [bits_of(one) for one in LABELED]))
         assert float(row["similarity"]) == pytest.approx(near, abs=6e-4)

@@ -401,7 +401,7 @@ def test_list_runs_shows_finished_and_failed_jobs(cli: Command) -> None:
         ("lp", "done", False),
     ]
     lines = cli("list", "runs").out.splitlines()
-    assert lines[0].split() == list(rows[0])
+    assert lines[0].split() == [name for name in rows[0] if name != "fold"]  # which no job here has
     assert [line.split()[1] for line in lines[1:]] == [row["key"] for row in rows]
 
 

@@ -101,7 +101,7 @@ def test_folder_and_plug_ins_of_the_environment(
     monkeypatch.setenv("ROFTBENCH_PLUGINS", f"{tmp_path / 'mine_lines.py'},json")
     assert cli.run("method=mine_lines").code == 0
     key = cli.record().key
-    assert "1 jobs: 1 done" in cli.run("-m", "method=mine_lines").out
+    assert "1 job: 1 done" in cli.run("-m", "method=mine_lines").out
     assert roftbench.run(*merged(["method=mine_lines"]), results=cli.lab.results).key == key
     assert "mine_lines" in cli("list", "methods").out
     assert "mine_lines" in cli("--complete", "bash", "roftbench run method=mine").out

@@ -231,7 +231,7 @@ def test_a_sweep_waits_for_the_job_that_another_process_has_at_work_and_takes_it
         for line in child.stdout:
             if line.startswith("waiting for"):
                 break
-        assert line == "waiting for 1 jobs that another sweep is running\n"
+        assert line == "waiting for 1 job that another sweep is running\n"
         assert [record.job["seed"] for record in lab.store.load()] == [1]
     done = ended(child)  # who had it has left without a record
     assert done.code == 0, done
@@ -255,7 +255,7 @@ def test_a_launcher_that_stops_between_two_jobs_is_started_again(lab: Lab, capsy
     Scheduler(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"]).run()
     assert launched == [3, 2, 1]
     out = capsys.readouterr().out
-    assert "a worker process was lost (RuntimeError: a worker has left); 2 jobs are still to be run" in out
+    assert "a worker process was lost (RuntimeError: a worker has left); still to be run: 2 jobs" in out
     assert summary(out) == "3 jobs: 3 done, 0 skipped, 0 failed"
 
 
@@ -280,7 +280,10 @@ def test_a_worker_that_is_killed_before_it_has_a_job_gets_a_second_try(
     one = Scheduler(plan, launch, {"_target_": "somewhere.RayLauncher"}, ["roftbench", "run"])
     if deaths == 1:
         one.run()
-        assert "a worker process was lost (UncompletedJobError: CANCELLED); 1 jobs" in capsys.readouterr().out
+        assert (
+            "a worker process was lost (UncompletedJobError: CANCELLED); still to be run: 1 job"
+            in capsys.readouterr().out
+        )
         assert len(lab.store.load()) == 1
     else:
         with pytest.raises(JobError, match="the launcher failed before any of 1 jobs began: UncompletedJobError"):

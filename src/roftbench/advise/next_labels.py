@@ -18,7 +18,7 @@ from roftbench.data.featurizers.hu import parse_smiles, text_hash
 from roftbench.data.similarity import nearest
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError
-from roftbench.formatting import ordinal
+from roftbench.formatting import counted, ordinal
 from roftbench.methods.gaussian_process import GaussianProcess
 from roftbench.predict.column_names import PROBABILITY, SIMILARITY, STD
 from roftbench.predict.ensemble import Ensemble, load
@@ -163,7 +163,7 @@ class Pool:
         fingerprint = np.concatenate([labeled[:0], *bits])
         whole = np.concatenate([np.empty((0, len(_of_tasks(models)))), *values])
         near = nearest(fingerprint, labeled, None)
-        skips = [f"{unreadable:,} rows without a prediction"] * bool(unreadable)
+        skips = [f"{counted(unreadable, 'row')} without a prediction"] * bool(unreadable)
         skips += [f"{repeated:,} that are labeled or occur twice"] * bool(repeated)
         skipped = f"left out: {', '.join(skips)}" if skips else ""
         return _Screened(rows, whole, np.concatenate([np.empty(0), *deviations]), near, fingerprint), skipped

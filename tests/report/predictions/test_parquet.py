@@ -132,7 +132,7 @@ def test_job_whose_file_has_changed_is_left_out_with_the_reason(
     kept = lab.done("method=lp").key
     path.write_text(path.read_text(encoding="utf-8") + "CCCC,3\n", encoding="utf-8")
     assert set(written(lab, tmp_path)["job"]) == {kept}
-    assert "lacks 1 jobs" in caplog.text
+    assert "lacks 1 job" in caplog.text
     assert "it has changed" in caplog.text
     lab.store.record_path(kept).unlink()
     assert lab.store.get(own) is not None

@@ -54,7 +54,7 @@ def _beside(name: str, cells: pa.ChunkedArray) -> Iterator[str]:
         return
     found = dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True))
     found.pop("", None)
-    listed = ", ".join(f"{text} in {count} rows" for text, count in found.items())
+    listed = ", ".join(f"{text} in {counted(count, 'row')}" for text, count in found.items())
     signs = {text.lower() for text in found}
     if found and signs <= RELATIONS and not signs <= EQUAL:
         yield (

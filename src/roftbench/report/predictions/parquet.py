@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from roftbench.console import bar
 from roftbench.errors import UsageError
+from roftbench.formatting import counted
 from roftbench.report.cell_key import canonical_json
 from roftbench.report.predictions.origin import Labels, Origins
 from roftbench.report.scores import params_text
@@ -88,7 +89,7 @@ def _tables(records: Sequence[RecordSummary], store: Store, origins: Origins) ->
         except UsageError as error:
             left_out[str(error)] = left_out.get(str(error), 0) + 1
     for reason, count in left_out.items():
-        logger.warning("%s lacks %d jobs: %s", FILE, count, reason)
+        logger.warning("%s lacks %s: %s", FILE, counted(count, "job"), reason)
 
 
 def tables_of(record: Record, labels: Labels) -> Iterator[pa.Table]:
