@@ -142,7 +142,7 @@ def _load_from_mirror(encoder: Encoder, source: Source, env: RunContext) -> None
 
 @pytest.mark.parametrize("name", but_whole(EXPERIMENTS, ["paper_main"]))
 def test_every_value_that_an_experiment_sweeps_is_accepted(name: str) -> None:
-    overrides = [f"experiment={name}", "model=tiny_gin", *(["split.fold=0"] if name == "rivals" else [])]
+    overrides = [f"experiment={name}", "model=tiny_gin", *(["split.fold=0"] if name in ("rivals", "study") else [])]
     plan, settings = planned(overrides)
     swept = {key: str(values).split(",") for key, values in settings.sweeper.params.items() if key != "model"}
     assert swept
@@ -244,9 +244,10 @@ def test_a_preset_of_the_paper_is_all_nine_methods_and_five_seeds_on_what_it_say
 
 
 def test_the_rivals_are_all_methods_that_train_a_network() -> None:
-    params = content("experiment", "rivals")["hydra"]["sweeper"]["params"]
     networks = {name for name, values in options("method").items() if values["family"] != "estimator"}
-    assert set(params["method"].split(",")) == networks
+    for preset in ("rivals", "study"):
+        params = content("experiment", preset)["hydra"]["sweeper"]["params"]
+        assert set(params["method"].split(",")) == networks
 
 
 def test_the_seed_of_the_data_is_never_the_seed_of_the_fit() -> None:
