@@ -156,7 +156,7 @@ def test_a_killed_task_where_slurm_keeps_accounts(lab: Lab, tmp_path: Path, held
     done = ended(child)
     assert done.code == 0, done
     assert f"Slurm task {task} ended as CANCELLED" in done.out
-    assert "\n1 jobs: 1 done, 0 skipped, 0 failed" in done.out
+    assert "\n1 job: 1 done, 0 skipped, 0 failed" in done.out
     quiet(done)
 
 
