@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from roftbench.metrics import METRICS
-from roftbench.report.aggregate import cells, complete_losses, long_table
+from roftbench.report.aggregate import cells, complete_losses, long_table, sign
 from roftbench.report.format import markdown_table
 from roftbench.report.scores import read_scores
 from roftbench.report.statistics.inference import ALPHA, MIN_PAIRS, bootstrap_interval, signed_rank
@@ -49,13 +48,11 @@ def gains(table: pd.DataFrame, which: str, first: Sequence[str], others: Sequenc
     `which` is the column ("model" or "method") that tells them apart. Of an error the gain is its relative reduction,
     of other metrics their relative rise.
     """
-    columns = [name for name in ("dataset", "split", "label_ratio", "model", "method", "metric") if name != which]
-    if which == "method":
-        columns.remove("model")
+    columns = ["dataset", "split", "label_ratio", "metric", *["method"] * (which == "model")]
     wide = table.pivot_table(index=columns, columns=which, values="mean")[[*first, *others]].dropna()
     own, rival = wide[list(first)].mean(axis="columns"), wide[list(others)].mean(axis="columns")
-    sign = np.array([1 if METRICS[name].higher_is_better else -1 for name in wide.index.get_level_values("metric")])
-    found: pd.Series[float] = (100 * sign * (own - rival) / rival).groupby("dataset").mean()
+    losses = sign(wide.index.get_level_values("metric").to_series(wide.index))
+    found: pd.Series[float] = (100 * losses * (rival - own) / rival).groupby("dataset").mean()
     return found
 
 
@@ -84,24 +81,26 @@ def row(comparison: str, where: str, found: "pd.Series[float]") -> list[str]:
     ]
 
 
-def few_labels(counts: Sequence[str], only: Sequence[str] | None = None) -> Iterator[list[str]]:
-    """Yield the supervised over the self-supervised bundled encoder, by the learner on the frozen embedding."""
-    pair = [SUPERVISED], [SELF_SUPERVISED]
-    for folder, split in (("cv_frozen", "scaffold folds"), ("cv_frozen_random", "random folds")):
-        table = scores(folder)
-        for count in counts:
-            chosen = table[(table["label_ratio"] == count) & table["method"].isin(["ridge", "gp"])]
-            if only is not None:
-                chosen = chosen[chosen["dataset"].isin(only)]
-            if len(chosen):
-                yield row(
-                    "supervised over self-supervised", f"ridge and GP, {count}, {split}", gains(chosen, "model", *pair)
-                )
+FOLDS = {"cv_frozen": "scaffold folds", "cv_frozen_random": "random folds"}
+
+
+def by_encoder(folder: str, count: str, only: Sequence[str]) -> "pd.Series[float]":
+    """Return the gains of the supervised over the self-supervised bundled encoder, frozen, on some data sets."""
+    table = scores(folder)
+    chosen = (table["label_ratio"] == count) & table["method"].isin(["ridge", "gp"]) & table["dataset"].isin(only)
+    return gains(table[chosen], "model", [SUPERVISED], [SELF_SUPERVISED])
+
+
+def frozen(folder: str, count: str, found: "pd.Series[float]") -> list[str]:
+    """Return the row of such gains."""
+    return row("supervised over self-supervised", f"ridge and GP, {count}, {FOLDS[folder]}", found)
 
 
 def claim_a() -> Iterator[list[str]]:
     """Supervised pretraining with few labels."""
-    yield from few_labels(["n50", "n100"])
+    for folder in FOLDS:
+        every = list(scores(folder)["dataset"].unique())
+        yield from (frozen(folder, count, by_encoder(folder, count, every)) for count in ("n50", "n100"))
     table = scores("transfer_full_ft")
     found = gains(table[table["label_ratio"] == "n50"], "model", [SUPERVISED], [SELF_SUPERVISED])
     yield row("supervised over self-supervised", "full FT, n50, scaffold split", found)
@@ -116,15 +115,10 @@ def claim_b() -> Iterator[list[str]]:
     """Supervised pretraining with more labels, near its task and far from it."""
     table = scores("cv_frozen")
     large = sorted(table[table["label_ratio"] == "n500"]["dataset"].unique())
-    yield from (one for one in few_labels(["n50", "n500"], large) if "scaffold" in one[1])
-    chosen = table[table["method"].isin(["ridge", "gp"]) & table["dataset"].isin(large)]
-    pair = [SUPERVISED], [SELF_SUPERVISED]
-    many = gains(chosen[chosen["label_ratio"] == "n500"], "model", *pair)
-    yield row(
-        "gain with 500 less gain with 50 labels",
-        "the same",
-        many - gains(chosen[chosen["label_ratio"] == "n50"], "model", *pair),
-    )
+    few, many = (by_encoder("cv_frozen", count, large) for count in ("n50", "n500"))
+    yield frozen("cv_frozen", "n50", few)
+    yield frozen("cv_frozen", "n500", many)
+    yield row("gain with 500 less gain with 50 labels", "the same", many - few)
     near = many.index.isin(PHYSICAL)
     yield row("near its task (ESOL, Lipo)", "n500", many[near])
     yield row("far from it (classes, activities)", "n500", many[~near])

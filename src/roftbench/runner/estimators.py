@@ -58,7 +58,7 @@ class EstimatorExperiment(Experiment):
         """Return the number of features, and of tasks with and without an estimator."""
         fitted = self.objective.num_tasks - len(self.constants)
         kind = "features of the frozen encoder" if self.job.model.kind == NETWORK else "features"
-        tasks = "1 task" if fitted == 1 else f"{fitted} tasks"
+        tasks = counted(fitted, "task")
         constants = (
             f", a constant for {counted(len(self.constants), 'task')} with nothing to learn" if self.constants else ""
         )

@@ -64,7 +64,7 @@ def _replicates(report: Report) -> Finding:
     other = f"; {alike}" if forms > 0 else ""
     if not found["groups"]:
         return Finding(LOOK if forms > 0 else OK, "replicates", f"no molecule occurs twice{other}")
-    text = f"{found['groups']:,} molecule{'s' * (found['groups'] != 1)} in {found['rows']:,} rows"
+    text = f"{counted(found['groups'], 'molecule')} in {found['rows']:,} rows"
     if not found["conflicting_groups"]:
         return Finding(ACT, "replicates", f"{text}, with equal labels: dataset.duplicates=merge{other}")
     spread = found["largest_spread"]
