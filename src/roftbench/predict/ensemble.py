@@ -1,6 +1,7 @@
 """Saved models that predict together: mean and spread, intervals, calibrated probabilities, similarity."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,10 @@ class Ensemble:
 
     def test(self) -> HeldOut:
         """Return the test molecules common to all members, predicted by their mean."""
+        return self._test
+
+    @cached_property
+    def _test(self) -> HeldOut:
         return common([(one.data, one.test) for one in self.saved])
 
     def coverage(self) -> list[float | None]:
