@@ -84,3 +84,14 @@ def test_what_is_no_table_is_told_as_for_a_data_set(tmp_path: Path, content: byt
     path.write_bytes(content)
     with pytest.raises(UsageError, match=part):
         open_rows(path, None)
+
+
+def test_the_reader_of_a_ragged_table_is_kept(tmp_path: Path) -> None:
+    """One that is dropped while pyarrow's thread reads can abort the process, with the message already printed."""
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"smiles,y\nCCO,1\nCCN,2,3\n")
+    texts._READERS.clear()
+    for count in (1, 2):
+        with pytest.raises(UsageError, match="data row 2 has 3 cells"):
+            open_rows(path, None)
+        assert len(texts._READERS) >= count

@@ -64,40 +64,18 @@ class Text:
         Raises:
             UsageError: a row has more or fewer cells than the header, or a quote is never closed.
         """
-        names = [str(position) for position in range(len(self.layout.names))]
-        ragged: list[Any] = []
-        blank: list[Any] = []
-
-        def judge(row: Any) -> str:
-            (ragged if row.text.strip() else blank).append(row)
-            return "error" if ragged else "skip"
-
-        tail = self.layout.separator.join([LAST] * len(names)).encode() if self.quoted else b""
+        tail = self.layout.separator.join([LAST] * len(self.layout.names)).encode() if self.quoted else b""
         held: list[pa.Array] | None = None
         with io.BufferedReader(Utf8(self.source, self.encoding, self.layout.begin, tail), BLOCK) as body:
             try:
-                reader = pa.csv.open_csv(
-                    pa.PythonFile(body, "r"),
-                    pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=BLOCK),
-                    pa.csv.ParseOptions(
-                        delimiter=self.layout.separator,
-                        newlines_in_values=self.quoted,
-                        ignore_empty_lines=len(names) > 1,  # those of a single column are rows
-                        invalid_row_handler=judge,
-                    ),
-                    pa.csv.ConvertOptions(
-                        column_types=dict.fromkeys(names, pa.string()),  # a SMILES such as "N" or "NaN" must survive
-                        include_columns=[names[position] for position in positions],
-                    ),
-                )
-                _READERS.append(reader)
-                for batch in reader:
+                for batch in self._parsed(body, positions):
                     if batch.num_rows:
                         if held is not None:
                             yield held
                         held = batch.columns
             except pa.ArrowException as error:
-                raise UsageError(self._problem(ragged, len(blank), error), key=self.what) from None
+                problem = f'{self.what} is not a CSV table: {error}. Is a quote (") left open?'
+                raise UsageError(problem, key=self.what) from None
         if held is None:
             return
         if self.quoted:
@@ -107,11 +85,46 @@ class Text:
         if len(held[0]):
             yield held
 
-    def _problem(self, ragged: list[Any], blank: int, error: Exception) -> str:
-        """Return why this is no table: its first ragged row (after `blank` skipped ones), or the parser's error."""
-        if not ragged:
-            return f'{self.what} is not a CSV table: {error}. Is a quote (") left open?'
-        row, count, width = ragged[0], ragged[0].actual_columns, len(self.layout.names)
+    def _parsed(self, body: "io.BufferedReader[Utf8]", positions: Sequence[int]) -> Iterator[pa.RecordBatch]:
+        """Yield rows as pyarrow parses them, until one has more or fewer cells than the header."""
+        names = [str(position) for position in range(len(self.layout.names))]
+        ragged: list[tuple[Any, int]] = []  # the first one, and how many blank rows were skipped before it
+        blank = 0
+
+        def judge(row: Any) -> str:
+            """Note the first ragged row, and skip it: an error within `open_csv` drops the reader, see `_READERS`."""
+            nonlocal blank
+            if not row.text.strip():
+                blank += 1
+            elif not ragged:
+                ragged.append((row, blank))
+            return "skip"
+
+        reader = pa.csv.open_csv(
+            pa.PythonFile(body, "r"),
+            pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=BLOCK),
+            pa.csv.ParseOptions(
+                delimiter=self.layout.separator,
+                newlines_in_values=self.quoted,
+                ignore_empty_lines=len(names) > 1,  # those of a single column are rows
+                invalid_row_handler=judge,
+            ),
+            pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),  # a SMILES such as "N" or "NaN" must survive
+                include_columns=[names[position] for position in positions],
+            ),
+        )
+        _READERS.append(reader)
+        for batch in reader:
+            if ragged:
+                break
+            yield batch
+        if ragged:
+            raise UsageError(self._ragged(*ragged[0]), key=self.what)
+
+    def _ragged(self, row: Any, blank: int) -> str:
+        """Return why this is no table: a row with more or fewer cells than the header, after `blank` skipped rows."""
+        count, width = row.actual_columns, len(self.layout.names)
         return (
             f"{self.what}, data row {row.number - blank} has {count} cell{'s' * (count != 1)}, but the header has"
             f" {width} names: {row.text[:80]!r}. Name every column, quote cells that hold the separator, remove"
