@@ -105,6 +105,8 @@ def test_a_strict_budget_larger_than_the_validation_part(split: Split) -> None:
     strict = used(LabelRatio(fraction=1.0, val_budget="strict"), split)
     assert len(split.val) == 24
     assert (len(strict.train), len(strict.val)) == (192 - 24, 24)
+    assert strict.note == "of 192 labels 24, not 39, validate, as the validation part has no more"
+    assert used(LabelRatio(count=50, val_budget="strict"), split).note == ""
 
 
 def test_strict_validation_labels_are_nested_and_drawn_at_random() -> None:

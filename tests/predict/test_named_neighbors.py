@@ -61,6 +61,21 @@ def earlier(saved: SavedModel, folder: Path) -> Path:
     return folder
 
 
+def test_a_row_without_any_label_is_no_neighbor(lab: Lab, table: Path, tmp_path: Path) -> None:
+    rows = pd.read_csv(table)
+    some = rows["y"].where(~rows["smiles"].str.endswith("Cl"))
+    columns = {"smiles": rows["smiles"], "one": some, "two": some * 2}
+    path = write_csv(tmp_path / "two.csv", {name: list(column) for name, column in columns.items()})
+    words = ("dataset=csv", f"dataset.path={path}", "dataset.targets=[one,two]", "split=random", "label_ratio=full")
+    folder = kept(lab, "model=ecfp", "method=ridge", *words)
+    training = read_saved(folder).training
+    assert training is not None
+    assert not np.isnan(training.y).all(axis=1).any()
+    found = roftbench.load(folder).predict(["C" * 12 + "Cl"])
+    assert not found["neighbor_smiles"].str.endswith("Cl").any()
+    assert (found["similarity"] < 1).all()
+
+
 def test_neighbor_of_each_row_is_the_one_in_the_table(folder: Path, table: Path) -> None:
     found = roftbench.load(folder).predict(NEAR)
     assert list(found.columns)[-6:] == [

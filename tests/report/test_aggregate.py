@@ -36,7 +36,7 @@ def test_long_table_has_a_row_per_record_and_candidate() -> None:
         *("labels", "labels_selection", "labels_interpolation"),
         *("test_sd", "test_min", "test_max", "test_positives", "noise", "trained_parameters", "fit_seconds"),
         *("fit_cpu_seconds", "feature_shift", "pretrain_gain", "pretrain_gain_percent", "parameter_shift"),
-        *("searched", "key"),
+        *("searched", "test_share", "key"),
     ]
     assert long["params"].tolist() == ['{"weight":0.1}', '{"weight":1}']
     assert long["val"].tolist() == [0.5, 0.7]

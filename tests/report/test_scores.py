@@ -153,8 +153,8 @@ def _another_setting(path: Path) -> None:
 
 
 def _cut_short(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text[: len(text) // 2], encoding="utf-8")
+    head, row, *_ = path.read_text(encoding="utf-8").splitlines()
+    path.write_text(f"{head}\n{row[: len(row) // 3]}", encoding="utf-8")
 
 
 def _no_number(path: Path) -> None:

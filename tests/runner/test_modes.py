@@ -97,6 +97,16 @@ def test_gradual_unfreezing_begins_as_linear_probing(lab: Lab) -> None:
     assert gradual.history[4].train_loss != pytest.approx(gradual.history[3].train_loss, rel=1e-6)
 
 
+@pytest.mark.parametrize(("epochs", "blocks"), [(4, [HEAD]), (5, ["layer1", HEAD]), (100, None)])
+def test_parameters_of_blocks_that_never_join_are_not_trained(lab: Lab, epochs: int, blocks: list[str] | None) -> None:
+    experiment = lab.experiment("method=gradual", "method.unfreeze_every=4", f"train.epochs={epochs}")
+    keys = [key for block in blocks or experiment.model.blocks() for key in keys_of(experiment, block)]
+    count = sum(one.numel() for key, one in experiment.model.named_parameters() if key in keys)
+    assert f"ft trains {count:,} of" in experiment.words()["model"]
+    if epochs < 100:
+        assert experiment.fit(experiment.method).trained_parameters == count
+
+
 def test_numbers_of_frozen_layers_are_not_cached_while_blocks_join(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     given = ("model=gin", "model.checkpoint=null", "model.num_layers=3", "model.dim=16")
     fits = []

@@ -1,5 +1,6 @@
 """Schema of `conf/dataset/`: name of a data set, origin of its file, and meaning of its columns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ PART_NAMES = {  # names of parts in tables and files; "" for no part
     "": "", "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test", "holdout": "test",
 }  # fmt: skip
+READING = ("na_values", "censored", "strip_salts", "relation_column", "own_graphs")  # settings for reading cells
 KNOWN = ("name", "smiles_column", "targets", "task", "metric", "file", "sha256")
 
 
@@ -122,15 +124,16 @@ class DatasetSpec:
 
     def reading(self) -> dict[str, Any]:
         """Return the settings for reading cells that differ from their defaults, part of a job's identity."""
-        given: dict[str, Any] = {
-            "na_values": sorted(self.na_values),
-            "censored": self.censored,
-            "strip_salts": self.strip_salts,
-        }
+        given = {name: getattr(self, name) for name in READING} | {"na_values": sorted(self.na_values)}
         given["relation_column"] = self.relation_column if self.censored == "drop" else None
         given["reading"] = self.reading_version
-        given["own_graphs"] = self.own_graphs
         return {name: value for name, value in given.items() if value not in ([], "error", False, None)}
+
+    @staticmethod
+    def fields_of(identity: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields that `reading` put into a job's identity."""
+        found = {name: identity[name] for name in READING if name in identity}
+        return found | {"reading_version": identity.get("reading")}
 
     def source(self) -> Source:
         """Return the sources of the published file."""

@@ -25,7 +25,8 @@ class LabelRatio:
         stratified: give each subset every stratum (see `strata`) in its share of the training part, to within one or
             two molecules.
         val_budget: "paper" keeps the whole validation part. "strict" counts validation labels within the n labels: 80 %
-            of them train, the rest validate, drawn from the validation part in the same way.
+            of them train, the rest validate, drawn from the validation part in the same way; more train where that part
+            has fewer, which the note of the split tells.
     """
 
     fraction: float | None = None
@@ -89,9 +90,12 @@ class LabelRatio:
                 got=num_labels,
                 hint="Give at least 2 or use label_ratio.val_budget=paper.",
             )
-        num_val = min(num_labels - int(0.8 * num_labels), len(split.val))
+        wanted = num_labels - int(0.8 * num_labels)
+        num_val = min(wanted, len(split.val))
         val = self._ordered(split.val, y, task)[:num_val]
-        return replace(split, train=ordered[: num_labels - num_val], val=val, order_seed=None)
+        short = f"of {num_labels} labels {num_val}, not {wanted}, validate, as the validation part has no more"
+        note = "; ".join(filter(None, [split.note, short if num_val < wanted else ""]))
+        return replace(split, train=ordered[: num_labels - num_val], val=val, order_seed=None, note=note)
 
     def _number(self, available: int) -> int | None:
         if self.count is not None and self.count > available:

@@ -20,7 +20,7 @@ from roftbench.predict.model_card import card
 from roftbench.predict.neighbors import among, packed_bits
 from roftbench.predict.reliability import interval_quality
 from roftbench.predict.saved_model import SavedModel, write_saved
-from roftbench.predict.training_set import TrainingSet, training_set
+from roftbench.predict.training_set import TrainingSet, learned_from, training_set
 from roftbench.runner.experiment import Experiment
 from roftbench.store.record_schema import Record, plain
 
@@ -45,7 +45,8 @@ def save(
         OSError: The folder cannot be written.
     """
     training = training_set(experiment)
-    train = packed_bits([experiment.dataset.smiles[i] for i in experiment.parts.train])
+    learned = learned_from(experiment)
+    train = packed_bits([experiment.dataset.smiles[i] for i in learned])
     val, test = (_held_out(experiment, part, train, training) for part in ("val", "test"))
     dataset, inside = experiment.dataset, np.concatenate([experiment.whole.train, experiment.whole.val])
     judged = [] if evaluation is None else evaluation.parts(dataset, dataset.rows[inside])
@@ -66,9 +67,7 @@ def save(
         **({"extended": True} if _extends(experiment.method) else {}),
         **({} if (count := len(getattr(experiment.chosen, "others", ()))) == 0 else {"members": count + 1}),
         "labels": _labels(experiment),
-        "atoms": [
-            int(size) for size in np.percentile(experiment.dataset.sizes[experiment.parts.train], (0, 5, 95, 100))
-        ],
+        "atoms": [int(size) for size in np.percentile(experiment.dataset.sizes[learned], (0, 5, 95, 100))],
         "calibration": {
             "labels": _source(used is val, judged),
             "fits_coefficients": used is val and bool(experiment.method.fits_on_validation),

@@ -67,9 +67,18 @@ class TrainingSet:
         return file.getvalue()
 
 
+def learned_from(experiment: Experiment) -> NDArray[np.int64]:
+    """Return the indices of the training molecules that have a label; in a table of several tasks some may have none.
+
+    No prediction comes from the others, so that being near them tells nothing.
+    """
+    train: NDArray[np.int64] = experiment.parts.train
+    return train[experiment.dataset.labeled[train]]
+
+
 def training_set(experiment: Experiment) -> TrainingSet:
     """Return the training molecules of an experiment."""
-    dataset, train = experiment.dataset, experiment.parts.train
+    dataset, train = experiment.dataset, learned_from(experiment)
     name, cells = _identifiers(experiment)
     rows = dataset.rows[train]
     ids = None if cells is None else [cells[row] for row in rows.tolist()]

@@ -11,6 +11,7 @@ from roftbench.metrics import METRICS
 from roftbench.report.cell_key import PARTS, CellKeys, canonical_json, describe, differing, names
 from roftbench.report.cost import fit_cpu_seconds, fit_seconds
 from roftbench.report.pretrain_gain import Gain, pretrain_gains
+from roftbench.report.statistics.contest import test_share
 from roftbench.store.record_schema import Failure, JobResult, LabelStatistics, RecordSummary
 
 __all__ = [
@@ -52,7 +53,8 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
     coefficients; NaN = not recorded), test_sd, test_min, test_max, test_positives (spread of the test labels), noise
     (of the assay; NaN = not recorded), trained_parameters, fit_seconds, fit_cpu_seconds (`report.cost`), feature_shift,
     pretrain_gain, pretrain_gain_percent (NaN = not known), parameter_shift (by block; None: not recorded), searched
-    (whether the job searched hyperparameters, whose seconds are those of all candidates), key.
+    (whether the job searched hyperparameters, whose seconds are those of all candidates), test_share (of `contest`),
+    key.
 
     Contents that share a name get the fields in which they differ appended: "paper (epochs=30)". The same candidate
     of a search job and of a single job is one row, that of the search, else the one of the smaller key. `metric` gives
@@ -78,6 +80,7 @@ def long_table(records: Iterable[RecordSummary], metric: str | None = None, *, p
         *MEANS,
         "parameter_shift",
         "searched",
+        "test_share",
         "key",
     ]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys([*_SCORES, *MEANS], float))  # None -> NaN
@@ -227,7 +230,7 @@ def _candidates(
         gain = gains.get((record.key, params), (None, None))
         means = [*budget, *bounds, *cost, None if one.feature_shift is UNSET else one.feature_shift, *gain]
         blocks = None if one.parameter_shift is UNSET else one.parameter_shift
-        from_job = blocks, bool(record.job["method"]["search"]), record.key
+        from_job = blocks, bool(record.job["method"]["search"]), test_share(record.job["split"]), record.key
         yield [*key, task, own, metric or own, method, params, seed, replicate, *scores, *means, *from_job]
 
 

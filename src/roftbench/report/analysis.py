@@ -94,8 +94,7 @@ def write_evidence(
         elif count + 2 * len(pictured) > FEW:
             logger.warning("%d figures inside data sets are not drawn; --figures draws them", 2 * len(pictured))
             pictured = []
-    pooled = bool(long["replicate"].str.contains("/").any())
-    planned = [*_curves(label_curves(long), pooled=pooled), *_diagrams(table, reference)] if figures else []
+    planned = [*_curves(label_curves(long)), *_diagrams(table, reference)] if figures else []
     planned += [*costs, *_inside(pictured, delta or {})] if figures else []
     paths = []
     if drawn := {figure.stem for figure in planned if figure.draw}:
@@ -123,7 +122,7 @@ def _expected(long: pd.DataFrame, table: pd.DataFrame, reference: str) -> int:
     return int((ratios > 1).sum()) + diagrams
 
 
-def _curves(curves: pd.DataFrame, *, pooled: bool) -> Iterator[_Planned]:
+def _curves(curves: pd.DataFrame) -> Iterator[_Planned]:
     """Yield one figure per model, split, training setting and variant."""
     groups = curve_groups(curves)
     shown = [name for name in ("train", "variant") if len({names[name] for names, _ in groups}) > 1]
@@ -133,7 +132,7 @@ def _curves(curves: pd.DataFrame, *, pooled: bool) -> Iterator[_Planned]:
         title = " · ".join([names["model"], f"{names['split']} split", *extra])
         stem = file_stem(CURVES, names["model"], names["split"], *extra)
         if curve_datasets(rows):
-            yield _Planned(stem, title, draw=partial(draw_curves, rows, title, units, pooled=pooled))
+            yield _Planned(stem, title, draw=partial(draw_curves, rows, title, units))
         else:
             yield _Planned(stem, title, reason="no data set has a method with all seeds at two numbers of labels")
 

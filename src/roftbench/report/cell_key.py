@@ -21,6 +21,7 @@ UNWRITTEN = {  # values of fields that a job's identity omits
 GRAPHIUM, MINIMOL = "roftbench.models.graphium.Graphium", "roftbench.models.minimol.MiniMol"
 HEAD_ONLY = "roftbench.methods.lp.LinearProbing"
 SEEDED = ("split", "label_ratio")  # parts that have a seed
+GIVEN_PARTS = (".ColumnSplit", ".FileSplit")  # whose seed draws the validation part alone
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,18 @@ class CellKeys:
         return self._params[key][1]
 
     def replicate(self, job: dict[str, Any]) -> str:
-        """Return what distinguishes jobs of one candidate: seed or seed@fold, pooled with /split seed/subset seed."""
+        """Return what distinguishes jobs of one candidate: seed or seed@fold, pooled with /split seed/subset seed.
+
+        The seed of a given split leaves its test part as it is, so that it counts as one of label subsets.
+        """
         params = job["split"].get("params", {})
         run = str(job["seed"]) if params.get("fold") is None else f"{job['seed']}@{params['fold']}"
-        return "/".join(map(str, (run, params.get("seed"), job["label_ratio"].get("seed")))) if self.pool else run
+        if not self.pool:
+            return run
+        split, subset = params.get("seed"), job["label_ratio"].get("seed")
+        if str(job["split"].get("target")).endswith(GIVEN_PARTS):
+            split, subset = None, f"{split}+{subset}"
+        return f"{run}/{split}/{subset}"
 
     def _compute(self, job: dict[str, Any]) -> CellKey:
         texts = {part: self._text(part, job) for part in NAMED}

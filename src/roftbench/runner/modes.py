@@ -51,9 +51,7 @@ class Modes:
 
     def train(self) -> None:
         """Set every part to training or evaluation, also modules outside blocks, such as dropout without weights."""
-        now = self.trained
-        if self.stage.unfreeze_every is not None:
-            now = now[-1 - (self.epoch - 1) // self.stage.unfreeze_every :]
+        now = joined(self.trained, self.stage, self.epoch)
         self.model.train(self.frozen_mode == "train" or any(name not in (HEAD, ADDED) for name in now))
         self.model.set_trained(now, frozen_mode=self.frozen_mode)
         if self.stage.parameters is not None:
@@ -74,6 +72,17 @@ class Modes:
             parameters = [one for key, one in self.chosen.items() if block_of[key] == name]
             groups.append(Adam(parameters, own, weight_decay, fused=True))
         return AdamGroups([group for group in groups if group.parameters])
+
+
+def joined(blocks: Sequence[str], stage: Stage, epoch: int) -> Sequence[str]:
+    """Return which of a stage's blocks, in the order of the network, train in an epoch, counted from 1."""
+    return blocks if stage.unfreeze_every is None else blocks[-1 - (epoch - 1) // stage.unfreeze_every :]
+
+
+def parameters_of(model: Predictor, stage: Stage, epochs: int) -> dict[str, nn.Parameter]:
+    """Return the parameters that a stage of so many epochs trains, by key."""
+    blocks = [name for name in model.blocks() if not stage.blocks or name in stage.blocks]
+    return chosen_parameters(model, joined(blocks, stage, stage.epochs or epochs), stage)
 
 
 def chosen_parameters(model: Predictor, blocks: Collection[str], stage: Stage) -> dict[str, nn.Parameter]:

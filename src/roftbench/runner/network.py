@@ -24,7 +24,7 @@ from roftbench.runner.devices import CPU, choose_device
 from roftbench.runner.experiment import Experiment, FitResult
 from roftbench.runner.loading import load_model
 from roftbench.runner.members import Tuned, counted, divided, fit_members, fitted_for
-from roftbench.runner.modes import chosen_parameters
+from roftbench.runner.modes import parameters_of
 from roftbench.runner.objective import too_close
 from roftbench.runner.pretrained import PretrainedModel
 from roftbench.runner.provenance import arithmetic
@@ -70,12 +70,12 @@ class NetworkExperiment(Experiment):
     def words(self) -> dict[str, str]:
         """Return the number of parameters that each stage trains, and the settings of training."""
         self._extend(_extending(self.method))
-        spec, blocks = self.job.model, self.model.blocks()
+        spec = self.job.model
         total = sum(parameter.numel() for parameter in self.model.parameters())
         texts = []
         members = self.method.members()
         for stage in stages_of(members[0].method if members else self.method):
-            chosen = chosen_parameters(self.model, stage.blocks or blocks, stage)
+            chosen = parameters_of(self.model, stage, self.job.train.epochs)
             trained = sum(parameter.numel() for parameter in chosen.values())
             texts.append(f"{stage.name} trains {trained:,}")
         return {
@@ -145,8 +145,7 @@ class NetworkExperiment(Experiment):
 
     def _trained(self, method: Method) -> int:
         """Return the number of parameters of `model` that the stages of a method change."""
-        blocks = list(self.model.blocks())
-        chosen = [chosen_parameters(self.model, stage.blocks or blocks, stage) for stage in method.stages()]
+        chosen = [parameters_of(self.model, stage, self.job.train.epochs) for stage in method.stages()]
         return sum(one.numel() for one in {key: one for part in chosen for key, one in part.items()}.values())
 
     @property

@@ -50,8 +50,11 @@ def test_a_panel_a_data_set_and_a_line_a_method() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["LP", "ROFT-MOL"]
     assert texts_outside(figure) == []
     assert "over seeds, 95 % t interval (of one label subset)" in legend.get_title().get_text()
-    [legend] = draw_curves(rows, "gin · scaffold split", UNITS, pooled=True).legends
-    assert legend.get_title().get_text().startswith("mean over pooled runs, 95 % t interval;")
+    for kind, words in (("folds", "mean over folds, 95 % interval corrected for"), ("splits", "mean over splits, ")):
+        figure = draw_curves(rows.assign(kind=kind), "gin · scaffold split", UNITS)
+        note = figure.legends[0].get_title().get_text()
+        assert note.startswith(words)
+        assert note not in texts_outside(figure)
 
 
 def test_bars_are_the_t_intervals_and_points_stay_near_their_labels() -> None:

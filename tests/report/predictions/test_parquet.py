@@ -113,6 +113,21 @@ def test_row_groups_bound_the_memory(several: Lab, tmp_path: Path, monkeypatch: 
     assert min(sizes[:-1]) >= 300
 
 
+def test_labels_that_signs_in_a_column_of_their_own_leave_out_have_no_row(lab: Lab, tmp_path: Path) -> None:
+    signs = [">" if at % 4 == 1 else "=" for at in range(60)]
+    values = [9.0 if sign == ">" else float(len(text)) for sign, text in zip(signs, SMILES, strict=True)]
+    path = write_csv(tmp_path / "own.csv", {"smiles": SMILES, "Standard Relation": signs, "y": values})
+    words = ("dataset=csv", f"dataset.path={path}", "dataset.targets=[y]", "dataset.censored=drop")
+    record = lab.done(*FOREST, *words, "label_ratio=full", "split=random")
+    rows = written(lab, tmp_path)
+    test = rows[rows["part"] == "test"]
+    assert (test["label"] != 9.0).all()
+    assert len(test) == record.count.labels.test
+    assert metrics.root_mean_squared_error(test["label"], test["prediction"]) == pytest.approx(
+        record.scores.test["rmse"]
+    )
+
+
 def test_merged_duplicates_have_the_label_of_the_first_row(lab: Lab, tmp_path: Path) -> None:
     smiles = [*SMILES[:40], *SMILES[:20]]
     values = [1.5 * (at % 40) + at // 40 for at in range(60)]

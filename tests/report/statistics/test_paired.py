@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_records import record
+from msgspec.structs import replace
 from scipy import stats
 from score_tables import long_of, of, table_of
 
@@ -302,6 +303,20 @@ def test_a_curve_has_a_point_a_label_ratio_with_its_t_interval() -> None:
     assert curve["n"].tolist() == [3, 3]
     oracle = stats.t.interval(0.95, 2, loc=6, scale=stats.sem([4.0, 5.0, 9.0]))
     assert curve.loc[0, ["low", "high"]].tolist() == pytest.approx(oracle)
+
+
+def test_intervals_of_a_curve_over_folds_are_corrected_for_what_folds_share() -> None:
+    scores = [1.0, 1.3, 0.9, 1.2, 1.1]
+    split = {"name": "cv", "target": "cv"}
+    folds = [
+        replace(one, key=str(fold), job={**one.job, "split": {**split, "params": {"folds": 5, "fold": fold}}})
+        for fold, score in enumerate(scores)
+        for one in of("lp", "esol", [score])
+    ]
+    [point] = label_curves(long_of(folds)).to_dict("records")
+    error = np.std(scores, ddof=1) * np.sqrt(1 / 5 + 0.2 / 0.8)
+    assert (point["low"], point["high"]) == pytest.approx(stats.t.interval(0.95, 4, loc=1.1, scale=error))
+    assert (point["kind"], point["n"]) == ("folds", 5)
 
 
 def test_curves_show_the_selected_hyperparameters() -> None:

@@ -1,11 +1,15 @@
 """Tests over the folds of one data set, against published programs on a stored example."""
 
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from roftbench.report.statistics.inference import holm
 from roftbench.report.statistics.repeated_measures import (
     anova,
+    best_of,
     best_set,
     conover,
     corrected_interval,
@@ -105,8 +109,7 @@ def test_best_set_holds_all_that_cannot_be_told_from_the_best() -> None:
     wild[:, 3] += np.random.default_rng(1).normal(0, 1, 25)
     assert variance_ratio(wild) > 9
     p = {(pair.first, pair.second): pair.p for pair in conover(wild)[1]}
-    means = wild.mean(axis=0)
-    best = int(means.argmax())
+    best = int(stats.rankdata(wild, axis=1).mean(axis=0).argmax())
     others = {i for i in range(4) if i != best and p[min(i, best), max(i, best)] >= 0.05}
     assert best_set(wild, True) == {best, *others}
 
@@ -159,11 +162,45 @@ def test_studentized_range_of_very_many_pairs_is_interpolated() -> None:
     assert studentized_range_sf(q, 43, 168)[::90] == pytest.approx(expected, abs=1e-7)
 
 
+def test_sign_flips_of_ranks_are_all_exchanges_of_a_pair() -> None:
+    few = np.column_stack([rng.normal(0, 1, 9), rng.normal(0.8, 1, 9), np.round(rng.normal(0, 1, (9, 2)))])
+    ranks = stats.rankdata(few, axis=1)
+    expected = []
+    for a, b in combinations(range(4), 2):
+        sums = [
+            abs(np.where(flipped, -1, 1) @ (ranks[:, a] - ranks[:, b])) for flipped in product((True, False), repeat=9)
+        ]
+        expected.append(np.mean(np.array(sums) >= abs((ranks[:, a] - ranks[:, b]).sum()) - 1e-9))
+    assert [pair.p_flips for pair in conover(few)[1]] == pytest.approx(holm(expected))
+
+
+@pytest.mark.parametrize("n", [3, 5, 25])
+def test_two_equal_methods_beside_very_different_ones_are_not_told_apart(n: int) -> None:
+    """By Conover's p alone, they are in a third of the draws: the others leave its statistic no spread."""
+    draws = np.random.default_rng(n)
+    alone, both = [], []
+    for _ in range(200):
+        scores = np.array([1.0, 1.0, 2.0, 3.0, 4.0]) + draws.normal(0, [0.01, 0.01, 0.05, 0.05, 0.05], (n, 5))
+        pair = conover(scores)[1][0]
+        alone.append(pair.p < 0.05)
+        both.append(pair.decisive < 0.05)
+    assert np.mean(alone) > 0.2
+    assert np.mean(both) <= 0.05
+
+
+def test_the_best_by_ranks_is_not_undone_by_one_diverged_fold() -> None:
+    scores = np.stack([SCORES[:, 0] - 0.2, SCORES[:, 0], SCORES[:, 1]], axis=1)
+    scores[3, 0] = 30.0
+    assert scores.mean(axis=0).argmin() != 0
+    assert best_of(scores, False) == 0
+    assert best_set(scores, False) == {0}
+
+
 def test_conover_of_few_folds_that_rank_alike_is_no_certainty() -> None:
-    assert conover(np.array([[1.0, 2.0], [1.0, 3.0]]))[1][0].p == 0.5
+    assert conover(np.array([[1.0, 2.0], [1.0, 3.0]]))[1][0].decisive == 0.5
     p, pairs = conover(np.arange(6.0).reshape(2, 3) ** 2)
     assert p == pytest.approx(stats.friedmanchisquare([0.0, 9.0], [1.0, 16.0], [4.0, 25.0]).pvalue)
-    assert min(pair.p for pair in pairs) == pytest.approx(3 * 2 / 36)  # Holm's factor, 2 of 6² orders of a pair's ranks
+    assert {pair.decisive for pair in pairs} == {1.0}  # Holm's factor 3, half of all exchanges of a pair's ranks
 
 
 def test_spread_of_rounding_alone_is_none() -> None:

@@ -73,6 +73,31 @@ def test_a_baseline_with_more_seeds_is_compared_over_those_of_the_networks() -> 
     assert one.scores.tolist() == [[2.0, 0.5], [2.1, 0.6], [2.2, 0.65]]
 
 
+def test_a_cell_of_a_baseline_with_more_seeds_is_over_those_of_the_networks_beside_it() -> None:
+    records = [*runs("lp", "esol", [2.0, 2.1, 2.2]), *forests("esol", [0.5, 0.6, 0.65, 9.0])]
+    assert "| Random forest · ecfp † | **0.583 ± 0.062 (3)** |" in render_markdown(computed(records))
+    assert "| Random forest · ecfp † | 2.688 ± 3.645 (4) |" in render_markdown(computed(records[3:]))
+
+
+def test_the_reference_is_the_first_of_its_rows_and_not_the_best_on_test() -> None:
+    best = [changed(row, row.key + "-b", model={"name": "zeta"}) for row in runs("lp", "esol", [1.0, 1.1, 1.2])]
+    [one] = contests([*runs("lp", "esol", [2.0, 2.1, 2.2]), *best], "group=split,label_ratio")
+    assert [row.label for row in one.rows] == ["LP · gin_masking", "LP · zeta"]
+    assert (one.reference("lp"), one.reference("roftmol"), one.best) == (0, 1, 1)
+
+
+def test_seeds_of_a_given_split_leave_its_test_part() -> None:
+    def at(records: list[RecordSummary], seed: int, target: str) -> list[RecordSummary]:
+        part = {"name": "own", "target": target, "params": {"seed": seed, "val_from_train": 0.1}}
+        return [changed(one, f"{one.key}-{seed}", split=part) for one in records]
+
+    rows = [*runs("lp", "esol", [1.0]), *runs("bss", "esol", [2.0])]
+    for name, kind in (("predefined.ColumnSplit", "subsets"), ("predefined.FileSplit", "subsets"), ("own", "splits")):
+        records = [job for seed in range(3) for job in at(rows, seed, f"roftbench.data.{name}")]
+        [one] = contests(records, "pool=split_seed")
+        assert (one.kind, len(one.replicates), one.one_split) == (kind, 3, kind == "subsets")
+
+
 def test_baselines_take_part_and_models_where_rows_are_models() -> None:
     records = [*runs("lp", "esol", [2.0, 2.1, 2.2]), *forests("esol", [0.5, 0.6, 0.65])]
     [one] = contests(records)
@@ -140,7 +165,7 @@ def test_few_equal_or_constant_scores_are_no_error(count: int) -> None:
 def test_ranks_that_agree_by_chance_in_few_replicates_tell_nothing() -> None:
     """Conover's statistic is infinite where all replicates rank alike, though half of all pairs of two do."""
     [one] = contests([*runs("lp", "esol", [1.0, 1.0]), *runs("bss", "esol", [1.1, 1.2])])
-    assert (one.test, one.pairs[0, 1].p) == (CONOVER, 0.5)
+    assert (one.test, versus(one, 0, 1).p) == (CONOVER, 0.5)
     assert one.best_set == {0, 1}
 
 

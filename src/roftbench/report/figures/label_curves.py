@@ -13,6 +13,7 @@ import pandas as pd
 from roftbench.config.method_cards import proposed
 from roftbench.report.figures.style import appearance, style
 from roftbench.report.format import BASELINES, method_name, method_order, metric_name
+from roftbench.report.statistics.paired import curve_note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 GROUP = ["model", "split", "train", "variant"]
 FULL = "full"  # the label ratio that has no variants
-NOTE = "mean over seeds, 95 % t interval (of one label subset)"
-POOLED = "mean over pooled runs, 95 % t interval"
 MOVED = "moved sideways to keep intervals visible"
 _PANEL = (3.1, 2.5)  # inches
 _COLUMNS = 3
@@ -55,16 +54,13 @@ def curve_datasets(rows: pd.DataFrame) -> list[str]:
     return [dataset for _, dataset in sorted(found)]
 
 
-def draw_curves(
-    rows: pd.DataFrame, title: str, units: Mapping[str, str] | None = None, *, pooled: bool = False
-) -> "Figure":
+def draw_curves(rows: pd.DataFrame, title: str, units: Mapping[str, str] | None = None) -> "Figure":
     """Draw one of `curve_groups`: one panel per data set, one line per method.
 
-    Points are means over seeds, bars their 95 % t intervals (none for one seed), the axis of labels is logarithmic. A
+    Points are means over folds or seeds, bars their 95 % intervals (none for one), the axis of labels is logarithmic. A
     method's points are moved a little sideways, so that bars do not hide one another. Points that lack seeds, or
     are undefined, are not drawn, and no line bridges them. Baselines are dotted black lines. `units`: of the
-    targets, by data set, written where the metric has them. `pooled`: whether runs differ in the seeds of split or
-    label subset, too.
+    targets, by data set, written where the metric has them.
 
     Raises ValueError if no method has two points to be joined.
     """
@@ -80,7 +76,7 @@ def draw_curves(
 
         width = max(_PANEL[0] * columns, 5.4)
         legend_columns = max(1, min(5, len(lines), int(width / (0.7 + 0.08 * max(map(len, lines))))))
-        note = _note(width, several=len(lines) > 1, pooled=pooled)
+        note = _note(width, curve_note(_drawn(rows)), several=len(lines) > 1)
         height = _PANEL[1] * high + 0.8 + 0.19 * math.ceil(len(lines) / legend_columns) + 0.15 * note.count("\n")
         figure = Figure(figsize=(width, height), label=title)
         figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.06)
@@ -161,9 +157,9 @@ def _legend(figure: "Figure", lines: Mapping[str, str], columns: int, note: str)
     legend.get_title().set(color="#707070", ha="center")
 
 
-def _note(width: float, *, several: bool, pooled: bool) -> str:
+def _note(width: float, said: str, *, several: bool) -> str:
     """Return what is drawn in words, on as many lines as a figure of `width` inches needs."""
-    return ("; " if width > 6 else ";\n").join([POOLED if pooled else NOTE, *([MOVED] if several else [])])
+    return ("; " if width > 8 or (width > 6 and len(said) < 60) else ";\n").join([said, *([MOVED] if several else [])])
 
 
 def _ticks(counts: Sequence[int], decades: float) -> list[int]:

@@ -123,7 +123,7 @@ function boardCell(row, cell, at) {
   const short = cell.n < row.expected;
   const best = BEST.has(`${view.setting.place} ${cell.dataset} ${cell.setting} ${cell.method} ${metric}`) ? "best" : "";
   const dataset = DATA.datasets[cell.dataset].dataset;
-  const words = short ? `${cell.n} of ${row.expected} seeds` : `${DATA.metrics[metric].name} ${score(mean)}${deviation(cell, sd)}, ${plural(cell.n, "seed")}`;
+  const words = short ? `${cell.n} of ${row.expected} ${DATA.runs}s` : `${DATA.metrics[metric].name} ${score(mean)}${deviation(cell, sd)}, ${plural(cell.n, DATA.runs)}`;
   const seen = DATA.seen[DATA.settings[cell.setting].model]?.includes(dataset);
   const label = `${row.name} on ${dataset}: ${words}${best && ", cannot be told from the best"}${seen ? ", labels that pretraining saw" : ""}. Show the jobs`;
   const open = () => go({ job: DATA.jobs[cell.jobs[0]].key });

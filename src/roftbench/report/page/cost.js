@@ -16,7 +16,7 @@ function costTable(rows, datasets, task) {
 }
 
 const COST_NOTES = Object.fromEntries(UNITS.map(([unit]) => [unit,
-  `Seconds of all fits that a job needs, mean over seeds: those from the store count as when they were fitted, and a search counts all its candidates. ${unit === "seconds"
+  `Seconds of all fits that a job needs, mean over ${DATA.runs}s: those from the store count as when they were fitted, and a search counts all its candidates. ${unit === "seconds"
     ? "They are wall-clock seconds, as CPU seconds are not recorded for all cells, or a GPU was used." : "They are seconds of all cores together."}`]));
 
 function costRow(row, datasets, place) {

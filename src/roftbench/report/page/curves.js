@@ -1,4 +1,4 @@
-// Label-ratio curves: a panel a data set, a line a method, mean and 95 % t interval over seeds.
+// Label-ratio curves: a panel a data set, a line a method, mean and 95 % interval over seeds or folds.
 const CURVE_POINTS = DATA.label_curves.map(([setting, dataset, method, labels, mean, low, high, n, complete, variant]) =>
   ({ setting, dataset, method, labels, mean, low, high, n, complete, variant }));
 
@@ -21,15 +21,15 @@ function drawCurves() {
   const phrase = [view.setting.model, `${view.setting.split} split`, variant, view.setting.baseline ? null : `${view.setting.train} training`].filter(Boolean).join(" · ");
   if (!datasets.length) {
     return content("curves").replaceChildren(el("p", { class: "where" }, phrase), ...ownMetricNote(),
-      el("p", { class: "note" }, "Curves need scores at two or more numbers of labels, with all seeds; there are none for this model, split and training."));
+      el("p", { class: "note" }, "Curves need scores at two or more numbers of labels, with all seeds or folds; there are none for this model, split and training."));
   }
   const drawn = points.filter((point) => datasets.includes(point.dataset));
   const methods = distinct(drawn.map((point) => point.method)).sort((a, b) => a - b);
   return content("curves").replaceChildren(
     el("p", { class: "where" }, phrase), ...ownMetricNote(), legend(methods),
     el("div", { class: "panels" }, datasets.map((dataset) => panel(dataset, drawn.filter((point) => point.dataset === dataset), methods))),
-    el("p", { class: "note" }, "Points are means over seeds, bars their 95 % t intervals on one split and label subset: other subsets vary more. Points are moved a little sideways so that bars stay visible. ",
-      "Those that lack seeds are not drawn. With the keyboard: arrow keys walk through a panel’s points."));
+    el("p", { class: "note" }, `Points and bars: ${DATA.curve_note}. Points are moved a little sideways so that bars stay visible. `,
+      "Those that lack seeds or folds are not drawn. With the keyboard: arrow keys walk through a panel’s points."));
 }
 
 function legend(methods) {

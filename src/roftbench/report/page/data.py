@@ -14,7 +14,7 @@ from roftbench.report.page.contests import page_contests
 from roftbench.report.page.jobs import Interned, fit_curves, job_row, params_of, short
 from roftbench.report.page.lists import OWN, lists_of, numbers_of
 from roftbench.report.query import Request
-from roftbench.report.tables.footnotes import SPREAD
+from roftbench.report.tables.footnotes import run_name, spread_notes
 from roftbench.store.record_schema import Failure, RecordSummary
 from roftbench.store.results import Store
 
@@ -54,12 +54,19 @@ def page_data(
         "jobs": jobs,
         "points": points,
         "from_scores": store is None,
-        "spread": SPREAD,
+        **_spread(views[OWN][1]),
         **page_stats.statistics(views[OWN][1], long, lists, contests["reference"]),
         **contests,
         **facts.facts(long, done, failures, jobs, shared["envs"]),
         **{name: interned.values for name, interned in shared.items()},
     }
+
+
+def _spread(table: pd.DataFrame) -> _Data:
+    """Return what means and their ± are over, in words: "runs" ("seed", "fold" or "run") and "spread"."""
+    whole = table[(table["n"] == table["n_expected"]) & (table["n"] > 1) & table["mean"].notna()]
+    runs = run_name(table["replicates"]).removeprefix("training ")
+    return {"runs": runs, "spread": " ".join(spread_notes(whole.to_dict("records")))}
 
 
 def _views(long: pd.DataFrame, done: list[RecordSummary], lists: _Data) -> dict[str, _View]:

@@ -28,10 +28,10 @@ function drawFacts() {
     el("h3", {}, "How a cell is made"),
     el("ul", { class: "prose" }, [
       "The score is that of the test part, at the epoch with the best validation score.",
-      "Mean and standard deviation are over seeds; the deviation is the population’s (ddof 0).",
-      "Hyperparameters are selected by the mean validation score over seeds, among those with the most seeds. No test score selects anything.",
+      `Mean and standard deviation are over ${DATA.runs}s; the deviation is the population’s (ddof 0).`,
+      `Hyperparameters are selected by the mean validation score over ${DATA.runs}s, among those with the most. No test score selects anything.`,
       "Other metrics are shown for the hyperparameters that the data set’s own metric has selected.",
-      "A score that is undefined in one seed makes its cell undefined; nothing is averaged over jobs that did not finish.",
+      "A score that is undefined in one run makes its cell undefined; nothing is averaged over jobs that did not finish.",
       "Records whose protocol, featurizer or settings differ are never in one cell; names of one kind that hide a difference say it in brackets.",
     ].map((text) => el("li", {}, text))),
     el("h3", {}, "Protocol"),

@@ -37,12 +37,12 @@ function triedTable(cell, metric) {
   const { higher } = DATA.metrics[metric];
   const rows = [...cell.tried].sort((a, b) => (a[2] === null) - (b[2] === null) || (higher ? b[2] - a[2] : a[2] - b[2]));
   const table = el("table", { class: "plain" }, el("caption", { class: "unseen" }, "Hyperparameters tried"),
-    el("thead", {}, el("tr", {}, ["Hyperparameters", "Seeds", `Val ${DATA.metrics[metric].name}`, `Test ${DATA.metrics[metric].name}`].map((name, i) => el("th", { scope: "col", class: i ? "number" : "name" }, name)))),
+    el("thead", {}, el("tr", {}, ["Hyperparameters", "Runs", `Val ${DATA.metrics[metric].name}`, `Test ${DATA.metrics[metric].name}`].map((name, i) => el("th", { scope: "col", class: i ? "number" : "name" }, name)))),
     el("tbody", {}, rows.map(([place, n, val, test]) => el("tr", { class: place === cell.chosen ? "picked" : null },
       el("th", { scope: "row", class: "name" }, params(Object.fromEntries(varied.map((key) => [key, DATA.params[place][key]]))), place === cell.chosen ? " (selected)" : ""),
       el("td", { class: "number" }, n), el("td", { class: "number" }, score(val)), el("td", { class: "number" }, score(test))))));
   return [el("h3", {}, "Hyperparameters tried"), scrolling("scroll-tried", "Hyperparameters tried", table),
-    el("p", { class: "note" }, "Means over seeds. Selected is the best mean validation score among those with the most seeds; test scores decide nothing.")];
+    el("p", { class: "note" }, `Means over ${DATA.runs}s. Selected is the best mean validation score among those with the most; test scores decide nothing.`)];
 }
 
 const candidateOf = (cell, job) => job.candidates.find(([place]) => place === cell.chosen);

@@ -4,8 +4,8 @@ const FAILED = { failed: "failed", skipped: "n/a" };
 function legendNote(drawn) {
   const has = (selector) => drawn.querySelector(selector);
   return el("p", { class: "note" },
-    "Test score, mean ± standard deviation over seeds. ", CELLS.some((cell) => cell.n > 1) ? `${DATA.spread} ` : null, el("b", {}, "Bold"),
-    " is every cell that cannot be told from the best of its column at 0.05 (Tukey HSD or, where variances differ much, Conover–Friedman, over seeds or folds; the numbers are under “Comparison”). Cells that lack seeds take no part. Average ranks are no tests. 3/5: only 3 of its 5 seeds are there. ",
+    `Test score, mean ± standard deviation over ${DATA.runs}s. `, CELLS.some((cell) => cell.n > 1) ? `${DATA.spread} ` : null, el("b", {}, "Bold"),
+    " is every cell that cannot be told from the best of its column at 0.05 (Tukey HSD or, where variances differ much, Conover–Friedman, over seeds or folds; the numbers are under “Comparison”). ", `Cells that lack ${DATA.runs}s take no part. Average ranks are no tests. 3/5: only 3 of its 5 ${DATA.runs}s are there. `,
     "failed: no job of the cell ended well. n/a: its jobs were skipped, as they make no sense there. --: no job. ",
     has(".gap.failed, .gap.skipped") ? "The reasons are under “Jobs without a result”. " : null,
     has(".outside") ? "†: no network and none of the nine methods, so it takes no part in average ranks. " : null,

@@ -10,14 +10,23 @@ from roftbench.report.format import method_name
 from roftbench.report.page.jobs import short
 from roftbench.report.page.lists import numbers_of
 from roftbench.report.statistics.comparison import UNITS
-from roftbench.report.statistics.paired import REFERENCE, Friedman, Unit, compare, friedman, improvements, label_curves
+from roftbench.report.statistics.paired import (
+    REFERENCE,
+    Friedman,
+    Unit,
+    compare,
+    curve_note,
+    friedman,
+    improvements,
+    label_curves,
+)
 
 PATIENCE = 2.0  # seconds without a progress bar
 _Data = dict[str, Any]
 
 
 def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data, reference: str = REFERENCE) -> _Data:
-    """Return "scopes", "label_curves" and the name of the reference method, all by each data set's own metric.
+    """Return "scopes", "label_curves" with their note, and the reference's name, all by each data set's own metric.
 
     A scope is a model and training setting with one task, split and label ratio each, or all (null). `table` is
     `cells(long)`.
@@ -29,15 +38,17 @@ def statistics(table: pd.DataFrame, long: pd.DataFrame, lists: _Data, reference:
         for scope, rows in _scopes(group)
     ]
     settings, datasets, methods = numbers_of(lists)
+    found = label_curves(long)
     curves = [
         [
             *(settings[row["setting"]], datasets[row["dataset"]], methods[row["method"]], row["labels"]),
             *(short(row["mean"]), short(row["low"]), short(row["high"])),
             *(row["n"], bool(row["complete"]), row["variant"]),
         ]
-        for row in label_curves(long).to_dict("records")
+        for row in found.to_dict("records")
     ]
-    return {"scopes": scopes, "label_curves": curves, "reference_name": method_name(reference)}
+    names = {"curve_note": curve_note(found), "reference_name": method_name(reference)}
+    return {"scopes": scopes, "label_curves": curves, **names}
 
 
 def _scopes(group: pd.DataFrame) -> list[tuple[dict[str, str | None], pd.DataFrame]]:

@@ -138,8 +138,7 @@ def spec_of(record: Record | RecordSummary) -> DatasetSpec:
     """
     given, place = record.job["dataset"], record.data.place
     known = {name: given[name] for name in DATASET_IDENTITY if name in given}
-    known |= {name: given[name] for name in ("na_values", "censored", "strip_salts", "own_graphs") if name in given}
-    known |= {"reading_version": given.get("reading"), "group_column": record.job["split"]["params"].get("column")}
+    known |= {**DatasetSpec.fields_of(given), "group_column": record.job["split"]["params"].get("column")}
     shipped = _shipped().get(given["name"])
     if shipped is not None and shipped.sha256 == given["sha256"]:
         return replace(shipped, **known)

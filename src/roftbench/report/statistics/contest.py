@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from roftbench.report.statistics.repeated_measures import (
     Anova,
     Pair,
     anova,
+    best_of,
     best_set,
     conover,
     corrected_interval,
@@ -61,6 +62,23 @@ def by_unit(scores: Iterable[tuple[str, float]], kind: Kind) -> dict[str, float]
     for replicate, score in scores:
         found.setdefault(_unit(replicate, kind), []).append(score)
     return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def test_share(split: Mapping[str, Any]) -> float:
+    """Return the share of test molecules among those of training and test in a fold or split; NaN if not known.
+
+    `split`: that of a job's identity.
+    """
+    params: Mapping[str, Any] = split.get("params", {})
+    if params.get("fold") is not None:
+        return 1 / int(params["folds"]) if params.get("folds") else np.nan
+    train, _, test = params.get("fractions") or (0.8, 0.1, 0.1)
+    return float(test / (train + test))
+
+
+def shared_by(kind: Kind, share: float, count: int) -> float:
+    """Return `share`, the `test_share`, of `count` folds or splits; 0 of replicates with the same test molecules."""
+    return 0.0 if kind in ("seeds", "subsets") else 1 / count if np.isnan(share) else share
 
 
 def can_be_tested(scores: FloatArray) -> bool:
@@ -135,8 +153,8 @@ class Contest:
 
     @property
     def best(self) -> int:
-        """The row with the best mean."""
-        return int((self.means * self.sign).argmin())
+        """The row with the best mean, or with CONOVER the best mean rank."""
+        return best_of(self.scores, self.sign < 0) if self.tested else int((self.means * self.sign).argmin())
 
     @cached_property
     def best_set(self) -> frozenset[int]:
@@ -174,9 +192,11 @@ class Contest:
         return conover(self.scores)
 
     def reference(self, method: str) -> int:
-        """Return the row of a method, the best of several; the best row of all where it has none."""
-        own = [i for i, row in enumerate(self.rows) if row.method == method]
-        return min(own, key=lambda i: self.means[i] * self.sign) if own else self.best
+        """Return the row of a method, the first of several; the best row of all where it has none.
+
+        Not the best of several: it would be chosen by test scores, which flatter it.
+        """
+        return next((i for i, row in enumerate(self.rows) if row.method == method), self.best)
 
 
 @dataclass(frozen=True)
@@ -186,14 +206,15 @@ class Versus:
     Attributes:
         difference: of the means, in the metric's unit.
         low, high: interval that holds for all pairs together (Tukey); NaN with Conover's test.
-        p: corrected for all pairs.
+        p: corrected for all pairs; with Conover's test the larger of its own and that of the pair alone.
         corrected_low, corrected_high: interval of this pair alone, corrected for training molecules that folds share
             (Nadeau–Bengio); Student's where replicates have the same test molecules.
         effect: Cohen's d of the paired differences.
         equivalence: p of the two one-sided tests that the difference lies within the smallest one of interest.
         needed: replicates that would show the smallest difference of interest, or the observed one, with power 0.8;
             None where no number would.
-        verdict: of the first row, "better", "worse" or "not distinguishable".
+        verdict: of the first row, "better", "worse" or "not distinguishable"; with Conover's test by the ranks, which
+            the means may contradict where one score is far off.
     """
 
     difference: float
@@ -222,13 +243,14 @@ def versus(contest: Contest, first: int, second: int, delta: float | None = None
         low = high = np.nan
     each = contest.scores[:, first] - contest.scores[:, second]
     difference, share = float(each.mean()), contest.test_share
-    apart = pair.p < ALPHA and (contest.test == TUKEY or contest.omnibus < ALPHA)
-    better = "better" if difference * contest.sign < 0 else "worse"
+    apart = pair.decisive < ALPHA and (contest.test == TUKEY or contest.omnibus < ALPHA)
+    tested = -pair.difference if swapped else pair.difference  # of the means, or of the mean ranks
+    better = "better" if tested * contest.sign < 0 else "worse"
     return Versus(
         difference,
         low,
         high,
-        pair.p,
+        pair.decisive,
         *corrected_interval(each, share),
         effect_size(each),
         equivalent(each, delta, share) if delta else np.nan,

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata, studentized_range, t, wilcoxon
+from scipy.stats import rankdata, studentized_range, wilcoxon
 
 ALPHA = 0.05
 MIN_PAIRS = 6  # of 5 that all point one way the two-sided p is 2 / 2⁵ = 0.06: never below ALPHA
@@ -52,15 +52,6 @@ def bootstrap_interval(values: FloatArray) -> tuple[float, float]:
 def _draws(n: int) -> npt.NDArray[np.uint32]:
     """RESAMPLES times n of n, with replacement: places [RESAMPLES, n]."""
     return np.random.default_rng(0).integers(n, size=(RESAMPLES, n), dtype=np.uint32)
-
-
-def t_interval(values: FloatArray) -> tuple[float, float]:
-    """Return the 95 % interval of the mean by Student's t (standard deviation with ddof 1); NaN for fewer than 2."""
-    n = len(values)
-    if n < 2:
-        return np.nan, np.nan
-    mean, half = np.mean(values), t.ppf(1 - ALPHA / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
-    return float(mean - half), float(mean + half)
 
 
 @lru_cache

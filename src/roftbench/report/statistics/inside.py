@@ -28,12 +28,14 @@ _GUIDE = f"""\
 All rows of a table that have all its folds or seeds, baselines (†) included, on one data set. *F* and *p*:
 repeated-measures ANOVA, whether any rows differ. *Ratio*: the largest variance of a row over the smallest. Up to
 {MAX_VARIANCE_RATIO:g}, pairs are tested by Tukey's HSD, beyond it by Conover's test on ranks with Holm's correction,
-*p* being Friedman's. *Cannot be told from the best* is what is bold in the leaderboards.
+*p* being Friedman's; what it tells apart has to differ by exact sign flips of the pair alone, too, which takes six
+folds at least. *Cannot be told from the best* is what is bold in the leaderboards.
 
-*Difference*: {{reference}} (or the best row, where it is missing) minus the row, in the metric's unit; in brackets the
-interval that holds for all pairs of rows together. *Corrected*: the 95 % interval of this pair alone, for folds
-corrected for the training molecules that they share (Nadeau–Bengio). *p*: corrected for all pairs. *d*: the mean
-difference in standard deviations of the differences. {{equal}}*Needed*: how many folds, splits or seeds would show
+*Difference*: {{reference}} (the first of several; the best row, where it is missing) minus the row, in the metric's
+unit; in brackets the interval that holds for all pairs of rows together. *Corrected*: the 95 % interval of this pair
+alone, for folds corrected for the training molecules that they share (Nadeau–Bengio). *p*: corrected for all pairs.
+*d*: the mean difference in standard deviations of the differences. {{equal}}*Needed*: how many folds, splits or
+seeds would show
 {{aim}} to such a single interval with power 0.8; {MISSING}: more than {MOST_FOLDS}, as no repeat removes what folds
 share.
 

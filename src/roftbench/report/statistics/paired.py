@@ -26,7 +26,7 @@ from roftbench.config.method_cards import proposed
 from roftbench.report.aggregate import PARTS, selected
 from roftbench.report.format import method_name
 from roftbench.report.statistics.blocks import Blocks
-from roftbench.report.statistics.contest import by_unit, units
+from roftbench.report.statistics.contest import by_unit, shared_by, units
 from roftbench.report.statistics.inference import (
     ALPHA,
     MIN_PAIRS,
@@ -36,8 +36,8 @@ from roftbench.report.statistics.inference import (
     groups_within,
     holm,
     signed_rank,
-    t_interval,
 )
+from roftbench.report.statistics.repeated_measures import corrected_interval
 
 DESCRIPTIVE = "descriptive"
 REFERENCE = proposed()
@@ -234,6 +234,12 @@ def _too_few(blocks: Blocks, n: int) -> str:
     )
 
 
+_CURVE_NOTES = {
+    "seeds": "mean over seeds, 95 % t interval (of one label subset)",
+    "subsets": "mean over label subsets, 95 % t interval (of one split)",
+    "folds": "mean over folds, 95 % interval corrected for the training molecules that they share",
+    "splits": "mean over splits, 95 % interval corrected for the training molecules that they share",
+}
 CURVE = ["setting", *PARTS, "terms", "baseline", "task", "dataset", "metric", "method"]
 
 
@@ -241,9 +247,10 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     """Return test scores of the selected params by number of training labels, one row per cell of `long_table`.
 
     Columns: setting, model, split, label_ratio, train, terms, baseline, task, dataset, metric, method, labels (used for
-    weights: labels, not molecules, where a data set has several tasks), mean, low, high (95 % t interval over folds,
-    splits or label subsets, whose seeds are averaged first, else over seeds; NaN for one), n, complete (whether it has
-    all seeds of its setting and task), variant. A score that is undefined in any seed makes mean, low and high NaN.
+    weights: labels, not molecules, where a data set has several tasks), mean, low, high (95 % interval of the mean over
+    folds, splits or label subsets, whose seeds are averaged first, else over seeds; NaN for one; of folds and splits
+    corrected for the training molecules that they share), n, kind (which of these), complete (whether it has all seeds
+    of its setting and task), variant. A score that is undefined in any seed makes mean, low and high NaN.
     Rows of one (model, split, train, dataset, method) and variant are one curve, in the order of labels. `variant` is
     the part of a label ratio's name besides the amount, such as "strict" for n50-strict or "seed=1" where there are
     subsets of several seeds; usually it is empty. All labels (`full`) have none, and are the last point of every
@@ -254,15 +261,24 @@ def label_curves(long: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for key, group in chosen.groupby(CURVE):
         scores: FloatArray = np.asarray(group["test"], dtype=np.float64)
-        independent = by_unit(zip(group["replicate"], scores, strict=True), units(group["replicate"])[1])
-        low, high = t_interval(np.array([*independent.values()]))
+        kind = units(group["replicate"])[1]
+        independent = np.array([*by_unit(zip(group["replicate"], scores, strict=True), kind).values()])
+        share = shared_by(kind, float(group["test_share"].iloc[0]), len(independent))
+        low, high = corrected_interval(independent, share)
         numbers = {"labels": group["labels"].max(), "mean": scores.mean(), "low": low, "high": high, "n": len(scores)}
+        numbers["kind"] = kind
         numbers["complete"] = len(scores) == group["expected"].iloc[0]
         rows.append({**dict(zip(CURVE, key, strict=True)), **numbers})
-    frame = pd.DataFrame(rows, columns=[*CURVE, "labels", "mean", "low", "high", "n", "complete"])
+    frame = pd.DataFrame(rows, columns=[*CURVE, "labels", "mean", "low", "high", "n", "kind", "complete"])
     frame["variant"] = [_variant(label_ratio) for label_ratio in frame["label_ratio"]]
     curve = ["model", "split", "train", "variant", "dataset", "method"]
     return frame.dropna(subset="labels").sort_values([*curve, "labels"], ignore_index=True).astype({"labels": int})
+
+
+def curve_note(curves: pd.DataFrame) -> str:
+    """Return in words what the points of `label_curves` are means over, and what their intervals are."""
+    kinds = set(curves["kind"])
+    return _CURVE_NOTES[kinds.pop()] if len(kinds) == 1 else "mean over seeds, folds or splits, 95 % interval"
 
 
 def _variant(label_ratio: str) -> str:

@@ -1,5 +1,6 @@
 """Contests of the tables that are shown: their complete rows with the scores of every replicate."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roftbench.report.statistics.contest import Contest, Kind, Row, by_unit, units
+from roftbench.report.statistics.contest import Contest, Kind, Row, by_unit, shared_by, test_share, units
 from roftbench.report.tables.board import COMPARABLE, Board
 from roftbench.report.tables.shown import ShownTable, is_scored
 
@@ -85,18 +86,11 @@ def _contest(board: Board, table: ShownTable, dataset: str, rows: list[_Row]) ->
         replicates=tuple(found.names),
         scores=found.scores,
         kind=found.kind,
-        test_share=_test_share(board, rows, found.kind, len(found.names)),
+        test_share=shared_by(found.kind, _test_share(board, rows), len(found.names)),
         incomplete=tuple(row["label"] for i, row in enumerate(rows) if row["n"] and i not in complete),
         constant=tuple(rows[i]["label"] for i in found.constant),
     )
 
 
-def _test_share(board: Board, rows: Sequence[_Row], kind: Kind, count: int) -> float:
-    """Return the share of test molecules among those of training and test, in a fold or split; otherwise 0."""
-    if kind in ("seeds", "subsets"):
-        return 0.0
-    params: dict[str, Any] = next((board.jobs[row["key"]]["split"].get("params", {}) for row in rows if row["n"]), {})
-    if kind == "folds":
-        return 1 / int(params.get("folds") or count)
-    train, _, test = params.get("fractions") or (0.8, 0.1, 0.1)
-    return float(test / (train + test))
+def _test_share(board: Board, rows: Sequence[_Row]) -> float:
+    return next((test_share(board.jobs[row["key"]]["split"]) for row in rows if row["n"]), math.nan)

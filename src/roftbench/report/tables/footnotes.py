@@ -29,13 +29,13 @@ OTHER_TESTS = (
     "Rows of other splits have other test molecules, and rows of other label ratios other training labels: nothing is"
     " ranked or bold here."
 )
-BEST = "Bold: what cannot be told from the best mean of its column at 0.05, by {} over {}."
+BEST = "Bold: what cannot be told from the best of its column at 0.05, by {} over {}."
 ONE_SPLIT = "They share one split: this says how training varies, not how another split would turn out."
 _UNEQUAL = f"one row's variance is more than {MAX_VARIANCE_RATIO:g} times another's,"
 TESTS = {
     (TUKEY,): TUKEY,
-    (CONOVER,): f"{CONOVER}, as {_UNEQUAL}",
-    (TUKEY, CONOVER): f"{TUKEY}, or {CONOVER} where {_UNEQUAL}",
+    (CONOVER,): f"{CONOVER} on ranks, as {_UNEQUAL}",
+    (TUKEY, CONOVER): f"{TUKEY}, or {CONOVER} on ranks where {_UNEQUAL}",
 }
 REASONS = 10  # reasons of failures that are listed below a table
 _Row = dict[Any, Any]  # of a data frame
@@ -99,6 +99,24 @@ def spread_note(replicates: Iterable[str]) -> str:
     counts = [f"{folds} folds"] if folds > 1 else [f"{seeds} training seed{'s' * (seeds > 1)}"]
     counts += [f"{count} {name} seeds" for name, count in pooled.items()]
     return POOLED.format(len(runs), ", ".join(counts), " and ".join(f"{name}s" for name in pooled))
+
+
+def run_name(replicates: Iterable[str]) -> str:
+    """Return what tells the replicates of cells apart: "training seed" or "fold", or "run" for both, and pooled draws.
+
+    `replicates`: those of each cell, separated by blanks.
+    """
+    kinds = {_run_name(text) for text in replicates}
+    return kinds.pop() if len(kinds) == 1 else "run"
+
+
+def _run_name(replicates: str) -> str:
+    runs = replicates.split()
+    if "/" in replicates:
+        return "run"
+    if "@" not in replicates:
+        return "training seed"
+    return "fold" if len({run.partition("@")[2] for run in runs}) == len(runs) else "run"
 
 
 def _best(contests: Sequence[Contest]) -> list[str]:

@@ -12,7 +12,7 @@ from roftbench.formatting import printable, score_text
 from roftbench.report.format import metric_name, rank
 from roftbench.report.tables.board import Board
 from roftbench.report.tables.bounds import bound_notes
-from roftbench.report.tables.footnotes import OUTSIDE, SPREAD, USES_VALIDATION, spread_notes
+from roftbench.report.tables.footnotes import OUTSIDE, SPREAD, USES_VALIDATION, run_name, spread_notes
 from roftbench.report.tables.latex import comments, escape, plain
 from roftbench.report.tables.paper import Column, Line, PaperTable, neighbors, paper_tables
 from roftbench.report.tables.provenance import asked, facts
@@ -21,7 +21,7 @@ from roftbench.report.tables.shown import is_scored
 from roftbench.store.files import write_text
 
 PAPER = "paper.tex"
-MARKED = "Bold: what cannot be told from the best mean of its column at 0.05."
+MARKED = "Bold: what cannot be told from the best of its column at 0.05."
 NEEDS = r"\usepackage{booktabs,graphicx}"
 SHARES = (
     "roc_auc",
@@ -180,22 +180,11 @@ def _spread(table: PaperTable) -> str:
     counts = {row["n"] for row in table.scored}
     if not counts:
         return ""
-    kinds = {_kind(row["replicates"]) for row in table.scored}
-    kind = kinds.pop() if len(kinds) == 1 else "run"
+    kind = run_name(row["replicates"] for row in table.scored)
     if counts == {1}:
         return f", one {kind}"
     over = f"{counts.pop()} {kind}s" if len(counts) == 1 else f"{kind}s, whose number is in brackets"
     return f": mean ± standard deviation over {over}"
-
-
-def _kind(replicates: str) -> str:
-    """Return what tells the replicates of a cell apart; folds with several seeds each, and pooled draws, are runs."""
-    runs = replicates.split()
-    if "/" in replicates:
-        return "run"
-    if "@" not in replicates:
-        return "training seed"
-    return "fold" if len({run.partition("@")[2] for run in runs}) == len(runs) else "run"
 
 
 def _notes(table: PaperTable) -> list[str]:

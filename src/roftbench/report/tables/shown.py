@@ -1,12 +1,13 @@
 """The rows of each table as they are shown: networks, and the baselines that belong beside them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from roftbench.report.tables.board import TABLE, Board
@@ -41,12 +42,12 @@ class ShownTable:
 
 
 def is_scored(row: Mapping[Any, Any]) -> bool:
-    """Return whether a cell shows a mean: all its replicates are there, of a baseline maybe more, and it is defined."""
+    """Return whether a cell shows a mean: all its replicates are there, and it is defined."""
     return bool(row["n"] > 0 and num_found(row) == row["n_expected"] and not math.isnan(row["mean"]))
 
 
 def num_found(row: Mapping[Any, Any]) -> int:
-    """Return how many of the replicates that a cell should have are there; a baseline may have others.
+    """Return how many of the replicates that a cell should have are there; a baseline may lack some and have others.
 
     Tables of models have no `expected`: a cell has none but those of its column.
     """
@@ -83,6 +84,17 @@ def _model(row: _Row, board: Board) -> str:
     return f" · {row['model']}" if "model" in board.request.group else ""
 
 
+def _shared(row: _Row, expected: Set[str]) -> _Row:
+    """Return a baseline's cell over the replicates of the networks beside it, where it has these and others."""
+    own = row["replicates"].split()
+    if not expected < set(own):
+        return row
+    pairs = [pair for pair in zip(own, row["scores"], strict=True) if pair[0] in expected]
+    scores = np.array([score for _, score in pairs])
+    shown = {"n": len(pairs), "replicates": " ".join(name for name, _ in pairs), "scores": tuple(scores.tolist())}
+    return {**row, **shown, "mean": float(scores.mean()), "std": float(scores.std())}
+
+
 def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
     """Return rows, gaps included, of the baselines with the split, labels, task and versions of a table."""
     if baselines.empty:
@@ -100,6 +112,7 @@ def _baseline_rows(rows: pd.DataFrame, baselines: pd.DataFrame) -> list[_Row]:
             design = designs.loc[cells_of.iloc[0]["terms"]].to_dict()
             line = line.assign(**lead, **table, **design, baseline=True, average_rank=float("nan"))
             line = line.fillna({"n": 0, "status": "", "replicates": "", "tuned": ""}).astype({"n": int})
+            every = frozenset(str(design["expected"]).split())
             named = f"{label}{'' if model in label.split(' · ') else f' · {model}'}{BASELINE}"
-            found += line.assign(label=named).to_dict("records")
+            found += [_shared(row, every) for row in line.assign(label=named).to_dict("records")]
     return found
