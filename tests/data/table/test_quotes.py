@@ -46,6 +46,29 @@ def test_rows_of_texts_and_numbers_in_one_column_are_not_lost(tmp_path: Path) ->
             reader(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "row", "count"),
+    [
+        # Two rows of which the first has no closing quote, and the separator in its name.
+        ('name;smiles;y\na;CCO;1.5\n"a; b;CC(=O)O;4.3\n"5"" tube";CC(=O)N;4.7\nc;CCN;2.5\n', 2, 2),
+        # The separator within a name, on the first and the last line.
+        ('smiles,name,y\nCO,a,1\nCCN,"top, broad,4.7\nCCC,b,2\nCCCC,c,3\nCCO,peak, wide",8.4\nCN,d,5\n', 2, 4),
+        # A row with a quoted cell ends the quote of another one.
+        ('smiles\tname\ty\nCC\tx\t1\nCBr\t"a\t b4\t2.4\nCCC\tb\t2.8\nCN\t"say ""x""\t3.5\nCO\tc"\t4\n', 2, 3),
+        # An empty cell, and a quote that is opened in it.
+        ('smiles;y;name\nCC;1;x\nCBr;2.4;"\nCCC;2.8;"say ""x"""\nCO;3;\n', 2, 2),
+        # Numbers stand in some rows alone.
+        ('smiles,y,name\nCCO,1,"a, b\nCCN,,c\nCCC,3,d, e"\nCO,4,f\n', 1, 3),
+    ],
+)
+def test_rows_are_not_lost_where_cells_hold_the_separator(tmp_path: Path, text: str, row: int, count: int) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    for reader in (read, lambda path: open_rows(path, None).count):
+        with raises_usage(rf"data row {row}: .* {count} rows", key="name"):
+            reader(path)
+
+
 def test_the_public_case(shared: Path) -> None:
     path = shared / "cases" / "04_quotes.tsv"
     with raises_usage("data row 11", key="name"):
@@ -61,6 +84,9 @@ def test_the_public_case(shared: Path) -> None:
         'id,remark,smiles\n1,"a, b\nc, d",CCO\n2,plain,CCN\n',  # 1 and c: no two rows of one table
         'remark,smiles\n"one, two, three\nfour",CCO\n"5"" pipe",CCN\n',
         'smiles,y,remark\nCCO,1.5,"first\n\nsecond, third"\nCCN,2,\n',
+        'smiles,remark,y\nCCO,"peaks: 1,5\nand C,2,3",7\nCCN,plain,2\n',
+        'smiles,y,remark\nCCO,1.5,"\n\nsecond, third"\nCCN,2,"a\n"\n',
+        'smiles,y,remark\nCCO,1.5,"a, b, c\nsee CCN, 2.5, d"\nCCN,2,"a, b"\n',
         'smiles,y\n"CCO","1.5"\n"CCN","2"\n\n',
     ],
 )
