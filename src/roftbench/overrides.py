@@ -45,18 +45,22 @@ def shell_word(key: str, value: str) -> str:
     return shlex.quote(word) if set(word) & set('\\$`"') else f'"{word}"'
 
 
-def as_written(name: str, names: Sequence[str]) -> str:
-    """Return how to write a name such as true or 1e5, which Hydra reads as a value; for other names a suggestion."""
+def as_written(name: str, names: Sequence[str], key: str) -> str:
+    """Return how to write a name such as true or 1e5, which Hydra reads as a value; for other names a suggestion.
+
+    `key` is the option that gives it; `dataset.targets` is a list.
+    """
     meant = [one for one in names if as_needed(one) != one and name in _readings(one)]
     if not meant:
         return suggest(name, set(names))
-    written = shell_word("dataset.targets", quoted_list(meant[:1]))
+    written = shell_word(key, quoted_list(meant[:1]) if key == "dataset.targets" else quoted(meant[0]))
     return f" In quotes '{meant[0]}' is a name, not a value: {written}"
 
 
 def _readings(name: str) -> set[str]:
     """Return the texts that a name can turn into if it is read as a value: True, None, 100000.0."""
     found = {name.capitalize(), "None" if name.lower() == "null" else name}
-    with suppress(ValueError):
-        found |= {str(float(name)), str(int(float(name)))}
+    with suppress(ValueError, OverflowError):  # no number; nan and inf are no whole ones
+        found.add(str(float(name)))
+        found.add(str(int(float(name))))
     return found - {name}

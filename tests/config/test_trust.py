@@ -1,5 +1,6 @@
 """Config folders of strangers: what they may set, and what only the command line may."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,18 @@ def test_an_impossible_file_is_one_message(
 ) -> None:
     path = written(tmp_path / "conf", "method/a.yaml", text)
     cli(*command, "--config-dir", str(tmp_path / "conf")).refused(str(path), reason)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_may_never_end_is_not_read(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "experiment").mkdir()
+    path = tmp_path / "experiment" / "a.yaml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with raises_usage("no regular file", key=str(path)):
+        check_folder(tmp_path)
 
 
 def test_a_file_that_is_no_text_is_one_message(tmp_path: Path) -> None:

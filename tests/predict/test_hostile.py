@@ -54,6 +54,8 @@ FORGERIES: dict[str, Callable[[Facts, dict[str, torch.Tensor]], object]] = {
     "more targets": lambda facts, _: facts["targets"].append("b"),
     "scale": lambda facts, _: facts.update(scale=["x"]),
     "labels": lambda facts, _: facts.update(labels=[[]]),
+    "spread of labels": lambda facts, _: facts["labels"][0].update(std="xxx"),
+    "offset": lambda facts, _: facts.update(offset=[float("nan")]),
     "job": lambda facts, _: facts.update(job=[]),
     "dataset": lambda facts, _: facts["job"].update(dataset=None),
     "calibration": lambda facts, _: facts.update(calibration={"half_width": ["a"]}),

@@ -61,6 +61,7 @@ class Parser:
         top, plugins = self._once(_top, _values_beside_groups(plain))
         paths, places = self._once(_paths, plain["paths"])
         column = plain["split"].get("column")
+        column = column if column is None else str(column)  # a name such as 2020
         dataset, guesses = self._once(_dataset, plain["dataset"], plain["paths"], column)
         split = self._once(split_of, plain["split"], dataset, plugins)
         if not names_parts(split):  # the column has no effect, neither on the key nor on merged duplicates

@@ -1,6 +1,7 @@
 """Checks of a user's config folder, which may come from a stranger: it may set values, but not run code."""
 
 import re
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -21,12 +22,14 @@ def check_folder(folder: Path) -> None:
     """Check every YAML file of a config folder; a file is checked again only after a change.
 
     Raises:
-        UsageError: a file is not YAML, expands to more than `NODES` values, or sets keys that can run code (`plugins`
-            and `hydra.…`), which only the command line may set.
+        UsageError: a file is not regular or not YAML, expands to more than `NODES` values, or sets keys that can run
+            code (`plugins` and `hydra.…`), which only the command line may set.
     """
     try:
         for path in sorted(folder.rglob("*.yaml")):
             found = path.stat()
+            if not stat.S_ISREG(found.st_mode):  # a pipe or a device may never end
+                raise UsageError(f"{path} is no regular file: a config is one", key=str(path))
             _check_file(path, folder, found.st_mtime_ns, found.st_size)
     except OSError as error:
         name = str(error.filename or folder)

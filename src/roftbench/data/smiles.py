@@ -16,6 +16,7 @@ BLANKS = " \t\r\n"  # may surround a SMILES; other characters outside printable 
 _PLAIN = re.compile(r"[!-9;-~]*")  # printable, without blanks and without the colon of an atom map
 _FOREIGN = re.compile(r"[^ -~\t]")
 ATOM_MAP = re.compile(r":[0-9]+(?=\])")
+_JOINING = ("+", ".", ">", ">>")  # words between parts of a mixture or reaction
 _ATOM = re.compile(r"\[[^\]]*\]|Cl|Br|[BCNOPSFIbcnops*]")
 
 
@@ -147,12 +148,19 @@ def _extension(rest: str) -> tuple[str, str]:
 
 
 def _is_more_smiles(head: str, name: str) -> bool:
-    """Return whether a name or its first word is SMILES, alone or joined to the SMILES before it."""
-    words = name.split()
-    pieces = {words[0], "".join(words)}
+    """Return whether a name or its first word is SMILES, alone or joined to the SMILES before it, or a later word is.
+
+    A later word may be "C" or "I" in a name; with a bond, a branch or a bracket it is no name.
+    """
+    first, *others = name.split()
+    if first in _JOINING or first.startswith((")", "=")):
+        return True
+    pieces = {first, "".join([first, *others])}
+    alone = [word for word in others if set(word) & set("=#([@")]
     with rdBase.BlockLogs():
         return any(
-            Chem.MolFromSmiles(text, sanitize=False) is not None for piece in pieces for text in (piece, head + piece)
+            Chem.MolFromSmiles(text, sanitize=False) is not None
+            for text in (*pieces, *(head + piece for piece in pieces), *alone)
         )
 
 

@@ -43,6 +43,11 @@ class _Job(msgspec.Struct):
 class _Labels(msgspec.Struct):
     task: str
     labels: int
+    positives: int | None = None
+    mean: float | None = None
+    std: float | None = None
+    min: float | None = None
+    max: float | None = None
 
 
 class _Difficulty(msgspec.Struct):
@@ -111,6 +116,8 @@ def check_facts(facts: Any, tensors: Mapping[str, Any]) -> None:
     per_task = (found.offset, found.scale, found.labels, numbers.count, widths or [], decimals, intervals)
     if any(len(one) != tasks for one in per_task):
         raise ValueError(f"it has {tasks} targets and other numbers of labels, scales or calibrations")
+    if not np.isfinite([*found.offset, *found.scale]).all():
+        raise ValueError(f"its offsets {found.offset} and scales {found.scale} are not finite")
     if not 1 <= found.members <= len(tensors) + 1:
         raise ValueError(f"its {found.members} members do not fit its {len(tensors)} tensors")
     if found.kind != FINGERPRINT:

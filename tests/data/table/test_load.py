@@ -442,6 +442,8 @@ def test_a_bundled_copy_has_a_checksum() -> None:
         ("CCO", "c1:c:c:c:c:c1", None),
         ("CCO", "[CH3:1]CO", 2),
         ("CCO", "CCO ethanol", 2),
+        ("CCO", "CCO + CCN", 4),
+        ("CCO", "CCO ethanol C(=O)O", 4),
         ("CCO", "CCO\u00a0", 2),
         ("CCO", "C" * 2001, 2),
         ("1.5", "", 2),

@@ -27,6 +27,8 @@ from roftbench.store.downloads import Places
 
 READING = 2  # raise it when cells of user tables are read differently; see `_reading_version`
 GROUPED = 3  # the same, for cells of the column that a split reads
+NAMED = 4  # the same, for names after a blank that may hold SMILES
+_MAYBE_SMILES = r"[ \t]([+.>)=]|.*[ \t]\S*[=#(\[@])"  # after a blank; what was once a name
 DEFAULT_METRIC = {"regression": "rmse", "classification": "roc_auc"}
 
 # Completed specs by file, as a sweep completes the same table for each of its jobs.
@@ -131,9 +133,9 @@ def _without_smiles(spec: DatasetSpec, sheet: Sheet) -> DatasetSpec:
 
 def _check_columns(spec: DatasetSpec, sheet: Sheet) -> None:
     """Raise UsageError unless the table has the columns of the spec beside its targets."""
-    for name in (spec.smiles_column, spec.split_column, spec.group_column, spec.relation_column):
-        if name is not None:
-            sheet.position(name)
+    for field in ("smiles_column", "split_column", "group_column", "relation_column"):
+        if (name := getattr(spec, field)) is not None:
+            sheet.position(name, "split.column" if field == "group_column" else f"dataset.{field}")
 
 
 def _guessed_signs(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> str | None:
@@ -152,19 +154,21 @@ def _has_unlabeled(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> b
 
 
 def _reading_version(spec: DatasetSpec, sheet: Sheet) -> int | None:
-    """Return READING or GROUPED if earlier rules gave other molecules, training rows or parts, so that keys differ.
+    """Return READING, GROUPED or NAMED if earlier rules gave other molecules, training rows or parts: keys differ then.
 
     They differ if a SMILES cell holds a blank, an atom map, a character outside printable ASCII or very many atoms, if
     a row of a single task has no label, and with a column that a split reads, if rows are merged or if one of its cells
     begins or ends with a blank.
     """
+    [smiles] = sheet.columns([str(spec.smiles_column)])
+    text = pc.utf8_trim(smiles, characters=BLANKS)
+    if pc.any(pc.match_substring_regex(text, _MAYBE_SMILES)).as_py():
+        return NAMED
     if spec.group_column is not None:
         [groups] = sheet.columns([spec.group_column])
         padded = pc.any(pc.not_equal(groups, pc.utf8_trim_whitespace(groups))).as_py()
         if padded or spec.duplicates != "keep":
             return GROUPED
-    [smiles] = sheet.columns([str(spec.smiles_column)])
-    text = pc.utf8_trim(smiles, characters=BLANKS)
     differs = pc.any(pc.match_substring_regex(text, r"[^!-~]|:[0-9]+\]")).as_py() or (
         (pc.max(pc.utf8_length(text)).as_py() or 0) > MAX_ATOMS
     )

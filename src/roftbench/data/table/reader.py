@@ -41,14 +41,15 @@ class Sheet:
     decimal_commas: bool = False
     own_graphs: tuple[int, int] | None = None
 
-    def position(self, name: str) -> int:
-        """Return the position of the column of this name.
+    def position(self, name: str, key: str = "dataset.targets") -> int:
+        """Return the position of the column of this name, which the option `key` gives.
 
         Raises:
             UsageError: no column or several have this name.
         """
         if name not in self.names:
-            raise UsageError(f"{self.what} has no column '{name}'.{as_written(name, self.names)}", key=name, got=name)
+            how = as_written(name, self.names, key)
+            raise UsageError(f"{self.what} has no column '{name}'.{how}", key=name, got=name)
         if (count := self.names.count(name)) > 1:
             raise UsageError(f"{self.what} has {count} columns called '{name}': give each a name of its own", key=name)
         return self.names.index(name)

@@ -85,7 +85,7 @@ def open_rows(path: Path, smiles_column: str | None) -> Rows:
             sheet.position(one)  # refuses names that occur twice
         name = smiles_column or infer.smiles_column(sheet, "smiles_column")
         found = [] if smiles_column else infer.smiles_in_words(sheet, name, "smiles_column")
-        position = sheet.position(name)
+        position = sheet.position(name, "smiles_column")
         count, notes = _survey(table, sheet, position)
     except OSError as error:
         raise UsageError(
