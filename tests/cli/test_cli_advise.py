@@ -150,7 +150,7 @@ def test_a_blend_that_wins_is_judged_kept_and_said_part_by_part(cli: Command, mo
     assert len(best["test"]) == seeds
     assert len(best["test_jobs"]) == len(advice["models"]) == seeds * len(parts)
     models = roftbench.load(*advice["models"])
-    found = models.test()
+    found = models.test
     rmse = float(((found.y - found.prediction) ** 2).mean() ** 0.5)
     assert f" {rmse:.3f}" in ended.out
     assert advice["test"] == pytest.approx(rmse)

@@ -123,7 +123,7 @@ class Pool:
         columns = _of_tasks(models)
         taken = {*ADDED, *columns}
         header = [*ADDED, *columns, *(f"given_{name}" if name in taken else name for name in self.table.names)]
-        source = "the saved models" if _has_deviation(models) else "a Gaussian process on fingerprints"
+        source = "the saved models" if models.has_deviation else "a Gaussian process on fingerprints"
         source = "the predicted probability" if models.task == "classification" else source
         words = (
             f"{len(rows)} of {count:,} molecules, the most uncertain (by {source}) and the most diverse (MaxMin on"
@@ -179,10 +179,6 @@ class Pool:
         return found
 
 
-def _has_deviation(models: Ensemble) -> bool:
-    return models.has_deviation or len(models.members) > 1
-
-
 def _of_tasks(models: Ensemble) -> list[str]:
     """Return the numeric columns of the tasks, which come before those of the molecule."""
     return models.columns[: models.columns.index(SIMILARITY)]
@@ -200,7 +196,7 @@ def _process(models: Ensemble, jobs: RaceJobs) -> Deviation:
         return lambda _, values: _of_probability(values[:, probabilities])
     scale = np.nanstd(jobs.dataset.y, axis=0)
     scale = np.where(scale > 0, scale, 1) if len(models.targets) > 1 else np.ones(1)
-    if _has_deviation(models):
+    if models.has_deviation:
         deviations = _places(models, STD)
         return lambda _, values: mean_of_tasks(values[:, deviations] / scale)
     return _fitted_process(jobs, scale)

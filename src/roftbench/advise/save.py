@@ -76,7 +76,7 @@ def _proposed(dataset: str) -> Iterator[str]:
 def test_score(folders: list[Path], metric: str, env: RunContext) -> tuple[float | None, str]:
     """Return the test score of saved models together and the coverage of their intervals in words."""
     models = load(*folders, device=env.run.device, plugins=env.plugins)
-    found = models.test()
+    found = models.test
     score = evaluate(models.task, found.y, found.prediction, [metric])[metric]
     share = models.held() if models.task == "regression" else None
     if share is None:

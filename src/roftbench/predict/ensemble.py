@@ -12,8 +12,9 @@ from roftbench.config.plugins import load_plugin
 from roftbench.errors import UsageError
 from roftbench.formatting import printable_name
 from roftbench.predict.calibration import calibrated
-from roftbench.predict.column_names import DOMAIN, ID, REASON, ROW, SET, SMILES
+from roftbench.predict.column_names import DOMAIN, ID, SET, SMILES
 from roftbench.predict.conformal import covered
+from roftbench.predict.coverage import fold_coverage, fold_labels, pooled_share
 from roftbench.predict.featurize import CHUNK, Molecules, featurized
 from roftbench.predict.held_out import HeldOut, Matrix, common
 from roftbench.predict.kept import folders_or_names
@@ -87,16 +88,12 @@ class Ensemble:
         near = self.references
         texts = [f"{name}{SET}" for name in self.targets] if sets else []
         texts += [*[DOMAIN] * near.named, *[ID] * near.has_ids, *[SMILES] * near.has_smiles]
-        spread = self.has_deviation or len(self.members) > 1
         widths = None if self.intervals is None else self.intervals.constant
-        return columns_of(self.saved, widths, texts, spread=spread, named=near.named)
-
-    def test(self) -> HeldOut:
-        """Return the test molecules common to all members, predicted by their mean."""
-        return self._test
+        return columns_of(self.saved, widths, texts, spread=self.has_deviation, named=near.named)
 
     @cached_property
-    def _test(self) -> HeldOut:
+    def test(self) -> HeldOut:
+        """The test molecules common to all members, predicted by their mean."""
         return common([(one.data, one.test) for one in self.saved])
 
     def coverage(self) -> list[float | None]:
@@ -108,24 +105,13 @@ class Ensemble:
         if self.task == "classification":
             return []
         if self.refitted:
-            unknown = [None] * len(self.targets)
-            each = [
-                one.facts["calibration"]["test_coverage"] if "evaluation" in one.facts else unknown
-                for one in self.saved
-            ]
-            return [float(np.mean(shares)) if None not in shares else None for shares in zip(*each, strict=True)]
-        test = self.test()
+            return fold_coverage(self.saved)
         assert self.intervals is not None
-        return covered(test, self.intervals.half_widths(test.prediction, test.around))
+        return covered(self.test, self.intervals.half_widths(self.test.prediction, self.test.around))
 
     def held(self) -> float | None:
         """Return the share of the labels of all tasks that `coverage` is about; None where it is not known."""
-        counts: NDArray[np.floating] = np.mean([one.facts["calibration"]["count"] for one in self.saved], axis=0)
-        if not self.refitted:
-            counts = (~np.isnan(self.test().y)).sum(axis=0, dtype=np.float64)
-        known = [(share, count) for share, count in zip(self.coverage(), counts, strict=True) if share is not None]
-        labels = sum(count for _, count in known)
-        return float(sum(share * count for share, count in known) / labels) if labels else None
+        return pooled_share(self.coverage(), fold_labels(self.saved) if self.refitted else self.test.labels)
 
     @property
     def refitted(self) -> bool:
@@ -165,8 +151,8 @@ class Ensemble:
 
     @property
     def has_deviation(self) -> bool:
-        """Whether every member has standard deviations of its own."""
-        return all(one.has_deviation for one in self.members)
+        """Whether predictions have standard deviations: those of several members, or the model's own."""
+        return len(self.members) > 1 or self.members[0].has_deviation
 
     def _moments(self, molecules: Molecules) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Return the members' predictions [members, K, T] and their own deviations, None unless all have them."""
@@ -231,23 +217,11 @@ class Ensemble:
             table = model.predict(["CCO", "c1ccccc1O", "not a molecule"])
             ```
         """
-        import pandas as pd
-
         texts = as_list(smiles)
         chunks = [
             featurized(texts[i : i + CHUNK], self.featurizers, self.strip_salts) for i in range(0, len(texts), CHUNK)
         ]
-        columns = self.output_columns(sets=sets)
-        found = [self.rows(chunk, sets=sets) for chunk in chunks]
-        values = np.concatenate([np.empty((0, len(columns.numbers))), *(one.values for one in found)])
-        frame = pd.DataFrame(values, columns=columns.numbers)
-        if ROW in frame:
-            frame[ROW] = frame[ROW].astype("Int64")
-        frame.insert(0, "smiles", texts)
-        for name in columns.texts:
-            frame[name] = [text for one in found for text in one.texts[name]]
-        frame[REASON] = [reason for one in found for reason in one.reasons]
-        return frame
+        return self.output_columns(sets=sets).table(texts, [self.rows(chunk, sets=sets) for chunk in chunks])
 
     def save(self, folder: str | Path, files: Mapping[str, str] | None = None) -> Path:
         """Write the models into a folder, from which `roftbench.load` and `roftbench predict` read them.

@@ -55,6 +55,12 @@ class HeldOut:
         return len(self.rows)
 
     @property
+    def labels(self) -> NDArray[np.int64]:
+        """The number of labels of each task, [T]."""
+        counts: NDArray[np.int64] = (~np.isnan(self.y)).sum(axis=0)
+        return counts
+
+    @property
     def around(self) -> Surroundings | None:
         """The surroundings of the molecules, None if unknown."""
         return None if self.similarity is None else Surroundings(self.similarity, self.local)

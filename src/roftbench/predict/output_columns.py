@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roftbench.predict import digits
-from roftbench.predict.column_names import HIGH, LOW, NEIGHBOR, PREDICTED, PROBABILITY, ROW, SIMILARITY, STD
+from roftbench.predict.column_names import HIGH, LOW, NEIGHBOR, PREDICTED, PROBABILITY, REASON, ROW, SIMILARITY, STD
 from roftbench.predict.saved_model import SavedModel
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WHOLE = -1  # as decimals: whole numbers, such as rows and classes
 CLASSES = (PROBABILITY, STD, NEIGHBOR)
@@ -61,6 +64,20 @@ class Columns:
             else:
                 columns.append(digits.rounded_texts(values, places=places))
         return columns
+
+    def table(self, smiles: Sequence[str], chunks: Sequence[Predicted]) -> "pd.DataFrame":
+        """Return the predictions of chunks of SMILES as one table."""
+        import pandas as pd
+
+        values = np.concatenate([np.empty((0, len(self.numbers))), *(chunk.values for chunk in chunks)])
+        frame = pd.DataFrame(values, columns=self.numbers)
+        if ROW in frame:
+            frame[ROW] = frame[ROW].astype("Int64")
+        frame.insert(0, "smiles", smiles)
+        for name in self.texts:
+            frame[name] = [text for chunk in chunks for text in chunk.texts[name]]
+        frame[REASON] = [reason for chunk in chunks for reason in chunk.reasons]
+        return frame
 
 
 def columns_of(

@@ -158,7 +158,7 @@ def _calibration(task: str, used: HeldOut, test: HeldOut) -> dict[str, Any]:
 
 def _interval_parameters(used: HeldOut, intervals: Intervals) -> dict[str, Any]:
     return {
-        "count": _labeled(used),
+        "count": used.labels.tolist(),
         "coverage": COVERAGE,
         "half_width": [None if np.isnan(width) else float(width) for width in intervals.constant],
         "intervals": intervals.plain(),
@@ -170,7 +170,7 @@ def _interval_quality(held_out: HeldOut, widths: Matrix) -> dict[str, Any]:
 
 
 def _class_parameters(used: HeldOut, maps: Matrix) -> dict[str, Any]:
-    return {"count": _labeled(used), "slope_and_offset": maps.tolist()}
+    return {"count": used.labels.tolist(), "slope_and_offset": maps.tolist()}
 
 
 def _class_quality(before: HeldOut, after: HeldOut | None) -> dict[str, Any]:
@@ -182,8 +182,3 @@ def _class_quality(before: HeldOut, after: HeldOut | None) -> dict[str, Any]:
         "test_nll_before": log_losses(before),
         "test_nll": unknown if after is None else log_losses(after),
     }
-
-
-def _labeled(used: HeldOut) -> list[int]:
-    count: list[int] = (~np.isnan(used.y)).sum(axis=0).tolist()
-    return count

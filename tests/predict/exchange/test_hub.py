@@ -80,7 +80,7 @@ def test_several_models_have_the_scores_of_their_mean(cli: Command, hub_lab: Lab
     assert cli("export", ",".join(map(str, folders)), "--hub", "hub", WHOLE).code == 0
     head, rest = metadata(Path("hub/README.md"))
     model = roftbench.load(*folders, device="cpu")
-    test = model.test()
+    test = model.test
     rmse = float(((test.prediction - test.y) ** 2).mean() ** 0.5)
     [result] = head["model-index"][0]["results"]
     [found] = [one for one in result["metrics"] if one["type"] == "rmse"]

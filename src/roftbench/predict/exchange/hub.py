@@ -85,7 +85,7 @@ def _metadata(model: Ensemble, name: str, license_name: str) -> str:
 
 def _results(model: Ensemble) -> Iterator[dict[str, Any]]:
     """Yield the scores as the hub takes them: of all models together where they share a test part, else of each."""
-    if len(model.saved) > 1 and not model.refitted and len((test := model.test()).rows):
+    if len(model.saved) > 1 and not model.refitted and len((test := model.test).rows):
         scores = evaluate(model.task, test.y, test.prediction)
         yield _result(model, model.saved[0], scores, f"test, mean of {len(model.saved)} models")
         return
