@@ -20,7 +20,8 @@ from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 from refusals import raises_usage
 
 from roftbench.data.config import DatasetSpec
-from roftbench.data.dataset import ABSENT, Dropped, MoleculeDataset, load_dataset
+from roftbench.data.dataset import MoleculeDataset, load_dataset
+from roftbench.data.dropped_rows import ABSENT, Dropped
 from roftbench.data.featurizers import hu
 from roftbench.data.featurizers.hu import scaffold_smiles, smiles_to_graph
 from roftbench.data.packed import PackedGraphs

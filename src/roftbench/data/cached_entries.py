@@ -15,7 +15,7 @@ from roftbench.data.featurizers.base import GraphKind, pack
 from roftbench.data.packed import PackedGraphs
 from roftbench.data.parallel import in_chunks
 from roftbench.data.table import geometric
-from roftbench.data.table.load import own_content
+from roftbench.data.table.own_file import own_content
 from roftbench.store.checksums import sha256
 from roftbench.store.tensors import Entry
 

@@ -1,8 +1,7 @@
 """Data sets ready for training: molecules, labels, packed graphs, and dropped rows with reasons."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from roftbench.data import descriptors, duplicates
 from roftbench.data.cached_entries import descriptor_entry, graph_entry, other_entry, own_entry, scaffold_entry
 from roftbench.data.config import DatasetSpec
 from roftbench.data.descriptors import Descriptors
+from roftbench.data.dropped_rows import ABSENT, Dropped, cell_notes, no_graph
 from roftbench.data.featurizers import hu
 from roftbench.data.featurizers.base import OWN, GraphKind
 from roftbench.data.label_ratio import LabelRatio
@@ -28,26 +28,7 @@ from roftbench.store.checksums import sha256
 from roftbench.store.downloads import Places
 from roftbench.store.tensors import Entry, load_or_build
 
-ABSENT = "RDKit cannot parse the SMILES of the published file; the bundled copy leaves the row out"
 CACHE = 3  # raise it when the format of cached files changes
-
-
-NUMBERS = re.compile(r"(?<![+\w])\d+(, ?\d+)*(?!\w)")  # in reasons that are counted together
-NOTES = {  # on cells with more than a SMILES, by field of `roftbench.data.smiles.Cell`
-    "named": "{} SMILES cells have a name after a blank: it is not read",
-    "extended": "{} SMILES cells have a CXSMILES extension: it is read by RDKit",
-    "mapped": "atom-map numbers of {} SMILES are ignored",
-    "stripped": "{} molecules are the largest organic fragment of their SMILES (dataset.strip_salts)",
-}
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """A row that is not used: its data row (from 0), its SMILES, and the reason."""
-
-    row: int
-    smiles: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -257,7 +238,7 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
     tensors, description = load_or_build(path, lambda: entry(spec))
     rows, canonical = (tensors.pop(name).numpy() for name in ("rows", "canonical"))
     if len(rows) == 0:
-        raise UsageError(_no_graph(spec, description["dropped"]), key="dataset.smiles_column", got=spec.smiles_column)
+        raise UsageError(no_graph(spec, description["dropped"]), key="dataset.smiles_column", got=spec.smiles_column)
     smiles = [text.strip(BLANKS) for text in table.smiles]
     for row, text in description["texts"]:
         smiles[row] = text
@@ -278,7 +259,7 @@ def load_dataset(spec: DatasetSpec, cache_dir: Path, places: Places) -> Molecule
         ],
         place=table.place,
         cache=path,
-        notes=(*table.notes, *_notes(description["counts"])),
+        notes=(*table.notes, *cell_notes(description["counts"])),
     )
     return whole.resolved(spec.duplicates)
 
@@ -293,20 +274,6 @@ def _identity(spec: DatasetSpec, content: str) -> str:
     """Return what determines the graphs of a data set whose file has this digest."""
     stripped = " strip_salts" if spec.strip_salts else ""
     return f"{content} {spec.smiles_column} {CACHE} {hu.VERSION}{stripped}"
-
-
-def _no_graph(spec: DatasetSpec, dropped: Sequence[tuple[int, str]]) -> str:
-    """Return why a data set has no molecule: the most frequent reasons of its rows, and advice."""
-    kinds = Counter(NUMBERS.sub("…", reason) for _, reason in dropped)
-    reasons = "; ".join(f"{count} × {reason}" for reason, count in kinds.most_common(3))
-    if any(kind.startswith("dummy atom") for kind in kinds):
-        ends = "cap the ends of a polymer's repeating unit with H or C, say"
-        return f"data set {spec.name}: no row of {len(dropped)} has a graph ({reasons}). Replace each '*': {ends}."
-    return f"data set {spec.name}: no row of {len(dropped)} has a graph; is '{spec.smiles_column}' SMILES? ({reasons})"
-
-
-def _notes(counts: Mapping[str, int]) -> list[str]:
-    return [text.format(counts[name]) for name, text in NOTES.items() if counts.get(name)]
 
 
 def _labels(spec: DatasetSpec, table: Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from refusals import raises_usage
 from roftbench.data.config import DatasetSpec
 from roftbench.data.table import load as module
 from roftbench.data.table.load import Table, complete, read_table
+from roftbench.data.table.own_file import unpacked_content
 from roftbench.errors import UsageError
 from roftbench.store import downloads as sources
 from roftbench.store.downloads import Places
@@ -265,8 +266,7 @@ def test_a_file_that_changes_after_it_was_looked_at(own: Path) -> None:
 def test_a_file_is_completed_once(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = spec(own, "smiles,y\nC,1.5\n")
     reads = []
-    read = module._own_content
-    monkeypatch.setattr(module, "_own_content", lambda *args: reads.append(args) or read(*args))
+    monkeypatch.setattr(module, "unpacked_content", lambda *args: reads.append(args) or unpacked_content(*args))
     completed, guesses = complete(first, NOWHERE)
     guesses.clear()  # the caller's own
     assert complete(first, NOWHERE) == (completed, ["SMILES column smiles", "targets y", "task regression"])

@@ -1,6 +1,5 @@
 """Quality report on a data set, in plain values for JSON."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roftbench.data.dataset import NUMBERS, MoleculeDataset
+from roftbench.data.dataset import MoleculeDataset
 from roftbench.data.descriptors import Descriptors
+from roftbench.data.dropped_rows import reason_counts
 from roftbench.data.featurizers.hu import scaffold_smiles
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.quality.concerns import concerns, of_split
@@ -59,7 +59,6 @@ def quality_report(dataset: MoleculeDataset, splitters: Mapping[str, Splitter], 
 def head(dataset: MoleculeDataset) -> Report:
     """Return name, settings and origin of the data set, and its dropped rows (counted from 0)."""
     spec = dataset.spec
-    kinds = Counter(NUMBERS.sub("…", dropped.reason) for dropped in dataset.dropped)
     return {
         "name": spec.name,
         "task": spec.task,
@@ -75,7 +74,7 @@ def head(dataset: MoleculeDataset) -> Report:
         "rows": dataset.num_rows,
         "kept": len(dataset),
         "dropped_count": len(dataset.dropped),
-        "dropped_reasons": dict(kinds.most_common()),
+        "dropped_reasons": dict(reason_counts(row.reason for row in dataset.dropped)),
         "dropped": [asdict(row) for row in dataset.dropped],
     }
 

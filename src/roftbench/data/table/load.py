@@ -1,7 +1,5 @@
 """Tables of SMILES and labels, published or the user's: open settings guessed, and rows read."""
 
-import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +15,8 @@ from roftbench.data.table import infer
 from roftbench.data.table.absent import with_absent
 from roftbench.data.table.beside import cautions, reading_notes
 from roftbench.data.table.labels import as_classes, as_numbers, check_thousands, label_cells, reject
-from roftbench.data.table.reader import Sheet, open_sheet, unpack
+from roftbench.data.table.own_file import own_content, own_file, unpacked_content
+from roftbench.data.table.reader import Sheet, open_sheet
 from roftbench.data.table.relations import relation_column, with_relations
 from roftbench.errors import UsageError
 from roftbench.formatting import printable_name
@@ -68,7 +67,7 @@ def complete(spec: DatasetSpec, places: Places) -> tuple[DatasetSpec, list[str]]
     """
     if spec.path is None:
         return spec, []
-    path, status = _own_file(spec.path)
+    path, status = own_file(spec.path)
     key = (str(path), status.st_mtime_ns, status.st_size, repr(spec))
     if key not in _COMPLETED:
         _COMPLETED[key] = _complete(spec, path)
@@ -80,7 +79,7 @@ def _complete(spec: DatasetSpec, path: Path) -> tuple[DatasetSpec, list[str]]:
     if spec.classes and spec.task == "regression":
         problem = f"dataset.classes={spec.classes} goes with dataset.task=classification, not with regression"
         raise UsageError(problem, key="dataset.classes", got=spec.classes)
-    content = _own_content(spec, path)
+    content = unpacked_content(spec, path)
     digest = sha256(content)
     if spec.sha256 not in (None, digest):
         problem = f"dataset.path={spec.path} has sha256 {digest}, but dataset.sha256={spec.sha256}"
@@ -232,41 +231,6 @@ def open_table(spec: DatasetSpec, places: Places) -> tuple[Sheet, str]:
         return open_sheet(f"data set {spec.name} ({found.place})", str(spec.file), found.content), found.place
     content = own_content(spec)
     return open_sheet(spec.path, Path(spec.path).name, content), spec.path
-
-
-def own_content(spec: DatasetSpec) -> bytes:
-    """Return the unpacked content of a completed spec's own file; raises UsageError if it is missing or another."""
-    path, _ = _own_file(str(spec.path))
-    content = _own_content(spec, path)
-    if (digest := sha256(content)) != spec.sha256:
-        problem = f"{spec.path} has sha256 {digest}, expected {spec.sha256}: it has changed"
-        raise UsageError(problem, key="dataset.path", got=spec.path)
-    return content
-
-
-def _own_file(name: str) -> tuple[Path, os.stat_result]:
-    path = Path(name)
-    try:
-        path = path.expanduser().resolve()
-        status = path.stat()
-    except (OSError, RuntimeError, ValueError) as error:  # unknown home folder, NUL in the name
-        raise _unreadable(path, name, getattr(error, "strerror", None) or str(error)) from None
-    if not stat.S_ISREG(status.st_mode):
-        kind = "Is a directory" if stat.S_ISDIR(status.st_mode) else "Not a regular file"
-        raise _unreadable(path, name, f"{kind}; give the table itself")
-    return path, status
-
-
-def _own_content(spec: DatasetSpec, path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, str(spec.path), error.strerror or type(error).__name__) from None
-    return unpack(str(spec.path), raw)
-
-
-def _unreadable(path: Path, name: str, reason: str) -> UsageError:
-    return UsageError(f"dataset.path={name} cannot be read: {reason} (looked at {path})", key="dataset.path", got=name)
 
 
 def _smiles(sheet: Sheet, name: str, cells: pa.ChunkedArray) -> list[str]:
