@@ -5,9 +5,11 @@ printable("esol\\x1b[2J") -> "esol\\\\x1b[2J"    no text controls the terminal
 spreadsheet_text("=1+1") -> "'=1+1"           no text is a formula
 """
 
+import csv
+import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 SMALL, LARGE = 1e-3, 1e5  # outside, fixed decimals read as zero or show meaningless digits
@@ -91,6 +93,13 @@ def spreadsheet_text(text: str) -> str:
 def from_spreadsheet_text(text: str) -> str:
     """Return the original of a text that `spreadsheet_text` has written."""
     return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
+
+
+def csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows as CSV, each with a line feed at its end."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _written_out(found: re.Match[str]) -> str:

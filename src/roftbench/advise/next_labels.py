@@ -1,7 +1,5 @@
 """Molecules to measure next: the most uncertain and the most diverse ones of a table without labels."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from roftbench.data.featurizers.hu import parse_smiles, text_hash
 from roftbench.data.similarity import nearest
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError
-from roftbench.formatting import counted, ordinal
+from roftbench.formatting import counted, csv_lines, ordinal
 from roftbench.methods.gaussian_process import GaussianProcess
 from roftbench.predict.column_names import PROBABILITY, SIMILARITY, STD
 from roftbench.predict.ensemble import Ensemble, load
@@ -42,9 +40,7 @@ class Ranked:
 
     def write(self, path: Path) -> Path:
         """Write a CSV file and return its path."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.header, *self.rows])
-        write_text(path, text.getvalue())
+        write_text(path, csv_lines([self.header, *self.rows]))
         return path
 
 
@@ -193,7 +189,7 @@ def _process(models: Ensemble, jobs: RaceJobs) -> Deviation:
     """Return the standard deviation of molecules [M] from their packed bits [M, 256] and predictions [M, C]."""
     if models.task == "classification":
         probabilities = _places(models, PROBABILITY)
-        return lambda _, values: _of_probability(values[:, probabilities])
+        return lambda _, values: mean_of_tasks(np.sqrt(values[:, probabilities] * (1 - values[:, probabilities])))
     scale = np.nanstd(jobs.dataset.y, axis=0)
     scale = np.where(scale > 0, scale, 1) if len(models.targets) > 1 else np.ones(1)
     if models.has_deviation:
@@ -219,10 +215,6 @@ def _fitted_process(jobs: RaceJobs, scale: Floats) -> Deviation:
         return mean_of_tasks(np.stack(found, axis=1))
 
     return deviation
-
-
-def _of_probability(values: Floats) -> Floats:
-    return mean_of_tasks(np.sqrt(values * (1 - values)))
 
 
 def mean_of_tasks(deviations: Floats) -> Floats:

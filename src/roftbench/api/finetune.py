@@ -1,7 +1,5 @@
 """`roftbench.finetune`: a model for molecules and labels in memory."""
 
-import csv
-import io
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +12,7 @@ from roftbench.api.labels import SMILES, label_columns
 from roftbench.api.options import overrides_of
 from roftbench.config.paths import absolute
 from roftbench.errors import UsageError, check_range
+from roftbench.formatting import csv_lines
 from roftbench.predict.ensemble import Ensemble, load
 from roftbench.predict.smiles_input import as_list
 from roftbench.store.checksums import sha256
@@ -140,13 +139,10 @@ def _named_in_errors(path: Path) -> Iterator[None]:
 
 def _written(folder: Path, columns: Mapping[str, Sequence[Any]]) -> Path:
     """Write a table as CSV, under a name that its content determines; returns its path."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
-        writer.writerow([_cell(value) for value in row])
-    path = folder / f"{NAME}-{sha256(text.getvalue().encode('utf-8', 'backslashreplace'))[:16]}.csv"
-    write_text(path, text.getvalue())
+    rows = ([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
+    text = csv_lines([[*columns], *rows])
+    path = folder / f"{NAME}-{sha256(text.encode('utf-8', 'backslashreplace'))[:16]}.csv"
+    write_text(path, text)
     return path
 
 

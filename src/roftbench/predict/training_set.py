@@ -15,6 +15,7 @@ from torch import Tensor
 
 from roftbench.data.table.identifiers import identifier_columns
 from roftbench.data.table.load import open_table
+from roftbench.formatting import csv_lines
 from roftbench.predict.digits import label_decimals
 from roftbench.predict.held_out import Matrix
 from roftbench.runner.experiment import Experiment
@@ -59,12 +60,8 @@ class TrainingSet:
         """Return the content of training.csv: row (from 1), identifier and SMILES; None without SMILES."""
         if self.smiles is None:
             return None
-        file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEAD)
         ids = [""] * len(self.rows) if self.ids is None else self.ids
-        writer.writerows(zip((self.rows + 1).tolist(), ids, self.smiles, strict=True))
-        return file.getvalue()
+        return csv_lines([HEAD, *zip((self.rows + 1).tolist(), ids, self.smiles, strict=True)])
 
 
 def learned_from(experiment: Experiment) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
@@ -25,7 +25,7 @@ import msgspec
 from msgspec import UNSET
 
 from roftbench.errors import UsageError
-from roftbench.formatting import from_spreadsheet_text, spreadsheet_text
+from roftbench.formatting import csv_lines, from_spreadsheet_text, spreadsheet_text
 from roftbench.metrics import METRICS
 from roftbench.report.cell_key import canonical_json
 from roftbench.report.cost import FITS, TOTAL, fit_cpu_seconds, fit_seconds
@@ -73,19 +73,16 @@ def write_scores(
     `packed`: write scores.csv.gz instead. Equal records give equal files. Raises OSError if a file cannot be written.
     """
     settings, gains = _Settings(), pretrain_gains(records)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
     results: list[RecordSummary | Failure] = [*records, *failures]
-    for result in results:
-        writer.writerows(_rows(result, settings, gains))
+    rows = (row for result in results for row in _rows(result, settings, gains))
+    text = csv_lines(chain([COLUMNS], rows))
     write_text(folder / SETTINGS, json.dumps(settings.contents, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     path = folder / (PACKED if packed else SCORES)
     if packed:
         with atomic(path) as temporary:
-            temporary.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+            temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
     else:
-        write_text(path, text.getvalue())
+        write_text(path, text)
     return [path, folder / SETTINGS]
 
 

@@ -14,6 +14,7 @@ from roftbench.data.table.identifiers import identifier_columns
 from roftbench.data.table.infer import SMILES_NAMES
 from roftbench.data.table.stream import Rows, open_rows
 from roftbench.errors import UsageError
+from roftbench.formatting import csv_lines
 from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.table import predict_table
 from roftbench.serve.limits import MOST_ATOMS, RefusedError
@@ -88,11 +89,7 @@ def _as_table(content: bytes) -> bytes:
     if len(head) > 1 and any(name in head for name in SMILES_NAMES):
         return content
     lines = rest.splitlines() if head[0] in SMILES_NAMES else text.splitlines()
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["smiles", "name"])
-    writer.writerows(_cells(line) for line in lines if line.strip())
-    return out.getvalue().encode()
+    return csv_lines([["smiles", "name"], *(_cells(line) for line in lines if line.strip())]).encode()
 
 
 def _cells(line: str) -> list[str]:

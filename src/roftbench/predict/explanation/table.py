@@ -1,14 +1,13 @@
 """`roftbench predict explain=true`: a table of atoms and a drawing per molecule, beside the predictions."""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from roftbench.console import bar
 from roftbench.data.table.stream import Rows
 from roftbench.errors import UsageError
+from roftbench.formatting import csv_lines
 from roftbench.predict.ensemble import Ensemble
 from roftbench.predict.explanation.explain import EnsembleExplainer, Explanation
 from roftbench.predict.explanation.integrated_gradients import TOLERANCE
@@ -96,9 +95,7 @@ def _explanations(explainer: EnsembleExplainer, model: Ensemble, source: Rows, r
 
 
 def _write(explainer: EnsembleExplainer, found: Iterator[Explanation], folder: Path) -> tuple[int, int]:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[object]] = [COLUMNS]
     molecules, wide = set[int](), 0
     several = len(explainer.tasks) > 1
     for one in found:
@@ -107,8 +104,8 @@ def _write(explainer: EnsembleExplainer, found: Iterator[Explanation], folder: P
         numbers = [f"{value:.{DIGITS}g}" for value in (one.value, one.baseline, one.gap)]
         for atom, (element, contribution) in enumerate(zip(one.elements, one.contributions.tolist(), strict=True)):
             cells = (one.row, one.smiles, one.task, one.quantity, atom, element, f"{contribution:.{DIGITS}g}")
-            writer.writerow([*cells, *numbers])
+            rows.append([*cells, *numbers])
         name = f"row{one.row}-task{explainer.targets.index(one.task)}" if several else f"row{one.row}"
         write_text(folder / f"{name}.svg", one.svg())
-    write_text(folder / TABLE, text.getvalue())
+    write_text(folder / TABLE, csv_lines(rows))
     return len(molecules), wide
