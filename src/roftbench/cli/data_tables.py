@@ -81,9 +81,8 @@ def _printed(block: Block) -> Iterator[Table | Text]:
 
 
 def _head(report: Report) -> Iterator[Block]:
-    shown = _Rows(f"{report['name']}: the data set", [], left=(0, 1))
     tasks = report["labels"]["num_tasks"]
-    for name, value in {
+    facts = {
         "task": f"{report['task']}, {tasks} task{'s' * (tasks > 1)}, scored by {report['metric']}",
         "units of the labels": report["units"],
         "found": report["place"],
@@ -97,29 +96,24 @@ def _head(report: Report) -> Iterator[Block]:
         "rows dropped": f"{report['dropped_count']:,}",
         "policy for duplicates": report["duplicate_policy"],
         "training labels used": report["label_ratio"],
-    }.items():
-        shown.add(name, NONE if value is None else str(value))
-    yield shown.grid()
+    }
+    rows = [[name, NONE if value is None else str(value)] for name, value in facts.items()]
+    yield Grid([], rows, f"{report['name']}: the data set", left=(0, 1))
 
 
 def _dropped(report: Report) -> Iterator[Block]:
     if not report["dropped"]:
         return
-    shown = _Rows("Rows dropped, by reason", ["Reason", "Rows"])
-    for reason, count in report["dropped_reasons"].items():
-        shown.add(reason, f"{count:,}")
-    yield shown.grid()
+    counts = [[reason, f"{count:,}"] for reason, count in report["dropped_reasons"].items()]
+    yield _grid("Rows dropped, by reason", ["Reason", "Rows"], counts)
     title = f"The first {FIRST} of them" if report["dropped_count"] > FIRST else "Each of them"
-    shown = _Rows(f"{title} (data row 1 is the first below the header)", ["Row", "SMILES", "Reason"])
-    for one in report["dropped"][:FIRST]:
-        shown.add(f"{one['row'] + 1}", shortened(one["smiles"]), one["reason"])
-    yield shown.grid()
+    rows = [[f"{one['row'] + 1}", shortened(one["smiles"]), one["reason"]] for one in report["dropped"][:FIRST]]
+    yield _grid(f"{title} (data row 1 is the first below the header)", ["Row", "SMILES", "Reason"], rows)
 
 
 def _molecules(report: Report) -> Iterator[Block]:
     molecules = report["molecules"]
-    shown = _Rows("Molecules", [])
-    for name, value in {
+    counts = {
         "atoms: min/median/max": _spread(molecules["atoms"]),
         "without bonds": _count(molecules["without_bonds"]),
         "of several fragments (salts, mixtures)": _count(molecules["several_fragments"]),
@@ -128,13 +122,10 @@ def _molecules(report: Report) -> Iterator[Block]:
         "Bemis-Murcko scaffolds": _count(molecules["scaffolds"]),
         "… of one molecule": _count(molecules["scaffolds_of_one_molecule"]),
         "acyclic molecules (one group, no scaffold)": _count(molecules["acyclic"]),
-    }.items():
-        shown.add(name, value)
-    yield shown.grid()
-    shown = _Rows("Largest scaffold groups", ["Scaffold", "Molecules"])
-    for group in molecules["largest_scaffolds"]:
-        shown.add(group["smiles"] or "(acyclic)", _count(group["molecules"]))
-    yield shown.grid()
+    }
+    yield _grid("Molecules", [], [[name, count] for name, count in counts.items()])
+    groups = [[one["smiles"] or "(acyclic)", _count(one["molecules"])] for one in molecules["largest_scaffolds"]]
+    yield _grid("Largest scaffold groups", ["Scaffold", "Molecules"], groups)
 
 
 def _labels(report: Report) -> Iterator[Block]:
@@ -142,14 +133,14 @@ def _labels(report: Report) -> Iterator[Block]:
     columns = [key for key in tasks[0] if key != "name"]
     header = [column.replace("_", " ").capitalize() for column in columns]
     if len(tasks) <= MANY_TASKS:
-        shown = _Rows("Labels", ["Task", *header])
-        for task in tasks:
-            shown.add(task["name"], *(_number(task[column], column) for column in columns))
+        rows = [[task["name"], *(_number(task[column], column) for column in columns)] for task in tasks]
+        yield _grid("Labels", ["Task", *header], rows)
     else:
-        shown = _Rows(f"Labels: quantiles over {len(tasks)} tasks", ["Quantile", *header])
-        for name, level in {"min": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "max": 1.0}.items():
-            shown.add(name, *(_number(_quantile(tasks, column, level), column) for column in columns))
-    yield shown.grid()
+        rows = [
+            [name, *(_number(_quantile(tasks, column, level), column) for column in columns)]
+            for name, level in {"min": 0.0, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "max": 1.0}.items()
+        ]
+        yield _grid(f"Labels: quantiles over {len(tasks)} tasks", ["Quantile", *header], rows)
     if report["task"] == "classification":
         single = sum(not (task["negatives"] and task["positives"]) for task in tasks)
         yield Paragraph(f"tasks without both classes: {single} of {len(tasks)}")
@@ -164,28 +155,25 @@ def _quantile(tasks: Sequence[Report], column: str, level: float) -> float | int
 
 
 def _duplicates(report: Report) -> Iterator[Block]:
-    shown = _Rows("Molecules that occur more than once", ["", "Same SMILES", "Same connectivity"])
-    both = (report["duplicates"], report["same_connectivity"])
-    for name, key in {
+    keys = {
         "groups": "groups",
         "rows in them": "rows",
         "groups of several SMILES": "groups_of_several_smiles",
         "groups with different labels": "conflicting_groups",
         "… cells (group × task)": "conflicting_cells",
         "largest spread of a label": "largest_spread",
-    }.items():
-        shown.add(name, *(_number(one[key], key) for one in both))
-    yield shown.grid()
+    }
+    both = (report["duplicates"], report["same_connectivity"])
+    rows = [[name, *(_number(one[key], key) for one in both)] for name, key in keys.items()]
+    yield _grid("Molecules that occur more than once", ["", "Same SMILES", "Same connectivity"], rows)
     yield Paragraph(
         "Same SMILES: canonical and isomeric. Same connectivity: the first block of the InChIKey.", soft=True
     )
     if listed := report["duplicates"]["listed"][:FIRST]:
         more = report["duplicates"]["groups"] > FIRST
         title = f"The first {FIRST} groups of one SMILES" if more else "Groups of one SMILES"
-        shown = _Rows(f"{title}, those with different labels first", ["SMILES", "Data rows", "Their labels"])
-        for group in listed:
-            shown.add(group["smiles"][0], ", ".join(f"{row + 1}" for row in group["rows"]), _group(group))
-        yield shown.grid()
+        rows = [[one["smiles"][0], ", ".join(f"{row + 1}" for row in one["rows"]), _group(one)] for one in listed]
+        yield _grid(f"{title}, those with different labels first", ["SMILES", "Data rows", "Their labels"], rows)
 
 
 def _group(group: Report) -> str:
@@ -199,16 +187,17 @@ def _group(group: Report) -> str:
 def _parts(report: Report) -> Iterator[Block]:
     classes = report["task"] == "classification"
     header = ["Split", "Molecules", "Labels", "Positives" if classes else "Mean ± std", "Scaffolds", "Atoms"]
-    shown = _Rows("Parts (atoms: min/median/max)", header)
+    rows, strong = list[list[str]](), list[int]()
     for name, split in report["splits"].items():
-        shown.add(name, *[""] * 5, strong=True)
+        strong.append(len(rows))
+        rows.append([name, *[""] * 5])
         for part, one in split.get("parts", {}).items():
             label = _share(one) if classes else _mean(one)
             counts = _count(one["molecules"]), _count(one["labels"])
-            shown.add(f"  {part}", *counts, label, _count(one["scaffolds"]), _spread(one["atoms"]))
+            rows.append([f"  {part}", *counts, label, _count(one["scaffolds"]), _spread(one["atoms"])])
         if "error" in split:
-            shown.add("  impossible", *[""] * 5)
-    yield shown.grid()
+            rows.append(["  impossible", *[""] * 5])
+    yield Grid(header, rows, "Parts (atoms: min/median/max)", strong=strong)
 
 
 def _share(part: Report) -> str:
@@ -223,13 +212,13 @@ def _mean(part: Report) -> str:
 
 def _distances(report: Report) -> Iterator[Block]:
     splits = {name: split for name, split in report["splits"].items() if "parts" in split}
-    shown = _Rows("How far apart the parts are", ["", *splits])
+    rows = []
     for part in ("val", "test"):
         for title, key in (("SMILES", "same_smiles"), ("connectivity", "same_connectivity")):
             cells = (_count(split["in_train"][part][key]) for split in splits.values())
-            shown.add(f"{part} molecules in train, by {title}", *cells)
+            rows.append([f"{part} molecules in train, by {title}", *cells])
         for title, key in (("scaffolds also in train", "scaffolds_shared"), ("tasks undefined", "undefined_tasks")):
-            shown.add(f"{part} {title}", *(_count(split[key][part]) for split in splits.values()))
+            rows.append([f"{part} {title}", *(_count(split[key][part]) for split in splits.values())])
     similarity = [split["test_similarity"] for split in splits.values()]
     for title, key in {
         "similarity to train: mean": "mean",
@@ -240,31 +229,17 @@ def _distances(report: Report) -> Iterator[Block]:
         "test molecules sampled": "sampled",
     }.items():
         if key != "sampled" or any(one[key] for one in similarity):
-            shown.add(title, *(_number(one[key], key) for one in similarity))
-    yield shown.grid()
+            rows.append([title, *(_number(one[key], key) for one in similarity)])
+    yield _grid("How far apart the parts are", ["", *splits], rows)
     yield Paragraph(
         "Similarity: Tanimoto, of a test molecule to the nearest training molecule (Morgan, radius 2, 2048 bits).",
         soft=True,
     )
 
 
-class _Rows:
-    """A table that is filled row by row; columns named in TEXT hold text, as the first does."""
-
-    def __init__(self, title: str, header: Sequence[str], left: Sequence[int] = ()) -> None:
-        self.title, self.header = title, header
-        self.left = left or (0, *(at for at, name in enumerate(header) if at and name in TEXT))
-        self.rows: list[list[str]] = []
-        self.strong: list[int] = []
-
-    def add(self, *cells: str, strong: bool = False) -> None:
-        """Add a row."""
-        self.strong += [len(self.rows)] * strong
-        self.rows.append(list(cells))
-
-    def grid(self) -> Grid:
-        """Return the table."""
-        return Grid(self.header, self.rows, self.title, self.left, self.strong)
+def _grid(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Grid:
+    """Return a table; columns named in TEXT hold text, as the first does."""
+    return Grid(header, rows, title, left=(0, *(at for at, name in enumerate(header) if at and name in TEXT)))
 
 
 def _count(value: int | None) -> str:
