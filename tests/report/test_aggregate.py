@@ -9,7 +9,8 @@ import pytest
 from made_records import record, runs
 from msgspec import structs
 
-from roftbench.report.aggregate import canonical_json, cells, long_table, mean_rank, select
+from roftbench.report.aggregate import cells, long_table, mean_rank, select
+from roftbench.report.cell_key import canonical_json
 from roftbench.store.record_schema import RecordSummary
 
 

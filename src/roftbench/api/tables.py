@@ -8,6 +8,7 @@ import pandas as pd
 
 from roftbench.config.paths import absolute
 from roftbench.errors import UsageError
+from roftbench.report.cell_key import PARTS
 from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.runs import run_rows
@@ -16,8 +17,6 @@ from roftbench.report.tables.board import Board
 from roftbench.report.tables.render import to_frame
 from roftbench.store.record_schema import Failure, RecordSummary
 from roftbench.store.results import Store
-
-PARTS = ["model", "split", "label_ratio", "train"]
 
 
 class Records:

@@ -8,25 +8,11 @@ import pandas as pd
 from msgspec import UNSET
 
 from roftbench.metrics import METRICS
-from roftbench.report.cell_key import PARTS, CellKeys, canonical_json, describe, differing, names
+from roftbench.report.cell_key import PARTS, CellKeys, describe, differing, names
 from roftbench.report.cost import fit_cpu_seconds, fit_seconds
 from roftbench.report.pretrain_gain import Gain, pretrain_gains
 from roftbench.report.statistics.contest import test_share
 from roftbench.store.record_schema import Failure, JobResult, LabelStatistics, RecordSummary
-
-__all__ = [
-    "CELL",
-    "PARTS",
-    "canonical_json",
-    "cells",
-    "complete_losses",
-    "long_table",
-    "mean_rank",
-    "select",
-    "selected",
-    "sign",
-    "unfinished_table",
-]
 
 CELL = ["setting", "dataset", "method"]
 BUDGET = {"labels": "weights", "labels_selection": "selection", "labels_interpolation": "interpolation"}

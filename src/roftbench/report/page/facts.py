@@ -7,7 +7,7 @@ import pandas as pd
 
 from roftbench.__about__ import __version__
 from roftbench.metrics import DEFAULT_LOSS
-from roftbench.report.aggregate import canonical_json
+from roftbench.report.cell_key import canonical_json
 from roftbench.report.format import method_name
 from roftbench.report.page.jobs import Interned
 from roftbench.report.runs import run_rows

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from roftbench.metrics import METRICS
-from roftbench.report.aggregate import canonical_json
+from roftbench.report.cell_key import canonical_json
 from roftbench.store.record_schema import CandidateResult, GraphCount, LabelCount, Record, RecordSummary, Scores
 
 POINTS = 40  # largest number of epochs in a learning curve
@@ -69,7 +69,7 @@ def job_row(
         "warnings": [shared["warnings"].place(text) for text in (whole.warnings if whole else ())],
         "env": shared["envs"].place(record.env),
         "data": shared["data"].place(data_of(record)),
-        "details": _rounded({key: value for key, value in details.items() if key not in ("history", "best_epoch")}),
+        "details": rounded({key: value for key, value in details.items() if key not in ("history", "best_epoch")}),
         "curves": [_curve(*stage, whole.best_epoch) for stage in _stages(whole)] if whole else [],
     }
 
@@ -157,9 +157,10 @@ def _thinned(epochs: list[int], best: int | None, points: int) -> list[int]:
     return sorted(even | {place for place, epoch in enumerate(epochs) if epoch == best})
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Return plain values with `short` applied to every float."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return short(value) if isinstance(value, float) else value

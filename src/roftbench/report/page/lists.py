@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from roftbench.metrics import METRICS, names_of
-from roftbench.report.aggregate import PARTS
+from roftbench.report.cell_key import PARTS
 from roftbench.report.figures.style import appearance
 from roftbench.report.format import METRIC_NAMES, family_name, method_name, method_order
 from roftbench.report.tables.seen import seen_by
@@ -42,7 +42,7 @@ def lists_of(long: pd.DataFrame, done: list[RecordSummary], failed: pd.DataFrame
             metric.name: {"name": METRIC_NAMES[metric.name], "higher": metric.higher_is_better}
             for metric in METRICS.values()
         },
-        "metrics_of": {task: _metrics_of(task, primary[task]) for task in tasks},
+        "metrics_of": {task: list(dict.fromkeys([*primary[task], *names_of(task)])) for task in tasks},
         "first_metric": {task: primary[task][0] if len(primary[task]) == 1 else OWN for task in tasks},
     }
 
@@ -77,11 +77,6 @@ def _method(name: str) -> _Data:
     colors = {"color": look.color, "dark": on_dark(look.color)}
     words = {"id": name, "name": method_name(name), "family": family_name(name)}
     return {**words, **colors, "marker": look.marker, "dashed": look.linestyle == "--"}
-
-
-def _metrics_of(task: str, primary: list[str]) -> list[str]:
-    others = [name for name in names_of(task) if name not in primary]
-    return [*primary, *others]
 
 
 def _label_order(long: pd.DataFrame, done: list[RecordSummary]) -> pd.DataFrame:

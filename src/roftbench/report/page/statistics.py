@@ -7,13 +7,12 @@ import pandas as pd
 
 from roftbench.console import bar
 from roftbench.report.format import method_name
-from roftbench.report.page.jobs import short
+from roftbench.report.page.jobs import rounded, short
 from roftbench.report.page.lists import numbers_of
 from roftbench.report.statistics.comparison import UNITS
 from roftbench.report.statistics.paired import (
     REFERENCE,
     Friedman,
-    Unit,
     compare,
     curve_note,
     friedman,
@@ -72,17 +71,12 @@ def _tests(rows: pd.DataFrame, reference: str) -> _Data:
 
     "each": [method, data set, improvement in %, blocks, in how many of them the reference is ahead].
     """
-    found = improvements(rows, reference)
+    compared = {unit: compare(rows, reference, unit).drop(columns="unit") for unit in UNITS}
     return {
-        "compare": {unit: _compared(rows, reference, unit) for unit in UNITS},
-        "each": [[_plain(value) for value in row] for row in found.to_numpy(dtype=object).tolist()],
+        "compare": {unit: rounded(frame.to_dict("records")) for unit, frame in compared.items()},
+        "each": rounded(improvements(rows, reference).to_numpy(dtype=object).tolist()),
         "ranks": _ranked(rows),
     }
-
-
-def _compared(rows: pd.DataFrame, reference: str, unit: Unit) -> list[_Data]:
-    frame = compare(rows, reference, unit)
-    return [{str(k): _plain(v) for k, v in row.items()} for row in frame.drop(columns="unit").to_dict("records")]
 
 
 def _ranked(rows: pd.DataFrame) -> _Data | str:
@@ -98,7 +92,3 @@ def _ranked(rows: pd.DataFrame) -> _Data | str:
         "critical_difference": short(found.critical_difference),
         "groups": [list(group) for group in found.groups],
     }
-
-
-def _plain(value: Any) -> Any:
-    return short(value) if isinstance(value, float) else value

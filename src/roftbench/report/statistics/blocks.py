@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import rankdata
 
 from roftbench.report.aggregate import sign
 from roftbench.report.statistics.inference import FloatArray
@@ -51,6 +52,11 @@ class Blocks:
         dataset, names = pd.factorize(about["dataset"].str.partition(" (")[0], sort=True)
         number = dataset.astype(np.int64)
         return cls(list(map(str, methods)), scores, complete, began, signs, task, number, list(map(str, names)))
+
+    def ranks(self) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """Return which blocks all methods have [B], and the ranks [S, M] in these, 1 the best; ties share the mean."""
+        shared: npt.NDArray[np.bool_] = np.asarray(~np.isnan(self.scores).any(axis=1))
+        return shared, rankdata((self.scores * self.sign[:, None])[shared], axis=1)
 
     def improvement(self, reference: FloatArray, other: FloatArray) -> FloatArray:
         """Return the improvement of the reference [B], in % of the other's score [B]; NaN where it is undefined.

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from roftbench.report.statistics.blocks import Blocks
 from roftbench.report.statistics.comparison import sections
@@ -22,8 +21,7 @@ def overall_ranks(table: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFra
     for section in sections(table, reference):
         for scope, scored in section.scopes():
             blocks = Blocks.create(scored)
-            shared = np.asarray(~np.isnan(blocks.scores).any(axis=1))
-            ranks = rankdata((blocks.scores * blocks.sign[:, None])[shared], axis=1)
+            shared, ranks = blocks.ranks()
             means = ranks.mean(axis=0) if len(ranks) else np.full(len(blocks.methods), np.nan)
             counts = int(shared.sum()), len(shared)
             rows += [

@@ -23,7 +23,8 @@ import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata
 
 from roftbench.config.method_cards import proposed
-from roftbench.report.aggregate import PARTS, selected
+from roftbench.report.aggregate import selected
+from roftbench.report.cell_key import PARTS
 from roftbench.report.format import method_name
 from roftbench.report.statistics.blocks import Blocks
 from roftbench.report.statistics.contest import by_unit, shared_by, units
@@ -199,8 +200,7 @@ def friedman(table: pd.DataFrame) -> Friedman | str:
     methods = blocks.methods
     if len(methods) < 3:
         return f"it needs at least 3 methods, and there {'is' if len(methods) == 1 else 'are'} {len(methods)}"
-    shared = ~np.isnan(blocks.scores).any(axis=1)
-    in_blocks = rankdata((blocks.scores * blocks.sign[:, None])[shared], axis=1)
+    shared, in_blocks = blocks.ranks()
     datasets, place = np.unique(blocks.dataset[shared], return_inverse=True)
     if len(datasets) < 2:
         return _too_few(blocks, len(datasets))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from roftbench.formatting import printable
 from roftbench.metrics import METRICS
-from roftbench.report.aggregate import sign
+from roftbench.report.aggregate import complete_losses
 from roftbench.report.format import MISSING, amount, csv_text, markdown_table, method_name, metric_name, rank, score
 from roftbench.report.statistics.contest import can_be_tested
 from roftbench.report.statistics.inference import ALPHA
@@ -47,7 +47,7 @@ def by_model(table: pd.DataFrame) -> pd.DataFrame:
     frame = _with_baselines(table)[kept].sort_values([*GROUP, *COLUMN, "model"], ignore_index=True)
     every = frame.groupby([*GROUP, *COLUMN])["replicates"].transform(every_replicate)
     frame["n_expected"] = [len(text.split()) for text in every]
-    loss = (frame["mean"] * sign(frame["metric"])).where(frame["n"] == frame["n_expected"])
+    loss = complete_losses(frame)
     frame["rank"] = loss.groupby([frame[name] for name in [*GROUP, *COLUMN]]).rank()
     columns = frame.groupby([*GROUP, *COLUMN, every])
     best = [row for (*_, expected), column in columns for row in _best(column, str(expected).split())]

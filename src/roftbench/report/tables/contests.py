@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from roftbench.report.cell_key import PARTS
 from roftbench.report.statistics.contest import Contest, Kind, Row, by_unit, shared_by, test_share, units
 from roftbench.report.tables.board import COMPARABLE, Board
 from roftbench.report.tables.shown import ShownTable, is_scored
 
-PARTS = ("model", "split", "label_ratio", "train")
 _Row = dict[Any, Any]  # of a data frame
 
 

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from roftbench.formatting import printable
-from roftbench.report.aggregate import BUDGET, DIAGNOSTICS, PARTS
+from roftbench.report.aggregate import BUDGET, DIAGNOSTICS
 from roftbench.report.aggregate import COST as COSTS
+from roftbench.report.cell_key import PARTS
 from roftbench.report.format import csv_text, family, markdown_table
 from roftbench.report.tables.board import TABLE, Board
 from roftbench.report.tables.cost import cost_layouts
