@@ -36,6 +36,11 @@ class SkipJob(JobError):  # noqa: N818 (nothing went wrong)
     """A job that makes no sense for this model or data, such as tuning a block that the encoder lacks."""
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return " Did you mean 'x'? Allowed: …" for an unknown name."""
     names = sorted(allowed)

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from roftbench.config.registry import GROUPS, conf_dir, existing, options
-from roftbench.errors import UsageError
+from roftbench.errors import UsageError, first_line
 from roftbench.overrides import elements, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
@@ -52,7 +52,7 @@ def clear_options() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise UsageError(str(error).strip().splitlines()[0]) from error
+        raise UsageError(first_line(error)) from error
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def clear_errors(overrides: Sequence[str], folder: Path | None) -> Iterator[None
     except OSError as error:  # Hydra creates the folder of a sweep before the first job
         raise UsageError(_no_file(error)) from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise UsageError(str(error).strip().splitlines()[0]) from error
+        raise UsageError(first_line(error)) from error
 
 
 def _check_not_removed(text: str) -> None:
@@ -140,7 +140,7 @@ def _how_to_write(override: str) -> str:
 def _missing_option(error: MissingConfigException) -> UsageError:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if not group:
-        return UsageError(str(error).strip().splitlines()[0])
+        return UsageError(first_line(error))
     return _unknown_option(group, name, error.options or [])
 
 

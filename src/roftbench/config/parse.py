@@ -18,11 +18,11 @@ from roftbench.config.paths import Paths, absolute
 from roftbench.config.plugins import default_plugins, load_plugin
 from roftbench.config.references import check_references
 from roftbench.config.registry import BESIDE, OF_A_JOB
-from roftbench.config.schema import first_line, typed
+from roftbench.config.schema import typed
 from roftbench.data.config import DatasetSpec
 from roftbench.data.label_ratio import LabelRatio
 from roftbench.data.table.load import complete
-from roftbench.errors import UsageError, check_range
+from roftbench.errors import UsageError, check_range, first_line
 from roftbench.store.downloads import Places
 
 

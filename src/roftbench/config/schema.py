@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf import errors as omega
 
-from roftbench.errors import UsageError
+from roftbench.errors import UsageError, first_line
 from roftbench.overrides import elements, quoted_list, shell_word
 
 
@@ -103,8 +103,3 @@ def _signature(target: Any) -> type:
         (p.name, hints.get(p.name, Any), field(default=p.default)) for p in parameters if p.default is not p.empty
     ]
     return make_dataclass(target.__name__, [*required, *optional], frozen=True)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return str(error).strip().splitlines()[0]

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from rdkit import Chem, rdBase
 
+from roftbench.errors import first_line
+
 MAX_ATOMS = 2000  # RDKit's recursive writer of SMILES overflows the stack at 20,000; scaffolds take minutes at 3,000
 MAX_TEXT = 50 * MAX_ATOMS
 BLANKS = " \t\r\n"  # may surround a SMILES; other characters outside printable ASCII are refused
@@ -80,8 +82,7 @@ def molecule_of(cell: Cell) -> Chem.Mol:
 
 def rdkit_failure(error: Exception) -> FeaturizeError:
     """Return the reason of a molecule on which RDKit raises an unexpected error."""
-    lines = str(error).strip().splitlines()
-    return FeaturizeError(f"RDKit fails: {lines[0] if lines else type(error).__name__}")
+    return FeaturizeError(f"RDKit fails: {first_line(error)}")
 
 
 def is_smiles(text: str) -> bool:

@@ -14,7 +14,7 @@ from safetensors.torch import load
 from torch import Tensor
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-from roftbench.errors import UsageError
+from roftbench.errors import UsageError, first_line
 from roftbench.models.config import BUNDLED
 from roftbench.models.encoder import Encoder, State
 from roftbench.store.checksums import Checksum
@@ -177,8 +177,7 @@ def _parse_torch(content: bytes, what: str) -> State:
         )
         raise UsageError(problem, key="model.checkpoint", got=what) from None
     except Exception as error:  # a damaged pickle raises errors of any kind
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"{what} is damaged: {reason}", key="model.checkpoint", got=what) from None
+        raise UsageError(f"{what} is damaged: {first_line(error)}", key="model.checkpoint", got=what) from None
     found = next((one for one in _candidates(state) if _is_state(one)), None)
     if found is None:
         problem = (

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from roftbench.errors import UsageError
+from roftbench.errors import UsageError, first_line
 
 # Packages whose objects such files hold, and builtins that are values. A file that names anything else is refused.
 PACKAGES = ("chemprop", "collections", "lightning", "numpy", "pathlib", "pytorch_lightning", "torch", "torchmetrics")
@@ -67,6 +67,6 @@ def read_inert(content: bytes, what: str) -> Any:
         raise
     except Exception as error:  # a damaged pickle raises errors of any kind
         # The first sentence of PyTorch's message; others advise to execute the code of the file.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].partition(". ")[0]
+        reason = first_line(error).partition(". ")[0]
         problem = f"{what} is damaged, or no model file: {reason}"
         raise UsageError(problem, key="model.checkpoint", got=what) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from roftbench.data.featurizers.base import Graph
 from roftbench.data.table.loaded import Loaded
 from roftbench.data.table.own_graphs import FEATURES, GRAPH, own_graphs
-from roftbench.errors import UsageError
+from roftbench.errors import UsageError, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,8 +89,7 @@ def _loaded(what: str, content: bytes) -> Any:
         hint = "Save plain graphs: torch.save([data for data in dataset], FILE)"
         raise UsageError(problem, key=what, hint=hint) from None
     except Exception as error:  # a damaged file raises errors of any kind
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"{what} is damaged: {reason}", key=what) from None
+        raise UsageError(f"{what} is damaged: {first_line(error)}", key=what) from None
 
 
 def _rows(what: str, loaded: Any) -> Iterator[dict[str, Any]]:
