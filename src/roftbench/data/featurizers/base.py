@@ -4,7 +4,7 @@ This module runs in worker processes, so it imports nothing heavy.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -27,6 +27,19 @@ def atoms_of(molecule: Chem.Mol) -> Iterator[Chem.Atom]:
 def bonds_of(molecule: Chem.Mol) -> Iterator[Chem.Bond]:
     """Return a molecule's bonds in order; see `atoms_of`."""
     return map(molecule.GetBondWithIdx, range(molecule.GetNumBonds()))
+
+
+def class_of(known: Sequence[Hashable], value: Hashable) -> int:
+    """Return the position of a value among known ones, or behind the last for any other."""
+    return known.index(value) if value in known else len(known)
+
+
+def both_directions(bonds: Sequence[tuple[int, ...]], features: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return edge_index [2, E] and edge_attr [E, A] of bonds, each two ends and A features: both directions in turn."""
+    table = np.repeat(np.array(bonds, dtype=np.int64).reshape(-1, 2 + features), 2, axis=0)
+    ends = table[:, :2]
+    ends[1::2] = ends[1::2, ::-1].copy()
+    return np.ascontiguousarray(ends.T), np.ascontiguousarray(table[:, 2:])
 
 
 class Graph(NamedTuple):

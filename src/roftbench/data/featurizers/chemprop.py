@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 from rdkit import Chem
 
-from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of, class_of
 from roftbench.data.featurizers.hu import parse_smiles
 
 CHARGES = (-1, -2, 1, 2, 0)
@@ -57,23 +57,21 @@ def smiles_to_graph(smiles: str) -> Graph:
 
 
 def _atom(atom: Chem.Atom) -> tuple[float, ...]:
-    charge, hybridization = atom.GetFormalCharge(), atom.GetHybridization()
     return (
         atom.GetAtomicNum(),
         min(atom.GetTotalDegree(), MAX_DEGREE),
-        CHARGES.index(charge) if charge in CHARGES else len(CHARGES),
+        class_of(CHARGES, atom.GetFormalCharge()),
         min(int(atom.GetChiralTag()), MAX_CHIRALITY),
         min(atom.GetTotalNumHs(), MAX_HYDROGENS),
-        HYBRIDIZATIONS.index(hybridization) if hybridization in HYBRIDIZATIONS else len(HYBRIDIZATIONS),
+        class_of(HYBRIDIZATIONS, atom.GetHybridization()),
         atom.GetIsAromatic(),
         0.01 * atom.GetMass(),
     )
 
 
 def _bond(bond: Chem.Bond) -> tuple[int, int, int, int]:
-    kind = bond.GetBondType()
     return (
-        BOND_TYPES.index(kind) if kind in BOND_TYPES else len(BOND_TYPES),
+        class_of(BOND_TYPES, bond.GetBondType()),
         int(bond.GetIsConjugated()),
         int(bond.IsInRing()),
         min(int(bond.GetStereo()), MAX_STEREO),

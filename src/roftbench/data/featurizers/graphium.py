@@ -22,13 +22,10 @@ same numbers for SkylakeX against Haswell: 0.0030, 0.0113, 0.150; 66; 0.657). Ot
 first or last entry positive 0.0025 and 0.0023 in the mean, largest entry negative 0.0036.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from rdkit import Chem, rdBase
 
-from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of, both_directions, class_of
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import laplacian_eigenpairs, return_probabilities
 
@@ -68,15 +65,13 @@ def smiles_to_graph(smiles: str) -> Graph:
     """
     molecule = canonical_molecule(parse_smiles(smiles))
     bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in bonds_of(molecule)]
-    table = np.repeat(np.array(bonds, dtype=np.int64).reshape(-1, 5), 2, axis=0)
-    ends = table[:, :2]
-    ends[1::2] = ends[1::2, ::-1].copy()
+    edge_index, edge_attr = both_directions(bonds, len(BOND_CLASSES) + 1)
     adjacency = np.zeros((molecule.GetNumAtoms(), molecule.GetNumAtoms()))
-    adjacency[ends[:, 0], ends[:, 1]] = 1
+    adjacency[edge_index[0], edge_index[1]] = 1
     atoms = np.array([_atom(atom) for atom in atoms_of(molecule)], dtype=np.float16)
     positional = (*laplacian_eigenpairs(adjacency, NUM_EIGENPAIRS), return_probabilities(adjacency, NUM_STEPS))
     x = np.concatenate([atoms, *positional], axis=1)
-    return Graph(x, np.ascontiguousarray(ends.T), np.ascontiguousarray(table[:, 2:]))
+    return Graph(x, edge_index, edge_attr)
 
 
 def canonical_molecule(molecule: Chem.Mol) -> Chem.Mol:
@@ -101,7 +96,7 @@ def _atom(atom: Chem.Atom) -> tuple[int, ...]:
         atom.GetNumRadicalElectrons(),
         atom.GetIsAromatic(),
         atom.IsInRing(),
-        _class(ELEMENTS, atom.GetSymbol()),
+        class_of(ELEMENTS, atom.GetSymbol()),
         group,
         period,
         min(atom.GetTotalValence(), ATOM_CLASSES[3] - 1),
@@ -109,11 +104,7 @@ def _atom(atom: Chem.Atom) -> tuple[int, ...]:
 
 
 def _bond(bond: Chem.Bond) -> tuple[int, int, int]:
-    return _class(BOND_TYPES, bond.GetBondType()), _class(STEREOS, bond.GetStereo()), int(bond.IsInRing())
-
-
-def _class(known: Sequence[Any], value: Any) -> int:
-    return known.index(value) if value in known else len(known)
+    return class_of(BOND_TYPES, bond.GetBondType()), class_of(STEREOS, bond.GetStereo()), int(bond.IsInRing())
 
 
 def _place(number: int) -> tuple[int, int]:

@@ -9,12 +9,10 @@ from the atom is back after 1 … 16 steps (RWSE of GraphGPS), on a grid of 2⁻
 module runs in worker processes, so it imports nothing heavy.
 """
 
-from collections.abc import Hashable, Sequence
-
 import numpy as np
 from rdkit import Chem
 
-from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of
+from roftbench.data.featurizers.base import Featurizer, Graph, atoms_of, bonds_of, both_directions, class_of
 from roftbench.data.featurizers.hu import parse_smiles
 from roftbench.data.featurizers.positional import landing_probabilities
 
@@ -59,10 +57,7 @@ def smiles_to_graph(smiles: str) -> Graph:
     molecule = parse_smiles(smiles)
     x = np.array([_atom(atom) for atom in atoms_of(molecule)], dtype=np.int64)
     bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *_bond(bond)) for bond in bonds_of(molecule)]
-    table = np.repeat(np.array(bonds, dtype=np.int64).reshape(-1, 2 + len(BOND_CLASSES)), 2, axis=0)
-    ends = table[:, :2]
-    ends[1::2] = ends[1::2, ::-1].copy()
-    return Graph(x, np.ascontiguousarray(ends.T), np.ascontiguousarray(table[:, 2:]))
+    return Graph(x, *both_directions(bonds, len(BOND_CLASSES)))
 
 
 def add_walks(graph: Graph) -> Graph:
@@ -77,24 +72,20 @@ def _atom(atom: Chem.Atom) -> tuple[int, ...]:
     number, charge = atom.GetAtomicNum(), atom.GetFormalCharge()
     return (
         number - 1 if 1 <= number < ATOM_CLASSES[0] else ATOM_CLASSES[0] - 1,
-        _class(CHIRALITIES, atom.GetChiralTag()),
+        class_of(CHIRALITIES, atom.GetChiralTag()),
         min(atom.GetTotalDegree(), ATOM_CLASSES[2] - 1),
         charge + MAX_CHARGE if abs(charge) <= MAX_CHARGE else ATOM_CLASSES[3] - 1,
         min(atom.GetTotalNumHs(), ATOM_CLASSES[4] - 1),
         min(atom.GetNumRadicalElectrons(), ATOM_CLASSES[5] - 1),
-        _class(HYBRIDIZATIONS, atom.GetHybridization()),
+        class_of(HYBRIDIZATIONS, atom.GetHybridization()),
         int(atom.GetIsAromatic()),
         int(atom.IsInRing()),
     )
 
 
 def _bond(bond: Chem.Bond) -> tuple[int, int, int]:
-    kind, stereo = _class(BOND_TYPES, bond.GetBondType()), _class(STEREOS, bond.GetStereo())
+    kind, stereo = class_of(BOND_TYPES, bond.GetBondType()), class_of(STEREOS, bond.GetStereo())
     return kind, stereo, int(bond.GetIsConjugated())
-
-
-def _class(known: Sequence[Hashable], value: Hashable) -> int:
-    return known.index(value) if value in known else len(known)
 
 
 class OGBFeaturizer(Featurizer):
