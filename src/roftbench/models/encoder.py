@@ -1,7 +1,8 @@
 """Interface between models and methods: an encoder with named blocks, and a predictor with a head on top."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -204,6 +205,17 @@ class Predictor(nn.Module):
 def is_hooked(*modules: nn.Module) -> bool:
     """Return whether a module has forward hooks, so that a shortcut around its call would leave them out."""
     return any(module._forward_hooks or module._forward_pre_hooks for module in modules)
+
+
+def renamed(state: State, unused: tuple[str, ...], names: Sequence[tuple[str, str]]) -> State:
+    """Return tensors under the names that patterns make of theirs, without those whose names begin with `unused`."""
+    found: State = {}
+    for key, tensor in state.items():
+        if not key.startswith(unused):
+            for pattern, name in names:
+                key = re.sub(pattern, name, key)
+            found[key] = tensor
+    return found
 
 
 def copy_state(module: nn.Module, keys: Container[str] | None = None) -> State:

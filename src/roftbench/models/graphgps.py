@@ -6,7 +6,6 @@ With its head and one task it has 13,807,345 parameters, as stated by the author
 their width), and the table of chiralities has 4 rows, as quoted from the file in issue 35 of that repository.
 """
 
-import re
 from typing import ClassVar
 
 import torch
@@ -14,12 +13,12 @@ from torch import nn
 
 from roftbench.data.featurizers.ogb import ATOM_CLASSES, NUM_STEPS
 from roftbench.data.packed import Batch
-from roftbench.models.encoder import Encoder, Nodes, State
+from roftbench.models.encoder import Encoder, Nodes, State, renamed
 from roftbench.models.graphgps_layers import GPSLayer, Padding
 from roftbench.models.ogb_embeddings import AtomEncoder, BondEncoder
 from roftbench.models.segment_ops import Wiring
 
-UNUSED = r"^(model\.)?post_mp\."  # head of the published file
+UNUSED = ("post_mp.", "model.post_mp.")  # head of the published file
 NAMES = (
     (r"^model\.(?=encoder\.|layers\.)", ""),
     (r"^encoder\.node_encoder\.encoder1\.", "atom_encoder."),
@@ -98,10 +97,4 @@ class GraphGPS(Encoder):
 
     def translate(self, state: State) -> State:
         """Return the tensors of the published file under this encoder's names, without its head."""
-        ours: State = {}
-        for key, tensor in state.items():
-            if not re.match(UNUSED, key):
-                for pattern, name in NAMES:
-                    key = re.sub(pattern, name, key)
-                ours[key] = tensor
-        return ours
+        return renamed(state, UNUSED, NAMES)

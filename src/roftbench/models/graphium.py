@@ -12,7 +12,6 @@ flips that are meant for eigenvectors apply to eigenvalues (`flip_eigenvalues`),
 although its configuration has none. That dropout follows it there is an assumption.
 """
 
-import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -23,7 +22,7 @@ from roftbench.data.featurizers.graphium import ATOM_CLASSES, BOND_CLASSES, NUM_
 from roftbench.data.packed import Batch
 from roftbench.errors import check_choice
 from roftbench.models.acceleration import Accelerated
-from roftbench.models.encoder import Nodes, Site, State
+from roftbench.models.encoder import Nodes, Site, State, renamed
 from roftbench.models.graphium_layers import FC, POSITIONAL, LaplacianEncoder, Layer
 from roftbench.models.segment_ops import Wiring, segment_max
 
@@ -179,13 +178,7 @@ class Graphium(Accelerated):
 
         Other keys are not changed.
         """
-        ours: State = {}
-        for key, tensor in state.items():
-            if not key.startswith(UNUSED):
-                for pattern, name in NAMES:
-                    key = re.sub(pattern, name, key)
-                ours[key] = tensor
-        return ours
+        return renamed(state, UNUSED, NAMES)
 
 
 def one_hot(classes: Tensor, sizes: Sequence[int], dtype: torch.dtype) -> Tensor:
