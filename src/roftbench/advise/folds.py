@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +48,8 @@ class Folds:
         self.outer = outer_parts(job, dataset) if outer is None else outer
         parts = self.outer.parts
         self.dataset, self.count, self.by = dataset, count, by
-        self.pool = np.sort(np.concatenate([parts.train, parts.val]))
-        labeled = ~np.isnan(dataset.y[self.pool]).all(axis=1)
-        self.pool = self.pool[labeled]
+        pool = np.sort(np.concatenate([parts.train, parts.val]))
+        self.pool = pool[dataset.labeled[pool]]
         if len(self.pool) < 3 * count:
             raise UsageError(
                 f"{len(self.pool)} labeled molecules are too few for {count} folds: at least {3 * count} are needed",
@@ -120,10 +118,10 @@ class Folds:
 
     def _partition(self, number: int) -> list[Indices]:
         if number not in self._partitions:
-            self._partitions[number] = list(self._cut(number))
+            self._partitions[number] = self._cut(number)
         return self._partitions[number]
 
-    def _cut(self, seed: int) -> Iterator[Indices]:
+    def _cut(self, seed: int) -> list[Indices]:
         labels = strata(self.dataset.y[self.pool], str(self.dataset.spec.task))
         if self.dataset.spec.task == "regression":  # fifths, or fewer if these have fewer molecules than folds
             labels = labels * min(5, len(self.pool) // self.count) // BINS
@@ -143,7 +141,7 @@ class Folds:
         least = len(self.pool) - (sizes + np.roll(sizes, -1)).max()  # size of the smallest training part
         if groups is not None and (sizes.min() == 0 or least < self.count):
             raise self._too_few_groups(groups)
-        yield from found
+        return found
 
     def _groups(self) -> Any:
         """Return the group of each labeled molecule, which is kept in one fold, or None if each is its own group.
@@ -169,5 +167,5 @@ class Folds:
             f"the {len(self.pool)} labeled rows are {len(sizes)} molecules, too few for {self.count} folds: equal ones"
             " are kept in one fold"
         )
-        hint = "Give advise.folds=3, or more molecules (label_ratio, split.fractions)."
+        hint = MORE_LABELS.replace("labels", "molecules", 1)
         return UsageError(problem, key="advise.folds", got=self.count, hint=hint)

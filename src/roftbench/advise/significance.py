@@ -39,8 +39,8 @@ def difference(
         test_share: n_test / n_train.
         comparisons: Number of comparisons.
     """
-    found = [_minus(first[fold], second[fold]) for fold in first if fold in second]
-    values = [value for value in found if value is not None]
+    pairs = [(first[fold], second[fold]) for fold in first if fold in second]
+    values = [one - other for one, other in pairs if one is not None and other is not None]
     if not values:
         return None
     count, mean = len(values), sum(values) / len(values)
@@ -60,7 +60,3 @@ def standard_error(differences: Sequence[float], test_share: float) -> float:
     count, mean = len(differences), sum(differences) / len(differences)
     variance = sum((value - mean) ** 2 for value in differences) / (count - 1)
     return math.sqrt((1 / count + test_share) * variance)
-
-
-def _minus(first: float | None, second: float | None) -> float | None:
-    return None if first is None or second is None else first - second

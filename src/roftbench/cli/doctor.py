@@ -56,6 +56,7 @@ def run(paths: Paths, *, as_json: bool) -> int:
 def examine(paths: Paths) -> Facts:
     """Return the properties of this machine as plain values."""
     cache = absolute(paths.cache)
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     return {
         "roftbench": __version__,
         "python": platform.python_version(),
@@ -69,12 +70,8 @@ def examine(paths: Paths) -> Facts:
         "cache": {kind.name: {"files": kind.files, "bytes": kind.bytes} for kind in kinds(cache, files_of(cache))},
         "mirror": paths.mirror,
         "offline": paths.offline,
-        "training_step_ms": {name: step_ms(torch.device(name)) for name in _devices()},
+        "training_step_ms": {name: step_ms(torch.device(name)) for name in devices},
     }
-
-
-def _devices() -> list[str]:
-    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 
 def _folder(path: Path) -> Facts:

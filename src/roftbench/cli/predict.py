@@ -87,7 +87,8 @@ def predict(overrides: Sequence[str]) -> int:
     if settings.explain_tasks and not rows:
         problem = f"explain_tasks={settings.explain_tasks} has no effect without explain"
         raise UsageError(problem, key="explain_tasks", got=settings.explain_tasks, hint="Add explain=true")
-    explainer = EnsembleExplainer(ensemble, _names(settings)) if rows else None  # refuses before anything is predicted
+    tasks = listed(settings.explain_tasks) or None
+    explainer = EnsembleExplainer(ensemble, tasks) if rows else None  # refuses before anything is predicted
     if explainer is not None:
         check_folder(folder_of(path))
     _announce(ensemble, source)
@@ -100,11 +101,6 @@ def predict(overrides: Sequence[str]) -> int:
     if explainer is not None:
         _explain(explainer, ensemble, source, rows, path)
     return 0
-
-
-def _names(settings: Settings) -> list[str] | None:
-    """Return the tasks to explain, written as A,B or [A,B]; None for all."""
-    return listed(settings.explain_tasks) or None
 
 
 def _explain(explainer: EnsembleExplainer, ensemble: Ensemble, source: Rows, rows: int, path: Path) -> None:

@@ -82,7 +82,8 @@ def existing(folder: Path) -> Path:
 
 
 def _files(group: str, extra: Path | None) -> dict[str, Path]:
-    return {path.stem: path for folder in _folders(extra) for path in (folder / group).glob("*.yaml")}
+    folders = [conf_dir()] if extra is None else [conf_dir(), existing(extra)]
+    return {path.stem: path for folder in folders for path in (folder / group).glob("*.yaml")}
 
 
 def _content(name: str, files: Mapping[str, Path], below: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -119,7 +120,3 @@ def _content_of(path: Path, _changed: int, _size: int) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UsageError(f"{path} must consist of key: value lines", key=str(path))
     return content
-
-
-def _folders(extra: Path | None) -> Iterable[Path]:
-    return (conf_dir(),) if extra is None else (conf_dir(), existing(extra))

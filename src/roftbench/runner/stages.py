@@ -88,7 +88,9 @@ def needed(job: Job, method: Method, device: str, fold: Fold | None = None) -> l
         own = {hook: _identity(job, method) for hook in ("step_rule", "extend") if method.overrides(hook)}
         if not stage.head_only:
             own |= job.encoder_identity()
-        chain.append({**spec, "penalty": _penalty_identity(job, method), **own})
+        # None without a penalty, so that methods share the stage.
+        penalty = _identity(job, method) if method.overrides("penalty") else None
+        chain.append({**spec, "penalty": penalty, **own})
         frozen = is_frozen(stage, method, job.train.frozen_mode)
         found.append(Needed(stage.name, _key(job, device, chain, fold), stage, frozen))
     if method.fits_on_validation:
@@ -123,11 +125,6 @@ def _checked(method: Method) -> Method:
 def _key(job: Job, device: str, chain: list[Any], fold: Fold | None = None) -> str:
     kept = {} if fold is None else {"fold": asdict(fold)}
     return digest({**job.fit_identity(), "device": device, "stages": chain, **kept})
-
-
-def _penalty_identity(job: Job, method: Method) -> Any:
-    """Return a penalty's part in a stage's identity: None without one, so that methods share the stage."""
-    return _identity(job, method) if method.overrides("penalty") else None
 
 
 def _identity(job: Job, method: Method) -> dict[str, Any]:

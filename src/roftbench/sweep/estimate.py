@@ -205,15 +205,12 @@ def _measure_missing(sized: Iterable[tuple[Planned, Sizes]], rates: RatesByDevic
         model = one.job.model.name
         unknown = any(rates.of(one).of(model, need.name, frozen=need.frozen) is None for need in one.fits)
         if unknown and expected_arithmetic(one.context) is not None:
-            smallest[model] = min(smallest.get(model, (one, size)), (one, size), key=_atoms)
+            before = smallest.get(model, (one, size))
+            smallest[model] = min(before, (one, size), key=lambda job: job[1].train + job[1].val)
     for one, size in smallest.values():
         epoch = one_epoch(one.job, one.context, few=size.train > MEASURED * size.mean)
         rates.of(one).add_stages(epoch, size.mean)
     return tuple(smallest)
-
-
-def _atoms(item: tuple[Planned, Sizes]) -> int:
-    return item[1].train + item[1].val
 
 
 def one_epoch(job: Job, context: RunContext, *, few: bool = False) -> RecordSummary:

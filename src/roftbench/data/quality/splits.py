@@ -26,7 +26,9 @@ def split_report(dataset: MoleculeDataset, described: Descriptors, parts: Split,
             part: part_report(dataset, scaffolds, index) for part, index in {"train": parts.train, **held_out}.items()
         },
         "unused": len(dataset) - sum(map(len, (parts.train, parts.val, parts.test))),
-        "scaffolds_shared": {part: _common(scaffolds, index, parts.train) for part, index in held_out.items()},
+        "scaffolds_shared": {
+            part: len(np.intersect1d(scaffolds[index], scaffolds[parts.train])) for part, index in held_out.items()
+        },
         "in_train": {
             part: {
                 "same_smiles": _also_in(dataset.canonical, index, parts.train),
@@ -65,10 +67,6 @@ def spread_of(values: NDArray[np.int64]) -> Report:
     if not len(values):
         return {"min": None, "median": None, "max": None}
     return {"min": int(values.min()), "median": float(np.median(values)), "max": int(values.max())}
-
-
-def _common(key: NDArray[np.int64], part: Indices, train: Indices) -> int:
-    return len(np.intersect1d(key[part], key[train]))
 
 
 def _also_in(key: NDArray[np.int64], part: Indices, train: Indices) -> int:

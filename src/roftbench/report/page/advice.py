@@ -46,10 +46,10 @@ def _table(advice: dict[str, Any]) -> AdviceTable:
     candidates = [one for one in advice["candidates"] if one["scores"] or one["failure"]]
     folds = sorted({fold for one in candidates for fold in one["folds"]})
     null = {**advice["baseline"], "folds": candidates[0]["folds"]}
-    rows = [
-        _row(_mark(at, one), f"{one['model']} · {one['method']}", one, one["test"], folds)
-        for at, one in enumerate(candidates, 1)
-    ]
+    rows = []
+    for at, one in enumerate(candidates, 1):
+        mark = f"{at} ≈" if one["indistinguishable"] else str(at)
+        rows.append(_row(mark, f"{one['model']} · {one['method']}", one, one["test"], folds))
     rows.append(_row("", null["name"], null, [null["test"]], folds))
     return AdviceTable(
         title=f"{advice['dataset']}, {metric_name(advice['metric'])}, {advice['folds']}",
@@ -58,10 +58,6 @@ def _table(advice: dict[str, Any]) -> AdviceTable:
         reasons=list(map(str, advice["reasons"])),
         commands=list(map(str, advice["commands"])),
     )
-
-
-def _mark(place: int, one: dict[str, Any]) -> str:
-    return f"{place} ≈" if one["indistinguishable"] else str(place)
 
 
 def _row(mark: str, name: str, one: dict[str, Any], test: list[float | None], folds: list[int]) -> list[str]:

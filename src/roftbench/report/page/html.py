@@ -96,9 +96,7 @@ def render(data: dict[str, Any], beside: Beside | None = None) -> str:
             version=data["version"],
             jobs=len(data["jobs"]),
             source="jobs of scores.csv" if data["from_scores"] else "job records",
-            counts=[
-                (_named(name, data["counts"][name]), data["counts"][name]) for name in COUNTS if _is_shown(name, data)
-            ],
+            counts=[(_named(name, n), n) for name in COUNTS if (n := data["counts"][name]) or name != "skipped"],
             hashes={name: Markup(source_hash(text)) for name, text in parts.items()},
             data=Markup(to_script(data)),
             **{name: Markup(text) for name, text in parts.items()},
@@ -115,7 +113,3 @@ def to_script(data: Any) -> str:
 def _named(name: str, count: int) -> str:
     words = name.replace("datasets", "data sets")
     return words.removesuffix("s") if count == 1 else words
-
-
-def _is_shown(name: str, data: dict[str, Any]) -> bool:
-    return name != "skipped" or data["counts"][name] > 0

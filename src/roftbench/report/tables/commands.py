@@ -58,7 +58,8 @@ def commands(jobs: Iterable[_Words]) -> list[str]:
             rest = tuple((key, values) for key, values in sweep.items() if key != axis)
             joined[rest] = joined.get(rest, ()) + sweep.get(axis, ())
         sweeps = [{**dict(rest), **({axis: values} if values else {})} for rest, values in joined.items()]
-    return [shlex.join(["roftbench", "run", "-m", *map(_word, sorted(sweep.items(), key=_place))]) for sweep in sweeps]
+    words = [[f"{key}={','.join(values)}" for key, values in sorted(sweep.items(), key=_place)] for sweep in sweeps]
+    return [shlex.join(["roftbench", "run", "-m", *some]) for some in words]
 
 
 def _wanted(group: str, job: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -114,7 +115,3 @@ def _text(value: Any) -> str:
 def _place(item: tuple[str, tuple[str, ...]]) -> tuple[int, bool]:
     key = item[0]
     return (_ORDER.index(key) if key in _ORDER else len(_ORDER), key == "seed")
-
-
-def _word(item: tuple[str, tuple[str, ...]]) -> str:
-    return f"{item[0]}={','.join(item[1])}"
