@@ -1,6 +1,7 @@
 """Where fine-tuning starts, and what its encoder says of the molecules, found once."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -20,18 +21,16 @@ def experiment(lab: Lab) -> NetworkExperiment:
 
 
 def counted(experiment: NetworkExperiment, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Count the molecules that the encoder reads from now on."""
-    seen = 0
-    forward = experiment.model.encoder.forward
+    """Count the molecules that the encoder and its pretrained copy read from now on."""
+    seen: list[int] = []
 
-    def counting(batch: Batch) -> Nodes:
-        nonlocal seen
-        seen += len(batch.node_ptr) - 1
-        nodes: Nodes = forward(batch)
-        return nodes
+    def counting(forward: Callable[[Batch], Nodes], batch: Batch) -> Nodes:
+        seen.append(len(batch.node_ptr) - 1)
+        return forward(batch)
 
-    monkeypatch.setattr(experiment.model.encoder, "forward", counting)
-    return lambda: seen
+    for encoder in (experiment.model.encoder, experiment.start.encoder):
+        monkeypatch.setattr(encoder, "forward", partial(counting, encoder.forward))
+    return lambda: sum(seen)
 
 
 def everything(experiment: NetworkExperiment) -> Tensor:

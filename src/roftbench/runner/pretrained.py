@@ -60,12 +60,9 @@ class PretrainedModel:
         """
         if len(index) == 0:
             return torch.empty(0, model.encoder.dim, device=self._objective.device)
-        if not self.is_pretrained(model):
-            return self._compute(model, index)
-        key = index.numpy().tobytes()
-        if key not in self._representations:
-            self._representations[key] = self._compute(model, index)
-        return self._representations[key]
+        if self.is_pretrained(model):
+            return self.own_representations(index)
+        return self._objective.outputs(model.represent, index, shared_layers(model.encoder))
 
     def own_representations(self, index: Tensor) -> Tensor:
         """Return z [n, d] of the pretrained encoder for the graphs `index`; computed once."""
@@ -74,9 +71,6 @@ class PretrainedModel:
             layers = shared_layers(self.encoder)
             self._representations[key] = self._objective.outputs(self.encoder.represent, index, layers)
         return self._representations[key]
-
-    def _compute(self, model: Predictor, index: Tensor) -> Tensor:
-        return self._objective.outputs(model.represent, index, shared_layers(model.encoder))
 
     def is_pretrained(self, model: Predictor) -> bool:
         """Return whether a model's representations are those of the pretrained encoder."""
