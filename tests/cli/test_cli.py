@@ -2,18 +2,14 @@
 
 import json
 import os
-import pty
 import re
-import sys
-import termios
-import threading
 from pathlib import Path
 
 import pytest
 import torch
 from command import Command, Terminal
 from golden import LONG, Golden
-from lab import ESTIMATORS, METHODS, ROOT, Lab, primary, write_csv
+from lab import ESTIMATORS, METHODS, ROOT, Lab, merged, primary, write_csv
 from refusals import raises_usage
 
 from roftbench import __version__
@@ -138,30 +134,9 @@ def test_no_progress_bar_without_a_terminal(cli: Command) -> None:
     assert "\r" not in ended.out
 
 
-def test_a_progress_bar_on_a_terminal(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real pseudo-terminal takes standard error; the lines on standard output stay whole."""
-    leader, follower = pty.openpty()
-    termios.tcsetwinsize(follower, (24, 100))
-    shown: list[bytes] = []
-
-    def read() -> None:
-        while True:
-            try:
-                content = os.read(leader, 4096)
-            except OSError:  # Linux: the other end is closed
-                return
-            if not content:
-                return
-            shown.append(content)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    with os.fdopen(follower, "w") as stream, monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", stream)
-        ended = cli.run("method=full_ft")
-    reader.join()
-    os.close(leader)
-    text = b"".join(shown).decode()
+def test_a_progress_bar_on_a_terminal(cli: Command) -> None:
+    """The lines on standard output stay whole."""
+    ended, text = cli.on_terminal("run", *merged(["method=full_ft"]))
     assert ended.code == 0
     assert "ft:" in text
     assert "\r" in text

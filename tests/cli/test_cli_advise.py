@@ -1,15 +1,9 @@
 """`roftbench advise` as it is called."""
 
 import json
-import os
-import pty
 import re
 import shlex
-import sys
-import termios
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -261,26 +255,11 @@ def test_replicates_are_told_kept_apart_and_can_be_merged(cli: Command, shared: 
     assert (repeated.code, "already done" in repeated.out) == (0, True)
 
 
-def test_the_bar_names_candidate_fold_and_what_was_used(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real pseudo-terminal takes standard error."""
-    leader, follower = pty.openpty()
-    termios.tcsetwinsize(follower, (24, 120))
-    shown: list[bytes] = []
-
-    def read() -> None:
-        with suppress(OSError):  # Linux: the other end is closed
-            while content := os.read(leader, 4096):
-                shown.append(content)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    with os.fdopen(follower, "w") as stream, monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", stream)
-        ended = cli("advise", *SMALL, "advise.methods=lp", "advise.budget=8jobs", "advise.members=1")
-    reader.join()
-    os.close(leader)
+def test_the_bar_names_candidate_fold_and_what_was_used(cli: Command) -> None:
+    words = (*SMALL, "advise.methods=lp", "advise.budget=8jobs", "advise.members=1")
+    ended, text = cli.on_terminal("advise", *words, width=120)
     assert ended.code == 0, ended
-    assert "tiny_gin · lp · fold 1 · 3 of 8 jobs used · lp" in b"".join(shown).decode("utf-8", "replace")
+    assert "tiny_gin · lp · fold 1 · 3 of 8 jobs used · lp" in text
 
 
 def test_a_model_that_cannot_be_loaded_stops_nobody_else(cli: Command) -> None:

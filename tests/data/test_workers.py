@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from command import WAIT_SECONDS, Terminal, at_work, reached
+from command import Terminal, at_work, awaited, reached
 from lab import ROOT, Lab, merged
 
 SLOW = """
@@ -41,14 +40,6 @@ time.sleep(600)
 """
 
 
-def all_gone(group: int) -> None:
-    """Wait until no process of a group is left; a worker that nobody ends would wait for minutes."""
-    end = time.monotonic() + WAIT_SECONDS / 2
-    while left := at_work(group):
-        assert time.monotonic() < end, left
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("way", ["chunks", "ahead"])
 def test_workers_on_molecules_end_with_a_killed_process(tmp_path: Path, way: str) -> None:
     script, marks = tmp_path / "slow.py", tmp_path / "marks"
@@ -61,7 +52,7 @@ def test_workers_on_molecules_end_with_a_killed_process(tmp_path: Path, way: str
     assert len(at_work(child.pid)) > 1
     child.kill()
     child.wait()
-    all_gone(child.pid)
+    awaited(lambda: not at_work(child.pid))  # a worker that nobody ends would wait for minutes
 
 
 @pytest.mark.parametrize("way", ["system", "thread", "secondary"])
@@ -74,7 +65,7 @@ def test_a_process_ends_with_its_parent_whether_or_not_the_system_sees_to_it(way
         assert len(at_work(child.pid)) == 2
         child.send_signal(signal.SIGKILL)
         child.wait()
-        all_gone(child.pid)
+        awaited(lambda: not at_work(child.pid))
 
 
 @pytest.mark.slow
@@ -87,4 +78,4 @@ def test_workers_of_a_sweep_end_with_it_before_they_have_a_job(lab: Lab, tmp_pat
     assert not list(lab.results.glob("running/*.json"))
     child.kill()
     child.wait()
-    all_gone(child.pid)
+    awaited(lambda: not at_work(child.pid))

@@ -1,9 +1,12 @@
 """The command line under test: in this process where that is equal, in one of its own where it is not."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -62,6 +65,26 @@ class Command:
     def run(self, *overrides: str) -> Ended:
         """Run the lab's small job, an override in the place of its default."""
         return self("run", *merged(overrides))
+
+    def on_terminal(self, *arguments: str, width: int = 100) -> tuple[Ended, str]:
+        """Run with a real pseudo-terminal as standard error; returns also what that showed."""
+        leader, follower = pty.openpty()
+        termios.tcsetwinsize(follower, (24, width))
+        shown: list[bytes] = []
+
+        def read() -> None:
+            with suppress(OSError):  # Linux: the other end is closed
+                while content := os.read(leader, 4096):
+                    shown.append(content)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        with os.fdopen(follower, "w") as stream, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stderr", stream)
+            ended = self(*arguments)
+        reader.join()
+        os.close(leader)
+        return ended, b"".join(shown).decode("utf-8", "replace")
 
     def record(self) -> Record:
         """Return the record that is there, of one job."""
@@ -150,6 +173,14 @@ class Terminal:
                     break
             rest, err = child.communicate()
         return Ended(child.returncode, "".join(lines) + rest, err)
+
+
+def awaited(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def reached(child: "subprocess.Popen[Any]", condition: Callable[[], object]) -> None:

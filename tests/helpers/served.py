@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from command import INTERRUPTIBLE, WAIT_SECONDS, Terminal, at_work
+from command import INTERRUPTIBLE, WAIT_SECONDS, Terminal
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,3 @@ def serving(terminal: Terminal, *arguments: str) -> Iterator[Served]:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
-
-
-def all_gone(group: int) -> bool:
-    """Wait until no process of a group is left; returns whether that happened."""
-    end = time.monotonic() + WAIT_SECONDS
-    while at_work(group):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True

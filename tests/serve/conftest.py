@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Terminal
+from command import Terminal, at_work, awaited
 from lab import FOREST, Lab, molecules, write_csv
-from served import Served, all_gone, serving
+from served import Served, serving
 
 from roftbench.store.names import Kept, Names
 
@@ -46,4 +46,4 @@ def served(terminal: Terminal) -> Iterator[Served]:
         yield found
         found.process.terminate()
         assert found.process.wait(60) == 128 + signal.SIGTERM
-        assert all_gone(found.process.pid)
+        awaited(lambda: not at_work(found.process.pid))

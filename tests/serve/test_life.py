@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from command import Command, Terminal
+from command import Command, Terminal, at_work, awaited
 from lab import Lab
-from served import Served, all_gone, serving
+from served import Served, serving
 
 
 def test_an_interrupt_ends_all_processes_with_exit_code_0(terminal: Terminal) -> None:
@@ -17,7 +17,7 @@ def test_an_interrupt_ends_all_processes_with_exit_code_0(terminal: Terminal) ->
         out, err = one.process.communicate(timeout=60)
         assert (one.process.returncode, err) == (0, "")
         assert out.endswith("stopped\n")
-        assert all_gone(one.process.pid)
+        awaited(lambda: not at_work(one.process.pid))
 
 
 def test_files_of_requests_are_removed(served: Served, terminal: Terminal) -> None:
@@ -35,7 +35,7 @@ def test_a_request_that_takes_too_long_is_stopped_and_a_killed_server_leaves_no_
         assert page.status_code == 200
         assert "Probabilities are those of" in page.text
         one.process.kill()
-        assert all_gone(one.process.pid)
+        awaited(lambda: not at_work(one.process.pid))
 
 
 def test_what_cannot_be_served_is_told_before_any_page(cli: Command, kept: Lab, served: Served) -> None:

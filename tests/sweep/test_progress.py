@@ -2,10 +2,9 @@
 
 import re
 import time
-from collections.abc import Callable
 
 import pytest
-from command import Command
+from command import Command, awaited
 from lab import Lab
 
 from roftbench.sweep import progress
@@ -23,13 +22,6 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def of(lab: Lab, *overrides: str) -> Progress:
     plan = lab.plan(*overrides)
     return Progress(plan, plan.jobs, Outcomes(plan.jobs), ["roftbench", "run"], ["roftbench", "run", "-m"])
@@ -38,11 +30,11 @@ def of(lab: Lab, *overrides: str) -> Progress:
 def test_line_appears_when_a_job_has_ended(lab: Lab, said: list[str]) -> None:
     with of(lab, "method=full_ft", "train.lr=0.001,1e30", "seed=0,1").watching():
         lab.done("method=full_ft", "train.lr=0.001", "seed=1")
-        wait(lambda: len(said) == 1)
+        awaited(lambda: len(said) == 1)
         lab.run("method=full_ft", "train.lr=1e30", "seed=0")
-        wait(lambda: len(said) == 2)
+        awaited(lambda: len(said) == 2)
         lab.done("method=full_ft", "train.lr=0.001", "seed=0")
-        wait(lambda: len(said) == 3)
+        awaited(lambda: len(said) == 3)
     done, failed, last = said
     assert re.match(r"1/4 \d.* left +done +train.lr=0.001 seed=1  rmse: val \d", done), done
     assert re.match(r"2/4 \d.* left +failed +train.lr=1e\+30 seed=0  training diverged", failed), failed

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Command, Ended, Terminal, ended, reached
+from command import Command, Ended, Terminal, awaited, ended, reached
 from lab import Lab, merged, numbers
 from slurm_node import SlurmNode, lacking, slurm_node
 
@@ -40,7 +40,6 @@ class Held(Method):
             time.sleep(0.02)
         return Finished(fitted.tuned)
 '''
-WAIT_SECONDS = 120
 
 
 def started(*, accounting: bool) -> Iterator[SlurmNode]:
@@ -81,13 +80,6 @@ def arguments(held: Path, *more: str) -> list[str]:
 
 def holding(held: Path, count: int) -> Callable[[], bool]:
     return lambda: len(list(held.glob("held-*"))) >= count
-
-
-def awaited(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def quiet(done: Ended) -> None:
