@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import Browser, missing
@@ -31,6 +33,13 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def esol32(shared: Path) -> dict[str, Any]:
+    """Reference numbers of two random GINs on ESOL's first molecules."""
+    content: dict[str, Any] = json.loads((shared / "golden" / "numerics_esol.json").read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of featurized data sets that all test processes share, so that each one is featurized once."""
     base = tmp_path_factory.getbasetemp()
@@ -43,6 +52,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lab(tmp_path: Path, cache: Path) -> Lab:
     """Real jobs with a results folder of the test's own."""
     return Lab(tmp_path / "results", cache)
+
+
+@pytest.fixture(scope="module")
+def module_lab(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Lab:
+    """Real jobs with a results folder of all tests of a module, which share fits."""
+    return Lab(tmp_path_factory.mktemp("results"), cache)
 
 
 @pytest.fixture

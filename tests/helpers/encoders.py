@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lab import Lab, molecules, write_csv
-from torch import Tensor
+from torch import Tensor, nn
 
 from roftbench.config.featurizers import graph_kind
 from roftbench.data.packed import Batch, PackedGraphs
@@ -30,6 +30,7 @@ SMILES = [
 ]
 
 State = dict[str, Tensor]
+Module = TypeVar("Module", bound=nn.Module)
 SMALL: dict[str, Callable[[], Encoder]] = {
     "gin": lambda: GIN(2, 8),
     "gcn": lambda: GCN(2, 8),
@@ -65,6 +66,16 @@ def random_state(shapes: Mapping[str, tuple[int, ...]]) -> State:
         else:
             found[key] = torch.randn(shape) * (shape[-1] ** -0.5 if len(shape) > 1 else 0.3)
     return found
+
+
+def randomized(module: Module) -> Module:
+    """Return a module with every tensor drawn anew, batch-norm statistics included."""
+    rng = torch.Generator().manual_seed(0)
+    for key, tensor in module.state_dict().items():
+        if tensor.is_floating_point():
+            noise = torch.randn(tensor.shape, generator=rng, dtype=tensor.dtype)
+            tensor.copy_(noise.abs() + 0.5 if key.endswith("running_var") else 0.3 * noise)
+    return module
 
 
 def linear_shapes(name: str, in_dim: int, out_dim: int) -> dict[str, tuple[int, ...]]:

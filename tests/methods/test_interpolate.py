@@ -1,6 +1,5 @@
 """Interpolation between pretrained and fine-tuned weights, against public programs' numbers and by its own rules."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,7 @@ CASES = ["0.0", "0.25", "0.5", "1.0", "mixed"]
 
 
 @pytest.fixture(scope="module")
-def golden(shared: Path) -> dict[str, Any]:
-    return json.loads((shared / "golden" / "numerics_esol.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def fitted(shared: Path, golden: dict[str, Any]) -> Fitted:
+def fitted(shared: Path, esol32: dict[str, Any]) -> Fitted:
     """Network a as the pretrained one, b as the fine-tuned one, ESOL's first 32 molecules to validate."""
     states = []
     for name in "ab":
@@ -41,8 +35,8 @@ def fitted(shared: Path, golden: dict[str, Any]) -> Fitted:
             {key.replace("gnn.", "encoder.", 1).replace("graph_pred_linear", "head"): state[key] for key in state}
         )
     model = Predictor(GIN(), 1).eval().requires_grad_(False)
-    graphs = PackedGraphs.from_graphs(smiles_to_graph(text) for text in golden["meta"]["smiles"])
-    batch, y = graphs.batch(torch.arange(32)), torch.tensor(golden["meta"]["y"])[:, None]
+    graphs = PackedGraphs.from_graphs(smiles_to_graph(text) for text in esol32["meta"]["smiles"])
+    batch, y = graphs.batch(torch.arange(32)), torch.tensor(esol32["meta"]["y"])[:, None]
 
     def val_loss(state: State, number: int) -> Tensor:
         assert number == 0
@@ -55,21 +49,21 @@ def shares(values: list[float]) -> dict[str, Tensor]:
     return {block: torch.tensor(value, requires_grad=True) for block, value in zip(BLOCKS, values, strict=True)}
 
 
-def predict(fitted: Fitted, golden: dict[str, Any], state: State) -> list[float]:
+def predict(fitted: Fitted, esol32: dict[str, Any], state: State) -> list[float]:
     model = Predictor(GIN(), 1).eval()
     model.load_state_dict(state)
-    graphs = PackedGraphs.from_graphs(smiles_to_graph(text) for text in golden["meta"]["smiles"])
+    graphs = PackedGraphs.from_graphs(smiles_to_graph(text) for text in esol32["meta"]["smiles"])
     with torch.no_grad():
         return model(graphs.batch(torch.arange(32))).flatten().tolist()
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_golden_layerwise_interpolation_keeps_the_statistics(golden: dict[str, Any], fitted: Fitted, case: str) -> None:
+def test_golden_layerwise_interpolation_keeps_the_statistics(esol32: dict[str, Any], fitted: Fitted, case: str) -> None:
     """`buffers: finetuned` is the authors' ROFT-MOL: predictions, loss, and its gradient for each coefficient."""
-    expected = golden["layerwise_interpolation_pt_a_ft_b"]["cases"][case]
+    expected = esol32["layerwise_interpolation_pt_a_ft_b"]["cases"][case]
     alpha = shares(expected["alphas"])
     state = mix(fitted, alpha, "finetuned")
-    assert predict(fitted, golden, state) == pytest.approx(expected["pred_eval"], abs=1e-4)
+    assert predict(fitted, esol32, state) == pytest.approx(expected["pred_eval"], abs=1e-4)
     loss = fitted.val_loss(state, 0)
     assert loss.item() == pytest.approx(expected["rmse_eval"], abs=1e-4)
     gradients = torch.autograd.grad(loss, list(alpha.values()))
@@ -78,12 +72,12 @@ def test_golden_layerwise_interpolation_keeps_the_statistics(golden: dict[str, A
 
 @pytest.mark.parametrize("case", CASES[:4])
 def test_golden_uniform_interpolation_takes_the_statistics_along(
-    golden: dict[str, Any], fitted: Fitted, case: str
+    esol32: dict[str, Any], fitted: Fitted, case: str
 ) -> None:
     """`buffers: interpolate` is the authors' WiSE-FT."""
-    expected = golden["layerwise_interpolation_pt_a_ft_b"]["cases"][case]
+    expected = esol32["layerwise_interpolation_pt_a_ft_b"]["cases"][case]
     finished = WiSEFT(alpha=float(case)).finish(fitted)
-    predictions = predict(fitted, golden, finished.state)
+    predictions = predict(fitted, esol32, finished.state)
     assert predictions == pytest.approx(expected["uniform_interpolation_with_buffers_pred_eval"], abs=1e-4)
     assert finished.info == {"alpha": dict.fromkeys(BLOCKS, float(case))}
     with torch.no_grad():

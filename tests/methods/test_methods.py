@@ -237,24 +237,12 @@ def ends(lab: Lab, method: str, *overrides: str) -> tuple[State, State, set[str]
     return experiment.start.state, copy_state(experiment.model), {name for name, _ in experiment.model.named_buffers()}
 
 
-MOVES = {
-    "full_ft": {"embed", "layer0", "layer1", "head"},
-    "lp": {"head"},
-    "surgical_ft": {"layer0", "head"},
-    "lp_ft": {"embed", "layer0", "layer1", "head"},
-    "l2_sp": {"embed", "layer0", "layer1", "head"},
-    "wise_ft": {"embed", "layer0", "layer1", "head"},
-    "feature_map": {"embed", "layer0", "layer1", "head"},
-    "bss": {"embed", "layer0", "layer1", "head"},
-    "roftmol": {"embed", "layer0", "layer1", "head"},
-    "lines": {"embed", "layer0", "layer1", "head"},
-    "spd": {"embed", "layer0", "layer1", "head"},
-    "ema": {"embed", "layer0", "layer1", "head"},
-    "swa": {"embed", "layer0", "layer1", "head"},
-    "ftp": {"embed", "layer0", "layer1", "head"},
-    "gtot": {"embed", "layer0", "layer1", "head"},
-    "mixout": {"embed", "layer0", "layer1", "head"},
-}
+EVERY_BLOCK = frozenset(["embed", "layer0", "layer1", "head"])
+MOVE_ALL = (
+    *("full_ft", "lp_ft", "l2_sp", "wise_ft", "feature_map", "bss", "roftmol"),
+    *("lines", "spd", "ema", "swa", "ftp", "gtot", "mixout"),
+)
+MOVES = {**dict.fromkeys(MOVE_ALL, EVERY_BLOCK), "lp": {"head"}, "surgical_ft": {"layer0", "head"}}
 
 
 @pytest.mark.parametrize("method", MOVES)

@@ -1,6 +1,5 @@
 """The three penalties: their values against public programs' numbers, and what they do to training."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,11 +32,6 @@ GOLDEN = {
 PENALIZED = {"l2_sp": L2SP, "feature_map": FeatureMap, "bss": BSS}
 
 
-@pytest.fixture(scope="module")
-def golden(shared: Path) -> dict[str, Any]:
-    return json.loads((shared / "golden" / "numerics_esol.json").read_text(encoding="utf-8"))
-
-
 def predictor(shared: Path, name: str) -> Predictor:
     """Return reference network a or b, in evaluation mode."""
     model = Predictor(GIN(), 1)
@@ -55,16 +49,16 @@ def step(model: Predictor, start: Predictor, batch: Batch) -> Step:
 
 
 @pytest.fixture(scope="module")
-def reference(shared: Path, golden: dict[str, Any]) -> Step:
+def reference(shared: Path, esol32: dict[str, Any]) -> Step:
     """Network a, fine-tuned from b, on ESOL's first 32 molecules."""
-    graphs = PackedGraphs.from_graphs(smiles_to_graph(text) for text in golden["meta"]["smiles"])
+    graphs = PackedGraphs.from_graphs(smiles_to_graph(text) for text in esol32["meta"]["smiles"])
     return step(predictor(shared, "a"), predictor(shared, "b"), graphs.batch(torch.arange(32)))
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_value(golden: dict[str, Any], reference: Step, name: str) -> None:
+def test_golden_value(esol32: dict[str, Any], reference: Step, name: str) -> None:
     method, key = GOLDEN[name]
-    values = golden["regularisers"]
+    values = esol32["regularisers"]
     whole, head = method.penalty(reference), head_shrinkage(reference.model)
     assert isinstance(whole, torch.Tensor)
     assert head.item() == pytest.approx(values["L2Regularization_head_a"], rel=1e-4)
@@ -79,8 +73,8 @@ def test_the_weight_scales_the_whole_penalty(reference: Step, name: str) -> None
     assert none == 0.0
 
 
-def test_feature_map_mean_divides_the_distance_but_not_the_head(golden: dict[str, Any], reference: Step) -> None:
-    values = golden["regularisers"]
+def test_feature_map_mean_divides_the_distance_but_not_the_head(esol32: dict[str, Any], reference: Step) -> None:
+    values = esol32["regularisers"]
     nodes, dim = values["feature_shape"]
     distance = values["BehavioralRegularization_source_b_eval_target_eval"] / (nodes * dim)
     expected = distance + values["L2Regularization_head_a"]

@@ -1,6 +1,5 @@
 """The GIN against the reference numbers of ESOL and against PyTorch Geometric."""
 
-import json
 import random
 import warnings
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from encoders import randomized
 from graphs import SMILES, batch_of
 from rdkit import Chem
 from torch import Tensor, nn
@@ -23,34 +23,17 @@ from roftbench.metrics import masked_loss
 from roftbench.models.encoder import Predictor
 from roftbench.models.gin import GIN, GINLayer
 
-
-def randomized(module: nn.Module, seed: int = 0) -> Any:
-    """Return the module with every tensor drawn anew, batch-norm statistics included, in float64."""
-    rng = torch.Generator().manual_seed(seed)
-    module.double()
-    for key, tensor in module.state_dict().items():
-        if tensor.is_floating_point():
-            noise = torch.randn(tensor.shape, generator=rng, dtype=tensor.dtype)
-            tensor.copy_(noise.abs() + 0.5 if key.endswith("running_var") else 0.3 * noise)
-    return module
-
-
 # --- Golden numbers: two random predictors on rows 0-31 of ESOL in one batch
 
 
 @pytest.fixture(scope="module")
-def golden(shared: Path) -> dict[str, Any]:
-    return json.loads((shared / "golden" / "numerics_esol.json").read_text(encoding="utf-8"))
+def batch(esol32: dict[str, Any]) -> Batch:
+    return batch_of(esol32["meta"]["smiles"])
 
 
 @pytest.fixture(scope="module")
-def batch(golden: dict[str, Any]) -> Batch:
-    return batch_of(golden["meta"]["smiles"])
-
-
-@pytest.fixture(scope="module")
-def y(golden: dict[str, Any]) -> Tensor:
-    return torch.tensor(golden["meta"]["y"], dtype=torch.float64)[:, None]
+def y(esol32: dict[str, Any]) -> Tensor:
+    return torch.tensor(esol32["meta"]["y"], dtype=torch.float64)[:, None]
 
 
 @pytest.fixture(scope="module")
@@ -80,22 +63,22 @@ def assert_near(tensor: Tensor, expected: Any, tolerance: float) -> None:
     torch.testing.assert_close(tensor.detach(), wanted, rtol=tolerance, atol=tolerance)
 
 
-def test_the_batch_is_the_one_of_the_reference(golden: dict[str, Any], batch: Batch) -> None:
-    assert len(batch.x) == golden["meta"]["num_nodes"]
-    assert batch.edge_index.shape[1] == golden["meta"]["num_edges"]
+def test_the_batch_is_the_one_of_the_reference(esol32: dict[str, Any], batch: Batch) -> None:
+    assert len(batch.x) == esol32["meta"]["num_nodes"]
+    assert batch.edge_index.shape[1] == esol32["meta"]["num_edges"]
 
 
-def test_number_of_parameters(golden: dict[str, Any]) -> None:
-    assert sum(parameter.numel() for parameter in Predictor(GIN(), 1).parameters()) == golden["meta"]["n_params"]
+def test_number_of_parameters(esol32: dict[str, Any]) -> None:
+    assert sum(parameter.numel() for parameter in Predictor(GIN(), 1).parameters()) == esol32["meta"]["n_params"]
 
 
 @both_dtypes
 @both_states
 def test_golden_predictions_in_eval_mode(
-    golden: dict[str, Any], batch: Batch, y: Tensor, predictor: Callable[..., Predictor], which: str, dtype: torch.dtype
+    esol32: dict[str, Any], batch: Batch, y: Tensor, predictor: Callable[..., Predictor], which: str, dtype: torch.dtype
 ) -> None:
     suffix, tolerance = EXACT[dtype]
-    expected, model = golden[f"eval_{which}"], predictor(which, dtype, dropout=0.5).eval()
+    expected, model = esol32[f"eval_{which}"], predictor(which, dtype, dropout=0.5).eval()
     outputs = model(batch)
     assert_near(outputs[:, 0], expected[f"pred{suffix}"], tolerance)
     assert_near(masked_loss("rmse")(outputs, y), expected["rmse"], 1e-4)
@@ -104,9 +87,9 @@ def test_golden_predictions_in_eval_mode(
 @pytest.mark.parametrize("mode", ["eval", "train_dropout0"])
 @both_states
 def test_golden_node_states_and_pooled_sums(
-    golden: dict[str, Any], batch: Batch, predictor: Callable[..., Predictor], which: str, mode: str
+    esol32: dict[str, Any], batch: Batch, predictor: Callable[..., Predictor], which: str, mode: str
 ) -> None:
-    expected, model = golden[f"{mode}_{which}"], predictor(which).train(mode != "eval")
+    expected, model = esol32[f"{mode}_{which}"], predictor(which).train(mode != "eval")
     out = model.encoder(batch).out
     z = model.encoder.readout(out, batch)
     assert list(out.shape) == expected["node_repr_shape"]
@@ -122,10 +105,10 @@ def test_golden_node_states_and_pooled_sums(
 @both_dtypes
 @both_states
 def test_golden_training_pass(
-    golden: dict[str, Any], batch: Batch, y: Tensor, predictor: Callable[..., Predictor], which: str, dtype: torch.dtype
+    esol32: dict[str, Any], batch: Batch, y: Tensor, predictor: Callable[..., Predictor], which: str, dtype: torch.dtype
 ) -> None:
     suffix, tolerance = EXACT[dtype]
-    expected, model = golden[f"train_dropout0_{which}"], predictor(which, dtype).train()
+    expected, model = esol32[f"train_dropout0_{which}"], predictor(which, dtype).train()
     outputs = model(batch)
     loss = masked_loss("rmse")(outputs, y.to(dtype))
     assert_near(outputs[:, 0], expected[f"pred{suffix}"], tolerance)
@@ -148,15 +131,15 @@ def test_golden_training_pass(
 
 
 def test_golden_features_are_those_before_the_last_batch_norm(
-    golden: dict[str, Any], batch: Batch, predictor: Callable[..., Predictor]
+    esol32: dict[str, Any], batch: Batch, predictor: Callable[..., Predictor]
 ) -> None:
     a, b = (predictor(which).eval().encoder(batch).features for which in "ab")
-    expected = golden["regularisers"]
+    expected = esol32["regularisers"]
     assert list(a.shape) == expected["feature_shape"]
     assert_near((a - b).square().sum() / 2, expected["BehavioralRegularization_source_b_eval_target_eval"], 1e-4)
 
 
-def test_golden_adam_step(golden: dict[str, Any], batch: Batch, y: Tensor, predictor: Callable[..., Predictor]) -> None:
+def test_golden_adam_step(esol32: dict[str, Any], batch: Batch, y: Tensor, predictor: Callable[..., Predictor]) -> None:
     """One step of lr 1e-3 from state a, then predictions in eval mode.
 
     The biases before a batch norm have no gradient: what the reference computes for them in float32 is rounding noise,
@@ -177,9 +160,9 @@ def test_golden_adam_step(golden: dict[str, Any], batch: Batch, y: Tensor, predi
             return model.eval()(batch)[:, 0]
 
     draws = torch.stack([after_a_step(seed) for seed in range(6)])
-    expected = golden["after_one_adam_step_a_eval"]
+    expected = esol32["after_one_adam_step_a_eval"]
     reference = torch.tensor(expected["pred"], dtype=torch.float64)
-    before = torch.tensor(golden["eval_a"]["pred"], dtype=torch.float64)
+    before = torch.tensor(esol32["eval_a"]["pred"], dtype=torch.float64)
     noise = (draws - draws.mean(0)).abs().max()
     assert (reference - draws.mean(0)).abs().max() < 1.5 * noise
     assert noise < 0.1 * (reference - before).abs().max()  # the step itself is far larger
@@ -239,7 +222,7 @@ def reference_gin(num_layers: int, dim: int) -> nn.Module:
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize(("num_layers", "dim"), [(1, 8), (3, 16)])
 def test_equal_to_pytorch_geometric(num_layers: int, dim: int, mode: str) -> None:
-    ours = randomized(GIN(num_layers, dim, dropout=0.0)).train(mode == "train")
+    ours = randomized(GIN(num_layers, dim, dropout=0.0).double()).train(mode == "train")
     theirs = reference_gin(num_layers, dim).double().train(mode == "train")
     theirs.load_state_dict(ours.state_dict())
     batch = batch_of(SMILES)
@@ -288,7 +271,7 @@ def test_keys_other_than_the_convolutions_are_those_of_the_shared_checkpoints(sh
 
 
 def test_a_single_atom_hears_only_its_self_loop() -> None:
-    encoder, batch = randomized(GIN(1, 8)).eval(), batch_of(["[Cl-]"])
+    encoder, batch = randomized(GIN(1, 8).double()).eval(), batch_of(["[Cl-]"])
     layer = encoder.gnns[0]
     h = encoder.x_embedding1.weight[16] + encoder.x_embedding2.weight[0]
     features = layer.mlp(h + layer.edge_embedding1.weight[4] + layer.edge_embedding2.weight[0])
@@ -305,14 +288,14 @@ def test_single_atoms_can_be_trained_on() -> None:
 
 
 def test_in_eval_mode_a_graph_does_not_see_its_batch() -> None:
-    model = Predictor(randomized(GIN(3, 16)), 2).double().eval()
+    model = Predictor(randomized(GIN(3, 16).double()), 2).double().eval()
     together = model(batch_of(SMILES))
     alone = torch.cat([model(batch_of([smiles])) for smiles in SMILES])
     torch.testing.assert_close(together, alone)
 
 
 def test_the_order_of_the_atoms_does_not_matter() -> None:
-    encoder = randomized(GIN(3, 16)).eval()
+    encoder = randomized(GIN(3, 16).double()).eval()
     molecule = Chem.MolFromSmiles("CC(=O)Oc1ccccc1C(=O)O")
     order = list(range(molecule.GetNumAtoms()))
     random.Random(0).shuffle(order)
@@ -326,7 +309,7 @@ def test_the_order_of_the_atoms_does_not_matter() -> None:
 
 @pytest.mark.parametrize(("left", "right"), [("C[C@H](N)O", "C[C@@H](N)O"), ("F/C=C/F", "F/C=C\\F"), ("C=C", "CC")])
 def test_every_kind_of_index_reaches_the_output(left: str, right: str) -> None:
-    encoder, batch = randomized(GIN(2, 16)).eval(), batch_of([left, right])
+    encoder, batch = randomized(GIN(2, 16).double()).eval(), batch_of([left, right])
     first, second = encoder.readout(encoder(batch).out, batch)
     assert (first - second).abs().max() > 1e-3
 

@@ -14,7 +14,6 @@ from encoders import (
     check_an_encoder_like_any_other,
     check_only_the_trained_block_moves,
     embed,
-    forty,
     linear,
     linear_shapes,
     norm_shapes,
@@ -205,11 +204,6 @@ def test_impossible_sizes(wrong: dict[str, int], message: str) -> None:
         GraphGPS(**{**SMALL, **wrong})
     with pytest.raises(ValueError, match=r"got 1\.0, 0\.1$"):
         GraphGPS(**SMALL, dropout=1.0)
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return forty(tmp_path_factory.mktemp("table"))
 
 
 @pytest.mark.parametrize(

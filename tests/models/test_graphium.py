@@ -1,6 +1,5 @@
 """Graphium's GIN and GINE against a plain reference, files of its names and shapes, and all methods."""
 
-import inspect
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-import yaml
 from encoders import (
     SMILES,
     State,
@@ -16,13 +14,12 @@ from encoders import (
     check_an_encoder_like_any_other,
     check_only_the_trained_block_moves,
     embed,
-    forty,
     linear,
     linear_shapes,
     random_state,
     run_small,
 )
-from lab import NINE, ROOT, Lab
+from lab import NINE, Lab
 from refusals import raises_usage
 from torch import Tensor
 
@@ -215,17 +212,6 @@ def test_only_the_trained_block_moves(block: str) -> None:
 def test_impossible_sizes(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Graphium(**{**SMALL, **wrong})
-
-
-def test_the_config_says_what_the_class_does() -> None:
-    config = yaml.safe_load((ROOT / "conf" / "model" / "graphium.yaml").read_text(encoding="utf-8"))
-    defaults = {p.name: p.default for p in inspect.signature(Graphium).parameters.values()}
-    assert {name: config[name] for name in defaults} == defaults
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return forty(tmp_path_factory.mktemp("table"))
 
 
 @pytest.mark.parametrize("method", NINE)  # the others with MiniMol: tests/methods/test_every_encoder.py

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from encoders import randomized
 from graphs import SMILES, batch_of
 from norm_statistics import distances, lipo, shapes
 from torch import Tensor, nn
@@ -26,16 +27,6 @@ from roftbench.models.hu import HuEncoder
 KINDS: dict[str, type[HuEncoder]] = {"gin": GIN, "gcn": GCN, "graphsage": GraphSAGE, "gat": GAT}
 IONS = ["[Cl-]", "[Na+]", "[Cl-].[K+]"]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
-
-
-def randomized(encoder: HuEncoder, seed: int = 0) -> HuEncoder:
-    """Return the encoder with every tensor drawn anew, batch-norm statistics included."""
-    rng = torch.Generator().manual_seed(seed)
-    for key, tensor in encoder.state_dict().items():
-        if tensor.is_floating_point():
-            noise = torch.randn(tensor.shape, generator=rng, dtype=tensor.dtype)
-            tensor.copy_(noise.abs() + 0.5 if key.endswith("running_var") else 0.3 * noise)
-    return encoder
 
 
 # --- The definition, one edge after the other

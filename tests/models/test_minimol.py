@@ -1,6 +1,5 @@
 """MiniMol against the released package's numbers, its weights, and what every encoder must do."""
 
-import inspect
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,8 +11,7 @@ import encoders
 import numpy as np
 import pytest
 import torch
-import yaml
-from lab import NINE, ROOT, Lab
+from lab import NINE, Lab
 from minimol_reference import Reference, batch_of, graph, intermediate, reference
 from refusals import raises_usage
 from torch import Tensor
@@ -337,11 +335,6 @@ def test_impossible_sizes(wrong: dict[str, Any]) -> None:
 # --- Jobs
 
 
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return encoders.forty(tmp_path_factory.mktemp("table"))
-
-
 def small_job(lab: Lab, table: Path, *overrides: str) -> tuple[Job, RunContext]:
     sizes = [f"model.{name}={value}" for name, value in SMALL.items()]
     data = ("dataset=csv", f"dataset.path={table}", "split=random", "label_ratio=full")
@@ -374,9 +367,3 @@ def test_the_released_model_in_a_job(lab: Lab, table: Path, places: Places) -> N
     outcome = run_job(job, replace(env, places=replace(places, offline=True)))
     assert outcome.status == "done", outcome.record
     assert outcome.record.job["model"]["sha256"] == SOURCE.sha256
-
-
-def test_the_config_says_what_the_class_does() -> None:
-    config = yaml.safe_load((ROOT / "conf" / "model" / "minimol.yaml").read_text(encoding="utf-8"))
-    defaults = {p.name: p.default for p in inspect.signature(MiniMol).parameters.values()}
-    assert {name: config[name] for name in defaults} == defaults

@@ -1,5 +1,6 @@
 """The shipped models: their cards are complete and true, and their files are told apart by content."""
 
+import inspect
 import json
 import shutil
 from collections import defaultdict
@@ -20,6 +21,8 @@ from roftbench.models.checkpoints import load_published
 from roftbench.models.config import OWN, PRETRAINING, PUBLISHED, ModelCard
 from roftbench.models.encoder import copy_state
 from roftbench.models.gin import GIN
+from roftbench.models.graphium import Graphium
+from roftbench.models.minimol import MiniMol
 from roftbench.store.checksums import git_blob
 from roftbench.store.downloads import Places
 
@@ -263,3 +266,10 @@ def test_the_bundled_file_is_no_published_one() -> None:
     assert CARDS["gin_masking"].present(PLACES) == "bundled"
     assert (ROOT / "src" / "roftbench" / "assets" / "checkpoints" / "gin_masking.safetensors").is_file()
     assert isinstance(encoder_of("gin_masking"), GIN)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("graphium", Graphium), ("minimol", MiniMol)])
+def test_config_states_the_defaults_of_the_class(name: str, kind: type[Graphium]) -> None:
+    config = options("model")[name]
+    defaults = {p.name: p.default for p in inspect.signature(kind).parameters.values()}
+    assert {one: config[one] for one in defaults} == defaults

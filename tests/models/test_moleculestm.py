@@ -12,7 +12,6 @@ from encoders import (
     check_an_encoder_like_any_other,
     check_only_the_trained_block_moves,
     embed,
-    forty,
     linear,
     linear_shapes,
     norm_shapes,
@@ -125,11 +124,6 @@ def test_only_the_trained_block_moves(block: str) -> None:
 def test_impossible_sizes() -> None:
     with pytest.raises(ValueError, match="num_layers ≥ 1"):
         MoleculeSTM(num_layers=0)
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return forty(tmp_path_factory.mktemp("table"))
 
 
 @pytest.mark.parametrize("method", but_whole(METHODS, {*METHODS} - {*NINE}))

@@ -14,11 +14,6 @@ from roftbench.predict.model_card import card
 from roftbench.predict.saved_model import read_saved
 
 
-@pytest.fixture(scope="module")
-def hub_lab(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Lab:
-    return Lab(tmp_path_factory.mktemp("results"), cache)
-
-
 def metadata(path: Path) -> tuple[dict[str, Any], str]:
     """Return the YAML at the beginning of a card, and the rest."""
     start, text, rest = path.read_text(encoding="utf-8").split("---\n", 2)
@@ -30,8 +25,8 @@ WHOLE = "--training-data"
 FILES = {"README.md", "config.json", ".gitattributes", "model.json", "weights.safetensors", "molecules.safetensors"}
 
 
-def test_training_molecules_stay_at_home(cli: Command, hub_lab: Lab) -> None:
-    folder = hub_lab.store.model_path(hub_lab.done("method=full_ft", "run.keep=true").key)
+def test_training_molecules_stay_at_home(cli: Command, module_lab: Lab) -> None:
+    folder = module_lab.store.model_path(module_lab.done("method=full_ft", "run.keep=true").key)
     ended = cli("export", str(folder), "--hub", "hub")
     assert ended.code == 0, ended
     assert {path.name for path in Path("hub").iterdir()} == FILES
@@ -47,9 +42,9 @@ def test_training_molecules_stay_at_home(cli: Command, hub_lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("words", [("method=full_ft",), (*FOREST, "dataset=bace")], ids=["network", "forest"])
-def test_a_single_model_is_read_back_equal(cli: Command, hub_lab: Lab, words: tuple[str, ...]) -> None:
-    record = hub_lab.done(*words, "run.keep=true")
-    folder = hub_lab.store.model_path(record.key)
+def test_a_single_model_is_read_back_equal(cli: Command, module_lab: Lab, words: tuple[str, ...]) -> None:
+    record = module_lab.done(*words, "run.keep=true")
+    folder = module_lab.store.model_path(record.key)
     ended = cli("export", str(folder), "--hub", "hub/my-model", "--license", "mit", WHOLE)
     assert ended.code == 0, ended
     assert "training.csv" in ended.out
@@ -74,8 +69,8 @@ def test_a_single_model_is_read_back_equal(cli: Command, hub_lab: Lab, words: tu
     assert metadata(Path("hub/my-model/README.md"))[0]["license"] == "other"
 
 
-def test_several_models_have_the_scores_of_their_mean(cli: Command, hub_lab: Lab) -> None:
-    folders = [hub_lab.store.model_path(hub_lab.done("method=full_ft", f"seed={seed}", "run.keep=true").key)
+def test_several_models_have_the_scores_of_their_mean(cli: Command, module_lab: Lab) -> None:
+    folders = [module_lab.store.model_path(module_lab.done("method=full_ft", f"seed={seed}", "run.keep=true").key)
                for seed in (0, 1)]  # fmt: skip
     assert cli("export", ",".join(map(str, folders)), "--hub", "hub", WHOLE).code == 0
     head, rest = metadata(Path("hub/README.md"))
@@ -90,8 +85,8 @@ def test_several_models_have_the_scores_of_their_mean(cli: Command, hub_lab: Lab
     assert roftbench.load("hub", device="cpu").predict(["CCO"]).equals(model.predict(["CCO"]))
 
 
-def test_wrong_licenses_and_foreign_folders_are_refused(cli: Command, hub_lab: Lab) -> None:
-    folder = str(hub_lab.store.model_path(hub_lab.done("method=full_ft", "run.keep=true").key))
+def test_wrong_licenses_and_foreign_folders_are_refused(cli: Command, module_lab: Lab) -> None:
+    folder = str(module_lab.store.model_path(module_lab.done("method=full_ft", "run.keep=true").key))
     cli("export", folder, "--hub", "hub", "--license", "MITT").refused("MITT", "mit")
     Path("hub").mkdir()
     Path("hub/mine.txt").write_text("mine")

@@ -22,11 +22,6 @@ MOLECULES = ["CCO", "c1ccccc1O", "C", "[Na+].[Cl-]", "F/C=C\\Cl", "CC(=O)Oc1cccc
 SIZES = (1, 2, 7, 33, 200)
 
 
-@pytest.fixture(scope="module")
-def onnx_lab(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Lab:
-    return Lab(tmp_path_factory.mktemp("results"), cache)
-
-
 def kept(lab: Lab, *overrides: str) -> Path:
     return lab.store.model_path(lab.done(*overrides, "run.keep=true").key)
 
@@ -45,8 +40,8 @@ def check(path: str, model: roftbench.predict.ensemble.Ensemble, end: str) -> No
         np.testing.assert_allclose(outputs(session, smiles), wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_a_regression_is_equal_at_all_batch_sizes(cli: Command, onnx_lab: Lab) -> None:
-    folder = kept(onnx_lab, "method=full_ft", "train.standardize_targets=true")
+def test_a_regression_is_equal_at_all_batch_sizes(cli: Command, module_lab: Lab) -> None:
+    folder = kept(module_lab, "method=full_ft", "train.standardize_targets=true")
     ended = cli("export", str(folder), "--onnx", "model.onnx")
     assert ended.code == 0, ended
     assert sorted(path.name for path in Path().iterdir()) == ["model.onnx", "model.onnx.json"]
@@ -61,9 +56,9 @@ def test_a_regression_is_equal_at_all_batch_sizes(cli: Command, onnx_lab: Lab) -
     assert names["prediction"].shape == (2, 1)
 
 
-def test_calibrated_probabilities_of_two_models_are_equal(cli: Command, onnx_lab: Lab) -> None:
+def test_calibrated_probabilities_of_two_models_are_equal(cli: Command, module_lab: Lab) -> None:
     words = "model=gat", "model.num_layers=2", "model.dim=16", "model.checkpoint=null", "dataset=bace", "method=full_ft"
-    folders = [kept(onnx_lab, *words, f"seed={seed}") for seed in (0, 1)]
+    folders = [kept(module_lab, *words, f"seed={seed}") for seed in (0, 1)]
     assert cli("export", ",".join(map(str, folders)), "--onnx", "model.onnx").code == 0
     model = roftbench.load(*folders, device="cpu")
     assert (model.calibration != (1, 0)).any()
@@ -82,14 +77,14 @@ def test_calibrated_probabilities_of_two_models_are_equal(cli: Command, onnx_lab
     ids=["estimator", "extended", "architecture"],
 )  # fmt: skip
 def test_what_onnx_cannot_hold_is_named(
-    cli: Command, onnx_lab: Lab, words: tuple[str, ...], parts: tuple[str, ...]
+    cli: Command, module_lab: Lab, words: tuple[str, ...], parts: tuple[str, ...]
 ) -> None:
-    cli("export", str(kept(onnx_lab, *words)), "--onnx", "model.onnx").refused("cannot be exported to ONNX", *parts)
+    cli("export", str(kept(module_lab, *words)), "--onnx", "model.onnx").refused("cannot be exported to ONNX", *parts)
     assert list(Path().iterdir()) == []
 
 
-def test_wrong_words_are_refused(cli: Command, onnx_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = str(kept(onnx_lab, "method=full_ft"))
+def test_wrong_words_are_refused(cli: Command, module_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = str(kept(module_lab, "method=full_ft"))
     cli("export", folder).refused("--onnx FILE, --hub FOLDER")
     cli("export", folder, "--onnx", "model.bin").refused("must end with .onnx")
     cli("export", folder, "--onnx", "a.onnx", "--license", "mit").refused("--license belongs to --hub")

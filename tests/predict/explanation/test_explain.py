@@ -36,11 +36,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_csv(tmp_path_factory.mktemp("rule") / "rule.csv", columns)
 
 
-@pytest.fixture(scope="module")
-def rule_lab(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Lab:
-    return Lab(tmp_path_factory.mktemp("results"), cache)
-
-
 def rows_of(path: str) -> list[dict[str, str]]:
     with Path(path).open(newline="") as file:
         return list(csv.DictReader(file))
@@ -75,8 +70,8 @@ def check(found: list[Explanation], nitrogen: float) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_weight_lies_on_the_nitrogens_that_the_model_counts(rule_lab: Lab, table: Path, kind: str) -> None:
-    model = roftbench.load(fitted(rule_lab, table, *KINDS[kind]), device="cpu")
+def test_weight_lies_on_the_nitrogens_that_the_model_counts(module_lab: Lab, table: Path, kind: str) -> None:
+    model = roftbench.load(fitted(module_lab, table, *KINDS[kind]), device="cpu")
     smiles = chains(250)[240:]
     found = roftbench.explain(model, [*smiles, "junk"])
     assert [one.row for one in found] == list(range(10))
@@ -86,30 +81,30 @@ def test_weight_lies_on_the_nitrogens_that_the_model_counts(rule_lab: Lab, table
     check(found, {"network": 0.7, "ridge on bits": 0.15, "ridge on embeddings": 0.2}.get(kind, 0.4))
 
 
-def test_classes_are_explained_by_their_log_odds_or_probability(rule_lab: Lab, table: Path) -> None:
+def test_classes_are_explained_by_their_log_odds_or_probability(module_lab: Lab, table: Path) -> None:
     kinds = {"log-odds": NETWORK, "probability": FOREST, "unclipped probability": ("model=ecfp", "method=pls")}
     for quantity, words in kinds.items():
-        folder = fitted(rule_lab, table, *words, "dataset.task=classification", target="many")
+        folder = fitted(module_lab, table, *words, "dataset.task=classification", target="many")
         [one] = roftbench.explain(roftbench.load(folder, device="cpu"), ["NCNCNCNC"])
         assert one.quantity == quantity
         check([one], 0)
 
 
-def test_several_models_are_explained_by_their_mean(rule_lab: Lab, table: Path) -> None:
-    folders = [fitted(rule_lab, table, *NETWORK, f"seed={seed}") for seed in (0, 1)]
+def test_several_models_are_explained_by_their_mean(module_lab: Lab, table: Path) -> None:
+    folders = [fitted(module_lab, table, *NETWORK, f"seed={seed}") for seed in (0, 1)]
     each = [roftbench.explain(roftbench.load(folder, device="cpu"), ["NCCO"])[0] for folder in folders]
     [together] = roftbench.explain(roftbench.load(*folders, device="cpu"), ["NCCO"])
     np.testing.assert_allclose(together.contributions, np.mean([one.contributions for one in each], axis=0), rtol=1e-6)
     assert together.value == pytest.approx(np.mean([one.value for one in each]))
-    forest = fitted(rule_lab, table, *FOREST, "dataset.task=classification", target="many")
-    network = fitted(rule_lab, table, *NETWORK, "dataset.task=classification", target="many")
+    forest = fitted(module_lab, table, *FOREST, "dataset.task=classification", target="many")
+    network = fitted(module_lab, table, *NETWORK, "dataset.task=classification", target="many")
     with raises_usage("different quantities", key="explain"):
         roftbench.explain(roftbench.load(forest, network, device="cpu"), ["NCCO"])
 
 
 @pytest.fixture(scope="module")
-def model(rule_lab: Lab, table: Path) -> Ensemble:
-    return roftbench.load(fitted(rule_lab, table, *KINDS["ridge on counts"]), device="cpu")
+def model(module_lab: Lab, table: Path) -> Ensemble:
+    return roftbench.load(fitted(module_lab, table, *KINDS["ridge on counts"]), device="cpu")
 
 
 def test_a_drawing_is_one_svg_that_says_what_it_is(model: Ensemble) -> None:
@@ -144,9 +139,9 @@ def test_tasks_that_do_not_exist_are_refused(model: Ensemble) -> None:
 
 
 def test_the_command_writes_a_table_of_atoms_and_a_drawing_per_molecule(
-    cli: Command, rule_lab: Lab, table: Path
+    cli: Command, module_lab: Lab, table: Path
 ) -> None:
-    folder = fitted(rule_lab, table, *KINDS["ridge on counts"])
+    folder = fitted(module_lab, table, *KINDS["ridge on counts"])
     Path("in.csv").write_text("smiles\nNCCO\njunk\nCCO\nN\n")
     given = ("predict", f"model_dir={folder}", "input=in.csv", "output=new/out.csv", "device=cpu")
     ended = cli(*given, "explain=true", "--full")
@@ -180,17 +175,17 @@ def test_the_command_writes_a_table_of_atoms_and_a_drawing_per_molecule(
     ],
 )
 def test_what_cannot_be_explained_is_refused_before_anything_is_written(
-    cli: Command, rule_lab: Lab, table: Path, words: tuple[str, ...], parts: tuple[str, ...]
+    cli: Command, module_lab: Lab, table: Path, words: tuple[str, ...], parts: tuple[str, ...]
 ) -> None:
-    folder = fitted(rule_lab, table, *KINDS["ridge on counts"])
+    folder = fitted(module_lab, table, *KINDS["ridge on counts"])
     Path("in.csv").write_text("smiles\nNCCO\n")
     given = ("predict", f"model_dir={folder}", "input=in.csv", "output=out.csv", "device=cpu")
     cli(*given, *words).refused(*parts)
     assert sorted(path.name for path in Path().iterdir()) == ["in.csv"]
 
 
-def test_long_tables_need_a_number_and_foreign_folders_stay(cli: Command, rule_lab: Lab, table: Path) -> None:
-    folder = fitted(rule_lab, table, *KINDS["ridge on counts"])
+def test_long_tables_need_a_number_and_foreign_folders_stay(cli: Command, module_lab: Lab, table: Path) -> None:
+    folder = fitted(module_lab, table, *KINDS["ridge on counts"])
     Path("in.csv").write_text("smiles\n" + "NCCO\n" * 1001)
     given = ("predict", f"model_dir={folder}", "input=in.csv", "output=out.csv", "device=cpu")
     cli(*given, "explain=true").refused("at most 1,000 rows", "1,001", "explain=1000")
@@ -204,13 +199,13 @@ def test_long_tables_need_a_number_and_foreign_folders_stay(cli: Command, rule_l
     )
 
 
-def test_estimators_without_a_gradient_are_named(rule_lab: Lab, table: Path) -> None:
-    forest = fitted(rule_lab, table, "method=random_forest", "method.n_estimators=5")
+def test_estimators_without_a_gradient_are_named(module_lab: Lab, table: Path) -> None:
+    forest = fitted(module_lab, table, "method=random_forest", "method.n_estimators=5")
     with raises_usage("RandomForest on embeddings has no gradient.*Ridge and PLS", key="explain"):
         roftbench.explain(roftbench.load(forest, device="cpu"), ["C"])
 
 
-def test_encoders_that_name_no_atoms_are_named(rule_lab: Lab, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoders_that_name_no_atoms_are_named(module_lab: Lab, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GIN, "atom_inputs", Encoder.atom_inputs)
     with raises_usage("GIN names no modules of atoms", key="explain"):
-        roftbench.explain(roftbench.load(fitted(rule_lab, table, *NETWORK), device="cpu"), ["C"])
+        roftbench.explain(roftbench.load(fitted(module_lab, table, *NETWORK), device="cpu"), ["C"])
