@@ -6,10 +6,12 @@ from typing import Any, TypeVar
 
 import torch
 from lab import Lab, molecules, write_csv
+from refusals import raises_usage
 from torch import Tensor, nn
 
 from roftbench.config.featurizers import graph_kind
 from roftbench.data.packed import Batch, PackedGraphs
+from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import HEAD, Encoder, Predictor, copy_state
 from roftbench.models.gat import GAT
 from roftbench.models.gcn import GCN
@@ -112,12 +114,12 @@ def check_every_tensor_is_in_one_block(encoder: Encoder, num_layers: int) -> Non
     assert list(model.keys_of_blocks()) == list(model.state_dict())
 
 
-def check_batch_companions_do_not_matter(encoder: Encoder) -> None:
+def check_batch_companions_do_not_matter(encoder: Encoder, smiles: Sequence[str] = SMILES) -> None:
     encoder.eval()
-    together = embed(encoder)
-    for i, text in enumerate(SMILES):
+    together = embed(encoder, smiles)
+    for i, text in enumerate(smiles):
         torch.testing.assert_close(embed(encoder, [text])[0], together[i], rtol=0, atol=1e-5)
-    torch.testing.assert_close(embed(encoder, SMILES[::-1]), together.flip(0), rtol=0, atol=1e-5)
+    torch.testing.assert_close(embed(encoder, smiles[::-1]), together.flip(0), rtol=0, atol=1e-5)
 
 
 def check_graphs_without_edges(encoder: Encoder) -> None:
@@ -157,6 +159,20 @@ def check_only_the_trained_block_moves(encoder: Encoder, block: str) -> None:
     optimizer.step()
     owner = model.keys_of_blocks()
     assert {owner[key] for key, tensor in model.state_dict().items() if not torch.equal(tensor, before[key])} == {block}
+
+
+def loaded(encoder: Encoder, content: object, path: Path) -> Encoder:
+    """Return an encoder with the weights of a file with this content."""
+    torch.save(content, path)
+    load_checkpoint(encoder, str(path), None)
+    return encoder.eval()
+
+
+def check_files_are_refused(make: Callable[[], Encoder], path: Path, contents: Mapping[str, object]) -> None:
+    """Each content of a file is refused with a message that matches its pattern."""
+    for problem, content in contents.items():
+        with raises_usage(problem, key="model.checkpoint", got=f"model.checkpoint={path}"):
+            loaded(make(), content, path)
 
 
 def forty(folder: Path) -> Path:

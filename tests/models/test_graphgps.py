@@ -12,23 +12,23 @@ from encoders import (
     batch_for,
     batch_norm,
     check_an_encoder_like_any_other,
+    check_files_are_refused,
     check_only_the_trained_block_moves,
     embed,
     linear,
     linear_shapes,
+    loaded,
     norm_shapes,
     random_state,
     run_small,
 )
 from lab import METHODS, NINE, Lab, moved
-from refusals import raises_usage
 from torch import Tensor, nn
 from whole import but_whole
 
 from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.ogb import add_walks, smiles_to_graph
 from roftbench.methods.base import head_shrinkage
-from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import HEAD, Predictor, copy_state
 from roftbench.models.graphgps import GraphGPS
 
@@ -110,10 +110,7 @@ def reference(state: State, smiles: str, sizes: dict[str, int]) -> Tensor:
 def small(tmp_path: Path) -> tuple[GraphGPS, State]:
     """Return a small encoder with the weights of a file of the published names, and those."""
     state = published(**SMALL)
-    torch.save(container(state), tmp_path / "148.ckpt")
-    encoder = GraphGPS(**SMALL)
-    load_checkpoint(encoder, str(tmp_path / "148.ckpt"), None)
-    return encoder.eval(), state
+    return loaded(GraphGPS(**SMALL), container(state), tmp_path / "148.ckpt"), state
 
 
 def test_representations_are_those_of_the_reference(tmp_path: Path) -> None:
@@ -124,9 +121,7 @@ def test_representations_are_those_of_the_reference(tmp_path: Path) -> None:
 
 def test_a_file_of_the_published_names_and_shapes_loads(tmp_path: Path) -> None:
     state = published()
-    torch.save(container(state), tmp_path / "148.ckpt")
-    encoder = GraphGPS()
-    load_checkpoint(encoder, str(tmp_path / "148.ckpt"), None)
+    encoder = loaded(GraphGPS(), container(state), tmp_path / "148.ckpt")
     parameters = [key for key in state if "running_" not in key and "tracked" not in key]
     assert sum(state[key].numel() for key in parameters) == 13_807_345  # as GraphGPS's README says
     assert len(encoder.state_dict()) == len(state) - 6
@@ -138,24 +133,20 @@ def test_a_file_of_the_published_names_and_shapes_loads(tmp_path: Path) -> None:
 def test_names_without_the_prefix_and_our_own_load_too(tmp_path: Path) -> None:
     encoder, state = small(tmp_path)
     for number, one in enumerate(({k.removeprefix("model."): t for k, t in state.items()}, encoder.state_dict())):
-        torch.save(one, tmp_path / f"{number}.pth")
-        other = GraphGPS(**SMALL)
-        load_checkpoint(other, str(tmp_path / f"{number}.pth"), None)
+        other = loaded(GraphGPS(**SMALL), one, tmp_path / f"{number}.pth")
         assert all(torch.equal(t, encoder.state_dict()[key]) for key, t in copy_state(other).items())
 
 
 def test_all_else_is_refused(tmp_path: Path) -> None:
-    path, state = tmp_path / "148.ckpt", published(**SMALL)
-    gone = "model.layers.1.self_attn.in_proj_bias"
-    for edited, problem in (
-        ({key: tensor for key, tensor in state.items() if key != gone}, r"missing layers\.1\.self_attn\.in_proj_bias$"),
-        ({**state, "model.layers.2.norm2.weight": torch.zeros(16)}, r"unexpected layers\.2\.norm2\.weight$"),
-        ({**state, "model.pre_mp.weight": torch.zeros(1)}, r"unexpected model\.pre_mp\.weight$"),
-        ({**state, f"{NODES}.encoder2.raw_norm.weight": torch.ones(20)}, r"raw_norm\.weight is \(20,\), .* \(16,\)$"),
-    ):
-        torch.save(container(edited), path)
-        with raises_usage(problem, key="model.checkpoint", got=f"model.checkpoint={path}"):
-            load_checkpoint(GraphGPS(**SMALL), str(path), None)
+    state, gone = published(**SMALL), "model.layers.1.self_attn.in_proj_bias"
+    cases = {
+        r"missing layers\.1\.self_attn\.in_proj_bias$": {key: state[key] for key in state if key != gone},
+        r"unexpected layers\.2\.norm2\.weight$": {**state, "model.layers.2.norm2.weight": torch.zeros(16)},
+        r"unexpected model\.pre_mp\.weight$": {**state, "model.pre_mp.weight": torch.zeros(1)},
+        r"raw_norm\.weight is \(20,\), .* \(16,\)$": {**state, f"{NODES}.encoder2.raw_norm.weight": torch.ones(20)},
+    }
+    contents = {problem: container(edited) for problem, edited in cases.items()}
+    check_files_are_refused(lambda: GraphGPS(**SMALL), tmp_path / "148.ckpt", contents)
 
 
 def test_it_is_an_encoder_like_any_other(tmp_path: Path) -> None:

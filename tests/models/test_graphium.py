@@ -12,20 +12,20 @@ from encoders import (
     State,
     batch_for,
     check_an_encoder_like_any_other,
+    check_files_are_refused,
     check_only_the_trained_block_moves,
     embed,
     linear,
     linear_shapes,
+    loaded,
     random_state,
     run_small,
 )
 from lab import NINE, Lab
-from refusals import raises_usage
 from torch import Tensor
 
 from roftbench.config.model_cards import model_cards
 from roftbench.data.featurizers.graphium import smiles_to_graph
-from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.encoder import copy_state
 from roftbench.models.graphium import Graphium
 
@@ -146,10 +146,7 @@ def reference(state: State, smiles: str, sizes: dict[str, int]) -> Tensor:
 def small(tmp_path: Path, sizes: dict[str, int], **more: Any) -> tuple[Graphium, State]:
     """Return a small encoder with the weights of a file of graphium's names, and those."""
     state = published(**sizes)
-    torch.save({"state_dict": state, "epoch": 99}, tmp_path / "weights.pth")
-    encoder = Graphium(**sizes, **more)
-    load_checkpoint(encoder, str(tmp_path / "weights.pth"), None)
-    return encoder.eval(), state
+    return loaded(Graphium(**sizes, **more), {"state_dict": state, "epoch": 99}, tmp_path / "weights.pth"), state
 
 
 @pytest.mark.parametrize("sizes", [SMALL, WITH_BONDS], ids=["gin", "gine"])
@@ -171,9 +168,7 @@ def test_a_gin_does_not_see_bonds(tmp_path: Path) -> None:
 
 def test_a_file_of_largemix_loads(tmp_path: Path) -> None:
     state = published()
-    torch.save(state, tmp_path / "weights.pth")
-    encoder = Graphium()
-    load_checkpoint(encoder, str(tmp_path / "weights.pth"), None)
+    encoder = loaded(Graphium(), state, tmp_path / "weights.pth")
     unused = [key for key in state if "task_heads" in key or ".rw_pos.first_normalization." in key]
     assert len(encoder.state_dict()) == len(state) - len(unused)
     assert sum(p.numel() for p in encoder.parameters()) == model_cards()["graphium"].parameters
@@ -181,16 +176,14 @@ def test_a_file_of_largemix_loads(tmp_path: Path) -> None:
 
 
 def test_all_else_is_refused(tmp_path: Path) -> None:
-    path, state = tmp_path / "weights.pth", published(**SMALL)
-    gone = "model.gnn.layers.2.model.eps"
-    for edited, problem in (
-        ({key: tensor for key, tensor in state.items() if key != gone}, r"missing layers\.2\.eps$"),
-        ({**state, "model.gnn.virtual_node_layers.0.fc_layer.linear.bias": torch.zeros(1)}, r"unexpected layers\.0\.v"),
-        (published(**WITH_BONDS), r"unexpected pre_nn_edges\.0\.linear\.weight"),
-    ):
-        torch.save(edited, path)
-        with raises_usage(problem, key="model.checkpoint", got=f"model.checkpoint={path}"):
-            load_checkpoint(Graphium(**SMALL), str(path), None)
+    state, gone = published(**SMALL), "model.gnn.layers.2.model.eps"
+    virtual = "model.gnn.virtual_node_layers.0.fc_layer.linear.bias"
+    cases = {
+        r"missing layers\.2\.eps$": {key: tensor for key, tensor in state.items() if key != gone},
+        r"unexpected layers\.0\.v": {**state, virtual: torch.zeros(1)},
+        r"unexpected pre_nn_edges\.0\.linear\.weight": published(**WITH_BONDS),
+    }
+    check_files_are_refused(lambda: Graphium(**SMALL), tmp_path / "weights.pth", cases)
 
 
 @pytest.mark.parametrize("sizes", [SMALL, WITH_BONDS], ids=["gin", "gine"])

@@ -213,12 +213,7 @@ def test_every_tensor_is_in_one_block() -> None:
 
 
 def test_batch_composition(small: MiniMol) -> None:
-    small.eval()
-    graphs = [smiles_to_graph(text) for text in SMILES]
-    together = embed(small, batch_of(graphs))
-    for i, one in enumerate(graphs):
-        torch.testing.assert_close(embed(small, batch_of([one]))[0], together[i], rtol=0, atol=1e-5)
-    torch.testing.assert_close(embed(small, batch_of(graphs[::-1])), together.flip(0), rtol=0, atol=1e-5)
+    encoders.check_batch_companions_do_not_matter(small, SMILES)
 
 
 @pytest.mark.parametrize("smiles", [["[Na+]"], ["C", "O"], SMILES[-1:]], ids=["one atom", "two", "seventeen ions"])
@@ -239,14 +234,8 @@ def test_the_readout_is_the_maximum(small: MiniMol, batch: Batch) -> None:
     assert torch.equal(small.readout(out, batch), torch.stack([part.amax(dim=0) for part in parts]))
 
 
-def test_the_same_bits_every_time(small: MiniMol, batch: Batch) -> None:
-    found = []
-    for _ in range(2):
-        small.train().zero_grad()
-        torch.manual_seed(1)
-        small.readout(small(batch).out, batch).square().sum().backward()
-        found.append([parameter.grad for parameter in small.parameters()])
-    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True) if one is not None)
+def test_the_same_bits_every_time(small: MiniMol) -> None:
+    encoders.check_the_same_bits_every_time(small)
 
 
 def test_states_of_kinds_of_edges_are_those_of_the_edges(small: MiniMol, batch: Batch) -> None:

@@ -10,16 +10,17 @@ from encoders import (
     State,
     batch_norm,
     check_an_encoder_like_any_other,
+    check_files_are_refused,
     check_only_the_trained_block_moves,
     embed,
     linear,
     linear_shapes,
+    loaded,
     norm_shapes,
     random_state,
     run_small,
 )
 from lab import METHODS, NINE, Lab
-from refusals import raises_usage
 from torch import Tensor
 from whole import but_whole
 
@@ -70,10 +71,7 @@ def reference(state: State, smiles: str, num_layers: int) -> Tensor:
 def small(tmp_path: Path) -> tuple[MoleculeSTM, State]:
     """Return a small encoder with the weights of a file of the published names, and those."""
     state = published(**SMALL)
-    torch.save(state, tmp_path / "molecule_model.pth")
-    encoder = MoleculeSTM(**SMALL)
-    load_checkpoint(encoder, str(tmp_path / "molecule_model.pth"), None)
-    return encoder.eval(), state
+    return loaded(MoleculeSTM(**SMALL), state, tmp_path / "molecule_model.pth"), state
 
 
 def test_representations_are_those_of_the_reference(tmp_path: Path) -> None:
@@ -93,22 +91,19 @@ def test_a_file_of_the_published_names_and_shapes_loads(tmp_path: Path) -> None:
 
 
 def test_all_else_is_refused(tmp_path: Path) -> None:
-    path, state = tmp_path / "weights.pth", published(**SMALL)
+    state = published(**SMALL)
     gone, chirality = f"{OF_FILE}gnns.1.eps", f"{OF_FILE}atom_encoder.atom_embedding_list.1.weight"
-    for edited, problem in (
-        ({key: tensor for key, tensor in state.items() if key != gone}, r"missing gnns\.1\.eps$"),
-        ({**state, f"{OF_FILE}gnns.3.eps": torch.zeros(1)}, r"unexpected gnns\.3\.eps$"),
-        ({**state, chirality: torch.zeros(5, 8)}, r"list\.1\.weight is \(5, 8\), the encoder wants \(4, 8\)$"),
-    ):
-        torch.save(edited, path)
-        with raises_usage(problem, key="model.checkpoint", got=f"model.checkpoint={path}"):
-            load_checkpoint(MoleculeSTM(**SMALL), str(path), None)
+    cases = {
+        r"missing gnns\.1\.eps$": {key: tensor for key, tensor in state.items() if key != gone},
+        r"unexpected gnns\.3\.eps$": {**state, f"{OF_FILE}gnns.3.eps": torch.zeros(1)},
+        r"list\.1\.weight is \(5, 8\), the encoder wants \(4, 8\)$": {**state, chirality: torch.zeros(5, 8)},
+    }
+    check_files_are_refused(lambda: MoleculeSTM(**SMALL), tmp_path / "weights.pth", cases)
 
 
 def test_weights_saved_under_our_names_are_loaded_too(tmp_path: Path) -> None:
     encoder, _ = small(tmp_path)
-    torch.save(encoder.state_dict(), tmp_path / "ours.pth")
-    load_checkpoint(MoleculeSTM(**SMALL), str(tmp_path / "ours.pth"), None)
+    loaded(MoleculeSTM(**SMALL), encoder.state_dict(), tmp_path / "ours.pth")
 
 
 def test_it_is_an_encoder_like_any_other(tmp_path: Path) -> None:

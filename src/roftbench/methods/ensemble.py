@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from roftbench.errors import check_choice, check_range
 from roftbench.methods.base import Member
-from roftbench.methods.ingredients import LR, PENALTIES, SEEDS, Ingredients, of_seeds
+from roftbench.methods.full_ft import FullFT
+from roftbench.methods.ingredients import LR, PENALTIES, SEEDS, Ingredients
 
 
 @dataclass(frozen=True)
@@ -29,5 +30,7 @@ class DeepEnsemble(Ingredients):
             super().__post_init__()
 
     def members(self) -> list[Member]:
-        """Return one fit per seed or value."""
-        return of_seeds(self.size) if self.of == SEEDS else super().members()
+        """Return one fit per seed, full fine-tuning, or per value."""
+        if self.of == SEEDS:
+            return [Member(FullFT(), seed=number) for number in range(self.size)]
+        return super().members()

@@ -6,7 +6,6 @@ from roftbench.errors import check_choice, check_range
 from roftbench.methods.base import Member, Method, Stage
 from roftbench.methods.bss import BSS
 from roftbench.methods.feature_map import FeatureMap
-from roftbench.methods.full_ft import FullFT
 from roftbench.methods.l2_sp import L2SP
 
 SEEDS, LR = "seeds", "lr"
@@ -48,8 +47,3 @@ class Ingredients(Method):
         """Return one fit per value."""
         values = self.values or (RATES if self.of == LR else WEIGHTS)
         return [Member(FullFTAtRate(one) if self.of == LR else PENALTIES[self.of](weight=one)) for one in values]
-
-
-def of_seeds(count: int) -> list[Member]:
-    """Return full fine-tuning with the job's seed and those after it."""
-    return [Member(FullFT(), seed=number) for number in range(count)]
