@@ -15,8 +15,6 @@ from roftbench.report.page.html import render
 from roftbench.store.record_schema import Record
 from roftbench.store.results import Store
 
-SEVEN = [f"d{i}" for i in range(7)]
-
 
 def opened(browser: Browser, folder: Path, records: list[Record], failures: list[Record]) -> None:
     data = page_data(Store(folder / "results"), records, failures, long_table(records))
