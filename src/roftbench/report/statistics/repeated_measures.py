@@ -19,6 +19,7 @@ from roftbench.report.statistics.inference import ALPHA, FloatArray, holm
 
 MAX_VARIANCE_RATIO = 9.0  # of a method's variance to another's: beyond it the parametric test is not used
 MOST_FOLDS = 2000  # more are never asked for
+POWER = 0.8  # with which so many folds would show a difference
 _GRID = 257  # points between which a probability is interpolated
 
 
@@ -68,7 +69,7 @@ def anova(scores: FloatArray) -> Anova:
     return Anova(f, float(stats.f.sf(f, *df)), df, residual)
 
 
-def tukey(scores: FloatArray, alpha: float = ALPHA) -> list[Pair]:
+def tukey(scores: FloatArray) -> list[Pair]:
     """Return all pairs of methods with Tukey's HSD for repeated measures: intervals and p hold for all pairs together.
 
     The standard error of a difference is sqrt(2 · residual mean square / n), its quantiles those of the studentized
@@ -77,7 +78,7 @@ def tukey(scores: FloatArray, alpha: float = ALPHA) -> list[Pair]:
     n, k = scores.shape
     found = anova(scores)
     error = np.sqrt(found.residual / n)  # of one mean: the studentized range is in its units
-    half = _quantile(1 - alpha, k, found.df[1]) * float(error)
+    half = _quantile(1 - ALPHA, k, found.df[1]) * float(error)
     pairs = list(combinations(range(k), 2))
     means = scores.mean(axis=0)
     differences = np.array([means[first] - means[second] for first, second in pairs])
@@ -187,7 +188,7 @@ def _flips(differences: FloatArray) -> float:
     return min(1.0, float(chances[beyond].sum()))
 
 
-def corrected_interval(differences: FloatArray, test_share: float, alpha: float = ALPHA) -> tuple[float, float]:
+def corrected_interval(differences: FloatArray, test_share: float) -> tuple[float, float]:
     """Return the interval of a mean difference over n folds that share training molecules; NaN for fewer than 2.
 
     The variance is multiplied by 1/n + `test_share` / (1 − `test_share`) instead of 1/n (Nadeau & Bengio 2003, Machine
@@ -197,7 +198,7 @@ def corrected_interval(differences: FloatArray, test_share: float, alpha: float 
     if n < 2:
         return np.nan, np.nan
     error = _corrected_error(float(differences.var(ddof=1)), n, test_share)
-    mean, half = float(differences.mean()), float(stdtrit(n - 1, 1 - alpha / 2) * error)
+    mean, half = float(differences.mean()), float(stdtrit(n - 1, 1 - ALPHA / 2) * error)
     return mean - half, mean + half
 
 
@@ -222,7 +223,7 @@ def effect_size(differences: FloatArray) -> float:
     return float(differences.mean() / deviation) if deviation else np.nan
 
 
-def best_set(scores: FloatArray, larger_is_better: bool, alpha: float = ALPHA) -> frozenset[int]:
+def best_set(scores: FloatArray, larger_is_better: bool) -> frozenset[int]:
     """Return the methods of scores [n, k] that cannot be told from the `best_of` them, itself included.
 
     By Tukey's HSD; where variances differ by more than `MAX_VARIANCE_RATIO`, by Conover's test, and all of them if
@@ -234,11 +235,11 @@ def best_set(scores: FloatArray, larger_is_better: bool, alpha: float = ALPHA) -
     best, means = best_of(scores, larger_is_better), scores.mean(axis=0)
     if variance_ratio(scores) > MAX_VARIANCE_RATIO:
         p, pairs = conover(scores)
-        return frozenset(range(k)) - (_apart(pairs, best, alpha) if p < alpha else frozenset())
+        return frozenset(range(k)) - (_apart(pairs, best) if p < ALPHA else frozenset())
     found = anova(scores)
     if not found.residual:
-        return frozenset(range(k)) - _apart(tukey(scores, alpha), best, alpha)
-    least = _quantile(1 - alpha, k, found.df[1]) * np.sqrt(found.residual / len(scores))
+        return frozenset(range(k)) - _apart(tukey(scores), best)
+    least = _quantile(1 - ALPHA, k, found.df[1]) * np.sqrt(found.residual / len(scores))
     return frozenset(np.flatnonzero(np.abs(means - means[best]) <= least).tolist())
 
 
@@ -251,14 +252,14 @@ def best_of(scores: FloatArray, larger_is_better: bool) -> int:
     return int(np.lexsort((means, stats.rankdata(losses, axis=1).mean(axis=0)))[0])
 
 
-def _apart(pairs: list[Pair], best: int, alpha: float) -> frozenset[int]:
+def _apart(pairs: list[Pair], best: int) -> frozenset[int]:
     """Return the methods whose difference from `best` is significant."""
     rivals = ((pair, pair.second if pair.first == best else pair.first) for pair in pairs)
-    return frozenset(rival for pair, rival in rivals if best in (pair.first, pair.second) and pair.decisive < alpha)
+    return frozenset(rival for pair, rival in rivals if best in (pair.first, pair.second) and pair.decisive < ALPHA)
 
 
-def folds_needed(differences: FloatArray, delta: float, test_share: float, power: float = 0.8) -> int | None:
-    """Return how many folds would show a difference of `delta` with such a power; None where 2,000 would not.
+def folds_needed(differences: FloatArray, delta: float, test_share: float) -> int | None:
+    """Return how many folds would show a difference of `delta` with power 0.8; None where 2,000 would not.
 
     Two-sided at 0.05, from the spread of the differences [n]; at least 3. More repeats cannot remove what folds share:
     the corrected variance never falls below `test_share` / (1 − `test_share`) of theirs. None for fewer than two
@@ -270,7 +271,7 @@ def folds_needed(differences: FloatArray, delta: float, test_share: float, power
 
     def enough(n: int) -> bool:
         error = _corrected_error(variance, n, test_share)
-        return abs(delta) > 0 and (error == 0 or _power(abs(delta) / error, n - 1) >= power)
+        return abs(delta) > 0 and (error == 0 or _power(abs(delta) / error, n - 1) >= POWER)
 
     counts = range(3, MOST_FOLDS + 1)
     found = bisect_left(counts, True, key=enough)
