@@ -32,6 +32,9 @@ WEIGHT, PARTIAL = ["wise_ft", "l2_sp"], ["lp", "surgical_ft", "lp_ft"]
 REPRESENTATION = ["feature_map", "bss"]
 OTHERS = ["full_ft", *WEIGHT, *PARTIAL, *REPRESENTATION]
 SUPERVISED, SELF_SUPERVISED = "gin_descriptors", "gin_masking"
+LARGER = ("gin_ssl", "gin_sup")  # the self-supervised and the supervised one of `fine_tuning`
+TRAINED = ["full_ft", "lp", "wise_ft", "roftmol"]  # the methods there
+STRICT = "50 labels in all, five scaffold folds"
 
 
 @cache
@@ -81,6 +84,13 @@ def row(comparison: str, where: str, found: "pd.Series[float]") -> list[str]:
     ]
 
 
+def over(first: str, others: Sequence[str], encoder: str | None = None) -> "pd.Series[float]":
+    """Return the gains of a method over the mean of others in `fine_tuning`, by default averaged over both encoders."""
+    table = scores("fine_tuning")
+    table = table[table["model"].isin(LARGER if encoder is None else [encoder])]
+    return gains(table, "method", [first], others)
+
+
 FOLDS = {"cv_frozen": "scaffold folds", "cv_frozen_random": "random folds"}
 
 
@@ -101,6 +111,10 @@ def claim_a() -> Iterator[list[str]]:
     for folder in FOLDS:
         every = list(scores(folder)["dataset"].unique())
         yield from (frozen(folder, count, by_encoder(folder, count, every)) for count in ("n50", "n100"))
+    table = scores("fine_tuning")
+    for method in TRAINED:
+        found = gains(table[table["method"] == method], "model", ["gin_sup"], ["gin_ssl"])
+        yield row("`gin_sup` over `gin_ssl`", f"{method}, {STRICT}", found)
     table = scores("transfer_full_ft")
     found = gains(table[table["label_ratio"] == "n50"], "model", [SUPERVISED], [SELF_SUPERVISED])
     yield row("supervised over self-supervised", "full FT, n50, scaffold split", found)
@@ -135,6 +149,10 @@ def claim_c() -> Iterator[list[str]]:
     yield row(
         "the same over full FT, share of WiSE-FT by validation", where, gains(tuned, "method", WEIGHT, ["full_ft"])
     )
+    of = {encoder: over("wise_ft", ["full_ft"], encoder) for encoder in LARGER}
+    for encoder, found in of.items():
+        yield row("WiSE-FT over full FT", f"`{encoder}`, {STRICT}", found)
+    yield row("gain on the self-supervised less gain on the supervised", "the same", of["gin_ssl"] - of["gin_sup"])
 
 
 def claim_d() -> Iterator[list[str]]:
@@ -146,6 +164,7 @@ def claim_d() -> Iterator[list[str]]:
     for split, found in by_split.items():
         yield row("partial over full FT", f"{split} split, n50 and n100", found)
     yield row("gain at new scaffolds less gain at random", "the same", by_split["scaffold"] - by_split["random"])
+    yield row("LP over full FT", f"both encoders, {STRICT}", over("lp", ["full_ft"]))
     size = scores("gin_masking_size")
     yield row("partial over full FT", "largest molecules as test, n50", gains(size, "method", PARTIAL, ["full_ft"]))
 
@@ -172,6 +191,10 @@ def claim_f() -> Iterator[list[str]]:
     where = "50 labels in all, three draws of both splits"
     yield row("ROFT-MOL over full FT", where, gains(strict, "method", ["roftmol"], ["full_ft"]))
     yield row("ROFT-MOL over LP", where, gains(strict, "method", ["roftmol"], ["lp"]))
+    for encoder in LARGER:
+        yield row("ROFT-MOL over full FT", f"`{encoder}`, {STRICT}", over("roftmol", ["full_ft"], encoder))
+    for method in ("full_ft", "lp", "wise_ft"):
+        yield row(f"ROFT-MOL over `{method}`", f"both encoders, {STRICT}", over("roftmol", [method]))
     rivals = scores("rivals")
     rivals = rivals[~rivals["baseline"]]
     others = sorted({*rivals["method"]} - {"roftmol"})
@@ -198,6 +221,13 @@ def beside() -> Iterator[list[str]]:
             yield row(
                 f"ECFP over `{model}`", f"ridge, {count}, scaffold folds", gains(of_count, "model", ["ecfp"], [model])
             )
+    table = scores("fine_tuning")
+    for method in TRAINED:
+        of_method = table[(table["model"] == "ecfp") & (table["method"] == "ridge")]
+        of_method = pd.concat([of_method, table[(table["model"] == "gin_ssl") & (table["method"] == method)]])
+        yield row(
+            f"ECFP with ridge over `{method}`", f"`gin_ssl`, {STRICT}", gains(of_method, "method", ["ridge"], [method])
+        )
     rivals = scores("rivals")
     fingerprint = (rivals["model"] == "ecfp") & (rivals["method"] == "ridge")
     chosen = rivals[fingerprint | ~rivals["baseline"]]

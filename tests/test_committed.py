@@ -21,7 +21,8 @@ FOLDERS = sorted(path.parent for path in ROOT.glob("results/*/scores.csv*"))
 
 SOME_FOLDS = (0, 7, 24)  # of 25: keys differ by the number alone
 
-LONGEST = [ROOT / "results" / "cv_frozen_random"]  # the commands are those of cv_frozen
+# The commands are those of cv_frozen.
+LONGEST = [ROOT / "results" / name for name in ("cv_frozen_random", "cv_frozen_butina")]
 
 
 def scores_of(folder: Path) -> Path:
