@@ -91,7 +91,7 @@ def over(first: str, others: Sequence[str], encoder: str | None = None) -> "pd.S
     return gains(table, "method", [first], others)
 
 
-FOLDS = {"cv_frozen": "scaffold folds", "cv_frozen_random": "random folds"}
+FOLDS = {"cv_frozen": "scaffold folds", "cv_frozen_random": "random folds", "cv_frozen_butina": "cluster folds"}
 
 
 def by_encoder(folder: str, count: str, only: Sequence[str]) -> "pd.Series[float]":
