@@ -6,6 +6,8 @@ import random
 from typing import Any
 
 import pytest
+from boards import runs
+from folds import three
 from lab import Lab
 from page_bench import ALPHAS
 
@@ -15,6 +17,7 @@ from roftbench.report.query import Request
 from roftbench.report.records import read_records
 from roftbench.report.tables.board import Board
 from roftbench.report.tables.layout import Leaderboard
+from roftbench.store.record_schema import RecordSummary
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +111,23 @@ def test_tried_are_the_candidates_of_a_search(bench: Lab, data: dict[str, Any]) 
     assert data["params"][row[4]]["alpha"] == best
     assert row[5] == f"alpha={best}"
     assert [other[8] for other in data["cells"] if other is not row] == [[]] * (len(data["cells"]) - 1)
+
+
+@pytest.mark.parametrize(
+    ("records", "runs_of", "spread", "curve"),
+    [
+        (three(), "fold", "over 10 folds of a cross-validation", "mean over folds, 95 % interval corrected"),
+        (
+            runs("lp", "esol", [1.0, 1.2]),
+            "seed",
+            "over training seeds on one split",
+            "mean over seeds, 95 % t interval",
+        ),
+        ([*three(), *runs("lp", "esol", [1.0, 1.2])], "run", "cv: ± is the", "mean over seeds, folds or splits"),
+    ],
+)
+def test_words_say_what_scores_are_over(records: list[RecordSummary], runs_of: str, spread: str, curve: str) -> None:
+    data = page_data(None, records, [], long_table(records))
+    assert data["runs"] == runs_of
+    assert spread in data["spread"]
+    assert data["curve_note"].startswith(curve)
