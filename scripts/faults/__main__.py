@@ -34,6 +34,9 @@ def main() -> int:
     parser.add_argument("--faults", default=",".join(FAULTS), help="which, with commas between (default: all)")
     parser.add_argument("--count", type=int, help="operations a command and fault, or kills (default: all, and 200)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
+    parser.add_argument(
+        "--first", type=int, default=1, help="operation to begin with, after an interruption (default: 1)"
+    )
     arguments = parser.parse_args()
     if unknown := sorted({*arguments.commands} - {*COMMANDS, "sweep"}):
         parser.error(f"unknown command {unknown[0]}: choose from {', '.join(COMMANDS)}, sweep")
@@ -47,19 +50,20 @@ def main() -> int:
             if name == "sweep":
                 bad += kill_sweeps(ground, arguments.count or 200, arguments.seed)
             else:
-                bad += try_command(ground, name, faults, arguments.count, arguments.seed)
+                bad += try_command(ground, name, faults, arguments.count, arguments.seed, arguments.first)
     print(f"{bad} wrong: named above" if bad else "nothing was lost")
     return int(bad > 0)
 
 
-def try_command(ground: Ground, name: str, faults: list[str], count: int | None, seed: int) -> int:
+def try_command(ground: Ground, name: str, faults: list[str], count: int | None, seed: int, first: int = 1) -> int:
     """Try a command with each fault and print a line for each; returns how many trials went wrong, each named."""
     trial = Trial(ground, name)
     wrong_ones = 0
     for fault in faults:
         outcomes: Counter[str] = Counter()
-        drawn = _drawn(trial.operations, count, random.Random(f"{seed} {name} {fault}"))
-        for at in tqdm(drawn, desc=f"{name}, {fault}", leave=False, disable=None):
+        drawn = [at for at in _drawn(trial.operations, count, random.Random(f"{seed} {name} {fault}")) if at >= first]
+        often = 0.1 if sys.stderr.isatty() else 60.0  # seconds between lines of a log
+        for at in tqdm(drawn, desc=f"{name}, {fault}", leave=False, mininterval=often, maxinterval=often):
             outcome, wrong = trial.at(fault, at)
             outcomes[outcome] += 1
             for one in wrong:
