@@ -53,6 +53,7 @@ def test_what_a_cell_holds(cell: str, expected: Cell) -> None:
         ("CCO name C(=O)O", "is SMILES, too"),
         ("CCO name [Na+]", "is SMILES, too"),
         ("CCO |bad", "never closed"),
+        ("[U]1" * 700 + "[U]%12%(123)" * 400, "750 ring closures: molecules of at most 500 rings"),
         ("\u00a0CCO", r"U\+00A0 \(no-break space\) at character 1"),
         ("CCO\u200b", r"U\+200B"),
         ("CCO\x1c", r"U\+001C \(control character\)"),

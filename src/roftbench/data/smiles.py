@@ -13,12 +13,15 @@ from rdkit import Chem, rdBase
 from roftbench.errors import first_line
 
 MAX_ATOMS = 2000  # RDKit's recursive writer of SMILES overflows the stack at 20,000; scaffolds take minutes at 3,000
+MAX_RINGS = 500  # RDKit's search of rings takes minutes for a network of 1,500
 MAX_TEXT = 50 * MAX_ATOMS
 BLANKS = " \t\r\n"  # may surround a SMILES; other characters outside printable ASCII are refused
 _PLAIN = re.compile(r"[!-9;-~]*")  # printable, without blanks and without the colon of an atom map
 _FOREIGN = re.compile(r"[^ -~\t]")
 ATOM_MAP = re.compile(r":[0-9]+(?=\])")
 _JOINING = ("+", ".", ">", ">>")  # words between parts of a mixture or reaction
+_CLOSURE = re.compile(r"%\(\d+\)|%\d\d|\d")  # of a ring, outside brackets
+_BRACKETS = re.compile(r"\[[^\]]*\]")
 _ATOM = re.compile(r"\[[^\]]*\]|Cl|Br|[BCNOPSFIbcnops*]")
 
 
@@ -136,6 +139,10 @@ def _check_size(text: str) -> None:
         raise FeaturizeError(f"{len(text):,} characters: at most {MAX_TEXT:,} are read as a SMILES")
     if len(text) > MAX_ATOMS and (atoms := len(_ATOM.findall(text.split(" ", 1)[0]))) > MAX_ATOMS:
         raise FeaturizeError(f"{atoms:,} atoms: molecules of at most {MAX_ATOMS:,} atoms are handled")
+    if len(text) > 2 * MAX_RINGS:
+        rings = len(_CLOSURE.findall(_BRACKETS.sub("", text.split(" ", 1)[0]))) // 2
+        if rings > MAX_RINGS:
+            raise FeaturizeError(f"{rings:,} ring closures: molecules of at most {MAX_RINGS} rings are handled")
 
 
 def _extension(rest: str) -> tuple[str, str]:
