@@ -1,7 +1,10 @@
 """Excel sheets and SD files are read; web pages, JSON and pointers in the place of a file are named."""
 
 import gzip
+import io
+import struct
 import sys
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -70,6 +73,27 @@ def test_other_archives_and_damaged_sheets(tmp_path: Path) -> None:
         cells(path)
     with raises_usage("no rows"):
         cells(workbook(path, ["smiles", "y"]))
+
+
+def sheet_part(content: bytes) -> tuple[int, int]:
+    """Return where the packed bytes of the first sheet begin and end."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        found = archive.getinfo("xl/worksheets/sheet1.xml")
+    begin = found.header_offset + 30 + sum(struct.unpack_from("<HH", content, found.header_offset + 26))
+    return begin, begin + found.compress_size
+
+
+@pytest.mark.parametrize("at", [0, 0.25, 0.5, 0.75])
+def test_a_sheet_with_flipped_bytes_is_a_damaged_excel_file(tmp_path: Path, at: float) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["smiles", "y"], *(["C" * n, n / 7] for n in range(1, 90)))
+    content = bytearray(path.read_bytes())
+    begin, end = sheet_part(content)
+    first = begin + int((end - begin) * at)
+    content[first : first + 40] = bytes(byte ^ 0xFF for byte in content[first : first + 40])
+    path.write_bytes(content)
+    for read in (cells, lambda path: open_rows(path, None)):
+        with raises_usage("damaged Excel file", key=path.name if read is cells else str(path)):
+            read(path)
 
 
 def test_excel_without_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

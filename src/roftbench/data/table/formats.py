@@ -94,12 +94,13 @@ def check_signature(what: str, start: bytes) -> None:
 
 
 def _excel(what: str, content: bytes) -> Loaded:
+    names, formulas = list[str](), False
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
             formulas = any(b"<f" in archive.read(name) for name in names if re.match(r"xl/worksheets/[^/]*\.xml", name))
     except geometric.BAD_ZIP:
-        names = []
+        pass  # refused below, by its names or by its reader
     if "xl/workbook.xml" not in names:
         check_signature(what, content)
     try:

@@ -3,6 +3,7 @@
 import io
 import pickle
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from roftbench.errors import UsageError, first_line
 if TYPE_CHECKING:
     from torch import Tensor
 
-BAD_ZIP = (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError)  # of a damaged archive
+BAD_ZIP = (  # of a damaged archive
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError
+)  # fmt: skip
 SMILES, LABEL = "smiles", "y"
 TEXTS = (SMILES, "name")  # attributes of a graph that become columns, beside labels
 
