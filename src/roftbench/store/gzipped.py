@@ -37,11 +37,13 @@ def unpacked(packed: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def check_plausible(size: int, packed: int) -> None:
-    """Raise TooMuchError where `packed` bytes unpack to `size` bytes or more, and that is too many to be plausible."""
+def check_plausible(size: int, packed: int, remedy: str = "unpack it yourself") -> None:
+    """Raise TooMuchError where `packed` bytes unpack to `size` bytes or more, and that is too many to be plausible.
+
+    The message ends with what to do instead, for a file that is trusted.
+    """
     limit = max(ALWAYS, RATIO * packed)
     if size > limit:
         raise TooMuchError(
-            f"its {packed:,} bytes unpack to more than {limit:,}, which is not plausible: unpack it yourself if you"
-            " trust it"
+            f"its {packed:,} bytes unpack to more than {limit:,}, which is not plausible: {remedy} if you trust it"
         )

@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -94,6 +95,53 @@ def test_a_sheet_with_flipped_bytes_is_a_damaged_excel_file(tmp_path: Path, at: 
     for read in (cells, lambda path: open_rows(path, None)):
         with raises_usage("damaged Excel file", key=path.name if read is cells else str(path)):
             read(path)
+
+
+def inflated(path: Path, size: int, declared: int | None = None, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """Write a workbook whose one inline string unpacks to `size` bytes, which the archive may declare to be fewer."""
+    parts = {}
+    with zipfile.ZipFile(workbook(path, ["smiles", "y"], ["CCO", 1])) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    text = b'<c r="C2" t="inlineStr"><is><t>' + b"x" * size + b"</t></is></c></row></sheetData>"
+    parts[sheet] = parts[sheet].replace(b"</row></sheetData>", text)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    if declared is not None:
+        entry = struct.pack("<I", len(parts[sheet]))
+        packed = path.read_bytes()
+        assert packed.count(entry) == 2
+        path.write_bytes(packed.replace(entry, struct.pack("<I", declared)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("declared", "method", "message"),
+    [
+        (None, zipfile.ZIP_DEFLATED, "save the sheet as CSV if you trust it"),
+        (None, zipfile.ZIP_BZIP2, "save the sheet as CSV if you trust it"),
+        (1000, zipfile.ZIP_DEFLATED, "damaged Excel file"),
+        (1000, zipfile.ZIP_BZIP2, "damaged Excel file.* does not use"),
+    ],
+)
+def test_a_workbook_that_unpacks_to_implausibly_much(
+    tmp_path: Path, declared: int | None, method: int, message: str
+) -> None:
+    path = inflated(tmp_path / "a.xlsx", 70 << 20, declared, method)
+    assert path.stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        for read in (cells, lambda path: open_rows(path, None)):
+            with raises_usage(message, key=path.name if read is cells else str(path)):
+                read(path)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_workbook_that_is_packed_well_is_read(tmp_path: Path) -> None:
+    assert cells(inflated(tmp_path / "a.xlsx", 1 << 20))["smiles"] == ["CCO"]
 
 
 def test_excel_without_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

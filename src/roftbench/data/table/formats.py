@@ -5,6 +5,7 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from roftbench.data.smiles import MAX_ATOMS
 from roftbench.data.table import geometric
 from roftbench.data.table.loaded import Loaded
 from roftbench.errors import UsageError
+from roftbench.store.gzipped import PIECE, TooMuchError, check_plausible
 
 ZIP = b"PK\x03\x04"
+UNPACKED_IN_PIECES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # by zipfile, and written by spreadsheet programs
 ALLOWED = "allowed: CSV, TSV (plain or .gz), Parquet, Excel (.xlsx), SD files and graphs of PyTorch Geometric (.pt)"
 SIGNATURES = (
     (ZIP, "an Excel file or a zip archive? Save the sheet as CSV, or unpack the archive"),
@@ -94,14 +97,7 @@ def check_signature(what: str, start: bytes) -> None:
 
 
 def _excel(what: str, content: bytes) -> Loaded:
-    names, formulas = list[str](), False
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = archive.namelist()
-            formulas = any(b"<f" in archive.read(name) for name in names if re.match(r"xl/worksheets/[^/]*\.xml", name))
-    except geometric.BAD_ZIP:
-        pass  # refused below, by its names or by its reader
-    if "xl/workbook.xml" not in names:
+    if not _is_workbook(content):
         check_signature(what, content)
     try:
         import openpyxl
@@ -111,13 +107,16 @@ def _excel(what: str, content: bytes) -> Loaded:
             key=what,
         ) from None
     try:
-        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+        stored, formulas = _stored(content)
+        book = openpyxl.load_workbook(stored, data_only=True)
         sheet = _table_of(book.worksheets)
         rows = [list(row) for row in sheet.iter_rows(values_only=True)]
         if formulas:
-            _check_formulas(what, rows, openpyxl.load_workbook(io.BytesIO(content))[sheet.title])
+            _check_formulas(what, rows, openpyxl.load_workbook(stored)[sheet.title])
     except UsageError:
         raise
+    except TooMuchError as error:
+        raise UsageError(f"{what}: {error}", key=what) from None
     except Exception as error:  # of any kind, for a damaged file
         raise UsageError(f"{what} is a damaged Excel file: {error}. Save the sheet as CSV.", key=what) from None
     filled = [[_cell(value) for value in row] for row in rows if any(value is not None for value in row)]
@@ -127,6 +126,38 @@ def _excel(what: str, content: bytes) -> Loaded:
         raise UsageError(f"{what}: sheet '{sheet.title}' has no rows below a header", key=what)
     head, *body = (row[:width] for row in filled)
     return Loaded(head, [list(column) for column in zip(*body, strict=True)], notes)
+
+
+def _is_workbook(content: bytes) -> bool:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except geometric.BAD_ZIP:
+        return False
+
+
+def _stored(content: bytes) -> tuple[io.BytesIO, bool]:
+    """Return an archive with its members stored as they are, and whether a sheet of it has formulas.
+
+    What reads it then needs no more memory than the members were said to take: `read` without a size unpacks a member
+    to its end, whatever its declared size, whereas pieces stop there.
+
+    Raises:
+        TooMuchError: the members are said to be implausibly large.
+        BadZipFile, zlib.error, …: it is damaged.
+    """
+    stored, formulas = io.BytesIO(), False
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(stored, "w") as copy:
+        members = [archive.getinfo(name) for name in dict.fromkeys(archive.namelist())]
+        check_plausible(sum(one.file_size for one in members), len(content), "save the sheet as CSV")
+        for one in members:
+            if one.compress_type not in UNPACKED_IN_PIECES:
+                raise zipfile.BadZipFile(f"{one.filename} is packed in a way that Excel does not use")
+            with archive.open(one) as file:
+                member = b"".join(iter(partial(file.read, PIECE), b""))
+            copy.writestr(one.filename, member)
+            formulas = formulas or (b"<f" in member and re.match(r"xl/worksheets/[^/]*\.xml", one.filename) is not None)
+    return stored, formulas
 
 
 def _table_of(sheets: Sequence[Any]) -> Any:
