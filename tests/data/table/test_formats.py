@@ -151,7 +151,7 @@ def test_excel_without_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         cells(path)
 
 
-def sd_file(path: Path, *, damaged: bool = False) -> Path:
+def sd_file(path: Path, *, damaged: bool = False, fields: dict[str, dict[int, str]] | None = None) -> Path:
     with Chem.SDWriter(str(path)) as writer:
         for number, text in enumerate(SMILES):
             molecule = Chem.MolFromSmiles(text)
@@ -159,6 +159,9 @@ def sd_file(path: Path, *, damaged: bool = False) -> Path:
             molecule.SetProp("logS", str(number / 4))
             if number % 2:
                 molecule.SetProp("odd", "yes")
+            for field, texts in (fields or {}).items():
+                if number in texts:
+                    molecule.SetProp(field, texts[number])
             writer.write(molecule)
     if damaged:
         path.write_text(path.read_text().replace("  3  2", " xx  2", 1))
@@ -176,6 +179,34 @@ def test_an_sd_file(tmp_path: Path, name: str) -> None:
     assert found["logS"] == ["0.0", "0.25", "0.5", "0.75", "1.0"]
     assert found["name"] == ["m0", "m1", "m2", "m3", "m4"]
     assert found["odd"] == ["", "yes", "", "yes", ""]
+
+
+@pytest.mark.parametrize("field", ["smiles", "SMILES", "Smiles"])
+@pytest.mark.parametrize("filled", [{1, 3}, {0}, {1, 2, 3, 4}, {0, 1, 2, 3}])
+@pytest.mark.parametrize("rest", [{}, dict.fromkeys(range(5), " ")])
+def test_a_smiles_field_that_some_records_lack_is_not_read(
+    tmp_path: Path, field: str, filled: set[int], rest: dict[int, str]
+) -> None:
+    fields = {field: rest | dict.fromkeys(filled, "CCCC"), "NAME": {1: "x"}}
+    path = sd_file(tmp_path / "a.sdf", fields=fields)
+    found = cells(path)
+    assert [Chem.CanonSmiles(text) for text in found["smiles"]] == list(map(Chem.CanonSmiles, SMILES))
+    assert [text.strip() for text in found[f"{field}_field"]] == ["CCCC" * (row in filled) for row in range(5)]
+    assert found["title"] == ["m0", "m1", "m2", "m3", "m4"]
+    assert found["NAME"] == ["", "x", "", "", ""]
+    notes = open_sheet("a.sdf", "a.sdf", path.read_bytes()).notes
+    assert any(f"'{field}' is filled in {len(filled)} of 5 records" in note for note in notes)
+
+
+@pytest.mark.parametrize("field", ["smiles", "SMILES"])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_smiles_field_that_all_records_have_is_read(tmp_path: Path, field: str, damaged: bool) -> None:
+    path = sd_file(tmp_path / "a.sdf", damaged=damaged, fields={field: dict.fromkeys(range(5), "CCCC")})
+    source = open_rows(path, None)
+    assert source.names[source.smiles] == field
+    [columns] = source.chunks(9)
+    assert columns[source.smiles] == ["unreadable_record" if damaged else "CCCC", *["CCCC"] * 4]
+    assert "molblock_smiles" in source.names
 
 
 def test_a_record_that_cannot_be_read_stays_a_row(tmp_path: Path) -> None:

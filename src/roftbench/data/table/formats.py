@@ -63,6 +63,7 @@ TEXTS = (  # beginnings of texts that are no tables
 RECORD_END = re.compile(rb"^\$\$\$\$[ \t]*\r?$", re.MULTILINE)
 SDF_MARK = re.compile(rb"^M  END", re.MULTILINE)
 SDF_FIELD = re.compile(rb"^>[^\n<]*<([^>\n]+)>", re.MULTILINE)
+SMILES, UNREADABLE = "smiles", "unreadable_record"
 SDF_LINE_END = re.compile(rb"\r\n?")
 
 
@@ -189,27 +190,27 @@ def _cell(value: Any) -> str:
 
 def _sdf(what: str, content: bytes) -> Loaded:
     """Return the records of an SD file: canonical SMILES of their molecules, titles, and data fields."""
-    names: dict[str, None] = {}
-    rows: list[dict[str, str]] = []
+    found: list[tuple[str, str, dict[str, str]]] = []
     text, notes = _in_utf8(SDF_LINE_END.sub(b"\n", content))
     with rdBase.BlockLogs():
         for molecule in Chem.ForwardSDMolSupplier(io.BytesIO(text)):
-            rows.append(_record(molecule))
-            names.update(dict.fromkeys(rows[-1]))
+            found.append(_record(molecule))
     records = RECORD_END.split(text)
     count = len(records) - (not records[-1].strip())
     marks = len(SDF_MARK.findall(text))
-    if len(rows) != count or not 0 < marks <= count:  # RDKit reads two molecules before one "$$$$" as one record
+    if len(found) != count or not 0 < marks <= count:  # RDKit reads two molecules before one "$$$$" as one record
         check_signature(what, content[:1024])
         raise UsageError(
             f"{what} is a damaged SD file: it has {count} records that end with '$$$$' and {marks} molecules that end"
-            f" with 'M  END', of which {len(rows)} can be told apart. Write it again, or convert it: obabel FILE -O"
+            f" with 'M  END', of which {len(found)} can be told apart. Write it again, or convert it: obabel FILE -O"
             " out.csv",
             key=what,
         )
     _check_fields(what, records)
+    rows, unused = _rows(found)
+    names = list(dict.fromkeys(name for row in rows for name in row))
     columns = [[row.get(name, "") for row in rows] for name in names]
-    return Loaded(list(names), columns, ["SD file: SMILES of its molecules, written by RDKit", *notes])
+    return Loaded(names, columns, ["SD file: SMILES of its molecules, written by RDKit", *unused, *notes])
 
 
 def _in_utf8(text: bytes) -> tuple[bytes, list[str]]:
@@ -232,18 +233,41 @@ def _check_fields(what: str, records: Sequence[bytes]) -> None:
             )
 
 
-def _record(molecule: Chem.Mol | None) -> dict[str, str]:
-    """Return the cells of a record: its SMILES, its title if it has one, and its data fields."""
+def _record(molecule: Chem.Mol | None) -> tuple[str, str, dict[str, str]]:
+    """Return the SMILES of a record's molecule, its title ("" without one), and its data fields."""
     if molecule is None:
-        return {"smiles": "unreadable_record"}
+        return UNREADABLE, "", {}
     try:
         fields = {name: molecule.GetProp(name) for name in molecule.GetPropNames()}
         title = molecule.GetProp("_Name").strip() if molecule.HasProp("_Name") else ""
         atoms = molecule.GetNumAtoms()
-        text = Chem.MolToSmiles(molecule) if atoms <= MAX_ATOMS else f"[{atoms}_atoms]"
+        return Chem.MolToSmiles(molecule) if atoms <= MAX_ATOMS else f"[{atoms}_atoms]", title, fields
     except (RuntimeError, ValueError):  # a field that is not UTF-8, or a molecule that RDKit cannot write
-        return {"smiles": "unreadable_record"}
-    given = {name.lower() for name in fields}
-    smiles = "molblock_smiles" if "smiles" in given else "smiles"
-    titled = {"title" if "name" in given else "name": title} if title else {}
-    return {smiles: text, **titled, **fields}
+        return UNREADABLE, "", {}
+
+
+def _rows(records: Sequence[tuple[str, str, dict[str, str]]]) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the cells of records by column, the same choice of SMILES and names for all, and notes on that choice.
+
+    A field called SMILES is the column of SMILES if it is filled in every record that can be read, the structures are
+    otherwise.
+    """
+    known = [fields for smiles, _, fields in records if smiles != UNREADABLE]
+    names = dict.fromkeys(name for fields in known for name in fields)
+    given = {name: sum(bool(fields.get(name, "").strip()) for fields in known) for name in names}
+    fields_of_smiles = [name for name in given if name.lower() == SMILES]
+    chosen = next((name for name in fields_of_smiles if given[name] == len(known)), None)
+    renamed = {name: f"{name}_field" for name in fields_of_smiles if chosen is None}
+    titled = "title" if any(name.lower() == "name" for name in given) else "name"
+    rows = []
+    for smiles, title, fields in records:
+        structures = SMILES if chosen is None else chosen if smiles == UNREADABLE else "molblock_smiles"
+        row = {structures: smiles}
+        row |= {titled: title} if title else {}
+        rows.append(row | {renamed.get(name, name): cell for name, cell in fields.items()})
+    notes = [
+        f"field '{name}' is filled in {given[name]} of {len(known)} records: their structures are read, the field is"
+        f" column {other}"
+        for name, other in renamed.items()
+    ]
+    return rows, notes
