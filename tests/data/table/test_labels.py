@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from golden import Golden
 from refusals import raises_usage
@@ -147,6 +150,50 @@ def test_other_ways_of_writing_decimal_commas_tell_of_thousands(own: Path, besid
         load(own, text, targets=["S"])
     plain = text.replace(beside.split(";")[0], "2,4-diol").replace(beside.split(";")[1], "a,b")
     assert load(own, plain, targets=["S"])[1].labels[0, 0] == 56.993
+
+
+COLUMNS = {"smiles": ["CCO", "CCN", "CCC"], "y": ["1.100", "2.107", "3.250"], "other": ["1,00", "1,37", "2,50"]}
+
+
+def written(path: Path, columns: dict[str, list[Any]]) -> Path:
+    """Write a table in the format that the name of the file says."""
+    if path.suffix == ".parquet":
+        pa.parquet.write_table(pa.table(columns), path)
+    elif path.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        for row in (list(columns), *zip(*columns.values(), strict=True)):
+            book.active.append(row)
+        book.save(path)
+    else:
+        rows = [list(columns), *zip(*columns.values(), strict=True)]
+        path.write_text("".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx", "a.parquet"])
+def test_points_beside_decimal_commas_are_ambiguous_in_all_formats(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path / name, COLUMNS)
+    with raises_usage("column 'other'.*Write 1100, or all numbers", key="y", got="1.100"):
+        complete(DatasetSpec(path=str(path)), NOWHERE)
+    plain = COLUMNS | {"other": ["1,2-diol", "a,b", "none"]}
+    spec, _ = complete(DatasetSpec(path=str(written(path, plain))), NOWHERE)
+    assert read_table(spec, NOWHERE).labels[:, 0].tolist() == [1.1, 2.107, 3.25]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.parquet"])
+def test_numbers_that_are_no_text_are_not_ambiguous(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path / name, COLUMNS | {"y": [1.101, 2.107, 3.251]})
+    spec, _ = complete(DatasetSpec(path=str(path)), NOWHERE)
+    assert read_table(spec, NOWHERE).labels[:, 0].tolist() == [1.101, 2.107, 3.251]
+
+
+@pytest.mark.parametrize("text", ["smiles;a;b\nC;1,100;1.00\nCC;2,107;1.37\n", 'smiles,a\nC,"1,100"\nCC,"2,107"\n'])
+def test_commas_that_may_separate_thousands_are_not_called_decimal(own: Path, text: str) -> None:
+    with raises_usage(r"'1,100' may be 1100 or 1\.100", got="1,100") as caught:
+        load(own, text, targets=["a"], task="regression")
+    assert "not a comma" not in str(caught.value)
+    with raises_usage("not a comma", got="1,100"):
+        load(own, 'smiles,a\nC,"1,100"\nCC,"2,10"\n', targets=["a"], task="regression")
 
 
 def test_points_and_commas_in_one_column_are_ambiguous(own: Path) -> None:

@@ -24,8 +24,9 @@ def is_written_with_commas(cells: pa.ChunkedArray) -> bool:
 
 
 def meanings(text: str) -> str:
-    """Return both meanings of a text such as 56.993 if points may separate thousands."""
-    return f"{text.replace('.', '')} or {text.replace('.', ',')}"
+    """Return both meanings of a text such as 56.993, or 56,993, whose mark may separate thousands."""
+    mark, other = (",", ".") if "," in text else (".", ",")
+    return f"{text.replace(mark, '')} or {text.replace(mark, other)}"
 
 
 def has_decimal_commas(cells: pa.ChunkedArray, *, mostly: bool = False) -> bool:

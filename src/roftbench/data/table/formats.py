@@ -13,6 +13,7 @@ from rdkit import Chem, rdBase
 
 from roftbench.data.smiles import MAX_ATOMS
 from roftbench.data.table import geometric
+from roftbench.data.table.decimals import POINT_NUMBER
 from roftbench.data.table.loaded import Loaded
 from roftbench.errors import UsageError
 from roftbench.store.gzipped import PIECE, TooMuchError, check_plausible
@@ -60,6 +61,7 @@ TEXTS = (  # beginnings of texts that are no tables
     (re.compile(rb"(#[^\n]*\n\s*)*@<TRIPOS>"), "a MOL2 file? Convert it to SMILES: obabel FILE -O out.csv"),
     (re.compile(rb"(HEADER|COMPND|CRYST1|HETATM|ATOM) "), "a PDB file? A table holds SMILES and labels"),
 )
+POINTED = re.compile(r"\s*" + POINT_NUMBER.removeprefix("^"))
 RECORD_END = re.compile(rb"^\$\$\$\$[ \t]*\r?$", re.MULTILINE)
 SDF_MARK = re.compile(rb"^M  END", re.MULTILINE)
 SDF_FIELD = re.compile(rb"^>[^\n<]*<([^>\n]+)>", re.MULTILINE)
@@ -126,7 +128,9 @@ def _excel(what: str, content: bytes) -> Loaded:
     if len(filled) < 2:
         raise UsageError(f"{what}: sheet '{sheet.title}' has no rows below a header", key=what)
     head, *body = (row[:width] for row in filled)
-    return Loaded(head, [list(column) for column in zip(*body, strict=True)], notes)
+    pointed = {at for row in rows for at, value in enumerate(row) if isinstance(value, str) and POINTED.match(value)}
+    numbers = frozenset(name for at, name in enumerate(head) if at not in pointed)
+    return Loaded(head, [list(column) for column in zip(*body, strict=True)], notes, numbers=numbers)
 
 
 def _is_workbook(content: bytes) -> bool:

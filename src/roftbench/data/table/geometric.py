@@ -62,7 +62,8 @@ def load(what: str, content: bytes) -> Loaded:
     read = "their SMILES and labels are read" if own is None else "without SMILES, their own features are used"
     shown = [GRAPH if name == SMILES and own else name for name in texts]
     notes = [f"{len(rows)} graphs of PyTorch Geometric: {read}"]
-    return Loaded([*shown, *names], [*columns, *map(list, zip(*labels, strict=True))], notes, own)
+    cells = [*columns, *map(list, zip(*labels, strict=True))]
+    return Loaded([*shown, *names], cells, notes, own, frozenset(names))
 
 
 def graphs(what: str, content: bytes) -> list[Graph]:

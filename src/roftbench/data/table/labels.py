@@ -33,13 +33,14 @@ NEARLY = (  # patterns of cells that are almost numbers, with advice
     (re.compile(r"[+-]\s+[\d.,]+([eE][+-]?\d+)?"), "; remove the blank after its sign"),
     (re.compile(r"[+-]?\d{1,3}([., '’\u00a0\u202f\u2009]\d{3})+[.,]\d+|[+-]?\d{1,3}([ '’\u00a0\u202f\u2009]\d{3})+"),
      "; write it without separators of thousands, with a decimal point"),
-    (re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?"), "; write a decimal point, not a comma"),
     (re.compile(r"(?=.*[^\x00-\x7f])[+-]?[\d.,]+", re.DOTALL), "; write it with the digits 0 to 9"),
     (re.compile(r"[+-]?[\d.,]+\s*[x×*·]\s*10(\^|\*\*|[⁺⁻⁰¹²³⁴-⁹]).*"), "; write it as 1.5e-7"),
     (re.compile(r"[+-]?[\d.,]+\s*[%A-Za-zµμ][\w/%µμ.·^-]*"), "; put the unit into the column's name"),
     (re.compile(r"[\d.,]+\s*(±|\+/?-|-|–)\s*[\d.,]+"), "; write one number: the mean, say"),
     (re.compile(r".*[\r\n].*", re.DOTALL), "; is a quote left open?"),
 )  # fmt: skip
+COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # the comma may separate thousands
 
 
 class Labels(NamedTuple):
@@ -162,7 +163,14 @@ def remedies(found: dict[str, int], cells: pa.ChunkedArray) -> str:
 
 def hint(found: Iterable[str]) -> str:
     """Return advice on cells that are almost numbers."""
-    return "".join(dict.fromkeys(filter(None, map(_hint, list(found)[:SHOWN]))))
+    texts = list(found)
+    commas = [text for text in texts if COMMA.fullmatch(text)]
+    hints = [_hint(text) for text in texts[:SHOWN] if text not in commas]
+    if commas and all(GROUPED.fullmatch(text) for text in commas):
+        hints.append(f"; '{commas[0]}' may be {meanings(commas[0])}: write which, the same way in all cells")
+    elif commas:
+        hints.append("; write a decimal point, not a comma")
+    return "".join(dict.fromkeys(filter(None, hints)))
 
 
 def _hint(text: str) -> str:
@@ -198,9 +206,11 @@ def _looks_numeric(values: NDArray[np.float64], found: Iterable[str]) -> bool:
 def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> None:
     """Raise UsageError for a label column whose points may separate thousands, in a table with decimal commas.
 
-    An example is "56.993" beside a column with "3,77", which can be 56993 or 56.993.
+    An example is "56.993" beside a column with "3,77", which can be 56993 or 56.993; a cell of Excel or Parquet that
+    holds a number cannot.
     """
-    for name, cells in zip(names, sheet.columns(names) if sheet.decimal_commas and names else [], strict=False):
+    texts = [name for name in names if name not in sheet.numbers]
+    for name, cells in zip(texts, sheet.columns(texts) if texts else [], strict=True):
         trimmed = label_cells(spec, sheet, name, cells).cells
         pointed = trimmed.filter(pc.match_substring(trimmed, "."))
         thousands = len(pointed) > 0 and pc.all(pc.match_substring_regex(pointed, DOTTED_THOUSANDS)).as_py()
@@ -210,9 +220,10 @@ def check_thousands(spec: DatasetSpec, sheet: Sheet, names: Sequence[str]) -> No
         written = sorted({*sheet.commas, *(other for other, texts in columns if is_written_with_commas(texts))})
         if written:
             text = pointed[0].as_py()
+            plain = meanings(text) if sheet.decimal_commas else text.replace(".", "")
             problem = (
                 f"{sheet.what}, column '{name}': '{text}' may be {meanings(text)}: column '{written[0]}' has decimal"
-                f" commas, so that a point may separate thousands. Write {meanings(text)}, or all numbers of the table"
-                " with decimal points."
+                f" commas, so that a point may separate thousands. Write {plain}, or all numbers of the table with"
+                " decimal points."
             )
             raise UsageError(problem, key=name, got=text)

@@ -9,6 +9,7 @@ import pyarrow as pa
 class Loaded(NamedTuple):
     """Content of a file: names of columns, cells of each column as text, and notes on guesses.
 
+    numbers: columns whose cells the file holds as numbers, not as text that may be read in two ways.
     own_graphs: columns of x and of edge_attr, where rows are graphs of their own without SMILES.
     """
 
@@ -16,6 +17,7 @@ class Loaded(NamedTuple):
     columns: list[list[str]]
     notes: list[str]
     own_graphs: tuple[int, int] | None = None
+    numbers: frozenset[str] = frozenset()
 
     def batches(self, positions: Sequence[int]) -> Iterator[list[pa.Array]]:
         """Yield the cells of some columns of all rows, at once."""

@@ -19,11 +19,12 @@ ROWS = 1 << 15  # rows of a batch
 
 @dataclass(frozen=True)
 class Parquet:
-    """A Parquet table with the names of its columns; `what` names it in messages."""
+    """A Parquet table with the names of its columns, and of those that hold numbers; `what` names it in messages."""
 
     what: str
     source: Source
     names: list[str]
+    numbers: frozenset[str]
     notes: ClassVar[list[str]] = []
 
     def batches(self, positions: Sequence[int]) -> Iterator[list[pa.Array]]:
@@ -53,14 +54,20 @@ def open_parquet(what: str, source: Source) -> Parquet:
     """Return the table of a Parquet file; raises UsageError where it is none, or has no rows."""
     try:
         file = _file(source)
-        names: list[str] = file.schema_arrow.names
+        schema = file.schema_arrow
+        names: list[str] = schema.names
     except (pa.ArrowException, OSError, UnicodeError) as error:
         with opened(source) as raw:
             formats.check_signature(what, raw.read(PEEK))
         raise UsageError(f"{what} is not a Parquet table, or a damaged one: {error}", key=what) from None
     if not file.metadata.num_rows:
         raise UsageError(f"{what} has no rows", key=what)
-    return Parquet(what, source, names)
+    return Parquet(what, source, names, frozenset(one.name for one in schema if _is_numeric(one.type)))
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_floating(value) or pa.types.is_integer(value) or pa.types.is_decimal(value)
 
 
 def _file(source: Source) -> pa.parquet.ParquetFile:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ class Sheet:
         commas: columns that were found to have decimal commas when they were loaded; their cells come with a point.
         decimal_commas: whether a column can have decimal commas.
         own_graphs: columns of x and of edge_attr of the graphs in the rows, where these have no SMILES.
+        numbers: columns whose cells the file holds as numbers, not as text.
     """
 
     what: str
@@ -40,6 +42,7 @@ class Sheet:
     commas: set[str] = field(default_factory=set)
     decimal_commas: bool = False
     own_graphs: tuple[int, int] | None = None
+    numbers: frozenset[str] = frozenset()
 
     def position(self, name: str, key: str = "dataset.targets") -> int:
         """Return the position of the column of this name, which the option `key` gives.
@@ -100,7 +103,8 @@ def whole(table: Batched, positions: Sequence[int]) -> list[pa.ChunkedArray]:
 def sheet_of(what: str, table: Parquet | Loaded) -> Sheet:
     """Return a table that is no text as a sheet."""
     own = table.own_graphs if isinstance(table, Loaded) else None
-    return Sheet(what, table.names, table.notes, lambda positions: whole(table, positions), own_graphs=own)
+    load = partial(whole, table)
+    return Sheet(what, table.names, table.notes, load, own_graphs=own, numbers=table.numbers)
 
 
 def text_sheet(text: Text) -> Sheet:
