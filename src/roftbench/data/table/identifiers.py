@@ -3,12 +3,20 @@
 import re
 from collections.abc import Sequence
 
-IDENTIFIERS = re.compile(
-    r"(?i:(batch|lot|plate|well|sample|compound|cmpd|cpd|molecule|mol|cas|registry|entry|run)?[ _.-]?"
-    r"(ids?|no\.?|nr\.?|number)|ids?[ _.-].*|batch.*|barcode.*|lot|plate|well|vial|sample|run|replicate|cas|[sac]id|eln"
-    r"|molregno|#|.*[ _.-][csa]?id|.*chembl_?id|((compound|molecule|drug|mol)[ _.-]?)?name|title|compound)|.*[a-z]I[Dd]"
+BETWEEN = r"[^A-Za-z0-9#°º]*"
+NUMBERED = (  # what has numbers of its own; a property such as an octane number, or a count of hits, does not
+    "accession|assay|batch|bottle|box|cas|cat|catalogu?e?|chemical|cmpd|compound|container|cpd|drug|entry|example|exp"
+    "|experiment|inventory|item|ligand|line|lot|mdl|mol|molecule|nsc|order|page|part|patent|plate|position|product|project"
+    "|rack|record|ref|reference|reg|registration|registry|row|run|sample|sequence|serial|series|structure|study|substance"
+    "|table|test|tube|vial|well"
 )
-ROW_NUMBERS = re.compile(r"(|id|index|idx|cid|row|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
+NUMBER = "ids?|no|nr|n[°º]|num|numbers?|codes?|rn|#|uuid|guid"
+IDENTIFIERS = re.compile(
+    rf"(?i:{BETWEEN}(({NUMBERED}){BETWEEN})*({NUMBER}){BETWEEN}|ids?[ _.-].*|batch.*|barcode.*|lot|plate|well|vial"
+    r"|sample|run|replicate|cas|reg|entry|[sac]id|eln|molregno|.*[ _.-]([csa]?id|uuid|guid)|.*chembl_?id"
+    r"|((compound|molecule|drug|mol)[ _.-]?)?name|title|compound)|.*[a-z]I[Dd]"
+)
+ROW_NUMBERS = re.compile(r"(|id|index|idx|cid|row|num|unnamed.*|__index_level_.*|.*_id)", re.IGNORECASE | re.DOTALL)
 
 
 def identifier_kind(name: str) -> str | None:
