@@ -1,6 +1,5 @@
 """The pages: commands and code on them work, links lead somewhere, and tables agree with what they are made from."""
 
-import csv
 import os
 import re
 import shlex
@@ -21,10 +20,20 @@ from whole import but_whole
 
 from roftbench.store.names import Kept, Names
 from roftbench.sweep import hydra_app
+from scripts import findings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CALLING = [page for page in PAGES if page.stem != "reference"]  # there the help's examples have words beside them
 COMMITTED = ROOT / "results"
+GAINS = {  # rows of a table of the README: model, "" for the encoder of the column, and method
+    "ROFT-MOL": ("", "roftmol"),
+    "WiSE-FT": ("", "wise_ft"),
+    "LP": ("", "lp"),
+    "Gaussian process on the frozen encoder": ("", "gp"),
+    "Gaussian process on ECFP4": ("ecfp", "gp"),
+    "Ridge regression on ECFP4": ("ecfp", "ridge"),
+    "mean of the labels": ("ecfp", "mean"),
+}
 SMALL = ["train=smoke", "run.device=cpu", "run.threads=1"]
 RACE = [
     "advise.budget=6jobs", "advise.folds=3", "advise.features=ecfp", "advise.estimators=random_forest",
@@ -122,18 +131,22 @@ def test_readme_is_a_landing_page() -> None:
     assert {"make run", "make test"} <= {line.split("#")[0].strip() for line in lines}
 
 
-def test_scores_in_the_readme_are_the_committed_ones() -> None:
-    with (COMMITTED / "cv_frozen" / "leaderboard.csv").open(encoding="utf-8") as file:
-        names = ("method", "model", "dataset", "label_ratio")
-        scores = {tuple(row[name] for name in names): row["mean"] for row in csv.DictReader(file)}
-    known = {"ECFP4 fingerprint": ("gp", "ecfp"), "mean of the labels": ("mean", "ecfp")}
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = [line.strip("| ").split(" | ") for line in re.findall(r"^\|.*\d\.\d{3}.*\|$", text, re.MULTILINE)]
-    columns = [(name, labels) for name in ("esol", "lipo", "bace", "chembl204_ki") for labels in ("n50", "n500")]
-    assert len(rows) == 5
-    for name, *cells in rows:
-        row = known.get(name, ("gp", name.strip("`")))
-        assert cells == [f"{float(scores[(*row, *column)]):.3f}" for column in columns], name
+@pytest.mark.parametrize("page", ["README.md", "results/README.md"])
+def test_gains_of_the_readme_are_those_of_the_committed_scores(page: str) -> None:
+    table = findings.scores("fine_tuning")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    lines = [line.strip("| ").split(" | ") for line in re.findall(r"^\|.* to .*\|$", text, re.MULTILINE)]
+    given = {name: cells for name, *cells in lines if name in GAINS}
+    assert len(given) >= 6
+    for name, cells in given.items():
+        model, method = GAINS[name]
+        expected = []
+        for encoder in findings.LARGER:
+            own = (table["model"] == (model or encoder)) & (table["method"] == method)
+            beside = (table["model"] == encoder) & (table["method"] == "full_ft")
+            found = findings.row("", "", findings.gains(table[own | beside], "method", [method], ["full_ft"]))
+            expected += [f"{found[4]} ({found[5].replace('+', '')})", found[3]]
+        assert cells == expected, name
 
 
 def test_reference_is_generated_from_the_code(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def open_parquet(what: str, source: Source) -> Parquet:
 
 def _is_numeric(kind: pa.DataType) -> bool:
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return pa.types.is_floating(value) or pa.types.is_integer(value) or pa.types.is_decimal(value)
+    return bool(pa.types.is_floating(value) or pa.types.is_integer(value) or pa.types.is_decimal(value))
 
 
 def _file(source: Source) -> pa.parquet.ParquetFile:
