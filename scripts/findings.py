@@ -84,9 +84,11 @@ def row(comparison: str, where: str, found: "pd.Series[float]") -> list[str]:
     ]
 
 
-def over(first: str, others: Sequence[str], encoder: str | None = None) -> "pd.Series[float]":
-    """Return the gains of a method over the mean of others in `fine_tuning`, by default averaged over both encoders."""
-    table = scores("fine_tuning")
+def over(
+    first: str, others: Sequence[str], encoder: str | None = None, folder: str = "fine_tuning"
+) -> "pd.Series[float]":
+    """Return the gains of a method over the mean of others, by default averaged over both encoders of `fine_tuning`."""
+    table = scores(folder)
     table = table[table["model"].isin(LARGER if encoder is None else [encoder])]
     return gains(table, "method", [first], others)
 
@@ -195,6 +197,9 @@ def claim_f() -> Iterator[list[str]]:
         yield row("ROFT-MOL over full FT", f"`{encoder}`, {STRICT}", over("roftmol", ["full_ft"], encoder))
     for method in ("full_ft", "lp", "wise_ft"):
         yield row(f"ROFT-MOL over `{method}`", f"both encoders, {STRICT}", over("roftmol", [method]))
+    for method in ("full_ft", "lp", "wise_ft"):
+        found = over("roftmol", [method], "gin_ssl", "fine_tuning_paper")
+        yield row(f"ROFT-MOL over `{method}`", "`gin_ssl`, n50, three scaffold folds", found)
     rivals = scores("rivals")
     rivals = rivals[~rivals["baseline"]]
     others = sorted({*rivals["method"]} - {"roftmol"})
