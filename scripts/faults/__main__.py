@@ -24,7 +24,7 @@ from scripts.faults.inject import FAULTS
 from scripts.faults.sweep import kill_sweeps
 from scripts.faults.trials import COMMANDS, Ground, Trial
 
-MISSED = "not reached"
+LINES = 25  # trials between lines of progress in a log
 
 
 def main() -> int:
@@ -62,8 +62,10 @@ def try_command(ground: Ground, name: str, faults: list[str], count: int | None,
     for fault in faults:
         outcomes: Counter[str] = Counter()
         drawn = [at for at in _drawn(trial.operations, count, random.Random(f"{seed} {name} {fault}")) if at >= first]
-        often = 0.1 if sys.stderr.isatty() else 60.0  # seconds between lines of a log
-        for at in tqdm(drawn, desc=f"{name}, {fault}", leave=False, mininterval=often, maxinterval=often):
+        # A bar on a terminal alone: in a file, the forks' own messages would follow it on its line.
+        for done, at in enumerate(tqdm(drawn, desc=f"{name}, {fault}", leave=False, disable=None)):
+            if done and done % LINES == 0 and not sys.stderr.isatty():
+                print(f"{name}, {fault}: {done} of {len(drawn)}, next is operation {at}", file=sys.stderr, flush=True)
             outcome, wrong = trial.at(fault, at)
             outcomes[outcome] += 1
             for one in wrong:

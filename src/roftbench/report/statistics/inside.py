@@ -35,9 +35,8 @@ folds at least. *Cannot be told from the best* is what is bold in the leaderboar
 unit; in brackets the interval that holds for all pairs of rows together. *Corrected*: the 95 % interval of this pair
 alone, for folds corrected for the training molecules that they share (Nadeau–Bengio). *p*: corrected for all pairs.
 *d*: the mean difference in standard deviations of the differences. {{equal}}*Needed*: how many folds, splits or
-seeds would show
-{{aim}} to such a single interval with power 0.8; {MISSING}: more than {MOST_FOLDS}, as no repeat removes what folds
-share.
+seeds would show {{aim}} to such a single interval with power 0.8; {MISSING}: more than {MOST_FOLDS}, as no repeat
+removes what folds share.
 
 Folds and splits have other test molecules. **Seeds and label subsets of one split have not: they say how training
 varies, not how another split would turn out.** `within.csv` has all pairs."""
