@@ -39,6 +39,8 @@ def test_lists_and_tables_of_smiles(given: Any) -> None:
         ({"CCO": 1}, "dict"),
         ({"CCO"}, "set"),
         (np.array([TEXTS]), "ndarray"),
+        ([1, 2], r"smiles\[0\] is a int, neither a text nor an RDKit molecule: 1"),
+        (pd.DataFrame({"only": [1.5, 2.5]}), "neither a text nor"),
     ],
 )
 def test_what_has_no_order_of_smiles_is_refused(given: Any, message: str) -> None:

@@ -16,11 +16,11 @@ def as_list(smiles: Any, *, strict: bool = False) -> list[str]:
         smiles: A sequence of texts or RDKit molecules, an array [N] or [N, 1] of them, or a table (pandas, polars,
             pyarrow) with a column "smiles" or a single column.
         strict: Whether other things in it, such as numbers, are refused. Otherwise they become texts, so that every row
-            of a table has a result.
+            of a table has a result, unless it holds nothing else.
 
     Raises:
         UsageError: It is a single text, whose letters are SMILES themselves, a single molecule, a table without such a
-            column, or has no order of rows, as a set.
+            column, has no order of rows, as a set, or holds numbers alone.
     """
     if isinstance(smiles, str | bytes):
         raise UsageError(f"smiles is a text, not a list: give [{smiles[:80]!r}]", key="smiles", got=smiles)
@@ -32,11 +32,12 @@ def as_list(smiles: Any, *, strict: bool = False) -> list[str]:
     if not several or isinstance(smiles, Mapping | AbstractSet):
         kind = type(smiles).__name__
         raise UsageError(f"smiles is a {kind}, which has no order of rows: give a list", key="smiles", got=smiles)
-    return [_text(one, row, strict=strict) for row, one in enumerate(smiles)]
+    values = [one.as_py() if hasattr(one, "as_py") else one for one in smiles]  # of pyarrow
+    alone = not any(isinstance(one, str | Mol) or _missing(one) for one in values)
+    return [_text(one, row, strict=strict or alone) for row, one in enumerate(values)]
 
 
 def _text(value: Any, row: int, *, strict: bool) -> str:
-    value = value.as_py() if hasattr(value, "as_py") else value  # of pyarrow
     if isinstance(value, Mol):
         return str(MolToSmiles(value))
     if isinstance(value, str):
