@@ -92,6 +92,19 @@ def test_a_damaged_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         packages._member([], "a==1", "b")
 
 
+def test_a_file_that_is_damaged_or_larger_than_announced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "a.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b", bytes(range(256)) * 64)
+    whole = path.read_bytes()
+    monkeypatch.setattr(packages, "LARGEST", 1000)
+    with pytest.raises(PackageError, match="b has more than 1,000 bytes"):
+        packages._member([path], "a==1", "b")
+    path.write_bytes(whole[:60] + b"\xff" * 40 + whole[100:])
+    with pytest.raises(PackageError, match=r"a\.whl is damaged"):
+        packages._member([path], "a==1", "b")
+
+
 def test_without_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho '/some/python: No module named pip' >&2\nexit 1\n")

