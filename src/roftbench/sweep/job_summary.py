@@ -10,7 +10,7 @@ import torch
 from roftbench.config.plugins import import_name
 from roftbench.console import duration, say, shown
 from roftbench.data.smiles import shortened
-from roftbench.formatting import score_text
+from roftbench.formatting import counted, score_text
 from roftbench.metrics import METRICS
 from roftbench.runner.experiment import Experiment
 from roftbench.store.record_schema import Failure, Record
@@ -30,7 +30,7 @@ def announce(experiment: Experiment) -> None:
         also = "" if experiment.keeps_labels else " of them also"
         uses += f", {labels.interpolation}{also} for interpolation coefficients"
     threads = torch.get_num_threads()
-    dropped = "1 row" if len(dataset.dropped) == 1 else f"{len(dataset.dropped)} rows"
+    dropped = counted(len(dataset.dropped), "row")
     lines = {
         "data set": f"{job.dataset.name}: {job.dataset.task}, {len(dataset)} molecules"
         f" (train {graphs.train}, val {graphs.val}, test {graphs.test}), {dropped} dropped;"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roftbench.console import duration
-from roftbench.formatting import score_text
+from roftbench.formatting import counted, score_text
 from roftbench.store.record_schema import Record
 from roftbench.sweep.plan import Planned
 
@@ -39,7 +39,7 @@ class JobOutcome:
             return []
         texts = [f" warning  {text}" for text in self.record.warnings if not text.startswith("candidate ")]
         if dropped := self.record.data.dropped:
-            rows = "1 row" if len(dropped) == 1 else f"{len(dropped)} rows"
+            rows = counted(len(dropped), "row")
             name, first = self.record.name("dataset"), dropped[0]
             more = "" if len(dropped) == 1 else "; the record lists all"
             texts.append(f" dropped  {name}: {rows}, first data row {first['row'] + 1}: {first['reason']}{more}")
