@@ -181,9 +181,11 @@ def conover(scores: FloatArray) -> tuple[float, list[Pair]]:
 def _flips(differences: FloatArray) -> float:
     """Return the exact p of the sum of rank differences [n], whole or halves, when their signs are drawn at random."""
     steps = np.abs(np.rint(2 * differences)).astype(int)
-    chances = np.ones(1)  # of each sum, from −steps.sum() to steps.sum()
+    chances = np.zeros(2 * steps.sum() + 1)  # of each sum, from −steps.sum() to steps.sum()
+    chances[0] = 1.0
     for step in steps[steps > 0]:
-        chances = np.pad(chances, (0, 2 * step)) / 2 + np.pad(chances, (2 * step, 0)) / 2
+        chances /= 2
+        chances[2 * step :] += chances[: -2 * step]
     beyond = np.abs(np.arange(len(chances)) - steps.sum()) >= abs(np.rint(2 * differences).sum())
     return min(1.0, float(chances[beyond].sum()))
 
