@@ -75,7 +75,7 @@ def _is_row(row: Sequence[str], kinds: Sequence[str]) -> bool:
     more, known = len(row) - len(kinds), [place for place, kind in enumerate(kinds) if kind]
     if more < 0:
         return False
-    for place in range(len(kinds)):
+    for place in range(len(kinds) if more else 1):
         whole = [*row[:place], " ".join(row[place : place + more + 1]), *row[place + more + 1 :]]
         told = any(whole[one].strip() for one in known)
         if told and _fits(whole, kinds) and all(_is_smiles(whole[one]) for one in known if kinds[one] == SMILES):
