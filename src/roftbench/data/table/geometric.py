@@ -3,7 +3,6 @@
 import io
 import pickle
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,11 @@ from roftbench.data.featurizers.base import Graph
 from roftbench.data.table.loaded import Loaded
 from roftbench.data.table.own_graphs import FEATURES, GRAPH, own_graphs
 from roftbench.errors import UsageError, first_line
+from roftbench.store.gzipped import BAD_ZIP
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-BAD_ZIP = (  # of a damaged archive
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError
-)  # fmt: skip
 SMILES, LABEL = "smiles", "y"
 TEXTS = (SMILES, "name")  # attributes of a graph that become columns, beside labels
 
