@@ -1,5 +1,6 @@
 """One trial of the fault campaign: a command that meets its fault, what is left of it, and the same command again."""
 
+import importlib
 import json
 import os
 import shutil
@@ -17,6 +18,12 @@ from roftbench.predict.saved_model import read_saved
 from roftbench.store.results import Store
 from scripts.faults.inject import KILL, Faults
 
+# What the commands import late: imported before the forks, so that no trial spends seconds on it.
+LATE = (
+    "matplotlib.backends.backend_svg", "matplotlib.figure", "rich.jupyter", "scipy.stats", "sklearn.ensemble",
+    "sklearn.gaussian_process", "roftbench.cli.advise", "roftbench.cli.predict", "roftbench.cli.tables",
+    "roftbench.methods.random_forest", "roftbench.models.gin", "roftbench.sweep.hydra_app",
+)  # fmt: skip
 LIMIT = 600.0  # seconds after which a command hangs
 JOB = ("model=tiny_gin", "train=smoke", "dataset=esol", "label_ratio=n50", "run.device=cpu", "run.threads=1")
 RACE = (
@@ -48,6 +55,8 @@ class Ground:
     """The folder from which each trial begins: a record, and a saved model with a file of the user's beside it."""
 
     def __init__(self, folder: Path) -> None:
+        for name in LATE:
+            importlib.import_module(name)
         self.folder, self.template = folder, folder / "template"
         self.template.mkdir()
         os.environ["ROFTBENCH_CACHE"] = str(folder / "cache")
