@@ -44,7 +44,7 @@ def test_saved_model_embeds_and_a_fingerprint_cannot(cli: Command, tmp_path: Pat
     assert cli("embed", f"model_dir={folder}", *given).code == 0
     assert np.load("z.npz")["embedding"].shape == (1, 16)
     cli("embed", *given).refused("model=NAME", "model_dir=DIR")
-    cli("embed", "model=ecfp", *given).refused("fingerprint")
+    cli("embed", "model=ecfp", *given).refused("a fingerprint, without a network")
     assert cli("embed", f"model_dir={folder}", "paths.cache=elsewhere", "plugins=[json]", *given).code == 0
     cli("embed", f"model_dir={folder}", "model=tiny_gin", *given).refused("model=NAME", "model_dir=DIR")
     cli("embed", "model=gin_maskin", *given).refused("Did you mean 'gin_masking'")

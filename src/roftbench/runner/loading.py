@@ -33,7 +33,10 @@ def load_encoder(job: Job, context: RunContext) -> Encoder:
         UsageError: the weights are not available or do not fit; or the model is a fingerprint.
     """
     if job.model.kind != NETWORK:
-        raise UsageError(f"model={job.model.name} is a fingerprint: it has no network", key="model", got=job.model.name)
+        problem = (
+            f"model={job.model.name} is a fingerprint, without a network: choose another of `roftbench list models`"
+        )
+        raise UsageError(problem, key="model", got=job.model.name)
     with seeded(derive_seed(job.seed, "encoder"), CPU):
         encoder: Encoder = build(job.model)
     spec = job.model

@@ -103,6 +103,8 @@ def test_only_options_that_are_set_enter_the_identity() -> None:
         ("1e−7", "its minus sign is U+2212"),
         ("⁻1.5", "its minus sign is U+207B"),
         ("1'234", "without separators of thousands"),
+        ("1.5d-7", "write its exponent with e"),
+        ("1.5\u200b", "it holds the invisible character U+200B"),
         ("１.５", "write it with the digits 0 to 9"),
         ("1.5±0.2", "write one number"),
         ("1.5 x 10^-3", "write it as 1.5e-7"),

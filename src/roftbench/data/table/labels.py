@@ -27,6 +27,7 @@ RELATION = r"^(<=|>=|=<|=>|<<|>>|[<>≤≥≦≧⩽⩾＜＞~≈=])\s*"
 RELATED = rf"{RELATION}[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$"
 SHOWN = 10  # offending values that are listed
 MINUS = "\u2212\u2010\u2011\u2012\u2013\u2014\u00ad\u02d7\u207b\u2796\ufe63\uff0d"  # characters that look like a minus
+INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # characters of no width, which text from pages may hold
 NEARLY = (  # patterns of cells that are almost numbers, with advice
     (re.compile(r"\"[^\"]*\"|'[^']*'"),
      "; it is in quotes, which a blank before them makes a part of the cell: remove the blank or the quotes"),
@@ -34,6 +35,7 @@ NEARLY = (  # patterns of cells that are almost numbers, with advice
     (re.compile(r"[+-]?\d{1,3}([., '’\u00a0\u202f\u2009]\d{3})+[.,]\d+|[+-]?\d{1,3}([ '’\u00a0\u202f\u2009]\d{3})+"),
      "; write it without separators of thousands, with a decimal point"),
     (re.compile(r"(?=.*[^\x00-\x7f])[+-]?[\d.,]+", re.DOTALL), "; write it with the digits 0 to 9"),
+    (re.compile(r"[+-]?[\d.]+[dD][+-]?\d+"), "; write its exponent with e, as in 1.5e-7"),
     (re.compile(r"[+-]?[\d.,]+\s*[x×*·]\s*10(\^|\*\*|[⁺⁻⁰¹²³⁴-⁹]).*"), "; write it as 1.5e-7"),
     (re.compile(r"[+-]?[\d.,]+\s*[%A-Za-zµμ][\w/%µμ.·^-]*"), "; put the unit into the column's name"),
     (re.compile(r"[\d.,]+\s*(±|\+/?-|-|–)\s*[\d.,]+"), "; write one number: the mean, say"),
@@ -178,6 +180,8 @@ def _hint(text: str) -> str:
         return "; a value that is only bounded cannot be used: leave it out, drop the sign, or set dataset.censored"
     if re.match(RELATION, text) and re.search(r"\d", text):
         return "; what follows its sign is no number: remove a unit, a minus sign that is not '-', and the like"
+    if (unseen := re.search(f"[{INVISIBLE}]", text)) and re.match(NUMBER, re.sub(f"[{INVISIBLE}]", "", text)):
+        return f"; it holds the invisible character U+{ord(unseen[0]):04X}: remove it"
     if (sign := re.search(f"[{MINUS}]", text)) and re.match(NUMBER, re.sub(rf"[{MINUS}]\s*", "-", text)):
         return f"; its minus sign is U+{ord(sign[0]):04X}: write '-'"
     return next((what for pattern, what in NEARLY if pattern.fullmatch(text) and not re.match(NUMBER, text)), "")
