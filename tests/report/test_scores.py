@@ -15,7 +15,7 @@ from refusals import raises_usage
 
 from roftbench.report.cost import fit_cpu_seconds, fit_seconds
 from roftbench.report.records import read_records
-from roftbench.report.score_columns import ADDED, COLUMNS, ENV
+from roftbench.report.score_columns import ADDED, COLUMNS, ENV, TRAIN
 from roftbench.report.scores import read_scores, write_scores
 from roftbench.runner.provenance import ARITHMETIC
 from roftbench.runner.run import put_failure
@@ -42,7 +42,6 @@ def in_table(records: list[RecordSummary]) -> list[RecordSummary]:
             candidates=[
                 replace(one, params={**record.job["method"]["params"], **one.params}) for one in record.candidates
             ],
-            scores=None,
             stages=[],
             epochs={},
             data=DataResult(
@@ -94,6 +93,8 @@ def test_it_is_a_flat_table_with_every_number_in_full(lab: Lab, written: Path) -
             metric = record.metric
             assert (row[f"val_{metric}"], row[f"test_{metric}"]) == (one.val[metric], one.test[metric])
             assert json.loads(row["params"]) == {**record.job["method"]["params"], **one.params}
+            chosen = one.val == record.scores.val
+            assert chosen == (row[f"train_{metric}"] == record.scores.train[metric])
             assert row["labels_weights"] == record.count.labels.weights
             assert row["seconds"] == record.seconds["total"]
             assert (row["processor"], row["arithmetic"]) == (record.env["processor"], record.env["arithmetic"])
@@ -128,6 +129,7 @@ def test_a_file_without_the_later_columns_is_read_and_gets_them(written: Path, c
     records = read_scores(written)[0]
     assert {one.env[name] for one in records for name in ("processor", "arithmetic")} == {None}
     assert {(one.data.test_labels, one.data.noise) for one in records} == {(None, None)}
+    assert {one.scores for one in records} == {None}
     assert not {"kendall", "mcc"} & {name for one in records for name in one.candidates[0].test}
     wide.drop(columns="processor").to_csv(written, index=False, lineterminator="\n")  # of a time between
     assert {one.candidates[0].test.keys() >= {"mcc"} for one in read_scores(written)[0]} == {False, True}
@@ -135,9 +137,10 @@ def test_a_file_without_the_later_columns_is_read_and_gets_them(written: Path, c
     ended = cli("tables", "--from", str(written), "--no-figures", "--out", str(written.parent))
     assert ended.code == 0, ended
     now = pd.read_csv(written, dtype=str)
-    assert list(now.columns) == COLUMNS
-    pd.testing.assert_frame_equal(now.drop(columns=list(ADDED)), older)
-    assert now[list(ADDED)].isna().all(axis=None)
+    added = [name for name in ADDED if name not in TRAIN]  # training scores would be empty columns
+    assert list(now.columns) == [name for name in COLUMNS if name not in TRAIN]
+    pd.testing.assert_frame_equal(now.drop(columns=added), older)
+    assert now[added].isna().all(axis=None)
 
 
 def _without_settings(path: Path) -> None:

@@ -42,6 +42,7 @@ from roftbench.report.score_columns import (
     NUMBERS,
     PARTS,
     SPREAD,
+    TRAIN,
     UNNAMED,
 )
 from roftbench.store.checksums import digest_of_text
@@ -56,7 +57,9 @@ from roftbench.store.record_schema import (
     JobResult,
     LabelCount,
     LabelStatistics,
+    PartScores,
     RecordSummary,
+    Scores,
 )
 
 logger = logging.getLogger(__name__)
@@ -70,12 +73,15 @@ def write_scores(
 ) -> list[Path]:
     """Write scores.csv and settings.json into a folder, each replaced as a whole; returns their paths.
 
-    `packed`: write scores.csv.gz instead. Equal records give equal files. Raises OSError if a file cannot be written.
+    `packed`: write scores.csv.gz instead. Columns of training scores stand there if a record has them. Equal records
+    give equal files. Raises OSError if a file cannot be written.
     """
     settings, gains = _Settings(), pretrain_gains(records)
     results: list[RecordSummary | Failure] = [*records, *failures]
     rows = (row for result in results for row in _rows(result, settings, gains))
-    text = csv_lines(chain([COLUMNS], rows))
+    trained = any(one.scores is not None for one in records)
+    kept = [number for number, name in enumerate(COLUMNS) if trained or name not in TRAIN]
+    text = csv_lines([row[number] for number in kept] for row in chain([COLUMNS], rows))
     write_text(folder / SETTINGS, json.dumps(settings.contents, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     path = folder / (PACKED if packed else SCORES)
     if packed:
@@ -128,13 +134,8 @@ def _apart(first: RecordSummary, other: RecordSummary) -> float:
     """Return the largest relative difference of a job's test scores in two files; 1 where only one is undefined."""
     of = {str(one.params): one.test.get(first.metric) for one in first.candidates}
     pairs = [(of.get(str(one.params)), one.test.get(first.metric)) for one in other.candidates]
-    return max((_share(a, b) for a, b in pairs), default=0.0)
-
-
-def _share(a: float | None, b: float | None) -> float:
-    if a is None or b is None:
-        return float(a is not b)
-    return abs(a - b) / max(abs(a), 1e-12)
+    shares = (float(a is not b) if a is None or b is None else abs(a - b) / max(abs(a), 1e-12) for a, b in pairs)
+    return max(shares, default=0.0)
 
 
 def _read(path: Path) -> list[RecordSummary | Failure]:
@@ -193,7 +194,7 @@ def _rows(result: RecordSummary | Failure, settings: _Settings, gains: Mapping[A
     hashes = [settings.hash(part, job[part]) if part in job else None for part in (*PARTS, *UNNAMED)]
     if isinstance(result, Failure):
         counts = [None] * len((*LABELS, *GRAPHS, *DATA, *SPREAD))
-        unscored = [params_text(result), *about, *[None] * 2 * len(METRICS), None]
+        unscored = [params_text(result), *about, *[None] * (2 * len(METRICS) + len(TRAIN)), None]
         costs = [None] * len(("seconds", *COST, "peak_memory_mb", "trained_parameters", *DIAGNOSTICS))
         yield [*named, *unscored, *counts, *versions, *costs, *hashes, spreadsheet_text(result.error)]
         return
@@ -202,13 +203,24 @@ def _rows(result: RecordSummary | Failure, settings: _Settings, gains: Mapping[A
     counts = [getattr(part, name) for part, names in parts for name in names]
     spans = [result.seconds.get(TOTAL), fit_seconds(result), fit_cpu_seconds(result)]
     cost = [*spans, result.peak_memory_mb, result.trained_parameters]
-    for one in result.candidates:
+    train = _train_scores(result)
+    for number, one in enumerate(result.candidates):
         found = [scores.get(metric, "") for metric in METRICS for scores in (one.val, one.test)]
+        found += [train.get(number, {}).get(metric, "") for metric in METRICS]
         scored = ["nan" if value is None else value for value in found]
         yield [
             *(*named, params_text(result, one.params), *about, *scored, one.best_epoch),
             *(*counts, *versions, *cost, *_diagnostics(result, one, gains), *hashes, None),
         ]
+
+
+def _train_scores(result: RecordSummary) -> dict[int, Scores]:
+    """Return the training scores by number of the candidate: of the chosen one alone, as records hold them."""
+    chosen = result.scores
+    if chosen is None:
+        return {}
+    equal = [one.val == chosen.val and one.test == chosen.test for one in result.candidates]
+    return {equal.index(True): chosen.train} if any(equal) else {}
 
 
 def _diagnostics(result: RecordSummary, one: CandidateResult, gains: Mapping[Any, Gain]) -> list[Any]:
@@ -235,10 +247,12 @@ def _result(rows: list[_Row], settings: dict[str, Any]) -> RecordSummary | Failu
     if row["status"] != "done":
         status: Literal["failed", "skipped"] = "skipped" if row["status"] == "skipped" else "failed"
         return Failure(key=row["key"], status=status, job=job, error=from_spreadsheet_text(row["error"]), env=env)
+    scores = [_part_scores(one) for one in rows]
     return RecordSummary(
         key=row["key"],
         job=job,
-        candidates=[_candidate(one) for one in rows],
+        candidates=[_candidate(*one) for one in zip(rows, scores, strict=True)],
+        scores=next((one for one in scores if one.train), None),
         count=Count(
             GraphCount(*(_number(row[f"graphs_{name}"]) for name in GRAPHS)),
             LabelCount(*(_number(row[f"labels_{name}"]) for name in LABELS)),
@@ -264,14 +278,16 @@ def _data(row: _Row) -> DataResult:
     )
 
 
-def _candidate(row: _Row) -> CandidateResult:
-    val, test = (
-        {name: _score(text) for name in METRICS if (text := row[f"{part}_{name}"])} for part in ("val", "test")
-    )
+def _part_scores(row: _Row) -> PartScores:
+    parts = ("train", "val", "test")
+    return PartScores(*({name: _score(text) for name in METRICS if (text := row[f"{part}_{name}"])} for part in parts))
+
+
+def _candidate(row: _Row, scores: PartScores) -> CandidateResult:
     blocks = json.loads(row["parameter_shift"]) if row["parameter_shift"] else UNSET
     shift = _score(row["feature_shift"]) if row["feature_shift"] else UNSET
     params, epoch = json.loads(row["params"]), _number(row["best_epoch"])
-    return CandidateResult(params, val, test, epoch, parameter_shift=blocks, feature_shift=shift)
+    return CandidateResult(params, scores.val, scores.test, epoch, parameter_shift=blocks, feature_shift=shift)
 
 
 def _number(text: str) -> Any:
