@@ -62,7 +62,7 @@ def job_row(
             [place(one.params), one.best_epoch, listed(one.val), listed(one.test)] for one in record.candidates
         ],
         "chosen": place(whole.chosen if whole else _best(record).params),
-        "train": listed(whole.scores.train if whole else {}),
+        "train": listed(record.scores.train if record.scores else {}),
         "base": base and [base.method, base.best_epoch, listed(base.val), listed(base.test)],
         "seconds": {name: short(value, 4) for name, value in record.seconds.items()},
         "memory": short(record.peak_memory_mb, 4),
