@@ -27,6 +27,14 @@ def test_a_key_of_another_method_names_those_methods_and_an_unknown_one_gets_a_c
     cli.run("method=wise_ft", "method.grid={alpha:encoder_blocks}").refused("method.grid.alpha")
 
 
+def test_a_key_that_an_own_config_does_not_list_is_to_be_added_there(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "mine.yaml").write_text("name: mine\n_target_: mine.Mine\nweight: 1\n", encoding="utf-8")
+    given = "--config-dir", str(tmp_path), "method=mine"
+    cli.run(*given, "method.lr_decay=0.5").refused("mine.yaml does not list 'lr_decay'", "+method.lr_decay=…")
+    cli.run(*given, "method.wieght=0.5").refused("Did you mean 'method.weight'?")
+
+
 def test_one_option_of_a_group_is_one_option(cli: Command) -> None:
     cli.run("method=[lp,wise_ft]").refused("method is one option", "roftbench run -m method=lp,wise_ft")
     cli.run("-m", "dataset=[esol, freesolv]").refused("roftbench run -m dataset=esol,freesolv")

@@ -187,6 +187,9 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
     if key.startswith(GRID):
         there = ", ".join(name.removeprefix(GRID) for name in known if name.startswith(GRID)) or "nothing"
         return f"method.grid has no '{key.removeprefix(GRID)}', only {there}. To search it as well: +{key}=[…]"
+    close = _meant(key, known)
+    if (own := _own_file(key, overrides, folder)) and not (close or "").startswith(f"{key.partition('.')[0]}."):
+        return f"{own} does not list '{key.partition('.')[2]}': add it there with its default, or set +{key}=…"
     if (others := _having(key, folder)) and (
         wanted := next((one for one in overrides if one.startswith(f"{key}=")), "")
     ):
@@ -194,8 +197,18 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
         shown = ", ".join(others[:3]) + ", …" * (len(others) > 3)
         verb = "has" if len(others) == 1 else "have"
         return f"the chosen {group} has no '{key}'. {group}={shown} {verb} it: {group}={others[0]} {wanted}"
-    hint = f" Did you mean '{close}'?" if (close := _meant(key, known)) else ""
+    hint = f" Did you mean '{close}'?" if close else ""
     return f"unknown key '{key}'.{hint} `roftbench run --cfg job` shows all keys."
+
+
+def _own_file(key: str, overrides: Sequence[str], folder: Path | None) -> Path | None:
+    """Return the file in the user's config folder that a key would have to be in; None without one."""
+    group, _, name = key.partition(".")
+    chosen = [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
+    if folder is None or not name or not chosen:
+        return None
+    path = folder / group / f"{chosen[-1]}.yaml"
+    return path if path.is_file() else None
 
 
 def _having(key: str, folder: Path | None) -> list[str]:
