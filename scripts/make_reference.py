@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from roftbench.advise.settings import AdviseSettings
+from roftbench.cli import keys
 from roftbench.cli.main import main as roftbench
 from roftbench.cli.predict import Settings as PredictSettings
 from roftbench.cli.serve import Settings as ServeSettings
@@ -65,7 +66,7 @@ class Reference:
         """Return the page.
 
         Raises:
-            SystemExit: an option or a key has no meaning in reference.yaml, or a meaning there has no key.
+            SystemExit: an option or a key has no meaning in reference.yaml or `cli.keys`, or a meaning has no key.
         """
         os.environ["COLUMNS"] = str(WIDTH)  # argparse wraps at the terminal's width
         parts = [INTRO, "## Commands"]
@@ -74,9 +75,9 @@ class Reference:
         parts += ["### Top level", self._keys("top level", {"": options_of_root()})]
         for group in (*GROUPS, "hydra/launcher", "hydra/sweeper"):
             parts += [f"### {group}", *self._group(group)]
-        parts += ["## Keys of advise", "A key is set as `advise.KEY=VALUE`.", self._fields("advise", AdviseSettings)]
-        parts += ["## Keys of predict and embed", self._fields("predict", PredictSettings)]
-        parts += ["## Keys of serve", self._fields("serve", ServeSettings)]
+        parts += ["## Keys of advise", "A key is set as `advise.KEY=VALUE`.", self._fields(AdviseSettings, keys.ADVISE)]
+        parts += ["## Keys of predict and embed", self._fields(PredictSettings, keys.PREDICT)]
+        parts += ["## Keys of serve", self._fields(ServeSettings, keys.SERVE)]
         return "\n\n".join(part.strip() for part in parts) + "\n"
 
     def _variables(self) -> str:
@@ -104,19 +105,18 @@ class Reference:
         rows = {key: _defaults(by_value, len(found)) for key, by_value in values.items()}
         if "name" in self.meanings["keys"][group]:
             rows = {"name": "the option", **rows}
-        return self._rows(group, rows)
+        return self._rows(group, rows, self.meanings["keys"][group])
 
-    def _fields(self, group: str, settings: type) -> str:
+    def _fields(self, settings: type, described: Mapping[str, str]) -> str:
         """Return a table of the fields of a dataclass, each with its default and its meaning."""
         defaults = {}
         for each in fields(settings):
             factory = each.default_factory
             text = _value(each.default) if factory is MISSING else ",".join(factory())
             defaults[each.name] = f"`{text}`" if text else "–"
-        return self._rows(group, defaults)
+        return self._rows(settings.__name__, defaults, described)
 
-    def _rows(self, group: str, defaults: Mapping[str, str]) -> str:
-        described = self.meanings["keys"][group]
+    def _rows(self, group: str, defaults: Mapping[str, str], described: Mapping[str, str]) -> str:
         _compare(f"keys of {group}", defaults, described)
         return _table(
             ["key", "default", "meaning"], [[f"`{key}`", text, described[key]] for key, text in defaults.items()]
@@ -130,11 +130,13 @@ def options_of_root() -> dict[str, Any]:
 
 
 def _help(name: str) -> str:
-    """Return a command's help in lines of at most WIDTH columns, without the options that the page lists below."""
+    """Return a command's help in lines of at most WIDTH columns, without the keys that the page lists below."""
     text = io.StringIO()
     with redirect_stdout(text), suppress(SystemExit):  # argparse ends the process after its help
         roftbench([name, "--help"])
-    shown = text.getvalue().partition("\nOptions of the config groups:")[0]
+    shown = text.getvalue()
+    if name in ("advise", "predict", "embed", "serve"):
+        shown = shown.partition("\nkey=value:")[0]
     return "\n".join(line for paragraph in shown.rstrip().split("\n\n") for line in [*_folded(paragraph), ""]).rstrip()
 
 
@@ -184,9 +186,9 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
 def _compare(what: str, wanted: Iterable[str], described: Iterable[str]) -> None:
     """Stop where `wanted` and `described` differ."""
     if missing := [name for name in wanted if name not in described]:
-        raise SystemExit(f"{MEANINGS.name}: these {what} have no meaning: {', '.join(missing)}")
+        raise SystemExit(f"these {what} have no meaning: {', '.join(missing)}")
     if superfluous := [name for name in described if name not in wanted]:
-        raise SystemExit(f"{MEANINGS.name}: these {what} do not exist: {', '.join(superfluous)}")
+        raise SystemExit(f"these {what} do not exist: {', '.join(superfluous)}")
 
 
 def main() -> None:

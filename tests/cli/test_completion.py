@@ -28,7 +28,7 @@ def test_keys_and_their_values_are_completed() -> None:
     assert candidates(["run", "hydra/launcher=j"]) == ["hydra/launcher=joblib"]
     assert candidates(["fetch", "dataset=t"]) == ["dataset=tox21", "dataset=toxcast"]
     assert candidates(["tables", "metr"]) == ["metric="]
-    assert candidates(["advise", "advise.b"]) == ["advise.budget="]
+    assert candidates(["advise", "advise.b"]) == ["advise.budget=", "advise.by="]
     assert candidates(["run", "method.search="]) == ["method.search=true", "method.search=false"]
 
 

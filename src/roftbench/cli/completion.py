@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from roftbench.cli.keys import ADVISE, EMBED, PREDICT, SERVE
 from roftbench.cli.parser import FILTERS, KINDS, RESULTS, option_strings
 from roftbench.config.registry import GROUPS, OF_A_JOB, chosen, default_folder, names
 from roftbench.errors import UsageError
@@ -45,23 +46,23 @@ complete -c roftbench -f -a '(__roftbench_complete)'
 WORDBREAKS = "=:"  # bash replaces only what follows the last of these
 NO_KEYS = ("name", "title", "order", "role", "family", "summary", "defaults", "_target_")
 BOOLEAN = ("true", "false")
+SWITCHES = (  # keys that are true or false
+    *("method.search", "advise.search", "run.rerun", "run.overwrite", "paths.offline"),
+    *("sets", "full", "quote_formulas"),
+)
 PATHS = ("paths.results", "paths.cache", "paths.mirror", "paths.offline")
 KEYS = {  # of commands that take key=value; run, plan and splits take every key of the config
     "list": (*FILTERS, *PATHS),
     "fetch": ("dataset", "model", *PATHS),
     "tables": (*FILTERS, "metric", "select", "group", "pool", "reference", "delta", *PATHS),
     "report": ("reference", "delta", *PATHS),
-    "predict": (
-        *("model", "model_dir", "input", "output", "smiles_column", "prefix", "device", "threads", "plugins"),
-        *("sets", "explain", "explain_tasks"),
-    ),
-    "embed": ("model", "model_dir", "input", "output", "smiles_column", "device", "threads"),
-    "serve": ("model_dir", "port", "molecules", "seconds", "device", "threads", "plugins"),
+    "predict": (*PREDICT, "paths.results"),
+    "embed": (*EMBED, *PATHS),
+    "serve": (*SERVE, "paths.results"),
     "export": ("plugins", "paths.results"),
     "doctor": PATHS,
     "cache": PATHS,
 }
-ADVISE = ("budget", "features", "estimators", "models", "methods", "folds", "members", "keep", "pool", "picks")
 CANDIDATES = {  # keys of advise, by the group whose options they take
     "advise.features": "model", "advise.estimators": "method", "advise.models": "model", "advise.methods": "method",
 }  # fmt: skip
@@ -186,9 +187,7 @@ def _values(current: str, folder: Path | None, before: Sequence[str]) -> list[st
         devices = ("auto", "cpu", "cuda")
         keeps = (*BOOLEAN, "all")
         known = list({"run.device": devices, "device": devices, "run.keep": keeps, "explain": BOOLEAN}.get(key, ()))
-        known = known or list(
-            BOOLEAN if key in ("method.search", "run.rerun", "run.overwrite", "paths.offline") else ()
-        )
+        known = known or list(BOOLEAN if key in SWITCHES else ())
     return [f"{key}={given}{comma}{name}" for name in known if name.startswith(last) and name not in given.split(",")]
 
 

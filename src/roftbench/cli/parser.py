@@ -1,9 +1,11 @@
 """Parsers and help texts of the command line. Imports nothing heavy, so that `roftbench --help` is fast."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from roftbench.__about__ import __version__
+from roftbench.cli.keys import ADVISE, EMBED, PREDICT, SERVE
 
 RUN_HELP = """\
 usage: roftbench run [key=value …] [-m] [--config-dir DIR] [--cfg job]
@@ -71,6 +73,47 @@ key=value:
   roftbench tables --from results/gin_masking/scores.csv
   roftbench tables --layout paper --percent
 """
+REPORT_HELP = """\
+key=value:
+  reference=METHOD    the method that is compared with the others (default: roftmol)
+  delta=rmse:0.1      smallest difference of interest, by metric (or one number for one metric)
+  paths.results=DIR   folder of the records
+"""
+DATA_HELP = """\
+key=value are keys of a job, such as dataset.smiles_column=NAME 'dataset.targets=[A,B]' dataset.duplicates=merge
+
+  roftbench data my.csv
+  roftbench data bbbp --out report.html
+"""
+SPLITS_HELP = """\
+key=value are those of roftbench run
+
+  roftbench splits dataset=esol split=random_scaffold split.seed=1 --out parts.json
+  roftbench run dataset=esol split=file split.path=parts.json
+"""
+FETCH_HELP = """\
+  roftbench fetch dataset=all
+  roftbench fetch model=minimol,gcn_supervised
+"""
+ADVISE_HELP = """
+All other keys are those of roftbench run.
+
+  roftbench advise dataset=csv dataset.path=my.csv advise.budget=30m
+  roftbench advise dataset=csv dataset.path=my.csv advise.pool=new.csv   also which molecules to measure next
+"""
+PREDICT_HELP = """  paths.results    folder of the results, which holds the named models
+
+  roftbench predict model=solubility input=new.csv output=predictions.csv
+"""
+EMBED_HELP = """  model.…          keys of a pretrained model
+  paths.…          folders
+
+  roftbench embed model=gin_masking input=new.csv output=z.npz
+"""
+SERVE_HELP = """  paths.results    folder of the results, which holds the named models
+
+  roftbench serve solubility
+"""
 FILTERS = ("model", "method", "dataset", "split", "label_ratio", "train", "seed")  # of `list runs`
 RESULTS = {"runs": FILTERS, "kept": FILTERS[:4]}  # what `list` reads from the results folder, with its filters
 RUN_OPTIONS = {  # whose words are parsed by sweep/arguments.py
@@ -100,7 +143,7 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("kind", choices=[*KINDS, *RESULTS])
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.add_argument("--last", type=int, metavar="N", help="list only the N newest runs")
-    listing.formatter_class, listing.epilog = argparse.RawDescriptionHelpFormatter, LIST_HELP
+    listing.epilog = LIST_HELP
 
     fetch = commands.add_parser("fetch", help="download data sets and checkpoints, for offline use")
 
@@ -141,24 +184,24 @@ def parser() -> argparse.ArgumentParser:
         "--no-predictions", dest="predictions", action="store_false", default=None, help="do not write it"
     )
     tables.add_argument("--out", type=Path, help="folder to write to (default: <results>/tables, or beside the CSV)")
-    tables.formatter_class, tables.epilog = argparse.RawDescriptionHelpFormatter, TABLES_HELP
+    tables.epilog = TABLES_HELP
 
     report = commands.add_parser("report", help="write all results as one HTML page that works offline")
     _takes_scores(report, "--out FILE")
     report.add_argument("--out", type=Path, help="HTML file (default: <results>/report.html, or beside the CSV)")
+    report.epilog = REPORT_HELP
 
     advise = commands.add_parser("advise", help="choose a model and a method for a data set with few labels")
     advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
     predict = commands.add_parser("predict", help="predict a table of SMILES with saved models (run.keep=NAME)")
-    predict.usage = f"{predict.prog} model=NAME|model_dir=DIR[,DIR] input=FILE output=FILE.csv[.gz] [smiles_column=…]"
-    predict.usage += " [prefix=…] [device=…] [threads=N] [plugins=FILE.py] [quote_formulas=true] [sets=true]"
-    predict.usage += " [explain=true|N] [explain_tasks=…] [paths.results=DIR] [--full]"
+    predict.usage = f"{predict.prog} [--full] model=NAME input=FILE output=FILE.csv[.gz] [key=value …]"
+    predict.epilog = _described(PREDICT) + PREDICT_HELP
     predict.add_argument("--full", action="store_true", help="write numbers in full, not with the digits that matter")
 
     embed = commands.add_parser("embed", help="write the representations of a pretrained or a saved model")
-    embed.usage = f"{embed.prog} model=NAME|model_dir=DIR input=FILE output=FILE.npz|.parquet [smiles_column=…]"
-    embed.usage += " [device=…] [threads=N] [model.…=…] [paths.…=…]"
+    embed.usage = f"{embed.prog} [options] model=NAME input=FILE output=FILE.npz|.parquet [key=value …]"
+    embed.epilog = _described({key: PREDICT[key] for key in EMBED}) + EMBED_HELP
 
     export = commands.add_parser("export", help="write a saved model as an ONNX file or as a folder for a model hub")
     export.add_argument("model", help="name or folder of a saved model, or several separated by commas")
@@ -169,14 +212,11 @@ def parser() -> argparse.ArgumentParser:
         "--training-data", action="store_true", help="write SMILES and identifiers of the training molecules, too"
     )
     export.usage = f"{export.prog} MODEL [--onnx FILE] [--hub FOLDER] [--license NAME] [--training-data]"
-    export.usage += " [plugins=FILE.py]"
-    export.usage += " [paths.results=DIR]"
+    export.usage += " [plugins=FILE.py] [paths.results=DIR]"
 
     serve = commands.add_parser("serve", help="open a page for a saved model in the browser of this machine")
-    serve.usage = (
-        f"{serve.prog} NAME|model_dir=DIR[,DIR] [port=8000] [molecules=1000] [seconds=60] [device=…] [threads=N]"
-    )
-    serve.usage += " [plugins=FILE.py] [paths.results=DIR]"
+    serve.usage = f"{serve.prog} NAME|model_dir=DIR[,DIR] [key=value …]"
+    serve.epilog = _described(SERVE) + SERVE_HELP
 
     doctor = commands.add_parser("doctor", help="check this machine: versions, devices, launchers, folders, speed")
     doctor.add_argument("--json", action="store_true", help="print JSON")
@@ -197,10 +237,21 @@ def parser() -> argparse.ArgumentParser:
     listing.usage = f"{listing.prog} [options] {{models,methods,datasets,splits,runs,kept}} [NAME …] [key=value …]"
     fetch.usage = f"{fetch.prog} [options] [dataset=all|NAME,NAME] [model=all|NAME,NAME] [paths.cache=DIR]"
     data.usage = f"{data.prog} [options] NAME|FILE [key=value …]"
-    advise.usage = f"{advise.prog} [options] dataset=… [advise.budget=30m] [advise.models=A,B] [key=value …]"
+    advise.usage = f"{advise.prog} [options] dataset=… [advise.budget=30m] [key=value …]"
+    advise.epilog = _described(ADVISE, "advise.") + ADVISE_HELP
+    data.epilog, splits.epilog, fetch.epilog = DATA_HELP, SPLITS_HELP, FETCH_HELP
     for command in (tables, report, splits):
         command.usage = f"{command.prog} [options] [key=value …]"
+    for command in commands.choices.values():
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
     return whole
+
+
+def _described(keys: Mapping[str, str], prefix: str = "") -> str:
+    """Return the part of a help text that lists keys with their meanings."""
+    width = len(prefix) + 17
+    lines = [f"  {prefix + key:<{width}}{meaning.replace('`', '')}" for key, meaning in keys.items()]
+    return "\n".join(["key=value:", *lines, ""])
 
 
 def option_strings(command: str) -> list[str]:
