@@ -137,10 +137,11 @@ def test_no_network_begins_whose_folds_and_last_fits_would_not_fit_in() -> None:
     assert names(found.ranked())[:2] == ["quick", "forest"]
     left = ending(found)
     assert left.undecided == "no network was trained on all 5 folds"
-    assert left.stopped.startswith("2 of 6 candidates were judged on all 5 folds; after 24.0 s of 4 min 00 s used")
+    assert left.stopped.startswith("2 of 6 candidates were judged on all 5 folds; the budget did not cover")
+    assert left.stopped.endswith("(24.0 s of 4 min 00 s used)")
     one, everybody = (24 + MARGIN * 228 * (folds + track.members) for folds in (5, 20))
     assert left.enough == (
-        f"about {found.budget.shown(np.ceil(one))} would judge one more,"
+        f"about {found.budget.shown(np.ceil(one))} would cover one more candidate,"
         f" about {found.budget.shown(np.ceil(everybody))} all of them"
     )
 
@@ -186,7 +187,7 @@ def test_counted_jobs_halve_the_field() -> None:
     assert judged(found) == {"d": 2, "c": 2, "b": 5, "a": 5, "forest": 5, "quick": 5}
     assert found.budget.left() == 28 - 24 >= track.members
     assert names(found.ranked()) == ["a", "b", "quick", "forest", "c", "d"]
-    assert found.stopped == "after 24 of 28 jobs used, 3 more folds of c · bss and the last fits did not fit in"
+    assert found.stopped == ("the budget did not cover 3 more folds of c · bss and the final fits (24 of 28 jobs used)")
 
 
 def test_a_number_of_jobs_is_kept_and_what_is_too_much_is_not_begun() -> None:

@@ -49,7 +49,7 @@ def test_the_interval_is_that_of_the_exponent_over_folds() -> None:
 
 def test_what_the_curve_does_not_settle_is_said() -> None:
     words = curve(noise=0.3, exponent=0.0).words()
-    assert "the interval contains 0, so that the curve does not settle whether more labels help" in words
+    assert "the interval contains 0, so the curve does not show whether more labels help" in words
 
 
 def test_no_more_labels_are_asked_about_than_there_are() -> None:
@@ -70,4 +70,4 @@ def test_no_more_labels_are_asked_about_than_there_are() -> None:
 def test_too_few_sizes_and_undefined_scores_are_not_extrapolated(scores: dict[float, list[float | None]]) -> None:
     found = fitted("ecfp · gp", "gp", "rmse", SIZES, scores, 200)
     assert found.exponent is found.gain is found.line() is None
-    assert "cannot be said" in found.words()
+    assert "cannot be estimated" in found.words()

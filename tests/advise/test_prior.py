@@ -26,9 +26,9 @@ def path(tmp_path: Path) -> Path:
 def test_ranks_are_those_of_the_nearest_number_of_labels_by_ratio(path: Path) -> None:
     assert Prior.of("regression", 100, path).ranks == {"bss": 3.0, "lp": 8.0}
     assert Prior.of("regression", 200, path).ranks == {"bss": 9.0, "roftmol": 1.0}
-    assert (
-        "4 committed rankings of regression at 50 labels: BSS 3.0, LP 8.0" in Prior.of("regression", 60, path).words()
-    )
+    words = Prior.of("regression", 60, path).words()
+    assert "4 committed rankings of regression at 50 labels" in words
+    assert words.endswith(": BSS 3.0, LP 8.0")
 
 
 def test_cheap_methods_run_first_then_by_rank_then_those_that_are_unknown(path: Path) -> None:

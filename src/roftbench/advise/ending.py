@@ -59,5 +59,5 @@ def _enough(race: Race, waiting: Sequence[Candidate]) -> str:
     least += race.budget.used()
     shown = race.budget.shown(math.ceil(whole))
     if len(waiting) == 1 or least >= whole:
-        return f"about {shown} would be enough"
-    return f"about {race.budget.shown(math.ceil(least))} would judge one more, about {shown} all of them"
+        return f"about {shown} would suffice"
+    return f"about {race.budget.shown(math.ceil(least))} would cover one more candidate, about {shown} all of them"

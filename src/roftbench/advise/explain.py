@@ -1,4 +1,4 @@
-"""An advice in words: what the budget left open, the recommendation, and the reasons."""
+"""A recommendation in words: what the budget left open, the recommendation, and the reasons."""
 
 from roftbench.advise.candidates import Candidate
 from roftbench.advise.recommendation import Advice
@@ -30,7 +30,7 @@ def reasons(advice: Advice) -> list[str]:
             failed.setdefault(one.failure, []).append(one.name)
     if failed:
         each = (f"{', '.join(names)} ({reason})" for reason, names in failed.items())
-        lines.append(f"Left out, as their jobs failed: {'; '.join(each)}.")
+        lines.append(f"Left out because their jobs failed: {'; '.join(each)}.")
     return [line for line in lines if line]
 
 
@@ -41,15 +41,15 @@ def _open(advice: Advice) -> str:
         return ""
     undecided = f"Not decided within this budget ({advice.budget}): {ending.undecided}. " if ending.undecided else ""
     return (
-        f"{undecided}The race was not run to its end: {ending.stopped}. {ending.enough[0].upper()}{ending.enough[1:]};"
-        " the same command with a larger advise.budget goes on."
+        f"{undecided}The comparison is incomplete: {ending.stopped}. {ending.enough[0].upper()}{ending.enough[1:]};"
+        " repeat the command with a larger advise.budget to continue."
     )
 
 
 def _choice(advice: Advice) -> str:
     best = advice.winner
     what = best.name if len(best.parts) == 1 else f"the mean of {' and '.join(one.name for one in best.parts)}"
-    start = f"Until then the best of what was judged is {what}" if advice.ending.undecided else f"Use {what}"
+    start = f"The best so far is {what}" if advice.ending.undecided else f"Use {what}"
     tested = advice.saved.score
     shown = f"{advice.metric} is undefined" if tested is None else f"{advice.metric} {score_text(tested)}"
     models = len(advice.saved.folders)
@@ -61,8 +61,8 @@ def _blended(advice: Advice) -> str:
     if len(advice.winner.parts) == 1:
         return ""
     return (
-        "It is the mean of the best candidate and those at most one standard error behind it, each of them also judged"
-        " alone: where several are about equally good, their mean depends less on luck than the best one."
+        "It averages the best candidate and those at most one standard error behind it: when several are about equally"
+        " good, their mean depends less on luck than the single best."
     )
 
 
@@ -75,8 +75,8 @@ def _mean(advice: Advice) -> str:
     folds = f"{len(values)} folds" if len(values) > 1 else "only one fold, which is uncertain"
     if judged == 1:
         return f"Its mean is {score_text(mean)} over {folds}."
-    luck = f"it is the best of {judged}, and part of that is luck"
-    return f"Its mean of {score_text(mean)} over {folds} is optimistic: {luck}."
+    luck = f"because it is the best of {judged} candidates, partly by luck"
+    return f"Its mean of {score_text(mean)} over {folds} is optimistic, {luck}."
 
 
 def deciding(advice: Advice) -> set[int]:
@@ -89,10 +89,10 @@ def _null(advice: Advice) -> str:
     found = advice.behind.get(advice.null.name)
     if found is None or (found.clear and better(found, advice.metric)):
         return ""
-    start = f"Against the {advice.null.name}, which ignores the molecule: {_words(found, advice.metric)}"
+    start = f"Compared with the {advice.null.name}, which ignores the molecule: {_words(found, advice.metric)}"
     if found.clear:
-        return f"{start}. No candidate is better: nothing that helps was learned from these labels."
-    return f"{start}. The folds do not settle whether anything was learned from these labels."
+        return f"{start}. No candidate is better: nothing useful was learned from these labels."
+    return f"{start}. The folds do not show whether anything was learned from these labels."
 
 
 def _rivals(advice: Advice) -> list[str]:
@@ -101,17 +101,19 @@ def _rivals(advice: Advice) -> list[str]:
     rivals = [(one, found) for one, found in rivals if found.folds > 1 and one.covers(advice.count)]
     if not rivals:
         return []
-    level = f"95 % for all {len(advice.ranked)} comparisons together"
+    level = f"simultaneous 95 % intervals of all {len(advice.ranked)} comparisons"
     lines = [
-        f"Against {one.name}: {_words(found, advice.metric)}." for one, found in rivals[:SHOWN] if not one.baseline
+        f"Compared with {one.name}: {_words(found, advice.metric)}."
+        for one, found in rivals[:SHOWN]
+        if not one.baseline
     ]
     open_ = sum(not found.clear for _, found in rivals)
     if open_ == 0:
-        return [*lines, f"Every other candidate that was judged on all folds is behind it ({level})."]
+        return [*lines, f"Every other candidate judged on all folds is behind it ({level})."]
     whose = (
-        f"{open_} of the {len(rivals)} others that were judged on all folds"
+        f"{open_} of the {len(rivals)} other candidates judged on all folds"
         if len(rivals) > 1
-        else "The only other one"
+        else "The only other candidate judged on all folds"
     )
     verb = "have intervals" if open_ > 1 else "has an interval"
     return [*lines, f"{whose} {verb} that contain{'s' * (open_ == 1)} 0 ({level}): their order is not settled."]
@@ -121,8 +123,8 @@ def _means(advice: Advice) -> str:
     if len({frozenset(one.scores) for one in advice.ranked if one.scores and not one.failure}) < 2:
         return ""
     return (
-        "Not all were judged on the same folds, and some folds are harder: compare by the differences, which are over"
-        " shared folds; means are over the folds of each candidate."
+        "Not all candidates were judged on the same folds, and some folds are harder: compare the differences, which"
+        " are over shared folds, rather than the means."
     )
 
 
@@ -137,8 +139,8 @@ def _spread(advice: Advice) -> str:
     if len(values) < 2:
         return ""
     return (
-        f"From fold to fold its score goes from {score_text(min(values))} to {score_text(max(values))}: a single"
-        " split of few labels may mislead by as much."
+        f"Over the folds its score ranges from {score_text(min(values))} to {score_text(max(values))}: a single split"
+        " with so few labels can mislead by as much."
     )
 
 
@@ -150,24 +152,24 @@ def _baselines(advice: Advice) -> list[str]:
             if one is advice.winner:
                 lines.append(f"The winner is a baseline: {what}. {_pays(advice)}")
             elif (found := advice.behind.get(one.name)) is not None:
-                lines.append(f"Against {what}: {_words(found, advice.metric)}.")
+                lines.append(f"Compared with {what}: {_words(found, advice.metric)}.")
     return lines
 
 
 def _pays(advice: Advice) -> str:
-    """Return whether a pretrained network pays, from those fine-tuned on the folds that chose the winner."""
+    """Return whether a pretrained network helps, from those fine-tuned on the folds that chose the winner."""
     first = {fold for fold in deciding(advice) if fold < advice.count}
     tuned = [one for one in advice.ranked if one.name in advice.pretrained and not one.quick and not one.failure]
     judged = [one for one in tuned if advice.winner.covers(advice.count) and first <= set(one.scores)]
     if not judged:
-        return "No pretrained network was fine-tuned on the same folds: whether one pays is open."
+        return "No pretrained network was fine-tuned on the same folds, so it is open whether one would help."
     found = advice.behind.get(judged[0].name)
     if found is None or not found.clear:
         return (
             f"None of {len(judged)} pretrained networks fine-tuned on the same folds is better on average; the"
-            " intervals leave open whether one pays."
+            " intervals leave open whether one would help."
         )
-    return f"A pretrained network does not pay here: {len(judged)} were fine-tuned on the same folds, and are behind."
+    return f"Pretrained networks do not help here: {len(judged)} were fine-tuned on the same folds and are behind."
 
 
 def better(found: Difference, metric: str) -> bool:
@@ -176,17 +178,17 @@ def better(found: Difference, metric: str) -> bool:
 
 
 def _words(found: Difference, metric: str) -> str:
-    """Return a difference in words, with its interval and what the interval excludes."""
+    """Return a difference in words, with its interval and the bounds that follow from it."""
     side = "better" if better(found, metric) else "worse"
     if found.folds == 1:
         return f"{score_text(abs(found.mean))} {side} on one fold"
-    start = f"{score_text(abs(found.mean))} {side} over {found.folds} folds, 95 % interval of the difference"
+    start = f"{score_text(abs(found.mean))} {side} over {found.folds} folds (95 % interval of the difference"
     start += f" {score_text(found.low)} to {score_text(found.high)}"
     if found.clear:
-        return f"{start}, which excludes 0"
+        return f"{start}, which excludes 0)"
     gains = (found.high, -found.low) if METRICS[metric].higher_is_better else (-found.low, found.high)
     gain, loss = map(score_text, gains)
-    return f"{start}: it excludes that the winner is more than {gain} better or {loss} worse"
+    return f"{start}: at most {gain} better or {loss} worse)"
 
 
 def _test(advice: Advice) -> str:

@@ -14,7 +14,7 @@ from roftbench.advise.candidates import Candidate, ahead, shared
 from roftbench.advise.ensembling import MOST
 from roftbench.advise.standing import by_cost, expected, frozen, standing
 from roftbench.console import duration, say
-from roftbench.formatting import score_text
+from roftbench.formatting import counted, score_text
 from roftbench.store.record_schema import Record
 
 MARGIN = 1.3  # factor by which a job may exceed its estimated time
@@ -153,7 +153,7 @@ class Race:
                 admitted.append(one)
         if 0 < len(admitted) < len(waiting):
             names = ", ".join(one.name for one in admitted)
-            say(f"  there is time for {len(admitted)} of {len(waiting)} candidates to be judged well: {names}")
+            say(f"  the budget allows {len(admitted)} of {len(waiting)} candidates to be judged well: {names}")
         return admitted
 
     def _halve(self, wave: Sequence[Candidate]) -> None:
@@ -167,7 +167,7 @@ class Race:
             fit = count if self.budget.allows(self.price(rest)) else fit
         better = going[: max(fit, math.ceil(len(going) / 2))]
         if len(better) < len(going):
-            say(f"  {len(better)} of {len(going)} go on, the best so far {better[0].name}")
+            say(f"  {len(better)} of {len(going)} advance; the best so far is {better[0].name}")
         for one in better:
             self._climb(one, self.folds)
 
@@ -223,7 +223,8 @@ class Race:
     def _stop(self, one: Candidate, rung: int) -> None:
         lacks = rung - len([fold for fold in one.scores if fold < rung])
         self.stopped = self.stopped or (
-            f"after {self.budget.words()}, {lacks} more folds of {one.name} and the last fits did not fit in"
+            f"the budget did not cover {counted(lacks, 'more fold')} of {one.name} and the final fits"
+            f" ({self.budget.words()})"
         )
 
     def _judge(self, one: Candidate, fold: int) -> None:

@@ -106,12 +106,13 @@ class LearningCurve:
         return METRICS[self.metric].sign
 
     def words(self) -> str:
-        """Return what the curve says about more labels."""
+        """Return the expected effect of more labels as a sentence."""
         gain = self.gain
         if gain is None:
-            sizes = "one size" if len(self.points) == 1 else f"{len(self.points)} sizes"
+            sizes = "one training size" if len(self.points) == 1 else f"{len(self.points)} training sizes"
             return (
-                f"Whether more labels would help cannot be said: {self.name} was judged at {sizes} of {SIZES} needed."
+                f"Whether more labels would help cannot be estimated: {self.name} was judged at {sizes}, and {SIZES}"
+                " are needed."
             )
         low, high = (f"{value:+.2g}" for value in sorted((self.sign * gain.low, self.sign * gain.high)))
         about = f"about {self.sign * gain.mean:+.2g} {self.metric} (95 % interval {low} to {high})"
@@ -119,7 +120,7 @@ class LearningCurve:
         sizes = ", ".join(f"{score_text(point.mean)} with {point.molecules:.0f}" for point in self.points)
         start = f"{said}, from the learning curve of {self.name} ({sizes} molecules)"
         if gain.low < 0 < gain.high:
-            return f"{start}; the interval contains 0, so that the curve does not settle whether more labels help."
+            return f"{start}; the interval contains 0, so the curve does not show whether more labels help."
         return f"{start}."
 
 

@@ -67,7 +67,7 @@ def document(advice: Advice) -> Document:
         Section("Commands", [Commands(commands(advice))]),
     ]
     return Document(
-        f"{advice.dataset}: which model, which method",
+        f"{advice.dataset}: choice of model and method",
         lines[:head],
         sections,
         f"roftbench advise dataset={advice.dataset}",
@@ -76,7 +76,7 @@ def document(advice: Advice) -> Document:
 
 READING = (
     "test: score on the test part, used once, after the choice. mean and range: over the folds that a candidate was"
-    " judged on. ≈ marks candidates whose interval contains 0. s a job: seconds of the longest job."
+    " judged on. ≈ marks candidates whose interval contains 0. s per job: seconds of the longest job."
 )
 
 
@@ -84,8 +84,8 @@ def _predictions(advice: Advice) -> Iterator[Block]:
     found = list(advice.evidence.pictures())
     if found:
         yield Paragraph(
-            "Each molecule is predicted by a model of the fold that was not fitted to it; beside the recommendation"
-            " stands the forest on fingerprints.",
+            "Each molecule is predicted by a model of the fold that was not fitted to it. The forest on fingerprints is"
+            " shown beside the recommendation.",
             soft=True,
         )
     for one in found:

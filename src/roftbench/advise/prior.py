@@ -43,7 +43,7 @@ class Prior:
     def words(self) -> str:
         """Return the order of the race and its reason in words."""
         if not self.ranks:
-            return f"{self.origin}: the order of the race is that of the methods' list"
+            return f"{self.origin}: networks run in the order of advise.methods"
         best = sorted(self.ranks, key=lambda name: self.ranks[name])
         shown = ", ".join(f"{method_name(name)} {self.ranks[name]:.1f}" for name in best)
-        return f"networks run in this order, which decides nothing else, by {self.origin}: {shown}"
+        return f"networks run in the order of {self.origin}, which affects nothing else: {shown}"

@@ -1,4 +1,4 @@
-"""An advice on the terminal and as JSON."""
+"""A recommendation on the terminal and as JSON."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ from roftbench.advise.recommendation import Advice
 from roftbench.formatting import printable_name, score_text
 from roftbench.report.format import MISSING, metric_name
 
-HEADER = ["", "candidate", "test", "mean", "folds", "range", "winner minus it (95 %)", "s a job"]
+HEADER = ["", "candidate", "test", "mean", "folds", "range", "winner minus this (95 %)", "s per job"]
 WIDTH = 150  # where the output is no terminal
 
 
