@@ -86,6 +86,19 @@ class Pair(nn.Module):
         return x, x
 
 
+class Named(nn.Module):
+    """Has children with the names of blocks, and a parameter of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.own, self.layer0, self.head, self.added = (nn.Linear(16, 16) for _ in range(5))
+        self.convs = nn.ModuleList(nn.Linear(16, 16) for _ in range(2))
+        self.scale = nn.Parameter(torch.ones(16))
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return x
+
+
 class Flat(nn.Module):
     """Has no edges."""
 
@@ -209,6 +222,17 @@ def test_blocks_can_be_named_and_pooling_can_have_weights() -> None:
                     pool_kwargs={"learn": True})  # fmt: skip
     assert list(found.blocks()) == ["embed", "early", "late", "pool"]
     assert Predictor(found, 1).keys_of_blocks()["encoder.module.convs.2.nn.lins.0.weight"] == "late"
+
+
+def test_children_with_the_names_of_other_blocks_are_blocks_of_their_own() -> None:
+    model = Predictor(PyG(f"{__name__}.Named", width=16), 1)
+    renamed = ["module.embed", "module.own", "module.layer0", "module.head", "module.added"]
+    assert list(model.blocks()) == ["embed", "own", *renamed, "layer0", "layer1", "head"]
+    owners = model.keys_of_blocks()
+    assert owners["encoder.module.head.weight"] == "module.head"
+    assert owners["encoder.module.scale"] == "own"
+    given = PyG(f"{__name__}.Named", width=16, blocks={"head": ["own"], "embed": ["embed"]})
+    assert list(given.blocks()) == ["embed", "module.head", "module.embed"]
 
 
 def test_weights_of_a_file_load_by_the_names_of_the_module_or_below_a_prefix(lab: Lab, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from torch_geometric.nn.resolver import aggregation_resolver
 from roftbench.data.featurizers.base import OWN as OWN_GRAPHS
 from roftbench.data.packed import Batch
 from roftbench.errors import UsageError, check_choice, check_range
-from roftbench.models.encoder import Encoder, Nodes, Site, State
+from roftbench.models.encoder import ADDED, HEAD, Encoder, Nodes, Site, State
 from roftbench.models.pyg_inputs import GRAPHS, INPUTS, Codes, classes_of
 from roftbench.models.pyg_sites import evaluating, probe_graphs, sites_of
 
@@ -97,7 +97,8 @@ class PyG(Encoder):
         named: dict[str, nn.Module] = {name: nn.ModuleList(part) for name, part in self._blocks.items()}
         parts = named or dict(_children(self.module))
         own = {name: part for name, part in {"embed": tables, "pool": self.aggregation}.items() if _has_tensors(part)}
-        inner = {f"module.{name}" if name in own else name: part for name, part in parts.items() if _has_tensors(part)}
+        taken = {*own, ADDED, HEAD}
+        inner = {_distinct(name, taken): part for name, part in parts.items() if _has_tensors(part)}
         last = {"pool": own.pop("pool")} if "pool" in own else {}
         return {**own, **inner, **last}
 
@@ -258,14 +259,21 @@ def _children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         name: part for name, part in children.items() if isinstance(part, nn.ModuleList) and _alike(part, longest)
     }
     own = _own(module)
+    taken = {f"layer{number}" for number in range(longest if layered else 0)}
     if _has_tensors(own):
+        taken.add(OWN)
         yield OWN, own
     for name, part in children.items():
         if name not in layered:
-            yield name, part
+            yield _distinct(name, taken), part
         elif name == next(iter(layered)):
             for number, parts in enumerate(zip_longest(*layered.values())):
                 yield f"layer{number}", nn.ModuleList(part for part in parts if part is not None)
+
+
+def _distinct(name: str, taken: Container[str]) -> str:
+    """Return the name of a part of the module, in full where another block has it."""
+    return f"module.{name}" if name in taken else name
 
 
 def _alike(part: nn.ModuleList, longest: int) -> bool:
