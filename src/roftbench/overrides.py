@@ -8,6 +8,7 @@ from contextlib import suppress
 from roftbench.errors import suggest
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
+_OPEN = re.compile(r"model\.(kwargs|pool_kwargs|blocks)[.=]")  # dictionaries whose keys the config does not list
 _VALUES = ("true", "false", "null", "nan", "inf")  # not read as text by Hydra, in upper or lower case
 _BEFORE_QUOTE = re.compile(r"(\\*)('|$)")
 
@@ -37,6 +38,11 @@ def elements(text: str) -> list[str]:
 def listed(text: str) -> list[str]:
     """Return the elements of such a list without empty ones."""
     return [name for name in elements(text) if name]
+
+
+def opened(override: str) -> str:
+    """Return an override of arguments for another program's class as one that may add a key."""
+    return f"++{override}" if _OPEN.match(override) else override
 
 
 def shell_word(key: str, value: str) -> str:

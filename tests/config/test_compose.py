@@ -18,6 +18,12 @@ def test_ones_own_configs_are_found_beside_the_shipped_ones(tmp_path: Path) -> N
     assert (config.train.epochs, config.method.name, config.split.name) == (7, "roftmol", "auto")
 
 
+@pytest.mark.parametrize("kwargs", ["model.kwargs.hidden_channels=8", "model.kwargs={hidden_channels:8}"])
+def test_arguments_of_another_programs_class_need_no_plus(kwargs: str) -> None:
+    config = composed(["model=pyg", kwargs, "model.blocks={late:[convs.1]}"], None)
+    assert (config.model.kwargs, config.model.blocks) == ({"hidden_channels": 8}, {"late": ["convs.1"]})
+
+
 def test_a_key_of_another_method_names_those_methods_and_an_unknown_one_gets_a_close_one(cli: Command) -> None:
     cli.run("method=lp", "method.alpha=0.5").refused("the chosen method has no 'method.alpha'", "roftmol, wise_ft have")
     cli.run("method=wise_ft", "method.alhpa=0.5").refused("Did you mean 'method.alpha'?")

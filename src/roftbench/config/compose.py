@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from roftbench.config.registry import GROUPS, conf_dir, existing, options
 from roftbench.errors import UsageError, first_line
-from roftbench.overrides import elements, quoted, quoted_list, shell_word
+from roftbench.overrides import elements, opened, quoted, quoted_list, shell_word
 
 GRID = "method.grid."
 WORDS = ("null", "true", "false", "nan", "inf", "+inf", "-inf")  # that Hydra does not read as text
@@ -43,7 +43,7 @@ def hydra_app(overrides: Sequence[str], folder: Path | None) -> Iterator[tuple[H
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="roftbench"):
         app = GlobalHydra.instance().hydra
         assert app is not None
-        yield app, [*overrides, *search]
+        yield app, [*map(opened, overrides), *search]
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from roftbench.config.registry import default_folder, existing
 from roftbench.errors import UsageError
 
 CONFIG_PARTS = ("job", "hydra", "all")
-OPEN = ("model.kwargs.", "model.pool_kwargs.", "model.blocks.")  # dictionaries whose keys the config does not list
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
@@ -44,7 +43,7 @@ class Arguments:
             name = unknown[0].partition("=")[0]
             options = [text for action in parser._actions for text in action.option_strings]
             raise UsageError(f"unknown option '{name}'", key=name, got=name, allowed=options)
-        found = cls(**{**vars(known), "overrides": tuple(map(_open, known.overrides))})
+        found = cls(**{**vars(known), "overrides": tuple(known.overrides)})
         if (folder := found.config_dir or default_folder()) is not None:
             found = replace(found, config_dir=existing(folder))
         if found.multirun and (found.cfg or found.info):
@@ -60,11 +59,6 @@ class Arguments:
         """The command to which the overrides of one job of the sweep are appended to run it alone."""
         folder = [] if self.config_dir is None else [f"--config-dir={self.config_dir}"]
         return ["roftbench", "run", *folder]
-
-
-def _open(override: str) -> str:
-    """Return an override of arguments for another program's class as one that may add a key."""
-    return f"++{override}" if override.startswith(OPEN) else override
 
 
 class _Parser(argparse.ArgumentParser):

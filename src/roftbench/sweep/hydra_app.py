@@ -23,6 +23,7 @@ from roftbench.config.parse import parse
 from roftbench.config.registry import OF_A_JOB
 from roftbench.errors import JobError, UsageError
 from roftbench.formatting import printable
+from roftbench.overrides import opened
 from roftbench.runner.devices import choose_device
 from roftbench.sweep.arguments import Arguments
 from roftbench.sweep.grid import Compose, expand
@@ -247,7 +248,8 @@ def sweep_texts(settings: DictConfig, overrides: Sequence[str]) -> list[str]:
         problem = f"{several[0]} names several presets: run one after another, shared jobs are run once"
         raise UsageError(problem, key="experiment", got=several[0])
     preset = settings.sweeper.get("params") or {}
-    return [*(f"{key}={value}" for key, value in preset.items() if key not in named), *overrides]
+    texts = [*(f"{key}={value}" for key, value in preset.items() if key not in named), *overrides]
+    return list(map(opened, texts))
 
 
 def _with_threads(context: RunContext, launcher: DictConfig) -> RunContext:
