@@ -81,6 +81,13 @@ def test_time_split_puts_the_latest_into_test_and_cuts_no_date() -> None:
     assert split.note.startswith("test begins at 2022-01-01")
 
 
-def test_a_cell_that_is_no_date_is_named() -> None:
-    with pytest.raises(UsageError, match=r"split\.column=date: row 3 holds 'soon', which is no date"):
-        dates(["2020", "2021-02-03", "soon"], "date", np.array([0, 1, 2]))
+@pytest.mark.parametrize("cell", ["soon", "now", "today"])
+def test_a_cell_that_is_no_date_is_named(cell: str) -> None:
+    with pytest.raises(UsageError, match=rf"split\.column=date: row 3 holds '{cell}', which is no date"):
+        dates(["2020", "2021-02-03", cell], "date", np.array([0, 1, 2]))
+
+
+def test_times_of_several_zones_are_compared_in_utc() -> None:
+    cells = ["2024-03-31T01:30:00+01:00", "2024-03-31T02:30:00+02:00", "2024-03-31T00:30:00Z", "2024-03-31"]
+    found = dates(cells, "date", np.arange(4))
+    assert list(found.astype(str)) == [*["2024-03-31T00:30:00"] * 3, "2024-03-31T00:00:00"]

@@ -111,15 +111,15 @@ class TimeSplit(Splitter):
 
 
 def dates(cells: Sequence[str], column: str, rows: Indices) -> NDArray[np.datetime64]:
-    """Return the dates in cells [N]: years, or dates with the year first (ISO 8601).
+    """Return the dates in cells [N]: years, or dates with the year first (ISO 8601), in UTC where a zone is given.
 
     Raises:
         UsageError: a cell is neither.
     """
     texts = pd.Series([cell.strip() for cell in cells], dtype=str)
-    found = pd.to_datetime(
-        texts.where(~texts.str.fullmatch(r"\d{4}"), texts + "-01-01"), format="ISO8601", errors="coerce"
-    )
+    texts = texts.where(~texts.str.fullmatch(r"\d{4}"), texts + "-01-01")
+    texts = texts.where(texts.str.match(r"\d"), "")  # pandas reads "now" and "today" as dates
+    found = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)  # zones may differ between cells
     if found.isna().any():
         at = int(np.flatnonzero(found.isna())[0])
         raise UsageError(
@@ -128,7 +128,7 @@ def dates(cells: Sequence[str], column: str, rows: Indices) -> NDArray[np.dateti
             key="split.column",
             got=cells[at],
         )
-    return np.asarray(found.to_numpy(dtype="datetime64[s]"))
+    return np.asarray(found.dt.tz_localize(None).to_numpy(dtype="datetime64[s]"))
 
 
 def butina_clusters(molecules: Molecules, cutoff: float) -> Indices:
