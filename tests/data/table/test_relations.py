@@ -70,6 +70,14 @@ def test_usual_names_are_found(own: Path, name: str) -> None:
     assert load(own, TEXT.replace("Standard Relation", name), censored="drop")[0].relation_column == name
 
 
+def test_two_signs_are_not_taken_for_classes(own: Path) -> None:
+    text = "smiles;Relation;pKi\nCCO;'=';7\nCCN;'<';n.d.\nCCC;;6\n"
+    with raises_usage(r"na_values=\[n\.d\.\]", key="dataset.targets") as caught:
+        load(own, text)
+    assert "Relation" not in str(caught.value)
+    assert load(own, text, na_values=["n.d."])[0].targets == ["pKi"]
+
+
 def test_a_column_of_another_name_is_named_by_the_user(own: Path) -> None:
     text = TEXT.replace("Standard Relation", "how")
     assert load(own, text, censored="drop")[0].relation_column is None

@@ -14,6 +14,7 @@ from roftbench.data.smiles import is_smiles
 from roftbench.data.table.identifiers import identifier_kind
 from roftbench.data.table.labels import almost_numeric, as_classes, as_numbers, hint, label_cells, reject
 from roftbench.data.table.reader import Sheet
+from roftbench.data.table.relations import RELATIONS, signs
 from roftbench.errors import UsageError
 from roftbench.overrides import as_needed, quoted_list, shell_word
 
@@ -164,7 +165,8 @@ def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
         problem = f"{len(found)} columns that can be labels, {_listed(found)}"
     else:
         wanted = f"no column of {' and '.join(spec.classes)}" if spec.classes else "no numeric column to predict"
-        almost = [almost_numeric(name, cells) for name, cells in zip(names, columns, strict=True)]
+        read = zip(names, columns, kinds, strict=True)
+        almost = [almost_numeric(name, cells) for name, cells, kind in read if kind != "signs"]
         why = [*left_out, *filter(None, almost)][:5]
         problem = f"{wanted} ({'; '.join(why)})" if why else wanted
     quoted = quoted_list(found[:2])
@@ -217,7 +219,9 @@ def _content_kind(cells: pa.ChunkedArray, classes: Sequence[str] | None) -> str:
     texts = set(pc.unique(pc.utf8_lower(_given(cells))).to_pylist())
     if any(texts == set(pair) for pair in CLASS_WORDS):
         return "class"
-    return "two texts" if len(texts) == 2 and not np.isfinite(known).any() else "text"
+    if len(texts) != 2 or np.isfinite(known).any():
+        return "text"
+    return "signs" if set(pc.unique(signs(_given(cells))).to_pylist()) <= RELATIONS else "two texts"
 
 
 def task(spec: DatasetSpec, sheet: Sheet, targets: Sequence[str]) -> tuple[str, list[str] | None]:
