@@ -280,8 +280,9 @@ def test_a_budget_of_jobs_is_kept(cli: Command) -> None:
 def test_the_printed_command_repeats_a_searched_winner_of_a_file_with_blanks(cli: Command, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "my data (2).csv", {"smiles": SMILES, "y": [len(one) * 0.5 for one in SMILES]})
     more = ("dataset=csv", f"dataset.path='{path}'", "advise.by=random", "advise.search=true")
-    ended, advice = advise_with(cli, *OWN, *more)
+    ended, advice = advise_with(cli, *OWN, *more, "run.overwrite=true")
     assert ended.code == 0, ended
+    assert "run.overwrite" not in " ".join([*advice["commands"], *advice["production"]])
     repeated = cli(*shlex.split(advice["commands"][0])[1:])
     assert (repeated.code, "already done" in repeated.out) == (0, True)
     words = shlex.split(advice["production"][0])

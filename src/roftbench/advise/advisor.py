@@ -29,6 +29,8 @@ from roftbench.overrides import quoted_list
 from roftbench.store.checksums import digest
 from roftbench.sweep.naming import uses
 
+ONCE = ("run.overwrite=", "run.rerun=")  # what was asked of one call is not asked again by the printed commands
+
 
 class Advisor:
     """A race over the labeled molecules of one data set; with `recorded`, time advances by the seconds in records."""
@@ -36,7 +38,8 @@ class Advisor:
     def __init__(
         self, settings: AdviseSettings, overrides: Sequence[str], folder: Path | None, *, recorded: bool = False
     ) -> None:
-        self.settings, self.overrides, self.folder = settings, list(overrides), folder
+        self.settings, self.folder = settings, folder
+        self.overrides = [text for text in overrides if not text.startswith(ONCE)]  # of the printed commands
         self.jobs = RaceJobs(settings, overrides, folder, recorded=recorded)
         self.pool = Pool.opened(Path(settings.pool), self.jobs.dataset) if settings.pool else None
         self.prior = Prior.of(str(self.jobs.dataset.spec.task), len(self.jobs.folds.pool))
