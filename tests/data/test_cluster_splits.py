@@ -8,6 +8,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from roftbench.data.cluster_splits import ButinaSplit, KMeansSplit, SimilaritySplit, TimeSplit, dates
+from roftbench.data.cross_validation import CrossValidation
 from roftbench.data.dataset import MoleculeDataset, load_dataset
 from roftbench.data.split import Splitter
 from roftbench.errors import UsageError
@@ -45,8 +46,18 @@ def test_no_test_molecule_is_as_similar_to_train_as_the_threshold(esol: Molecule
     assert max(max(DataStructs.BulkTanimotoSimilarity(bits[i], rest_of)) for i in split.test) < 0.55
 
 
-def test_a_giant_cluster_is_warned_of(esol: MoleculeDataset) -> None:
-    assert "hardly" in ButinaSplit(cutoff=0.98)(esol).note
+@pytest.mark.parametrize(
+    ("splitter", "remedy"),
+    [
+        (ButinaSplit(cutoff=0.98), "lower split.cutoff"),
+        (SimilaritySplit(threshold=0.05), "raise split.threshold"),
+        (KMeansSplit(num_clusters=2), "raise split.num_clusters"),
+        (CrossValidation(fold=0, folds=2, by="butina", cutoff=0.98), "lower split.cutoff"),
+    ],
+    ids=repr,
+)
+def test_a_giant_cluster_is_warned_of(esol: MoleculeDataset, splitter: Splitter, remedy: str) -> None:
+    assert f"hardly follow the clusters: {remedy}" in splitter(esol).note
     assert "hardly" not in ButinaSplit()(esol).note
 
 

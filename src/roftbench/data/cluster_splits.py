@@ -15,11 +15,14 @@ from roftbench.data.split import Indices, Molecules, Split, Splitter, largest_fi
 from roftbench.errors import UsageError, check_range
 
 GIANT = 0.5  # a cluster with more of the molecules is warned of
+LOWER_CUTOFF = "lower split.cutoff"
 
 
 @dataclass(frozen=True)
 class _Clusters(Splitter):
     """Whole clusters, the largest first into train, as the scaffold split does with scaffolds."""
+
+    remedy: ClassVar[str]  # of one giant cluster
 
     @abstractmethod
     def clusters(self, molecules: Molecules) -> Indices:
@@ -29,13 +32,14 @@ class _Clusters(Splitter):
         """Return the split; its note states how many clusters there are, and how near test is to train."""
         clusters = self.clusters(molecules)
         split = largest_first(clusters, self.fractions)
-        return replace(split, note=f"{cluster_note(clusters)}; {nearness_note(molecules, split)}")
+        return replace(split, note=f"{cluster_note(clusters, self.remedy)}; {nearness_note(molecules, split)}")
 
 
 @dataclass(frozen=True)
 class ButinaSplit(_Clusters):
     """Clusters of Butina (1999) on ECFP4 bits: a center and all molecules within the Tanimoto distance `cutoff`."""
 
+    remedy: ClassVar[str] = LOWER_CUTOFF
     cutoff: float = 0.65
 
     def __post_init__(self) -> None:
@@ -52,6 +56,7 @@ class KMeansSplit(_Clusters):
     """`num_clusters` clusters of k-means on ECFP4 bits, from centers drawn by `seed`."""
 
     seeded: ClassVar[bool] = True
+    remedy: ClassVar[str] = "raise split.num_clusters"
     num_clusters: int = 20
 
     def __post_init__(self) -> None:
@@ -73,6 +78,7 @@ class SimilaritySplit(_Clusters):
     Molecules that a chain of such pairs joins stay together.
     """
 
+    remedy: ClassVar[str] = "raise split.threshold"
     threshold: float = 0.6
 
     def __post_init__(self) -> None:
@@ -138,12 +144,12 @@ def butina_clusters(molecules: Molecules, cutoff: float) -> Indices:
     )
 
 
-def cluster_note(clusters: Indices) -> str:
-    """Return a line on the sizes of clusters [N], with a warning of one that holds most molecules."""
+def cluster_note(clusters: Indices, remedy: str) -> str:
+    """Return a line on the sizes of clusters [N], with a warning and a remedy of one that holds most molecules."""
     sizes = np.unique(clusters, return_counts=True)[1]
     part = sizes.max() / len(clusters)
     text = f"{len(sizes)} clusters, {(sizes == 1).sum()} of one molecule, the largest of {sizes.max()} ({part:.0%})"
-    return text + ", so that the split can hardly follow the clusters: lower the cutoff" * bool(part > GIANT)
+    return text + f", so that the split can hardly follow the clusters: {remedy}" * bool(part > GIANT)
 
 
 def nearness_note(molecules: Molecules, split: Split) -> str:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from roftbench.data.cluster_splits import butina_clusters, cluster_note
+from roftbench.data.cluster_splits import LOWER_CUTOFF, butina_clusters, cluster_note
 from roftbench.data.split import Indices, Molecules, Split, Splitter, members, share
 from roftbench.errors import UsageError, check_choice, check_range
 
@@ -76,7 +76,8 @@ class CrossValidation(Splitter):
             sizes[smallest] += len(group)
         test = parts.pop(self.fold % self.folds)
         train, val = self._validation([group for part in parts for group in part], rng)
-        note = "" if self.by == "random" else cluster_note(numbers)
+        remedy = LOWER_CUTOFF if self.by == "butina" else "take another split.by"
+        note = "" if self.by == "random" else cluster_note(numbers, remedy)
         train_rows, val_rows, test_rows = (np.sort(np.concatenate(part)) for part in (train, val, test))
         return Split(train_rows, val_rows, test_rows, note=note)
 
