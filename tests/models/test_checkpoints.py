@@ -279,6 +279,8 @@ def test_half_precision_that_has_overflowed_is_refused_and_other_is_taken(tmp_pa
         (lambda one: one.to(torch.int8), "is strided int8, the encoder wants strided float32"),
         (lambda one: one.to(torch.complex64), "is strided complex64"),
         (lambda one: one.to_sparse(), "is sparse_coo float32"),
+        (lambda one: one.to(torch.float8_e4m3fn), "is strided float8_e4m3fn"),
+        (lambda one: one.to("meta"), "has no content"),
     ],
 )
 def test_tensors_of_another_kind_are_refused(

@@ -74,6 +74,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another activation": ({"activation": "sine"}, "activation sine"),
     "no width": ({"d_h": None}, "states no d_h"),
     "a fraction": ({"depth": 2.5}, "states no depth"),
+    "infinite": ({"d_h": float("inf")}, "states no d_h"),
+    "no number": ({"depth": float("nan")}, "states no depth"),
+    "too large for a float": ({"dropout": 10**400}, "states no dropout"),
+    "wider than its weights": ({"d_h": 10**7}, r"d_h = 10000000, which its W_i.weight does not have: \(16, 86\)"),
 }
 
 

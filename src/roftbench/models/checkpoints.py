@@ -149,7 +149,10 @@ def _misfit(key: str, found: Tensor, wanted: Tensor) -> str | None:
     """Return why a tensor cannot be loaded into another one, or None."""
     if found.shape != wanted.shape:
         return f"{key} is {tuple(found.shape)}, the encoder wants {tuple(wanted.shape)}"
-    if found.layout != torch.strided or (wanted.is_floating_point() and not found.is_floating_point()):
+    if found.is_meta:
+        return f"{key} has no content"
+    real = found.is_floating_point() and found.itemsize > 1  # 8-bit floats have no arithmetic
+    if found.layout != torch.strided or (wanted.is_floating_point() and not real):
         return f"{key} is {found.layout} {found.dtype}, the encoder wants {wanted.layout} {wanted.dtype}".replace(
             "torch.", ""
         )

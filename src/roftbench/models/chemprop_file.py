@@ -5,6 +5,7 @@ batch norm and predictor; the predictor is left out. CheMeleon's file holds a me
 chemprop pools by the mean.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -49,13 +50,23 @@ def read_model(content: bytes, what: str) -> Weights | None:
     if not isinstance(given, dict) or not isinstance(state, dict) or not all(map(_is_tensor, state.items())):
         raise _refused(what, "has no table of hyperparameters or no state dict")
     if "message_passing" not in given:
-        return Weights({**state}, {**_passing(given, what), "aggregation": "mean", "norm": 100.0, "batch_norm": False})
+        pooled = {"aggregation": "mean", "norm": 100.0, "batch_norm": False}
+        return _checked(Weights({**state}, {**_passing(given, what), **pooled}), what)
     passing, pooling = given["message_passing"], given.get("agg")
     if not isinstance(passing, dict) or not isinstance(pooling, dict):
         raise _refused(what, "states neither message passing nor aggregation")
     kept = {key.removeprefix(BLOCK): one for key, one in state.items() if key.startswith((BLOCK, "bn."))}
     arguments = {**_passing(passing, what), **_aggregation(pooling, what)}
-    return Weights(kept, {**arguments, "batch_norm": bool(given.get("batch_norm"))})
+    return _checked(Weights(kept, {**arguments, "batch_norm": bool(given.get("batch_norm"))}), what)
+
+
+def _checked(found: Weights, what: str) -> Weights:
+    """Return weights whose width is the one stated: a network as wide as a damaged number could fill the memory."""
+    weight, width = found.state.get("W_i.weight"), found.arguments["dim"]
+    if weight is None or weight.dim() != 2 or len(weight) != width:
+        shape = "none" if weight is None else tuple(weight.shape)
+        raise _refused(what, f"states d_h = {width}, which its W_i.weight does not have: {shape}")
+    return found
 
 
 def _is_tensor(item: tuple[Any, Any]) -> bool:
@@ -114,6 +125,10 @@ def _activation(given: Any, what: str) -> str:
 
 def _number(given: dict[str, Any], name: str, kind: type, what: str) -> Any:
     value = given.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or kind(value) != value:
-        raise _refused(what, f"states no {name}")
-    return kind(value)
+    try:
+        number = kind(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if number is not None and number == value and math.isfinite(number):
+            return number
+    except (OverflowError, ValueError):  # infinite, not a number, or too large
+        pass
+    raise _refused(what, f"states no {name}")

@@ -25,13 +25,15 @@ from roftbench.models.directed_edges import DirectedEdges
 from roftbench.models.encoder import Nodes, Weights, is_hooked
 from roftbench.models.multi_hot import KINDS, MultiHot, bond_kind
 
+DEEPEST = 100  # steps; chemprop's own search ends at 6, and no weight of a file bounds what it states
+
 
 class DMPNN(Accelerated):
     """Encoder of chemprop: directed message passing, aggregation and, if the file has one, its batch norm.
 
     Args:
         dim: width of the states, chemprop's `d_h`.
-        depth: number of steps, the first of them without messages.
+        depth: number of steps, 1 to 100, the first of them without messages.
         features: kind of atom and bond vectors: v1, v2, organic or rigr.
         bias: whether W_i and W_h have a bias.
         undirected: average the states of both directions of a bond before each step.
@@ -58,8 +60,9 @@ class DMPNN(Accelerated):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        if dim < 1 or depth < 1 or not 0 <= dropout < 1 or norm <= 0:
-            raise ValueError(f"dim ≥ 1, depth ≥ 1, 0 ≤ dropout < 1, norm > 0; got {dim}, {depth}, {dropout}, {norm}")
+        if dim < 1 or not 1 <= depth <= DEEPEST or not 0 <= dropout < 1 or norm <= 0:
+            allowed = f"dim ≥ 1, 1 ≤ depth ≤ {DEEPEST}, 0 ≤ dropout < 1, norm > 0"
+            raise ValueError(f"{allowed}; got {dim}, {depth}, {dropout}, {norm}")
         check_choice("features", features, KINDS)
         check_choice("activation", activation, ACTIVATIONS)
         check_choice("aggregation", aggregation, AGGREGATIONS.values())
