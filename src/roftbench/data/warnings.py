@@ -10,6 +10,11 @@ from roftbench.data.duplicates import across_parts
 from roftbench.data.predefined import PARTS
 from roftbench.data.split import Split
 
+EMPTY = {  # what a part without a label of a task cannot do
+    "train": "nothing is learned for them",
+    "val": "no epoch is selected and nothing is calibrated for them",
+    "test": "the test score is that of the others",
+}
 LOW, HIGH = 0.01, 100.0  # range of standard deviations of labels that need no scaling
 
 
@@ -26,8 +31,8 @@ def warnings_of(dataset: MoleculeDataset, parts: Split, used: Collection[str] = 
         without = int((~known.any(axis=1)).sum())
         if without and (y.shape[1] > 1 or name == "train"):  # others are counted once, where parts are cut
             found.append(f"{without} of {len(y)} {name} molecules have no label: they are counted, and tell nothing")
-        if name == "train" and (empty := int((~known.any(axis=0)).sum())):
-            found.append(f"the train part has no label in {empty} of {y.shape[1]} tasks: nothing is learned for them")
+        if empty := int((~known.any(axis=0)).sum()):
+            found.append(f"the {name} part has no label in {empty} of {y.shape[1]} tasks: {EMPTY[name]}")
         if dataset.spec.task == "classification":
             one_class = known.any(axis=0) & ~(((y == 0).any(axis=0)) & ((y == 1).any(axis=0)))
             if one_class.any():
