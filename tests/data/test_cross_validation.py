@@ -96,12 +96,18 @@ def test_more_folds_than_groups_are_refused(molecules: Given) -> None:
         CrossValidation(folds=50, fold=0, by="scaffold")(molecules)
 
 
-def test_one_giant_group_is_named_in_the_note() -> None:
-    groups = np.array([0] * 70 + list(range(1, 31)))
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (70, "70 (70%), so that the split can hardly follow the clusters: take another split.by"),
+        (30, "30 (30%), more than one of 5 folds, which differ in size: take another split.by"),
+        (20, "20 (20%)"),
+    ],
+)
+def test_a_group_larger_than_a_fold_is_named_in_the_note(size: int, words: str) -> None:
+    groups = np.array([0] * size + list(range(1, 101 - size)))
     cut = CrossValidation(fold=0, by="scaffold")(Given(np.ones(100, np.int64), groups))
-    assert (
-        "the largest of 70 (70%), so that the split can hardly follow the clusters: take another split.by" in cut.note
-    )
+    assert cut.note.endswith(f"the largest of {words}")
 
 
 @pytest.mark.parametrize(

@@ -144,12 +144,19 @@ def butina_clusters(molecules: Molecules, cutoff: float) -> Indices:
     )
 
 
-def cluster_note(clusters: Indices, remedy: str) -> str:
-    """Return a line on the sizes of clusters [N], with a warning and a remedy of one that holds most molecules."""
+def cluster_note(clusters: Indices, remedy: str, folds: int | None = None) -> str:
+    """Return a line on the sizes of clusters [N], with a warning of one that holds most molecules or more than a fold.
+
+    `remedy` ends the warning.
+    """
     sizes = np.unique(clusters, return_counts=True)[1]
     part = sizes.max() / len(clusters)
     text = f"{len(sizes)} clusters, {(sizes == 1).sum()} of one molecule, the largest of {sizes.max()} ({part:.0%})"
-    return text + f", so that the split can hardly follow the clusters: {remedy}" * bool(part > GIANT)
+    if part > GIANT:
+        return f"{text}, so that the split can hardly follow the clusters: {remedy}"
+    if folds is not None and part > 1 / folds:
+        return f"{text}, more than one of {folds} folds, which differ in size: {remedy}"
+    return text
 
 
 def nearness_note(molecules: Molecules, split: Split) -> str:

@@ -77,7 +77,7 @@ class CrossValidation(Splitter):
         test = parts.pop(self.fold % self.folds)
         train, val = self._validation([group for part in parts for group in part], rng)
         remedy = LOWER_CUTOFF if self.by == "butina" else "take another split.by"
-        note = "" if self.by == "random" else cluster_note(numbers, remedy)
+        note = "" if self.by == "random" else cluster_note(numbers, remedy, self.folds)
         train_rows, val_rows, test_rows = (np.sort(np.concatenate(part)) for part in (train, val, test))
         return Split(train_rows, val_rows, test_rows, note=note)
 
