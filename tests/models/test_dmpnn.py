@@ -240,8 +240,13 @@ def test_under_autocast_it_computes_the_same_in_lower_precision() -> None:
     assert all(torch.isfinite(one.grad).all() for one in encoder.parameters())
 
 
-@pytest.mark.parametrize("wrong", [{"dim": 0}, {"depth": 0}, {"depth": 10**9}, {"dropout": 1.0}, {"norm": 0.0},
-                                   {"features": "v3"}, {"activation": "sine"}, {"aggregation": "attentive"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"dim": 0}, {"depth": 0}, {"depth": 10**9}, {"dropout": 1.0}, {"norm": 0.0}),
+        *({"features": "v3"}, {"activation": "sine"}, {"aggregation": "attentive"}),
+    ],
+)
 def test_impossible_arguments_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         DMPNN(**wrong)
