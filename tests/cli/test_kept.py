@@ -95,6 +95,7 @@ def test_a_name_is_given_to_a_model_that_is_saved_already_and_to_seeds_together(
     assert len(roftbench.load("both", device="cpu").saved) == 2
     [row] = [one for one in json.loads(cli("list", "kept", "--json").out) if one["name"] == "both"]
     assert len(row["keys"]) == 2
+    assert ", test, each of 2 alone " in cli("list", "kept").out
 
 
 def test_a_cross_validation_gives_its_name_to_the_model_of_all_labels(cli: Command) -> None:

@@ -96,5 +96,6 @@ def _cells(row: KeptRow) -> list[str]:
 def _score(row: KeptRow) -> str:
     spread = "" if row.std is None else f" ± {score_text(row.std)}"
     seeds = f" × {row.seeds} seeds" if row.seeds > 1 else ""
-    judged = f"{row.folds} folds{seeds}" if row.folds > 1 else "test"
+    alone = f", each of {len(row.keys)} alone" if len(row.keys) > 1 else ""  # together they may be better
+    judged = f"{row.folds} folds{seeds}" if row.folds > 1 else f"test{alone}"
     return f"{row.metric} {score_text(row.score)}{spread}, {judged}"
