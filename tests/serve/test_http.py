@@ -64,6 +64,7 @@ def test_the_downloaded_table_is_that_of_predict(served: Served, kept: Lab, cli:
     [
         ("CCO ethanol\n\n  c1ccccc1\tthe ring \n", [("CCO", "ethanol"), ("c1ccccc1", "the ring")]),
         ("smiles\nCCO\n", [("CCO", "")]),
+        ("SMILES Name \nCCO x\n", [("CCO", "x")]),
         ("CCO |$a;b;c$| named", [("CCO |$a;b;c$|", "named")]),
         ("Compound ID\tSMILES\nA-1\tCCO\nA-2\tC,C\n", [("CCO", "A-1"), ("C,C", "A-2")]),
         ("smiles;name\nCCO;x\n", [("CCO", "x")]),

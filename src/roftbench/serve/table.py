@@ -88,7 +88,8 @@ def _as_table(content: bytes) -> bytes:
     head = [cell.strip().strip('"').lower() for cell in first.replace("\t", ",").replace(";", ",").split(",")]
     if len(head) > 1 and any(name in head for name in SMILES_NAMES):
         return content
-    lines = rest.splitlines() if head[0] in SMILES_NAMES else text.splitlines()
+    titled = head[0].partition(" ")[0] in SMILES_NAMES  # RDKit begins files of SMILES with "SMILES Name"
+    lines = (rest if titled else text).splitlines()
     return csv_lines([["smiles", "name"], *(_cells(line) for line in lines if line.strip())]).encode()
 
 
