@@ -1,1 +1,1 @@
-"""`roftbench advise`: which model and method to use for a table of few labels, found out within a budget."""
+"""`roftbench advise`: choose a model and a method for a table with few labels, within a budget."""

@@ -94,7 +94,7 @@ class Costs:
         self._starts[model] = min(start, self._starts.get(model, start))
 
     def _charge(self, timed: Timed, record: Record) -> float:
-        """Return what a job's record says that it took, each fit once, whoever of the race needed it first."""
+        """Return the recorded seconds of a job; a fit counts only for the first job of the race that needs it."""
         spans = record.seconds
         seconds = spans["total"]
         if timed.job.method.search:  # of fits with one name only the sum is known

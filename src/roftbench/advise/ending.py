@@ -1,4 +1,4 @@
-"""End of a race: why it stopped, whether it is decided nevertheless, and which budget would be enough."""
+"""End of a race: why it stopped, whether it is decided nevertheless, and the budget that would suffice."""
 
 import math
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ class Evidence:
 
     @classmethod
     def of(cls, jobs: RaceJobs, candidates: Sequence[Candidate]) -> "Evidence":
-        """Return the panels of candidates; a fold of a figure is a job of it."""
+        """Return the panels of candidates; each fold is a job of the figure."""
         dataset, count = jobs.dataset, jobs.settings.folds
         folds = range(count)
         shown = [one for one in dict.fromkeys(candidates) if one.covers(count)]

@@ -35,7 +35,7 @@ def reasons(advice: Advice) -> list[str]:
 
 
 def _open(advice: Advice) -> str:
-    """Return what the budget left open, and which budget would be enough."""
+    """Return what the budget left open, and the budget that would suffice."""
     ending = advice.ending
     if not ending.stopped:
         return ""

@@ -86,7 +86,7 @@ def cause(job: Job, dataset: MoleculeDataset, whole: Split) -> str:
 
 
 def _labeled(dataset: MoleculeDataset, split: Split) -> Split:
-    """Return a split without molecules that have no label: they teach and test nothing, and are no labels to count."""
+    """Return a split without molecules that have no label: they are not used and do not count as labels."""
     train, val, test = (part[dataset.labeled[part]] for part in (split.train, split.val, split.test))
     return replace(split, train=train, val=val, test=test)
 

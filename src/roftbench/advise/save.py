@@ -45,7 +45,7 @@ def save_model(job: Job, env: RunContext, calibration: HeldOut | None) -> Path:
 
 
 def check_keep(wanted: str, env: RunContext, by: str, folder: Path | None) -> None:
-    """Raise UsageError if the name that is wanted for the winner is that of other models; "" is always free."""
+    """Raise UsageError if the requested name for the winner belongs to other models; "" is always free."""
     if wanted:
         check_no_pretrained(KEY, wanted, folder)
         Names(env.store).check_free(KEY, Kept(wanted, (), by), overwrite=env.run.overwrite)
@@ -67,7 +67,7 @@ def give_name(wanted: str, dataset: str, keys: Sequence[str], env: RunContext, b
 
 
 def _proposed(dataset: str) -> Iterator[str]:
-    """Return a data set's name, with "-" in place of what no name holds, and the same with numbers."""
+    """Return a data set's name, with "-" in place of characters that names cannot have, then the same with numbers."""
     text = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset)[: LONGEST - 10].strip("._-")
     stem = text if is_name(text) else f"model-{text}".rstrip("-")
     return itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))

@@ -1,1 +1,1 @@
-"""From records to tables: pure functions over what the jobs left behind."""
+"""From records to tables: pure functions of the records of jobs."""

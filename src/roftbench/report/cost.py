@@ -1,4 +1,4 @@
-"""What jobs cost: seconds of the fits that a method needs, whether or not a job found them in the store."""
+"""Cost of jobs: seconds of the fits that a method needs, including those that were already in the store."""
 
 import math
 from collections.abc import Iterable, Mapping

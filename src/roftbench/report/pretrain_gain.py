@@ -1,4 +1,4 @@
-"""What pretraining gives a method: its score less that of the same job on random weights (docs/tables.md)."""
+"""Gain from pretraining: a method's score minus that of the same job on random weights (docs/tables.md)."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -62,7 +62,7 @@ class _Texts:
         self._known: dict[tuple[int, str], tuple[Any, str]] = {}
 
     def pair(self, job: dict[str, Any]) -> tuple[Any, ...]:
-        """Return what two jobs share that differ in the weights of the model."""
+        """Return the common parts of two jobs that differ only in the weights of the model."""
         parts = [self._of(job[part]) for part in SHARED]
         model, method = self._of(job["model"], "target", "params"), self._of(job["method"], "name", "target", "code")
         versions = (job["protocol"], job["method"].get("protocol"), job.get("featurizer"))

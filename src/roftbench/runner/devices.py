@@ -74,7 +74,7 @@ def is_stored(key: str, context: RunContext) -> bool:
 
 @contextmanager
 def reserved_device(name: str, folder: Path, jobs_per_gpu: int) -> Iterator[str]:
-    """Yield the device to run on: for `auto` and `cuda`, a GPU with a free slot, held meanwhile; else the one named.
+    """Yield the device to run on: for `auto` and `cuda`, a GPU whose slot is held in the block; else the named one.
 
     Processes of this machine share slots through lock files in `folder`. Without a GPU the name is returned as it is.
     GPU memory that torch caches is released at the end: another process may need it.
@@ -109,7 +109,7 @@ def _cache_released() -> Iterator[None]:
 
 @contextmanager
 def gpu_slot(names: Sequence[str], folder: Path, jobs_per_gpu: int) -> Iterator[int]:
-    """Yield the number of a GPU with a free slot, held meanwhile; waits until there is one.
+    """Yield the number of a GPU whose slot is held in the block; waits until one is free.
 
     The first slot of every GPU is taken before the second of any. The slot of a process that is killed becomes free.
     """

@@ -18,7 +18,7 @@ from roftbench.store.tensors import Entry
 
 
 def embeddings(job: Job, context: RunContext, dataset: MoleculeDataset, device: torch.device) -> NDArray[np.float32]:
-    """Return the pooled representations of the N molecules by the job's encoder as it is, [N, d].
+    """Return the pooled representations of the N molecules by the job's encoder before fine-tuning, [N, d].
 
     They are computed for all molecules at the first use and cached beside the graphs.
 

@@ -29,7 +29,7 @@ ENCODER = "encoder"  # prefix of the weights of the encoder whose embeddings are
 
 
 class EstimatorExperiment(Experiment):
-    """Estimators on features [N, D]: a fingerprint, or the embeddings of a frozen encoder, which only need a device."""
+    """Estimators on features [N, D]: a fingerprint, or embeddings of a frozen encoder, which alone use the device."""
 
     method: Estimator
 

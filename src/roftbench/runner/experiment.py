@@ -141,7 +141,7 @@ class Experiment(ABC):
                 one = self._try(candidate)
             except SkipJob:
                 raise
-            except JobError as error:  # diverged: ranked last, and the other candidates go on
+            except JobError as error:  # diverged: ranked last, and the other candidates are still fitted
                 results.append(self._lost(candidate, error))
                 continue
             results.append(one.result)

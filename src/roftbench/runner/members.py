@@ -1,4 +1,4 @@
-"""Several fits within a job, and what a method makes its final weights from."""
+"""Several fits within a job, and the `Fitted` from which a method makes its final weights."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -104,7 +104,7 @@ def divided(objective: Objective, fold: Fold, seed: int) -> tuple[Objective, Ten
 
 
 def fitted_for(experiment: "NetworkExperiment", tuned: State) -> Fitted:
-    """Return what a method makes its final weights from."""
+    """Return the fit, with its validation losses and scores, from which a method makes its final weights."""
     model, objective = experiment.model.eval().requires_grad_(False), experiment.objective
     size, shared, held_out = experiment.job.train.batch_size, shared_layers(model.encoder), experiment.held_out
     index = held_out.to(experiment.device).split(size)

@@ -223,7 +223,7 @@ class NetworkExperiment(Experiment):
         return Fit(state=state, **{**known, "history": history})
 
     def finished(self, make: Callable[[], Finished], need: Needed | None) -> Finished:
-        """Return what a method makes of its fits; with `need`, one that is fitted, it is stored like a stage."""
+        """Return the result of `Method.finish` or `combine`; with `need` (it is fitted), stored like a stage."""
 
         def finish() -> Entry:
             began = time.monotonic()
@@ -267,7 +267,7 @@ class NetworkExperiment(Experiment):
         return {name: tensor.to(self.device, copy=True) for name, tensor in stored[0].items()}, stored[1]
 
     def given(self, tuned: State) -> Fitted:
-        """Return what a method makes its final weights from."""
+        """Return the fit of the present network as `Method.finish` and `Method.combine` receive it."""
         return fitted_for(self, tuned)
 
 

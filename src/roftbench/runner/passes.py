@@ -33,10 +33,10 @@ class Passes(Protocol):
     """The forward passes of a stage."""
 
     def train(self) -> None:
-        """Set the model, as far as it runs, to training."""
+        """Set the parts of the model that run to training mode."""
 
     def eval(self) -> None:
-        """Set the model, as far as it runs, to evaluation."""
+        """Set the parts of the model that run to evaluation mode."""
 
     def losses(self, batches: Sequence[Tensor]) -> Iterator[Callable[[], Tensor]]:
         """Yield a function that computes the loss, per training batch of indices on the host."""

@@ -1,4 +1,4 @@
-"""Versions, commit and machine that a record names (docs/protocol.md §5)."""
+"""Versions, commit and machine of a record (docs/protocol.md §5)."""
 
 import os
 import platform

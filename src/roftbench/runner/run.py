@@ -32,7 +32,7 @@ Save = Callable[[Experiment, Record], object]
 
 
 @dataclass(frozen=True)
-class Began:
+class StartTime:
     """When a job began, in seconds of the clock and of this process on all cores."""
 
     wall: float = field(default_factory=lambda: time.monotonic())  # looked up when used: scripts replace the clock
@@ -111,7 +111,7 @@ def _tracked(job: Job, context: RunContext, announce: Announce, save: Save | Non
 def _run(job: Job, context: RunContext, announce: Announce, save: Save | None, tracking: Tracking) -> Outcome:
     """Run a job without its record and store the result."""
     store = context.store
-    began = Began()
+    began = StartTime()
     reset_peak()
     device, loaded = CPU, False
     try:
@@ -139,7 +139,7 @@ def _run(job: Job, context: RunContext, announce: Announce, save: Save | None, t
     return Outcome(record) if job.refit else _stored(job, context, record, began, device)
 
 
-def _stored(job: Job, context: RunContext, record: Record, began: Began, device: torch.device) -> Outcome:
+def _stored(job: Job, context: RunContext, record: Record, began: StartTime, device: torch.device) -> Outcome:
     """Store the record of a finished job, unless it was run again only to save its model."""
     store = context.store
     if not context.run.rerun and (done := store.get(job.key)) is not None:

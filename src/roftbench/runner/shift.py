@@ -1,4 +1,4 @@
-"""How far a fit has moved from the pretrained model, in weights and in representations (docs/protocol.md §5)."""
+"""Distance of a fit from the pretrained model, in weights and in representations (docs/protocol.md §5)."""
 
 import math
 import re

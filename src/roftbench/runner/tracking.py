@@ -1,4 +1,4 @@
-"""Calls of the callback of a job (`run.logger`), whose errors cost the log and not the job."""
+"""Calls of the callback of a job (`run.logger`), whose errors affect the log and not the job."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class Tracking:
-    """Calls the callback of a context until its first error, and `job_ended` in any case; without one, nothing.
+    """Calls the callback of a context, if it has one, until its first error, and always `job_ended`.
 
     Attributes:
         result: what `job_ended` receives; to be set once the job has its record.

@@ -131,7 +131,7 @@ def _wins(score: float | None, best: _Best | None, objective: Objective) -> bool
 
 @contextmanager
 def replaced(model: Predictor, state: State | None) -> Iterator[None]:
-    """Put tensors into a model in place inside the block, and those of before afterwards; None: change nothing."""
+    """Put tensors into a model in place and restore the previous ones after the block; None: change nothing."""
     before = None if state is None else copy_state(model, state)
     if state is not None:
         model.load_state_dict(state, strict=False)

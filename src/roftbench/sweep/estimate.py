@@ -77,7 +77,7 @@ def estimate(plan: Plan, records: Iterable[RecordSummary]) -> Estimate:
 
 
 def _own(one: Planned, size: "Sizes", rates: Rates, in_store: Container[str]) -> tuple[dict[str, float], str]:
-    """Return seconds by fit, of the fits that are not in the store, and ""; or nothing and why there is no estimate."""
+    """Return the seconds of each fit that is not in the store, and ""; or nothing and why there is no estimate."""
     model, dataset = one.job.model.name, str(one.job.dataset.name)
     if not one.fits:
         method, search = one.job.method.name, one.job.method.search
@@ -152,7 +152,7 @@ class _MissingFiles:
         self._known: dict[tuple[Source, Places], bool] = {}
 
     def of(self, one: Planned) -> str | None:
-        """Return what a job lacks and how to get it; None if it lacks nothing."""
+        """Return the missing files of a job and how to get them; None if none is missing."""
         for source in one.job.sources():
             file = source, one.context.places
             if file not in self._known:

@@ -78,7 +78,7 @@ def _axes(texts: Sequence[str]) -> dict[str, list[str]]:
 
 
 def check_can_be_swept(override: Override, key: str) -> None:
-    """Raise UsageError if an override has several values that cannot be listed, or that make no other job."""
+    """Raise UsageError if an override has several values that cannot be listed, or that do not change the job."""
     got = override.input_line
     if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
         raise UsageError(f"{got}: glob() is not supported; list the names with commas", key=key, got=got)

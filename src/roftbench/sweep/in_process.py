@@ -35,7 +35,7 @@ class InProcess:
 
 
 def suffices(settings: DictConfig) -> bool:
-    """Return whether Hydra's part of the config asks nothing of it for each job: another launcher, or callbacks."""
+    """Return whether jobs can run without Hydra, which only other launchers, callbacks and job settings need."""
     asked = settings.get("callbacks"), settings.job.get("chdir"), settings.job.get("env_set")
     return str(settings.launcher.get("_target_", "")).endswith(".BasicLauncher") and not any(asked)
 

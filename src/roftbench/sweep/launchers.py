@@ -77,7 +77,7 @@ def threads(launcher: Mapping[str, Any]) -> int | None:
 
 
 def set_following(launcher: Any, config: Mapping[str, Any]) -> None:
-    """Make the workers of a launcher end with this process; those of joblib would stay."""
+    """Make the workers of a launcher end with this process, as those of joblib otherwise keep running."""
     if _class(config) == "JoblibLauncher":
         launcher.joblib |= following()
 
@@ -100,7 +100,7 @@ def awaited(launcher: Mapping[str, Any], interrupted: Sequence[Callable[[], bool
 
 
 def remedy(launcher: Mapping[str, Any]) -> str:
-    """Return advice on a worker that was lost twice, where the reason has none."""
+    """Return advice on a worker that was lost twice, if the reason contains none."""
     return "" if _class(launcher) == "SlurmLauncher" else "; if memory ran out, run fewer jobs at a time"
 
 

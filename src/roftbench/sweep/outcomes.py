@@ -1,4 +1,4 @@
-"""How the jobs of a sweep end, read from the store: whatever launched them, and in whichever process they ran."""
+"""Outcomes of the jobs of a sweep, read from the store, independently of launcher and process."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class JobOutcome:
 
 
 class Outcomes:
-    """The jobs that have ended since this object was made: the record or the failure of each is there, and new."""
+    """The jobs that have ended since this object was made: each has a new record or failure."""
 
     def __init__(self, jobs: Iterable[Planned]) -> None:
         self._before = {one.key: _before(one) for one in jobs}
@@ -71,9 +71,9 @@ class Outcomes:
 
 
 def _before(one: Planned) -> tuple[int | None, int | None]:
-    """Return the stamps that a job must not have to have ended.
+    """Return the times of writing before a sweep; a job has ended when they differ.
 
-    Planning takes its time, and another sweep may have finished the job meanwhile: its record is new then.
+    Planning takes time, and another sweep may have finished the job meanwhile: its record then counts as new.
     """
     record, failure = _stamps(one)
     return None if one.context.is_finished(one.key) else record, failure

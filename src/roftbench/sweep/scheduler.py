@@ -38,7 +38,7 @@ Launch = Callable[[Sequence[Sequence[str]], int], Sequence[JobReply]]
 BUSY_SECONDS = 1.0
 # Exceptions of workers that died: one that is killed while it starts has no job yet, and is launched once more.
 WORKER_DIED = ("UncompletedJobError", "TerminatedWorkerError")
-IDLE = 3  # launches in a row that may run nothing: another sweep may just have given up its jobs
+IDLE = 3  # launches in a row that may run nothing: another sweep may just have released its jobs
 SEEN_SECONDS = 90.0  # until a shared folder shows files of another machine: NFS needs up to 60
 RESUME = "Finished jobs are kept; the same command continues"
 CHANGED = (
@@ -80,7 +80,7 @@ class Scheduler:
         self.plan, self.launch, self.launcher = plan, launch, launcher
         self.parallel = workers(launcher) != 1
         ordered = in_groups(plan.open) if self.parallel else plan.open
-        # What ran when a process was killed may be the reason, for want of memory for example: it comes last.
+        # What ran when a process was killed may be the reason, for example by its use of memory: it comes last.
         self.todo = sorted(ordered, key=lambda one: one.store.interrupted(one.key))
         self.number = {one.key: number for number, one in enumerate(self.todo)}
         self.outcomes = Outcomes(self.todo)
@@ -145,7 +145,7 @@ class Scheduler:
                 raise
             except Exception as error:  # launchers raise various types when a worker dies
                 return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-            self._heed(replies, {number + place: one for place, one in enumerate(chunk)})
+            self._check_replies(replies, {number + place: one for place, one in enumerate(chunk)})
             if not self.parallel:
                 self.progress.look()
         return ""
@@ -162,7 +162,7 @@ class Scheduler:
         size = (most_at_once(self.launcher) or len(batch)) if self.parallel else 1
         return [batch[first : first + size] for first in range(0, len(batch), size)]
 
-    def _heed(self, replies: Sequence[JobReply], launched: Mapping[int, Planned]) -> None:
+    def _check_replies(self, replies: Sequence[JobReply], launched: Mapping[int, Planned]) -> None:
         """Check the replies of workers against the launched jobs, by their numbers, and wait for ended ones."""
         for reply in replies:
             one = launched[reply.number]

@@ -34,7 +34,7 @@ def _values(jobs: Sequence[Planned]) -> dict[str, set[str]]:
 def score_table(jobs: Sequence[Planned], outcomes: Mapping[str, JobOutcome]) -> str:
     """Return test scores by each data set's metric, of jobs that are done, now or before.
 
-    Empty where there is nothing to compare: fewer than two done jobs, or more cells than fit a glance.
+    Empty where there is nothing to compare: fewer than two done jobs, or more cells than can be read at a glance.
     """
     keys = varying(jobs)
     cells: dict[Cell, list[Planned]] = {}

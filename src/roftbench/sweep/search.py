@@ -129,7 +129,7 @@ class Search:
         """
         prepare([one for plan in self.corners for one in plan.jobs])
         with self._alone():
-            _Course(self, self.trials(), launch, command).run()
+            _RunningSearch(self, self.trials(), launch, command).run()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -143,8 +143,8 @@ class Search:
             ) from None
 
 
-class _Course:
-    """A search at work."""
+class _RunningSearch:
+    """A search while it runs: asks for trials, runs their jobs and reports."""
 
     def __init__(
         self, search: Search, trials: Trials, launch: Callable[[Plan], Launch], command: Sequence[str]
@@ -251,7 +251,7 @@ class _Course:
 
 
 def _alone(words: Sequence[str]) -> list[str]:
-    """Return a command without what concerns the search and not its jobs."""
+    """Return a command without the options of the search itself."""
     return [word for word in words if not word.lstrip("+~").startswith("hydra")]
 
 
@@ -280,7 +280,7 @@ def _scored(trial: Trial, plan: Plan) -> Trial:
 
 
 class _TrialProgress(Progress):
-    """What the jobs of some trials print; test scores are left out, as they must not choose.
+    """Progress of the jobs of some trials; test scores are left out, as they must not influence the choice.
 
     `labels` are the lines by key of the job, `noticed` the warnings that were printed before.
     """

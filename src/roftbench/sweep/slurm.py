@@ -1,6 +1,6 @@
 """Slurm tasks that a sweep waits for: their state comes from the queue, and from the store where the queue has none.
 
-submitit reads it from Slurm's accounting, which many clusters lack: it would wait for a killed task without end.
+submitit reads it from Slurm's accounting, which many clusters lack: it would wait for a killed task forever.
 """
 
 import os

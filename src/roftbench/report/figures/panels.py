@@ -1,4 +1,4 @@
-"""What figures of single predictions share: the points of a cell, and panels side by side, one per cell."""
+"""Common parts of figures of single predictions: the points of a cell, and panels side by side, one per cell."""
 
 import math
 from collections.abc import Sequence

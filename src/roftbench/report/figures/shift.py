@@ -1,4 +1,4 @@
-"""Which block moves, and does moving pay: parameter shifts by block, and scores against the shift of features."""
+"""Parameter shifts by block, and scores against the feature shift."""
 
 import math
 from typing import TYPE_CHECKING

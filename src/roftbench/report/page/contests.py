@@ -1,4 +1,4 @@
-"""Rows of the page's tables compared inside each data set: what is bold, by every metric, and the tests by its own."""
+"""Rows of the page's tables compared inside each data set: bold cells by every metric, and the tests by its own."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -23,7 +23,7 @@ _Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class Beside:
-    """What a page shows beside its tables.
+    """Contents of a page other than its tables.
 
     Attributes:
         images: pictures of predictions.
@@ -37,7 +37,7 @@ class Beside:
 
 
 def beside_tables(store: Store, long: pd.DataFrame, paths: Paths) -> Beside:
-    """Return what a page of a store shows beside its tables; predictions are read only for what is drawn."""
+    """Return the contents of a page of a store other than its tables; predictions are read only for what is drawn."""
     found = Beside(advice=read_advice(store.root))
     if count_groups(long) > GROUPS or long["key"].nunique() > JOBS:
         return found

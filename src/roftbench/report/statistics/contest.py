@@ -29,11 +29,11 @@ Kind = Literal["folds", "splits", "subsets", "seeds"]
 NAMES: dict[Kind, str] = {"folds": "fold", "splits": "split", "subsets": "label subset", "seeds": "seed"}
 TUKEY, CONOVER = "Tukey HSD", "Conover–Friedman"
 LARGEST = 1e100  # score of a test; those of trainings that diverged are beyond all comparison
-MIN_SEEDS = 3  # of one split, from which rows are compared in words; two say too little even of training
+MIN_SEEDS = 3  # of one split, from which rows are compared in words; two are too few even for the variation of training
 
 
 def units(replicates: Iterable[str]) -> tuple[list[str], Kind]:
-    """Return what is compared pairwise, in order, and how it differs: folds, splits or subsets, else seeds.
+    """Return the units that are compared pairwise, in order, and how they differ: folds, splits or subsets, else seeds.
 
     Several seeds or label subsets of one fold or split, or seeds of one subset, are not independent: they are averaged,
     and count once.
@@ -48,7 +48,7 @@ def units(replicates: Iterable[str]) -> tuple[list[str], Kind]:
 
 
 def _unit(replicate: str, kind: Kind) -> str:
-    """Return the part of a replicate that tells a fold (of a split seed), a split or a label subset from others."""
+    """Return the part of a replicate that identifies a fold (of a split seed), a split or a label subset."""
     if kind == "seeds":
         return replicate
     seed, _, draw = replicate.partition("/")
@@ -158,7 +158,7 @@ class Contest:
 
     @cached_property
     def best_set(self) -> frozenset[int]:
-        """The rows that cannot be told from the best; empty where nothing can be tested."""
+        """The rows that are not distinguishable from the best; empty where nothing can be tested."""
         return best_set(self.scores, self.sign < 0) if self.tested else frozenset()
 
     @cached_property

@@ -1,7 +1,7 @@
 """Methods compared within one data set: their scores on the same folds of a repeated cross-validation.
 
 Scores are arrays [n, k]: a row per fold, a column per method, no value missing. The choice of tests follows Ash et al.
-2025, J. Chem. Inf. Model. 65, 9398; numbers stand alone here, nothing knows of tables or methods' names.
+2025, J. Chem. Inf. Model. 65, 9398; these functions take plain numbers and know neither tables nor names of methods.
 """
 
 from bisect import bisect_left
@@ -226,7 +226,7 @@ def effect_size(differences: FloatArray) -> float:
 
 
 def best_set(scores: FloatArray, larger_is_better: bool) -> frozenset[int]:
-    """Return the methods of scores [n, k] that cannot be told from the `best_of` them, itself included.
+    """Return the methods of scores [n, k] that are not distinguishable from the `best_of` them, itself included.
 
     By Tukey's HSD; where variances differ by more than `MAX_VARIANCE_RATIO`, by Conover's test, and all of them if
     Friedman's finds no difference.

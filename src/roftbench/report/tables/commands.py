@@ -19,7 +19,7 @@ _Words = dict[str, str]
 
 
 class NotShippedError(LookupError):
-    """A job cannot be told from the names of shipped configs; the message says why."""
+    """A job cannot be expressed by the names of shipped configs; the message is the reason."""
 
 
 def overrides(job: Mapping[str, Any]) -> _Words:

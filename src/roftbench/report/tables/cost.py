@@ -1,4 +1,4 @@
-"""What the rows of a table cost: mechanism, trained parameters, labels for coefficients, and seconds per data set."""
+"""Cost of the rows of a table: mechanism, trained parameters, labels for coefficients, and seconds per data set."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -102,7 +102,7 @@ def spread_note(replicates: Iterable[str]) -> str:
 
 
 def run_name(replicates: Iterable[str]) -> str:
-    """Return what tells the replicates of cells apart: "training seed" or "fold", or "run" for both, and pooled draws.
+    """Return what differs between replicates of cells: "training seed" or "fold", or "run" for both, and pooled draws.
 
     `replicates`: those of each cell, separated by blanks.
     """
@@ -120,7 +120,7 @@ def _run_name(replicates: str) -> str:
 
 
 def _best(contests: Sequence[Contest]) -> list[str]:
-    """Return what bold means in a table, and which rows with scores take no part."""
+    """Return the meaning of bold in a table, and the rows with scores that are not compared."""
     tested = [one for one in contests if one.tested]
     if not tested:
         return []

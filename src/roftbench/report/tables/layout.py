@@ -18,7 +18,7 @@ from roftbench.report.tables.shown import ShownTable, num_found, shown_tables
 
 BY_TEST = " §"
 BETWEEN = " · "  # between the parts of a title, of which the metric is the last
-BEST = "bold"  # style of a cell that cannot be told from the best of its column
+BEST = "bold"  # style of a cell that is not distinguishable from the best of its column
 _Row = dict[Any, Any]  # of a data frame
 
 

@@ -1,4 +1,4 @@
-"""Which jobs a table lacks, and the commands that run them."""
+"""Missing jobs of a table, and the commands that run them."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What selection on test scores would have given beside the honest one: a finding, nothing to report as a score."""
+"""Selection on test scores beside the honest one, on validation scores; its result must not be reported as a score."""
 
 import numpy as np
 import pandas as pd
