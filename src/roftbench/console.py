@@ -234,4 +234,4 @@ class JobProgress:
         if self._bar is not None and score is not None:
             self._bar.set_postfix_str(f"val {self.metric} {score_text(score)}")
         if epoch == 2 < total:
-            say(f"  about {duration(seconds * total)} for {total} epochs ({seconds:.2f} s the second)")
+            say(f"  about {duration(seconds * total)} for {total} epochs ({seconds:.2f} s per epoch)")

@@ -60,7 +60,7 @@ def _split(experiment: Experiment) -> str:
     seed = split.params.get("seed")
     if getattr(import_name(split.target), "seeded", True):
         return f"{split.name}, seed {seed}"
-    return f"{split.name} (no seed in it); few-shot subset by seed {ratio.seed}"
+    return f"{split.name} (deterministic); few-shot subset by seed {ratio.seed}"
 
 
 def _method(experiment: Experiment) -> str:
