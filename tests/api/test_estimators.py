@@ -214,6 +214,7 @@ def test_pickled_estimator_predicts_the_same(molecules: Molecules) -> None:
     [
         ({"random_state": None}, "random_state"),
         ({"validation_fraction": 0.0}, "validation_fraction"),
+        ({"validation_fraction": 0.999}, "split"),
         ({"model": "gin_maskin"}, "model"),
         ({"n_seeds": 0}, "n_seeds"),
     ],

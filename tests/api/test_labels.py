@@ -11,6 +11,7 @@ from roftbench.api.labels import label_columns
     [
         ([1, 2.5], {"y": [1, 2.5]}),
         ((None, "a"), {"y": [None, "a"]}),
+        (["", "a"], {"y": [None, "a"]}),
         (np.array([1.0, np.nan]), {"y": [1.0, None]}),
         (np.array([[1.0, np.nan], [0.0, 2.0]]), {"y0": [1.0, 0.0], "y1": [None, 2.0]}),
         (np.array([[1.0], [2.0]]), {"y": [1.0, 2.0]}),
@@ -47,3 +48,8 @@ def test_labels_of_usual_containers(y: object, columns: dict[str, list[object]])
 def test_other_labels_are_refused(y: object) -> None:
     with raises_usage(key="y"):
         label_columns(y, 2)
+
+
+def test_no_molecules_are_named_as_what_is_missing() -> None:
+    with raises_usage(key="smiles", got=0):
+        label_columns([], 0)

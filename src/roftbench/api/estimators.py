@@ -82,7 +82,7 @@ class FineTunedClassifier(ClassifierMixin, FineTuned):  # type: ignore[misc]
     """Classification of SMILES into two classes by fine-tuning a pretrained model, as an estimator of scikit-learn.
 
     Parameters and X are those of `FineTunedRegressor`; y holds two different numbers or texts, [N], or [N, T] with the
-    same two in each task and NaN or None for missing labels.
+    same two in each task and NaN, None or an empty text for missing labels.
 
     Attributes:
         classes_: The two classes, sorted: the second is the positive one.

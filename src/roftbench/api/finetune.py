@@ -79,8 +79,6 @@ def finetune(
     """
     check_range("n_seeds", n_seeds, 1)
     texts = as_list(smiles, strict=True)
-    if not texts:
-        raise UsageError("smiles holds no molecule", key="smiles", got=0)
     columns = label_columns(y, len(texts))
     more = [*overrides_of(options), *overrides]
     _check_overrides(more)

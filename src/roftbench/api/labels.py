@@ -18,13 +18,15 @@ def label_columns(y: Any, count: int) -> dict[str, list[Any]]:
 
     Args:
         y: A list, a Series or an array [N] for one task; a DataFrame, an array [N, T] or a list of lists for several.
-            None and NaN are missing labels.
+            None, NaN and empty texts are missing labels.
         count: Number of molecules, N.
 
     Raises:
-        UsageError: The number of rows differs, there are no labels, a name is not usable, or a label is infinite or
-            neither a number nor a text.
+        UsageError: There is no molecule, the number of rows differs, there are no labels, a name is not usable, or a
+            label is infinite or neither a number nor a text.
     """
+    if not count:
+        raise UsageError("smiles holds no molecule", key="smiles", got=0)
     frame = _frame(y)
     if len(frame) != count:
         problem = f"y has {len(frame)} rows, but there are {count} molecules"
@@ -60,6 +62,8 @@ def _label(value: Any, name: str, row: int) -> Any:
     if hasattr(value, "item"):  # a scalar of NumPy
         value = value.item()
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, str) and not value.strip():  # an empty cell of a table
         return None
     if not isinstance(value, bool | int | float | str) or value in (math.inf, -math.inf):
         kind = "infinite" if isinstance(value, float) else f"a {type(value).__name__}"

@@ -55,13 +55,11 @@ class Setup:
         if job.dataset.name in job.model.seen:
             warnings.append(f"model {job.model.name}: its pretraining saw labels of {job.dataset.name}")
         if len(parts.train) == 0:
-            raise UsageError(
-                f"the training part of data set {job.dataset.name} is empty: {len(dataset)} molecules, cut by"
-                f" split={job.split.name}. Most of them share a property, such as a scaffold, and are in one part: try"
-                " split=random",
-                key="split",
-                got=job.split.name,
-            )
+            problem = f"the training part of data set {job.dataset.name} is empty: {len(dataset)} molecules, cut by"
+            hint = "Give it more of them: split.fractions"
+            if job.split.name != "random":
+                hint = "Most of them share a property, such as a scaffold, and are in one part: try split=random"
+            raise UsageError(f"{problem} split={job.split.name}", key="split", got=job.split.name, hint=hint)
         objective = Objective.create(
             dataset.graphs_of(job.model.featurizer),
             dataset.y,
