@@ -232,7 +232,8 @@ def test_children_with_the_names_of_other_blocks_are_blocks_of_their_own() -> No
     assert owners["encoder.module.head.weight"] == "module.head"
     assert owners["encoder.module.scale"] == "own"
     given = PyG(f"{__name__}.Named", width=16, blocks={"head": ["own"], "embed": ["embed"]})
-    assert list(given.blocks()) == ["embed", "module.head", "module.embed"]
+    assert list(given.blocks()) == ["embed", "own", "module.head", "module.embed"]
+    assert given.blocks()["own"].state_dict().keys() == {"scale"}
 
 
 def test_weights_of_a_file_load_by_the_names_of_the_module_or_below_a_prefix(lab: Lab, tmp_path: Path) -> None:

@@ -94,8 +94,9 @@ class PyG(Encoder):
     def blocks(self) -> dict[str, nn.Module]:
         """Return "embed" for the tables of atoms and bonds, the blocks of the module, and "pool" if it has weights."""
         tables = nn.ModuleList(part for part in (self.atoms, self.bonds) if part is not None)
-        named: dict[str, nn.Module] = {name: nn.ModuleList(part) for name, part in self._blocks.items()}
-        parts = named or dict(_children(self.module))
+        rest = {OWN: _own(self.module)} if _has_tensors(_own(self.module)) else {}
+        named = {_distinct(name, rest): nn.ModuleList(part) for name, part in self._blocks.items()}
+        parts = {**rest, **named} if named else dict(_children(self.module))
         own = {name: part for name, part in {"embed": tables, "pool": self.aggregation}.items() if _has_tensors(part)}
         taken = {*own, ADDED, HEAD}
         inner = {_distinct(name, taken): part for name, part in parts.items() if _has_tensors(part)}
