@@ -18,6 +18,10 @@ from parsing import Parse, parser_of, plain_config
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# The developer's own folders and mirrors change no test; `cli` sets those that it needs.
+for _name in ("RESULTS", "CACHE", "CONFIG_DIR", "PLUGINS", "MIRROR", "OFFLINE", "DEBUG"):
+    os.environ.pop(f"ROFTBENCH_{_name}", None)
+
 # The same examples in every run; HYPOTHESIS_PROFILE=default looks for new ones.
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
@@ -70,8 +74,6 @@ def cli(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     for name, value in (("RESULTS", lab.results), ("CACHE", lab.cache), ("PARENT", os.getpid())):
         monkeypatch.setenv(f"ROFTBENCH_{name}", str(value))
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    for name in ("DEBUG", "MIRROR", "OFFLINE"):
-        monkeypatch.delenv(f"ROFTBENCH_{name}", raising=False)
     return Command(lab, capsys)
 
 

@@ -27,7 +27,8 @@ def reading_notes(spec: DatasetSpec, read: Sequence[Labels]) -> Iterator[str]:
     """Yield notes for the record on the effect of the options for label cells."""
     missing, bounded = sum(one.missing for one in read), sum(one.bounded for one in read)
     if missing:
-        yield f"{missing} labels are marks of missing values (dataset.na_values) and left out"
+        verb = "is a mark of a missing value" if missing == 1 else "are marks of missing values"
+        yield f"{counted(missing, 'label')} {verb} (dataset.na_values) and left out"
     if bounded:
         done = "left out" if spec.censored == "drop" else "taken as the bound itself"
         how = f"{'is' if bounded == 1 else 'are'} {done} (dataset.censored={spec.censored})"
