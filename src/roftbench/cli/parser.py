@@ -168,20 +168,10 @@ def parser() -> argparse.ArgumentParser:
     tables.add_argument("--decimals", type=int, metavar="N", help="decimals of scores, with --layout paper")
     tables.add_argument("--percent", action="store_true", help="scores in [0, 1] times 100, with --layout paper")
     _takes_scores(tables, "--out DIR")
-    figures = tables.add_mutually_exclusive_group()
-    figures.add_argument(
-        "--figures", action="store_true", default=None, help="draw all figures (default: only if there are at most 30)"
-    )
-    figures.add_argument("--no-figures", dest="figures", action="store_false", default=None, help="draw no figures")
-    predictions = tables.add_mutually_exclusive_group()
-    predictions.add_argument(
-        "--predictions",
-        action="store_true",
-        default=None,
-        help="write predictions.parquet (default: only up to 250,000 predictions)",
-    )
-    predictions.add_argument(
-        "--no-predictions", dest="predictions", action="store_false", default=None, help="do not write it"
+    choice = argparse.BooleanOptionalAction
+    tables.add_argument("--figures", action=choice, help="draw all figures (default: only if there are at most 30)")
+    tables.add_argument(
+        "--predictions", action=choice, help="write predictions.parquet (default: only up to 250,000 predictions)"
     )
     tables.add_argument("--out", type=Path, help="folder to write to (default: <results>/tables, or beside the CSV)")
     tables.epilog = TABLES_HELP
