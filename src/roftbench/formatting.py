@@ -16,6 +16,8 @@ SMALL, LARGE = 1e-3, 1e5  # outside, fixed decimals read as zero or show meaning
 UNDEFINED = "undefined"
 # C0 but tab and line feed, DEL, C1, marks that turn the direction of writing, other line ends, lone surrogates.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# What Markdown reads as code, emphasis, links, HTML or references; an underscore inside a word and a lone & are text.
+_MARKUP = re.compile(r"[\\`*~\[]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|^[#>]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -57,6 +59,11 @@ def printable(text: object) -> str:
 def printable_name(text: object) -> str:
     r"""Return a text on one line: each character that cannot be printed is written out, as \n, \x1b or \u202e."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
+
+
+def markdown_text(text: object) -> str:
+    r"""Return a text on one line that Markdown shows as it is: `C[C@H](N)O` is a link to it, `<b>` is HTML."""
+    return _MARKUP.sub(r"\\\g<0>", printable_name(text))
 
 
 def printable_values(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from roftbench.formatting import markdown_text
 from roftbench.predict.saved_model import SavedModel
 
 SHOWN = 20  # tasks in a table
@@ -17,7 +18,7 @@ def reliability_lines(saved: SavedModel) -> Iterator[str]:
         yield "| task | negative log likelihood before calibration | after |"
         yield "|---|---|---|"
         rows = zip(saved.targets, found["test_nll_before"], found["test_nll"], strict=True)
-        yield from _some([f"| {name} | {number(before)} | {number(after)} |" for name, before, after in rows])
+        yield from _some([f"| {cell(name)} | {number(before)} | {number(after)} |" for name, before, after in rows])
         yield ""
 
 
@@ -25,14 +26,14 @@ def _of_intervals(targets: list[str], tasks: list[dict[str, Any]]) -> Iterator[s
     yield "| task | correlation of error and width | negative log likelihood | ENCE |"
     yield "|---|---|---|---|"
     values = ([one["correlation"], one["nll"], one["ence"]] for one in tasks)
-    rows = [" | ".join([name, *map(number, row)]) for name, row in zip(targets, values, strict=True)]
+    rows = [" | ".join([cell(name), *map(number, row)]) for name, row in zip(targets, values, strict=True)]
     yield from _some([f"| {row} |" for row in rows])
     yield ""
     named = zip(targets, tasks, strict=True)
     if bands := [(name, band) for name, one in named for band in one["by_similarity"]]:
         yield "| task | similarity to the nearest training molecule | labels | coverage of the 90 % interval |"
         yield "|---|---|---|---|"
-        yield from _some([f"| {name} | {_band(band)} |" for name, band in bands])
+        yield from _some([f"| {cell(name)} | {_band(band)} |" for name, band in bands])
         yield ""
     yield "Likelihood and ENCE, the expected normalized calibration error, take a prediction as normal with the"
     yield "standard deviation that gives its interval 90 %; 0 is the best ENCE. A band of few labels shows little."
@@ -47,6 +48,11 @@ def _some(rows: list[str]) -> Iterator[str]:
     yield from rows[:SHOWN]
     if len(rows) > SHOWN:
         yield f"\n{len(rows) - SHOWN} more rows are in `model.json`."
+
+
+def cell(name: str) -> str:
+    """Return the name of a task, which is that of a column of the user's table, as a cell."""
+    return markdown_text(name).replace("|", r"\|")
 
 
 def number(value: float | None) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from roftbench.predict.card_tables import SHOWN, number, reliability_lines, share
+from roftbench.formatting import markdown_text
+from roftbench.predict.card_tables import SHOWN, cell, number, reliability_lines, share
 from roftbench.predict.evaluation import evaluation_lines, learned_in_words
 from roftbench.predict.saved_model import SavedModel
 
@@ -52,7 +53,7 @@ def card(saved: SavedModel) -> str:
     version = facts["env"]["roftbench"]
     metric, units = facts["metric"], f" ({facts['units']})" if facts["units"] else ""
     labels, scores = facts["count"]["labels"], facts["scores"]
-    tasks = ", ".join(saved.targets[:5]) + ", …" * (len(saved.targets) > 5)
+    tasks = ", ".join(map(markdown_text, saved.targets[:5])) + ", …" * (len(saved.targets) > 5)
     data = (
         f"data: `{job['dataset']['name']}`, sha256 `{job['dataset']['sha256']}`, split `{job['split']['name']}`,"
         f" labels `{job['label_ratio']['name']}`"
@@ -78,7 +79,7 @@ def card(saved: SavedModel) -> str:
         *["- molecules: the largest organic fragment of a SMILES, without counter-ions; `predict` does the same"]
         * saved.strip_salts,
         f"- {judged}",
-        *(f"- caution: {warning}" for warning in facts["warnings"]),
+        *(f"- caution: {markdown_text(warning)}" for warning in facts["warnings"]),
         "",
         *_table(saved),
         "",
@@ -112,7 +113,7 @@ def _table(saved: SavedModel) -> list[str]:
     if saved.task == "regression":
         head = f"| task | training labels | mean ± std | range | 90 % interval | its coverage on {test} |"
         rows = [
-            [one["task"], one["labels"], _spread(one), _range(one), f"± {number(width)}", share(held)]
+            [cell(one["task"]), one["labels"], _spread(one), _range(one), f"± {number(width)}", share(held)]
             for one, width, held in zip(
                 facts["labels"], _widths(calibration), calibration["test_coverage"], strict=True
             )
@@ -121,7 +122,7 @@ def _table(saved: SavedModel) -> list[str]:
         head = f"| task | training labels | positives | calibration error on {test}: before | after |"
         errors = zip(calibration["test_error_before"], calibration["test_error"], strict=True)
         rows = [
-            [one["task"], one["labels"], one["positives"], number(before), number(after)]
+            [cell(one["task"]), one["labels"], one["positives"], number(before), number(after)]
             for one, (before, after) in zip(facts["labels"], errors, strict=True)
         ]
     shown = [f"| {' | '.join(map(str, row))} |" for row in rows[:SHOWN]]

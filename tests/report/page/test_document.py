@@ -1,10 +1,12 @@
 """Static pages: the same blocks in HTML and Markdown, nothing that runs, and no name that becomes markup."""
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
 from browser import Browser
+from markdown_it import MarkdownIt
 
 from roftbench.report.page.document import (
     Bullets,
@@ -19,6 +21,7 @@ from roftbench.report.page.document import (
     to_markdown,
 )
 
+MARKUP = {"h1", "h2", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "strong", "pre", "code", "img"}
 HOSTILE = "<script>alert(1)</script>\x1b\n# x"
 
 
@@ -49,6 +52,16 @@ def test_nothing_runs_and_no_name_becomes_markup() -> None:
     assert not re.search(r"""(src|href)="(?!data:image/svg|#)""", html)
     assert "\x1b" not in markdown
     assert [line for line in markdown.splitlines() if line.startswith("# x")] == []
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["[click](http://x.example)", "![a](b.png)", "<b>bold</b>", "C[C@H](N)O", "F/C=C\\F", "`a` *b* _c_ &lt; | d"],
+)
+def test_markdown_shows_every_text_as_it_is(cell: str) -> None:
+    html = MarkdownIt("commonmark").enable("table").render(to_markdown(page(cell)))
+    assert unescape(re.sub("<[^<>]*>", "", html)).count(cell) == 8
+    assert set(re.findall(r"<(\w+)", html)) == MARKUP
 
 
 @pytest.mark.parametrize("width", [1280, 390])

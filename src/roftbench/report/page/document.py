@@ -8,7 +8,7 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from roftbench.__about__ import __version__
-from roftbench.formatting import printable, printable_name
+from roftbench.formatting import markdown_text, printable, printable_name
 from roftbench.report.format import markdown_table
 from roftbench.report.page.templates import environment, source_hash, styles
 
@@ -130,9 +130,9 @@ def to_html(document: Document) -> str:
 
 def to_markdown(document: Document) -> str:
     """Return the page as Markdown, whose pictures are files beside it."""
-    parts = [f"# {printable_name(document.title)}", *map(printable_name, document.lead)]
+    parts = [f"# {markdown_text(document.title)}", *map(markdown_text, document.lead)]
     for section in document.shown:
-        parts.append(f"## {printable_name(section.title)}")
+        parts.append(f"## {markdown_text(section.title)}")
         parts += [text for block in section.blocks for text in _markdown(block)]
     return printable("\n\n".join(parts)) + "\n"
 
@@ -140,16 +140,21 @@ def to_markdown(document: Document) -> str:
 def _markdown(block: Block) -> Iterator[str]:
     match block:
         case Paragraph():
-            yield printable_name(block.text)
+            yield markdown_text(block.text)
         case Bullets():
-            yield "\n".join(f"- {printable_name(item)}" for item in block.items)
+            yield "\n".join(f"- {markdown_text(item)}" for item in block.items)
         case Findings():
-            yield markdown_table(["", "", ""], [list(line) for line in block.lines])
+            yield _table(["", "", ""], block.lines)
         case Commands():
             yield "```\n" + "\n".join(map(printable_name, block.lines)) + "\n```"
         case Image():
-            yield f"![{printable_name(block.title)}]({block.stem}.svg)"
+            yield f"![{markdown_text(block.title)}]({block.stem}.svg)"
         case Grid():
-            yield from [f"**{printable_name(block.title)}**"] * bool(block.title)
+            yield from [f"**{markdown_text(block.title)}**"] * bool(block.title)
             width = len(block.header) or len(block.rows[0])
-            yield markdown_table([*block.header] or [""] * width, [list(row) for row in block.rows])
+            yield _table([*block.header] or [""] * width, block.rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head, *lines = [[markdown_text(cell) for cell in line] for line in (header, *rows)]
+    return markdown_table(head, lines)
