@@ -15,6 +15,7 @@ from roftbench.predict.digits import decimals, full_texts, label_decimals, proba
         (12.3, 3, 1),
         (850.0, 1, 0),  # nM
         (3.4e-8, 12, 10),
+        (2.1e-13, 17, 15),  # 3.7e-13 must not become 0.000000000000
         (1.81, None, 2),  # models of earlier versions
         (np.nan, 2, 5),  # no interval
         (0.0, 1, 4),

@@ -43,6 +43,18 @@ def test_quality_of_intervals() -> None:
     assert (none["labels"], none["mean_width"], none["nll"], none["by_similarity"]) == (0, None, None, [])
 
 
+@pytest.mark.parametrize("unit", [1e-14, 1e14])
+def test_quality_does_not_depend_on_the_unit(unit: float) -> None:
+    rng = np.random.default_rng(2)
+    widths = np.concatenate([rng.uniform(0.2, 2, (200, 1)), [[0.0]]])
+    y = rng.normal(0, 0.6, (201, 1))
+    [one], [other] = (
+        interval_quality(HeldOut(np.arange(201), u * y, np.zeros_like(y)), u * widths) for u in (1.0, unit)
+    )
+    assert other["ence"] == pytest.approx(one["ence"])
+    assert other["nll"] == pytest.approx(one["nll"] + np.log(unit))
+
+
 def test_losses_limit_certainty() -> None:
     y = np.array([1.0, 0.0])
     assert losses(y, np.array([0.5, 0.5]), 1e-5) == pytest.approx([np.log(2)] * 2)

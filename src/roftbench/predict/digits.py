@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-MOST = 12  # decimals
+MOST = 12  # decimals where no half width limits them
 SIMILARITY = 3
 PROBABILITY = 3
 
@@ -34,7 +34,7 @@ def decimals(half_width: float, of_labels: int | None) -> int:
         return min((of_labels if of_labels is not None else 3) + 3, MOST)
     two = 1 - math.floor(math.log10(half_width))
     three = two + 1 if of_labels is None else min(two + 1, of_labels)
-    return min(max(two, three, 0), MOST)
+    return max(two, three, 0)
 
 
 def rounded_texts(values: Iterable[float], *, places: int) -> list[str]:

@@ -9,6 +9,7 @@ from roftbench.predict.held_out import HeldOut, Matrix
 
 BANDS = (0.0, 0.3, 0.5, 0.7, 1.0)  # of similarity to the nearest training molecule; the last one includes its end
 NORMAL_90 = 1.6448536269514722  # standard deviations of a normal distribution on either side that hold 90 %
+FLOOR = 1e-6  # of the widest interval: one without width must not make a label infinitely likely
 BINS, PER_BIN = 10, 10  # most bins of ENCE, and fewest labels in each
 
 Column = NDArray[np.float64]
@@ -30,7 +31,8 @@ def _of_intervals(error: Column, width: Column, similarity: Column | None) -> di
 
     NLL and ENCE take a prediction as normal with the standard deviation that gives the interval 90 %.
     """
-    sigma = np.maximum(width, 1e-12) / NORMAL_90
+    unit = float(width.max(initial=0)) or float(error.max(initial=0)) or 1.0
+    sigma = np.maximum(width, FLOOR * unit) / NORMAL_90
     varies = len(error) > 2 and float(np.ptp(width)) > 0 and float(np.ptp(error)) > 0
     nll = 0.5 * np.log(2 * np.pi) + np.log(sigma) + 0.5 * (error / sigma) ** 2
     return {

@@ -53,6 +53,8 @@ def test_permutation_is_a_loop_over_exchanged_predictions(metric: str) -> None:
     expected = (1 + sum(abs(one) >= abs(observed) - 1e-12 for one in differences)) / 201
     assert permutation_p(metric, y, first, second, 200) == expected
     assert permutation_p(metric, y, second, first, 200) == expected
+    if metric != "brier":  # labels in mol/L
+        assert permutation_p(metric, y * 1e-13, first * 1e-13, second * 1e-13, 200) == expected
 
 
 def test_permutation_of_ranks_is_that_of_all_exchanges() -> None:

@@ -21,6 +21,7 @@ AT_ONCE = 50  # rows between two steps of the progress bar
 TABLE = "atoms.csv"
 COLUMNS = ("row", "smiles", "task", "quantity", "atom", "element", "contribution", "value", "baseline", "gap")
 DIGITS = 6
+ROUNDING = 1e-9  # of the value: a gap below it is none
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _write(explainer: EnsembleExplainer, found: Iterator[Explanation], folder: P
     several = len(explainer.tasks) > 1
     for one in found:
         molecules.add(one.row)
-        wide += abs(one.gap) > TOLERANCE * abs(one.contributions).sum() + 1e-9
+        wide += abs(one.gap) > TOLERANCE * abs(one.contributions).sum() + ROUNDING * abs(one.value)
         numbers = [f"{value:.{DIGITS}g}" for value in (one.value, one.baseline, one.gap)]
         for atom, (element, contribution) in enumerate(zip(one.elements, one.contributions.tolist(), strict=True)):
             cells = (one.row, one.smiles, one.task, one.quantity, atom, element, f"{contribution:.{DIGITS}g}")

@@ -55,7 +55,8 @@ def permutation_p(
     """
     if metric in BY_RANK:
         first, second = rankdata(first, axis=1), rankdata(second, axis=1)
-    observed = mean_score(metric, y, first) - mean_score(metric, y, second)
+    scores = [mean_score(metric, y, one) for one in (first, second)]
+    observed, rounding = scores[0] - scores[1], 1e-12 * max(map(abs, scores))
     rng = np.random.default_rng(_SEED)
     found = []
     for count in _portions(y, resamples):
@@ -66,7 +67,7 @@ def permutation_p(
         )
         found.append(_of_resamples(metric, labels, one) - _of_resamples(metric, labels, other))
     differences = np.concatenate(found)
-    as_large = np.abs(differences) >= abs(observed) - 1e-12
+    as_large = np.abs(differences) >= abs(observed) - rounding
     return float((1 + as_large.sum()) / (1 + len(differences)))
 
 
