@@ -1,5 +1,6 @@
 """Saved graphs of PyTorch Geometric as tables."""
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,18 @@ def test_a_list_of_graphs_gives_their_smiles_and_labels(tmp_path: Path) -> None:
 def test_a_single_label_may_have_any_shape(tmp_path: Path, label: Any) -> None:
     found = geometric.load("graphs.pt", saved(tmp_path / "graphs.pt", graphs([label] * 3)))
     assert (found.names, found.columns[1]) == (["smiles", "y"], ["1.5"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "task"),
+    [([[0.5, 2.0], [1.5, -1.0]], "regression"), ([[True, False], [False, True]], "classification")],
+)
+def test_all_labels_of_graphs_are_targets(cli: Command, tmp_path: Path, labels: Any, task: str) -> None:
+    torch.save(graphs([torch.tensor([labels[at % 2]]) for at in range(3)]), tmp_path / "graphs.pt")
+    ended = cli("data", str(tmp_path / "graphs.pt"), "--json")
+    assert ended.code == 0, ended
+    report = json.loads(ended.out)
+    assert {"targets y0, y1", f"task {task}"} <= {guess.split(" (")[0] for guess in report["guesses"]}
 
 
 def test_a_job_on_graphs_is_that_on_a_table_of_the_same_molecules(lab: Lab, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def load(what: str, content: bytes) -> Loaded:
     shown = [GRAPH if name == SMILES and own else name for name in texts]
     notes = [f"{len(rows)} graphs of PyTorch Geometric: {read}"]
     cells = [*columns, *map(list, zip(*labels, strict=True))]
-    return Loaded([*shown, *names], cells, notes, own, frozenset(names))
+    return Loaded([*shown, *names], cells, notes, own, frozenset(names), tuple(names))
 
 
 def graphs(what: str, content: bytes) -> list[Graph]:

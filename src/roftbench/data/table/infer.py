@@ -132,6 +132,8 @@ def _is_split(name: str) -> bool:
 
 def targets(spec: DatasetSpec, sheet: Sheet) -> tuple[list[str], list[str]]:
     """Return the target columns, given SMILES and split columns, and the columns left out, in words."""
+    if sheet.labels:
+        return [*sheet.labels], []
     others = (spec.smiles_column, spec.split_column, spec.group_column, spec.relation_column)
     places = [at for at, name in enumerate(sheet.names) if name not in others]
     names = [sheet.names[at] for at in places]

@@ -11,6 +11,7 @@ class Loaded(NamedTuple):
 
     numbers: columns whose cells the file holds as numbers, not as text that may be read in two ways.
     own_graphs: columns of x and of edge_attr, where rows are graphs of their own without SMILES.
+    labels: columns that the file itself holds as labels.
     """
 
     names: list[str]
@@ -18,6 +19,7 @@ class Loaded(NamedTuple):
     notes: list[str]
     own_graphs: tuple[int, int] | None = None
     numbers: frozenset[str] = frozenset()
+    labels: tuple[str, ...] = ()
 
     def batches(self, positions: Sequence[int]) -> Iterator[list[pa.Array]]:
         """Yield the cells of some columns of all rows, at once."""

@@ -33,6 +33,7 @@ class Sheet:
         decimal_commas: whether a column can have decimal commas.
         own_graphs: columns of x and of edge_attr of the graphs in the rows, where these have no SMILES.
         numbers: columns whose cells the file holds as numbers, not as text.
+        labels: columns that the file itself holds as labels.
     """
 
     what: str
@@ -43,6 +44,7 @@ class Sheet:
     decimal_commas: bool = False
     own_graphs: tuple[int, int] | None = None
     numbers: frozenset[str] = frozenset()
+    labels: tuple[str, ...] = ()
 
     def position(self, name: str, key: str = "dataset.targets") -> int:
         """Return the position of the column of this name, which the option `key` gives.
@@ -102,9 +104,9 @@ def whole(table: Batched, positions: Sequence[int]) -> list[pa.ChunkedArray]:
 
 def sheet_of(what: str, table: Parquet | Loaded) -> Sheet:
     """Return a table that is no text as a sheet."""
-    own = table.own_graphs if isinstance(table, Loaded) else None
+    own, labels = (table.own_graphs, table.labels) if isinstance(table, Loaded) else (None, ())
     load = partial(whole, table)
-    return Sheet(what, table.names, table.notes, load, own_graphs=own, numbers=table.numbers)
+    return Sheet(what, table.names, table.notes, load, own_graphs=own, numbers=table.numbers, labels=labels)
 
 
 def text_sheet(text: Text) -> Sheet:
