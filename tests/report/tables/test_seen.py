@@ -1,5 +1,6 @@
 """Marks of scores on data sets whose labels a model's pretraining saw."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -59,3 +60,17 @@ def test_tables_of_models_mark_it_and_name_what_is_unknown() -> None:
     assert marked(text) == ["0.900 (1) ‡‡"]
     assert SEEN.format("admet_ai: bbbp") in text
     assert UNKNOWN.format("minimol") in text
+
+
+def test_the_config_of_a_model_of_ones_own_states_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("defaults: [gin]\nname: mine\nseen: [bbbp]\n")
+    monkeypatch.setenv("ROFTBENCH_CONFIG_DIR", str(tmp_path))
+    text = render_markdown(computed([*of("mine", "bbbp", 0.9), *of("another", "bbbp", 0.8)]))
+    assert marked(text) == ["0.900 (1) ‡‡"]
+    assert SEEN.format("mine: bbbp") in text
+
+
+def test_models_without_a_config_are_named_as_unknown() -> None:
+    text = render(by_model(pd.DataFrame(cells(long_table([*of("admet_ai", "bbbp", 0.9), *of("mine", "bbbp", 0.8)])))))
+    assert UNKNOWN.format("mine") in text

@@ -1,10 +1,12 @@
-"""Mark of scores on a data set whose labels the model's pretraining saw, from the cards of the shipped models."""
+"""Mark of scores on a data set whose labels the model's pretraining saw, from the configs of models."""
 
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from roftbench.config.model_cards import model_cards
+from roftbench.config.registry import default_folder
 
 MARK = " ‡‡"
 SEEN = "‡‡ pretraining saw this task ({}): not a score on unseen labels."
@@ -26,15 +28,19 @@ def seen_notes(rows: Iterable[_Row]) -> list[str]:
     if not marked:
         return []
     named = "; ".join(f"{model}: {', '.join(sorted(set(datasets)))}" for model, datasets in sorted(marked.items()))
-    unknown = sorted({row["model"] for row in scored if _seen().get(row["model"], ()) is None})
+    unknown = sorted({row["model"] for row in scored if _seen().get(row["model"]) is None})
     return [SEEN.format(named), *([UNKNOWN.format(", ".join(unknown))] if unknown else [])]
 
 
 def seen_by(models: Iterable[str]) -> dict[str, list[str] | None]:
-    """Return the data sets whose labels each shipped model's pretraining saw; None: not known."""
-    return {name: _seen()[name] for name in sorted(set(models)) if name in _seen()}
+    """Return the data sets whose labels each model's pretraining saw; None: not known, as of names without a config."""
+    return {name: _seen().get(name) for name in sorted(set(models))}
+
+
+def _seen() -> dict[str, list[str] | None]:
+    return _seen_of(default_folder())
 
 
 @cache
-def _seen() -> dict[str, list[str] | None]:
-    return {name: card.labels_seen() for name, card in model_cards().items()}
+def _seen_of(folder: Path | None) -> dict[str, list[str] | None]:
+    return {card.name: card.labels_seen() for card in model_cards(folder).values()}
