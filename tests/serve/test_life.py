@@ -1,6 +1,7 @@
 """The server's life: it ends with all of its processes, tells of a busy port, and survives what it stops."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 from command import Command, Terminal, at_work, awaited
 from lab import Lab
 from served import Served, serving
+
+from roftbench.predict.saved_model import CARD
+from roftbench.serve.desk import Desk
+from roftbench.store.names import Names
 
 
 def test_an_interrupt_ends_all_processes_with_exit_code_0(terminal: Terminal) -> None:
@@ -45,6 +50,17 @@ def test_what_cannot_be_served_is_told_before_any_page(cli: Command, kept: Lab, 
     cli("serve").refused("no model is given")
     cli("serve", "solubilty", results).refused("Did you mean 'solubility'")
     cli("serve", "model_dir=nowhere", "port=0").refused("nowhere", "run.keep=true")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe no text"])
+def test_a_card_that_was_removed_or_damaged_is_written_again(kept: Lab, tmp_path: Path, content: bytes | None) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(Names(kept.store).folders("solubility")[0], folder)
+    card = (folder / CARD).read_text(encoding="utf-8")
+    (folder / CARD).unlink()
+    if content is not None:
+        (folder / CARD).write_bytes(content)
+    assert Desk([folder], "cpu", None, (), 1, tmp_path).about().cards == [card]
 
 
 def test_a_missing_package_is_named_with_its_extra(cli: Command, kept: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

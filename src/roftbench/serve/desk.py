@@ -10,7 +10,8 @@ import torch
 from tqdm import tqdm
 
 from roftbench.predict.ensemble import load
-from roftbench.predict.saved_model import CARD
+from roftbench.predict.model_card import card
+from roftbench.predict.saved_model import CARD, SavedModel
 from roftbench.serve.limits import MOST_BYTES
 from roftbench.serve.shown import About, Answer
 from roftbench.serve.table import drawing, predicted
@@ -48,7 +49,7 @@ class Desk:
             positive=saved[0].classes[1] if self.ensemble.task == "classification" else "",
             ranges={one["task"]: (one["min"], one["max"]) for one in facts["labels"] if "min" in one},
             labels=sum(one["labels"] for one in facts["labels"]),
-            cards=[(one.folder / CARD).read_text(encoding="utf-8") for one in saved],
+            cards=list(map(_card, saved)),
         )
 
     def predict(self, content: bytes, kind: str) -> Answer:
@@ -64,3 +65,11 @@ class Desk:
     def draw(self, smiles: str) -> str:
         """Return the structure of a molecule as SVG; raises RefusedError as `drawing` does."""
         return drawing(smiles, self.ensemble.strip_salts)
+
+
+def _card(saved: SavedModel) -> str:
+    """Return the card in a model's folder, or the original where it was removed or is no longer text."""
+    try:
+        return (saved.folder / CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return card(saved)
