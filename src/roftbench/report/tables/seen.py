@@ -16,7 +16,7 @@ _Row = dict[Any, Any]  # of a data frame
 
 def mark_of(row: _Row) -> str:
     """Return the mark of a cell with scores, or ""."""
-    return MARK if row["n"] and row["dataset"] in (_seen().get(row["model"]) or ()) else ""
+    return MARK if row["n"] and row["dataset"] in (_seen().get(_model(row)) or ()) else ""
 
 
 def seen_notes(rows: Iterable[_Row]) -> list[str]:
@@ -24,17 +24,22 @@ def seen_notes(rows: Iterable[_Row]) -> list[str]:
     scored = [row for row in rows if row["n"]]
     marked: dict[str, list[str]] = {}
     for row in filter(mark_of, scored):
-        marked.setdefault(row["model"], []).append(row["dataset"])
+        marked.setdefault(_model(row), []).append(row["dataset"])
     if not marked:
         return []
     named = "; ".join(f"{model}: {', '.join(sorted(set(datasets)))}" for model, datasets in sorted(marked.items()))
-    unknown = sorted({row["model"] for row in scored if _seen().get(row["model"]) is None})
+    unknown = sorted({model for model in map(_model, scored) if _seen().get(model) is None})
     return [SEEN.format(named), *([UNKNOWN.format(", ".join(unknown))] if unknown else [])]
 
 
 def seen_by(models: Iterable[str]) -> dict[str, list[str] | None]:
     """Return the data sets whose labels each model's pretraining saw; None: not known, as of names without a config."""
     return {name: _seen().get(name) for name in sorted(set(models))}
+
+
+def _model(row: _Row) -> str:
+    """Return the model of a row, which with models as rows may be "model · baseline"."""
+    return str(row["model"]).partition(" · ")[0]
 
 
 def _seen() -> dict[str, list[str] | None]:
