@@ -3,29 +3,21 @@
 python -m scripts.findings           print them
 python -m scripts.findings --write   write them into the page, between its markers
 
-The unit is the data set: its columns (splits, label counts, learners) are averaged first and give one observation.
+The unit is the data set (`scripts.gains`).
 """
 
 import argparse
-import math
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import mannwhitneyu
 
-from roftbench.report.aggregate import cells, complete_losses, long_table, sign
 from roftbench.report.format import markdown_table
-from roftbench.report.scores import read_scores
-from roftbench.report.statistics.inference import ALPHA, MIN_PAIRS, bootstrap_interval, signed_rank
 from roftbench.store.files import write_text
+from scripts.gains import HEADER, ROOT, gains, row, scores
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "findings.md"
-HEADER = ["comparison", "where", "data sets", "ahead on", "mean gain, %", "95 % interval", "p", "told apart", "needed"]
-WORTH = 2.0  # %, the gain for which `needed` counts data sets
-POWER = 1.96 + 0.84  # quantiles of the normal distribution: two-sided 0.05, power 0.8
 
 PHYSICAL = ("esol", "freesolv", "lipo")
 WEIGHT, PARTIAL = ["wise_ft", "l2_sp"], ["lp", "surgical_ft", "lp_ft"]
@@ -33,55 +25,9 @@ REPRESENTATION = ["feature_map", "bss"]
 OTHERS = ["full_ft", *WEIGHT, *PARTIAL, *REPRESENTATION]
 SUPERVISED, SELF_SUPERVISED = "gin_descriptors", "gin_masking"
 LARGER = ("gin_ssl", "gin_sup")  # the self-supervised and the supervised one of `fine_tuning`
+WITH_TRAINING_SCORES = ["l2_sp", "bss", "lp_ft", "surgical_ft", "feature_map"]  # in `fine_tuning_nine`
 TRAINED = ["full_ft", "lp", "wise_ft", "roftmol"]  # the methods there
 STRICT = "50 labels in all, five scaffold folds"
-
-
-@cache
-def scores(folder: str, *, pool: bool = False) -> pd.DataFrame:
-    """Return the cells of a folder of results that have all seeds or folds."""
-    [path] = (ROOT / "results" / folder).glob("scores.csv*")
-    table = cells(long_table(read_scores(path)[0], pool=pool))
-    return table[complete_losses(table).notna()]
-
-
-def gains(table: pd.DataFrame, which: str, first: Sequence[str], others: Sequence[str]) -> "pd.Series[float]":
-    """Return how much better the mean score of `first` is than that of `others` on each data set, in %.
-
-    `which` is the column ("model" or "method") that tells them apart. Of an error the gain is its relative reduction,
-    of other metrics their relative rise.
-    """
-    columns = ["dataset", "split", "label_ratio", "metric", *["method"] * (which == "model")]
-    wide = table.pivot_table(index=columns, columns=which, values="mean")[[*first, *others]].dropna()
-    own, rival = wide[list(first)].mean(axis="columns"), wide[list(others)].mean(axis="columns")
-    losses = sign(wide.index.get_level_values("metric").to_series(wide.index))
-    found: pd.Series[float] = (100 * losses * (rival - own) / rival).groupby("dataset").mean()
-    return found
-
-
-def signed(value: float) -> str:
-    """Return a number with its sign and one decimal."""
-    return f"{value:+.1f}".replace("-", "−")
-
-
-def row(comparison: str, where: str, found: "pd.Series[float]") -> list[str]:
-    """Return a row of `HEADER` for the gains on data sets."""
-    values = np.array(found, np.float64)
-    p, ranks = signed_rank(values)
-    low, high = bootstrap_interval(values)
-    told = "too few" if len(values) < MIN_PAIRS else "no" if not p < ALPHA else "better" if ranks > 0 else "worse"
-    needed = math.ceil((POWER * float(values.std(ddof=1)) / WORTH) ** 2)
-    return [
-        comparison,
-        where,
-        str(len(values)),
-        f"{(values > 0).sum()}",
-        signed(values.mean()),
-        "–" if np.isnan(low) else f"{signed(low)} to {signed(high)}",
-        "–" if np.isnan(p) else f"{p:.3f}" if p >= 0.001 else f"{p:.0e}",
-        told,
-        str(max(needed, MIN_PAIRS)),
-    ]
 
 
 def over(
@@ -91,6 +37,12 @@ def over(
     table = scores(folder)
     table = table[table["model"].isin(LARGER if encoder is None else [encoder])]
     return gains(table, "method", [first], others)
+
+
+def nine_methods() -> pd.DataFrame:
+    """Return the cells of the nine methods on `gin_ssl` over folds."""
+    table = scores("fine_tuning_nine")
+    return table[~table["baseline"]]
 
 
 FOLDS = {"cv_frozen": "scaffold folds", "cv_frozen_random": "random folds", "cv_frozen_butina": "cluster folds"}
@@ -155,6 +107,11 @@ def claim_c() -> Iterator[list[str]]:
     for encoder, found in of.items():
         yield row("WiSE-FT over full FT", f"`{encoder}`, {STRICT}", found)
     yield row("gain on the self-supervised less gain on the supervised", "the same", of["gin_ssl"] - of["gin_sup"])
+    table, where = nine_methods(), f"`gin_ssl`, {STRICT}"
+    yield row("L²-SP over full FT", where, gains(table, "method", ["l2_sp"], ["full_ft"]))
+    yield row("WiSE-FT and L²-SP over full FT", where, gains(table, "method", WEIGHT, ["full_ft"]))
+    yield row("the same over partial", where, gains(table, "method", WEIGHT, PARTIAL))
+    yield row("the same over representation-based", where, gains(table, "method", WEIGHT, REPRESENTATION))
 
 
 def claim_d() -> Iterator[list[str]]:
@@ -167,17 +124,43 @@ def claim_d() -> Iterator[list[str]]:
         yield row("partial over full FT", f"{split} split, n50 and n100", found)
     yield row("gain at new scaffolds less gain at random", "the same", by_split["scaffold"] - by_split["random"])
     yield row("LP over full FT", f"both encoders, {STRICT}", over("lp", ["full_ft"]))
+    table, where = nine_methods(), f"`gin_ssl`, {STRICT}"
+    yield row("partial over full FT", where, gains(table, "method", PARTIAL, ["full_ft"]))
+    for method in PARTIAL[1:]:
+        yield row(f"`{method}` over full FT", where, gains(table, "method", [method], ["full_ft"]))
     size = scores("gin_masking_size")
     yield row("partial over full FT", "largest molecules as test, n50", gains(size, "method", PARTIAL, ["full_ft"]))
 
 
 def claim_e() -> Iterator[list[str]]:
-    """How early full fine-tuning is best on validation, by data set."""
-    frame = pd.read_csv(ROOT / "results" / "gin_masking" / "scores.csv")
-    frame = frame[frame["method"] == "full_ft"]
-    for (task, dataset), group in frame.groupby(["task", "dataset"]):
-        epochs = group.groupby("label_ratio")["best_epoch"].median()
-        yield [str(dataset), str(task), *(f"{epochs[count]:g}" for count in ("n50", "n100"))]
+    """How early full fine-tuning is best on validation, and how much better training than test molecules are ranked."""
+    early = pd.read_csv(ROOT / "results" / "gin_masking" / "scores.csv").query("method == 'full_ft'")
+    epochs = early.groupby(["dataset", "label_ratio"])["best_epoch"].median().to_dict()
+    frame = pd.read_csv(ROOT / "results" / "fine_tuning_nine" / "scores.csv")
+    skills: dict[str, list[list[float]]] = {}  # by task: train and test of each data set
+    for (task, dataset), group in frame[frame["method"].isin(WITH_TRAINING_SCORES)].groupby(["task", "dataset"]):
+        train, test = (rank_skill(group, part) for part in ("train", "test"))
+        skills.setdefault(str(task), []).append([train, test])
+        known = (epochs.get((dataset, count)) for count in ("n50", "n100"))
+        yield [str(dataset), str(task), *("–" if one is None else f"{one:g}" for one in known), *_gap(train, test)]
+    for task, values in skills.items():
+        yield ["mean", task, "", "", *_gap(*np.mean(values, axis=0))]
+    gaps = [-np.diff(values, axis=1).ravel() for values in skills.values()]
+    p = mannwhitneyu(*gaps, method="exact").pvalue
+    words = f"p = {p:.2f} (Mann–Whitney)"
+    yield ["classification less regression", words, "", "", "", "", f"{gaps[0].mean() - gaps[1].mean():.2f}"]
+
+
+def _gap(train: float, test: float) -> list[str]:
+    return [f"{value:.2f}" for value in (train, test, train - test)]
+
+
+def rank_skill(frame: pd.DataFrame, part: str) -> float:
+    """Return how well predictions rank molecules, 1 for all right and 0 for chance, in the mean over jobs.
+
+    Spearman's correlation; of classes 2 ROC-AUC − 1, the rank-biserial correlation (Cureton 1956).
+    """
+    return float(frame[f"{part}_spearman"].fillna(2 * frame[f"{part}_roc_auc"] - 1).mean())
 
 
 def claim_f() -> Iterator[list[str]]:
@@ -197,6 +180,8 @@ def claim_f() -> Iterator[list[str]]:
         yield row("ROFT-MOL over full FT", f"`{encoder}`, {STRICT}", over("roftmol", ["full_ft"], encoder))
     for method in ("full_ft", "lp", "wise_ft"):
         yield row(f"ROFT-MOL over `{method}`", f"both encoders, {STRICT}", over("roftmol", [method]))
+    found = gains(nine_methods(), "method", ["roftmol"], OTHERS)
+    yield row("ROFT-MOL over the mean of the eight", f"`gin_ssl`, {STRICT}", found)
     for method in ("full_ft", "lp", "wise_ft"):
         found = over("roftmol", [method], "gin_ssl", "fine_tuning_paper")
         yield row(f"ROFT-MOL over `{method}`", "`gin_ssl`, n50, three scaffold folds", found)
@@ -214,6 +199,9 @@ def claim_g() -> Iterator[list[str]]:
         yield row(
             f"ROFT-MOL over `{method}`", "n50 and n100, both splits", gains(table, "method", ["roftmol"], [method])
         )
+    table, where = nine_methods(), f"`gin_ssl`, {STRICT}"
+    for method in OTHERS:
+        yield row(f"ROFT-MOL over `{method}`", where, gains(table, "method", ["roftmol"], [method]))
 
 
 def beside() -> Iterator[list[str]]:
@@ -226,13 +214,17 @@ def beside() -> Iterator[list[str]]:
             yield row(
                 f"ECFP over `{model}`", f"ridge, {count}, scaffold folds", gains(of_count, "model", ["ecfp"], [model])
             )
-    table = scores("fine_tuning")
-    for method in TRAINED:
-        of_method = table[(table["model"] == "ecfp") & (table["method"] == "ridge")]
-        of_method = pd.concat([of_method, table[(table["model"] == "gin_ssl") & (table["method"] == method)]])
+    table = scores("fine_tuning_nine")
+    table = table[((table["model"] == "ecfp") & (table["method"] == "ridge")) | ~table["baseline"]]
+    for method in (*OTHERS, "roftmol"):
         yield row(
-            f"ECFP with ridge over `{method}`", f"`gin_ssl`, {STRICT}", gains(of_method, "method", ["ridge"], [method])
+            f"ECFP with ridge over `{method}`", f"`gin_ssl`, {STRICT}", gains(table, "method", ["ridge"], [method])
         )
+    table = scores("fine_tuning_scratch")
+    for method in ("full_ft", "lp"):
+        for encoder in LARGER:
+            found = gains(table[table["method"] == method], "model", [encoder], ["scratch"])
+            yield row(f"`{encoder}` over random weights", f"{method}, {STRICT}", found)
     rivals = scores("rivals")
     fingerprint = (rivals["model"] == "ecfp") & (rivals["method"] == "ridge")
     chosen = rivals[fingerprint | ~rivals["baseline"]]
@@ -241,7 +233,7 @@ def beside() -> Iterator[list[str]]:
         yield row(f"ECFP with ridge over `{method}`", "50 labels in all, one scaffold fold", found)
 
 
-EPOCHS = ["data set", "task", "50 labels", "100 labels"]
+EPOCHS = ["data set", "task", "best epoch, 50 labels", "100 labels", "ranks, train", "test", "difference"]
 CLAIMS = {
     "a": (HEADER, claim_a),
     "b": (HEADER, claim_b),

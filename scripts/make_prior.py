@@ -1,6 +1,6 @@
 """Make `advise`'s prior from committed scores: the average rank of each method, by pretraining, task and label count.
 
-python -m scripts.make_prior results/gin_masking/scores.csv
+python -m scripts.make_prior results/gin_masking/scores.csv results/fine_tuning_nine/scores.csv
 """
 
 import argparse
@@ -21,16 +21,18 @@ KIND = ["pretraining", "task", "labels"]
 def prior(paths: list[Path]) -> pd.DataFrame:
     """Return pretraining, task, labels, method, average_rank and tables (how many rankings are behind it).
 
-    A ranking is one data set, split and label ratio in which all methods have all seeds.
+    A ranking is one model, data set, split and label ratio in which all methods have all seeds. Rankings of fewer
+    methods than the longest one are left out: their ranks are smaller.
     """
     table = cells(long_table(read_scores(*paths)[0]))
     table = table[~table["baseline"]].assign(loss=complete_losses(table))
     table["pretraining"] = table["model"].map({name: spec["pretraining"] for name, spec in options("model").items()})
     block = ["setting", "dataset"]
-    whole = table.groupby(block)["loss"].transform(lambda losses: losses.notna().all() and len(losses) > 1)
-    table = table[whole.astype(bool)]
+    whole = table.groupby(block)["loss"].transform(lambda losses: losses.notna().all())
+    numbers = table.groupby(block)["loss"].transform("size")
+    table = table[whole.astype(bool) & (numbers == numbers.max())]
     table["rank"] = table.groupby(block)["loss"].rank()
-    table["labels"] = table["label_ratio"].str.extract(r"^n(\d+)$", expand=False).astype(float)
+    table["labels"] = table["label_ratio"].str.extract(r"^n(\d+)(?:-strict)?$", expand=False).astype(float)
     grouped = table.dropna(subset="labels").astype({"labels": int}).groupby([*KIND, "method"])["rank"]
     return pd.DataFrame({"average_rank": grouped.mean().round(3), "tables": grouped.size()}).reset_index()
 

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pandas as pd
 import pytest
 import torch
 from command import Command, Ended
@@ -20,7 +21,7 @@ from whole import but_whole
 
 from roftbench.store.names import Kept, Names
 from roftbench.sweep import hydra_app
-from scripts import findings
+from scripts import findings, gains
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CALLING = [page for page in PAGES if page.stem != "reference"]  # there the help's examples have words beside them
@@ -29,6 +30,7 @@ GAINS = {  # rows of a table of the README: model, "" for the encoder of the col
     "ROFT-MOL": ("", "roftmol"),
     "WiSE-FT": ("", "wise_ft"),
     "LP": ("", "lp"),
+    "Feature map": ("", "feature_map"),
     "Gaussian process on the frozen encoder": ("", "gp"),
     "Gaussian process on ECFP4": ("ecfp", "gp"),
     "Ridge regression on ECFP4": ("ecfp", "ridge"),
@@ -133,7 +135,7 @@ def test_readme_is_a_landing_page() -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "results/README.md"])
 def test_gains_of_the_readme_are_those_of_the_committed_scores(page: str) -> None:
-    table = findings.scores("fine_tuning")
+    table = pd.concat([gains.scores("fine_tuning"), gains.scores("fine_tuning_nine")])
     text = (ROOT / page).read_text(encoding="utf-8")
     lines = [line.strip("| ").split(" | ") for line in re.findall(r"^\|.* to .*\|$", text, re.MULTILINE)]
     given = {name: cells for name, *cells in lines if name in GAINS}
@@ -144,9 +146,26 @@ def test_gains_of_the_readme_are_those_of_the_committed_scores(page: str) -> Non
         for encoder in findings.LARGER:
             own = (table["model"] == (model or encoder)) & (table["method"] == method)
             beside = (table["model"] == encoder) & (table["method"] == "full_ft")
-            found = findings.row("", "", findings.gains(table[own | beside], "method", [method], ["full_ft"]))
+            if not own.any():
+                expected += ["–", "–"]
+                continue
+            found = gains.row("", "", gains.gains(table[own | beside], "method", [method], ["full_ft"]))
             expected += [f"{found[4]} ({found[5].replace('+', '')})", found[3]]
         assert cells == expected, name
+
+
+def test_gains_of_the_nine_methods_are_those_of_the_committed_scores() -> None:
+    table = gains.scores("fine_tuning_nine")
+    table = table[~table["baseline"]]
+    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    given = re.findall(r"^\| `(\w+)` \| (.* to .*) \|$", text, re.MULTILINE)
+    assert {method for method, _ in given} == {*table["method"]} - {"full_ft"}
+    for method, cells in given:
+        found = gains.gains(table, "method", [method], ["full_ft"])
+        task = found.index.map(table.drop_duplicates("dataset").set_index("dataset")["task"])
+        of_task = [gains.signed(found[task == one].mean()) for one in ("regression", "classification")]
+        row = gains.row("", "", found)
+        assert cells.split(" | ") == [f"{row[4]} ({row[5].replace('+', '')})", row[3], *of_task], method
 
 
 def test_reference_is_generated_from_the_code(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from scripts.findings import HEADER, PAGE, filled, gains, row
+from scripts.findings import PAGE, filled
+from scripts.gains import HEADER, gains, row
 
 
 def test_page_holds_the_tables_of_the_committed_scores() -> None:

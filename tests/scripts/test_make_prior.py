@@ -32,6 +32,7 @@ def test_ranks_of_complete_blocks_are_averaged(lab: Lab, tmp_path: Path) -> None
 
 
 def test_the_shipped_one_is_that_of_the_committed_scores(tmp_path: Path) -> None:
-    made(tmp_path / "prior.csv", ROOT / "results" / "gin_masking" / "scores.csv")
+    results = ROOT / "results"
+    made(tmp_path / "prior.csv", *(results / name / "scores.csv" for name in ("gin_masking", "fine_tuning_nine")))
     shipped = (ROOT / "src" / "roftbench" / "assets" / "prior.csv").read_text(encoding="utf-8")
     assert (tmp_path / "prior.csv").read_text(encoding="utf-8") == shipped
