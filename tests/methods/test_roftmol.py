@@ -81,7 +81,7 @@ def test_full_batch_steps_never_raise_the_loss_on_real_molecules(in_one_batch: F
 @pytest.mark.parametrize("name", but_whole([*SMALL, "graphgps"], ("graphium", "gat", "graphgps")))
 def test_full_batch_steps_never_raise_the_loss_of_any_network(name: str) -> None:
     """Without the gradient through running statistics, GraphSAGE's rises in 25 of 200 steps."""
-    found = losses(moved_network(small(name)), ROFTMol(alpha=0.5, lr=1e-3, buffers="interpolate"))
+    found = losses(moved_network(name), ROFTMol(alpha=0.5, lr=1e-3, buffers="interpolate"))
     assert all(after < before for before, after in pairwise(found))
 
 
@@ -89,7 +89,7 @@ def test_full_batch_steps_never_raise_the_loss_of_any_network(name: str) -> None
 @pytest.mark.parametrize("name", [*SMALL, "graphgps"])
 def test_gradients_are_those_of_the_loss_that_is_evaluated(name: str, buffers: str) -> None:
     """Autograd against a central difference in float64, block by block, running statistics included."""
-    fitted = moved_network(small(name))
+    fitted = moved_network(name)
     values = {block: 0.3 + 0.1 * i for i, block in enumerate(fitted.encoder_blocks)}
 
     def loss(block: str = "", step: float = 0.0) -> Tensor:
@@ -111,7 +111,7 @@ def test_gradients_are_those_of_the_loss_that_is_evaluated(name: str, buffers: s
 
 def test_a_gradient_without_the_statistics_would_be_another_one() -> None:
     """What the test above could not see if the statistics of its networks did not matter."""
-    fitted = moved_network(SMALL["gin"]())
+    fitted = moved_network("gin")
     found = []
     for buffers in ({}, {"moved_buffers": frozenset[str]()}):
         vars(fitted).update(buffers)
@@ -125,9 +125,10 @@ def small(name: str) -> Encoder:
     return SMALL[name]() if name in SMALL else GraphGPS(2, 16, num_heads=4, walk_dim=5)
 
 
-def moved_network(encoder: Encoder) -> Fitted:
+def moved_network(name: str) -> Fitted:
     """Return what a method finishes with for a small network in float64: two states, each with its own statistics."""
     torch.manual_seed(0)
+    encoder = small(name)
     model, batch = Predictor(encoder, 1).double(), batch_for(encoder)
     states = []
     for _ in range(2):
