@@ -17,7 +17,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from roftbench.config.registry import GROUPS, conf_dir, existing, options
+from roftbench.config.registry import GROUPS, conf_dir, existing, given, options
 from roftbench.errors import UsageError, first_line
 from roftbench.overrides import elements, opened, quoted, quoted_list, shell_word
 
@@ -204,10 +204,10 @@ def _wrong_override(message: str, overrides: Sequence[str], folder: Path | None)
 def _own_file(key: str, overrides: Sequence[str], folder: Path | None) -> Path | None:
     """Return the file in the user's config folder that a key would have to be in; None without one."""
     group, _, name = key.partition(".")
-    chosen = [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
+    chosen = given(group, overrides)
     if folder is None or not name or not chosen:
         return None
-    path = folder / group / f"{chosen[-1]}.yaml"
+    path = folder / group / f"{chosen}.yaml"
     return path if path.is_file() else None
 
 

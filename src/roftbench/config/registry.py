@@ -50,12 +50,18 @@ def names(group: str, extra: Path | None = None) -> list[str]:
     return sorted(_files(group, extra))
 
 
+def given(group: str, overrides: Iterable[str]) -> str | None:
+    """Return what overrides choose for a group, the last of several; None if they leave the default."""
+    found = [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
+    return found[-1] if found else None
+
+
 def chosen(group: str, overrides: Iterable[str], extra: Path | None = None) -> dict[str, Any]:
     """Return the content of the option that overrides choose for a group, or of its default; empty if there is none."""
     defaults = _read(conf_dir() / "config.yaml")["defaults"]
     default = next((entry[group] for entry in defaults if isinstance(entry, dict) and group in entry), None)
-    given = [text.partition("=")[2] for text in overrides if text.startswith(f"{group}=")]
-    name = [str(default), *given][-1].partition(",")[0]
+    own = given(group, overrides)
+    name = (str(default) if own is None else own).partition(",")[0]
     files = _files(group, extra)
     return _content(name, files) if name in files else {}
 
