@@ -9,7 +9,7 @@ from roftbench.console import say
 from roftbench.errors import UsageError
 from roftbench.predict.ensemble import load
 from roftbench.predict.exchange.hub import export_hub
-from roftbench.predict.exchange.onnx import INPUTS, check_network, export_onnx
+from roftbench.predict.exchange.onnx import INPUTS, export_onnx
 
 KEYS = ("plugins", "paths.results")
 
@@ -48,8 +48,6 @@ def export(
     results = paths_of([text for text in overrides if text.startswith("paths.")]).results
     loaded = load(*names, device="cpu", plugins=plugins_of(given.get("plugins")), results=results)
     if onnx is not None:
-        check_network(loaded)
-        say("   onnx  the exporter takes some seconds")
         done = export_onnx(loaded, onnx)
         say(f"   onnx  {done.network} ({done.size / 1e6:.1f} MB): inputs {', '.join(INPUTS)}")
         say(f"         {done.description} describes them; roftbench.onnx_inputs makes them of SMILES")

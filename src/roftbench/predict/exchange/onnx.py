@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from roftbench.__about__ import __version__
+from roftbench.console import say
 from roftbench.data.featurizers import hu
 from roftbench.data.featurizers.base import HU
 from roftbench.data.packed import Batch, PackedGraphs
@@ -64,7 +65,9 @@ def export_onnx(model: Ensemble, path: Path) -> Exported:
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         problem = f"--onnx needs the package {missing[0]}"
         raise UsageError(problem, key="--onnx", got=missing[0], hint="Install it with: pip install 'roftbench[onnx]'")
-    content, description = _traced(network_of(model)), path.with_name(f"{path.name}.json")
+    network, description = network_of(model), path.with_name(f"{path.name}.json")
+    say("   onnx  the exporter takes some seconds")
+    content = _traced(network)
     write_output(path, content, "--onnx")
     write_output(description, json.dumps(facts_of(model), indent=1, ensure_ascii=False) + "\n", "--onnx")
     return Exported(path, description, len(content))
