@@ -73,6 +73,7 @@ def embed(
 def encoder_of(overrides: Sequence[str], folder: Path | None, device: str) -> Member:
     """Return the pretrained model that the overrides of a config describe (model=NAME, model.checkpoint=…, paths.…)."""
     with clear_errors(overrides, folder):
+        # A method that any model takes, so that a fingerprint is refused as one.
         job, env, _ = parse(composed([*overrides, "method=mean"], folder), folder)
     fetch_missing((source, env.places) for source in job.sources())
     return Network(load_encoder(job, env), choose_device(device), job.model.featurizer)

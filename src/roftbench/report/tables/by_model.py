@@ -19,7 +19,7 @@ from roftbench.report.statistics.repeated_measures import best_set
 from roftbench.report.tables.board import every_replicate
 from roftbench.report.tables.contests import complete_scores
 from roftbench.report.tables.footnotes import shows_spread, spread_notes
-from roftbench.report.tables.seen import mark_of, seen_notes
+from roftbench.report.tables.seen import BASELINE, mark_of, seen_notes
 from roftbench.store.files import write_text
 
 GROUP = ["method", "split", "train"]  # one table each
@@ -103,7 +103,9 @@ def _with_baselines(table: pd.DataFrame) -> pd.DataFrame:
         return table
     shared = ["split", "terms", "dataset"]
     places = networks[[*GROUP, "terms", "dataset"]].drop_duplicates()
-    named = baselines.assign(model=baselines["model"] + " · " + baselines["method"]).drop(columns=["method", "train"])
+    named = baselines.assign(model=baselines["model"] + BASELINE + baselines["method"]).drop(
+        columns=["method", "train"]
+    )
     return pd.concat([networks, places.merge(named, on=shared)], ignore_index=True)
 
 

@@ -11,6 +11,7 @@ from roftbench.config.registry import default_folder
 MARK = " ‡‡"
 SEEN = "‡‡ pretraining saw this task ({}): not a score on unseen labels."
 UNKNOWN = "Whether the pretraining of {} saw labels of these data sets is not known."
+BASELINE = " · "  # between a model and the baseline on it, in tables whose rows are models
 _Row = dict[Any, Any]  # of a data frame
 
 
@@ -39,7 +40,7 @@ def seen_by(models: Iterable[str]) -> dict[str, list[str] | None]:
 
 def _model(row: _Row) -> str:
     """Return the model of a row, which with models as rows may be "model · baseline"."""
-    return str(row["model"]).partition(" · ")[0]
+    return str(row["model"]).partition(BASELINE)[0]
 
 
 def _seen() -> dict[str, list[str] | None]:
