@@ -40,9 +40,19 @@ SETTABLE = {
     "name", "checkpoint", "sha256", "pretraining", "path", "task", "targets", "metric", "units", "noise",
     "smiles_column", "classes", "split_column", "duplicates", "na_values", "censored", "strip_salts",
 }  # fmt: skip
-LEFT_OUT = {"title", "order", "role", "family", "quick", "summary", "_target_", "defaults", "hydra"} | (
-    {each.name for card in (ModelCard, DatasetSpec) for each in fields(card)} - SETTABLE
-)
+LEFT_OUT = {
+    "title",
+    "order",
+    "color",
+    "marker",
+    "role",
+    "family",
+    "quick",
+    "summary",
+    "_target_",
+    "defaults",
+    "hydra",
+} | ({each.name for card in (ModelCard, DatasetSpec) for each in fields(card)} - SETTABLE)
 INTRO = """\
 # Reference
 

@@ -10,6 +10,7 @@ from command import Command
 from lab import Lab
 from latex import compiled, complaints
 
+from roftbench.config.registry import VARIABLE
 from roftbench.report.molecules import TITLE
 from roftbench.runner.run import put_failure
 
@@ -209,3 +210,20 @@ def test_all_metrics_of_real_jobs_are_shown_and_the_own_one_is_compared(cli: Com
     comparison = (several.results / "tables" / "comparison.md").read_text(encoding="utf-8")
     assert "comparisons by each data set's own (RMSE)" in comparison
     assert "Kendall" not in comparison
+
+
+def test_own_method_has_the_title_of_its_config(
+    cli: Command, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "")  # what the command sets ends with the test
+    own = tmp_path / "own" / "method" / "my_lp.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("name: my_lp\n_target_: roftbench.methods.lp.LinearProbing\nhead: adam\ntitle: My LP\norder: 0\n")
+    folder = str(own.parents[1])
+    lab.done("method=full_ft", *SHORT)
+    ended = cli("run", f"--config-dir={folder}", "method=my_lp", "dataset=esol", "run.threads=1", *SHORT)
+    assert ended.code == 0, ended
+    for options, names in (((), {"Full FT", "my_lp"}), (("--config-dir", folder), {"My LP", "Full FT"})):
+        cli("tables", "--no-figures", *options)
+        page = (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
+        assert {*re.findall(r"^\| (My LP|my_lp|Full FT) \|", page, re.MULTILINE)} == names

@@ -220,7 +220,7 @@ def parser() -> argparse.ArgumentParser:
 
     splits = commands.add_parser("splits", help="write the data rows (from 0) of train, val and test of a job")
     splits.add_argument("--out", type=Path, help="JSON file (default: standard output)")
-    for command in (listing, fetch, data, advise, embed, cache, splits):
+    for command in (listing, fetch, data, advise, embed, cache, splits, tables, report):
         command.add_argument(
             "--config-dir", type=Path, help="a folder with your own config groups (default: ROFTBENCH_CONFIG_DIR)"
         )

@@ -15,8 +15,6 @@ from roftbench.metrics import METRICS
 if TYPE_CHECKING:
     import pandas as pd
 
-METHODS = {name: card.title for name, card in method_cards().items() if card.role != BASELINE}  # in order
-BASELINES = {name: card.title for name, card in method_cards().items() if card.role == BASELINE}
 METRIC_NAMES = {
     "rmse": "RMSE", "mae": "MAE", "r2": "R²", "spearman": "Spearman", "pearson": "Pearson", "kendall": "Kendall",
     "roc_auc": "ROC-AUC", "average_precision": "Average precision", "brier": "Brier", "mcc": "MCC",
@@ -26,10 +24,21 @@ FAMILY_NAMES = {"full": "full fine-tuning", "estimator": "no network"}  # where 
 MISSING = "--"
 
 
+def methods() -> list[str]:
+    """Return the names of the methods with a config, without baselines, in order."""
+    return [name for name, card in method_cards().items() if card.role != BASELINE]
+
+
+def baselines() -> list[str]:
+    """Return the names of the baselines with a config, in order."""
+    return [name for name, card in method_cards().items() if card.role == BASELINE]
+
+
 def method_name(method: str) -> str:
-    """Return the title of a method or baseline that roftbench ships, with its variant; other names are unchanged."""
+    """Return the title of a method or baseline with a config, with its variant; other names are unchanged."""
     plain, variant = _variant(method)
-    return {**METHODS, **BASELINES}.get(plain, plain) + variant
+    card = method_cards().get(plain)
+    return ((card and card.title) or plain) + variant
 
 
 def mechanism(method: str) -> str:
@@ -39,7 +48,7 @@ def mechanism(method: str) -> str:
 
 
 def family(method: str) -> str:
-    """Return the family of a method or baseline, one of FAMILIES; "other" for one that roftbench does not ship."""
+    """Return the family of a method or baseline, one of FAMILIES; "other" for one without a config."""
     card = method_cards().get(_variant(method)[0])
     return "other" if card is None else card.family
 
@@ -50,9 +59,9 @@ def family_name(method: str) -> str:
 
 
 def method_order(method: str) -> tuple[int, str]:
-    """Return a sort key: shipped methods in their order with their variants, then others, then baselines."""
+    """Return a sort key: methods with a config in their order with their variants, then others, then baselines."""
     plain = _variant(method)[0]
-    known = [*METHODS, None, *BASELINES]  # None: any other method
+    known = [*methods(), None, *baselines()]  # None: any other method
     return known.index(plain if plain in known else None), method
 
 

@@ -17,7 +17,7 @@ from matplotlib import colors
 from matplotlib.figure import Figure
 
 from roftbench.report.figures.style import appearance, style, write_figure
-from roftbench.report.format import BASELINES, METHODS
+from roftbench.report.format import baselines, methods
 
 # Severe deficiencies, for linear RGB: Machado, Oliveira & Fernandes 2009, table 1.
 SIGHT = {
@@ -42,7 +42,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-NINE = list(METHODS)[:9]  # of the paper
+NINE = methods()[:9]  # of the paper
 
 
 @pytest.mark.parametrize("sight", SIGHT)
@@ -62,11 +62,11 @@ def test_methods_of_the_user_and_baselines_look_different_from_the_papers() -> N
     own = appearance("my_own")
     assert own == appearance("my_own")
     assert (own.linestyle, own.color in {appearance(method).color for method in NINE}) == ("--", False)
-    assert len({appearance(method) for method in METHODS}) == len(METHODS)
-    assert {appearance(method).linestyle for method in METHODS if method not in NINE} == {"--"}
-    baselines = [appearance(name) for name in BASELINES]
-    assert len(set(baselines)) == len(BASELINES)
-    assert {(one.linestyle == "-", one.marker) for one in baselines} == {(False, "")}
+    assert len({appearance(method) for method in methods()}) == len(methods())
+    assert {appearance(method).linestyle for method in methods() if method not in NINE} == {"--"}
+    known = [appearance(name) for name in baselines()]
+    assert len(set(known)) == len(known)
+    assert {(one.linestyle == "-", one.marker) for one in known} == {(False, "")}
 
 
 def simple(title: str = "a & b") -> Figure:

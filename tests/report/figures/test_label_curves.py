@@ -13,7 +13,7 @@ from score_tables import long_of, of
 
 from roftbench.report.figures.label_curves import curve_datasets, curve_groups, draw_curves
 from roftbench.report.figures.style import appearance
-from roftbench.report.format import METHODS
+from roftbench.report.format import methods
 from roftbench.report.statistics.paired import label_curves
 
 UNITS = {"esol": "log mol/L", "bace": "never shown"}
@@ -137,8 +137,8 @@ def test_all_labels_are_the_end_of_every_variant() -> None:
 
 
 def test_nothing_is_cut_off_in_a_small_and_in_a_large_figure() -> None:
-    methods = [*METHODS, "my_quite_long_method"]
-    parts = [three(m, d, (2.0, 1.5, 1.0)) for m in methods for d in ("esol", "lipo", "freesolv", "cep")]
+    names = [*methods(), "my_quite_long_method"]
+    parts = [three(m, d, (2.0, 1.5, 1.0)) for m in names for d in ("esol", "lipo", "freesolv", "cep")]
     rows = curves(*parts)
     assert texts_outside(draw_curves(rows, "a model · scaffold split", UNITS)) == []
     assert texts_outside(draw_curves(rows[rows["dataset"] == "esol"], "a model · scaffold split", UNITS)) == []

@@ -9,7 +9,7 @@ from score_tables import of
 
 from roftbench.report.aggregate import long_table, unfinished_table
 from roftbench.report.figures.style import appearance
-from roftbench.report.format import METHODS
+from roftbench.report.format import methods
 from roftbench.report.page.lists import CONTRAST, DARK_GROUND, OWN, lists_of, on_dark, places
 from roftbench.report.page.templates import PAGE
 from roftbench.report.records import read_records
@@ -22,7 +22,7 @@ def luminance(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("color", [*(appearance(name).color for name in METHODS), "#000000", "#ffffff", "#0000ff"])
+@pytest.mark.parametrize("color", [*(appearance(name).color for name in methods()), "#000000", "#ffffff", "#0000ff"])
 def test_colors_are_seen_on_the_dark_ground(color: str) -> None:
     mixed = on_dark(color)
     assert re.fullmatch("#[0-9a-f]{6}", mixed)

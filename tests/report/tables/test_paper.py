@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from refusals import raises_usage
 
 from roftbench.config.registry import options
-from roftbench.report.format import METHODS, dataset_name
+from roftbench.report.format import dataset_name, methods
 from roftbench.report.query import Request
 from roftbench.report.scores import read_scores
 from roftbench.report.tables.board import Board
@@ -28,7 +28,7 @@ SPREAD = {"regression": LabelStatistics(2.0512, -11.6, 1.58), "classification": 
 
 
 def jobs(
-    methods: tuple[str, ...],
+    names: tuple[str, ...],
     datasets: tuple[str, ...],
     splits: tuple[str, ...] = ("scaffold",),
     ratios: tuple[str, ...] = ("full",),
@@ -36,7 +36,7 @@ def jobs(
 ) -> list[RecordSummary]:
     """Records of every combination; baselines are those on fingerprints."""
     specs, found = options("dataset"), []
-    for method, name, split, ratio in product(methods, datasets, splits, ratios):
+    for method, name, split, ratio in product(names, datasets, splits, ratios):
         task, metric = specs[name]["task"], specs[name]["metric"]
         scores = [0.6 + 0.01 * len(method) + 0.05 * seed for seed in range(seeds)]
         like = "esol" if task == "regression" else "bace"
@@ -142,7 +142,7 @@ def test_many_columns_are_divided_by_task_and_then_evenly() -> None:
 
 
 def test_methods_are_grouped_by_mechanism_and_the_proposed_one_is_last(tmp_path: Path) -> None:
-    text = written(board_of(jobs((*METHODS, *BASELINES, "my_own"), ("esol",))), tmp_path)
+    text = written(board_of(jobs((*methods(), *BASELINES, "my_own"), ("esol",))), tmp_path)
     headings = re.findall(r"\\textit\{(.*?)\}", text)
     assert headings == [
         *("Baselines", "Full fine-tuning", "Weight-based", "Representation-based", "Partial"),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from roftbench.config.method_cards import proposed
 from roftbench.report.figures.style import appearance, style
-from roftbench.report.format import BASELINES, method_name, method_order, metric_name
+from roftbench.report.format import baselines, method_name, method_order, metric_name
 from roftbench.report.statistics.paired import curve_note
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _panel(axes: "Axes", rows: pd.DataFrame, lines: Mapping[str, str], unit: str
     models = rows["model"].where(rows["baseline"].astype(bool), "")
     labels = [_label(method, model) for method, model in zip(rows["method"], models, strict=True)]
     for place, (label, method) in enumerate(lines.items()):
-        shift = 0.0 if method in BASELINES else _STEP * decades * (place - (len(lines) - 1) / 2)
+        shift = 0.0 if method in baselines() else _STEP * decades * (place - (len(lines) - 1) / 2)
         line = rows[[each == label for each in labels]].sort_values("labels")
         _line(axes, pd.DataFrame({"labels": counts}).merge(line, on="labels", how="left"), method, 10**shift)
     axes.set_xscale("log")

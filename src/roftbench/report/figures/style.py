@@ -15,18 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roftbench.config.method_cards import proposed
-from roftbench.report.format import BASELINES, METHODS
+from roftbench.config.method_cards import method_cards, proposed
+from roftbench.methods.config import BASELINE
+from roftbench.report.format import baselines, methods
 from roftbench.store.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SOFT = "#707070"  # of notes and guide lines
-# In the order of METHODS. Told apart with normal sight and without red, green or blue cones (CIE76 distance of any two
-# at least 19, after Machado et al. 2009); markers distinguish them in black and white.
-_COLORS = ("#505050", "#738fff", "#4545e6", "#009e73", "#804a26", "#b2a84c", "#6e2e99", "#b070be", "#d55e00")
-_MARKERS = ("o", "v", "^", "s", "D", "P", "X", "p", "*")
+# Of methods without their own. Those of the paper's nine, in conf/method/, are told apart with normal sight and without
+# red, green or blue cones (CIE76 distance of any two at least 19, after Machado et al. 2009), and by markers in gray.
 _OTHER_COLORS = ("#00798c", "#a02c4a", "#5f6b1f", "#8c8c8c")
 _BASELINES = (
     ("#9a9a9a", ":"),
@@ -73,21 +72,21 @@ class Appearance:
 
 
 def appearance(method: str) -> Appearance:
-    """Return the appearance of a method; one outside the paper's nine has a dashed line.
+    """Return the appearance of a method: color and marker of its config; what that leaves out follows from its place.
 
-    Of a method that is not shipped, color and marker are derived from its name.
-
-    ROFT-MOL's line is the widest; a baseline's is black or gray, and broken.
+    A method with its own marker has a solid line, as the paper's nine, and any other a dashed one; ROFT-MOL's is the
+    widest. A baseline's is black or gray, and broken. Without a config, color and marker are derived from the name.
     """
-    if method in BASELINES:
-        color, linestyle = _BASELINES[list(BASELINES).index(method) % len(_BASELINES)]
-        return Appearance(color, "", linestyle, 1.4)
-    place = list(METHODS).index(method) if method in METHODS else len(_COLORS)
-    if place < len(_COLORS):
-        return Appearance(_COLORS[place], _MARKERS[place], "-", 2.2 if method == proposed() else 1.2)
-    number = place - len(_COLORS) if method in METHODS else zlib.crc32(method.encode())
+    card = method_cards().get(method)
+    if card is not None and card.role == BASELINE:
+        color, linestyle = _BASELINES[baselines().index(method) % len(_BASELINES)]
+        return Appearance(card.color or color, card.marker, linestyle, 1.4)
+    unmarked = [name for name in methods() if not method_cards()[name].marker]
+    number = unmarked.index(method) if method in unmarked else zlib.crc32(method.encode())
     color, marker = _OTHER_COLORS[number % len(_OTHER_COLORS)], "<>hdH"[number // len(_OTHER_COLORS) % 5]
-    return Appearance(color, marker, "--", 1.2)
+    if card is None or not card.marker:
+        return Appearance((card and card.color) or color, marker, "--", 1.2)
+    return Appearance(card.color or color, card.marker, "-", 2.2 if method == proposed() else 1.2)
 
 
 @contextmanager
