@@ -1,4 +1,4 @@
-"""Build what `pretrain.py` learns from: molecules and fragments, featurized and packed, with the targets of its tasks.
+"""Build what `train.py` learns from: molecules and fragments, featurized and packed, with the targets of its tasks.
 
     python -m scripts.pretraining.corpus --out pretrain/corpus --chembl 25000 --benchmarks FOLDER_OF_PUBLISHED_FILES
 
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 from rdkit import Chem
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
@@ -33,6 +34,7 @@ from scripts.pretraining.targets import TARGETS, Targets
 from scripts.pretraining.variants import edited, fragments, joined
 
 Made = TypeVar("Made")
+TEACHER = "teacher"  # targets that `teacher.py` adds
 
 
 @dataclass(frozen=True)
@@ -87,21 +89,28 @@ def derive_chunk(texts: Sequence[str], edits: float = 0.0, joins: float = 0.0) -
     return found
 
 
-def describe_chunk(texts: Sequence[str]) -> tuple[dict[str, Any], list[list[Any]]]:
-    """Return the packed graphs of molecules and, per molecule, the raw targets."""
+def describe_chunk(texts: Sequence[str], kinds: Sequence[type[Targets]]) -> tuple[dict[str, Any], list[list[Any]]]:
+    """Return the packed graphs of molecules and, per molecule, the raw targets of these kinds."""
     molecules = [parse_smiles(text) for text in texts]
     graphs = [molecule_to_graph(molecule) for molecule in molecules]
-    return dict(pack(graphs)), [[kind.describe(molecule) for kind in TARGETS] for molecule in molecules]
+    return dict(pack(graphs)), [[kind.describe(molecule) for kind in kinds] for molecule in molecules]
 
 
 def build_corpus(
-    texts: list[str], excluded: Set[str], about: dict[str, Any], *, edits: float = 0.0, joins: float = 0.0
+    texts: list[str],
+    excluded: Set[str],
+    about: dict[str, Any],
+    *,
+    edits: float = 0.0,
+    joins: float = 0.0,
+    kinds: Sequence[type[Targets]] = TARGETS,
 ) -> Corpus:
     """Derive and featurize molecules on all cores, each once; leave out those in `excluded`."""
     Random(0).shuffle(texts)
-    targets: list[Targets] = [kind() for kind in TARGETS]
+    targets: list[Targets] = [kind() for kind in kinds]
     packed, kept, seen, skipped = [], list[str](), set[str](), 0
     derive = partial(derive_chunk, edits=edits, joins=joins)
+    describe = partial(describe_chunk, kinds=kinds)
     with ProcessPoolExecutor() as pool:
         derived = chain.from_iterable(found.items() for found in mapped(pool, derive, texts, "molecules"))
         for smiles, names in derived:
@@ -112,7 +121,7 @@ def build_corpus(
                 kept.append(smiles)
             else:
                 skipped += 1
-        for graphs, raw in mapped(pool, describe_chunk, kept, "targets"):
+        for graphs, raw in mapped(pool, describe, kept, "targets"):
             packed.append(graphs)
             for values in raw:
                 for target, value in zip(targets, values, strict=True):
@@ -148,6 +157,12 @@ def load_corpus(folder: Path) -> Corpus:
     about, tensors = json.loads((folder / "corpus.json").read_text()), load_file(folder / "corpus.safetensors")
     graphs = PackedGraphs(*(tensors.pop(f"graphs.{field.name}") for field in fields(PackedGraphs)))
     smiles = (folder / "corpus.smi").read_text().split()
+    added = folder / f"{TEACHER}.safetensors"
+    if added.exists():
+        with safe_open(added, "pt") as file:
+            tensors[TEACHER], teacher = file.get_tensor(TEACHER), file.metadata()
+        about["names"][TEACHER] = [f"{tensors[TEACHER].shape[1]} representations of {teacher['model']}"]
+        about["info"][TEACHER] = teacher
     return Corpus(graphs, smiles, tensors, about["names"], about["info"])
 
 
@@ -163,6 +178,9 @@ def main() -> None:
     parser.add_argument("--pubchem", type=int, default=0, help="how many of PubChem as in the package chemicals")
     parser.add_argument("--edits", type=float, default=0.0, help="edited molecules per molecule read")
     parser.add_argument("--joins", type=float, default=0.0, help="molecules joined to a fragment, per molecule read")
+    parser.add_argument(
+        "--targets", nargs="+", choices=[kind.name for kind in TARGETS], help="which to compute (default: all)"
+    )
     parser.add_argument("--smiles", type=Path, help="learn from this text file instead, one SMILES a line")
     parser.add_argument("--benchmarks", type=Path, nargs="*", default=[], help="folders with more files to leave out")
     args = parser.parse_args()
@@ -183,7 +201,8 @@ def main() -> None:
         about["left out with the benchmarks"] = str(CHEMBL)
     if args.edits or args.joins:
         about["made per molecule read"] = {"edited": args.edits, "joined": args.joins}
-    corpus = build_corpus(texts, excluded, about, edits=args.edits, joins=args.joins)
+    kinds = [kind for kind in TARGETS if args.targets is None or kind.name in args.targets]
+    corpus = build_corpus(texts, excluded, about, edits=args.edits, joins=args.joins, kinds=kinds)
     save_corpus(corpus, args.out)
     print(json.dumps(corpus.info, indent=1))
 

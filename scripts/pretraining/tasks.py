@@ -14,7 +14,7 @@ from roftbench.data.color_refinement import share
 from roftbench.data.packed import Batch
 from roftbench.models.gin import GIN
 from roftbench.models.hu import MASK_ATOM, MASK_BOND
-from scripts.pretraining.corpus import Corpus
+from scripts.pretraining.corpus import TEACHER, Corpus
 from scripts.pretraining.targets import NUM_ENVIRONMENTS
 
 MASK_RATE = 0.15
@@ -192,6 +192,42 @@ class Computed(PhysicalChemistry):
         self.substructures = SubstructureCounts(corpus, self.encoder.dim)
 
 
-TASKS: dict[str, type[Masking] | type[PhysicalChemistry]] = {
-    task.name: task for task in (Masking, PhysicalChemistry, MaskingSubstructures, Computed)
+class Distillation(Task):
+    """Supervised by a teacher: the standardized representations of another encoder, and counts of hashed substructures.
+
+    A regression of the teacher's last hidden layer, after the hints of FitNets (Romero et al., ICLR 2015).
+    """
+
+    name = "distilled"
+    targets = (TEACHER, "substructures")
+    figures = ("loss", "teacher", "substructures")
+    about = "graph representations of a supervised teacher and Morgan counts, multi-task regression (distilled)"
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__()
+        seen = corpus.targets[TEACHER][:CALIBRATION].float()
+        seen = seen[seen.isfinite().all(dim=1)]
+        self.head = nn.Linear(self.encoder.dim, seen.shape[1])
+        self.substructures = SubstructureCounts(corpus, self.encoder.dim)
+        self.register_buffer("center", seen.mean(dim=0))
+        self.register_buffer("scale", seen.std(dim=0).clamp_min(1e-4))  # some of a teacher's numbers are constant
+
+    def forward(self, corpus: Corpus, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Return [3]: the loss; the mean squared errors of representations, in units of their variance, and of counts.
+
+        Molecules that the teacher cannot read have no part in the first.
+        """
+        batch = alike(corpus.graphs.batch(index), self.encoder)
+        z = self.encoder.readout(self.encoder(batch).out.float(), batch)
+        wanted = (corpus.targets[TEACHER][index.to(z.device)].float() - self.center) / self.scale
+        known = wanted.isfinite().all(dim=1)
+        error = (self.head(z).float() - wanted)[known].square().mean()
+        substructures = self.substructures(z, corpus, index)
+        return torch.stack([error + substructures, error, substructures])
+
+
+TASKS: dict[str, type[Masking] | type[PhysicalChemistry] | type[Distillation]] = {
+    task.name: task for task in (Masking, PhysicalChemistry, MaskingSubstructures, Computed, Distillation)
 }

@@ -1,4 +1,4 @@
-"""Pretrain a bundled GIN on the corpus that `corpus.py` builds: `--task` ssl, supervised, masking or descriptors.
+"""Pretrain a bundled GIN on the corpus that `corpus.py` builds; what it learns is `--task`, one of `tasks.py`.
 
     python -m scripts.pretraining.train --task ssl --corpus pretrain/corpus --out pretrain/gin_ssl --steps 20000 --bf16
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -69,8 +70,7 @@ def train(args: argparse.Namespace, corpus: Corpus) -> Task:
     model = TASKS[args.task](corpus).to(args.device)
     corpus = corpus.to(torch.device(args.device))
     if args.init:
-        load_checkpoint(model.encoder, str(args.init), None)
-        rescale(model.encoder, 1 / WEIGHT_SCALE, 1 / INPUT_SCALE)
+        start_from(model.encoder, args.init)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
     state_path, step = args.out / "state.pt", 0
     if state_path.exists():
@@ -105,6 +105,15 @@ def train(args: argparse.Namespace, corpus: Corpus) -> Task:
                 **named(model, "held_out_", held_out(args, model, corpus)))  # fmt: skip
             save_state(state_path, model, optimizer, step)
     return model
+
+
+def start_from(encoder: GIN, path: Path) -> None:
+    """Load an encoder that this script has exported, at the scale that its weights were trained at."""
+    load_checkpoint(encoder, str(path), None)
+    with safe_open(path, "pt") as file:
+        card = json.loads(file.metadata()["provenance"])
+    if "--no-rescale" not in card["command"].split():
+        rescale(encoder, 1 / WEIGHT_SCALE, 1 / INPUT_SCALE)
 
 
 def held_out(args: argparse.Namespace, model: Task, corpus: Corpus) -> Tensor:

@@ -17,7 +17,7 @@ import numpy as np
 
 from roftbench.config.compose import composed
 from roftbench.config.parse import parse
-from roftbench.report.format import METHODS
+from roftbench.report.format import methods
 from roftbench.runner.run import run_job
 from roftbench.store.checksums import digest
 from roftbench.store.record_digest import sealed
@@ -89,7 +89,7 @@ def _copies(originals: dict[str, _Values], rng: np.random.Generator) -> Iterator
     names = [(original, name) for original, own in DATASETS.items() for name in own]
     models = (f"model{i}" for i in range(1000))
     for model, (original, dataset), split, (labels, count), method, seed in product(
-        islice(models, 20), names, SPLITS, LABELS.items(), METHODS, range(5)
+        islice(models, 20), names, SPLITS, LABELS.items(), methods(), range(5)
     ):
         record = deepcopy(originals[original])
         job = record["job"]

@@ -3,18 +3,26 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lab import ROOT
 from safetensors.torch import load_file
 
+import roftbench
 from roftbench.models.checkpoints import load_checkpoint
 from roftbench.models.gin import GIN
 from scripts.pretraining.corpus import build_corpus, load_corpus, save_corpus
+from scripts.pretraining.molecules import ASSETS
+from scripts.pretraining.targets import Substructures
 from scripts.pretraining.tasks import TASKS
-from scripts.pretraining.train import SHIFT, SIZE, generator, normalize, num_held_out, representation_size
+from scripts.pretraining.teacher import add_teacher
+from scripts.pretraining.train import SHIFT, SIZE, generator, normalize, num_held_out, representation_size, start_from
 
 TAILS = [f"{a}{b}" for a in ("", "C", "CC", "O", "CO", "N", "CN", "S") for b in ("F", "Cl", "C#N", "C(N)=O", "C1CC1")]
 SMILES = [f"c1cc(C{tail})c(CC{other})cc1Br" for tail in TAILS[:8] for other in TAILS]
@@ -41,6 +49,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small corpus."""
     folder = tmp_path_factory.mktemp("corpus")
     save_corpus(build_corpus(list(SMILES), set(), {}), folder)
+    add_teacher(folder, "gin_masking")
     return folder
 
 
@@ -91,6 +100,57 @@ def test_task_is_learned(task: str, corpus: Path) -> None:
         losses.append(float(figures[0].detach()))
         assert len(figures) == len(model.figures)
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
+
+
+def test_teacher_is_the_models_embedding_and_goes_on_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["CCO", "CC(=O)Nc1ccc(O)cc1", "c1ccccc1CBr"]
+    corpus = build_corpus(list(texts), set(), {}, kinds=[Substructures])
+    assert corpus.targets.keys() == {"substructures"}
+    save_corpus(replace(corpus, smiles=[*corpus.smiles[:-1], "nonsense"]), tmp_path)
+    embed, calls = roftbench.embed, list[list[str]]()
+
+    def interrupted(smiles: list[str], **options: Any) -> Any:
+        calls.append(smiles)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return embed(smiles, **options)
+
+    monkeypatch.setattr(roftbench, "embed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        add_teacher(tmp_path, "gin_masking", shard=2)
+    assert "teacher" not in load_corpus(tmp_path).targets
+    add_teacher(tmp_path, "gin_masking", shard=2)
+    found = load_corpus(tmp_path)
+    assert [*chain(*calls)] == [*found.smiles[:4], *found.smiles[2:]]  # the first two once, the interrupted two again
+    expected = embed(found.smiles, model="gin_masking")
+    assert np.isnan(expected[-1]).all()
+    assert found.targets["teacher"].numpy() == pytest.approx(expected, abs=1e-3, nan_ok=True)
+    assert found.info["teacher"]["model"] == "gin_masking"
+    assert len(found.info["teacher"]["sha256"]) == 64
+    assert not list(tmp_path.glob("gin_masking*"))
+
+
+def test_molecules_that_the_teacher_cannot_read_have_no_part_in_its_error(corpus: Path) -> None:
+    data = load_corpus(corpus)
+    torch.manual_seed(0)
+    model = TASKS["distilled"](data).eval()
+    index = torch.arange(8)
+    expected = model(data, index, generator(0)).detach()
+    data.targets["teacher"][8:16] = torch.nan
+    both = model(data, torch.arange(16), generator(0)).detach()
+    assert float(both[1]) == pytest.approx(float(expected[1]), rel=1e-5)
+    assert torch.isfinite(both).all()
+
+
+@pytest.mark.parametrize(("name", "scale"), [("gin_masking", 20.0), ("gin_sup", 1.0)])
+def test_training_starts_at_the_scale_that_the_weights_were_trained_at(name: str, scale: float) -> None:
+    file = ASSETS / "checkpoints" / f"{name}.safetensors"
+    encoder = GIN()
+    start_from(encoder, file)
+    key = "gnns.0.mlp.0.weight"
+    assert torch.allclose(encoder.state_dict()[key] * scale, load_file(file)[key], rtol=1e-6)
 
 
 def test_representations_are_scaled_and_shifted_and_keep_their_directions(corpus: Path) -> None:
