@@ -76,6 +76,12 @@ def test_pasted_lines_and_cells_are_read(served: Served, text: str, expected: li
     assert [(row["smiles"], row["name"]) for row in rows(served, {"smiles": text})] == expected
 
 
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfCCO ethanol\nC\tm\xc3\xa9thane\n", b"CCO ethanol\r\nC m\xe9thane"])
+def test_a_list_of_smiles_is_read_as_if_pasted(served: Served, content: bytes) -> None:
+    found = [(row["smiles"], row["name"]) for row in rows(served, content, "chemical/x-daylight-smiles")]
+    assert found == [("CCO", "ethanol"), ("C", "méthane")]
+
+
 def test_other_tables_are_read_by_their_type(served: Served) -> None:
     assert len(rows(served, "smiles\tid\nCCO\t7\n", "text/tab-separated-values")) == 1
     again = served.get(f"/predictions/{served.post(TABLE).json()['result']}.csv").text

@@ -93,7 +93,7 @@ def test_what_cannot_be_predicted_is_said_beside_the_form(page: Browser, tmp_pat
     wrong = tmp_path / "my.docx"
     wrong.write_bytes(b"PK")
     page.one("#file").send_keys(str(wrong))
-    assert page.text("#error").startswith("my.docx: give a CSV, TSV or SD file")
+    assert page.text("#error").startswith("my.docx: give a CSV, TSV, SMILES or SD file")
     large = tmp_path / "large.csv"
     large.write_bytes(b"x" * 5_000_001)
     page.one("#file").send_keys(str(large))

@@ -20,7 +20,7 @@ ADVISE = {
 PREDICT = {
     "model": "a name given by `run.keep=NAME` or `advise` (`roftbench list kept`); for `embed` also a pretrained model",
     "model_dir": "the folder of a saved model; several, separated by commas, predict together",
-    "input": "CSV, TSV (plain or gzipped), Parquet, Excel or SD file",
+    "input": "CSV, TSV (plain or gzipped), Parquet, Excel or SD file, list of SMILES (.smi)",
     "output": "`.csv` or `.csv.gz`; for `embed` `.npz` or `.parquet`",
     "smiles_column": "the column of SMILES; inferred by default",
     "prefix": "prefix for the names of the added columns",

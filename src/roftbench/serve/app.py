@@ -42,6 +42,7 @@ KINDS = {  # of content; none of them can be sent by a page of another origin wi
     "text/csv": "csv",
     "text/tab-separated-values": "tsv",
     "chemical/x-mdl-sdfile": "sdf",
+    "chemical/x-daylight-smiles": "smi",
 }
 STYLE = "style.css"
 FILES = {STYLE: "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}

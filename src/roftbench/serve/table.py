@@ -21,7 +21,8 @@ from roftbench.serve.limits import MOST_ATOMS, RefusedError
 from roftbench.serve.shown import Answer, Row, row_of
 
 PASTED = "smiles"  # kind of a text that was pasted
-ENDINGS = {PASTED: ".csv", "csv": ".csv", "tsv": ".tsv", "sdf": ".sdf"}
+LISTED = "smi"  # and of a file with such lines
+ENDINGS = {PASTED: ".csv", LISTED: ".csv", "csv": ".csv", "tsv": ".tsv", "sdf": ".sdf"}
 BINARY = (b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"\xd0\xcf\x11\xe0")  # of zip and Excel, gzip, Parquet, old Excel
 SIZE = (320, 240)
 
@@ -42,7 +43,7 @@ def predicted(ensemble: Ensemble, content: bytes, kind: str, most: int, folder: 
     if content.startswith(BINARY) or b"\0" in content:
         raise RefusedError(415, "this is no text: save the table as CSV in UTF-8")
     source, target = folder / f"table{ENDINGS[kind]}", folder / "predictions.csv"
-    source.write_bytes(_as_table(content) if kind == PASTED else content)
+    source.write_bytes(_as_table(content) if kind in (PASTED, LISTED) else content)
     try:
         rows = open_rows(source, None)
         if rows.count > most:
@@ -79,11 +80,14 @@ def _predict(ensemble: Ensemble, rows: Rows, target: Path) -> str:
 
 
 def _as_table(content: bytes) -> bytes:
-    """Return pasted text as a table: it is one if its first line names a SMILES column, else one SMILES per line.
+    """Return a text as a table: it is one if its first line names a SMILES column, else one SMILES per line.
 
     A name may follow each SMILES.
     """
-    text = content.decode()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # of a file
+        text = content.decode("latin-1")
     first, _, rest = text.lstrip().partition("\n")
     head = [cell.strip().strip('"').lower() for cell in first.replace("\t", ",").replace(";", ",").split(",")]
     if len(head) > 1 and any(name in head for name in SMILES_NAMES):

@@ -98,7 +98,7 @@ def test_a_column_of_smiles_with_another_name(folder: Path) -> None:
         ("drug,y\nwater,1.5\n", "one of drug, y$"),
         ("drug,y\nCC,1.5\nwater,2\n", "one of drug, y$"),
         ("a,b,y\nC,CC,1\n", "one of a, b$"),
-        ("CCO,1.5\nCC,2.5\n", "header line such as smiles,y"),
+        ("CCO,1.5\nCC,2.5\n", "header line such as smiles,y$"),
         ("," * 30 + "\nwater" + "," * 30 + "\n", r"\(31 in all\)"),
     ],
 )

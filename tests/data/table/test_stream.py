@@ -1,11 +1,13 @@
 """Long tables read in pieces: the same cells as all at once, whatever the encoding, separator or size of a piece."""
 
 import codecs
+import gzip
 from pathlib import Path
 
 import pytest
 
 from roftbench.data.table import text as texts
+from roftbench.data.table.reader import open_sheet
 from roftbench.data.table.stream import open_rows
 from roftbench.errors import UsageError
 
@@ -39,6 +41,27 @@ def test_blank_lines_of_a_single_column_are_rows(tmp_path: Path) -> None:
     for text in ("smiles\nCCO\n\nC\n", "smiles\nCCO\n\nC", 'smiles\n"CCO"\n\nC\n', 'smiles\r\nCCO\r\n\r\n"C"'):
         path.write_bytes(text.encode())
         assert cells(path) == [["CCO", "", "C"]]
+
+
+@pytest.mark.parametrize("name", ["in.smi", "in.SMILES", "in.cxsmiles.gz"])
+def test_a_list_of_smiles_has_no_header(tmp_path: Path, name: str) -> None:
+    lines = ["CCO ethanol", "CCC\tpropane, or so", "", "c1ccccc1 |$R;;;;;$| benzene", "no molecule", 'CC 4"']
+    content = "\n".join(lines).encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert cells(path) == [lines]
+    assert open_rows(path, None).names == ["smiles"]
+    assert open_rows(path, None).notes[0] == "a list of SMILES without a header"
+    with pytest.raises(UsageError, match="is a list of SMILES without labels: give a table with a header line"):
+        open_sheet(path.name, path.name, content)
+
+
+@pytest.mark.parametrize("text", ["SMILES\nC\n", "smiles\tname\nC\tmethane\n", "name,smiles\nmethane,C\n"])
+def test_a_list_of_smiles_with_a_header_is_a_table(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "in.smi"
+    path.write_text(text)
+    rows = open_rows(path, None)
+    assert [chunk[rows.smiles] for chunk in rows.chunks(10)] == [["C"]]
 
 
 def test_a_table_longer_than_its_head_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,8 +76,9 @@ def smiles_column(sheet: Sheet, key: str = "dataset.smiles_column") -> str:
     if len(found) == 1 and not _are_smiles(found):
         return found[0]
     if len(found) == 1:
-        problem = f"has SMILES below '{found[0]}', which is one, too: add a header line such as smiles,y, or"
-    elif found:
+        problem = f"{sheet.what} has SMILES below '{found[0]}', which is one, too: add a header line such as smiles,y"
+        raise UsageError(problem, key=key)
+    if found:
         problem = f"has {len(found)} columns of SMILES:"
     else:
         problem = f"has no column called {', '.join(SMILES_NAMES)}, and none that holds SMILES:"

@@ -8,10 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
+from roftbench.data.smiles import is_smiles
 from roftbench.errors import UsageError
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 TABBED = (".tsv", ".tab")
+SMILES_FILES = (".smi", ".smiles", ".ism", ".cxsmiles")  # without a header: a SMILES and its name a line
+NO_SEPARATOR = "\x1f"
 SEPARATOR_LINE = re.compile(rb"sep=.\r?\n")  # the first line that spreadsheets write
 BLANK_LINES = re.compile(rb"(?:[ \t]*[\r\n]+)*")
 HEADER = re.compile(rb'(?:[^"\r\n]+|"[^"]*")*')
@@ -59,6 +62,11 @@ def layout_of(what: str, file: str, text: bytes, *, alone: bool) -> Layout:
     if text[end : end + 1] == b'"':
         raise UsageError(f'{what}: a quote (") in the header line is left open', key=what)
     header = text[start:end]
+    if suffix_of(file) in SMILES_FILES and is_smiles(header.decode().partition(" ")[0].partition("\t")[0]):
+        if not alone:
+            problem = f"{what} is a list of SMILES without labels: give a table with a header line such as smiles,y"
+            raise UsageError(problem, key=what)
+        return Layout(["smiles"], NO_SEPARATOR, start, ["a list of SMILES without a header"])
     separator = _separator(header, suffix_of(file))
     usual = "\t" if suffix_of(file) in TABBED else ","
     names = _names(what, header, separator, alone=alone)

@@ -70,7 +70,7 @@ class Rows:
 
 
 def open_rows(path: Path, smiles_column: str | None) -> Rows:
-    """Read a whole table (CSV, TSV, gzipped, Parquet, Excel, SD file) once, so that problems are found at once.
+    """Read a whole table (text, Parquet, Excel, SD file) once, so that problems are found at once.
 
     Raises:
         UsageError: it cannot be read, is no table, or its SMILES column is not there or cannot be guessed.

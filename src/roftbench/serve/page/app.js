@@ -2,7 +2,7 @@
 // The page of a saved model. Whatever comes from a table or a model becomes text, never HTML.
 
 const BATCH = 25; // rows that are drawn at a time
-const KINDS = { csv: "text/csv", tsv: "text/tab-separated-values", txt: "text/tab-separated-values", sdf: "chemical/x-mdl-sdfile" };
+const KINDS = { csv: "text/csv", tsv: "text/tab-separated-values", txt: "text/tab-separated-values", sdf: "chemical/x-mdl-sdfile", smi: "chemical/x-daylight-smiles" };
 const EXAMPLE = "CC(=O)Oc1ccccc1C(=O)O aspirin\nCC(=O)Nc1ccc(O)cc1 paracetamol\nCN1C=NC2=C1C(=O)N(C(=O)N2C)C caffeine\n";
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -38,7 +38,7 @@ const counted = (count, what) => `${count.toLocaleString("en-US")} ${what}${coun
 function take(file) {
   const kind = file ? KINDS[file.name.split(".").pop().toLowerCase()] : null;
   state.file = null;
-  if (file && !kind) refuse(`${file.name}: give a CSV, TSV or SD file; roftbench predict reads other tables.`);
+  if (file && !kind) refuse(`${file.name}: give a CSV, TSV, SMILES or SD file; roftbench predict reads other tables.`);
   else if (file && file.size > mostBytes) refuse(`${file.name}: more than ${mostBytes / 1e6} MB; roftbench predict takes tables of any size.`);
   else {
     say("");
