@@ -24,6 +24,7 @@ from roftbench.cli.predict import Settings as PredictSettings
 from roftbench.cli.serve import Settings as ServeSettings
 from roftbench.config.registry import GROUPS, options
 from roftbench.data.config import DatasetSpec
+from roftbench.methods.config import DISPLAY
 from roftbench.models.config import ModelCard
 from roftbench.report.format import markdown_table
 from roftbench.store.files import write_text
@@ -40,19 +41,9 @@ SETTABLE = {
     "name", "checkpoint", "sha256", "pretraining", "path", "task", "targets", "metric", "units", "noise",
     "smiles_column", "classes", "split_column", "duplicates", "na_values", "censored", "strip_salts",
 }  # fmt: skip
-LEFT_OUT = {
-    "title",
-    "order",
-    "color",
-    "marker",
-    "role",
-    "family",
-    "quick",
-    "summary",
-    "_target_",
-    "defaults",
-    "hydra",
-} | ({each.name for card in (ModelCard, DatasetSpec) for each in fields(card)} - SETTABLE)
+LEFT_OUT = {*DISPLAY, "quick", "summary", "_target_", "defaults", "hydra"} | (
+    {each.name for card in (ModelCard, DatasetSpec) for each in fields(card)} - SETTABLE
+)
 INTRO = """\
 # Reference
 

@@ -12,6 +12,7 @@ from roftbench.cli.keys import ADVISE, EMBED, PREDICT, SERVE
 from roftbench.cli.parser import FILTERS, KINDS, RESULTS, option_strings
 from roftbench.config.registry import GROUPS, OF_A_JOB, chosen, default_folder, names
 from roftbench.errors import UsageError
+from roftbench.methods.config import DISPLAY
 
 SCRIPTS = {
     "bash": r"""
@@ -44,7 +45,7 @@ complete -c roftbench -f -a '(__roftbench_complete)'
 """,
 }
 WORDBREAKS = "=:"  # bash replaces only what follows the last of these
-NO_KEYS = ("name", "title", "order", "role", "family", "summary", "defaults", "_target_")
+NO_KEYS = ("name", *DISPLAY, "summary", "defaults", "_target_")
 BOOLEAN = ("true", "false")
 SWITCHES = (  # keys that are true or false
     *("method.search", "advise.search", "run.rerun", "run.overwrite", "paths.offline"),

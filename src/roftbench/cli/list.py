@@ -10,11 +10,12 @@ from roftbench.config.registry import options
 from roftbench.console import column, terminal_width, wrapped
 from roftbench.errors import UsageError, check_range
 from roftbench.formatting import cut, printable, printable_name, score_text
+from roftbench.methods.config import DISPLAY
 
 if TYPE_CHECKING:
     from roftbench.models.config import ModelCard
 
-HIDDEN = {"name", "title", "order", "role", "quick", "summary", "_target_", "sha256", "path"}
+HIDDEN = {"name", *DISPLAY, "quick", "summary", "_target_", "sha256", "path"} - {"family"}
 NOT_HERE = "not here"
 FETCHED = "downloaded by the first run that needs it, or ahead of time by roftbench fetch"
 Value = TypeVar("Value")

@@ -9,6 +9,7 @@ from roftbench.errors import UsageError, check_choice
 METHOD, PROPOSED, BASELINE = "method", "proposed", "baseline"
 ROLES = (METHOD, PROPOSED, BASELINE)
 FAMILIES = ("full", "weight", "representation", "partial", "parameter-efficient", "ensemble", "estimator", "other")
+DISPLAY = ("title", "order", "color", "marker", "role", "family")  # keys that tables and figures read, no jobs
 MARKERS = tuple("ov^s8DdPXp*hH<>")  # those of Matplotlib that enclose an area
 
 
