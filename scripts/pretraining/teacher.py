@@ -37,13 +37,13 @@ def represent(smiles: list[str], model: str, path: Path) -> Tensor:
 def add_teacher(folder: Path, model: str, shard: int = SHARD) -> None:
     """Embed the corpus of a folder by a model and write `teacher.safetensors` into the folder."""
     smiles = load_corpus(folder).smiles
-    starts = tqdm(range(0, len(smiles), shard), desc=model, unit="shard", disable=None)
-    paths = [folder / f"{model}-{start // shard:05}.safetensors" for start in starts.iterable]
-    parts = [represent(smiles[start : start + shard], model, path) for start, path in zip(starts, paths, strict=True)]
+    starts = {folder / f"{model}-{at // shard:05}.safetensors": at for at in range(0, len(smiles), shard)}
+    bar = tqdm(starts.items(), desc=model, unit="shard", disable=None)
+    parts = [represent(smiles[start : start + shard], model, path) for path, start in bar]
     about = {"model": model, "sha256": str(options("model")[model].get("sha256"))}
     with atomic(folder / f"{TEACHER}.safetensors") as temporary:
         save_file({TEACHER: torch.cat(parts)}, temporary, metadata=about)
-    for path in paths:
+    for path in starts:
         path.unlink()
 
 

@@ -77,16 +77,18 @@ def appearance(method: str) -> Appearance:
     A method with its own marker has a solid line, as the paper's nine, and any other a dashed one; ROFT-MOL's is the
     widest. A baseline's is black or gray, and broken. Without a config, color and marker are derived from the name.
     """
-    card = method_cards().get(method)
+    cards = method_cards()
+    card = cards.get(method)
     if card is not None and card.role == BASELINE:
         color, linestyle = _BASELINES[baselines().index(method) % len(_BASELINES)]
         return Appearance(card.color or color, card.marker, linestyle, 1.4)
-    unmarked = [name for name in methods() if not method_cards()[name].marker]
+    own_color, own_marker = ("", "") if card is None else (card.color, card.marker)
+    unmarked = [name for name in methods() if not cards[name].marker]
     number = unmarked.index(method) if method in unmarked else zlib.crc32(method.encode())
-    color, marker = _OTHER_COLORS[number % len(_OTHER_COLORS)], "<>hdH"[number // len(_OTHER_COLORS) % 5]
-    if card is None or not card.marker:
-        return Appearance((card and card.color) or color, marker, "--", 1.2)
-    return Appearance(card.color or color, card.marker, "-", 2.2 if method == proposed() else 1.2)
+    color = own_color or _OTHER_COLORS[number % len(_OTHER_COLORS)]
+    if own_marker:
+        return Appearance(color, own_marker, "-", 2.2 if method == proposed() else 1.2)
+    return Appearance(color, "<>hdH"[number // len(_OTHER_COLORS) % 5], "--", 1.2)
 
 
 @contextmanager
