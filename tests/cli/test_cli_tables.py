@@ -227,3 +227,5 @@ def test_own_method_has_the_title_of_its_config(
         cli("tables", "--no-figures", *options)
         page = (lab.results / "tables" / "leaderboard.md").read_text(encoding="utf-8")
         assert {*re.findall(r"^\| (My LP|my_lp|Full FT) \|", page, re.MULTILINE)} == names
+    ended = cli("tables", "--no-figures", "--config-dir", str(tmp_path / "none"))
+    assert (ended.code, "--config-dir" in ended.err, VARIABLE in ended.err) == (2, True, False)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from roftbench.cli.parser import KINDS, PLAN_HELP, RESULTS, RUN_HELP, parser
-from roftbench.config.registry import GROUPS, VARIABLE, default_folder, options
+from roftbench.config.registry import GROUPS, VARIABLE, default_folder, existing, options
 from roftbench.errors import UsageError
 from roftbench.formatting import printable
 
@@ -89,7 +89,7 @@ def _dispatch(arguments: list[str]) -> int:
     if getattr(namespace, "config_dir", ...) is None:
         namespace.config_dir = default_folder()
     elif namespace.command in ("tables", "report"):  # names, order and colors of the user's own methods, and marks
-        os.environ[VARIABLE] = str(namespace.config_dir)
+        os.environ[VARIABLE] = str(existing(namespace.config_dir))
     return COMMANDS[namespace.command](namespace)
 
 
